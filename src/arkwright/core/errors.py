@@ -1,0 +1,75 @@
+"""One tree of errors. The class carries the HTTP status and the exit code, the message carries the way out."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+LONGEST_MESSAGE = 2000  # a converter once printed 35,000 lines
+
+
+class ArkwrightError(Exception):
+    """What people are told: one line that says what is wrong, where, and what to do next."""
+
+    status = 500
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + " …")
+
+
+class Invalid(ArkwrightError):
+    """What was given is wrong: a file, a row, a sentence, a name."""
+
+    status = 422
+    exit_code = 2
+
+
+class Unknown(ArkwrightError):
+    """There is no such thing."""
+
+    status = 404
+    exit_code = 3
+
+
+class Refused(ArkwrightError):
+    """The rules do not allow it; the message says exactly what is missing."""
+
+    status = 409
+    exit_code = 4
+
+
+class Missing(ArkwrightError):
+    """A part has to be installed first; the message says which."""
+
+    status = 501
+    exit_code = 5
+
+
+class Corrupt(ArkwrightError):
+    """Stored bytes are not the bytes that were written."""
+
+    status = 500
+    exit_code = 6
+
+
+class Interrupted(ArkwrightError):
+    """A person stopped it (Ctrl-C)."""
+
+    status = 499
+    exit_code = 130
+
+
+BY_NAME: dict[str, type[ArkwrightError]] = {
+    kind.__name__: kind for kind in (ArkwrightError, Invalid, Unknown, Refused, Missing, Corrupt, Interrupted)
+}
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A near miss as a question, or what there is: `; did you mean "recall"?`."""
+    known = list(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    if not known:
+        return ""
+    shown = ", ".join(sorted(known)[:12])
+    return f"; there is {shown}" + (" …" if len(known) > 12 else "")

@@ -1,0 +1,195 @@
+"""A **Run** turns **Artifacts** into Artifacts. A **Promise** is measured on an Artifact and leaves a **Finding**.
+A **Gate** lists promises and signatures; a person's **Decision** signs it. A passed gate moves an **Endpoint**.
+Every change leaves an **Event**.
+
+Each noun is written once, here. The ledger keeps its JSON, and every face encodes the same class.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts. On a site without accounts a role is declared, not proven."""
+
+    name: str
+    role: str | None = None
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a dataset, or one input or output of a model."""
+
+    name: str
+    type: str  # int | float | str | bool | date | datetime | bytes
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Something a run made: bytes under a digest, with a name, a version and a recipe.
+
+    `recipe` is the digest of everything that went in (inputs, code, parameters):
+    the same recipe is never worked twice.
+    """
+
+    KIND: ClassVar[str] = "artifact"
+
+    name: str
+    version: int
+    digest: str
+    recipe: str
+    run: str
+    parents: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """What people say: `model:late@7`."""
+        return f"{self.KIND}:{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset(Artifact):
+    """A snapshot of rows, kept as one Parquet file named by its digest."""
+
+    KIND: ClassVar[str] = "dataset"
+
+    rows: int
+    columns: tuple[Column, ...]
+    quarantined: int = 0
+    quarantine: str | None = None  # digest of the Parquet file of bad rows
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Artifact):
+    """A fitted model as a folder of files, or a smaller twin of one (`parent`)."""
+
+    KIND: ClassVar[str] = "model"
+
+    task: str
+    format: str  # onnx | skops
+    files: dict[str, str]  # path -> digest
+    parent: str | None = None
+    facts: dict[str, float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Artifact):
+    """A candidate folder: the model, its promises with what was found, lineage, card and bill of materials.
+
+    `digest` is the digest of the folder's manifest: signing it signs exactly these bytes.
+    """
+
+    KIND: ClassVar[str] = "release"
+
+    model: str
+    gate: str
+    author: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One walk down the line."""
+
+    KIND: ClassVar[str] = "run"
+
+    name: str
+    version: int
+    author: str
+    state: str  # started | finished | failed
+    started: str
+    seed: int
+    code: str  # digest of the project's code
+    lock: str  # digest of the installed packages
+    ended: str | None = None
+    made: tuple[str, ...] = ()
+    reused: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def ref(self) -> str:
+        return f"{self.KIND}:{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found when a promise was measured on the bytes `digest`."""
+
+    KIND: ClassVar[str] = "finding"
+
+    subject: str  # dataset:flights@3, model:late@7
+    digest: str
+    promise: str
+    verdict: str  # kept | broken | unproven
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    note: str = ""
+    more_rows: int | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What must hold, and who must sign, before an endpoint moves."""
+
+    KIND: ClassVar[str] = "gate"
+
+    name: str
+    promises: tuple[str, ...]
+    signed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A person's Yes or No to exactly the bytes `digest`."""
+
+    KIND: ClassVar[str] = "decision"
+
+    release: str
+    digest: str
+    by: str
+    role: str
+    yes: bool
+    reason: str
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A name that answers, and which release gets which share of its traffic. Moved by compare-and-set."""
+
+    KIND: ClassVar[str] = "endpoint"
+
+    name: str
+    version: int
+    shares: dict[str, float]  # release:late@3 -> share of traffic
+    reason: str = ""
+
+    @property
+    def ref(self) -> str:
+        return f"{self.KIND}:{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the ledger: who wrote which noun when, sealed to the line before."""
+
+    seq: int
+    at: str
+    by: str
+    kind: str
+    key: str
+    body: str
+    seal: str
+
+
+VERSIONED: dict[str, type[Dataset] | type[Model] | type[Release] | type[Run] | type[Endpoint]] = {
+    noun.KIND: noun for noun in (Dataset, Model, Release, Run, Endpoint)
+}

@@ -1,0 +1,113 @@
+"""The six sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from arkwright.core.nouns import Column, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be appended: a noun's kind, its unique key and its JSON."""
+
+    kind: str
+    key: str
+    body: str
+
+
+class Taken(Exception):  # noqa: N818 - an answer to compare-and-set, not a mistake of the user's
+    """Somebody else wrote this (kind, key) first."""
+
+
+class Ledger(Protocol):
+    """Records: one append-only list of events; (kind, key) is unique, which makes versions and compare-and-set."""
+
+    def append(self, by: str, entries: Sequence[Entry]) -> int:
+        """Append all or none, durably; the last `seq`. Raises Taken when a (kind, key) exists."""
+        ...
+
+    def get(self, kind: str, key: str) -> Event | None: ...
+
+    def last(self, kind: str, prefix: str) -> Event | None:
+        """The newest event of this kind whose key starts with `prefix`."""
+        ...
+
+    def find(self, kind: str | None = None, prefix: str = "", after: int = 0) -> Iterator[Event]:
+        """Events in order, from the one behind `after`."""
+        ...
+
+    def verify(self) -> int:
+        """Check every seal; the number of events. Raises Corrupt naming the first bad one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Bytes by SHA-256. Acknowledged only when durable; verified when read."""
+
+    def put(self, source: Path) -> str:
+        """Keep a copy of this file; its digest."""
+        ...
+
+    def put_bytes(self, data: bytes) -> str: ...
+
+    def has(self, digest: str) -> bool: ...
+
+    def path(self, digest: str) -> Path:
+        """A local file to read, its hash verified. Raises Unknown or Corrupt."""
+        ...
+
+    def verify(self) -> Iterator[str]:
+        """Digests whose bytes are no longer theirs."""
+        ...
+
+
+class Tables(Protocol):
+    """Columns: SQL in the DuckDB dialect over named Parquet files."""
+
+    def columns(self, sql: str, inputs: Mapping[str, Sequence[Column]]) -> tuple[Column, ...]:
+        """What the query would produce, tried on empty tables. Raises Invalid with the engine's reason."""
+        ...
+
+    def write(self, sql: str, inputs: Mapping[str, Path], out: Path) -> int:
+        """Run the query, write one Parquet file; the number of rows."""
+        ...
+
+    def row(self, sql: str, inputs: Mapping[str, Path]) -> tuple[Any, ...]:
+        """The one row of an aggregate query."""
+        ...
+
+
+class Worker(Protocol):
+    """A place where the user's code runs, one task after the other."""
+
+    def call(self, task: str, arguments: Mapping[str, Any]) -> Any:
+        """Run one named task; arguments and answer are JSON. Errors of ours come back as themselves."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Runner(Protocol):
+    """Where code runs."""
+
+    def start(self, folder: Path, log: Path, say: Callable[[str], None]) -> Worker:
+        """A worker for the project in `folder`; what its code prints goes to `log`, progress to `say`."""
+        ...
+
+
+class Host(Protocol):
+    """Where an endpoint answers."""
+
+    def serve(self, folders: Mapping[str, Path], host: str, port: int, ready: Callable[[str], None]) -> None:
+        """Serve each endpoint from its verified release folder until stopped; `ready` gets the address."""
+        ...
+
+
+class Notifier(Protocol):
+    """Who is told."""
+
+    def tell(self, subject: str, text: str) -> None: ...

@@ -1,0 +1,93 @@
+"""What may happen, decided from records alone. No input, no output, no clock."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from arkwright.core.nouns import Decision, Finding, Gate, Release
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a release may pass its gate, and everything that is missing, as sentences."""
+
+    findings: tuple[Finding, ...]  # latest per promise, in the gate's order
+    unmeasured: tuple[str, ...]
+    signatures: tuple[Decision, ...]  # the Yes that counts for each role signed
+    unsigned: tuple[str, ...]
+    refusals: tuple[Decision, ...]
+
+    @property
+    def promises_kept(self) -> bool:
+        return not self.unmeasured and all(finding.verdict == "kept" for finding in self.findings)
+
+    @property
+    def passed(self) -> bool:
+        return self.promises_kept and not self.unsigned and not self.refusals
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        lines = [f"{f.promise} is {f.verdict}: {found(f)}" for f in self.findings if f.verdict != "kept"]
+        lines += [f"{promise} was not measured" for promise in self.unmeasured]
+        lines += [f"{d.by} ({d.role}) refused: {d.reason}" for d in self.refusals]
+        lines += [f"no signature yet as {role}" for role in self.unsigned]
+        return tuple(lines)
+
+
+def found(finding: Finding) -> str:
+    """`found 0.713 (95 % interval 0.705 to 0.721, 84194 rows)`."""
+    if finding.value is None:
+        return f"nothing could be found{': ' + finding.note if finding.note else ''}"
+    text = f"found {finding.value:.6g}"
+    facts = []
+    if finding.low is not None and finding.high is not None:
+        facts.append(f"95 % interval {finding.low:.6g} to {finding.high:.6g}")
+    if finding.n is not None:
+        facts.append(f"{finding.n} rows")
+    text += f" ({', '.join(facts)})" if facts else ""
+    if finding.note:
+        text += f"; {finding.note}"
+    if finding.more_rows:
+        text += f"; about {finding.more_rows} more rows would settle it"
+    return text
+
+
+def latest(findings: Iterable[Finding], digest: str) -> dict[str, Finding]:
+    """The latest finding per promise on exactly these bytes; `findings` come in the ledger's order."""
+    return {finding.promise: finding for finding in findings if finding.digest == digest}
+
+
+def judge_gate(
+    gate: Gate, release: Release, model_digest: str, findings: Iterable[Finding], decisions: Iterable[Decision]
+) -> Judgement:
+    """Judge a release on the latest findings about its model and the latest decision of each person on its bytes."""
+    by_promise = latest(findings, model_digest)
+    said: dict[tuple[str, str], Decision] = {}
+    for decision in decisions:
+        if decision.digest == release.digest:
+            said[decision.by, decision.role] = decision  # a person may change their mind; the last word counts
+    yes = [d for d in said.values() if d.yes and may_sign(gate, release, d.by, d.role, ()) is None]
+    first: dict[str, Decision] = {}
+    for decision in yes:
+        if decision.role not in first and all(other.by != decision.by for other in first.values()):
+            first[decision.role] = decision
+    return Judgement(
+        findings=tuple(by_promise[p] for p in gate.promises if p in by_promise),
+        unmeasured=tuple(p for p in gate.promises if p not in by_promise),
+        signatures=tuple(first.values()),
+        unsigned=tuple(role for role in gate.signed_by if role not in first),
+        refusals=tuple(d for d in said.values() if not d.yes),
+    )
+
+
+def may_sign(gate: Gate, release: Release, by: str, role: str, decisions: Iterable[Decision]) -> str | None:
+    """Why this person may not sign in this role, or None. The author never counts; one person signs one role."""
+    if role not in gate.signed_by:
+        wanted = ", ".join(gate.signed_by) or "nobody's signature"
+        return f"the gate {gate.name} does not ask for a signature as {role}; it asks for {wanted}"
+    if by.casefold() == release.author.casefold():
+        return f"{by} is the author of {release.ref}, and the author's signature never counts"
+    for decision in decisions:
+        same_bytes = decision.digest == release.digest and decision.yes
+        if same_bytes and decision.by.casefold() == by.casefold() and decision.role != role:
+            return f"{by} has already signed {release.ref} as {decision.role}; one person signs one role"
+    return None

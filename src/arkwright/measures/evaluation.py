@@ -1,0 +1,44 @@
+"""What a measure of a model is given: the held-out rows, what was true, what was answered, and what it cost."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """n held-out rows. Classes are codes 0 … k-1; a binary model's positive class is 1."""
+
+    task: str  # classification | regression
+    truth: Array  # (n,) class codes, or values
+    label: Array  # (n,) answered class codes, or values
+    score: Array | None = None  # (n,) probability of class 1, or (n, k) of every class; None for regression
+    groups: dict[str, Array] = field(default_factory=dict)  # column -> (n,) group of each row
+    original: "Evaluation | None" = None  # the same rows answered by the model as it was trained
+    latencies_ms: Array | None = None  # (rounds, calls) milliseconds of one-row calls
+    size_bytes: int | None = None
+    test_rows: Array | None = None  # (n,) 64-bit digest of each row's inputs
+    train_rows: Array | None = None  # (m,) the same for the rows trained on
+    inputs: dict[str, Array] = field(default_factory=dict)  # numeric input column -> (n,) values
+    seed: int = 0
+
+    def take(self, rows: Array) -> "Evaluation":
+        """The same evaluation of some rows only (indices or a mask)."""
+        return replace(
+            self,
+            truth=self.truth[rows],
+            label=self.label[rows],
+            score=None if self.score is None else self.score[rows],
+            groups={name: values[rows] for name, values in self.groups.items()},
+            original=None if self.original is None else self.original.take(rows),
+            test_rows=None if self.test_rows is None else self.test_rows[rows],
+            inputs={name: values[rows] for name, values in self.inputs.items()},
+        )
+
+    @property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)

@@ -1,0 +1,171 @@
+"""The door through which every measure comes, ours and a plug-in's: the entry point `arkwright.measures`.
+
+A measure is one function with a name, a docstring and a source. `@data_measure` functions get their arguments and
+return a `Plan` (aggregates for one pass over the rows, and how to finish them); `@model_measure` functions get an
+`Evaluation` first and return a `Reading`.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, NewType
+
+from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.promises import Call, Name, Reading, Value
+from arkwright.measures.aggregates import Aggregate
+from arkwright.measures.evaluation import Evaluation
+
+Column = NewType("Column", str)  # a column of the dataset measured
+Other = NewType("Other", str)  # a column of another dataset: `planes.tailnum`
+Score = Callable[[Evaluation], Reading]  # another model measure, with its arguments bound
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Aggregates to be taken in one pass, and the arithmetic that turns their values into a reading."""
+
+    needs: tuple[Aggregate, ...]
+    finish: Callable[..., Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the bare words of a sentence can mean."""
+
+    columns: tuple[str, ...]
+    key: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # "planes.tailnum" …; the columns of the other datasets
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure, as `arkwright measures` lists it."""
+
+    name: str
+    stage: str  # data | model
+    source: str
+    function: Callable[..., Any]
+    tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    @property
+    def summary(self) -> str:
+        return inspect.cleandoc(self.function.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+
+    @property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        found = tuple(inspect.signature(self.function, eval_str=True).parameters.values())
+        return found if self.stage == "data" else found[1:]
+
+
+def data_measure(*, source: str, name: str | None = None) -> Callable[[Callable[..., Plan]], Measure]:
+    """Make a measure of a dataset. `source`: the paper or standard that defines it."""
+    return lambda function: Measure(name or function.__name__, "data", source, function)
+
+
+def model_measure(
+    *, source: str, name: str | None = None, tasks: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Reading]], Measure]:
+    """Make a measure of a model. `tasks`: what kinds of model it is for."""
+    return lambda function: Measure(name or function.__name__, "model", source, function, tasks)
+
+
+@cache
+def measures() -> dict[str, Measure]:
+    """All measures by name. Raises Invalid when two plug-ins claim one name."""
+    found: dict[str, Measure] = {}
+    for entry in sorted(entry_points(group="arkwright.measures"), key=lambda entry: (entry.value, entry.name)):
+        module = entry.load()
+        for value in vars(module).values():
+            if not isinstance(value, Measure) or found.get(value.name) is value:
+                continue
+            if value.name in found:
+                raise Invalid(f"two plug-ins define the measure {value.name!r}; the second is {entry.value}")
+            found[value.name] = value
+    return found
+
+
+def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Callable[..., Any]:
+    """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models.
+
+    Raises Unknown or Invalid, with a near miss, for a measure, argument or column that does not exist.
+    """
+    measure = measures().get(call.name)
+    if measure is None:
+        raise Unknown(f"no measure is called {call.name!r}{did_you_mean(call.name, measures())}")
+    if measure.stage != stage:
+        raise Invalid(f"{call.name} measures a {'dataset' if measure.stage == 'data' else 'model'}, not a {stage}")
+    if measure.tasks and task and task not in measure.tasks:
+        raise Invalid(f"{call.name} is for {' and '.join(measure.tasks)}; this model does {task}")
+    args, kwargs = _arguments(measure, call, scope, task)
+    if stage == "data":
+        return lambda: measure.function(*args, **kwargs)
+    return lambda evaluation: measure.function(evaluation, *args, **kwargs)
+
+
+def _arguments(measure: Measure, call: Call, scope: Scope, task: str | None) -> tuple[list[Any], dict[str, Any]]:
+    parameters = {p.name: p for p in measure.parameters}
+    for word, _ in call.kwargs:
+        if word not in parameters:
+            raise Invalid(f"{call.name} has no argument {word!r}{did_you_mean(word, parameters)}")
+    signature = inspect.Signature(tuple(parameters.values()))
+    try:
+        bound = signature.bind(*call.args, **dict(call.kwargs))
+    except TypeError as error:
+        shown = ", ".join(str(p).split(":")[0] for p in parameters.values())
+        raise Invalid(f"{call.name}({shown}): {error}") from None
+    for word, value in bound.arguments.items():
+        kind = parameters[word].annotation
+        if parameters[word].kind is inspect.Parameter.VAR_POSITIONAL:
+            bound.arguments[word] = tuple(c for v in value for c in _columns(measure, v, kind, scope, task))
+        else:
+            bound.arguments[word] = _convert(measure, word, value, kind, scope, task)
+    return list(bound.args), bound.kwargs
+
+
+def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str | None) -> tuple[Any, ...]:
+    if value == Name("key") and "key" not in scope.columns:
+        if not scope.key:
+            raise Invalid(f"{measure.name}(key) needs the dataset's key: add key = [...] to its table")
+        return scope.key
+    return (_convert(measure, "column", value, kind, scope, task),)
+
+
+def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
+    if kind is Column:
+        text = value.text if isinstance(value, Name) else value
+        if text not in scope.columns:
+            raise Unknown(f"{measure.name}: there is no column {text!r}{did_you_mean(str(text), scope.columns)}")
+        return text
+    if kind is Other:
+        text = value.text if isinstance(value, Name) else value
+        if text not in scope.others:
+            raise Unknown(f"{measure.name}: there is no {text!r}{did_you_mean(str(text), scope.others)}")
+        return text
+    if kind is Score:
+        if isinstance(value, Name):
+            value = Call(value.text)
+        if not isinstance(value, Call):
+            raise Invalid(f"{measure.name} asks for another measure as {word}, such as recall")
+        return bind(value, "model", scope, task)
+    if isinstance(value, Name | Call):
+        shown = value.text if isinstance(value, Name) else value.name
+        raise Invalid(f"{measure.name}: {word} must be a plain value, not {shown!r} (write text in quotes)")
+    accepted = typing.get_args(kind) or (kind,)
+    if not any(_fits(value, option) for option in accepted):
+        raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind")
+    return value
+
+
+def _fits(value: Value, kind: Any) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    origin = typing.get_origin(kind) or kind
+    return isinstance(origin, type) and isinstance(value, origin)
