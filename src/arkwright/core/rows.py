@@ -1,0 +1,102 @@
+"""The typed row class as a contract: what a dataset's rows must look like, and what a caller must send.
+
+A row class is any class with annotated fields: a dataclass, a `msgspec.Struct`, a `TypedDict`. Types: int, float, str,
+bool, date, datetime and bytes; `X | None` may be missing; `Literal["a", "b"]` lists what is allowed;
+`Annotated[float, msgspec.Meta(ge=0)]` bounds a number, `Meta(pattern=…, min_length=…, max_length=…)` a text.
+"""
+
+import types
+import typing
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from arkwright.core.errors import Invalid
+from arkwright.core.nouns import Column
+
+TYPES: dict[type, str] = {
+    int: "int",
+    float: "float",
+    str: "str",
+    bool: "bool",
+    date: "date",
+    datetime: "datetime",
+    bytes: "bytes",
+}
+PYTHON: dict[str, type] = {name: kind for kind, name in TYPES.items()}
+_BOUNDS = ("gt", "ge", "lt", "le", "pattern", "min_length", "max_length")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a row class. `limits` holds msgspec.Meta's bounds by name; `allowed` a Literal's values."""
+
+    name: str
+    type: str
+    nullable: bool
+    annotation: Any
+    limits: tuple[tuple[str, Any], ...] = ()
+    allowed: tuple[Any, ...] = ()
+
+    @property
+    def column(self) -> Column:
+        return Column(name=self.name, type=self.type, nullable=self.nullable)
+
+
+def fields(row: type) -> tuple[Field, ...]:
+    """The fields of a row class, in order. Raises Invalid naming a field whose type no column can hold."""
+    try:
+        hints = typing.get_type_hints(row, include_extras=True)
+    except (NameError, TypeError, AttributeError) as error:
+        raise Invalid(f"the row class {row.__name__} has an annotation that does not resolve: {error}") from None
+    if not hints:
+        raise Invalid(f"the row class {row.__name__} has no annotated fields; write them like  distance: float")
+    return tuple(_field(row.__name__, name, hint) for name, hint in hints.items())
+
+
+def from_columns(columns: tuple[Column, ...]) -> tuple[Field, ...]:
+    """The fields of a dataset without a row class, from its columns."""
+    return tuple(
+        Field(c.name, c.type, c.nullable, PYTHON[c.type] | None if c.nullable else PYTHON[c.type]) for c in columns
+    )
+
+
+def struct(name: str, row: tuple[Field, ...]) -> type[msgspec.Struct]:
+    """A msgspec struct that decodes one row strictly: every field, no other; a nullable field may be left out."""
+    spec = [(f.name, f.annotation, None) if f.nullable else (f.name, f.annotation) for f in row]
+    return msgspec.defstruct(name, spec, kw_only=True, forbid_unknown_fields=True, gc=False)
+
+
+def _field(row: str, name: str, hint: Any) -> Field:
+    plain, nullable, limits = _unwrap(hint)
+    if typing.get_origin(plain) is typing.Literal:
+        values = typing.get_args(plain)
+        kinds = {type(value) for value in values}
+        kind = kinds.pop() if len(kinds) == 1 else None
+        return Field(name, _type_name(row, name, kind, hint), nullable, hint, limits, values)
+    return Field(name, _type_name(row, name, plain, hint), nullable, hint, limits)
+
+
+def _type_name(row: str, name: str, kind: Any, hint: Any) -> str:
+    if kind not in TYPES:
+        shown = getattr(hint, "__name__", str(hint))
+        raise Invalid(f"{row}.{name} is {shown}, which no column holds; use {', '.join(TYPES.values())} or X | None")
+    return TYPES[kind]
+
+
+def _unwrap(hint: Any) -> tuple[Any, bool, tuple[tuple[str, Any], ...]]:
+    """Strip Annotated and None, in either order, gathering the bounds."""
+    nullable, limits = False, {}
+    while True:
+        if typing.get_origin(hint) is typing.Annotated:
+            for meta in hint.__metadata__:
+                limits.update({b: getattr(meta, b) for b in _BOUNDS if getattr(meta, b, None) is not None})
+            hint = hint.__origin__
+        elif typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in typing.get_args(hint):
+            nullable = True
+            rest = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+            hint = typing.Union[tuple(rest)]  # noqa: UP007 - built at run time
+        else:
+            return hint, nullable, tuple(sorted(limits.items()))
