@@ -1,0 +1,130 @@
+"""Nouns in the ledger: versions without gaps, recipes that are worked once, findings and decisions on exact bytes.
+
+The ledger's unique (kind, key) does the work: whoever comes second is told `Taken`, looks again, and goes on.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from arkwright.core.errors import Unknown, did_you_mean
+from arkwright.core.nouns import Artifact, Decision, Endpoint, Finding, Run
+from arkwright.core.ports import Entry, Ledger, Taken
+from arkwright.core.record import decode, digest_of, encode, split_reference
+
+V = TypeVar("V", bound=Artifact | Run | Endpoint)
+A = TypeVar("A", bound=Artifact)
+Versioned = Artifact | Run | Endpoint
+
+
+def latest(ledger: Ledger, kind: type[V], name: str) -> V | None:
+    event = ledger.last(kind.KIND, f"{name}@")
+    return decode(kind, event.body) if event else None
+
+
+def names(ledger: Ledger, kind: type[V]) -> list[str]:
+    return sorted({event.key.split("@")[0] for event in ledger.find(kind.KIND)})
+
+
+def resolve(ledger: Ledger, kind: type[V], reference: str) -> V:
+    """`late@7`, `model:late@7` or `late` (the latest). Raises Unknown with a near miss."""
+    name, version = split_reference(reference, kind.KIND)
+    newest = latest(ledger, kind, name)
+    if newest is None:
+        raise Unknown(f"no {kind.KIND} is called {name!r}{did_you_mean(name, names(ledger, kind))}")
+    if version is None:
+        return newest
+    # a run is written twice, when it starts and when it ends; the later record counts
+    event = ledger.last(kind.KIND, f"{name}@{version}/") or ledger.get(kind.KIND, f"{name}@{version}")
+    if event is None:
+        raise Unknown(f"there is no {kind.KIND}:{name}@{version}; the latest is {newest.ref}")
+    return decode(kind, event.body)
+
+
+def all_of(ledger: Ledger, kind: type[V], name: str = "") -> Iterator[V]:
+    """Every record of this kind in order, all names or one."""
+    for event in ledger.find(kind.KIND, f"{name}@" if name else ""):
+        yield decode(kind, event.body)
+
+
+def add(ledger: Ledger, by: str, noun: V) -> V:
+    """Append the noun as the next version of its name; the noun with the version it got."""
+    while True:
+        before = latest(ledger, type(noun), noun.name)
+        numbered = replace(noun, version=before.version + 1 if before else 1)
+        try:
+            ledger.append(by, [Entry(noun.KIND, f"{noun.name}@{numbered.version}", encode(numbered))])
+        except Taken:
+            continue
+        return numbered
+
+
+def move(ledger: Ledger, by: str, noun: Endpoint) -> Endpoint:
+    """Compare-and-set: append exactly this version. Raises Taken when somebody moved the endpoint meanwhile."""
+    ledger.append(by, [Entry(noun.KIND, f"{noun.name}@{noun.version}", encode(noun))])
+    return noun
+
+
+def made_before(ledger: Ledger, kind: type[A], name: str, recipe: str) -> A | None:
+    """What the same recipe made before, or None."""
+    event = ledger.last("recipe", f"{kind.KIND}:{name}:{recipe}/")
+    return resolve(ledger, kind, event.body) if event else None
+
+
+def add_made(ledger: Ledger, by: str, noun: A, replacing: A | None = None) -> A:
+    """Append an artifact under its recipe; when somebody else made it meanwhile, theirs is the one.
+
+    `replacing`: what the recipe made before, when those bytes are gone and it had to be made again.
+    """
+    prefix = f"{noun.KIND}:{noun.name}:{noun.recipe}/"
+    round_ = replacing.version if replacing else 0
+    while True:
+        before = latest(ledger, type(noun), noun.name)
+        numbered = replace(noun, version=before.version + 1 if before else 1)
+        entries = [
+            Entry(noun.KIND, f"{noun.name}@{numbered.version}", encode(numbered)),
+            Entry("recipe", f"{prefix}{round_}", f"{noun.name}@{numbered.version}"),
+        ]
+        try:
+            ledger.append(by, entries)
+        except Taken:
+            if ledger.get("recipe", f"{prefix}{round_}"):
+                theirs = made_before(ledger, type(noun), noun.name, noun.recipe)
+                assert theirs is not None
+                return theirs
+            continue
+        return numbered
+
+
+def findings(ledger: Ledger, digest: str) -> list[Finding]:
+    """Every finding on these bytes, in order."""
+    return [decode(Finding, event.body) for event in ledger.find(Finding.KIND, f"{digest}/")]
+
+
+def add_findings(ledger: Ledger, by: str, found: Sequence[Finding]) -> None:
+    _add_numbered(ledger, by, [(f.KIND, f"{f.digest}/{digest_of(f.promise)[:16]}", encode(f)) for f in found])
+
+
+def decisions(ledger: Ledger, digest: str) -> list[Decision]:
+    """Every decision on these bytes, in order."""
+    return [decode(Decision, event.body) for event in ledger.find(Decision.KIND, f"{digest}/")]
+
+
+def add_decision(ledger: Ledger, decision: Decision) -> None:
+    key = f"{decision.digest}/{digest_of([decision.by, decision.role])[:16]}"
+    _add_numbered(ledger, decision.by, [(decision.KIND, key, encode(decision))])
+
+
+def _add_numbered(ledger: Ledger, by: str, items: Sequence[tuple[str, str, str]]) -> None:
+    """Append under `key/1`, `key/2` …: a later record follows an earlier one, nothing is replaced."""
+    while items:
+        entries = []
+        for kind, key, body in items:
+            last = ledger.last(kind, f"{key}/")
+            number = int(last.key.rsplit("/", 1)[1]) + 1 if last else 1
+            entries.append(Entry(kind, f"{key}/{number}", body))
+        try:
+            ledger.append(by, entries)
+        except Taken:
+            continue
+        return

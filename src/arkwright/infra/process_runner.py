@@ -1,0 +1,86 @@
+"""Where code runs: one child process per run, so that user code that exits, crashes or eats memory stops only itself.
+
+Tasks go in as JSON lines on the child's standard input, answers come back on a pipe of their own; what the user's
+code prints goes to the run's log.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from arkwright.core.errors import BY_NAME, ArkwrightError, Invalid
+from arkwright.core.ports import Worker
+
+# idle OpenMP threads that spin burn several times the processor time on a busy machine
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+
+
+class ProcessRunner:
+    """Starts `python -m ENTRY FOLDER FD` for each run."""
+
+    def __init__(self, entry: str) -> None:
+        self.entry = entry
+
+    def start(self, folder: Path, log: Path, say: Callable[[str], None]) -> Worker:
+        return ProcessWorker(self.entry, folder, log, say)
+
+
+class ProcessWorker:
+    """One child process. Not for two threads at once."""
+
+    def __init__(self, entry: str, folder: Path, log: Path, say: Callable[[str], None]) -> None:
+        self.log, self.say = log, say
+        log.parent.mkdir(parents=True, exist_ok=True)
+        read, write = os.pipe()
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", entry, str(folder), str(write)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=(write,),
+                start_new_session=True,  # Ctrl-C reaches the parent, which decides
+                env=os.environ | _ENVIRONMENT,
+            )
+        os.close(write)
+        self.answers = os.fdopen(read, "rb")
+
+    def call(self, task: str, arguments: Mapping[str, Any]) -> Any:
+        try:
+            assert self.process.stdin
+            self.process.stdin.write(json.dumps({"task": task, "arguments": arguments}).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended(task) from None
+        for line in self.answers:
+            message = json.loads(line)
+            if "say" in message:
+                self.say(message["say"])
+            elif "error" in message:
+                raise BY_NAME.get(message["error"], ArkwrightError)(message["message"])
+            else:
+                return message["answer"]
+        raise self._ended(task)
+
+    def _ended(self, task: str) -> ArkwrightError:
+        code = self.process.wait()
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " (often: out of memory)" if name == "SIGKILL" else ""
+            return Invalid(f"the process that worked on {task} was ended by {name}{hint}; its output is in {self.log}")
+        return Invalid(f"the code ended the process that worked on {task} (exit code {code}); see {self.log}")
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.answers.close()
+        if self.process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()

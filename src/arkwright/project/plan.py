@@ -1,0 +1,57 @@
+"""The plan: which dataset is made from which, by what code. Plain data, so that it travels between processes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from arkwright.core.errors import Invalid
+from arkwright.core.nouns import Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataStep:
+    """How one dataset comes to be. `columns` is None when only reading the source can tell."""
+
+    name: str
+    kind: str  # source | sql | python
+    inputs: tuple[str, ...] = ()
+    code: str = ""  # digest of the SQL, or of the function and all it uses
+    row: str = ""  # digest of the row class; empty without one
+    columns: tuple[Column, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStep:
+    """How one model comes to be."""
+
+    name: str
+    dataset: str
+    features: str | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The project's graph; `data` is in the order in which it can be made."""
+
+    project: str
+    data: tuple[DataStep, ...]
+    models: tuple[ModelStep, ...]
+    engines: dict[str, str]  # installed packages that decide what the code does, with their versions
+    files: dict[str, str]  # the project's files and their digests
+
+    def step(self, name: str) -> DataStep:
+        return next(step for step in self.data if step.name == name)
+
+
+def in_order(steps: Iterable[DataStep]) -> tuple[DataStep, ...]:
+    """Inputs before what is made from them. Raises Invalid naming a cycle."""
+    waiting = {step.name: step for step in steps}
+    done: list[DataStep] = []
+    while waiting:
+        ready = [s for s in waiting.values() if not any(i in waiting for i in s.inputs)]
+        if not ready:
+            raise Invalid(f"these datasets are made from each other in a circle: {', '.join(sorted(waiting))}")
+        for step in ready:
+            done.append(step)
+            del waiting[step.name]
+    return tuple(done)

@@ -1,0 +1,239 @@
+"""The rehearsal: the whole project on empty and on made-up rows, so that mistakes show before a row is read."""
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pyarrow as pa
+
+from arkwright.core import arrow, frames, rows
+from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
+from arkwright.core.nouns import Column
+from arkwright.core.ports import Tables
+from arkwright.core.promises import Promise, parse
+from arkwright.core.record import digest_file, digest_of
+from arkwright.core.rows import Field
+from arkwright.core.usercode import call
+from arkwright.measures import registry
+from arkwright.measures.registry import Scope
+from arkwright.project import code, madeup
+from arkwright.project.loaded import Project, Recipe
+from arkwright.project.plan import DataStep, ModelStep, Plan, in_order
+from arkwright.project.problems import Problems
+
+ENGINES = ("arkwright", "numpy", "pyarrow", "duckdb", "polars", "pandas", "scikit-learn", "lightgbm", "xgboost-cpu",
+           "xgboost", "onnx", "skl2onnx", "onnxmltools", "onnxruntime")  # fmt: skip
+MADE_UP = 200
+
+
+def rehearse(project: Project, tables: Tables) -> Plan:
+    """Walk the project without data. Raises Invalid with every mistake, each with file and line."""
+    problems = Problems()
+    steps = _data_steps(project, tables, problems)
+    models = [_model_step(project, name, steps, problems) for name in project.spec.model]
+    _promises(project, steps, problems)
+    problems.raise_if_any()
+    files = {name: digest_file(path) for name, path in code.files(project.folder, project.spec.code).items()}
+    return Plan(
+        project=project.spec.project,
+        data=in_order(steps.values()),
+        models=tuple(step for step in models if step),
+        engines=engines(),
+        files=files,
+    )
+
+
+def engines() -> dict[str, str]:
+    """Installed packages that decide what the project's code does."""
+    found = {}
+    for name in ENGINES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _data_steps(project: Project, tables: Tables, problems: Problems) -> dict[str, DataStep]:
+    recipes: dict[str, Recipe] = {}
+    for name in project.spec.data:
+        try:
+            recipes[name] = _recipe(project, name)
+        except ArkwrightError as error:
+            problems.add(project.sheet.lines.of("data", name), error)
+    try:
+        order = in_order(DataStep(name=n, kind=r.kind, inputs=r.inputs) for n, r in recipes.items())
+    except Invalid as error:
+        problems.add(project.sheet.lines.of("data"), error)
+        order = ()
+    problems.raise_if_any()
+    steps: dict[str, DataStep] = {}
+    for step in order:
+        steps[step.name] = _data_step(project, step.name, recipes[step.name], steps, tables, problems)
+    return steps
+
+
+def _recipe(project: Project, name: str) -> Recipe:
+    recipe = project.recipe(name)
+    for word in recipe.inputs:
+        if word not in project.spec.data:
+            near = did_you_mean(word, project.spec.data)
+            raise Unknown(f"{recipe.where}: {name} asks for {word!r}, and no dataset is called that{near}")
+    return recipe
+
+
+def _data_step(
+    project: Project, name: str, recipe: Recipe, steps: dict[str, DataStep], tables: Tables, problems: Problems
+) -> DataStep:
+    where = project.sheet.lines.of("data", name)
+    fields, made = None, None
+    try:
+        fields = project.fields(name)
+    except ArkwrightError as error:
+        problems.add(project.sheet.lines.of("data", name, "row"), error)
+    known = {word: steps[word].columns for word in recipe.inputs}
+    inputs = {word: columns for word, columns in known.items() if columns is not None}
+    if len(inputs) == len(known) and recipe.kind != "source":
+        try:
+            made = _made_columns(project, recipe, inputs, tables)
+        except ArkwrightError as error:
+            problems.add(recipe.where or where, error)
+    columns = tuple(f.column for f in fields) if fields else made
+    if fields and made:
+        _same_columns(fields, made, recipe.where, problems)
+    spec = project.spec.data[name]
+    if columns is not None:
+        for word in (*spec.key, *((spec.time,) if spec.time else ())):
+            if word not in (names := [c.name for c in columns]):
+                problems.add(where, f"{name} has no column {word!r}{did_you_mean(word, names)}")
+    digest = digest_of(recipe.sql) if recipe.sql else project.code.digest(name) if recipe.function else ""
+    row = digest_of([[f.name, f.type, f.nullable, f.limits, f.allowed] for f in fields]) if fields else ""
+    return DataStep(name=name, kind=recipe.kind, inputs=recipe.inputs, code=digest, row=row, columns=columns)
+
+
+def _made_columns(
+    project: Project, recipe: Recipe, inputs: dict[str, tuple[Column, ...]], tables: Tables
+) -> tuple[Column, ...]:
+    if recipe.function is None:
+        return tables.columns(recipe.sql, inputs)
+    found: tuple[Column, ...] = ()
+    for count in (0, MADE_UP):
+        given = {word: madeup.rows(_fields(project, word, columns), count) for word, columns in inputs.items()}
+        found = arrow.columns(apply(recipe.function, given).schema)
+    return found
+
+
+def _fields(project: Project, dataset: str, columns: tuple[Column, ...]) -> tuple[Field, ...]:
+    return project.fields(dataset) or rows.from_columns(columns)
+
+
+def apply(function: Callable[..., Any], inputs: dict[str, pa.Table]) -> pa.Table:
+    """Call the user's function with frames of the kind its type hints ask for; its answer as an Arrow table."""
+    kinds = frames.kinds(function)
+    given = {name: frames.to_frame(table, kinds[name]) for name, table in inputs.items()}
+    return frames.to_arrow(call(function, **given), function.__name__)
+
+
+def _same_columns(fields: tuple[Field, ...], made: tuple[Column, ...], where: str, problems: Problems) -> None:
+    types = {column.name: column.type for column in made}
+    for field in fields:
+        if field.name not in types:
+            near = did_you_mean(field.name, types)
+            problems.add(where, f"makes no column {field.name!r}, which the row class asks for{near}")
+        elif types[field.name] != field.type and (types[field.name], field.type) != ("int", "float"):
+            problems.add(where, f"makes {field.name} as {types[field.name]}, and the row class says {field.type}")
+    for name in types:
+        if name not in {field.name for field in fields}:
+            problems.add(where, f"makes a column {name!r} that the row class does not know")
+
+
+def _model_step(project: Project, name: str, steps: dict[str, DataStep], problems: Problems) -> ModelStep | None:
+    spec, lines = project.spec.model[name], project.sheet.lines
+    step = steps.get(spec.source)
+    columns = step.columns if step else None
+    if columns is not None:
+        known = [c.name for c in columns]
+        wanted = [("target", spec.target), *(("groups", group) for group in spec.groups)]
+        wanted += [("split", spec.split.column)] if spec.split.column else []
+        for key, word in wanted:
+            if word not in known:
+                problems.add(lines.of("model", name, key), f"{spec.source} has no column {word!r}{did_you_mean(word, known)}")
+    if spec.split.by in ("time", "group") and not (spec.split.column or project.spec.data[spec.source].time):
+        problems.add(lines.of("model", name, "split"), f"a split by {spec.split.by} needs a column: add column = \"…\"")
+    try:
+        function, features = project.model_function(name), project.features(name)
+    except ArkwrightError as error:
+        problems.add(lines.of("model", name), error)
+        return None
+    if columns is not None and features is not None and spec.target in [c.name for c in columns]:
+        _rehearse_features(project, name, columns, features, problems)
+    digest = project.code.digest(name)
+    if features:
+        digest = digest_of([digest, project.code.digest(features.__name__)])
+    used = features.__name__ if features else None
+    if not features and spec.source not in inspect.signature(function).parameters:
+        problems.add(project.code.where(function), f"{name}() must take {spec.source} or a table of features of it")
+    return ModelStep(name=name, dataset=spec.source, features=used, code=digest)
+
+
+def _rehearse_features(
+    project: Project, name: str, columns: tuple[Column, ...], features: Callable[..., Any], problems: Problems
+) -> None:
+    spec = project.spec.model[name]
+    fields = tuple(f for f in _fields(project, spec.source, columns) if f.name != spec.target)
+    where = project.code.where(features)
+    try:
+        made = [apply(features, {spec.source: madeup.rows(fields, count)}) for count in (0, MADE_UP, 1)]
+    except ArkwrightError as error:
+        message = str(error)
+        if f"'{spec.target}'" in message or f'"{spec.target}"' in message:
+            message += f" (the target {spec.target} is not there when the model answers)"
+        problems.add(where, message)
+        return
+    names = [table.schema.names for table in made]
+    if any(other != names[0] for other in names):
+        problems.add(where, f"{features.__name__}() makes different columns on empty and on made-up rows")
+    if made[1].num_rows != MADE_UP or made[2].num_rows != 1:
+        problems.add(where, f"{features.__name__}() must give one row per row: {MADE_UP} in, {made[1].num_rows} out")
+
+
+def scope(project: Project, steps: dict[str, DataStep] | dict[str, tuple[Column, ...]], dataset: str) -> Scope:
+    """What a dataset's promises may speak of."""
+    def names(name: str) -> tuple[str, ...]:
+        step = steps[name]
+        columns = step.columns if isinstance(step, DataStep) else step
+        return tuple(c.name for c in columns or ())
+
+    others = tuple(f"{name}.{column}" for name in steps if name != dataset for column in names(name))
+    return Scope(names(dataset), project.spec.data[dataset].key, others)
+
+
+def _promises(project: Project, steps: dict[str, DataStep], problems: Problems) -> None:
+    lines = project.sheet.lines
+    for name, data in project.spec.data.items():
+        if name not in steps or steps[name].columns is None or any(s.columns is None for s in steps.values()):
+            continue  # only reading the source can tell its columns; checked right after
+        for text in data.promises:
+            where = lines.of("data", name, "promises", mentioning=text)
+            _bind(parse(text), "data", scope(project, steps, name), None, where, problems)
+    for gate_name, gate in project.spec.gate.items():
+        models = {e.model for e in project.spec.endpoint.values() if e.gate == gate_name} or set(project.spec.model)
+        for model in sorted(models & set(project.spec.model)):
+            spec = project.spec.model[model]
+            for text in gate.promises:
+                where = lines.of("gate", gate_name, "promises", mentioning=text)
+                _bind(parse(text), "model", Scope(spec.groups), spec.task, where, problems)
+    for model, spec in project.spec.model.items():
+        if spec.score:
+            where = lines.of("model", model, "score")
+            _bind(parse(f"{spec.score} >= 0"), "model", Scope(spec.groups), spec.task, where, problems)
+
+
+def _bind(promise: Promise, stage: str, scope: Scope, task: str | None, where: str, problems: Problems) -> None:
+    try:
+        bound = registry.bind(promise.call, stage, scope, task)
+        if stage == "data":
+            bound()  # a data measure checks its arguments when it makes its plan
+    except ArkwrightError as error:
+        problems.add(where, error)

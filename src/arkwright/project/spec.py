@@ -1,0 +1,88 @@
+"""What `arkwright.toml` may say. Unknown keys are errors: a misspelt `signed_by` must not mean that nobody signs."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Task = Literal["classification", "regression"]
+Spelling = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Sentence = Annotated[str, msgspec.Meta(description='a promise: measure(args) op number, such as "recall >= 0.7"')]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A TOML table with known keys only."""
+
+
+class DataSpec(Table):
+    """`[data.NAME]`: a source, or a dataset made by the function or the SQL file of the same name."""
+
+    source: str | None = None
+    row: str | None = None
+    key: tuple[str, ...] = ()
+    time: str | None = None
+    null: tuple[str, ...] = ("",)
+    promises: tuple[Sentence, ...] = ()
+
+
+class SplitSpec(Table):
+    """How held-out rows are chosen. `column`: of the time or the group; `time` and `hash` default to the dataset's."""
+
+    by: Literal["time", "group", "hash", "stratified"] = "stratified"
+    test: Share = 0.25
+    column: str | None = None
+
+
+class ModelSpec(Table, rename={"source": "from"}):
+    """`[model.NAME]`: made by the function of the same name. `score` decides between candidates."""
+
+    source: str
+    target: str
+    task: Task
+    split: SplitSpec = SplitSpec()
+    groups: tuple[str, ...] = ()
+    score: Sentence | None = None
+
+
+class GateSpec(Table):
+    """`[gate.NAME]`: what must hold and who must sign before an endpoint moves."""
+
+    promises: tuple[Sentence, ...]
+    signed_by: tuple[Spelling, ...] = ()
+
+
+class EndpointSpec(Table):
+    """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass."""
+
+    model: str
+    gate: str
+    promises: tuple[Sentence, ...] = ()
+
+
+class ProjectSpec(Table):
+    """The whole of `arkwright.toml`."""
+
+    project: Spelling
+    owner: str
+    purpose: str
+    risk: Literal["minimal", "limited", "high"] = "limited"
+    code: str
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
+    data: dict[Spelling, DataSpec] = {}
+    model: dict[Spelling, ModelSpec] = {}
+    gate: dict[Spelling, GateSpec] = {}
+    endpoint: dict[Spelling, EndpointSpec] = {}
+
+
+SECTIONS: dict[str, type[Table]] = {
+    "data": DataSpec,
+    "model": ModelSpec,
+    "gate": GateSpec,
+    "endpoint": EndpointSpec,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON Schema of `arkwright.toml` for editors, generated from the same structs that load it."""
+    schema = msgspec.json.schema(ProjectSpec)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "arkwright.toml", **schema}

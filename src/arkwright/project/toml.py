@@ -1,0 +1,122 @@
+"""`arkwright.toml`, read strictly: every mistake at once, each with its line and a near miss."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.promises import Promise, parse
+from arkwright.project.problems import Lines, Problems
+from arkwright.project.spec import SECTIONS, ProjectSpec, Table
+
+FILE = "arkwright.toml"
+_UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The parsed file with the place of each of its lines, for messages."""
+
+    folder: Path
+    spec: ProjectSpec
+    lines: Lines
+
+
+def read(folder: Path) -> Sheet:
+    """Read `arkwright.toml` in `folder`. Raises Unknown when there is none, Invalid with every mistake in it."""
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise Unknown(f"there is no {FILE} in {folder}; start a project with: arkwright new NAME") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"{path} cannot be read: {error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{FILE}: {error}") from None
+    lines, problems = Lines(path, text), Problems()
+    spec = _convert(raw, lines, problems)
+    problems.raise_if_any()
+    assert spec is not None
+    _check_references(spec, lines, problems)
+    problems.raise_if_any()
+    return Sheet(folder, spec, lines)
+
+
+def _convert(raw: dict[str, Any], lines: Lines, problems: Problems) -> ProjectSpec | None:
+    parts: dict[str, Any] = {}
+    for section, kind in SECTIONS.items():
+        tables = raw.pop(section, {})
+        if not isinstance(tables, dict):
+            problems.add(lines.of(section), f"write tables like [{section}.NAME]")
+            continue
+        parts[section] = {
+            name: _table(body, kind, (section, name), lines, problems) for name, body in tables.items()
+        }
+    if problems.lines:
+        _table(raw, ProjectSpec, (), lines, problems)
+        return None
+    whole = raw | {section: {n: msgspec.to_builtins(t) for n, t in tables.items()} for section, tables in parts.items()}
+    return _table(whole, ProjectSpec, (), lines, problems)
+
+
+def _table(body: Any, kind: type[Any], path: tuple[str, ...], lines: Lines, problems: Problems) -> Any:
+    try:
+        return msgspec.convert(body, kind, strict=True)
+    except msgspec.ValidationError as error:
+        _explain(str(error), body, kind, path, lines, problems)
+        return None
+
+
+def _explain(
+    message: str, body: Any, kind: type[Table], path: tuple[str, ...], lines: Lines, problems: Problems
+) -> None:
+    """A msgspec message in the words of the file; unknown keys are all listed, not only the first."""
+    if _UNKNOWN_FIELD.search(message) and "$." not in message:
+        known = [field.encode_name for field in msgspec.structs.fields(kind)]
+        for key in body:
+            if key not in known:
+                problems.add(lines.of(*path, key), f"unknown key {key!r}{did_you_mean(key, known)}")
+        return
+    what, _, where = message.partition(" - at `$")
+    keys = re.findall(r"\.([A-Za-z_]\w*)", where)
+    unknown = _UNKNOWN_FIELD.search(what)
+    if unknown:
+        what = f"unknown key {unknown[1]!r}"
+    what = re.sub(r"Object missing required field `([^`]*)`", r'the key "\1" is missing', what)
+    what = re.sub(r"Expected `([^`]*)`, got `([^`]*)`", r"must be \1, not \2", what)
+    shown = ".".join((*path, *keys))
+    problems.add(lines.of(*path, *keys[:1]), f"{shown + ': ' if shown else ''}{what[0].lower() + what[1:]}")
+
+
+def _check_references(spec: ProjectSpec, lines: Lines, problems: Problems) -> None:
+    for name, model in spec.model.items():
+        if model.source not in spec.data:
+            known = did_you_mean(model.source, spec.data)
+            problems.add(lines.of("model", name, "from"), f"no dataset is called {model.source!r}{known}")
+    for name, endpoint in spec.endpoint.items():
+        for word, section, there in (
+            (endpoint.model, "model", list(spec.model)),
+            (endpoint.gate, "gate", list(spec.gate)),
+        ):
+            if word not in there:
+                known = did_you_mean(word, there)
+                problems.add(lines.of("endpoint", name, section), f"no {section} is called {word!r}{known}")
+    for section in ("data", "gate", "endpoint"):
+        for name, table in getattr(spec, section).items():
+            for text in table.promises:
+                sentence(text, lines.of(section, name, "promises", mentioning=text), problems)
+
+
+def sentence(text: str, where: str, problems: Problems) -> Promise | None:
+    """The parsed promise, or None and a problem."""
+    try:
+        return parse(text)
+    except Invalid as error:
+        problems.add(where, error)
+        return None

@@ -1,0 +1,79 @@
+"""A site: six engines, one for each socket, chosen by URL. Embedded by default, in the folder `.arkwright`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from arkwright.core.errors import Unknown, did_you_mean
+from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables
+
+FOLDER = ".arkwright"
+
+# engines are imported when they are used: a glance at the ledger should not wait for DuckDB
+ENGINES: dict[str, dict[str, str]] = {
+    "ledger": {"sqlite": "arkwright.infra.sqlite_ledger:SqliteLedger"},
+    "store": {"disk": "arkwright.infra.disk_store:DiskStore"},
+    "tables": {"duckdb": "arkwright.infra.duckdb_tables:DuckTables"},
+    "runner": {"process": "arkwright.infra.process_runner:ProcessRunner"},
+    "host": {"process": "arkwright.infra.local_host:LocalHost"},
+    "notifier": {"log": "arkwright.infra.log_notifier:LogNotifier"},
+}
+DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The frozen bundle of six that every verb is given."""
+
+    folder: Path
+    engines: Mapping[str, str] = field(default_factory=lambda: DEFAULT)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return cast(Ledger, self._engine("ledger")(self.folder / "ledger.db"))
+
+    @cached_property
+    def store(self) -> Store:
+        return cast(Store, self._engine("store")(self.folder / "store"))
+
+    @cached_property
+    def tables(self) -> Tables:
+        return cast(Tables, self._engine("tables")(self.folder / "tmp"))
+
+    @cached_property
+    def runner(self) -> Runner:
+        return cast(Runner, self._engine("runner")("arkwright.work"))
+
+    @cached_property
+    def host(self) -> Host:
+        return cast(Host, self._engine("host")())
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        return cast(Notifier, self._engine("notifier")(self.folder / "notices.log"))
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys"
+
+    def scratch(self, name: str) -> Path:
+        """A folder for what is being made; nothing in it is ever relied on."""
+        path = self.folder / "tmp" / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _engine(self, socket: str) -> Any:
+        name = self.engines[socket]
+        if name not in ENGINES[socket]:
+            raise Unknown(f"no {socket} is called {name!r}{did_you_mean(name, ENGINES[socket])}")
+        module, _, attribute = ENGINES[socket][name].partition(":")
+        return getattr(import_module(module), attribute)
+
+
+def local(project: Path) -> Site:
+    """The site inside a project's folder."""
+    return Site(project / FOLDER)
