@@ -77,6 +77,17 @@ class Model(Artifact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What must hold, and who must sign, before an endpoint moves."""
+
+    KIND: ClassVar[str] = "gate"
+
+    name: str
+    promises: tuple[str, ...]
+    signed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Artifact):
     """A candidate folder: the model, its promises with what was found, lineage, card and bill of materials.
 
@@ -86,7 +97,7 @@ class Release(Artifact):
     KIND: ClassVar[str] = "release"
 
     model: str
-    gate: str
+    gate: Gate  # as it stood when the candidate was made: a gate weakened later lets nothing old through
     author: str
     files: dict[str, str]
 
@@ -133,17 +144,6 @@ class Finding:
     note: str = ""
     more_rows: int | None = None
     run: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """What must hold, and who must sign, before an endpoint moves."""
-
-    KIND: ClassVar[str] = "gate"
-
-    name: str
-    promises: tuple[str, ...]
-    signed_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

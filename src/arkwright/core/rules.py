@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from arkwright.core.nouns import Decision, Finding, Gate, Release
+from arkwright.core.nouns import Decision, Finding, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ def latest(findings: Iterable[Finding], digest: str) -> dict[str, Finding]:
 
 
 def judge_gate(
-    gate: Gate, release: Release, model_digest: str, findings: Iterable[Finding], decisions: Iterable[Decision]
+    release: Release, model_digest: str, findings: Iterable[Finding], decisions: Iterable[Decision]
 ) -> Judgement:
     """Judge a release on the latest findings about its model and the latest decision of each person on its bytes."""
-    by_promise = latest(findings, model_digest)
+    gate, by_promise = release.gate, latest(findings, model_digest)
     said: dict[tuple[str, str], Decision] = {}
     for decision in decisions:
         if decision.digest == release.digest:
             said[decision.by, decision.role] = decision  # a person may change their mind; the last word counts
-    yes = [d for d in said.values() if d.yes and may_sign(gate, release, d.by, d.role, ()) is None]
+    yes = [d for d in said.values() if d.yes and may_sign(release, d.by, d.role, ()) is None]
     first: dict[str, Decision] = {}
     for decision in yes:
         if decision.role not in first and all(other.by != decision.by for other in first.values()):
@@ -79,8 +79,9 @@ def judge_gate(
     )
 
 
-def may_sign(gate: Gate, release: Release, by: str, role: str, decisions: Iterable[Decision]) -> str | None:
+def may_sign(release: Release, by: str, role: str, decisions: Iterable[Decision]) -> str | None:
     """Why this person may not sign in this role, or None. The author never counts; one person signs one role."""
+    gate = release.gate
     if role not in gate.signed_by:
         wanted = ", ".join(gate.signed_by) or "nobody's signature"
         return f"the gate {gate.name} does not ask for a signature as {role}; it asks for {wanted}"

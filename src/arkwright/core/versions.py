@@ -14,7 +14,7 @@ from arkwright.core.record import decode, digest_of, encode, split_reference
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint)
 A = TypeVar("A", bound=Artifact)
-Versioned = Artifact | Run | Endpoint
+ENDED = "ended:"  # before the key of a run's last record
 
 
 def latest(ledger: Ledger, kind: type[V], name: str) -> V | None:
@@ -23,7 +23,7 @@ def latest(ledger: Ledger, kind: type[V], name: str) -> V | None:
 
 
 def names(ledger: Ledger, kind: type[V]) -> list[str]:
-    return sorted({event.key.split("@")[0] for event in ledger.find(kind.KIND)})
+    return sorted({event.key.removeprefix(ENDED).split("@")[0] for event in ledger.find(kind.KIND)})
 
 
 def resolve(ledger: Ledger, kind: type[V], reference: str) -> V:
@@ -32,19 +32,22 @@ def resolve(ledger: Ledger, kind: type[V], reference: str) -> V:
     newest = latest(ledger, kind, name)
     if newest is None:
         raise Unknown(f"no {kind.KIND} is called {name!r}{did_you_mean(name, names(ledger, kind))}")
-    if version is None:
-        return newest
-    # a run is written twice, when it starts and when it ends; the later record counts
-    event = ledger.last(kind.KIND, f"{name}@{version}/") or ledger.get(kind.KIND, f"{name}@{version}")
+    key = f"{name}@{version or newest.version}"
+    # a run is written when it starts and again when it ends; the end counts
+    event = ledger.get(kind.KIND, f"{ENDED}{key}") or ledger.get(kind.KIND, key)
     if event is None:
-        raise Unknown(f"there is no {kind.KIND}:{name}@{version}; the latest is {newest.ref}")
+        raise Unknown(f"there is no {kind.KIND}:{key}; the latest is {newest.ref}")
     return decode(kind, event.body)
 
 
 def all_of(ledger: Ledger, kind: type[V], name: str = "") -> Iterator[V]:
-    """Every record of this kind in order, all names or one."""
-    for event in ledger.find(kind.KIND, f"{name}@" if name else ""):
-        yield decode(kind, event.body)
+    """Every noun of this kind in the order of their versions' making, all names or one."""
+    found: dict[str, V] = {}
+    for event in ledger.find(kind.KIND):
+        noun = decode(kind, event.body)
+        if not name or noun.name == name:
+            found[noun.ref] = noun
+    yield from found.values()
 
 
 def add(ledger: Ledger, by: str, noun: V) -> V:

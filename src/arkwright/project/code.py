@@ -7,13 +7,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.record import digest_bytes, digest_of
-from arkwright.core.usercode import call
+from arkwright.core.usercode import execute
 
 _ESCAPES = {"globals", "exec", "eval", "__import__", "vars", "locals"}
 
@@ -65,7 +66,7 @@ def load(folder: Path, file: str) -> Code:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     sys.modules[path.stem] = module
-    call(spec.loader.exec_module, module, folder=folder)
+    execute(partial(spec.loader.exec_module, module), folder)
     return Code(path, module, tree)
 
 

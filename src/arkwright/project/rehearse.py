@@ -14,7 +14,7 @@ from arkwright.core.ports import Tables
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import digest_file, digest_of
 from arkwright.core.rows import Field
-from arkwright.core.usercode import call
+from arkwright.core.usercode import call, where
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.project import code, madeup
@@ -131,6 +131,10 @@ def _fields(project: Project, dataset: str, columns: tuple[Column, ...]) -> tupl
 def apply(function: Callable[..., Any], inputs: dict[str, pa.Table]) -> pa.Table:
     """Call the user's function with frames of the kind its type hints ask for; its answer as an Arrow table."""
     kinds = frames.kinds(function)
+    for name in inputs:
+        if name not in kinds:
+            hint = f"{function.__name__}({name}: pl.DataFrame)"
+            raise Invalid(f"{where(function)}: say what kind of table {name} is, like {hint}")
     given = {name: frames.to_frame(table, kinds[name]) for name, table in inputs.items()}
     return frames.to_arrow(call(function, **given), function.__name__)
 

@@ -1,0 +1,62 @@
+"""Verbs by which people decide: sign, refuse, and the question why something may not be deployed."""
+
+from pathlib import Path
+
+from arkwright.core import versions
+from arkwright.core.errors import Invalid, Refused
+from arkwright.core.nouns import Actor, Decision, Model, Release
+from arkwright.core.rules import Judgement, judge_gate, may_sign
+from arkwright.sites import Site
+
+
+def judgement(site: Site, release: Release) -> Judgement:
+    """What the gate says of a release now, from the ledger alone."""
+    model = versions.resolve(site.ledger, Model, release.model)
+    found = versions.findings(site.ledger, model.digest)
+    return judge_gate(release, model.digest, found, versions.decisions(site.ledger, release.digest))
+
+
+def why(site: Site, by: Actor, project: Path, *, release: str) -> tuple[Release, Judgement]:  # noqa: ARG001
+    """Why a release may or may not be deployed."""
+    noun = versions.resolve(site.ledger, Release, release)
+    return noun, judgement(site, noun)
+
+
+def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:  # noqa: ARG001
+    """Say Yes to exactly these bytes. Raises Refused when this person's signature may not or cannot count."""
+    noun = versions.resolve(site.ledger, Release, release)
+    if not by.role:
+        raise Invalid(f"say in which role you sign: --role {' or '.join(noun.gate.signed_by) or 'ROLE'}")
+    objection = may_sign(noun, by.name, by.role, versions.decisions(site.ledger, noun.digest))
+    if objection:
+        raise Refused(objection)
+    now = judgement(site, noun)
+    if not now.promises_kept:
+        lines = [line for line in now.missing if not line.startswith("no signature")]
+        raise Refused(f"{noun.ref} cannot be signed: {'; '.join(lines)}")
+    return _decide(site, by, noun, yes=True, reason=reason)
+
+
+def refuse(site: Site, by: Actor, project: Path, *, release: str, reason: str) -> Decision:  # noqa: ARG001
+    """Say No, with a reason. It blocks the release until the same person signs it."""
+    noun = versions.resolve(site.ledger, Release, release)
+    if not reason.strip():
+        raise Invalid('a refusal needs a reason: --reason "…"')
+    if by.role not in noun.gate.signed_by:
+        wanted = ", ".join(noun.gate.signed_by) or "nobody"
+        raise Refused(f"the gate {noun.gate.name} listens to {wanted}; say --role as one of them")
+    return _decide(site, by, noun, yes=False, reason=reason)
+
+
+def _decide(site: Site, by: Actor, release: Release, *, yes: bool, reason: str) -> Decision:
+    decision = Decision(
+        release=release.ref,
+        digest=release.digest,
+        by=by.name,
+        role=by.role or "",
+        yes=yes,
+        reason=reason,
+        proven=by.proven,
+    )
+    versions.add_decision(site.ledger, decision)
+    return decision

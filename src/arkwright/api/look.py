@@ -1,0 +1,140 @@
+"""Verbs that only look: the project at a glance, one thing in full, what differs, the measures, the ledger."""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from arkwright.core import versions
+from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.nouns import VERSIONED, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
+from arkwright.core.rules import latest
+from arkwright.data.profile import Profile
+from arkwright.data.profile import profile as _profile
+from arkwright.measures import registry
+from arkwright.sites import Site
+
+Noun = Dataset | Model | Release | Run | Endpoint
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The latest version of everything."""
+
+    datasets: tuple[Dataset, ...]
+    models: tuple[Model, ...]
+    releases: tuple[Release, ...]
+    endpoints: tuple[Endpoint, ...]
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One noun with what was found about its bytes."""
+
+    noun: Noun
+    findings: tuple[Finding, ...]
+
+
+def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) -> Glance | Shown:  # noqa: ARG001
+    """The latest of everything, or one noun by its reference (`model:late@7`, `late`)."""
+    if reference is None:
+        return Glance(
+            *(
+                tuple({noun.name: noun for noun in versions.all_of(site.ledger, kind)}.values())
+                for kind in (Dataset, Model, Release, Endpoint)
+            ),
+            runs=tuple(versions.all_of(site.ledger, Run))[-5:],
+        )
+    noun = find(site, reference)
+    digest = versions.resolve(site.ledger, Model, noun.model).digest if isinstance(noun, Release) else None
+    digest = digest or getattr(noun, "digest", None)
+    found = latest(versions.findings(site.ledger, digest), digest) if digest else {}
+    return Shown(noun, tuple(found.values()))
+
+
+def find(site: Site, reference: str) -> Noun:
+    """The noun a reference means; without a kind, releases come before models, datasets, endpoints and runs."""
+    kind, colon, _ = reference.partition(":")
+    if colon:
+        if kind not in VERSIONED:
+            raise Unknown(f"{kind!r} is no kind of thing{did_you_mean(kind, VERSIONED)}")
+        return versions.resolve(site.ledger, VERSIONED[kind], reference)
+    known: set[str] = set()
+    for noun in (Release, Model, Dataset, Endpoint, Run):
+        names = versions.names(site.ledger, noun)
+        known.update(names)
+        if reference.partition("@")[0] in names:
+            return versions.resolve(site.ledger, noun, reference)
+    raise Unknown(f"nothing is called {reference!r}{did_you_mean(reference, known)}")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that two versions do not share."""
+
+    what: str
+    before: Any
+    after: Any
+
+
+def diff(site: Site, by: Actor, project: Path, *, before: str, after: str) -> tuple[Difference, ...]:  # noqa: ARG001
+    """What differs between two nouns of one kind: their own facts, their files, and what was found about them."""
+    old, new = find(site, before), find(site, after)
+    if type(old) is not type(new):
+        raise Invalid(f"{old.ref} and {new.ref} are of different kinds; compare two of one kind")
+    facts = [_facts(site, noun) for noun in (old, new)]
+    words = dict.fromkeys([*facts[0], *facts[1]])
+    return tuple(
+        Difference(word, facts[0].get(word), facts[1].get(word))
+        for word in words
+        if facts[0].get(word) != facts[1].get(word)
+    )
+
+
+def _facts(site: Site, noun: Noun) -> dict[str, Any]:
+    facts = _flat(msgspec.to_builtins(noun))
+    for own in ("version", "run", "recipe"):
+        facts.pop(own, None)
+    shown = show(site, Actor(name=""), site.folder, reference=noun.ref)
+    if isinstance(shown, Shown):
+        facts |= {f.promise: f.value for f in shown.findings}
+    return facts
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        flat: dict[str, Any] = {}
+        for word, inner in value.items():
+            flat |= _flat(inner, f"{path}.{word}" if path else str(word))
+        return flat
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "name" in value[0]:
+        return _flat({item["name"]: {k: v for k, v in item.items() if k != "name"} for item in value}, path)
+    return {path: value}
+
+
+def profile(site: Site, by: Actor, project: Path, *, dataset: str) -> Profile:  # noqa: ARG001
+    """A dataset in numbers, by its reference or as a Parquet file."""
+    file = Path(dataset)
+    if file.suffix == ".parquet" and file.is_file():
+        return _profile(file)
+    noun = versions.resolve(site.ledger, Dataset, dataset)
+    return _profile(site.store.path(noun.digest))
+
+
+def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -> tuple[registry.Measure, ...]:  # noqa: ARG001
+    """Every measure a promise can speak of, or the one asked for."""
+    known = registry.measures()
+    if name is None:
+        return tuple(sorted(known.values(), key=lambda measure: (measure.stage, measure.name)))
+    if name not in known:
+        raise Unknown(f"no measure is called {name!r}{did_you_mean(name, known)}")
+    return (known[name],)
+
+
+def ledger(site: Site, by: Actor, project: Path, *, last: int = 20, kind: str | None = None) -> tuple[Event, ...]:  # noqa: ARG001
+    """The last events, oldest first."""
+    events = list(site.ledger.find(kind))
+    return tuple(islice(events, max(0, len(events) - last), None))

@@ -1,0 +1,40 @@
+"""What every word starts from: the project's folder, its site, and who acts."""
+
+import argparse
+import getpass
+import os
+import subprocess
+from pathlib import Path
+
+from arkwright.core.errors import Unknown
+from arkwright.core.nouns import Actor
+from arkwright.sites import Site, local
+
+
+def project(given: argparse.Namespace) -> Path:
+    """The folder named, or the nearest one upwards that holds an `arkwright.toml`. Raises Unknown."""
+    if given.project:
+        return Path(given.project).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "arkwright.toml").is_file():
+            return folder
+    raise Unknown(f"there is no arkwright.toml in {here} or above; start with: arkwright new NAME")
+
+
+def site(given: argparse.Namespace) -> Site:
+    return local(project(given))
+
+
+def actor(given: argparse.Namespace) -> Actor:
+    """Who acts, as declared: --by, $ARKWRIGHT_BY, git's user.email, or the login name."""
+    name = given.by or os.environ.get("ARKWRIGHT_BY") or _git_user() or getpass.getuser()
+    return Actor(name=name.strip(), role=given.role)
+
+
+def _git_user() -> str:
+    try:
+        asked = subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, check=False, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip()

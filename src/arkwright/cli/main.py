@@ -1,0 +1,79 @@
+"""The command line: finds the word, parses its arguments, tells errors as people want to read them.
+
+Nothing heavy is imported before a word is chosen, so that `arkwright --help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from arkwright.cli.words import WORDS, Word, overview
+from arkwright.core.errors import ArkwrightError, did_you_mean
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one word; the exit code comes from the error tree."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(overview())  # noqa: T201
+        return 0
+    if args[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"arkwright {version('arkwright')}")  # noqa: T201
+        return 0
+    word = WORDS.get(args[0])
+    if word is None:
+        return _fail(f"there is no command {args[0]!r}{did_you_mean(args[0], WORDS)}", 2)
+    return _run(word, args[1:])
+
+
+def _run(word: Word, args: list[str]) -> int:
+    module = import_module(f"arkwright.cli.words.{word.module}")
+    given = parser(word).parse_args(args)
+    try:
+        return int(module.main(given) or 0)
+    except ArkwrightError as error:
+        if given.debug:
+            raise
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing is half-written, and the same command goes on where this one was", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
+        return 0
+    except Exception as error:
+        if given.debug:
+            raise
+        what = f"{type(error).__name__}: {error}"[:500]
+        return _fail(f"unexpected: {what}\nplease report it with what --debug prints", 1)
+
+
+def parser(word: Word) -> argparse.ArgumentParser:
+    """The parser of one word, with the options that every word has."""
+    made = argparse.ArgumentParser(
+        prog=f"arkwright {word.name}",
+        description=word.summary,
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in word.examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    import_module(f"arkwright.cli.words.{word.module}").arguments(made)
+    common = made.add_argument_group("everywhere")
+    common.add_argument("--project", metavar="DIR", help="the project folder (default: here, or the one around it)")
+    common.add_argument("--by", metavar="NAME", help="who acts (default: $ARKWRIGHT_BY, git's user, or the login name)")
+    common.add_argument("--role", metavar="ROLE", help="in which role; declared, not proven, on a site without accounts")
+    common.add_argument("--json", action="store_true", help="answer in JSON")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return made
+
+
+def _fail(message: str, code: int) -> int:
+    lines = message.splitlines() or ["unknown error"]
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

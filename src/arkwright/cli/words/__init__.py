@@ -1,0 +1,73 @@
+"""Every word of the command line, in the order in which a newcomer needs them."""
+
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """One word. `module` in this folder holds `arguments(parser)` and `main(given)`."""
+
+    name: str
+    module: str
+    summary: str
+    examples: tuple[str, ...]
+
+
+_LIST = (
+    Word("new", "new", "Start a project: a small one that works, with tests.", ("arkwright new churn",
+         "arkwright new delays --from flights")),
+    Word("check", "check", "Rehearse the project without data: every mistake, with file and line.",
+         ("arkwright check",)),
+    Word("run", "run", "Walk the line: raw data to a release, or to a refusal with its reasons.",
+         ("arkwright run", "arkwright run --by ana --seed 7")),
+    Word("show", "show", "What there is: the project at a glance, or one thing by its name.",
+         ("arkwright show", "arkwright show release:late@2")),
+    Word("profile", "profile", "A dataset in small pictures: ranges, gaps, shapes.",
+         ("arkwright profile departures", "arkwright profile data.csv")),
+    Word("why", "why", "Why a release may or may not be deployed.", ("arkwright why late",)),
+    Word("diff", "diff", "What differs between two versions.", ("arkwright diff late@1 late@2",
+         "arkwright diff dataset:flights@1 dataset:flights@2")),
+    Word("sign", "sign", "Say Yes to exactly the bytes of a release.",
+         ('arkwright sign late --by ben --role operations --reason "read the card"',)),
+    Word("refuse", "refuse", "Say No to a release, with the reason.",
+         ('arkwright refuse late --by ben --role operations --reason "carrier YV is too low"',)),
+    Word("promote", "promote", "Move an endpoint to a release that passed its gate.",
+         ("arkwright promote late", "arkwright promote late@3 --endpoint late")),
+    Word("rollback", "rollback", "Move an endpoint back to the release before.",
+         ('arkwright rollback late --reason "delays doubled"',)),
+    Word("serve", "serve", "Answer: Open Inference Protocol v2 and raw rows over HTTP.",
+         ("arkwright serve", "arkwright serve late --port 8080")),
+    Word("predict", "predict", "Ask an endpoint's release about rows, without a server.",
+         ("arkwright predict late rows.jsonl", "echo '{\"distance\": 900}' | arkwright predict late -")),
+    Word("again", "again", "Make a run's models again and compare every digest.",
+         ("arkwright again", "arkwright again flights@3")),
+    Word("measures", "measures", "Every measure a promise can speak of, or one in full.",
+         ("arkwright measures", "arkwright measures recall")),
+    Word("ledger", "ledger", "The record of everything: list it, or verify that nobody changed it.",
+         ("arkwright ledger", "arkwright ledger verify", "arkwright ledger head")),
+    Word("doctor", "doctor", "Is this machine fit? Versions, engines, disk, the site's health.",
+         ("arkwright doctor",)),
+    Word("schema", "schema", "The JSON Schema of arkwright.toml, for editors.",
+         ("arkwright schema > arkwright.schema.json",)),
+    Word("completion", "completion", "A completion script for bash, zsh or tcsh.",
+         ("arkwright completion bash > ~/.local/share/bash-completion/completions/arkwright",)),
+)  # fmt: skip
+
+WORDS: dict[str, Word] = {word.name: word for word in _LIST}
+
+
+def overview() -> str:
+    """What `arkwright --help` prints."""
+    width = max(len(name) for name in WORDS)
+    lines = [
+        "Arkwright: raw data in, a model in production out, and every promise about it measured.",
+        "",
+        "usage: arkwright COMMAND [options]        arkwright COMMAND --help  says more, with examples",
+        "",
+        *(f"  {word.name:<{width}}  {word.summary}" for word in _LIST),
+        "",
+        "examples:",
+        "  arkwright new churn && cd churn && arkwright run",
+        "  arkwright why churn",
+        "  arkwright serve",
+    ]
+    return "\n".join(lines)

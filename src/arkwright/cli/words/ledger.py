@@ -1,0 +1,33 @@
+"""`arkwright ledger`."""
+
+import argparse
+
+from arkwright.api.look import ledger
+from arkwright.cli import context, output
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=("list", "verify", "head"), default="list")
+    parser.add_argument("--against", metavar="HEAD", help="with verify: a head noted earlier and kept elsewhere")
+    parser.add_argument("--last", type=int, default=20, help="how many events to list")
+    parser.add_argument("--kind", help="only events of this kind")
+
+
+def main(given: argparse.Namespace) -> int:
+    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    screen = output.console()
+    if given.action == "verify":
+        count = site.ledger.verify(given.against)
+        text = f"[green]✓[/] {count} events; every seal holds"
+        output.as_json({"events": count, "sound": True}) if given.json else screen.print(text)
+        return 0
+    if given.action == "head":
+        output.as_json({"head": site.ledger.head()}) if given.json else screen.print(site.ledger.head())
+        return 0
+    events = ledger(site, actor, project, last=given.last, kind=given.kind)
+    if given.json:
+        output.as_json(events)
+        return 0
+    rows = [(e.seq, e.at[:19], output.escape(e.by), e.kind, output.escape(e.key), e.seal[:12]) for e in events]
+    screen.print(output.table((">seq", "at (UTC)", "by", "kind", "key", "seal"), rows))
+    return 0

@@ -1,0 +1,44 @@
+"""`arkwright predict`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from arkwright.api.traffic import predict
+from arkwright.cli import context, output
+from arkwright.core.errors import Invalid
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("endpoint", help="such as late")
+    parser.add_argument("rows", help="a file with a JSON object, a JSON list or JSON lines; - reads standard input")
+
+
+def main(given: argparse.Namespace) -> int:
+    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    try:
+        body = sys.stdin.buffer.read() if given.rows == "-" else Path(given.rows).read_bytes()
+    except OSError as error:
+        raise Invalid(f"{given.rows} cannot be read: {error.strerror}") from None
+    answer = predict(site, actor, project, endpoint=given.endpoint, rows=_rows(body, given.rows))
+    output.as_json(answer)
+    return 0
+
+
+def _rows(body: bytes, name: str) -> bytes:
+    """A JSON document as it is; JSON lines as a JSON list."""
+    try:
+        msgspec.json.decode(body)
+    except msgspec.DecodeError as whole:
+        lines = [line for line in body.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise Invalid(f"{name} is not JSON: {whole}") from None
+        for number, line in enumerate(lines, 1):
+            try:
+                msgspec.json.decode(line)
+            except msgspec.DecodeError as error:
+                raise Invalid(f"{name}, line {number}: not JSON: {error}") from None
+        return b"[" + b",".join(lines) + b"]"
+    return body

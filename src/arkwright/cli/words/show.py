@@ -1,0 +1,71 @@
+"""`arkwright show`."""
+
+import argparse
+
+import msgspec
+
+from arkwright.api.look import Glance, Shown, show
+from arkwright.cli import context, output
+from arkwright.core.nouns import Dataset
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", nargs="?", help="such as late, model:late@7, dataset:flights, run:flights@3")
+
+
+def main(given: argparse.Namespace) -> int:
+    found = show(context.site(given), context.actor(given), context.project(given), reference=given.reference)
+    if given.json:
+        output.as_json(found)
+    elif isinstance(found, Glance):
+        _glance(found)
+    else:
+        _one(found)
+    return 0
+
+
+def _glance(found: Glance) -> None:
+    screen = output.console()
+    if not found.runs:
+        screen.print("nothing has run here yet; start with: arkwright run")
+        return
+    rows = [(d.ref, d.rows, d.quarantined, d.digest[:12]) for d in found.datasets]
+    screen.print(output.table(("dataset", ">rows", ">quarantined", "digest"), rows))
+    screen.print()
+    models = [(m.ref, m.format, m.parent or "–", m.digest[:12]) for m in found.models]
+    screen.print(output.table(("model", "format", "made from", "digest"), models))
+    screen.print()
+    releases = [(r.ref, r.gate.name, r.author, r.digest[:12]) for r in found.releases]
+    screen.print(output.table(("release", "gate", "author", "digest"), releases))
+    screen.print()
+    shares = [(e.ref, ", ".join(f"{share:.0%} {ref}" for ref, share in e.shares.items())) for e in found.endpoints]
+    screen.print(output.table(("endpoint", "answers with"), shares))
+    screen.print()
+    runs = [(r.ref, r.state, r.author, r.started[:19], sum(r.seconds.values())) for r in found.runs]
+    screen.print(output.table(("run", "state", "by", "started (UTC)", ">seconds"), runs))
+
+
+def _one(found: Shown) -> None:
+    screen = output.console()
+    facts = msgspec.to_builtins(found.noun)
+    hidden = ("columns", "files", "gate") if not isinstance(found.noun, Dataset) else ("columns", "files")
+    rows = [(name, output.escape(_plain(value))) for name, value in facts.items() if name not in hidden and value]
+    screen.print(output.table((found.noun.ref, ""), rows))
+    if facts.get("columns"):
+        screen.print()
+        columns = [(c["name"], c["type"], "may be missing" if c["nullable"] else "") for c in facts["columns"]]
+        screen.print(output.table(("column", "type", ""), columns))
+    if facts.get("files"):
+        screen.print()
+        screen.print(output.table(("file", "digest"), [(n, d[:12]) for n, d in facts["files"].items()]))
+    if found.findings:
+        screen.print()
+        screen.print(output.findings(found.findings))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {inner}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return "\n".join(str(item) for item in value)
+    return str(value)

@@ -1,0 +1,184 @@
+"""The line: every room in turn. A broken promise about data stops it; a broken promise about the model refuses the
+release, and keeps the evidence."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from arkwright.core import versions
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Dataset, Finding, Model, Release, Run
+from arkwright.core.ports import Entry
+from arkwright.core.record import digest_of, encode, now
+from arkwright.core.rules import Judgement, found
+from arkwright.line import data, model, release
+from arkwright.line.walk import Walk
+from arkwright.project import toml
+from arkwright.project.plan import ModelStep, Plan
+from arkwright.sites import Site
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one model: its trained and its served form, and what the gate says."""
+
+    trained: Model
+    model: Model
+    findings: tuple[Finding, ...]
+    release: Release | None = None
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a walk made. `problem` is None when every promise was kept."""
+
+    run: Run
+    datasets: dict[str, Dataset]
+    findings: tuple[Finding, ...]
+    outcomes: dict[str, Outcome]
+    problem: str | None
+
+
+def run(site: Site, by: str, folder: Path, *, say: Say, seed: int | None = None) -> Result:
+    """Walk the whole line. What was made before from the same inputs, code and parameters is not made again."""
+    with _walk(site, by, folder, say, seed) as walk:
+        record = _start(walk)
+        try:
+            result = _work(walk, record)
+        except BaseException as error:
+            message = str(error) if isinstance(error, ArkwrightError) else type(error).__name__
+            _end(walk, record, "failed", message)
+            raise
+        ended = _end(walk, record, "failed" if result.problem else "finished", result.problem)
+        return replace(result, run=ended)
+
+
+def plan(site: Site, by: str, folder: Path, *, say: Say) -> Plan:
+    """Load and rehearse only. Raises Invalid with every mistake."""
+    with _walk(site, by, folder, say, None) as walk:
+        return walk.plan
+
+
+def remake(site: Site, by: str, folder: Path, *, say: Say, seed: int, datasets: dict[str, Dataset]) -> dict[str, str]:
+    """Make every model again from these snapshots of the sources, keeping nothing; label -> digest."""
+    with _walk(site, by, folder, say, seed) as walk:
+        walk.fresh = True
+        made: dict[str, Dataset] = {}
+        for step in walk.plan.data:
+            made[step.name] = (
+                datasets[step.name]
+                if step.kind == "source"
+                else data.make(walk, step, {name: made[name] for name in step.inputs})
+            )
+        for model_step in walk.plan.models:
+            trained = model.train(walk, model_step, made[model_step.dataset])
+            model.optimize(walk, model_step, made[model_step.dataset], trained)
+        return dict(line.rsplit("=", 1) for line in walk.made)
+
+
+def _work(walk: Walk, record: Run) -> Result:
+    datasets: dict[str, Dataset] = {}
+    findings: list[Finding] = []
+    for step in walk.plan.data:
+        datasets[step.name] = data.make(walk, step, {name: datasets[name] for name in step.inputs})
+    for step in walk.plan.data:
+        findings += data.check(walk, step.name, datasets)
+    problem = _broken(findings)
+    outcomes = {}
+    if not problem:
+        outcomes = {step.name: _model(walk, step, datasets, findings) for step in walk.plan.models}
+        refused = [o for o in outcomes.values() if o.judgement and not o.judgement.promises_kept]
+        problem = _refusal(refused)
+    return Result(record, datasets, tuple(findings), outcomes, problem)
+
+
+def _broken(findings: list[Finding]) -> str | None:
+    bad = [f"{f.subject}: {f.promise} is {f.verdict}, {found(f)}" for f in findings if f.verdict != "kept"]
+    return "\n".join([*bad, "nothing was trained"]) if bad else None
+
+
+def _refusal(refused: list[Outcome]) -> str | None:
+    lines = []
+    for outcome in refused:
+        assert outcome.judgement
+        assert outcome.release
+        for finding in outcome.judgement.findings:
+            if finding.verdict != "kept":
+                lines.append(f"{outcome.release.ref} is refused: {finding.promise} is {finding.verdict}, {found(finding)}")
+        lines += [f"{outcome.release.ref} is refused: {p} was not measured" for p in outcome.judgement.unmeasured]
+    return "\n".join(lines) or None
+
+
+def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data: list[Finding]) -> Outcome:
+    dataset = datasets[step.dataset]
+    trained = model.train(walk, step, dataset)
+    served = model.optimize(walk, step, dataset, trained)
+    gates = sorted({e.gate for e in walk.spec.endpoint.values() if e.model == step.name})
+    if not gates:
+        return Outcome(trained, served, ())
+    last: Outcome | None = None
+    for name in gates:
+        spec = walk.spec.gate[name]
+        findings = model.judge(walk, step, served, spec.promises)
+        gate = release.gate(name, spec.promises, spec.signed_by)
+        candidate = release.assemble(walk, step, gate, served, datasets, [*about_data, *findings])
+        last = Outcome(trained, served, tuple(findings), candidate, release.judge(walk, candidate, served, findings))
+    assert last
+    return last
+
+
+@contextmanager
+def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iterator[Walk]:
+    folder = folder.resolve()
+    spec = toml.read(folder).spec
+    name = f"run-{uuid.uuid4().hex[:12]}"
+    scratch = site.scratch(name)
+    worker = site.runner.start(folder, site.folder / "logs" / f"{name}.log", say)
+    try:
+        plan = msgspec.convert(worker.call("plan", {}), Plan)
+        number = spec.seed if seed is None else seed
+        yield Walk(site, by, folder, spec, plan, worker, scratch, run="", seed=number, say=say)
+    finally:
+        worker.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start(walk: Walk) -> Run:
+    sources = {name: walk.site.store.put(walk.project / name) for name in walk.plan.files}
+    code = walk.site.store.put_bytes(encode(sources).encode())
+    record = Run(
+        name=walk.spec.project,
+        version=0,
+        author=walk.by,
+        state="started",
+        started=now(),
+        seed=walk.seed,
+        code=code,
+        lock=digest_of(walk.plan.engines),
+    )
+    record = versions.add(walk.site.ledger, walk.by, record)
+    walk.run = record.ref
+    return record
+
+
+def _end(walk: Walk, record: Run, state: str, error: str | None) -> Run:
+    ended = replace(
+        record,
+        state=state,
+        ended=now(),
+        made=tuple(walk.made),
+        reused=tuple(dict.fromkeys(walk.reused)),
+        seconds=walk.seconds,
+        error=error,
+    )
+    key = f"{versions.ENDED}{record.name}@{record.version}"
+    walk.site.ledger.append(walk.by, [Entry(Run.KIND, key, encode(ended))])
+    return ended

@@ -1,0 +1,69 @@
+"""The last part of the line: a candidate folder with all its evidence, judged by the gate."""
+
+from typing import Any
+
+import msgspec
+
+from arkwright.core import versions
+from arkwright.core.nouns import Dataset, Finding, Gate, Model, Release
+from arkwright.core.promises import parse
+from arkwright.core.record import digest_of
+from arkwright.core.rules import Judgement, judge_gate
+from arkwright.line.walk import Walk
+from arkwright.project.plan import ModelStep
+
+
+def assemble(
+    walk: Walk, step: ModelStep, gate: Gate, model: Model, datasets: dict[str, Dataset], findings: list[Finding]
+) -> Release:
+    """The candidate folder. The same inputs make the same folder, byte for byte."""
+    lineage = {
+        "project": walk.spec.project,
+        "seed": walk.seed,
+        "code": walk.plan.files,
+        "engines": walk.plan.engines,
+        "data": {name: {"digest": d.digest, "rows": d.rows, "recipe": d.recipe} for name, d in datasets.items()},
+        "model": {"digest": model.digest, "recipe": model.recipe},
+    }
+    evidence = [[f.promise, f.verdict, f.value, f.low, f.high, f.n] for f in findings]
+    recipe = walk.recipe("release", lineage, evidence, msgspec.to_builtins(gate))
+    known = walk.before(Release, step.name, recipe)
+    if known:
+        return known
+    laid, folder = walk.folder(f"model-{step.name}"), walk.folder(f"release-{step.name}")
+    walk.lay_out(model.files, laid)
+    with walk.timed(f"assemble {step.name}"):
+        arguments: dict[str, Any] = {
+            "model": step.name,
+            "laid": str(laid),
+            "folder": str(folder),
+            "lineage": lineage,
+            "gate": msgspec.to_builtins(gate),
+            "findings": msgspec.to_builtins(findings),
+        }
+        files = walk.put(folder, walk.worker.call("assemble", arguments)["files"])
+    return walk.keep(
+        Release(
+            name=step.name,
+            version=0,
+            digest=digest_of(files),
+            recipe=recipe,
+            run=walk.run,
+            parents=(model.ref,),
+            model=model.ref,
+            gate=gate,
+            author=walk.by,
+            files=files,
+        )
+    )
+
+
+def gate(name: str, promises: tuple[str, ...], signed_by: tuple[str, ...]) -> Gate:
+    """The gate with its promises in canonical spelling, by which findings are matched."""
+    return Gate(name=name, promises=tuple(parse(text).text for text in promises), signed_by=signed_by)
+
+
+def judge(walk: Walk, release: Release, model: Model, findings: list[Finding]) -> Judgement:
+    """What the gate says of it now."""
+    said = versions.decisions(walk.site.ledger, release.digest)
+    return judge_gate(release, model.digest, findings, said)
