@@ -38,8 +38,15 @@ class Ledger(Protocol):
         """Events in order, from the one behind `after`."""
         ...
 
-    def verify(self) -> int:
-        """Check every seal; the number of events. Raises Corrupt naming the first bad one."""
+    def verify(self, against: str | None = None) -> int:
+        """Check every seal; the number of events. Raises Corrupt naming the first bad one.
+
+        `against`: a `head` noted earlier and kept elsewhere, which must still be part of the chain.
+        """
+        ...
+
+    def head(self) -> str:
+        """`seq:seal` of the last event, to be kept where the ledger's owner cannot reach."""
         ...
 
     def close(self) -> None: ...
