@@ -1,0 +1,42 @@
+# Two commands: `make demo` and `make test`. Each sets up the environment it needs, from pinned versions with hashes.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test check bench lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
+	@$(BIN)/python scripts/demo.py
+
+test: $(VENV)/.test  ## every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.test  ## lint, format, types, layers, laws
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python scripts/laws.py
+
+bench: $(VENV)/.test  ## how fast, as ratios in one interleaved run
+	@$(BIN)/python benchmarks/run.py
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: locks/demo.txt pyproject.toml | $(BIN)/python
+	@echo "setting up the environment (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/demo.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
+	@echo "setting up the test environment (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/test.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@ $(VENV)/.demo
+
+lock:  ## choose versions anew (needs uv)
+	@mkdir -p locks
+	@uv pip compile pyproject.toml --extra demo --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o locks/demo.txt
+	@uv pip compile pyproject.toml --extra demo --extra pandas --extra postgres --extra xgboost --group test --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o locks/test.txt
+
+clean:  ## forget environments and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
