@@ -16,13 +16,13 @@ def judgement(site: Site, release: Release) -> Judgement:
     return judge_gate(release, model.digest, found, versions.decisions(site.ledger, release.digest))
 
 
-def why(site: Site, by: Actor, project: Path, *, release: str) -> tuple[Release, Judgement]:  # noqa: ARG001
+def why(site: Site, by: Actor, project: Path, *, release: str) -> tuple[Release, Judgement]:
     """Why a release may or may not be deployed."""
     noun = versions.resolve(site.ledger, Release, release)
     return noun, judgement(site, noun)
 
 
-def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:  # noqa: ARG001
+def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:
     """Say Yes to exactly these bytes. Raises Refused when this person's signature may not or cannot count."""
     noun = versions.resolve(site.ledger, Release, release)
     if not by.role:
@@ -37,7 +37,7 @@ def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = ""
     return _decide(site, by, noun, yes=True, reason=reason)
 
 
-def refuse(site: Site, by: Actor, project: Path, *, release: str, reason: str) -> Decision:  # noqa: ARG001
+def refuse(site: Site, by: Actor, project: Path, *, release: str, reason: str) -> Decision:
     """Say No, with a reason. It blocks the release until the same person signs it."""
     noun = versions.resolve(site.ledger, Release, release)
     if not reason.strip():

@@ -32,12 +32,14 @@ class Check:
     well: bool | None = True
 
 
-def doctor(site: Site, by: Actor, project: Path) -> tuple[Check, ...]:  # noqa: ARG001
+def doctor(site: Site, by: Actor, project: Path) -> tuple[Check, ...]:
     """Look at the machine and the site; nothing is changed."""
     checks = [Check(f"package {name}", _version(name)) for name in ("arkwright", *_CORE)]
     for extra, module in _EXTRAS.items():
         there = find_spec(module) is not None
-        checks.append(Check(f"extra {extra}", "installed" if there else f"pip install 'arkwright[{extra}]'", there or None))
+        checks.append(
+            Check(f"extra {extra}", "installed" if there else f"pip install 'arkwright[{extra}]'", there or None)
+        )
     checks.append(Check("processors", str(len(os.sched_getaffinity(0))), None))
     free = shutil.disk_usage(project).free
     checks.append(Check("free disk", f"{free / 1e9:.1f} GB", free > 1e9))

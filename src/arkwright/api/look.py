@@ -38,7 +38,7 @@ class Shown:
     findings: tuple[Finding, ...]
 
 
-def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) -> Glance | Shown:  # noqa: ARG001
+def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) -> Glance | Shown:
     """The latest of everything, or one noun by its reference (`model:late@7`, `late`)."""
     if reference is None:
         return Glance(
@@ -80,7 +80,7 @@ class Difference:
     after: Any
 
 
-def diff(site: Site, by: Actor, project: Path, *, before: str, after: str) -> tuple[Difference, ...]:  # noqa: ARG001
+def diff(site: Site, by: Actor, project: Path, *, before: str, after: str) -> tuple[Difference, ...]:
     """What differs between two nouns of one kind: their own facts, their files, and what was found about them."""
     old, new = find(site, before), find(site, after)
     if type(old) is not type(new):
@@ -115,7 +115,7 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-def profile(site: Site, by: Actor, project: Path, *, dataset: str) -> Profile:  # noqa: ARG001
+def profile(site: Site, by: Actor, project: Path, *, dataset: str) -> Profile:
     """A dataset in numbers, by its reference or as a Parquet file."""
     file = Path(dataset)
     if file.suffix == ".parquet" and file.is_file():
@@ -124,7 +124,7 @@ def profile(site: Site, by: Actor, project: Path, *, dataset: str) -> Profile:  
     return _profile(site.store.path(noun.digest))
 
 
-def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -> tuple[registry.Measure, ...]:  # noqa: ARG001
+def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -> tuple[registry.Measure, ...]:
     """Every measure a promise can speak of, or the one asked for."""
     known = registry.measures()
     if name is None:
@@ -134,7 +134,7 @@ def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -
     return (known[name],)
 
 
-def ledger(site: Site, by: Actor, project: Path, *, last: int = 20, kind: str | None = None) -> tuple[Event, ...]:  # noqa: ARG001
+def ledger(site: Site, by: Actor, project: Path, *, last: int = 20, kind: str | None = None) -> tuple[Event, ...]:
     """The last events, oldest first."""
     events = list(site.ledger.find(kind))
     return tuple(islice(events, max(0, len(events) - last), None))

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-
 from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor
 from arkwright.core.record import valid_name
@@ -23,7 +22,7 @@ def examples() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "examples"
 
 
-def new(site: Site, by: Actor, project: Path, *, name: str, example: str | None = None) -> Path:  # noqa: ARG001
+def new(site: Site, by: Actor, project: Path, *, name: str, example: str | None = None) -> Path:
     """Write the project `name` into the folder `project`, from the starter or from an application.
 
     All or nothing: an existing folder is refused, and a half-written one never stays.
@@ -50,5 +49,7 @@ def new(site: Site, by: Actor, project: Path, *, name: str, example: str | None 
 def _rename(folder: Path, name: str) -> None:
     """The project's own name in its TOML; everything else stays as the application has it."""
     file = folder / "arkwright.toml"
-    text = re.sub(r'^project(\s*)= ".*"', rf'project\1= "{name}"', file.read_text(encoding="utf-8"), count=1, flags=re.M)
+    text = re.sub(
+        r'^project(\s*)= ".*"', rf'project\1= "{name}"', file.read_text(encoding="utf-8"), count=1, flags=re.MULTILINE
+    )
     file.write_text(text, encoding="utf-8")

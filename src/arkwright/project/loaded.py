@@ -53,7 +53,9 @@ class Project:
         spec = self.spec.data[dataset]
         file = self.folder / f"{dataset}.sql"
         function = self.code.functions().get(dataset)
-        ways = [w for w, there in (("source", spec.source), ("SQL file", file.is_file()), ("function", function)) if there]
+        ways = [
+            w for w, there in (("source", spec.source), ("SQL file", file.is_file()), ("function", function)) if there
+        ]
         if len(ways) > 1:
             raise Invalid(f"{dataset} has a {' and a '.join(ways)}; keep one of them")
         if spec.source:
@@ -84,13 +86,17 @@ class Project:
                 near = did_you_mean(word, [*known, spec.source, spec.target, "seed"])
                 raise Unknown(f"{self.code.where(function)}: {model}() asks for {word!r}, which nothing makes{near}")
         if len(between) > 1:
-            raise Invalid(f"{self.code.where(function)}: {model}() asks for {' and '.join(between)}; one table is enough")
+            raise Invalid(
+                f"{self.code.where(function)}: {model}() asks for {' and '.join(between)}; one table is enough"
+            )
         if not between:
             return None
         takes = list(inspect.signature(known[between[0]]).parameters)
         if takes != [spec.source]:
             where = self.code.where(known[between[0]])
-            raise Invalid(f"{where}: {between[0]}() must take one parameter, {spec.source}, the dataset of [model.{model}]")
+            raise Invalid(
+                f"{where}: {between[0]}() must take one parameter, {spec.source}, the dataset of [model.{model}]"
+            )
         return known[between[0]]
 
 

@@ -162,9 +162,11 @@ def _model_step(project: Project, name: str, steps: dict[str, DataStep], problem
         wanted += [("split", spec.split.column)] if spec.split.column else []
         for key, word in wanted:
             if word not in known:
-                problems.add(lines.of("model", name, key), f"{spec.source} has no column {word!r}{did_you_mean(word, known)}")
+                problems.add(
+                    lines.of("model", name, key), f"{spec.source} has no column {word!r}{did_you_mean(word, known)}"
+                )
     if spec.split.by in ("time", "group") and not (spec.split.column or project.spec.data[spec.source].time):
-        problems.add(lines.of("model", name, "split"), f"a split by {spec.split.by} needs a column: add column = \"…\"")
+        problems.add(lines.of("model", name, "split"), f'a split by {spec.split.by} needs a column: add column = "…"')
     try:
         function, features = project.model_function(name), project.features(name)
     except ArkwrightError as error:
@@ -204,6 +206,7 @@ def _rehearse_features(
 
 def scope(project: Project, steps: dict[str, DataStep] | dict[str, tuple[Column, ...]], dataset: str) -> Scope:
     """What a dataset's promises may speak of."""
+
     def names(name: str) -> tuple[str, ...]:
         step = steps[name]
         columns = step.columns if isinstance(step, DataStep) else step

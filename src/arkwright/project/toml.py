@@ -55,9 +55,7 @@ def _convert(raw: dict[str, Any], lines: Lines, problems: Problems) -> ProjectSp
         if not isinstance(tables, dict):
             problems.add(lines.of(section), f"write tables like [{section}.NAME]")
             continue
-        parts[section] = {
-            name: _table(body, kind, (section, name), lines, problems) for name, body in tables.items()
-        }
+        parts[section] = {name: _table(body, kind, (section, name), lines, problems) for name, body in tables.items()}
     if problems.lines:
         _table(raw, ProjectSpec, (), lines, problems)
         return None

@@ -1,0 +1,96 @@
+"""A small project in a folder, which tests change as they need."""
+
+from pathlib import Path
+
+import pytest
+
+TOML = """
+project = "shop"
+owner   = "team@example.org"
+purpose = "Tell who buys again"
+code    = "shop.py"
+
+[data.buyers]
+source   = "buyers.csv"
+row      = "Buyer"
+key      = ["id"]
+promises = ["rows >= 100", "duplicates(key) == 0"]
+
+[data.visits]
+promises = ["missing(again) == 0"]
+
+[model.buys]
+from   = "visits"
+target = "again"
+task   = "classification"
+groups = ["country"]
+
+[gate.production]
+promises  = ["roc_auc >= 0.6", "agreement >= 0.9"]
+signed_by = ["model-owner", "operations"]
+
+[endpoint.buys]
+model = "buys"
+gate  = "production"
+"""
+
+CODE = '''
+from dataclasses import dataclass
+
+import polars as pl
+from sklearn.linear_model import LogisticRegression
+
+
+@dataclass
+class Buyer:
+    id: int
+    country: str
+    spent: float
+    age: int | None
+    again: int
+
+
+def visits(buyers: pl.DataFrame) -> pl.DataFrame:
+    return buyers.select("country", "spent", "age", "again")
+
+
+def features(visits: pl.DataFrame) -> pl.DataFrame:
+    return visits.select(pl.col("spent"), pl.col("age").fill_null(40).cast(pl.Float64))
+
+
+def buys(features: pl.DataFrame, again: pl.Series, seed: int) -> LogisticRegression:
+    return LogisticRegression(random_state=seed).fit(features, again)
+'''
+
+
+def rows(count: int = 400) -> str:
+    """Buyers whose spending tells whether they come again; the same every time."""
+    lines = ["id,country,spent,age,again"]
+    for i in range(count):
+        spent = (i * 37) % 100
+        again = int(spent + (i * 53) % 60 > 75)
+        lines.append(f"{i},{'DE' if i % 3 else 'FR'},{spent}.5,{'' if i % 10 == 0 else 20 + i % 50},{again}")
+    return "\n".join(lines) + "\n"
+
+
+class Shop:
+    """A project folder with its three files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "arkwright.toml").write_text(TOML)
+        (folder / "shop.py").write_text(CODE)
+        (folder / "buyers.csv").write_text(rows())
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text that must be there, so that a test cannot miss silently."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "shop")

@@ -1,0 +1,102 @@
+import pytest
+
+from arkwright.core.errors import Invalid, Unknown
+from arkwright.project import toml
+from arkwright.project.spec import json_schema
+
+
+def mistakes(shop):
+    with pytest.raises(Invalid) as caught:
+        toml.read(shop.folder)
+    return str(caught.value)
+
+
+def line_of(shop, text):
+    lines = (shop.folder / "arkwright.toml").read_text().splitlines()
+    return next(n for n, line in enumerate(lines, 1) if text in line)
+
+
+def test_a_sound_file_is_read(shop):
+    spec = toml.read(shop.folder).spec
+    assert spec.model["buys"].source == "visits"
+    assert spec.gate["production"].signed_by == ("model-owner", "operations")
+    assert spec.risk == "limited"
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(Unknown, match="arkwright new"):
+        toml.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says", "near"),
+    [
+        ("signed_by =", "signd_by =", "unknown key 'signd_by'", "signed_by"),
+        ('target = "again"', 'traget = "again"', "unknown key 'traget'", "target"),
+        ("purpose =", "purpos =", "unknown key 'purpos'", "purpose"),
+        ('from   = "visits"', 'from   = "visit"', "no dataset is called 'visit'", "visits"),
+        ('gate  = "production"', 'gate  = "produktion"', "no gate is called 'produktion'", "production"),
+    ],
+)
+def test_a_misspelt_word_is_named_with_its_line_and_a_near_miss(shop, old, new, says, near):
+    shop.edit("arkwright.toml", old, new)
+    text = mistakes(shop)
+    assert f"arkwright.toml:{line_of(shop, new)}: " in text
+    assert says in text
+    assert f'did you mean "{near}"?' in text
+
+
+def test_every_mistake_is_told_at_once(shop):
+    shop.edit("arkwright.toml", "signed_by =", "signd_by =")
+    shop.edit("arkwright.toml", "key      =", "kee      =")
+    shop.edit("arkwright.toml", "purpose =", "purpos =")
+    text = mistakes(shop)
+    assert "signd_by" in text
+    assert "kee" in text
+    assert "purpos" in text
+
+
+def test_a_missing_key_is_named(shop):
+    shop.edit("arkwright.toml", 'target = "again"\n', "")
+    assert 'the key "target" is missing' in mistakes(shop)
+
+
+def test_a_value_of_the_wrong_kind_is_named_with_its_line(shop):
+    shop.edit("arkwright.toml", 'promises = ["missing(again) == 0"]', "promises = 3")
+    text = mistakes(shop)
+    assert f"arkwright.toml:{line_of(shop, 'promises = 3')}" in text
+    assert "data.visits.promises" in text
+
+
+def test_a_choice_out_of_the_list(shop):
+    shop.edit("arkwright.toml", 'task   = "classification"', 'task   = "clasification"')
+    assert "model.buys.task" in mistakes(shop)
+
+
+def test_a_promise_that_does_not_parse(shop):
+    shop.edit("arkwright.toml", "roc_auc >= 0.6", "roc_auc is good")
+    text = mistakes(shop)
+    assert f"arkwright.toml:{line_of(shop, 'roc_auc is good')}" in text
+
+
+def test_broken_toml_names_the_line(shop):
+    shop.edit("arkwright.toml", "[model.buys]", "[model.buys")
+    assert "line" in mistakes(shop)
+
+
+def test_not_utf8(shop):
+    (shop.folder / "arkwright.toml").write_bytes(b'project = "caf\xe9"')
+    assert "cannot be read" in mistakes(shop)
+
+
+def test_the_schema_says_what_the_loader_says(shop):
+    import tomllib
+
+    import jsonschema
+
+    schema = json_schema()
+    good = tomllib.loads((shop.folder / "arkwright.toml").read_text())
+    jsonschema.Draft202012Validator(schema).validate(good)
+    good["gate"]["production"]["signd_by"] = ["me"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(good)

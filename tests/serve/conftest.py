@@ -1,0 +1,269 @@
+"""Real releases: graphs made here, served on real sockets by a server in a thread."""
+
+import asyncio
+import http.client
+import json
+import threading
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+import uvloop
+from onnx import TensorProto, helper
+
+from arkwright.core.nouns import Column
+from arkwright.core.signature import Features, RowClass, Signature, Tensor
+from arkwright.serve.http import Limits
+from arkwright.serve.loaded import load
+from arkwright.serve.server import Server
+
+DIGEST = "ab" * 32
+FLIGHTS = """
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+
+@dataclass
+class Flight:
+    distance: Annotated[float, msgspec.Meta(ge=0)]
+    carrier: Literal["AA", "UA"]
+    delay: float | None
+    late: bool
+
+
+def polars_features(flights: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    return flights.select(
+        (pl.col("distance") / 1000).alias("km"),
+        (pl.col("carrier") == "AA").cast(pl.Float64).alias("aa"),
+        pl.col("delay"),
+    )
+
+
+def pandas_features(flights: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(
+        {"km": flights["distance"] / 1000, "aa": (flights["carrier"] == "AA").astype(float), "delay": flights["delay"]}
+    )
+
+
+def arrow_features(flights: "pa.Table") -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pa.table(
+        {
+            "km": pc.divide(flights["distance"], 1000.0),
+            "aa": pc.equal(flights["carrier"], "AA").cast("double"),
+            "delay": flights["delay"],
+        }
+    )
+
+
+def row_features(flight: Flight) -> dict:
+    return {"km": flight.distance / 1000, "aa": float(flight.carrier == "AA"), "delay": flight.delay}
+
+
+def failing_features(flights: "pl.DataFrame") -> "pl.DataFrame":
+    raise ValueError("secret internals")
+
+
+def exiting_features(flights: "pl.DataFrame") -> "pl.DataFrame":
+    raise SystemExit(3)
+
+
+def slow_features(flights: "pl.DataFrame") -> "pl.DataFrame":
+    import time
+
+    time.sleep(0.6)
+    return polars_features(flights)
+
+
+def short_features(flights: "pl.DataFrame") -> "pl.DataFrame":
+    return polars_features(flights).head(0)
+"""
+
+
+def proto(inputs, outputs, nodes, initializers=()):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def value(name, kind, shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def constant(name, array):
+    return onnx.numpy_helper.from_array(np.asarray(array), name)
+
+
+def late_model():
+    """Logistic regression on km, aa, delay (missing delay counts as 0): label and two probabilities."""
+    nodes = [
+        helper.make_node("IsNaN", ["features"], ["nan"]),
+        helper.make_node("Where", ["nan", "zero", "features"], ["x"]),
+        helper.make_node("MatMul", ["x", "w"], ["score"]),
+        helper.make_node("Sigmoid", ["score"], ["p1"]),
+        helper.make_node("Sub", ["one", "p1"], ["p0"]),
+        helper.make_node("Concat", ["p0", "p1"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    constants = [
+        constant("w", np.array([[0.5], [-1.0], [0.1]], np.float32)),
+        constant("zero", np.float32(0)),
+        constant("one", np.float32(1)),
+    ]
+    inputs = [value("features", TensorProto.FLOAT, ["n", 3])]
+    outputs = [value("label", TensorProto.INT64, ["n"]), value("probabilities", TensorProto.FLOAT, ["n", 2])]
+    return proto(inputs, outputs, nodes, constants)
+
+
+def late_probability(distance, carrier, delay):
+    score = 0.5 * distance / 1000 - (carrier == "AA") + 0.1 * (delay or 0)
+    return 1 / (1 + np.exp(-score))
+
+
+def late_signature(function=None, takes="polars"):
+    return Signature(
+        model="late",
+        task="classification",
+        target="late",
+        columns=(Column(name="distance", type="float"), Column(name="carrier", type="str"))
+        + (Column(name="delay", type="float", nullable=True),),
+        inputs=(Tensor(name="features", datatype="FP32", columns=("km", "aa", "delay")),),
+        outputs=(
+            Tensor(name="label", datatype="INT64"),
+            Tensor(name="probabilities", datatype="FP32", columns=("False", "True")),
+        ),
+        classes=(False, True),
+        features=Features(file="code/flights.py", function=function, takes=takes) if function else None,
+        row=RowClass(file="code/flights.py", name="Flight"),
+    )
+
+
+ECHO = {
+    "b": ("BOOL", TensorProto.BOOL),
+    "u8": ("UINT8", TensorProto.UINT8),
+    "i64": ("INT64", TensorProto.INT64),
+    "i8": ("INT8", TensorProto.INT8),
+    "u64": ("UINT64", TensorProto.UINT64),
+    "f16": ("FP16", TensorProto.FLOAT16),
+    "f32": ("FP32", TensorProto.FLOAT),
+    "f64": ("FP64", TensorProto.DOUBLE),
+    "s": ("BYTES", TensorProto.STRING),
+}
+
+
+def echo_release(folder: Path, names, columns=2):
+    """A graph that gives back what it takes, one output `<name>_out` per input."""
+    nodes = [helper.make_node("Identity", [n], [f"{n}_out"]) for n in names]
+    inputs = [value(n, ECHO[n][1], ["n", columns]) for n in names]
+    outputs = [value(f"{n}_out", ECHO[n][1], ["n", columns]) for n in names]
+    tensors = [tuple(Tensor(name=n + end, datatype=ECHO[n][0]) for n in names) for end in ("", "_out")]
+    types = {"BOOL": "bool", "BYTES": "str", "FP16": "float", "FP32": "float", "FP64": "float"}
+    given = tuple(Column(name=n, type=types.get(ECHO[n][0], "int"), nullable=n == "f32") for n in names)
+    signature = Signature(
+        model="echo", task="regression", target="y", columns=given, inputs=tensors[0], outputs=tensors[1]
+    )
+    return write(folder, signature, proto(inputs, outputs, nodes))
+
+
+def write(folder: Path, signature, model, code=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, folder / "model.onnx")
+    (folder / "signature.json").write_bytes(msgspec.json.encode(signature))
+    if code:
+        (folder / "code").mkdir(exist_ok=True)
+        (folder / "code" / "flights.py").write_text(code)
+    return folder
+
+
+class Live:
+    """A server in a thread and a plain client for it."""
+
+    def __init__(self, loaded, limits=None):
+        self.loaded, self.limits = loaded, limits or Limits()
+        self.started = threading.Event()
+        self.error = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self):
+        self.loop = asyncio.get_running_loop()
+        self.stopping = asyncio.Event()
+        self.server = Server(self.loaded, self.limits)
+        self.address = await self.server.start("127.0.0.1", 0)
+        self.port = int(self.address.rpartition(":")[2])
+        self.started.set()
+        await self.stopping.wait()
+        await self.server.stop()
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.started.wait(20)
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.stopping.set)
+
+    def call(self, method, path, body=None, headers=None):
+        """(status, headers, body); JSON is decoded strictly."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+            given = {"Content-Type": "application/json"} if data is not None and headers is None else headers or {}
+            connection.request(method, path, data, given)
+            response = connection.getresponse()
+            raw = response.read()
+        finally:
+            connection.close()
+        kind = response.headers.get("Content-Type", "")
+        return response.status, response.headers, msgspec.json.decode(raw) if kind == "application/json" else raw
+
+    def post(self, path, body, **headers):
+        status, _, answer = self.call("POST", path, body, headers or None)
+        return status, answer
+
+
+def loaded_late(folder, function=None, takes="polars", endpoint="late"):
+    write(folder, late_signature(function, takes), late_model(), FLIGHTS)
+    return load(folder, endpoint=endpoint, release="release:late@3", digest=DIGEST)
+
+
+@pytest.fixture(scope="session")
+def late(tmp_path_factory):
+    """The endpoint `late`: polars features in front of a logistic regression."""
+    with Live([loaded_late(tmp_path_factory.mktemp("late"), "polars_features")]) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def echo(tmp_path_factory):
+    """The endpoint `echo`: every datatype, two columns each."""
+    folder = echo_release(tmp_path_factory.mktemp("echo"), list(ECHO))
+    with Live([load(folder, endpoint="echo", release="release:echo@1", digest=DIGEST)]) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def f32(tmp_path_factory):
+    """The endpoint `f32`: one FP32 tensor (n, 2) given back."""
+    folder = echo_release(tmp_path_factory.mktemp("f32"), ["f32"])
+    with Live([load(folder, endpoint="f32", release="release:f32@1", digest=DIGEST)]) as live:
+        yield live
