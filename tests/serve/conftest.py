@@ -136,8 +136,11 @@ def late_signature(function=None, takes="polars"):
         model="late",
         task="classification",
         target="late",
-        columns=(Column(name="distance", type="float"), Column(name="carrier", type="str"))
-        + (Column(name="delay", type="float", nullable=True),),
+        columns=(
+            Column(name="distance", type="float"),
+            Column(name="carrier", type="str"),
+            Column(name="delay", type="float", nullable=True),
+        ),
         inputs=(Tensor(name="features", datatype="FP32", columns=("km", "aa", "delay")),),
         outputs=(
             Tensor(name="label", datatype="INT64"),

@@ -1,0 +1,156 @@
+"""Natural batching: whatever arrived in one turn of the loop goes through the model in one run. There is no timer,
+so a request alone never waits.
+
+Two lanes. Small requests of models without user code run on the loop, where a run costs less than handing it over.
+Everything that may take long (the project's `features`, many rows) runs on a thread of its own, one per model, where
+what arrives meanwhile forms the next batch; the loop keeps answering health checks. `features` is called for each
+request alone: rows of two callers never meet in user code, only in the graph, whose rows are independent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from arkwright.serve.graph import Graph
+from arkwright.serve.messages import Problem, Reply, Response
+from arkwright.serve.tensors import Tensors
+
+INLINE_ROWS = 256  # about a millisecond of a tree model
+BATCH_ROWS = 4096
+log = logging.getLogger("arkwright.serve")
+
+
+@dataclass(slots=True)
+class Job:
+    """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
+
+    Both may raise Problem. `fast` says that `prepare` runs no code of the user's.
+    """
+
+    rows: int
+    fast: bool
+    prepare: Callable[[], Tensors]
+    finish: Callable[[Tensors], Response]
+    reply: Reply
+
+
+class Batcher:
+    """Collects the jobs of one model and runs them together."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self._graph, self._name = graph, name
+        self._loop = asyncio.get_running_loop()
+        self._soon: list[Job] = []
+        self._later: list[Job] = []
+        self._working = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
+
+    def add(self, job: Job) -> None:
+        if job.fast and job.rows <= INLINE_ROWS:
+            if not self._soon:
+                self._loop.call_soon(self._flush)
+            self._soon.append(job)
+        else:
+            self._later.append(job)
+            if not self._working:
+                self._working = True
+                self._loop.call_soon(self._hand_over)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _flush(self) -> None:
+        while self._soon:
+            jobs = _take(self._soon)
+            for job, response in zip(jobs, answer(self._graph, self._name, jobs), strict=True):
+                job.reply(response)
+
+    def _hand_over(self) -> None:
+        jobs = _take(self._later)
+        future = self._loop.run_in_executor(self._thread, answer, self._graph, self._name, jobs)
+        future.add_done_callback(lambda done: self._handed_back(jobs, done))
+
+    def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
+        if done.cancelled():
+            return
+        self._working = bool(self._later)
+        if self._working:
+            self._loop.call_soon(self._hand_over)
+        for job, response in zip(jobs, done.result(), strict=True):
+            job.reply(response)
+
+
+def _take(waiting: list[Job]) -> list[Job]:
+    """The jobs at the front that fit in one batch: at least one."""
+    rows, count = 0, 0
+    for job in waiting:
+        rows += job.rows
+        if count and rows > BATCH_ROWS:
+            break
+        count += 1
+    jobs = waiting[:count]
+    del waiting[:count]
+    return jobs
+
+
+def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
+    """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
+    results: list[Tensors | Problem] = [_tried(name, job.prepare) for job in jobs]
+    for group in _groups(graph, results):
+        _run(graph, name, group, results)
+    return [_finished(name, job, result) for job, result in zip(jobs, results, strict=True)]
+
+
+def _tried(name: str, work: Callable[[], Tensors]) -> Tensors | Problem:
+    try:
+        return work()
+    except Problem as problem:
+        return problem
+    except (Exception, SystemExit):  # user code may try to exit; the server stays
+        log.exception("%s: a request failed", name)
+        return Problem(500, f"the endpoint {name} failed on this request; its log says why")
+
+
+def _finished(name: str, job: Job, result: Tensors | Problem) -> Response:
+    if isinstance(result, Problem):
+        return result.response()
+    try:
+        return job.finish(result)
+    except Problem as problem:
+        return problem.response()
+    except Exception:
+        log.exception("%s: an answer failed", name)
+        return Problem(500, f"the endpoint {name} failed on this request; its log says why").response()
+
+
+def _groups(graph: Graph, results: Sequence[Tensors | Problem]) -> list[list[int]]:
+    """Which jobs can share a run: all dimensions but the first must be equal."""
+    groups: dict[object, list[int]] = {}
+    for i, result in enumerate(results):
+        if not isinstance(result, Problem):
+            key: object = tuple(result[port].shape[1:] for port in graph.inputs) if graph.batches else i
+            groups.setdefault(key, []).append(i)
+    return list(groups.values())
+
+
+def _run(graph: Graph, name: str, group: list[int], results: list[Tensors | Problem]) -> None:
+    """Replace the inputs of these jobs with their outputs."""
+    parts = [result for i in group if not isinstance(result := results[i], Problem)]
+    if len(parts) == 1:
+        results[group[0]] = _tried(name, lambda: graph.run(parts[0]))
+        return
+    first = next(iter(graph.inputs))
+    ends = np.cumsum([len(part[first]) for part in parts]).tolist()
+    together = _tried(
+        name, lambda: graph.run({port: np.concatenate([p[port] for p in parts]) for port in graph.inputs})
+    )
+    if isinstance(together, Problem) or any(len(array) != ends[-1] for array in together.values()):
+        for i, part in zip(group, parts, strict=True):  # one request's trouble is not its neighbours'
+            results[i] = _tried(name, lambda part=part: graph.run(part))  # type: ignore[misc]
+        return
+    for i, start, end in zip(group, [0, *ends], ends, strict=False):
+        results[i] = {port: array[start:end] for port, array in together.items()}

@@ -1,0 +1,151 @@
+"""From raw rows to the graph's inputs: straight, or through the project's own `features` function."""
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from arkwright.core import frames
+from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.rows import Field
+from arkwright.core.signature import Signature
+from arkwright.core.usercode import call
+from arkwright.serve.graph import Graph, Port
+from arkwright.serve.messages import Problem
+from arkwright.serve.tensors import Array, Tensors
+
+Prepare = Callable[[Sequence[Any]], Tensors]
+
+
+def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Prepare:
+    """Rows whose columns are the graph's own inputs. Raises Invalid for a column that no tensor holds."""
+    known = {field.name: field for field in fields}
+    getters: list[tuple[Port, tuple[str, ...], attrgetter[Any]]] = []
+    for name, columns in _columns(signature, graph):
+        for column in columns:
+            if column not in known:
+                raise Invalid(f"the model takes {column!r}, which is no column of a row{did_you_mean(column, known)}")
+            if known[column].type in ("date", "datetime", "bytes"):
+                raise Invalid(
+                    f"the column {column!r} is a {known[column].type}, which no tensor holds; write features()"
+                )
+        getters.append((graph.inputs[name], columns, attrgetter(*columns)))
+
+    def prepare(rows: Sequence[Any]) -> Tensors:
+        return {port.name: _array([get(row) for row in rows], port, columns) for port, columns, get in getters}
+
+    return prepare
+
+
+def through_frames(
+    signature: Signature, graph: Graph, function: Callable[..., Any], fields: Sequence[Field]
+) -> Prepare:
+    """`features` takes a whole frame, of the kind its type hint says, and gives one row for each row."""
+    import pyarrow as pa
+
+    from arkwright.core import arrow
+
+    assert signature.features is not None
+    kind = signature.features.takes
+    schema = arrow.schema(field.column for field in fields)
+    get = msgspec.structs.astuple
+    wanted = _columns(signature, graph)
+
+    def prepare(rows: Sequence[Any]) -> Tensors:
+        values = zip(*map(get, rows), strict=True)
+        columns = [pa.array(v, type=field.type) for v, field in zip(values, schema, strict=True)]
+        table = frames.to_arrow(
+            call(function, frames.to_frame(pa.table(columns, schema=schema), kind)), function.__name__
+        )
+        if table.num_rows != len(rows):
+            raise Invalid(f"{function.__name__}() made {table.num_rows} rows of {len(rows)}; it must give one for each")
+        found = {name: table.column(name) for name in table.column_names}
+        return {name: _stack(found, columns, graph.inputs[name]) for name, columns in wanted}
+
+    return prepare
+
+
+def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any], row_class: type | None) -> Prepare:
+    """`features` takes one row, with the fields of the row class, and gives a mapping or an object with the inputs."""
+    as_mapping = row_class is not None and typing.is_typeddict(row_class)
+    wanted = _columns(signature, graph)
+
+    def prepare(rows: Sequence[Any]) -> Tensors:
+        made = [_mapping(call(function, msgspec.structs.asdict(row) if as_mapping else row)) for row in rows]
+        return {
+            name: _array([tuple(_get(m, c) for c in columns) for m in made], graph.inputs[name], columns)
+            for name, columns in wanted
+        }
+
+    return prepare
+
+
+def _columns(signature: Signature, graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
+    """Input -> the columns in it; a tensor without columns is the column of its own name."""
+    named = {tensor.name: tensor.columns or (tensor.name,) for tensor in signature.inputs}
+    return [(name, named[name]) for name in graph.inputs]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    made = msgspec.to_builtins(value, builtin_types=(bytes,))
+    if not isinstance(made, Mapping):
+        raise Invalid(f"features() gave {type(value).__name__} for a row; give a dict of the model's inputs")
+    return made
+
+
+def _get(made: Mapping[str, Any], column: str) -> Any:
+    if column not in made:
+        raise Invalid(f"features() made no {column!r}, which the model takes{did_you_mean(column, made)}")
+    return made[column]
+
+
+def _array(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Array:
+    """Values of one tensor, row by row; a missing number is NaN. Raises Problem (422) for a misfit."""
+    try:
+        with np.errstate(over="raise"):
+            array: Array = np.array(values, dtype=port.kind.dtype)
+    except (TypeError, ValueError, OverflowError, FloatingPointError):
+        raise _cannot(values, port, columns) from None
+    if port.kind.python is str and any(not isinstance(text, str) for text in array.ravel().tolist()):
+        raise _cannot(values, port, columns)
+    return array.reshape(len(values)) if len(port.shape) == 1 else array.reshape(len(values), -1)
+
+
+def _cannot(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Problem:
+    """Find which value of which column it was: only on the way to an error, so it may take its time."""
+    for i, row in enumerate(values):
+        for column, value in zip(columns, row if isinstance(row, tuple) else (row,), strict=True):
+            try:
+                with np.errstate(over="raise"):
+                    np.array([value], dtype=port.kind.dtype)
+            except (TypeError, ValueError, OverflowError, FloatingPointError):
+                pass
+            else:
+                if port.kind.python is not str or isinstance(value, str):
+                    continue
+            what = "is missing, and the model needs it" if value is None else f"does not fit in {port.kind.name}"
+            return Problem(422, f"$[{i}].{column}: {what}")
+    return Problem(422, f"the rows do not fit in the model's input {port.name!r}")
+
+
+def _stack(found: Mapping[str, Any], columns: tuple[str, ...], port: Port) -> Array:
+    """The columns of an Arrow table side by side, (rows, columns), or (rows,) where the graph says so."""
+    parts = []
+    for column in columns:
+        if column not in found:
+            raise Invalid(f"features() made no {column!r}, which the model takes{did_you_mean(column, found)}")
+        values = found[column]
+        if values.null_count and (port.kind.python in (int, bool) or port.kind.python is str):
+            raise Problem(422, f"features() found no {column!r} for a row, and the model needs it")
+        part = values.to_numpy() if port.kind.python is not str else np.array(values.to_pylist(), dtype=object)
+        if port.kind.python is int and part.dtype.kind not in "iub":
+            raise Invalid(f"features() made {column!r} as {values.type}, and the model takes {port.kind.name}")
+        parts.append(part.astype(port.kind.dtype))
+    if len(port.shape) == 1:
+        return parts[0]
+    return np.ascontiguousarray(np.stack(parts, axis=1))

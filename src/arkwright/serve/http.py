@@ -1,0 +1,398 @@
+"""HTTP/1.1 on a raw asyncio protocol: parsed by llhttp (httptools), every limit enforced before bytes pile up.
+
+One connection answers one request at a time, in order; pipelined requests wait in a short queue. llhttp is strict: a
+double Content-Length, Content-Length with Transfer-Encoding, bare line feeds, obsolete folding, odd chunk sizes are
+errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in front can never see other borders.
+"""
+
+import asyncio
+import zlib
+from collections import deque
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
+from math import inf
+from typing import cast
+
+import httptools
+
+from arkwright.serve.messages import Handler, Problem, Request, Response
+
+SWEEP = 0.25  # seconds between two looks at the clocks of all connections
+LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
+MOST_QUEUED = 16
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LOOPBACK = (b"localhost", b"127.0.0.1", b"[::1]")
+_ONCE = frozenset(b"host content-length content-type content-encoding transfer-encoding expect".split()) | {
+    b"inference-header-content-length"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    body: int = 64 * 2**20
+    bodies: int = 512 * 2**20  # of all connections together
+    headers: int = 16 * 2**10
+    url: int = 8 * 2**10
+    chunks: int = 65_536
+    connections: int = 4096
+    header_time: float = 10.0
+    body_idle: float = 15.0
+    request_time: float = 60.0  # to send the whole request, and again to answer it
+    idle: float = 60.0  # between requests
+    drain_delay: float = 0.0  # how long a stopping server still accepts: what a load balancer needs to notice
+    drain_time: float = 30.0
+
+
+class Front:
+    """What all connections of one server share."""
+
+    def __init__(self, handler: Handler, limits: Limits, *, loopback: bool) -> None:
+        self.handler, self.limits, self.loopback = handler, limits, loopback
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[Connection] = set()
+        self.bodies = 0
+        self.draining = False
+        self.date = b""
+        self._sweep()
+
+    def __call__(self) -> "Connection":
+        return Connection(self)
+
+    def _sweep(self) -> None:
+        self.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
+        now = self.loop.time()
+        for connection in tuple(self.connections):
+            connection.look_at_the_clock(now)
+        self._timer = self.loop.call_later(SWEEP, self._sweep)
+
+    async def drain(self) -> None:
+        """Close what is idle, wait for what is in flight, at most `drain_time`."""
+        self.draining = True
+        end = self.loop.time() + self.limits.drain_time
+        for connection in tuple(self.connections):
+            connection.close_if_idle()
+        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - only while stopping
+            await asyncio.sleep(0.02)
+        for connection in tuple(self.connections):
+            connection.abort()
+        self._timer.cancel()
+
+
+class Connection(asyncio.Protocol):
+    """One client. The four clocks are infinite when they do not run."""
+
+    __slots__ = (
+        "_answer_by", "_body", "_busy", "_chunks", "_continue", "_deaf", "_front", "_head", "_headers",
+        "_idle_body_by", "_idle_by", "_parser", "_paused", "_problem", "_queue", "_read_by", "_silent", "_size",
+        "_stepping", "_trailing", "_transport", "_url", "_write_by",
+    )  # fmt: skip
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._queue: deque[Request | Response] = deque()
+        self._busy: Request | None = None
+        self._stepping = self._paused = self._deaf = self._continue = False
+        self._problem: Problem | None = None
+        self._size = self._silent = 0
+        self._read_by = self._idle_body_by = self._answer_by = self._write_by = inf
+        self._idle_by = front.loop.time() + front.limits.header_time
+        self.on_message_begin_reset()
+
+    # what the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not registered as one
+        front = self._front
+        front.connections.add(self)
+        if len(front.connections) > front.limits.connections:
+            self._refuse(Problem(503, "too many connections; try again", b"Retry-After: 1\r\n"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._front.connections.discard(self)
+        self._front.bodies -= self._size + sum(len(r.body) for r in self._queue if isinstance(r, Request))
+        if self._busy is not None:
+            self._front.bodies -= len(self._busy.body)
+        self._size, self._busy, self._transport = 0, None, None
+        self._queue.clear()
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._silent += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {_reason(error)}"))
+            return
+        if self._silent > self._front.limits.headers + self._front.limits.url:
+            self._refuse(Problem(431, f"headers may have {self._front.limits.headers} bytes"))
+
+    def eof_received(self) -> bool:
+        """A client that shut its side down still gets the answers it waits for."""
+        if self._busy is None and not self._queue:
+            return False
+        self._deaf = True
+        self._queue.append(Response(0, b"", close=True))
+        return True
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self._write_by = self._front.loop.time() + self._front.limits.body_idle
+        self._pause_reading()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._write_by = inf
+        self._step()
+
+    # what the parser calls
+
+    def on_message_begin_reset(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._head = self._chunks = 0
+        self._body: list[bytes] = []
+        self._trailing = False
+
+    def on_message_begin(self) -> None:
+        self.on_message_begin_reset()
+        self._silent = 0
+        now = self._front.loop.time()
+        self._idle_by, self._read_by = inf, now + self._front.limits.header_time
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > self._front.limits.url:
+            self._stop(414, f"a URL may have {self._front.limits.url} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._silent = 0
+        self._head += len(name) + len(value) + 4
+        if self._head > self._front.limits.headers:
+            self._stop(431, f"headers may have {self._front.limits.headers} bytes")
+        if self._trailing:
+            return
+        name = name.lower()
+        if name in self._headers:
+            if name in _ONCE:
+                self._stop(400, f"the header {name.decode('latin-1')} occurs twice")
+            value = self._headers[name] + b", " + value
+        self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        limits, headers = self._front.limits, self._headers
+        self._trailing = True
+        self._silent = 0
+        self._check_head(headers)
+        length = headers.get(b"content-length")
+        chunked = b"transfer-encoding" in headers
+        if length is not None and int(length) > limits.body:
+            self._stop(413, f"a body may have {limits.body} bytes")
+        if length is not None or chunked:
+            now = self._front.loop.time()
+            self._read_by, self._idle_body_by = now + limits.request_time, now + limits.body_idle
+        if b"expect" in headers:
+            if headers[b"expect"].lower() != b"100-continue":
+                self._stop(417, "the only expectation that can be met is 100-continue")
+            if chunked or length not in (None, b"0"):
+                self._continue = True
+                self._say_continue()
+
+    def on_body(self, body: bytes) -> None:
+        front, size = self._front, len(body)
+        self._silent = 0
+        self._body.append(body)
+        self._size += size
+        front.bodies += size
+        if self._size > front.limits.body:
+            self._stop(413, f"a body may have {front.limits.body} bytes")
+        if front.bodies > front.limits.bodies:
+            self._stop(503, "too many large requests at once; try again", b"Retry-After: 1\r\n")
+        self._idle_body_by = front.loop.time() + front.limits.body_idle
+
+    def on_chunk_header(self) -> None:
+        self._silent = 0
+        self._chunks += 1
+        if self._chunks > self._front.limits.chunks:
+            self._stop(400, f"a body may have {self._front.limits.chunks} chunks")
+
+    def on_message_complete(self) -> None:
+        self._read_by = self._idle_body_by = inf
+        self._silent = 0
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        parser, self._body, self._size = self._parser, [], 0
+        path, _, _ = self._url.partition(b"?")
+        request = Request(
+            parser.get_method().decode("ascii"),
+            path.decode("latin-1"),
+            self._headers,
+            body,
+            parser.should_keep_alive(),
+            parser.get_http_version() == "1.0",
+        )
+        self._continue = False
+        self._queue.append(request)
+        if len(self._queue) > MOST_QUEUED:
+            self._pause_reading()
+        self._step()
+
+    # one request after the other
+
+    def _check_head(self, headers: dict[bytes, bytes]) -> None:
+        version, host = self._parser.get_http_version(), headers.get(b"host")
+        if version not in ("1.1", "1.0"):
+            self._stop(505, "this server speaks HTTP/1.1")
+        if host is None and version == "1.1":
+            self._stop(400, "the Host header is missing")
+        if self._front.loopback and host is not None and not _is_loopback(host):
+            # a page elsewhere may point its own name at this address (DNS rebinding)
+            self._stop(403, "this server answers on this machine only, as localhost or 127.0.0.1")
+        encoding = headers.get(b"transfer-encoding")
+        if encoding is not None and (version == "1.0" or encoding.lower() != b"chunked"):
+            self._stop(400, "the only transfer encoding is chunked, in HTTP/1.1")
+        if self._parser.should_upgrade():
+            self._stop(400, "this server speaks HTTP/1.1 only and upgrades to nothing")
+
+    def _stop(self, status: int, message: str, headers: bytes = b"") -> None:
+        """Leave the parser: it wraps what a callback raises, so the reason is kept here."""
+        self._problem = Problem(status, message, headers)
+        raise self._problem
+
+    def _refuse(self, problem: Problem) -> None:
+        """The last answer on this connection, after those that are due before it."""
+        self._deaf = True
+        self._read_by = self._idle_body_by = inf
+        self._front.bodies -= self._size
+        self._size, self._body = 0, []
+        self._queue.append(problem.response(close=True))
+        self._step()
+
+    def _step(self) -> None:
+        """Take the next in the queue, unless one is being answered or the client does not read."""
+        if self._stepping:
+            return
+        self._stepping = True
+        while self._queue and self._busy is None and not self._paused and self._transport is not None:
+            item = self._queue.popleft()
+            if isinstance(item, Response):
+                self._write(None, item)
+                break
+            self._busy = item
+            self._answer_by = self._front.loop.time() + self._front.limits.request_time
+            self._front.handler(item, partial(self._reply, item))
+        self._stepping = False
+        if not self._queue and self._busy is None and not self._paused and not self._deaf and self._transport:
+            self._transport.resume_reading()
+        self._say_continue()
+
+    def _reply(self, request: Request, response: Response) -> None:
+        if self._busy is not request:
+            return  # the client left, or the answer came too late
+        self._busy = None
+        self._answer_by = inf
+        self._front.bodies -= len(request.body)
+        self._write(request, response)
+        self._step()
+
+    def _write(self, request: Request | None, response: Response) -> None:
+        transport, front = self._transport, self._front
+        if transport is None:
+            return
+        close = response.close or request is None or not request.keep_alive or front.draining
+        if response.status:
+            body = response.body
+            kind = b"Content-Type: %b\r\n" % response.content_type if body else b""
+            last = b"Connection: close\r\n\r\n" if close else b"\r\n"
+            if not close and request is not None and request.old:
+                last = b"Connection: keep-alive\r\n\r\n"
+            length = b"Content-Length: %d\r\n" % len(body)
+            head = b"".join((_STATUS[response.status], kind, length, front.date, response.headers, last))
+            transport.write(head if request is not None and request.method == "HEAD" else head + body)
+        if close:
+            self._finish(transport)
+        elif self._read_by == inf:
+            self._idle_by = front.loop.time() + front.limits.idle
+
+    def _finish(self, transport: asyncio.Transport) -> None:
+        """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
+        self._queue.clear()
+        self._deaf = True
+        self._read_by = self._idle_body_by = inf
+        self._idle_by = self._front.loop.time() + LINGER
+        if transport.can_write_eof() and not transport.is_closing():
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._deaf:
+            self._transport.pause_reading()
+
+    def _say_continue(self) -> None:
+        """Only when it is this request's turn: an interim answer must not overtake the answers before it."""
+        if self._continue and self._busy is None and not self._queue and self._transport is not None:
+            self._continue = False
+            self._transport.write(_CONTINUE)
+
+    # clocks
+
+    def look_at_the_clock(self, now: float) -> None:
+        if now > self._write_by:
+            self.abort()
+        elif now > self._idle_by and self._busy is None:
+            self.close()
+        elif now > self._read_by or now > self._idle_body_by:
+            self._refuse(Problem(408, "the request took too long to arrive"))
+        elif now > self._answer_by and self._busy is not None:
+            self._reply(self._busy, Problem(504, "the answer took too long").response(close=True))
+
+    def close_if_idle(self) -> None:
+        if self._busy is None and not self._queue and self._read_by == inf:
+            self.close()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _is_loopback(host: bytes) -> bool:
+    name, _, port = host.lower().rpartition(b":")
+    return host.lower() in _LOOPBACK or (name in _LOOPBACK and port.isdigit())
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).replace("`", "")
+    return text[:100] if isinstance(error, httptools.HttpParserError) else "upgrades are not spoken here"
+
+
+def decoded_body(request: Request, limit: int) -> bytes:
+    """The body without its Content-Encoding. Raises Problem: 415, 413 beyond `limit` bytes, or 400."""
+    encoding = request.headers.get(b"content-encoding", b"identity").lower()
+    if encoding == b"identity":
+        return request.body
+    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+        raise Problem(415, "this Content-Encoding is not read here; send gzip, deflate or none")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | (0 if encoding == b"deflate" else 16))
+    try:
+        body = inflater.decompress(request.body, limit + 1)
+    except zlib.error:
+        raise Problem(400, f"the body is not {encoding.decode()}") from None
+    if len(body) > limit:
+        raise Problem(413, f"a body may expand to {limit} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise Problem(400, f"the body is cut off, or more follows behind its {encoding.decode()} part")
+    return body

@@ -1,0 +1,137 @@
+"""A verified release folder, ready to answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from arkwright.core import rows as core_rows
+from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, did_you_mean
+from arkwright.core.record import split_reference, valid_name
+from arkwright.core.rows import Field
+from arkwright.core.signature import Signature, Tensor
+from arkwright.serve import features
+from arkwright.serve.batch import log
+from arkwright.serve.features import Prepare
+from arkwright.serve.graph import Graph, Port
+from arkwright.serve.messages import Problem
+from arkwright.serve.rows import RowDecoder, example
+from arkwright.serve.usercode import load_object
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One endpoint. `prepare` makes the graph's inputs of decoded rows; `fast` when no code of the user's runs in it.
+
+    `headers` name the release in every answer, as whole lines.
+    """
+
+    endpoint: str
+    release: str
+    version: str
+    digest: str
+    signature: Signature
+    graph: Graph
+    rows: RowDecoder
+    prepare: Prepare
+    fast: bool
+    headers: bytes
+
+
+def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
+    """Load a release folder that was verified before. `release` is its reference, like `release:late@3`.
+
+    Raises Corrupt when signature.json does not spell a signature, Invalid when it and the graph or the code disagree,
+    Missing without model.onnx, Refused for a graph that points at other files.
+    """
+    valid_name(endpoint, "endpoint")
+    _, version = split_reference(release, "release")
+    signature = _signature(folder / "signature.json")
+    graph = Graph(folder / "model.onnx")
+    _same(signature.inputs, graph.inputs, "input")
+    _same(signature.outputs, graph.outputs, "output")
+    row_class = load_object(folder, signature.row.file, signature.row.name, digest) if signature.row else None
+    fields = _fields(signature, row_class)
+    loaded = Loaded(
+        endpoint=endpoint,
+        release=release,
+        version=str(version or 1),
+        digest=digest,
+        signature=signature,
+        graph=graph,
+        rows=RowDecoder(fields, signature.target),
+        prepare=_prepare(folder, signature=signature, graph=graph, fields=fields, row_class=row_class, digest=digest),
+        fast=signature.features is None,
+        headers=f"Arkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode("ascii"),
+    )
+    _warm_up(loaded)
+    return loaded
+
+
+def _signature(path: Path) -> Signature:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Signature, strict=True)
+    except FileNotFoundError:
+        raise Invalid(f"{path.parent.name} holds no signature.json; it is not a release") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Corrupt(f"signature.json is not a model's signature: {error}") from None
+
+
+def _same(said: tuple[Tensor, ...], found: Mapping[str, Port], what: str) -> None:
+    for tensor in said:
+        if tensor.name not in found:
+            raise Invalid(f"signature.json names the {what} {tensor.name!r}, which model.onnx has not")
+        port = found[tensor.name]
+        if port.kind.name != tensor.datatype:
+            raise Invalid(f"signature.json says {tensor.name!r} is {tensor.datatype}, and model.onnx {port.kind.name}")
+        width = port.shape[1] if len(port.shape) > 1 else None
+        if len(port.shape) == 2 and tensor.columns and width not in (None, len(tensor.columns)):
+            raise Invalid(f"signature.json gives {tensor.name!r} {len(tensor.columns)} columns, and model.onnx {width}")
+    missing = set(found) - {tensor.name for tensor in said}
+    if missing:
+        raise Invalid(f"model.onnx has the {what} {min(missing)!r}, which signature.json does not name")
+
+
+def _fields(signature: Signature, row_class: type | None) -> tuple[Field, ...]:
+    if row_class is None:
+        return core_rows.from_columns(signature.columns)
+    found = {field.name: field for field in core_rows.fields(row_class)}
+    for column in signature.columns:
+        if column.name not in found:
+            near = did_you_mean(column.name, found)
+            raise Invalid(f"the row class {row_class.__name__} has no field {column.name!r}{near}")
+    return tuple(found[column.name] for column in signature.columns)
+
+
+def _prepare(
+    folder: Path, *, signature: Signature, graph: Graph, fields: tuple[Field, ...], row_class: type | None, digest: str
+) -> Prepare:
+    if signature.features is None:
+        return features.straight(signature, graph, fields)
+    function = load_object(folder, signature.features.file, signature.features.function, digest)
+    match signature.features.takes:
+        case "row":
+            return features.through_rows(signature, graph, function, row_class)
+        case "polars" | "pandas" | "arrow":
+            return features.through_frames(signature, graph, function, fields)
+        case other:
+            raise Invalid(f"features take {other!r}, which no server knows; there is polars, pandas, arrow and row")
+
+
+def _warm_up(loaded: Loaded) -> None:
+    """One run before the first caller's: imports, arenas. A made-up row may be nonsense to the project's code."""
+    row = loaded.rows.struct(**example(loaded.rows.fields))
+    try:
+        loaded.prepare([row])
+    except (ArkwrightError, Problem) as error:
+        log.info("%s: the made-up row for warming up was refused: %s", loaded.endpoint, error)
+    zeros = {
+        port.name: np.full([size or 1 for size in port.shape], "" if port.kind.python is str else 0, port.kind.dtype)
+        for port in loaded.graph.inputs.values()
+    }
+    try:
+        loaded.graph.run(zeros)
+    except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
+        log.info("%s: zeros for warming up were refused: %s", loaded.endpoint, str(error)[:300])

@@ -1,0 +1,200 @@
+"""The Open Inference Protocol v2 over REST, with the binary tensor extension that Triton's clients speak."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from arkwright.core.errors import did_you_mean
+from arkwright.serve.batch import Batcher, Job
+from arkwright.serve.graph import Port
+from arkwright.serve.loaded import Loaded
+from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
+from arkwright.serve.tensors import DATATYPES, Array, Tensors, finite, from_binary, from_json, said, to_binary
+
+Parameters = dict[str, bool | int | float | str]
+_HEADER = b"inference-header-content-length"
+_OCTETS = b"application/octet-stream"
+_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
+_UNSUPPORTED = ("shared_memory_region", "classification")
+
+
+class InputTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: Parameters | None = None
+    data: msgspec.Raw | None = None
+
+
+class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    parameters: Parameters | None = None
+
+
+class InferRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    inputs: list[InputTensor]
+    id: str | None = None
+    parameters: Parameters | None = None
+    outputs: list[OutputWish] | None = None
+
+
+_decoder = msgspec.json.Decoder(InferRequest)
+
+
+def infer(loaded: Loaded, batcher: Batcher, request: Request, body: bytes, reply: Reply) -> None:
+    """Answer one inference request. Raises Problem (400) for what cannot be tensors of this model."""
+    asked, rest = _parse(request, body)
+    inputs = _inputs(loaded, asked, rest)
+    wishes = _wishes(loaded, asked)
+
+    def finish(outputs: Tensors) -> Response:
+        return respond(loaded, asked.id, wishes, outputs)
+
+    rows = max(len(array) for array in inputs.values())
+    batcher.add(Job(rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply))
+
+
+def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:
+    """The JSON part and the binary part behind it."""
+    header = request.headers.get(_HEADER)
+    size = len(body)
+    if header is not None:
+        if not header.isdigit() or len(header) > 12 or not 0 < int(header) <= len(body):
+            raise Problem(400, "Inference-Header-Content-Length must be the size of the JSON at the body's start")
+        size = int(header)
+    try:
+        asked = _decoder.decode(body[:size] if size < len(body) else body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"this is no inference request: {_told(said(error))}") from None
+    return asked, memoryview(body)[size:]
+
+
+def _told(text: str) -> str:
+    unknown = _UNKNOWN.fullmatch(text)
+    if not unknown:
+        return text
+    path, name = unknown["path"] or "$", unknown["name"][:80]
+    kind = InputTensor if path.startswith("$.inputs") else OutputWish if path.startswith("$.outputs") else InferRequest
+    return f"{path}: unknown field {name!r}{did_you_mean(name, kind.__struct_fields__)}"
+
+
+def _inputs(loaded: Loaded, asked: InferRequest, rest: memoryview) -> Tensors:
+    ports = loaded.graph.inputs
+    found: Tensors = {}
+    for tensor in asked.inputs:
+        name = tensor.name[:80]
+        port = ports.get(tensor.name)
+        if port is None:
+            raise Problem(400, f"the model has no input {name!r}{did_you_mean(name, ports)}")
+        if tensor.name in found:
+            raise Problem(400, f"the input {name!r} is given twice")
+        found[tensor.name], rest = _input(tensor, port, rest)
+    for name in ports:
+        if name not in found:
+            raise Problem(400, f"the input {name!r} is missing")
+    if len(rest):
+        raise Problem(400, f"{len(rest)} bytes follow behind the last tensor")
+    if loaded.graph.batches and len({len(array) for array in found.values()}) != 1:
+        raise Problem(400, "the inputs have different numbers of rows")
+    return found
+
+
+def _input(tensor: InputTensor, port: Port, rest: memoryview) -> tuple[Array, memoryview]:
+    if tensor.datatype != port.kind.name:
+        known = "" if tensor.datatype in DATATYPES else did_you_mean(tensor.datatype[:20], DATATYPES)
+        raise Problem(400, f"the input {port.name!r} is {port.kind.name}, not {tensor.datatype[:20]!r}{known}")
+    parameters = tensor.parameters or {}
+    _supported(parameters)
+    size = parameters.get("binary_data_size")
+    if (size is None) == (tensor.data is None):
+        raise Problem(400, f"the input {port.name!r} needs either data or binary_data_size")
+    if tensor.data is not None:
+        array = from_json(port.name, bytes(tensor.data), port.kind, tensor.shape)
+    else:
+        if type(size) is not int or not 0 <= size <= len(rest):
+            raise Problem(400, f"binary_data_size of the input {port.name!r} is not in the body: {str(size)[:40]}")
+        array = from_binary(port.name, rest[:size], port.kind, tensor.shape)
+        rest = rest[size:]
+    if not port.fits(array.shape):
+        raise Problem(400, f"the input {port.name!r} is shaped {list(array.shape)}; the model takes {port.shown}")
+    return array, rest
+
+
+def _supported(parameters: Parameters) -> None:
+    for name in _UNSUPPORTED:
+        if name in parameters:
+            raise Problem(400, f"the parameter {name} is not supported")
+
+
+def _wishes(loaded: Loaded, asked: InferRequest) -> dict[str, bool]:
+    """Which outputs are wanted, and whether as binary. Without a wish: every output."""
+    by_default = _flag(asked.parameters or {}, "binary_data_output", default=False)
+    if not asked.outputs:
+        return dict.fromkeys(loaded.graph.outputs, by_default)
+    wishes: dict[str, bool] = {}
+    for wish in asked.outputs:
+        name = wish.name[:80]
+        if wish.name not in loaded.graph.outputs:
+            raise Problem(400, f"the model has no output {name!r}{did_you_mean(name, loaded.graph.outputs)}")
+        if wish.name in wishes:
+            raise Problem(400, f"the output {name!r} is asked for twice")
+        _supported(wish.parameters or {})
+        wishes[wish.name] = _flag(wish.parameters or {}, "binary_data", default=by_default)
+    return wishes
+
+
+def _flag(parameters: Parameters, name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise Problem(400, f"the parameter {name} must be true or false")
+    return value
+
+
+def respond(loaded: Loaded, id_: str | None, wishes: Mapping[str, bool], outputs: Tensors) -> Response:
+    """The answer; binary tensors behind the JSON when any was asked for. Raises Problem where JSON has no word."""
+    described, tail = [], []
+    for name, binary in wishes.items():
+        array, kind = outputs[name], loaded.graph.outputs[name].kind
+        tensor: dict[str, Any] = {"name": name, "datatype": kind.name, "shape": array.shape}
+        if binary:
+            data = to_binary(array, kind)
+            tensor["parameters"] = {"binary_data_size": len(data)}
+            tail.append(data)
+        elif not finite(array):
+            raise Problem(500, f"the output {name!r} holds NaN or Infinity, which JSON cannot say; ask for binary_data")
+        else:
+            flat = np.ascontiguousarray(array).reshape(-1)
+            tensor["data"] = flat.tolist() if kind.python is str else flat
+        described.append(tensor)
+    answer: dict[str, Any] = {"model_name": loaded.endpoint, "model_version": loaded.version, "outputs": described}
+    if id_:
+        answer["id"] = id_
+    if not tail:
+        return json_response(answer, headers=loaded.headers)
+    head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    length = b"Inference-Header-Content-Length: %d\r\n" % len(head)
+    return Response(200, b"".join((head, *tail)), _OCTETS, loaded.headers + length)
+
+
+def metadata(loaded: Loaded) -> dict[str, Any]:
+    """GET /v2/models/NAME."""
+
+    def ports(found: Mapping[str, Port]) -> list[dict[str, Any]]:
+        return [{"name": p.name, "datatype": p.kind.name, "shape": p.shown} for p in found.values()]
+
+    return {
+        "name": loaded.endpoint,
+        "versions": [loaded.version],
+        "platform": "onnxruntime_onnx",
+        "inputs": ports(loaded.graph.inputs),
+        "outputs": ports(loaded.graph.outputs),
+        "parameters": {"release": loaded.release, "digest": loaded.digest},
+    }
+
+
+SERVER = {"name": "arkwright", "version": "", "extensions": ["binary_tensor_data"]}
+CONTENT_TYPES = (JSON, _OCTETS)

@@ -1,0 +1,95 @@
+"""Raw rows as callers send them: strict JSON into typed structs, mistakes told with their JSON path."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from arkwright.core import rows as core
+from arkwright.core.errors import did_you_mean
+from arkwright.core.rows import Field
+from arkwright.serve.messages import Problem
+from arkwright.serve.tensors import said
+
+_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
+_LONGEST_INT = 2**63
+
+
+class RowDecoder:
+    """Decodes one row or a list of rows of one row class.
+
+    JSON keys that occur twice count once, the last one (RFC 8259 leaves it open).
+    """
+
+    def __init__(self, fields: Sequence[Field], target: str) -> None:
+        self.fields = tuple(fields)
+        self._target = target
+        self._names = [field.name for field in self.fields]
+        self.struct = core.struct("Row", self.fields)
+        self._one = msgspec.json.Decoder(self.struct)
+        self._many = msgspec.json.Decoder(list[self.struct])  # type: ignore[name-defined]
+        self._ints = tuple(field.name for field in self.fields if field.type == "int")
+
+    def decode(self, body: bytes) -> tuple[list[Any], bool]:
+        """The rows and whether it was one object alone. Raises Problem: 400 is no JSON, 422 is not such a row."""
+        alone = body.lstrip()[:1] == b"{"
+        try:
+            rows = [self._one.decode(body)] if alone else self._many.decode(body)
+        except msgspec.ValidationError as error:
+            raise Problem(422, self._told(said(error))) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Problem(400, f"the body is not JSON: {said(error)}") from None
+        if not rows:
+            raise Problem(422, "$: the list is empty; send at least one row")
+        for name in self._ints:
+            for i, row in enumerate(rows):
+                value = getattr(row, name)
+                if value is not None and not -_LONGEST_INT <= value < _LONGEST_INT:
+                    path = f"$.{name}" if alone else f"$[{i}].{name}"
+                    raise Problem(422, f"{path}: the integer does not fit in 64 bits")
+        return rows, alone
+
+    def _told(self, text: str) -> str:
+        unknown = _UNKNOWN.fullmatch(text)
+        if not unknown:
+            return text if text.startswith("$") else f"$: {text}"
+        name = unknown["name"][:80]
+        near = did_you_mean(name, self._names)
+        if name == self._target:
+            near = "; it is what the model predicts, so leave it out"
+        return f"{unknown['path'] or '$'}: unknown field {name!r}{near}"
+
+
+def example(fields: Sequence[Field]) -> dict[str, Any]:
+    """A made-up row that keeps the row class's limits where they are simple: for documentation and for warming up."""
+    return {field.name: _value(field) for field in fields}
+
+
+def _value(field: Field) -> Any:  # noqa: PLR0911 - one per type
+    if field.allowed:
+        return field.allowed[0]
+    limits = dict(field.limits)
+    match field.type:
+        case "int" | "float":
+            step = 1 if field.type == "int" else 0.5
+            low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+            if low is not None:
+                value = low if "ge" in limits else low + step
+            elif high is not None:
+                value = high if "le" in limits else high - step
+            else:
+                value = step
+            return int(value) if field.type == "int" else float(value)
+        case "bool":
+            return True
+        case "date":
+            return date(2024, 1, 31)
+        case "datetime":
+            return datetime(2024, 1, 31, 12)  # noqa: DTZ001 - times are kept in UTC without a zone
+        case "bytes":
+            return b"a"
+        case _:
+            word = "a".ljust(int(limits.get("min_length", 0)), "a")
+            return word[: int(limits["max_length"])] if "max_length" in limits else word
