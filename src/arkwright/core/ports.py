@@ -17,7 +17,7 @@ class Entry:
     body: str
 
 
-class Taken(Exception):  # noqa: N818 - an answer to compare-and-set, not a mistake of the user's
+class Taken(Exception):
     """Somebody else wrote this (kind, key) first."""
 
 

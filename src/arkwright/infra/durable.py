@@ -1,0 +1,61 @@
+"""Files that are there or not there, never half: written beside, forced to the disk, then renamed.
+
+The order is the one that file systems promise to keep over a power loss (Pillai et al., "All File Systems Are Not
+Created Equal", OSDI 2014): file, rename, directory.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arkwright.core.errors import ArkwrightError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Force a finished file to the disk and give it its name; the name then stands for all of it."""
+    sync(temporary)
+    temporary.replace(final)
+    sync(final.parent)
+
+
+def make_folder(path: Path) -> None:
+    """A folder and its parents, durably; nothing happens when it exists."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder to the disk. An error of fsync is never retried: the pages may be gone."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def writing(what: str, *temporaries: Path) -> Iterator[None]:
+    """Remove the temporary files however it ends, and say it plainly when the disk is full or fails.
+
+    Raises ArkwrightError; `what` is what was being written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise ArkwrightError(f"the disk is full: {what} was not written; make room and run it again") from None
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise ArkwrightError(f"{what} may not be written: {error.strerror} ({error.filename})") from None
+        if error.errno == errno.EIO:
+            raise ArkwrightError(f"the disk failed while {what} was written; check it before you go on") from None
+        raise
+    finally:
+        for temporary in temporaries:
+            temporary.unlink(missing_ok=True)
