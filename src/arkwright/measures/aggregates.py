@@ -1,6 +1,7 @@
 """What can be counted in one pass over rows. A measure asks for aggregates; an engine answers all of them at once.
 
-Each aggregate knows its SQL (DuckDB dialect, transpiled for Spark); `data/scan.py` answers the same from Parquet.
+`data/scan.py` answers them from Parquet, `data/sql_check.py` as one SQL query; tests hold the two equal.
+One rule for all: NaN is null, and 0.0 is -0.0.
 """
 
 from dataclasses import dataclass
@@ -27,36 +28,52 @@ class Distinct:
 
 @dataclass(frozen=True, slots=True)
 class Smallest:
-    """Smallest non-null value; dates and times as seconds since 1970 (UTC)."""
+    """Smallest non-null value, or None; dates and times as seconds since 1970 (UTC)."""
 
     column: str
 
 
 @dataclass(frozen=True, slots=True)
 class Largest:
-    """Largest non-null value; dates and times as seconds since 1970 (UTC)."""
+    """Largest non-null value, or None; dates and times as seconds since 1970 (UTC)."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Newest date or time as seconds since 1970 (UTC), or None. Only of columns that hold dates or times."""
 
     column: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """Mean of the non-null values."""
+    """Mean of the non-null values, or None."""
 
     column: str
 
 
 @dataclass(frozen=True, slots=True)
 class Quantile:
-    """The `q` quantile of the non-null values, exact, linear interpolation (type 7 of Hyndman and Fan 1996)."""
+    """The `q` quantile of the non-null values, exact, linear interpolation (type 7 of Hyndman and Fan 1996), or None."""
 
     column: str
     q: float
 
 
 @dataclass(frozen=True, slots=True)
+class Between:
+    """Rows whose `column` lies in [`low`, `high`], both included."""
+
+    column: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class In:
-    """Rows whose `column` is one of `values`."""
+    """Rows whose `column` is one of `values`; dates are spelt "2013-01-31"."""
 
     column: str
     values: tuple[str | float | int | bool, ...]
@@ -80,7 +97,27 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SchemaChanges:
-    """Columns missing, added, or of another type than the row class says."""
+    """One sentence for each column missing, added, or of another type than the row class says."""
 
 
-Aggregate = Rows | Nulls | Distinct | Smallest | Largest | Mean | Quantile | In | Matching | Found | SchemaChanges
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time of the measurement, as the caller's clock says: seconds since 1970 (UTC)."""
+
+
+Aggregate = (
+    Rows
+    | Nulls
+    | Distinct
+    | Smallest
+    | Largest
+    | Newest
+    | Mean
+    | Quantile
+    | Between
+    | In
+    | Matching
+    | Found
+    | SchemaChanges
+    | Now
+)

@@ -6,6 +6,7 @@ return a `Plan` (aggregates for one pass over the rows, and how to finish them);
 """
 
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,7 +157,9 @@ def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope,
     if isinstance(value, Name | Call):
         shown = value.text if isinstance(value, Name) else value.name
         raise Invalid(f"{measure.name}: {word} must be a plain value, not {shown!r} (write text in quotes)")
-    accepted = typing.get_args(kind) or (kind,)
+    for item in value if isinstance(value, tuple) else ():
+        _convert(measure, f"an item of {word}", item, str | int | float | bool, scope, task)
+    accepted = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if not any(_fits(value, option) for option in accepted):
         raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind")
     return value

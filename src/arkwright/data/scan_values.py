@@ -1,0 +1,106 @@
+"""One column of one batch of rows, in the forms that tallies ask for; each form is made once and shared."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from arkwright.core.arrow import type_name
+
+Array = npt.NDArray[Any]
+_UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_DAY = 86_400.0
+
+
+class Values:
+    """`array` as it was read, with NaN counted as null. `kind` is the column's type as in `Column.type`."""
+
+    def __init__(self, array: pa.Array, kind: str) -> None:
+        self.kind = kind
+        self.array = plain(array)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @cached_property
+    def nulls(self) -> int:
+        if self.kind != "float":
+            return int(self.array.null_count)
+        return int(np.count_nonzero(np.isnan(self._floats)))
+
+    @cached_property
+    def numbers(self) -> Array:
+        """(n,) the values that are not null, in the unit they are kept in: days, microseconds …"""
+        if self.kind == "float":
+            floats = self._floats
+            return floats[~np.isnan(floats)] if self.nulls else floats
+        array = self.array.drop_null() if self.array.null_count else self.array
+        return integers(array)
+
+    @cached_property
+    def present(self) -> Array | None:
+        """(rows,) whether there is a value; None when there is one in every row."""
+        if not self.nulls:
+            return None
+        if self.kind == "float":
+            return ~np.isnan(self._floats)
+        return np.asarray(self.array.is_valid().to_numpy(zero_copy_only=False))
+
+    @cached_property
+    def codes(self) -> Array:
+        """(n,) the dictionary code of each value that is not null."""
+        indices = self.array.indices
+        return np.asarray((indices.drop_null() if indices.null_count else indices).to_numpy(zero_copy_only=False))
+
+    @property
+    def is_coded(self) -> bool:
+        return pa.types.is_dictionary(self.array.type)
+
+    @cached_property
+    def _floats(self) -> Array:
+        """(rows,) with NaN for null."""
+        return np.asarray(self.array.to_numpy(zero_copy_only=False))
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """Rare Arrow types as the common ones that hold the same: dictionaries stay only for text."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+        return array if text and not array.dictionary.null_count else plain(array.dictionary_decode())
+    if pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return array.cast(pa.float64())
+    if pa.types.is_float16(kind):
+        return array.cast(pa.float32())
+    if pa.types.is_date64(kind):
+        return array.cast(pa.date32())
+    if pa.types.is_string_view(kind):
+        return array.cast(pa.large_string())
+    if pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
+        return array.cast(pa.large_binary())
+    return array
+
+
+def integers(array: pa.Array) -> Array:
+    """(n,) whole numbers, yes/no, dates or times without nulls, as they are kept: int or uint of 8 to 64 bits."""
+    if pa.types.is_boolean(array.type):
+        return np.asarray(array.to_numpy(zero_copy_only=False)).view(np.uint8)
+    if pa.types.is_date32(array.type):
+        array = array.view(pa.int32())
+    elif pa.types.is_timestamp(array.type):
+        array = array.view(pa.int64())
+    return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
+def to_seconds(kind: pa.DataType) -> float:
+    """By how much to divide what `Values.numbers` holds to get a number, or seconds since 1970."""
+    if pa.types.is_timestamp(kind):
+        return _UNITS[kind.unit]
+    return 1 / _DAY if pa.types.is_date(kind) else 1.0
+
+
+def kind_of(field: pa.Field) -> str:
+    """The column's type as in `Column.type`. Raises Invalid for one that we do not hold."""
+    return type_name(field.type, field.name)
