@@ -10,8 +10,8 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from arkwright.core.errors import Corrupt, Invalid, Unknown
 from arkwright.infra.durable import make_folder, publish, sync, writing
@@ -40,12 +40,12 @@ class DiskStore:
     def put(self, source: Path) -> str:
         """Keep a copy of this file; its digest. Raises Unknown, Invalid, or ArkwrightError when the disk is full."""
         try:
-            handle = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a fifo would wait for ever
+            file = _open(source)
         except (FileNotFoundError, NotADirectoryError):
             raise Unknown(f"there is no file {source}") from None
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise Invalid(f"{source} is not a file that can be kept")
+        if file is None:
+            raise Invalid(f"{source} is not a file that can be kept")
+        with file:
             return self._put(_blocks(file), str(source))
 
     def put_bytes(self, data: bytes) -> str:
@@ -118,13 +118,13 @@ class DiskStore:
 
     def _good(self, path: Path, digest: str) -> bool:
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = _open(path, os.O_NOFOLLOW)
         except OSError:  # a link, or a disk that cannot read it
             return False
-        with os.fdopen(handle, "rb") as file:
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                return False
+        if file is None:
+            return False
+        with file:
+            facts = os.fstat(file.fileno())
             if self._seen.get(digest) == _print(facts):
                 return True
             try:
@@ -136,7 +136,16 @@ class DiskStore:
         return good
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
+def _open(path: Path, flags: int = 0) -> BufferedReader | None:
+    """The file to be read, or None when it is a folder, a pipe (which would wait for ever) or a device."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    return None
+
+
+def _blocks(file: BufferedReader) -> Iterator[bytes]:
     while block := file.read(_BLOCK):
         yield block
 

@@ -34,7 +34,7 @@ _SETTINGS: dict[str, Any] = {
 _TYPES = {"int": "BIGINT", "float": "DOUBLE", "str": "VARCHAR", "bool": "BOOLEAN", "date": "DATE",
           "datetime": "TIMESTAMP", "bytes": "BLOB"}  # fmt: skip
 _HUGE = ("HUGEINT", "UHUGEINT")
-_NOISE = re.compile(r"\n\nLINE |\s+Did you mean |\s+Possible solutions:|\s+Candidate functions:|\s+Candidate bindings:")
+_NOISE = re.compile(r"\s+LINE \d+:|\s+Possible solutions:|\s+Candidate functions:|\s+Candidate bindings:")
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
 _NO_COLUMN = re.compile(r'Referenced column "(.+?)" not found|does not have a column named "(.+?)"')
 
@@ -131,18 +131,19 @@ class DuckTables:
             return Invalid(f"a query reads its inputs and nothing else: {text}")
         if "No space left" in text:
             return ArkwrightError(f"the disk is full: a query found no room for temporary files in {self.temp_dir}")
-        line = re.search(r"\n\nLINE (\d+):", said)
-        return Invalid(f"{text}{_near(text, db)}" + (f" (line {line[1]} of the query)" if line else ""))
+        line = re.search(r"\sLINE (\d+):", said)
+        return Invalid(f"{_near(text, db)}" + (f" (line {line[1]} of the query)" if line else ""))
 
 
 def _near(text: str, db: Any) -> str:
+    """The message with a near miss among the inputs: DuckDB also proposes tables of its own catalogue."""
     if match := _NO_TABLE.search(text):
         found = db.execute("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'memory'").fetchall()
-        return did_you_mean(match[1], [name for (name,) in found])
+        return text[: match.end()] + did_you_mean(match[1], [name for (name,) in found])
     if match := _NO_COLUMN.search(text):
         found = db.execute("SELECT DISTINCT column_name FROM information_schema.columns").fetchall()
-        return did_you_mean(match[1] or match[2], [name for (name,) in found])
-    return ""
+        return text.rstrip("!") + did_you_mean(match[1] or match[2], [name for (name,) in found])
+    return text
 
 
 def _open(db: Any, inputs: Mapping[str, Path]) -> None:

@@ -35,15 +35,18 @@ class HeadFile:
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """The open file, to one process and thread at a time; a new one gets its full length, and so its room."""
+        """The open file, to one process and thread at a time; empty when it was not there."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            if os.fstat(handle).st_size == 0:
-                os.pwrite(handle, _line(0, GENESIS), 0)
             yield handle
         finally:
             os.close(handle)
+
+    def begin(self, handle: int) -> None:
+        """The line of an empty ledger, unless there is one: the file has its full length, and so its room, at once."""
+        if os.fstat(handle).st_size == 0:
+            os.pwrite(handle, _line(0, GENESIS), 0)
 
     def read(self) -> tuple[int, str] | None:
         """(seq, seal), or None when there is no anchor. Raises Corrupt when it is unreadable."""

@@ -4,7 +4,6 @@ Every acknowledged append is on the disk (WAL, synchronous=FULL). Each event's s
 """
 
 import os
-import re
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -132,7 +131,10 @@ class SqliteLedger:
         # check_same_thread: our own lock keeps threads apart
         self._db = sqlite.connect(str(self.path), PATIENCE_S, isolation_level=None, check_same_thread=False)
         self._db.text_factory = lambda text: text.decode(errors="replace")  # what is no text fails its seal
-        with writing(f"the ledger {self.path}"), self._head.locked():  # switching to WAL does not wait for its turn
+        with (
+            writing(f"the ledger {self.path}"),
+            self._head.locked() as handle,
+        ):  # switching to WAL does not wait for its turn
             self._db.execute("PRAGMA trusted_schema = OFF")
             self._db.execute("PRAGMA cell_size_check = ON")
             (layout,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -141,6 +143,7 @@ class SqliteLedger:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             if layout < LAYOUT:
+                self._head.begin(handle)
                 self._db.executescript(f"BEGIN IMMEDIATE; {_TABLE} PRAGMA user_version = {LAYOUT}; COMMIT;")
 
     def _append(self, by: str, entries: Sequence[Entry]) -> int:
@@ -159,7 +162,7 @@ class SqliteLedger:
                 self._db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self._db.execute("COMMIT")
         except sqlite.IntegrityError as error:
-            if error.sqlite_errorname == "SQLITE_CONSTRAINT_UNIQUE":
+            if "UNIQUE" in str(error):  # this driver does not give the extended code
                 raise Taken(f"{entry.kind} {entry.key} exists") from None
             raise
         except UnicodeEncodeError:
@@ -222,9 +225,11 @@ class SqliteLedger:
                 return work()
             except sqlite.Error as error:
                 raise self._explain(error) from error
+            except UnicodeDecodeError as error:  # what SQLite says of a damaged file quotes from it
+                raise Corrupt(f"the ledger {self.path} is damaged ({error.reason}); put a backup back") from error
 
     def _explain(self, error: Any) -> ArkwrightError:
-        name = re.sub(r"^SQLITE_([A-Z]+).*", r"\1", getattr(error, "sqlite_errorname", "") or "")
+        name = (getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_").split("_")[0]
         if name in ("CORRUPT", "NOTADB"):
             return Corrupt(f"the ledger {self.path} is damaged ({error}); put a backup back")
         if name == "BUSY":
