@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arkwright.data import arrow_arrays
 from arkwright.data.scan_hash import bits, fingerprints
-from arkwright.data.scan_values import Array, Values
+from arkwright.data.scan_values import Array, Values, sorted_unique
 
 Span = tuple[int, int]
 SORTED = 1 << 24  # codes sorted at once; more rows take more passes
@@ -145,7 +146,7 @@ class Sorted:
         self._kept = []
         codes.sort()
         again = codes[1:] == codes[:-1]
-        return len(codes) - int(np.count_nonzero(again)), np.unique(codes[1:][again])
+        return len(codes) - int(np.count_nonzero(again)), sorted_unique(codes[1:][again])
 
     def next(self) -> bool:
         """Go on to the next share, if there is one."""
@@ -164,7 +165,7 @@ class Suspects:
     def add(self, columns: Sequence[Values]) -> None:
         found = fingerprints(columns)
         at = np.minimum(np.searchsorted(self._twice, found), len(self._twice) - 1)
-        chosen = pa.array(self._twice[at] == found)
+        chosen = arrow_arrays.flags(self._twice[at] == found)
         rows = pa.table({str(i): _comparable(values).filter(chosen) for i, values in enumerate(columns)})
         self._rows.append(rows)
         self._pending += len(rows)
@@ -185,7 +186,7 @@ def _comparable(values: Values) -> pa.Array:
     """Equal where our rule says equal: NaN is null, 0.0 is -0.0; text is decoded."""
     if values.kind == "float":
         floats = np.asarray(values.array.to_numpy(zero_copy_only=False)).astype(np.float64) + 0.0
-        return pa.array(floats, mask=np.isnan(floats))
+        return arrow_arrays.floats(floats)
     if values.is_coded:
         return pc.cast(values.array, pa.large_string())
     return values.array.cast(pa.large_string()) if values.kind == "str" else values.array

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from arkwright.data.askable import literal
-from arkwright.data.scan_values import Array, Values, plain, to_seconds
+from arkwright.data.scan_values import Array, Values, plain, sorted_unique, to_seconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = date(1970, 1, 1).toordinal()
@@ -39,8 +39,8 @@ def known_numbers(held: pa.DataType, batches: Iterable[pa.Array]) -> Array:
     unit = to_seconds(held)
     for batch in batches:
         values = Values(batch, "float" if _dtype(batch.type).kind == "f" else "int").numbers
-        parts.append(_fitting(np.unique(values), unit, to_seconds(batch.type), _dtype(held)))
-    return np.unique(np.concatenate(parts)) if parts else np.empty(0, _dtype(held))
+        parts.append(_fitting(sorted_unique(values), unit, to_seconds(batch.type), _dtype(held)))
+    return sorted_unique(np.concatenate(parts)) if parts else np.empty(0, _dtype(held))
 
 
 def known_texts(batches: Iterable[pa.Array]) -> pa.Array:
@@ -67,5 +67,5 @@ def _fitting(values: Array, unit: float, theirs: float, dtype: np.dtype[Any]) ->
 
 
 def _dtype(held: pa.DataType) -> np.dtype[Any]:
-    kind = plain(pa.array([], held)).type
-    return Values(pa.array([], kind), "float" if pa.types.is_floating(kind) else "int").numbers.dtype
+    kind = plain(pa.nulls(0, held)).type
+    return Values(pa.nulls(0, kind), "float" if pa.types.is_floating(kind) else "int").numbers.dtype

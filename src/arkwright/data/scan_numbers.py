@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from arkwright.data.scan_values import Array, Values
+from arkwright.data.scan_values import Array, Values, sorted_unique
 
 _DENSE = 1 << 26  # a table of so many bytes is cheaper than searching
 _LARGEST = 1 << 63
@@ -86,7 +86,7 @@ class Member:
 
     def __init__(self, column: str, allowed: Array) -> None:
         self.columns = (column,)
-        self._allowed = np.unique(allowed)
+        self._allowed = sorted_unique(allowed)
         self._table: Array | None = None
         if len(self._allowed) and self._allowed.dtype.kind != "f":
             span = int(self._allowed[-1]) - int(self._allowed[0]) + 1

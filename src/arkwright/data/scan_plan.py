@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from arkwright.data import arrow_arrays
 from arkwright.data.scan_distinct import DistinctRows
 from arkwright.data.scan_footers import Footers
 from arkwright.data.scan_members import known_numbers, known_texts, literals
@@ -133,7 +134,7 @@ class Planner:
         texts = self._texts_of(column)
         match need:
             case In(values=values):
-                texts.ask(need, one_of(pa.array(values, pa.large_string())))
+                texts.ask(need, one_of(arrow_arrays.texts(values)))
             case Found(other=other):
                 texts.ask(need, one_of(known_texts(self._other(other))))
             case Matching(pattern=pattern):

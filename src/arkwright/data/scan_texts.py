@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arkwright.core.errors import Invalid
+from arkwright.data import arrow_arrays
 from arkwright.data.scan_values import Array, Values
 
 Check = Callable[[pa.ChunkedArray], pa.ChunkedArray]
@@ -37,11 +38,11 @@ class TextCounts:
     def merge(self) -> tuple[pa.Array, Array]:
         """The different values that occur, and how often each does."""
         if not self._values:
-            return pa.array([], pa.large_string()), np.empty(0, np.int64)
+            return pa.nulls(0, pa.large_string()), np.empty(0, np.int64)
         coded = pa.chunked_array(self._values).combine_chunks().dictionary_encode()
         counts = np.bincount(coded.indices.to_numpy(), np.concatenate(self._counts), len(coded.dictionary))
         used = counts > 0
-        self._values = [coded.dictionary.filter(pa.array(used))]
+        self._values = [coded.dictionary.filter(arrow_arrays.flags(used))]
         self._counts = [counts[used].astype(np.int64)]
         return self._values[0], self._counts[0]
 
@@ -105,8 +106,8 @@ def matching(pattern: str) -> Check:
     """Whether a text matches the RE2 pattern as a whole. Raises Invalid when it is not one."""
     whole = rf"\A(?:{pattern})\z"
     try:
-        pc.match_substring_regex(pa.array([""]), pattern=pattern)  # alone, so that `a)|(b` is not let through
-        pc.match_substring_regex(pa.array([""]), pattern=whole)
+        pc.match_substring_regex(arrow_arrays.texts([""]), pattern=pattern)  # alone, so that `a)|(b` is not let through
+        pc.match_substring_regex(arrow_arrays.texts([""]), pattern=whole)
     except pa.ArrowInvalid as error:
         why = str(error).removeprefix("Invalid regular expression: ")
         raise Invalid(f"the pattern {pattern[:200]!r} is not a regular expression (RE2): {why[:200]}") from None
