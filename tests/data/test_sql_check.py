@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001, FBT003 - the columns hold naive times; examples are given by position
 """The scan over Parquet and the one SQL query must find the same on any table."""
 
 import math
@@ -77,7 +78,7 @@ def same(one, other):
     if one.value is None or other.value is None:
         return one == other
     close = math.isclose(one.value, other.value, rel_tol=1e-9, abs_tol=1e-6)
-    return (close or math.isnan(one.value) and math.isnan(other.value)) and (one.n, one.note) == (other.n, other.note)
+    return (close or (math.isnan(one.value) and math.isnan(other.value))) and (one.n, one.note) == (other.n, other.note)
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +93,20 @@ SPREAD = pa.table(
         TEXTS: ["a", "ab", None, "é"],
         BOOL: [True, None, True, False],
         DAY: pa.array([date(1969, 12, 31), None, date(2000, 1, 1), date(1902, 1, 1)]),
-        WHEN: pa.array([datetime(1969, 12, 31, 23, 59, 59, 999999), datetime(2000, 1, 1), None, None], pa.timestamp("us")),
+        WHEN: pa.array(
+            [datetime(1969, 12, 31, 23, 59, 59, 999999), datetime(2000, 1, 1), None, None], pa.timestamp("us")
+        ),
         RAW: pa.array([b"", b"\0", None, b""]),
     }
 )
 
 
-@settings(max_examples=30, phases=(Phase.explicit, Phase.reuse, Phase.generate), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=30,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(tables(), tables(), st.booleans(), st.booleans(), st.sampled_from([1, 3, 1000]), st.booleans())
 @example(SPREAD, SPREAD, True, True, 2, True)
 @example(SPREAD.slice(0, 0), SPREAD, False, True, 1000, True)
@@ -120,19 +128,19 @@ def test_it_is_one_query_and_reads_only_what_it_needs(tmp_path):
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"x": [1, 2]}), path)
 
-    class Counting:
-        asked = []
+    asked = []
 
+    class Counting:
         def row(self, sql, inputs):
-            self.asked.append((sql, dict(inputs)))
+            asked.append((sql, dict(inputs)))
             return DuckTables(tmp_path).row(sql, inputs)
 
     columns = {"t": (Column(name="x", type="int"),), "unused": ()}
-    bound = {"a": lambda: q.rows(), "b": lambda: q.missing("x"), "c": lambda: q.mean("x")}
+    bound = {"a": q.rows, "b": lambda: q.missing("x"), "c": lambda: q.mean("x")}
     found = sql_check.measure(Counting(), "t", {"t": path, "unused": Path("nowhere")}, columns, bound)
     assert [reading.value for reading in found.values()] == [2, 0.0, 1.5]
-    assert len(Counting.asked) == 1
-    assert Counting.asked[0][1] == {"t": path}
+    assert len(asked) == 1
+    assert asked[0][1] == {"t": path}
 
 
 def test_what_needs_no_row_needs_no_query():
@@ -147,9 +155,12 @@ def test_what_does_not_fit_is_refused():
     columns = {"t": (Column(name="x", type="str"),)}
     with pytest.raises(Invalid, match="x holds text, not numbers"):
         sql_check.measure(None, "t", {}, columns, {"mean(x) > 0": lambda: q.mean("x")})
-    with pytest.raises(Unknown, match='did you mean "x"|no column'):
+    with pytest.raises(Unknown, match=r'did you mean "x"|no column'):
         sql_check.measure(None, "t", {}, columns, {"mean(xx) > 0": lambda: q.mean("xx")})
 
 
 def test_names_are_quoted():
-    assert query('we"ird', {}, [Rows()]) == ('SELECT count(*) AS a0 FROM (SELECT 1 FROM "we""ird") AS rows_', ('we"ird',))
+    assert query('we"ird', {}, [Rows()]) == (
+        'SELECT count(*) AS a0 FROM (SELECT 1 FROM "we""ird") AS rows_',
+        ('we"ird',),
+    )

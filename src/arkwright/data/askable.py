@@ -56,7 +56,7 @@ def columns_of(need: Aggregate) -> tuple[str, ...]:
     return need.columns if isinstance(need, Distinct) else (need.column,)
 
 
-def literal(kind: str, value: str | float | bool) -> Any:
+def literal(kind: str, value: Any) -> Any:
     """A value written in a promise as one of the column's type; dates and times are spelt in ISO 8601, in UTC."""
     if kind == "date":
         return date.fromisoformat(str(value))

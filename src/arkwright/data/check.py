@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.core.rows import Field
 from arkwright.data.askable import must_be_askable, schema_changes

@@ -30,8 +30,12 @@ class Scan:
         if not paths:
             raise Invalid("there is no file to measure")
         self._paths, self._others, self._trusted = paths, others, trusted
-        self._footers = Footers([footer(path) for path in paths])
+        footers = [footer(path) for path in paths]
+        self._footers = Footers(footers)
         self._schema = self._footers.schema
+        for path, file in zip(paths, footers, strict=True):
+            if not file.schema.to_arrow_schema().equals(self._schema):
+                raise Invalid(f"{path.name} has other columns than {paths[0].name}; files read as one must be alike")
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -51,7 +55,7 @@ class Scan:
         if dataset not in self._others:
             raise Unknown(f"{other} cannot be looked up: there is no dataset {dataset!r}")
         schema = footer(self._others[dataset]).schema.to_arrow_schema()
-        kind_in({name: "" for name in schema.names}, column, f"the dataset {dataset}")
+        kind_in(dict.fromkeys(schema.names, ""), column, f"the dataset {dataset}")
         return kind_of(schema.field(column))
 
     def answer(self, needs: Iterable[Aggregate]) -> dict[Aggregate, Any]:

@@ -40,6 +40,16 @@ class DistinctRows:
             self._packing = None
         self._start()
 
+    def _start(self) -> None:
+        size = self._packing.size if self._packing else 0
+        self._table = np.zeros(size, dtype=bool) if 0 < size <= _TABLE else None
+        self._exact = self._packing is not None or (len(self.columns) == 1 and not self._text)
+        self._sorted = Sorted(self._rows, self._limit)
+        self._twice: list[Array] = []
+        self._suspects: Suspects | None = None
+        self._different = self._null = 0
+        self._misled = False
+
     def add(self, batch: Mapping[str, Values]) -> None:
         if self._suspects is not None:
             self._suspects.add([batch[column] for column in self.columns])
@@ -71,16 +81,6 @@ class DistinctRows:
         if self._table is not None:
             return int(np.count_nonzero(self._table))
         return self._different + self._null + (self._suspects.count() if self._suspects else 0)
-
-    def _start(self) -> None:
-        size = self._packing.size if self._packing else 0
-        self._table = np.zeros(size, dtype=bool) if 0 < size <= _TABLE else None
-        self._exact = self._packing is not None or (len(self.columns) == 1 and not self._text)
-        self._sorted = Sorted(self._rows, self._limit)
-        self._twice: list[Array] = []
-        self._suspects: Suspects | None = None
-        self._different = self._null = 0
-        self._misled = False
 
     def _codes(self, batch: Mapping[str, Values]) -> None:
         if self._packing:

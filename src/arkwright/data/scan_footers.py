@@ -58,7 +58,7 @@ class Footers:
     def width(self, columns: Sequence[str]) -> float:
         """Decoded bytes of one row, about."""
         size = sum(chunk.total_uncompressed_size for column in columns for chunk in self._chunks(column))
-        return size / max(1, self.rows)
+        return float(size / max(1, self.rows))
 
     def _statistics(self, column: str) -> Iterator[Any]:
         return (chunk.statistics if chunk.is_stats_set else None for chunk in self._chunks(column))

@@ -15,7 +15,7 @@ class Extreme:
     """The smallest (`sign` 1) or largest (`sign` -1) value, divided by `unit`; None when there is none."""
 
     def __init__(self, column: str, sign: int, unit: float) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._pick, self._better = (np.min, min) if sign > 0 else (np.max, max)
         self._unit = unit
         self._best: float | int | None = None
@@ -37,7 +37,7 @@ class Average:
     """The mean, divided by `unit`: whole numbers are summed exactly, fractions pairwise."""
 
     def __init__(self, column: str, unit: float) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._unit = unit
         self._count = 0
         self._whole = 0
@@ -66,7 +66,7 @@ class Inside:
     """How many values lie in [low, high]; the bounds are in units of `unit`."""
 
     def __init__(self, column: str, low: float, high: float, unit: float) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._low, self._high = low * unit, high * unit
         self._count = 0
 
@@ -85,7 +85,7 @@ class Member:
     """How many values are among `allowed`, a sorted array of the same unit."""
 
     def __init__(self, column: str, allowed: Array) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._allowed = sorted_unique(allowed)
         self._table: Array | None = None
         if len(self._allowed) and self._allowed.dtype.kind != "f":

@@ -45,7 +45,7 @@ class NullCount:
     """Rows where a column is null or NaN."""
 
     def __init__(self, column: str) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._count = 0
 
     def add(self, batch: Mapping[str, Values]) -> None:
@@ -97,7 +97,7 @@ class Planner:
             case _:
                 return None
 
-    def _planned(self, need: Aggregate) -> Callable[[], Any]:
+    def _planned(self, need: Aggregate) -> Callable[[], Any]:  # noqa: PLR0911 - a line for each aggregate
         match need:
             case Nulls(column):
                 return self._add(NullCount(column))
@@ -134,7 +134,7 @@ class Planner:
         texts = self._texts_of(column)
         match need:
             case In(values=values):
-                texts.ask(need, one_of(arrow_arrays.texts(values)))
+                texts.ask(need, one_of(arrow_arrays.texts([str(value) for value in values])))
             case Found(other=other):
                 texts.ask(need, one_of(known_texts(self._other(other))))
             case Matching(pattern=pattern):

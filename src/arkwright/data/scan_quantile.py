@@ -25,7 +25,7 @@ class Rank:
     """The `q` quantile of a column, divided by `unit`: type 7 of Hyndman and Fan 1996. None without values."""
 
     def __init__(self, column: str, q: float, unit: float, keep: int = KEEP) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._q, self._unit, self._keep = q, unit, keep
         self._rng = np.random.default_rng(0)
         self._sample: list[Array] = []
@@ -70,7 +70,7 @@ class Rank:
         kept = np.concatenate(self._kept) if self._kept else np.empty(0)
         low, high = self._at(first, kept), self._at(last, kept)
         share = (self._total - 1) * self._q - first
-        return (low if low == high or not share else low + (high - low) * share) / self._unit
+        return float(low if low == high or not share else low + (high - low) * share) / self._unit
 
     def _ranks(self, n: int) -> tuple[int, int]:
         place = (n - 1) * self._q

@@ -51,7 +51,7 @@ class Texts:
     """Everything asked about one text column: the rows that pass each check, and the number of different values."""
 
     def __init__(self, column: str) -> None:
-        self.columns = (column,)
+        self.columns: tuple[str, ...] = (column,)
         self._checks: dict[Hashable, Check] = {}
         self._good: dict[Hashable, int] = {}
         self._coded = TextCounts()

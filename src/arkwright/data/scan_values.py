@@ -56,7 +56,7 @@ class Values:
 
     @property
     def is_coded(self) -> bool:
-        return pa.types.is_dictionary(self.array.type)
+        return bool(pa.types.is_dictionary(self.array.type))
 
     @cached_property
     def _floats(self) -> Array:
@@ -64,7 +64,7 @@ class Values:
         return np.asarray(self.array.to_numpy(zero_copy_only=False))
 
 
-def plain(array: pa.Array) -> pa.Array:
+def plain(array: pa.Array) -> pa.Array:  # noqa: PLR0911 - a line for each type
     """Rare Arrow types as the common ones that hold the same: dictionaries stay only for text."""
     kind = array.type
     if pa.types.is_dictionary(kind):

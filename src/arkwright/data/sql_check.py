@@ -81,7 +81,7 @@ def query(dataset: str, kinds: Mapping[str, str], needs: Sequence[Aggregate]) ->
     return f"SELECT {', '.join(outer)} FROM ({rows}) AS rows_", tuple(used)  # noqa: S608
 
 
-def _aggregate(need: Aggregate, kinds: Mapping[str, str]) -> str:
+def _aggregate(need: Aggregate, kinds: Mapping[str, str]) -> str:  # noqa: C901, PLR0911 - a line for each aggregate
     match need:
         case Rows():
             return "count(*)"
@@ -134,7 +134,7 @@ def _number(column: str, kinds: Mapping[str, str]) -> str:
 def _other_kind(columns: Columns) -> Callable[[str], str]:
     def kind(other: str) -> str:
         dataset, _, column = other.partition(".")
-        kind_in({name: "" for name in columns}, dataset, "the project")
+        kind_in(dict.fromkeys(columns, ""), dataset, "the project")
         return kind_in({c.name: c.type for c in columns[dataset]}, column, f"the dataset {dataset}")
 
     return kind

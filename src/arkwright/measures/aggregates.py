@@ -56,7 +56,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Quantile:
-    """The `q` quantile of the non-null values, exact, linear interpolation (type 7 of Hyndman and Fan 1996), or None."""
+    """The `q` quantile of the non-null values, exact, interpolated (type 7 of Hyndman and Fan 1996), or None."""
 
     column: str
     q: float

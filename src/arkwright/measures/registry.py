@@ -157,15 +157,19 @@ def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope,
     if isinstance(value, Name | Call):
         shown = value.text if isinstance(value, Name) else value.name
         raise Invalid(f"{measure.name}: {word} must be a plain value, not {shown!r} (write text in quotes)")
-    for item in value if isinstance(value, tuple) else ():
-        _convert(measure, f"an item of {word}", item, str | int | float | bool, scope, task)
-    accepted = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if not any(_fits(value, option) for option in accepted):
-        raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind")
+    if not _fits(value, kind):
+        bare = next((v.text for v in value if isinstance(v, Name)), None) if isinstance(value, tuple) else None
+        hint = f': write text in quotes, "{bare}"' if bare else ""
+        raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind{hint}")
     return value
 
 
 def _fits(value: Value, kind: Any) -> bool:
+    if isinstance(kind, types.UnionType):
+        return any(_fits(value, option) for option in typing.get_args(kind))
+    if isinstance(value, tuple):  # tuple[str | int, ...]
+        item = (typing.get_args(kind) or (object,))[0]
+        return tuple in (kind, typing.get_origin(kind)) and all(_fits(v, item) for v in value)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:
