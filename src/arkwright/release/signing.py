@@ -1,0 +1,154 @@
+"""Signatures of a release folder in the OpenSSF format (Model Signing Specification 1.0), with a key of our own.
+
+Whoever has the public key can check a release without Arkwright: `model_signing verify key FOLDER --signature FILE
+--public-key FILE`. The library takes about a second to import, so it is imported when something is signed.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from arkwright.core.errors import Corrupt, Invalid, Refused
+
+PRIVATE, PUBLIC, SIGNATURE = "release.key", "release.pub", "model.sig"
+LARGEST_SIGNATURE = 4 << 20
+
+
+def make_key(keys: Path) -> Path:
+    """The folder's public key; both are made when there are none (EC P-256; the private one for its owner only).
+
+    Raises Refused when only the public half is there: its releases could never be signed again under that name.
+    """
+    private, public = keys / PRIVATE, keys / PUBLIC
+    keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not private.exists():
+        if public.exists():
+            raise Refused(f"{private} is gone, so nothing can be signed; put it back, or remove {public} for a new one")
+        key = ec.generate_private_key(ec.SECP256R1())
+        plain = serialization.NoEncryption()
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        with contextlib.suppress(FileExistsError):  # somebody else made one just now: theirs counts
+            _create(private, pem, 0o600)
+    if not public.exists():
+        with contextlib.suppress(FileExistsError):
+            _create(public, _public_pem(private), 0o644)
+    return public
+
+
+def sign(folder: Path, signature: Path, keys: Path) -> None:
+    """Sign every byte of `folder`; `signature` is written wholly or not at all, inside the folder or elsewhere.
+
+    Makes the key when there is none. Raises Refused for a key that others can read, Invalid for one that is none or
+    for a folder with links.
+    """
+    make_key(keys)
+    private = keys / PRIVATE
+    if private.stat().st_mode & 0o077:
+        raise Refused(f"{private} can be read by others than its owner; make a new key, or: chmod 600 {private}")
+    _public_pem(private)
+    from model_signing import signing
+
+    half = signature.with_name(f".{signature.name}.half-{os.getpid()}")
+    try:
+        hashing = _hashing(folder, signature, half)
+        signer: Any = signing.Config()  # type: ignore[no-untyped-call]
+        signer.use_elliptic_key_signer(private_key=private).set_hashing_config(hashing).sign(folder, half)
+        half.replace(signature)
+    except ValueError as error:
+        raise Invalid(f"{folder} cannot be signed: {_plain(error)}") from None
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def verify(folder: Path, signature: Path, keys: Path) -> None:
+    """Check that the key in `keys` signed exactly what is in `folder`.
+
+    Raises Refused when there is no signature, no key, or another signer; Corrupt when the signature is damaged or a
+    file was changed, added or removed, saying which.
+    """
+    public = keys / PUBLIC
+    if not public.is_file():
+        raise Refused(f"there is no key {public} to check the signature of {folder.name} with")
+    if not signature.is_file():
+        raise Refused(f"{folder.name} is not signed; promote it, which signs it")
+    if signature.stat().st_size > LARGEST_SIGNATURE:
+        raise Corrupt(f"the signature of {folder.name} is not one: it has {signature.stat().st_size} bytes")
+    from model_signing import verifying
+
+    hashing = _hashing(folder, signature)
+    checker: Any = verifying.Config()  # type: ignore[no-untyped-call]
+    try:
+        checker.use_elliptic_key_verifier(public_key=public).set_hashing_config(hashing).verify(folder, signature)
+    except Exception as error:  # noqa: BLE001 - what a damaged signature raises in the library is its own affair
+        raise _explain(error, folder.name, public) from None
+
+
+def _explain(error: Exception, name: str, public: Path) -> Refused | Corrupt:
+    said = _plain(error)
+    if isinstance(error, InvalidSignature):
+        return Corrupt(f"the signature of {name} does not fit its own text: it was changed")
+    if "Key mismatch" in said:
+        return Refused(f"{name} was not signed with the key {fingerprint(public)[:16]}… of this site, but with another")
+    if said.startswith("Signature mismatch: "):
+        return Corrupt(f"{name} is not what was signed: {said.removeprefix('Signature mismatch: ')}")
+    if said.startswith("Cannot use") or isinstance(error, OSError):
+        return Corrupt(f"{name} holds what no release holds (a link, a special file): {said}")
+    return Corrupt(f"the signature of {name} cannot be read: {said}")
+
+
+def fingerprint(public: Path) -> str:
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), by which people compare keys."""
+    try:
+        key = serialization.load_pem_public_key(public.read_bytes())
+    except ValueError:
+        raise Invalid(f"{public} is no public key") from None
+    info = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(info).hexdigest()
+
+
+def _hashing(folder: Path, *ignored: Path) -> Any:
+    """All files of the folder but the signature itself; by default the library would overlook .git and the like."""
+    from model_signing import hashing
+
+    inside = [path.relative_to(folder) for path in ignored if path.is_relative_to(folder)]
+    config: Any = hashing.Config()  # type: ignore[no-untyped-call]
+    return config.set_ignored_paths(paths=inside, ignore_git_paths=False)
+
+
+def _public_pem(private: Path) -> bytes:
+    try:
+        key = serialization.load_pem_private_key(private.read_bytes(), None)
+    except (ValueError, TypeError):
+        raise Invalid(f"{private} is no private key without a password; put the right one back") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise Invalid(f"{private} is not an elliptic curve key; remove it for a new one")
+    public = key.public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _create(path: Path, data: bytes, mode: int) -> None:
+    """A new file that is there wholly or not at all, and never for other eyes in between."""
+    half = path.with_name(f".{path.name}.half-{os.getpid()}")
+    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        os.link(half, path)  # unlike a rename, never over somebody else's
+    finally:
+        half.unlink()
+
+
+def _plain(error: BaseException) -> str:
+    """One bounded line of the library's message, digests left out."""
+    text = re.sub(r"[\[\]\"]", "", " ".join(str(error).split()))
+    text = re.sub(r"Hash mismatch for '(.+?)': Expected '.*?\)', Actual '.*?\)'", r"\1 was changed", text)
+    return text if len(text) <= 500 else text[:500] + " …"
