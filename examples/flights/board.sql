@@ -46,6 +46,7 @@ running AS (
         SUM(CASE WHEN fact = 'waiting' THEN step END) OVER airline AS airline_waiting,
         SUM(CASE WHEN fact = 'departed' THEN step END) OVER airline AS airline_departures,
         SUM(CASE WHEN fact = 'departed' THEN step * delay END) OVER airline AS airline_minutes,
+        SUM(CASE WHEN fact = 'waiting' THEN step END) OVER destination AS dest_waiting,
         SUM(CASE WHEN fact = 'landed' THEN step END) OVER destination AS dest_arrivals,
         SUM(CASE WHEN fact = 'landed' THEN step * delay END) OVER destination AS dest_minutes,
         LAST_VALUE(CASE WHEN fact = 'landed' AND step > 0 THEN delay END IGNORE NULLS) OVER aircraft AS inbound_delay,
@@ -68,6 +69,7 @@ SELECT
     airport_minutes / NULLIF(airport_departures, 0) AS airport_delay,
     COALESCE(airline_waiting, 0) AS airline_waiting,
     airline_minutes / NULLIF(airline_departures, 0) AS airline_delay,
+    COALESCE(dest_waiting, 0) AS dest_waiting,
     dest_minutes / NULLIF(dest_arrivals, 0) AS dest_delay,
     inbound_delay,
     inbound_at

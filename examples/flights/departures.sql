@@ -32,6 +32,7 @@ SELECT
     board.airport_delay,
     board.airline_waiting,
     board.airline_delay,
+    board.dest_waiting,
     board.dest_delay,
     board.inbound_delay,
     -- Minutes to turn the aircraft round; below zero it is not expected back in time. Yesterday's

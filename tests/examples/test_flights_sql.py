@@ -392,6 +392,7 @@ def expectation(
         "airport_delay": mean(airport, "departed_at", "dep_delay", 2),
         "airline_waiting": waiting(airline),
         "airline_delay": mean(airline, "departed_at", "dep_delay", 2),
+        "dest_waiting": waiting(lately(made["dest"], 2)),
         "dest_delay": mean(lately(made["dest"], 2), "landed_at", "arr_delay", 4),
         "inbound_delay": max(landed, key=lambda r: r["landed_at"])["arr_delay"] if landed else None,
         "inbound_slack": min(slack(max(left, key=lambda r: r["departed_at"])), 720) if left else 720,
