@@ -81,7 +81,7 @@ def test_the_clock_is_ours_when_none_is_given(flights):
     ],
 )
 def test_a_promise_that_does_not_fit_is_refused_before_a_row_is_read(flights, plan, why, monkeypatch):
-    monkeypatch.setattr(scan.Scan, "_batches", None)
+    monkeypatch.setattr(scan.Scan, "batches", None)
     with pytest.raises(Invalid, match=why):
         check.measure(flights, {"p": plan}, others={"airlines": flights.with_name("airlines.parquet")})
 
@@ -98,8 +98,8 @@ def test_what_does_not_exist_is_told_with_a_near_miss(flights):
 
 def test_every_column_is_decoded_once(flights, monkeypatch):
     seen = []
-    batches = scan.Scan._batches
-    monkeypatch.setattr(scan.Scan, "_batches", lambda self, columns: seen.append(columns) or batches(self, columns))
+    batches = scan.Scan.batches
+    monkeypatch.setattr(scan.Scan, "batches", lambda self, columns: seen.append(columns) or batches(self, columns))
     bound = {
         "a": lambda: q.missing("carrier"),
         "b": lambda: q.matches("carrier", "[A-Z]+"),

@@ -28,3 +28,8 @@ def floats(values: npt.NDArray[np.float64]) -> pa.Array:
 
 def _bits(mask: npt.NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(mask, bitorder="little"))
+
+
+def integers(values: npt.NDArray[np.int64]) -> pa.Array:
+    """(n,) int64, for `take`."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])

@@ -16,7 +16,7 @@ from arkwright.core.errors import Corrupt, Invalid, Unknown
 from arkwright.data.askable import kind_in
 from arkwright.data.scan_footers import Footers
 from arkwright.data.scan_plan import Planner, Tally
-from arkwright.data.scan_values import Values, kind_of
+from arkwright.data.scan_values import Values, kind_of, to_seconds
 from arkwright.measures.aggregates import Aggregate, Rows
 
 _BATCH_ROWS = 1 << 18
@@ -41,6 +41,15 @@ class Scan:
     def kinds(self) -> dict[str, str]:
         """Column -> type as in `Column.type`; Arrow's word for a type that we do not hold."""
         return {field.name: _word(field) for field in self._schema}
+
+    @property
+    def rows(self) -> int:
+        """As the footers say."""
+        return self._footers.rows
+
+    def unit(self, column: str) -> float:
+        """By how much to divide `Values.numbers` to get numbers, or seconds since 1970."""
+        return to_seconds(self._schema.field(column).type)
 
     def kind(self, column: str) -> str:
         """The type of a column. Raises Unknown when there is none of that name, Invalid when it cannot be measured."""
@@ -79,17 +88,17 @@ class Scan:
             if self._trusted or not self._schema.names:
                 return None
             columns = [min(self._schema.names, key=self._footers.size)]  # count what is there, not what is claimed
-            return sum(len(batch) for batch in self._batches(columns))
+            return sum(len(batch) for batch in self.batches(columns))
         kinds = {column: self.kind(column) for column in columns}
         rows = 0
-        for batch in self._batches(columns):
+        for batch in self.batches(columns):
             values = {column: Values(batch.column(column), kinds[column]) for column in columns}
             for tally in tallies:
                 tally.add(values)
             rows += len(batch)
         return rows
 
-    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """Batches of at most 262,144 rows and about 64 MiB, each within one row group."""
         coded = [column for column in columns if self._footers.is_coded(column)]
         size = max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / max(1.0, self._footers.width(columns)))))

@@ -18,18 +18,20 @@ _PENDING = 1 << 20  # texts gathered before they are checked
 
 
 class TextCounts:
-    """How often each different value of a dictionary-coded column occurs; exact, whatever the batches' dictionaries."""
+    """How often each different value of a column of text (or bytes: `held`) occurs; exact, nulls left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: pa.DataType | None = None) -> None:
+        self._held = held or pa.large_string()
         self._values: list[pa.Array] = []
         self._counts: list[Array] = []
         self._pending = 0
 
     def add(self, values: Values) -> None:
-        dictionary = values.array.dictionary.cast(pa.large_string())
+        coded = values if values.is_coded else Values(values.array.dictionary_encode(), values.kind)
+        dictionary = coded.array.dictionary.cast(self._held)
         if len(dictionary):
             self._values.append(dictionary)
-            self._counts.append(np.bincount(values.codes, minlength=len(dictionary)))
+            self._counts.append(np.bincount(coded.codes, minlength=len(dictionary)))
             self._pending += len(dictionary)
         if self._pending > _PENDING:
             self.merge()
@@ -38,7 +40,7 @@ class TextCounts:
     def merge(self) -> tuple[pa.Array, Array]:
         """The different values that occur, and how often each does."""
         if not self._values:
-            return pa.nulls(0, pa.large_string()), np.empty(0, np.int64)
+            return pa.nulls(0, self._held), np.empty(0, np.int64)
         coded = pa.chunked_array(self._values).combine_chunks().dictionary_encode()
         counts = np.bincount(coded.indices.to_numpy(), np.concatenate(self._counts), len(coded.dictionary))
         used = counts > 0
