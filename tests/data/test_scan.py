@@ -193,6 +193,14 @@ def test_text_as_dictionaries_of_many_kinds(tmp_path):
         assert ask(pa.table({"x": array}), *needs, tmp_path=tmp_path) == [1, 3, 2, 3]
 
 
+def test_bytes_of_many_kinds(tmp_path):
+    raw = pa.array([b"a", b"\xff", None, b"a"])
+    fixed = pa.array(raw.to_pylist(), pa.binary(1))
+    for array in (raw, raw.dictionary_encode(), raw.cast(pa.large_binary()), fixed):
+        table = pa.table({"x": array, "y": [1, 1, 1, 2]})
+        assert ask(table, Nulls("x"), Distinct(("x",)), Distinct(("x", "y")), tmp_path=tmp_path) == [1, 3, 4]
+
+
 def test_a_column_of_nothing_but_nulls(tmp_path):
     needs = (Nulls("x"), Distinct(("x",)), Smallest("x"), Mean("x"), Quantile("x", 0.5), In("x", (1,)))
     for array in (pa.nulls(3), pa.nulls(3, pa.int64()), pa.array([math.nan, None, math.nan])):

@@ -11,7 +11,7 @@ from rich.text import Text
 from arkwright.data.profile_types import Cell, ColumnProfile, Profile
 
 _BARS = "▁▂▃▄▅▆▇█"
-_WIDTHS = {"type": 9, "null": 5, "distinct": 9, "spread": 21}  # with the blank after each
+_WIDTHS = {"type": 8, "null": 4, "distinct": 8, "spread": 20}
 _NAME, _VALUES = 16, 12
 _STYLES = {"type": "dim", "spread": "cyan"}
 _SIDES: dict[str, Literal["left", "right"]] = {"null": "right", "distinct": "right"}
@@ -31,9 +31,9 @@ class _View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         profile = self._profile
-        name = min(_NAME, max([6, *(len(column.name) for column in profile.columns)])) + 1
-        values = max(_VALUES, options.max_width - name - sum(_WIDTHS.values()))
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", show_edge=False)
+        name = min(_NAME, max([6, *(len(column.name) for column in profile.columns)]))
+        values = max(_VALUES, options.max_width - name - sum(_WIDTHS.values()) - len(_WIDTHS) - 1)
+        table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, header_style="bold", show_edge=False)
         table.add_column("column", width=name, overflow="ellipsis", no_wrap=True)
         for title, width in _WIDTHS.items():
             table.add_column(
@@ -43,8 +43,8 @@ class _View:
         for column in profile.columns:
             null = Text(_share(column.nulls, profile.rows), style="yellow" if column.nulls else "dim")
             distinct = "" if column.distinct is None else _short(column.distinct)
-            kind, values_ = Text(column.type), Text(_values(column))
-            table.add_row(Text(column.name), kind, null, distinct, _picture(column), values_)
+            kind, values_ = Text(column.type), Text(_plain(_values(column)))
+            table.add_row(Text(_plain(column.name)), kind, null, distinct, _picture(column), values_)
         yield _title(profile)
         yield ""
         yield table
@@ -87,7 +87,7 @@ def _values(column: ColumnProfile) -> str:
 def _odd(columns: Sequence[ColumnProfile]) -> Iterator[Text]:
     for column in columns:
         if column.hints:
-            yield Text.assemble(("! ", "yellow"), (column.name, "bold"), ": ", ", ".join(column.hints))
+            yield Text.assemble(("! ", "yellow"), (_plain(column.name), "bold"), ": ", _plain(", ".join(column.hints)))
 
 
 def _cell(value: Cell | None) -> str:
@@ -95,8 +95,13 @@ def _cell(value: Cell | None) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return _short(value)
-    text = "" if value is None else value.replace("\n", "⏎")
+    text = "" if value is None else value
     return text[:10] if _is_moment(text) else text
+
+
+def _plain(text: str) -> str:
+    """Data must not steer the terminal."""
+    return "".join(c if c.isprintable() else "·" for c in text)
 
 
 def _is_moment(text: str) -> bool:

@@ -46,14 +46,10 @@ def number_hints(kept: Array, values: Array, counts: Array) -> list[str]:
         return hints
     if kept.dtype.kind == "f" and np.array_equal(finite, np.floor(finite)):
         hints.append("only whole numbers")
-    ends = {values[0].item(): counts[0], values[-1].item(): counts[-1]}
-    neighbours = {
-        values[0].item(): values[min(1, len(values) - 1)],
-        values[-1].item(): values[-2 if len(values) > 1 else -1],
-    }
-    for end, times in ends.items():
-        gap = abs(end - neighbours[end].item())
-        if end in _PLACEHOLDERS and times > _OFTEN * len(kept) and gap > 1:
+    for end, next_one, times in ((values[0], values[1:2], counts[0]), (values[-1], values[-2:-1], counts[-1])):
+        spacing = (finite[-1] - finite[0] - abs(end - next_one)) / max(1, len(values) - 2)
+        apart = len(next_one) and abs(end - next_one)[0] > max(1, 3 * spacing[0])
+        if apart and end in _PLACEHOLDERS and times > _OFTEN * len(kept):
             hints.append(f"{end:g} may stand for missing")
     low, middle, high = (finite[int(q * (len(finite) - 1))].item() for q in (0.25, 0.5, 0.75))
     spread = high - low

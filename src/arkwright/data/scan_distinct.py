@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from arkwright.data import arrow_arrays
 from arkwright.data.scan_hash import bits, fingerprints
@@ -187,6 +186,6 @@ def _comparable(values: Values) -> pa.Array:
     if values.kind == "float":
         floats = np.asarray(values.array.to_numpy(zero_copy_only=False)).astype(np.float64) + 0.0
         return arrow_arrays.floats(floats)
-    if values.is_coded:
-        return pc.cast(values.array, pa.large_string())
-    return values.array.cast(pa.large_string()) if values.kind == "str" else values.array
+    if values.kind in ("str", "bytes"):
+        return values.array.cast(pa.large_string() if values.kind == "str" else pa.large_binary())
+    return values.array

@@ -12,6 +12,7 @@ from arkwright.core.arrow import type_name
 Array = npt.NDArray[Any]
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _DAY = 86_400.0
+_CODED = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
 
 
 class Values:
@@ -65,11 +66,12 @@ class Values:
 
 
 def plain(array: pa.Array) -> pa.Array:  # noqa: PLR0911 - a line for each type
-    """Rare Arrow types as the common ones that hold the same: dictionaries stay only for text."""
+    """Rare Arrow types as the common ones that hold the same: dictionaries stay only for text and bytes."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
-        return array if text and not array.dictionary.null_count else plain(array.dictionary_decode())
+        return (
+            array if kind.value_type in _CODED and not array.dictionary.null_count else plain(array.dictionary_decode())
+        )
     if pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return array.cast(pa.float64())
     if pa.types.is_float16(kind):
