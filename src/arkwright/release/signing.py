@@ -4,10 +4,11 @@ Whoever has the public key can check a release without Arkwright: `model_signing
 --public-key FILE`. The library takes about a second to import, so it is imported when something is signed.
 """
 
+import base64
 import contextlib
 import hashlib
+import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from arkwright.core.errors import Corrupt, Invalid, Refused
+from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
+from arkwright.release.folder import verify_folder
 
 PRIVATE, PUBLIC, SIGNATURE = "release.key", "release.pub", "model.sig"
 LARGEST_SIGNATURE = 4 << 20
@@ -55,9 +57,10 @@ def sign(folder: Path, signature: Path, keys: Path) -> None:
     _public_pem(private)
     from model_signing import signing
 
-    half = signature.with_name(f".{signature.name}.half-{os.getpid()}")
+    place = folder.parent if signature.is_relative_to(folder) else signature.parent
+    half = place / f".{signature.name}.half-{os.getpid()}"
     try:
-        hashing = _hashing(folder, signature, half)
+        hashing = _hashing(folder, signature)
         signer: Any = signing.Config()  # type: ignore[no-untyped-call]
         signer.use_elliptic_key_signer(private_key=private).set_hashing_config(hashing).sign(folder, half)
         half.replace(signature)
@@ -87,20 +90,32 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
     try:
         checker.use_elliptic_key_verifier(public_key=public).set_hashing_config(hashing).verify(folder, signature)
     except Exception as error:  # noqa: BLE001 - what a damaged signature raises in the library is its own affair
-        raise _explain(error, folder.name, public) from None
+        raise _explain(error, folder, signature, public) from None
 
 
-def _explain(error: Exception, name: str, public: Path) -> Refused | Corrupt:
-    said = _plain(error)
+def _explain(error: Exception, folder: Path, signature: Path, public: Path) -> ArkwrightError:
+    said, name = _plain(error), folder.name
     if isinstance(error, InvalidSignature):
         return Corrupt(f"the signature of {name} does not fit its own text: it was changed")
     if "Key mismatch" in said:
         return Refused(f"{name} was not signed with the key {fingerprint(public)[:16]}… of this site, but with another")
-    if said.startswith("Signature mismatch: "):
-        return Corrupt(f"{name} is not what was signed: {said.removeprefix('Signature mismatch: ')}")
-    if said.startswith("Cannot use") or isinstance(error, OSError):
-        return Corrupt(f"{name} holds what no release holds (a link, a special file): {said}")
+    if said.startswith(("Signature mismatch", "Cannot use")):
+        return _difference(folder, signature)
     return Corrupt(f"the signature of {name} cannot be read: {said}")
+
+
+def _difference(folder: Path, signature: Path) -> ArkwrightError:
+    """What differs from the signed manifest, which is in the signature as an in-toto statement."""
+    beside = [str(signature.relative_to(folder))] if signature.is_relative_to(folder) else []
+    try:
+        payload = json.loads(signature.read_bytes())["dsseEnvelope"]["payload"]
+        resources = json.loads(base64.b64decode(payload))["predicate"]["resources"]
+        verify_folder(folder, {r["name"]: r["digest"] for r in resources}, beside=beside)
+    except ArkwrightError as error:
+        return Corrupt(str(error))
+    except (ValueError, KeyError, TypeError):
+        pass  # written by another tool in another way
+    return Corrupt(f"{folder.name} is not what was signed")
 
 
 def fingerprint(public: Path) -> str:
@@ -113,11 +128,11 @@ def fingerprint(public: Path) -> str:
     return hashlib.sha256(info).hexdigest()
 
 
-def _hashing(folder: Path, *ignored: Path) -> Any:
+def _hashing(folder: Path, signature: Path) -> Any:
     """All files of the folder but the signature itself; by default the library would overlook .git and the like."""
     from model_signing import hashing
 
-    inside = [path.relative_to(folder) for path in ignored if path.is_relative_to(folder)]
+    inside = [signature.relative_to(folder)] if signature.is_relative_to(folder) else []
     config: Any = hashing.Config()  # type: ignore[no-untyped-call]
     return config.set_ignored_paths(paths=inside, ignore_git_paths=False)
 
@@ -148,7 +163,5 @@ def _create(path: Path, data: bytes, mode: int) -> None:
 
 
 def _plain(error: BaseException) -> str:
-    """One bounded line of the library's message, digests left out."""
-    text = re.sub(r"[\[\]\"]", "", " ".join(str(error).split()))
-    text = re.sub(r"Hash mismatch for '(.+?)': Expected '.*?\)', Actual '.*?\)'", r"\1 was changed", text)
-    return text if len(text) <= 500 else text[:500] + " …"
+    """One bounded line of the library's message."""
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,155 @@
+"""The model card: `README.md` with the front matter of Hugging Face (huggingface.co/docs/hub/model-cards).
+
+Sections after Mitchell et al. 2019, "Model Cards for Model Reporting". Whatever a person wrote is shown as text.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from arkwright.core.nouns import Column, Finding, Gate
+from arkwright.core.promises import parse
+from arkwright.core.rules import found
+from arkwright.core.signature import Signature
+from arkwright.release.facts import Card, Group, Lineage
+
+_PIPELINE = {"classification": "tabular-classification", "regression": "tabular-regression"}
+_EXAMPLE = {"int": 1, "float": 1.5, "str": "text", "bool": True, "date": "2026-01-31",
+            "datetime": "2026-01-31T12:00:00", "bytes": "AAEC"}  # fmt: skip
+
+
+def readme(signature: Signature, gate: Gate, findings: Sequence[Finding], lineage: Lineage, card: Card) -> str:
+    """The whole card: front matter, intended use, what was found, groups, data, training, limits, how to call it."""
+    parts = [
+        _front_matter(signature, findings, lineage, card),
+        f"# {signature.model}\n\n{text(card.purpose)}",
+        _facts(signature, card),
+        "## What was promised, and what was found\n\n" + _promises(gate, findings),
+        "## Groups\n\n" + _groups(card.groups),
+        "## Limits\n\n" + _list(card.limits or ("No limit was written down: ask the owner before any other use.",)),
+        "## Data\n\n" + _data(signature, lineage),
+        "## Training\n\n" + _training(lineage, card),
+        "## How to call it\n\n" + _call(signature),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def text(written: str) -> str:
+    """What somebody wrote as one line of plain text: no markup, no table cell and no link comes out of it."""
+    line = html.escape(" ".join(written.split()), quote=False)
+    return re.sub(r"([\\`*_\[\]#~!])", r"\\\1", "".join(c for c in line if c.isprintable()))
+
+
+def _code(written: str) -> str:
+    return "`" + " ".join(written.replace("`", "'").split()) + "`"
+
+
+def _front_matter(signature: Signature, findings: Sequence[Finding], lineage: Lineage, card: Card) -> str:
+    task = _PIPELINE.get(signature.task, signature.task)
+    metrics = [
+        {"type": parse(f.promise).call.name, "name": f.promise, "value": f.value, "verified": False}
+        for f in findings
+        if f.value is not None and f.subject.startswith("model:")
+    ]
+    datasets = sorted(lineage.data)
+    result = {
+        "task": {"type": task},
+        "dataset": {"type": lineage.project, "name": ", ".join(datasets)},
+        "metrics": metrics,
+    }
+    front: dict[str, Any] = {
+        "license": card.license,
+        "library_name": "onnx",
+        "pipeline_tag": task,
+        "tags": ["arkwright", "tabular", *card.tags],
+        "datasets": [f"{name}@sha256:{lineage.data[name].digest}" for name in datasets],
+        "model-index": [{"name": signature.model, "results": [result]}],
+    }
+    lines = [f"{key}: {_yaml(value)}" for key, value in front.items()]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _yaml(value: Any) -> str:
+    """JSON, which is YAML, but for a few characters that a reader of YAML does not take as they are."""
+    spelt = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", spelt)
+
+
+def _facts(signature: Signature, card: Card) -> str:
+    predicts = f"{_code(signature.target)} ({signature.task}"
+    predicts += f": {', '.join(text(str(c)) for c in signature.classes)})" if signature.classes else ")"
+    rows = [
+        ("Predicts", predicts),
+        ("Owner", text(card.owner)),
+        ("Risk", text(card.risk)),
+        ("Licence", text(card.license)),
+    ]
+    return _table(("", ""), rows)
+
+
+def _promises(gate: Gate, findings: Sequence[Finding]) -> str:
+    order = {promise: n for n, promise in enumerate(gate.promises)}
+    known = sorted(findings, key=lambda f: (f.promise not in order, order.get(f.promise, 0)))
+    rows = [(_subject(f), _code(f.promise), f"**{f.verdict}**", text(found(f))) for f in known]
+    rows += [
+        ("model", _code(p), "**not measured**", "") for p in gate.promises if p not in {f.promise for f in findings}
+    ]
+    signed = ", ".join(gate.signed_by) or "nobody"
+    return _table(("of", "promise", "verdict", "found"), rows) + f"\n\nGate `{gate.name}`; to be signed by: {signed}."
+
+
+def _subject(finding: Finding) -> str:
+    return finding.subject.split("@")[0]
+
+
+def _groups(groups: Sequence[Group]) -> str:
+    if not groups:
+        return "No groups were compared."
+    measures = sorted({name for group in groups for name in group.values})
+    rows = [
+        (text(g.column), text(g.group), str(g.rows), *(_number(g.values.get(name)) for name in measures))
+        for g in groups
+    ]
+    return _table(("column", "group", "rows", *measures), rows)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _data(signature: Signature, lineage: Lineage) -> str:
+    rows = [(text(name), str(origin.rows), f"`{origin.digest}`") for name, origin in sorted(lineage.data.items())]
+    columns = [(_code(c.name), c.type, "yes" if c.nullable else "no") for c in signature.columns]
+    inputs = _table(("column", "type", "may be missing"), columns)
+    return _table(("dataset", "rows", "SHA-256"), rows) + "\n\nOne row to predict has these columns:\n\n" + inputs
+
+
+def _training(lineage: Lineage, card: Card) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(lineage.engines.items()))
+    lines = [text(card.training)] if card.training else []
+    lines += [f"Seed {lineage.seed}; {packages or 'packages unknown'}.", "All digests are in `lineage.json`."]
+    return "\n\n".join(lines)
+
+
+def _call(signature: Signature) -> str:
+    row = json.dumps({c.name: _example(c) for c in signature.columns}, ensure_ascii=False)
+    body = row.replace("'", "'\\''")
+    command = (
+        f"curl -H 'Content-Type: application/json' -d '{body}' http://HOST:PORT/endpoints/{signature.model}/predict"
+    )
+    return f"```sh\n{command}\n```\n\nTensors: Open Inference Protocol v2, `POST /v2/models/{signature.model}/infer`."
+
+
+def _example(column: Column) -> Any:
+    return _EXAMPLE[column.type]
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {text(line)}" for line in lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in (head, ["---"] * len(head), *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
