@@ -1,6 +1,7 @@
-"""Arrow arrays from Python and numpy, made of their buffers: `pa.array` would import pandas, which takes a second."""
+"""Between Arrow arrays and numpy by their buffers: `pa.array` and `to_numpy` import pandas, which takes a second."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,39 @@ def flags(mask: npt.NDArray[np.bool_]) -> pa.Array:
     return pa.Array.from_buffers(pa.bool_(), len(mask), [None, _bits(mask)])
 
 
-def floats(values: npt.NDArray[np.float64]) -> pa.Array:
-    """(n,) float64 with null for NaN."""
-    return pa.Array.from_buffers(pa.float64(), len(values), [_bits(~np.isnan(values)), pa.py_buffer(values)])
+def floats(values: npt.NDArray[np.float64], present: npt.NDArray[np.bool_] | None) -> pa.Array:
+    """(n,) float64, null where not present."""
+    null = None if present is None else _bits(present)
+    return pa.Array.from_buffers(pa.float64(), len(values), [null, pa.py_buffer(values)])
+
+
+def numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """(n,) view of an array of fixed width: numbers, dates, times; anything where it is null. Yes/no as 0 and 1."""
+    kind, n = array.type, len(array)
+    if pa.types.is_boolean(kind):
+        return _unpacked(array.buffers()[1], array.offset, n)
+    if pa.types.is_date32(kind):
+        dtype = np.dtype(np.int32)
+    else:
+        dtype = np.dtype(np.int64 if pa.types.is_timestamp(kind) else kind.to_pandas_dtype())
+    if not n:
+        return np.empty(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype, n, array.offset * dtype.itemsize)
+
+
+def valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
+    """(n,) where an array is not null; None when it is so everywhere."""
+    if not array.null_count:
+        return None
+    return _unpacked(array.buffers()[0], array.offset, len(array)).view(np.bool_)
+
+
+def _unpacked(buffer: Any, offset: int, n: int) -> npt.NDArray[np.uint8]:
+    if not n:
+        return np.empty(0, np.uint8)
+    first = offset // 8
+    packed = np.frombuffer(buffer, np.uint8, (offset + n + 7) // 8 - first, first)
+    return np.unpackbits(packed, bitorder="little")[offset % 8 : offset % 8 + n]
 
 
 def _bits(mask: npt.NDArray[np.bool_]) -> pa.Buffer:

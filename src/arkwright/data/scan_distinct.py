@@ -184,8 +184,8 @@ class Suspects:
 def _comparable(values: Values) -> pa.Array:
     """Equal where our rule says equal: NaN is null, 0.0 is -0.0; text is decoded."""
     if values.kind == "float":
-        floats = np.asarray(values.array.to_numpy(zero_copy_only=False)).astype(np.float64) + 0.0
-        return arrow_arrays.floats(floats)
+        floats = arrow_arrays.numbers(values.array).astype(np.float64) + 0.0
+        return arrow_arrays.floats(floats, values.present)
     if values.kind in ("str", "bytes"):
         return values.array.cast(pa.large_string() if values.kind == "str" else pa.large_binary())
     return values.array

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from arkwright.data import arrow_arrays
 from arkwright.data.askable import literal
 from arkwright.data.scan_values import Array, Values, plain, sorted_unique, to_seconds
 
@@ -68,4 +69,4 @@ def _fitting(values: Array, unit: float, theirs: float, dtype: np.dtype[Any]) ->
 
 def _dtype(held: pa.DataType) -> np.dtype[Any]:
     kind = plain(pa.nulls(0, held)).type
-    return Values(pa.nulls(0, kind), "float" if pa.types.is_floating(kind) else "int").numbers.dtype
+    return arrow_arrays.numbers(pa.nulls(0, kind)).dtype

@@ -42,7 +42,7 @@ class TextCounts:
         if not self._values:
             return pa.nulls(0, self._held), np.empty(0, np.int64)
         coded = pa.chunked_array(self._values).combine_chunks().dictionary_encode()
-        counts = np.bincount(coded.indices.to_numpy(), np.concatenate(self._counts), len(coded.dictionary))
+        counts = np.bincount(arrow_arrays.numbers(coded.indices), np.concatenate(self._counts), len(coded.dictionary))
         used = counts > 0
         self._values = [coded.dictionary.filter(arrow_arrays.flags(used))]
         self._counts = [counts[used].astype(np.int64)]
@@ -84,8 +84,8 @@ class Texts:
         """Rows that pass the check."""
         self._flush()
         values, counts = self._coded.merge()
-        good = np.asarray(self._checks[name](pa.chunked_array([values])).to_numpy())
-        return self._good[name] + int(counts[good].sum())
+        good = arrow_arrays.numbers(self._checks[name](pa.chunked_array([values])).combine_chunks())
+        return self._good[name] + int(np.dot(counts, good))
 
     def different(self) -> int:
         """Different values of a dictionary-coded column; a null is one."""

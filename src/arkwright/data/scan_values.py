@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from arkwright.core.arrow import type_name
+from arkwright.data import arrow_arrays
 
 Array = npt.NDArray[Any]
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -29,40 +30,35 @@ class Values:
     def nulls(self) -> int:
         if self.kind != "float":
             return int(self.array.null_count)
-        return int(np.count_nonzero(np.isnan(self._floats)))
+        return 0 if self.present is None else len(self) - int(np.count_nonzero(self.present))
+
+    @cached_property
+    def present(self) -> npt.NDArray[np.bool_] | None:
+        """(rows,) whether there is a value; None when there is one in every row."""
+        there = arrow_arrays.valid(self.array)
+        if self.kind == "float":
+            nan = np.isnan(arrow_arrays.numbers(self.array))
+            if nan.any():
+                return np.asarray(~nan if there is None else there & ~nan)
+        return there
 
     @cached_property
     def numbers(self) -> Array:
-        """(n,) the values that are not null, in the unit they are kept in: days, microseconds …"""
-        if self.kind == "float":
-            floats = self._floats
-            return floats[~np.isnan(floats)] if self.nulls else floats
-        array = self.array.drop_null() if self.array.null_count else self.array
-        return integers(array)
-
-    @cached_property
-    def present(self) -> Array | None:
-        """(rows,) whether there is a value; None when there is one in every row."""
-        if not self.nulls:
-            return None
-        if self.kind == "float":
-            return ~np.isnan(self._floats)
-        return np.asarray(self.array.is_valid().to_numpy(zero_copy_only=False))
+        """(n,) the values that are not null, in the unit they are kept in: days, microseconds, 0 and 1 …"""
+        return self._there(self.array)
 
     @cached_property
     def codes(self) -> Array:
         """(n,) the dictionary code of each value that is not null."""
-        indices = self.array.indices
-        return np.asarray((indices.drop_null() if indices.null_count else indices).to_numpy(zero_copy_only=False))
+        return self._there(self.array.indices)
+
+    def _there(self, array: pa.Array) -> Array:
+        rows = arrow_arrays.numbers(array)
+        return rows if self.present is None else rows[self.present]
 
     @property
     def is_coded(self) -> bool:
         return bool(pa.types.is_dictionary(self.array.type))
-
-    @cached_property
-    def _floats(self) -> Array:
-        """(rows,) with NaN for null."""
-        return np.asarray(self.array.to_numpy(zero_copy_only=False))
 
 
 def plain(array: pa.Array) -> pa.Array:  # noqa: PLR0911 - a line for each type
@@ -83,17 +79,6 @@ def plain(array: pa.Array) -> pa.Array:  # noqa: PLR0911 - a line for each type
     if pa.types.is_binary_view(kind) or pa.types.is_fixed_size_binary(kind):
         return array.cast(pa.large_binary())
     return array
-
-
-def integers(array: pa.Array) -> Array:
-    """(n,) whole numbers, yes/no, dates or times without nulls, as they are kept: int or uint of 8 to 64 bits."""
-    if pa.types.is_boolean(array.type):
-        return np.asarray(array.to_numpy(zero_copy_only=False)).view(np.uint8)
-    if pa.types.is_date32(array.type):
-        array = array.view(pa.int32())
-    elif pa.types.is_timestamp(array.type):
-        array = array.view(pa.int64())
-    return np.asarray(array.to_numpy(zero_copy_only=False))
 
 
 def to_seconds(kind: pa.DataType) -> float:
