@@ -1,6 +1,8 @@
 """The parts of the scan that only large, odd or dishonest files reach, made small."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arkwright.core.errors import Corrupt, Invalid, Unknown
-from arkwright.data import scan_distinct, scan_plan
+from arkwright.data import scan_distinct, scan_plan, scan_texts
 from arkwright.data.scan import Scan
 from arkwright.data.scan_distinct import DistinctRows
 from arkwright.data.scan_hash import fingerprints
@@ -267,3 +269,33 @@ def test_wrong_patterns_are_told(tmp_path):
     for pattern in ("(", "a)|(b", r"\Qa", "(?=a)", "a{1001}"):
         with pytest.raises(Invalid, match="not a regular expression"):
             ask(pa.table({"x": ["a"]}), Matching("x", pattern), tmp_path=tmp_path)
+
+
+def test_texts_are_checked_and_counted_piecemeal(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan_texts, "_PENDING", 100)
+    words = [f"w{i % 37}" for i in range(5000)]
+    for dictionary in (True, False):
+        needs = (Matching("x", "w1.*"), In("x", ("w3",)), Distinct(("x",)))
+        found = ask(pa.table({"x": words}), *needs, tmp_path=tmp_path, use_dictionary=dictionary, row_group_size=300)
+        assert found == [sum(w.startswith("w1") for w in words), words.count("w3"), 37]
+
+
+def test_hot_paths_do_not_import_pandas(tmp_path):
+    path = tmp_path / "t.parquet"
+    days = pa.array([1, None, 3]).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"n": [1, 2, 3], "f": [1.0, None, 2.0], "t": ["a", "b", None], "d": days}), path)
+    code = f"""
+import sys
+from pathlib import Path
+from arkwright.data import check, profile
+from arkwright.measures import quality as q
+path = Path({str(path)!r})
+plans = [q.duplicates("n"), q.duplicates("n", "t"), q.mean("f"), q.median("f"), q.matches("t", "a")]
+plans += [q.allowed("t", ("a",)), q.allowed("n", (1,)), q.references("n", "o.n")]
+plans += [q.references("t", "o.t"), q.largest("d"), q.missing("f")]
+check.measure(path, {{str(i): lambda p=p: p for i, p in enumerate(plans)}}, others={{"o": path}})
+profile.profile(path)
+print("pandas" in sys.modules)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"

@@ -77,7 +77,8 @@ class NumberProfile:
             apart = numbers - mean
             step = mean - self._mean
             total = self._count + n
-            self._squares += float(np.dot(apart, apart)) + step * step * self._count * n / total
+            apart *= apart  # not np.dot: BLAS would spin up its threads
+            self._squares += float(np.sum(apart)) + step * step * self._count * n / total
             self._mean += step * n / total
             self._count = total
 

@@ -14,7 +14,7 @@ from arkwright.data import arrow_arrays
 from arkwright.data.scan_values import Array, Values
 
 Check = Callable[[pa.ChunkedArray], pa.ChunkedArray]
-_PENDING = 1 << 20  # texts gathered before they are checked
+_PENDING = 1 << 26  # bytes of text gathered before they are checked or counted
 
 
 class TextCounts:
@@ -27,15 +27,18 @@ class TextCounts:
         self._pending = 0
 
     def add(self, values: Values) -> None:
-        coded = values if values.is_coded else Values(values.array.dictionary_encode(), values.kind)
-        dictionary = coded.array.dictionary.cast(self._held)
-        if len(dictionary):
-            self._values.append(dictionary)
-            self._counts.append(np.bincount(coded.codes, minlength=len(dictionary)))
-            self._pending += len(dictionary)
-        if self._pending > _PENDING:
+        if values.is_coded:
+            texts = values.array.dictionary
+            counts = np.bincount(values.codes, minlength=len(texts))
+        else:
+            texts = values.array.drop_null() if values.nulls else values.array
+            counts = np.ones(len(texts), np.int64)
+        texts = texts.cast(self._held)
+        self._values.append(texts)
+        self._counts.append(counts)
+        self._pending += texts.nbytes
+        if self._pending > max(_PENDING, self._values[0].nbytes):  # the first is what was merged before
             self.merge()
-            self._pending = 0  # only what is new counts towards the next merge
 
     def merge(self) -> tuple[pa.Array, Array]:
         """The different values that occur, and how often each does."""
@@ -46,6 +49,7 @@ class TextCounts:
         used = counts > 0
         self._values = [coded.dictionary.filter(arrow_arrays.flags(used))]
         self._counts = [counts[used].astype(np.int64)]
+        self._pending = 0
         return self._values[0], self._counts[0]
 
 
@@ -72,8 +76,9 @@ class Texts:
             self._coded.add(values)
             self._nulls |= values.nulls > 0
             return
-        self._plain.append(values.array.drop_null().cast(pa.large_string()))
-        self._waiting += len(values)
+        texts = values.array.drop_null().cast(pa.large_string())
+        self._plain.append(texts)
+        self._waiting += texts.nbytes
         if self._waiting > _PENDING:
             self._flush()
 
@@ -84,6 +89,8 @@ class Texts:
         """Rows that pass the check."""
         self._flush()
         values, counts = self._coded.merge()
+        if not len(values):
+            return self._good[name]
         good = arrow_arrays.numbers(self._checks[name](pa.chunked_array([values])).combine_chunks())
         return self._good[name] + int(np.dot(counts, good))
 
