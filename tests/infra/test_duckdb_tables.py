@@ -101,6 +101,19 @@ def test_a_query_reaches_nothing_but_its_inputs(tables, inputs, tmp_path, sql):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_every_bolt_is_shot(tables, inputs):
+    bolts = {
+        "enable_external_access": False,
+        "lock_configuration": True,
+        "python_enable_replacements": False,
+        "autoload_known_extensions": False,
+        "autoinstall_known_extensions": False,
+        "threads": 1,
+    }
+    found = tables.row("SELECT " + ", ".join(f"current_setting('{bolt}')" for bolt in bolts), inputs)
+    assert dict(zip(bolts, found, strict=True)) == bolts
+
+
 def test_an_endless_query_is_stopped(inputs, tmp_path):
     tables = DuckTables(tmp_path / "tmp", seconds=0.5)
     begin = time.monotonic()

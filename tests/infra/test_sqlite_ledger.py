@@ -109,6 +109,18 @@ def test_a_changed_event_is_not_handed_out(place):
     ledger.close()
 
 
+def test_an_event_without_the_one_before_is_not_handed_out(place):
+    ledger = SqliteLedger(place)
+    event = ledger.get("model", "late@5")
+    ledger.close()
+    mark = record.seal(record.GENESIS, 5, event.at, event.by, event.kind, event.key, event.body)
+    tamper(place, "DELETE FROM event WHERE seq < 5", f"UPDATE event SET seal = '{mark}' WHERE seq = 5")
+    ledger = SqliteLedger(place)
+    with pytest.raises(Corrupt, match="event 5 "):
+        ledger.get("model", "late@5")
+    ledger.close()
+
+
 def forge(place, change):
     """Everything from an event on written anew, with seals that fit."""
     db = sqlite.connect(str(place), isolation_level=None)
@@ -317,7 +329,8 @@ def test_a_forked_child_gets_its_own_connection(place):
     ledger = SqliteLedger(place)
     child = os.fork()
     if child == 0:
-        done = ledger.append("child", [Entry("a", "child", "")]) == ROWS + 1
+        before = ledger._db
+        done = ledger.append("child", [Entry("a", "child", "")]) == ROWS + 1 and ledger._db is not before
         os._exit(0 if done else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert ledger.append("parent", [Entry("a", "parent", "")]) == ROWS + 2

@@ -4,6 +4,8 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -147,6 +149,19 @@ def test_half_a_key(keys):
     pem = (keys / "release.pub").read_bytes()
     (keys / "release.pub").unlink()
     assert signing.make_key(keys).read_bytes() == pem
+
+
+def test_threads_that_make_the_key_at_once_agree(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        for round_ in range(20):
+            start = threading.Barrier(8)
+
+            def make(_, start=start, keys=tmp_path / str(round_)):
+                start.wait()
+                return signing.make_key(keys).read_bytes(), signing._public_pem(keys / signing.PRIVATE)
+
+            assert len({pem for pair in pool.map(make, range(8)) for pem in pair}) == 1
+            assert len(list((tmp_path / str(round_)).iterdir())) == 2
 
 
 def test_processes_that_make_the_key_at_once_agree(keys):

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -150,16 +151,16 @@ def _public_pem(private: Path) -> bytes:
 
 def _create(path: Path, data: bytes, mode: int) -> None:
     """A new file that is there wholly or not at all, and never for other eyes in between."""
-    half = path.with_name(f".{path.name}.half-{os.getpid()}")
-    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    handle, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner only
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(handle, mode)
             os.fsync(handle)
         os.link(half, path)  # unlike a rename, never over somebody else's
     finally:
-        half.unlink()
+        Path(half).unlink()
 
 
 def _plain(error: BaseException) -> str:

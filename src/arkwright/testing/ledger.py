@@ -79,15 +79,16 @@ class LedgerContract:
         assert ledger.append("ada", []) == 1
 
     def test_the_last_is_the_newest_and_not_the_greatest(self, ledger: Ledger) -> None:
-        keys = ("late@9", "late@10", "later@1", "Late@1", "late@2", "l_te@1", "lXte@1")
+        keys = ("late@9", "late@10", "later@1", "Late@1", "late@2", "l_te@1", "lXte@1", "late@\U0010ffff")
         ledger.append("ada", [Entry("model", key, "") for key in keys])
         ledger.append("ada", [Entry("run", "late@99", "")])
         for prefix, wanted in {
-            "late@": "late@2",
+            "late@": "late@\U0010ffff",
+            "late@2": "late@2",
             "late@1": "late@10",
             "later@": "later@1",
             "l_te": "l_te@1",
-            "": "lXte@1",
+            "": "late@\U0010ffff",
         }.items():
             event = ledger.last("model", prefix)
             assert event
