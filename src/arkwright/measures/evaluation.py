@@ -9,6 +9,10 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+class Undefined(Exception):
+    """Raised by a measure that has no value here; the sentence says what is undefined and why. Nothing crashes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """n held-out rows. Classes are codes 0 … k-1; a binary model's positive class is 1."""

@@ -2,26 +2,43 @@
 
 A measure is one function with a name, a docstring and a source. `@data_measure` functions get their arguments and
 return a `Plan` (aggregates for one pass over the rows, and how to finish them); `@model_measure` functions get an
-`Evaluation` first and return a `Reading`.
+`Evaluation` first and return a `Reading`. A measure checks its own arguments before it looks at any row, and is tried
+on none when its sentence is read: a wrong argument is an error before there is data.
 """
 
+import functools
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, NewType
+from typing import Any, NewType, Protocol
+
+import numpy as np
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import Call, Name, Reading, Value
+from arkwright.core.usercode import call as call_user
 from arkwright.measures.aggregates import Aggregate
-from arkwright.measures.evaluation import Evaluation
+from arkwright.measures.evaluation import Evaluation, Undefined
 
 Column = NewType("Column", str)  # a column of the dataset measured
 Other = NewType("Other", str)  # a column of another dataset: `planes.tailnum`
-Score = Callable[[Evaluation], Reading]  # another model measure, with its arguments bound
+
+
+class Score(Protocol):
+    """Another model measure, with its arguments bound."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def larger_is_better(self) -> bool | None: ...
+
+    def __call__(self, evaluation: Evaluation, /) -> Reading: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,7 @@ class Measure:
     source: str
     function: Callable[..., Any]
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
+    larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -70,10 +88,42 @@ def data_measure(*, source: str, name: str | None = None) -> Callable[[Callable[
 
 
 def model_measure(
-    *, source: str, name: str | None = None, tasks: tuple[str, ...] = ()
+    *, source: str, name: str | None = None, tasks: tuple[str, ...] = (), larger_is_better: bool | None = True
 ) -> Callable[[Callable[..., Reading]], Measure]:
-    """Make a measure of a model. `tasks`: what kinds of model it is for."""
-    return lambda function: Measure(name or function.__name__, "model", source, function, tasks)
+    """Make a measure of a model. `tasks`: what kinds of model it is for.
+
+    Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
+    """
+
+    def make(function: Callable[..., Reading]) -> Measure:
+        own = name or function.__name__
+        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better)
+
+    return make
+
+
+def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]) -> Callable[..., Reading]:
+    @functools.wraps(function)
+    def measured(evaluation: Evaluation, *args: Any, **kwargs: Any) -> Reading:
+        if tasks and evaluation.task not in tasks:
+            return Reading(None, n=len(evaluation.truth), note=_only_for(name, tasks, evaluation.task))
+        try:
+            with np.errstate(all="ignore"):
+                found = function(evaluation, *args, **kwargs)
+        except Undefined as why:
+            return Reading(None, n=len(evaluation.truth), note=str(why))
+        if found.value is None:
+            return found
+        value, low, high = (None if x is None else float(x) for x in (found.value, found.low, found.high))
+        if not all(x is None or math.isfinite(x) for x in (value, low, high)):
+            return Reading(None, n=found.n, note=f"{name} is too large for a number")
+        return Reading(value, low, high, n=found.n, note=found.note)
+
+    return measured
+
+
+def _only_for(name: str, tasks: tuple[str, ...], task: str) -> str:
+    return f"{name} is for {' and '.join(tasks)}; this model does {task}"
 
 
 @cache
@@ -102,11 +152,32 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
     if measure.stage != stage:
         raise Invalid(f"{call.name} measures a {'dataset' if measure.stage == 'data' else 'model'}, not a {stage}")
     if measure.tasks and task and task not in measure.tasks:
-        raise Invalid(f"{call.name} is for {' and '.join(measure.tasks)}; this model does {task}")
-    args, kwargs = _arguments(measure, call, scope, task)
-    if stage == "data":
-        return lambda: measure.function(*args, **kwargs)
-    return lambda evaluation: measure.function(evaluation, *args, **kwargs)
+        raise Invalid(_only_for(call.name, measure.tasks, task))
+    bound = _Bound(measure, *_arguments(measure, call, scope, task))
+    call_user(bound, *(() if stage == "data" else (_no_rows(task),)))
+    return bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    measure: Measure
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.measure.name
+
+    @property
+    def larger_is_better(self) -> bool | None:
+        return self.measure.larger_is_better
+
+    def __call__(self, *evaluation: Evaluation) -> Any:
+        return self.measure.function(*evaluation, *self.args, **self.kwargs)
+
+
+def _no_rows(task: str | None) -> Evaluation:
+    return Evaluation(task=task or "classification", truth=np.zeros(0, np.int64), label=np.zeros(0, np.int64))
 
 
 def _arguments(measure: Measure, call: Call, scope: Scope, task: str | None) -> tuple[list[Any], dict[str, Any]]:

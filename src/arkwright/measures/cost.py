@@ -1,0 +1,95 @@
+"""What the served model costs, and whether it still answers as the model that was trained."""
+
+import numpy as np
+
+from arkwright.core.errors import Invalid
+from arkwright.core.promises import Reading
+from arkwright.measures import evidence, intervals
+from arkwright.measures.evaluation import Array, Evaluation, Undefined
+from arkwright.measures.registry import model_measure
+
+_ISO = "ISO/IEC 25010:2023, "
+
+
+@model_measure(source=_ISO + "functional correctness; interval Wilson 1927")
+def agreement(evaluation: Evaluation, tolerance: float = 1e-4) -> Reading:
+    """The share of the rows that the served model answers as the trained one does.
+
+    A classification must answer the same class. A regression must come within `tolerance` of the trained answer,
+    relative to that answer or, where it is near 0, to the mean size of the trained answers.
+    """
+    if not 0 <= tolerance < 1:
+        raise Invalid(f"agreement(tolerance={tolerance:g}): tolerance is a share from 0 to below 1, such as 1e-4")
+    original = _original(evaluation)
+    if evaluation.task == "regression":
+        _, served = evidence.values(evaluation, at_least=1)
+        _, trained = evidence.values(original, at_least=1)
+        _same_shape(served, trained)
+        size = np.maximum(np.abs(trained), np.abs(trained).mean())
+        same = np.abs(served - trained) <= tolerance * size
+    else:
+        _, served, _ = evidence.answers(evaluation)
+        _, trained, _ = evidence.answers(original)
+        _same_shape(served, trained)
+        same = served == trained
+    agreed, n = int(same.sum()), len(same)
+    low, high = intervals.wilson(agreed, n)
+    return Reading(agreed / n, low, high, n=n)
+
+
+@model_measure(source=_ISO + "functional correctness", larger_is_better=False)
+def max_difference(evaluation: Evaluation) -> Reading:
+    """The largest distance between a score (a regression: an answer) of the served model and of the trained one.
+
+    It describes these rows, so it has no interval.
+    """
+    original = _original(evaluation)
+    if evaluation.task == "regression":
+        (_, served), (_, trained) = evidence.values(evaluation, at_least=1), evidence.values(original, at_least=1)
+    else:
+        (_, served), (_, trained) = evidence.scores(evaluation), evidence.scores(original)
+    _same_shape(served, trained)
+    apart = np.abs(served.astype(np.float64) - trained.astype(np.float64))
+    return Reading(float(apart.max()), n=len(served))
+
+
+@model_measure(source=_ISO + "time behaviour", larger_is_better=False)
+def latency_p50_ms(evaluation: Evaluation) -> Reading:
+    """The milliseconds within which half of the one-row calls are answered: median, least and most of the rounds."""
+    return _latency(evaluation, 0.5)
+
+
+@model_measure(source=_ISO + "time behaviour", larger_is_better=False)
+def latency_p99_ms(evaluation: Evaluation) -> Reading:
+    """The milliseconds within which 99 of 100 one-row calls are answered: median, least and most of the rounds."""
+    return _latency(evaluation, 0.99)
+
+
+@model_measure(source=_ISO + "resource utilization", larger_is_better=False)
+def size_mb(evaluation: Evaluation) -> Reading:
+    """The size of the model's files in megabytes of 1,000,000 bytes."""
+    if evaluation.size_bytes is None:
+        raise Undefined("the size of the model was not taken")
+    return Reading(evaluation.size_bytes / 1e6)
+
+
+def _latency(evaluation: Evaluation, q: float) -> Reading:
+    if evaluation.latencies_ms is None or np.size(evaluation.latencies_ms) == 0:
+        raise Undefined("no calls were timed")
+    taken = np.atleast_2d(np.asarray(evaluation.latencies_ms, np.float64))
+    if not (np.isfinite(taken).all() and (taken >= 0).all()):
+        raise Undefined("some of the times are negative or no numbers")
+    rounds = np.quantile(taken, q, axis=1)
+    note = f"{taken.shape[0]} rounds of {taken.shape[1]} calls"
+    return Reading(float(np.median(rounds)), float(rounds.min()), float(rounds.max()), note=note)
+
+
+def _original(evaluation: Evaluation) -> Evaluation:
+    if evaluation.original is None:
+        raise Undefined("there is no trained model to compare with")
+    return evaluation.original
+
+
+def _same_shape(served: Array, trained: Array) -> None:
+    if served.shape != trained.shape:
+        raise Undefined(f"the served model answers {served.shape}, the trained one {trained.shape}")

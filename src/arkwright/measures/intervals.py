@@ -1,0 +1,127 @@
+"""95 % intervals. Which one a measure uses is its own docstring's business; each here names its paper.
+
+| what is estimated | interval |
+|---|---|
+| a share of rows | Wilson's score interval |
+| a mean of rows | Student's t |
+| a smooth statistic in 0 … 1 | normal on the logit, with the variance of the influence of each row |
+| a sum or difference of independent estimates | MOVER: square and add |
+| anything else | percentiles of a bootstrap |
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from arkwright.measures.evaluation import Array
+
+Interval = tuple[float, float]
+
+Z = NormalDist().inv_cdf(0.975)  # 1.959963984540054
+DRAWS = 1000
+_T = (12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851, 2.364624252, 2.306004135)
+
+
+def wilson(successes: float, n: float) -> Interval:
+    """Of a share. Wilson 1927; never empty at 0 or 1, and close to 95 % from a handful of rows on."""
+    share, z2 = successes / n, Z * Z
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return (0.0 if successes == 0 else max(0.0, centre - half)), (1.0 if successes == n else min(1.0, centre + half))
+
+
+def student(df: int) -> float:
+    """The 97.5 % point of Student's t: tabled to 8 degrees of freedom, then Cornish and Fisher 1937 (within 1e-4)."""
+    if df <= len(_T):
+        return _T[df - 1]
+    z, v = Z, float(df)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    fourth = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
+    return z + first / v + second / v**2 + third / v**3 + fourth / v**4
+
+
+def mean(rows: Array) -> Interval:
+    """Of the mean of (n,) values, n >= 2, by Student's t."""
+    centre, n = float(rows.mean()), len(rows)
+    half = student(n - 1) * float(rows.std(ddof=1)) / math.sqrt(n)
+    return centre - half, centre + half
+
+
+def mean_of_shares(rows: Array) -> Interval:
+    """Of the mean of (n,) values in 0 … 1: `mean`, cut to that range.
+
+    Where all rows are alike they vary no less than yes and no would, so Wilson's interval is on the safe side.
+    """
+    if float(rows.std()) == 0:
+        return wilson(float(rows.mean()) * len(rows), len(rows))
+    low, high = mean(rows)
+    return max(0.0, low), min(1.0, high)
+
+
+def on_logit(value: float, error: float, fewest: int) -> Interval:
+    """Of a statistic in 0 … 1 with this standard error, normal on the logit, so that it stays inside.
+
+    At 0 or 1 the sample shows no variation: then Wilson's of all, or none, of the `fewest` rows that carry it.
+    """
+    if value in (0.0, 1.0):
+        return wilson(value * fewest, fewest)
+    if error == 0:
+        return value, value
+    centre, half = math.log(value / (1 - value)), Z * error / (value * (1 - value))
+    return _expit(centre - half), _expit(centre + half)
+
+
+def mover(values: Array, lows: Array, highs: Array, weights: Array) -> Interval:
+    """Of the weighted sum of independent estimates, each with its interval. Zou and Donner 2008; Newcombe 1998."""
+    total = float(weights @ values)
+    below = weights * np.where(weights > 0, values - lows, values - highs)
+    above = weights * np.where(weights > 0, highs - values, lows - values)
+    return total - math.sqrt(float(below @ below)), total + math.sqrt(float(above @ above))
+
+
+def percentiles(draws: Array, value: float, fewest: int) -> Interval:
+    """Of a statistic in 0 … 1, from bootstrap draws of it. Efron 1979. Never excludes the value.
+
+    Where all draws are alike at 0 or 1 nothing varied: then Wilson's of all, or none, of the `fewest` rows.
+    """
+    low, high = np.quantile(draws[np.isfinite(draws)], [0.025, 0.975])
+    if low == high == value and value in (0.0, 1.0):
+        return wilson(value * fewest, fewest)
+    return min(float(low), value), max(float(high), value)
+
+
+def recounts(counts: Array, rng: np.random.Generator) -> list[Array]:
+    """DRAWS bootstrap draws of cell counts (c,), as blocks (draws, c).
+
+    Drawing the counts of cells from a multinomial is the same as drawing the rows, and needs no rows.
+    """
+    total, chances = int(counts.sum()), counts / counts.sum()
+    block = max(1, min(DRAWS, 2**21 // len(counts)))
+    sizes = [block] * (DRAWS // block) + ([DRAWS % block] if DRAWS % block else [])
+    return [rng.multinomial(total, chances, size=size) for size in sizes]
+
+
+def stretch(choices: int) -> float:
+    """How much wider an interval must be when it is the luckiest of so many. Bonferroni, on the normal scale."""
+    return NormalDist().inv_cdf(1 - 0.025 / choices) / Z if choices > 1 else 1.0
+
+
+def widened(values: Array, limits: Array, choices: int) -> Array:
+    return values + (limits - values) * stretch(choices)
+
+
+def macro(parts: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
+    """The mean of independent shares, given as (successes, n), and its interval: Wilson's, squared and added."""
+    limits = np.array([wilson(successes, n) for successes, n in parts])
+    shares = np.array([successes / n for successes, n in parts])
+    weights = np.full(len(parts), 1 / len(parts))
+    low, high = mover(shares, limits[:, 0], limits[:, 1], weights)
+    return float(shares.mean()), (max(0.0, low), min(1.0, high))
+
+
+def _expit(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))

@@ -1,0 +1,180 @@
+"""What a classification gets right, counted: from the class answered, or from the score and a threshold."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from arkwright.core.errors import Invalid
+from arkwright.core.promises import Reading
+from arkwright.measures import curves, evidence, intervals
+from arkwright.measures.evaluation import Array, Evaluation, Undefined
+from arkwright.measures.registry import model_measure
+
+_TASKS = ("classification",)
+_RIJSBERGEN = "van Rijsbergen 1979; interval Wilson 1927"
+_FINEST = 4096  # thresholds that a bootstrap draw chooses among; the value itself is found among all
+
+
+@model_measure(source="ISO/IEC TS 4213:2022, 6.2; interval Wilson 1927", tasks=_TASKS)
+def accuracy(evaluation: Evaluation) -> Reading:
+    """The share of the rows whose class is answered right."""
+    truth, label, _ = evidence.answers(evaluation)
+    return _share(int((truth == label).sum()), len(truth), len(truth))
+
+
+@model_measure(source="ISO/IEC TS 4213:2022; interval Wilson 1927", tasks=_TASKS)
+def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
+    """The share of the rows whose class is among the `k` with the highest scores; a tie for the last place misses."""
+    if k < 1:
+        raise Invalid(f"top_k_accuracy(k={k}): k is a number of classes, at least 1")
+    truth, score = evidence.scores(evaluation)
+    if score.ndim == 1:
+        score = np.stack([1 - score, score], axis=1)
+    own = score[np.arange(len(truth)), truth]
+    not_worse = (score >= own[:, None]).sum(axis=1)
+    return _share(int((not_worse <= k).sum()), len(truth), len(truth))
+
+
+@model_measure(source="ISO/IEC TR 24027:2021; interval Wilson 1927", tasks=_TASKS, larger_is_better=None)
+def positive_rate(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+    """The share of the rows answered with class 1, or with a score of at least `threshold`."""
+    truth, label, k = evidence.answers(evaluation, threshold)
+    if k > 2:
+        raise Undefined(f"positive_rate needs a model of two classes; this one has {k}")
+    return _share(int(label.sum()), len(truth), len(truth))
+
+
+@model_measure(source=_RIJSBERGEN + "; at_precision: bootstrap, Efron 1979", tasks=_TASKS)
+def recall(evaluation: Evaluation, at_precision: float | None = None, threshold: float | None = None) -> Reading:
+    """The share of the positive rows that are found; of more than two classes the mean over the classes.
+
+    `threshold`: a row is found when its score reaches it. `at_precision`: at the threshold that finds most while this
+    share of the rows found is right; its interval chooses the threshold anew in each draw.
+    """
+    _one_of("recall", threshold, at_precision=at_precision)
+    if at_precision is not None:
+        return _on_curve(evaluation, at_precision, best=curves.best_recall, reach="precision")
+    truth, label, k = evidence.answers(evaluation, threshold)
+    parts = [(int((label[truth == c] == c).sum()), int((truth == c).sum())) for c in _judged(truth, label, k)]
+    return _macro(parts, truth, label, k, "the truth never is class {}")
+
+
+@model_measure(source=_RIJSBERGEN + "; at_recall: bootstrap, Efron 1979", tasks=_TASKS)
+def precision(evaluation: Evaluation, at_recall: float | None = None, threshold: float | None = None) -> Reading:
+    """The share of the rows answered positive that are; of more than two classes the mean over the classes.
+
+    `threshold`: a row is answered positive when its score reaches it. `at_recall`: at the threshold that is right most
+    often while this share of the positive rows is found; its interval chooses the threshold anew in each draw.
+    """
+    _one_of("precision", threshold, at_recall=at_recall)
+    if at_recall is not None:
+        return _on_curve(evaluation, at_recall, best=curves.best_precision, reach="recall")
+    truth, label, k = evidence.answers(evaluation, threshold)
+    parts = [(int((truth[label == c] == c).sum()), int((label == c).sum())) for c in _judged(truth, label, k)]
+    return _macro(parts, truth, label, k, "class {} is never answered")
+
+
+@model_measure(source="Yerushalmy 1947; interval Wilson 1927", tasks=_TASKS)
+def specificity(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+    """The share of the negative rows that are left alone, of a model of two classes."""
+    truth, label, k = evidence.answers(evaluation, threshold)
+    if k > 2:
+        raise Undefined(f"specificity needs a model of two classes; this one has {k}")
+    negative = truth == 0
+    if not negative.any():
+        raise Undefined("every row is positive")
+    return _share(int((label[negative] == 0).sum()), int(negative.sum()), len(truth))
+
+
+@model_measure(source="Brodersen et al. 2010; interval Newcombe 1998", tasks=_TASKS)
+def balanced_accuracy(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+    """The mean over the classes in the truth of the share answered right."""
+    truth, label, _ = evidence.answers(evaluation, threshold)
+    classes, counts = np.unique(truth, return_counts=True)
+    if len(classes) < 2:
+        raise Undefined(f"every row is of class {classes[0]}")
+    parts = [(int((label[truth == c] == c).sum()), int(n)) for c, n in zip(classes, counts, strict=True)]
+    value, (low, high) = intervals.macro(parts)
+    return Reading(value, low, high, n=len(truth))
+
+
+@model_measure(
+    source="van Rijsbergen 1979; interval Wilson 1927 on the Jaccard index, several classes: bootstrap", tasks=_TASKS
+)
+def f1(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+    """The harmonic mean of precision and recall; of more than two classes the mean over the classes.
+
+    F1 is 2 J / (1 + J), J the share of right rows among those that are positive or answered so: a share's interval.
+    """
+    truth, label, k = evidence.answers(evaluation, threshold)
+    classes = _judged(truth, label, k)
+    if k == 2:
+        right, either = int((truth & label).sum()), int((truth | label).sum())
+        if not either:
+            raise Undefined("no row is positive, and none is answered so")
+        low, high = (2 * j / (1 + j) for j in intervals.wilson(right, either))
+        return Reading(2 * right / (either + right), low, high, n=len(truth))
+    cells, counts = np.unique(truth * k + label, return_counts=True)
+    value = float(_macro_f1(counts[None, :], cells, k, classes)[0])
+    blocks = intervals.recounts(counts, evaluation.rng)
+    draws = np.concatenate([_macro_f1(block, cells, k, classes) for block in blocks])
+    low, high = intervals.percentiles(draws, value, len(truth))
+    return Reading(value, low, high, n=len(truth))
+
+
+def _macro_f1(counts: Array, cells: Array, k: int, classes: Array) -> Array:
+    """(draws,) macro F1 of (draws, cells) counts, where cell = truth * k + label; a class not drawn is left out."""
+    truth, label = np.divmod(cells, k)
+    of_truth, of_label = truth[:, None] == classes, label[:, None] == classes
+    both = counts @ (of_truth & of_label)
+    marginal = counts @ of_truth + counts @ of_label
+    return np.asarray(np.nanmean(np.where(marginal > 0, 2 * both / np.maximum(marginal, 1), np.nan), axis=1))
+
+
+def _judged(truth: Array, label: Array, k: int) -> Array:
+    """The classes judged: the positive one of two, or all that occur."""
+    return np.array([1]) if k == 2 else np.union1d(truth, label)
+
+
+def _macro(parts: list[tuple[int, int]], truth: Array, label: Array, k: int, empty: str) -> Reading:
+    for c, (_, count) in zip(_judged(truth, label, k), parts, strict=True):
+        if not count:
+            raise Undefined(empty.format(c))
+    if len(parts) == 1:
+        return _share(*parts[0], len(truth))
+    value, (low, high) = intervals.macro(parts)
+    return Reading(value, low, high, n=len(truth))
+
+
+def _share(right: int, of: int, rows: int) -> Reading:
+    low, high = intervals.wilson(right, of)
+    return Reading(right / of, low, high, n=rows)
+
+
+def _one_of(measure: str, threshold: float | None, **given: float | None) -> None:
+    ((word, wanted),) = given.items()
+    if wanted is not None and threshold is not None:
+        raise Invalid(f"{measure} takes {word} or threshold, not both")
+    if wanted is not None and not 0 < wanted <= 1:
+        raise Invalid(f"{measure}({word}={wanted:g}): {word} is a share above 0 and at most 1, such as 0.5")
+    if threshold is not None and not math.isfinite(threshold):
+        raise Invalid(f"{measure}(threshold={threshold:g}): a threshold is a finite number")
+
+
+def _on_curve(evaluation: Evaluation, wanted: float, *, best: Callable[[Array, float], Array], reach: str) -> Reading:
+    positive, score = evidence.binary_scores(evaluation)
+    if not positive.any():
+        raise Undefined("no row is positive")
+    at = curves.steps(positive, score)
+    value = float(best(np.stack([at.positives, at.negatives]), wanted))
+    counts = curves.coarser(at, _FINEST)
+    used = np.flatnonzero(counts)
+    draws = []
+    for block in intervals.recounts(counts.ravel()[used], evaluation.rng):
+        full = np.zeros((len(block), counts.size), np.int64)
+        full[:, used] = block
+        draws.append(best(full.reshape(-1, *counts.shape), wanted))
+    low, high = intervals.percentiles(np.concatenate(draws), value, int(positive.sum()))
+    note = "" if value else f"no threshold reaches a {reach} of {wanted:g}"
+    return Reading(value, low, high, n=len(positive), note=note)
