@@ -6,11 +6,14 @@ A promise is one Python comparison. It is parsed, never evaluated:
 
 import ast
 import math
+import sys
+import warnings
 from dataclasses import dataclass
 
 from arkwright.core.errors import Invalid
 
 LONGEST_SENTENCE = 1000
+_LARGEST = sys.float_info.max
 _OPERATORS: dict[type[ast.cmpop], str] = {ast.GtE: ">=", ast.Gt: ">", ast.LtE: "<=", ast.Lt: "<", ast.Eq: "=="}
 _MIRROR = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "==": "=="}
 _EXAMPLE = 'write it like "recall >= 0.7" or "missing(country) <= 0.01"'
@@ -73,17 +76,25 @@ class Verdict:
 
 def parse(text: str) -> Promise:
     """Parse one sentence. Raises Invalid with the column of the mistake."""
-    if len(text) > LONGEST_SENTENCE:
-        raise Invalid(f"a promise is one sentence; this one has {len(text)} characters (at most {LONGEST_SENTENCE})")
+    _check_length(text)
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's own: a pattern such as "\\d+" is taken as it is written
+            tree = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(tree, ast.Compare):
+            raise Invalid(f"the promise {text!r} compares nothing; {_EXAMPLE}")
+        promise = _comparison(tree, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = getattr(error, "offset", None)
         where = f" at column {column}" if column else ""
         raise Invalid(f"cannot read the promise {text!r}{where}; {_EXAMPLE}") from None
-    if not isinstance(tree, ast.Compare):
-        raise Invalid(f"the promise {text!r} compares nothing; {_EXAMPLE}")
-    return _comparison(tree, text)
+    _check_length(promise.text)  # it is written to the ledger and read again
+    return promise
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_SENTENCE:
+        raise Invalid(f"a promise is one sentence; this one has {len(text)} characters (at most {LONGEST_SENTENCE})")
 
 
 def _comparison(tree: ast.Compare, text: str) -> Promise:
@@ -98,22 +109,26 @@ def _comparison(tree: ast.Compare, text: str) -> Promise:
         if word is None:
             raise Invalid(f"the promise {text!r} must compare with >=, >, <=, < or ==")
         other = terms[i] if i != at else terms[i + 1]
-        limit = _number(other, text)
-        bounds.append(Bound(word if i == at else _MIRROR[word], limit))
+        bounds.append(Bound(word if i == at else _MIRROR[word], float(_number(other, text))))
     value = _value(terms[at], text)
     call = value if isinstance(value, Call) else Call(ast.unparse(terms[at]))
     return Promise(ast.unparse(tree), call, tuple(bounds))
 
 
-def _number(node: ast.expr, text: str) -> float:
-    sign = 1.0
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        sign = -1.0 if isinstance(node.op, ast.USub) else 1.0
-        node = node.operand
-    good = isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
-    if not good or not math.isfinite(float(node.value)):  # type: ignore[attr-defined]
-        raise Invalid(f"the promise {text!r} must compare with a plain number, not {ast.unparse(node)[:60]!r}")
-    return sign * float(node.value)  # type: ignore[attr-defined]
+def _number(node: ast.expr, text: str) -> int | float:
+    """A plain number, with or without a sign. A number that no float can hold is none."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            found = -number
+        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):
+            found = number
+        case ast.Constant(value=int() | float() as number):
+            found = number
+        case _:
+            number = False
+    if isinstance(number, bool) or not -_LARGEST <= number <= _LARGEST:
+        raise Invalid(f"the promise {text!r} needs a plain number instead of {ast.unparse(node)[:60]!r}")
+    return found
 
 
 def _value(node: ast.expr, text: str) -> Value:
@@ -122,9 +137,9 @@ def _value(node: ast.expr, text: str) -> Value:
             return Name(word)
         case ast.Attribute(value=ast.Name(id=table), attr=column):
             return Name(f"{table}.{column}")
-        case ast.Constant(value=str() | bool() | int() | float() as constant):
+        case ast.Constant(value=str() | bool() as constant):
             return constant
-        case ast.UnaryOp():
+        case ast.Constant(value=int() | float()) | ast.UnaryOp():
             return _number(node, text)
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return tuple(_value(item, text) for item in items)
@@ -132,6 +147,10 @@ def _value(node: ast.expr, text: str) -> Value:
             if any(keyword.arg is None for keyword in keywords):
                 break_out = ast.unparse(node)[:60]
                 raise Invalid(f"the promise {text!r} cannot use ** in {break_out!r}")
+            words = [str(keyword.arg) for keyword in keywords]
+            twice = next((one for one in words if words.count(one) > 1), None)
+            if twice:
+                raise Invalid(f"the promise {text!r} has {twice} given twice")
             kwargs = tuple((str(keyword.arg), _value(keyword.value, text)) for keyword in keywords)
             return Call(word, tuple(_value(arg, text) for arg in args), kwargs)
         case _:

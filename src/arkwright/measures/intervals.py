@@ -33,7 +33,7 @@ def wilson(successes: float, n: float) -> Interval:
 
 
 def student(df: int) -> float:
-    """The 97.5 % point of Student's t: tabled to 8 degrees of freedom, then Cornish and Fisher 1937 (within 1e-4)."""
+    """The 97.5 % point of Student's t: tabled to 8 degrees of freedom, then Cornish and Fisher 1937 (within 1e-5)."""
     if df <= len(_T):
         return _T[df - 1]
     z, v = Z, float(df)
