@@ -7,7 +7,7 @@ bool, date, datetime and bytes; `X | None` may be missing; `Literal["a", "b"]` l
 
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import msgspec
 
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Column
+from arkwright.core.usercode import describe
 
 TYPES: dict[type, str] = {
     int: "int",
@@ -26,6 +27,7 @@ TYPES: dict[type, str] = {
     bytes: "bytes",
 }
 PYTHON: dict[str, type] = {name: kind for kind, name in TYPES.items()}
+_WRAPPERS = (typing.Required, typing.NotRequired, typing.Final)
 _BOUNDS = ("gt", "ge", "lt", "le", "pattern", "min_length", "max_length")
 
 
@@ -49,11 +51,15 @@ def fields(row: type) -> tuple[Field, ...]:
     """The fields of a row class, in order. Raises Invalid naming a field whose type no column can hold."""
     try:
         hints = typing.get_type_hints(row, include_extras=True)
-    except (NameError, TypeError, AttributeError) as error:
-        raise Invalid(f"the row class {row.__name__} has an annotation that does not resolve: {error}") from None
+    except Exception as error:  # noqa: BLE001 - an annotation written as text is code, and can raise anything
+        why = describe(error)
+        raise Invalid(f"the row class {row.__name__} has an annotation that does not resolve: {why}") from None
+    hints = {name: hint for name, hint in hints.items() if typing.ClassVar not in (hint, typing.get_origin(hint))}
     if not hints:
         raise Invalid(f"the row class {row.__name__} has no annotated fields; write them like  distance: float")
-    return tuple(_field(row.__name__, name, hint) for name, hint in hints.items())
+    found = [_field(row.__name__, name, hint) for name, hint in hints.items()]
+    left_out: frozenset[str] = getattr(row, "__optional_keys__", frozenset())  # of a TypedDict
+    return tuple(replace(field, nullable=True) if field.name in left_out else field for field in found)
 
 
 def from_columns(columns: tuple[Column, ...]) -> tuple[Field, ...]:
@@ -64,15 +70,25 @@ def from_columns(columns: tuple[Column, ...]) -> tuple[Field, ...]:
 
 
 def struct(name: str, row: tuple[Field, ...]) -> type[msgspec.Struct]:
-    """A msgspec struct that decodes one row strictly: every field, no other; a nullable field may be left out."""
+    """A msgspec struct that decodes one row strictly: every field, no other; a nullable field may be left out.
+
+    Raises Invalid naming a column that cannot be a field of a class.
+    """
+    for f in row:
+        if not f.name.isidentifier() or f.name.startswith("__"):
+            raise Invalid(f"the column {f.name!r} cannot be a field of a row; rename it to a plain word")
     spec = [(f.name, f.annotation, None) if f.nullable else (f.name, f.annotation) for f in row]
     return msgspec.defstruct(name, spec, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
 def _field(row: str, name: str, hint: Any) -> Field:
+    while typing.get_origin(hint) in _WRAPPERS:
+        wrapper, (hint,) = typing.get_origin(hint), typing.get_args(hint)
+        hint = hint | None if wrapper is typing.NotRequired else hint
     plain, nullable, limits = _unwrap(hint)
     if typing.get_origin(plain) is typing.Literal:
-        values = typing.get_args(plain)
+        values = tuple(value for value in typing.get_args(plain) if value is not None)
+        nullable = nullable or None in typing.get_args(plain)
         kinds = {type(value) for value in values}
         kind = kinds.pop() if len(kinds) == 1 else None
         return Field(name, _type_name(row, name, kind, hint), nullable, hint, limits, values)
@@ -80,7 +96,7 @@ def _field(row: str, name: str, hint: Any) -> Field:
 
 
 def _type_name(row: str, name: str, kind: Any, hint: Any) -> str:
-    if kind not in TYPES:
+    if not isinstance(kind, type) or kind not in TYPES:
         shown = getattr(hint, "__name__", str(hint))
         raise Invalid(f"{row}.{name} is {shown}, which no column holds; use {', '.join(TYPES.values())} or X | None")
     return TYPES[kind]
