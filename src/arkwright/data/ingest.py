@@ -1,0 +1,101 @@
+"""The way in: a source as typed, checked rows in one Parquet file, and beside it the rows that did not fit."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.nouns import Column
+from arkwright.core.record import digest_file, digest_of
+from arkwright.core.rows import Field
+from arkwright.data import places, sources
+from arkwright.data.batch import Reader
+from arkwright.data.caster import Caster
+from arkwright.data.quarantine import Quarantine
+from arkwright.data.snapshot import Snapshot
+from arkwright.data.writing import half, publish
+
+_SECONDS = 5.0  # between two words about progress
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What came in. `reasons`: reason -> rows, at most 101 of them; each bad row counts once, under its first."""
+
+    rows: int
+    columns: tuple[Column, ...]
+    quarantined: int
+    reasons: dict[str, int]
+
+
+def fingerprint(source: str, folder: Path) -> str | None:
+    """A digest that changes when the source's content does; None when only reading it can tell."""
+    scheme, colon, rest = source.partition(":")
+    files = [places.in_package(rest)] if colon and scheme == "package" else places.files(source, folder)
+    return digest_of([[path.name, digest_file(path)] for path in files])
+
+
+def ingest(
+    source: str,
+    *,
+    folder: Path,
+    row: tuple[Field, ...] | None,
+    null: tuple[str, ...],
+    out: Path,
+    quarantine: Path,
+    say: Callable[[str], None],
+) -> Ingested:
+    """Read a source into `out`, the rows that do not fit into `quarantine` (written only when there are any).
+
+    Output rows keep the source's order. Both files are there wholly or not at all. Raises Invalid, Unknown or Missing
+    with one line about what is wrong with the source, ArkwrightError when the disk is full.
+    """
+    readers = sources.readers(source, folder=folder, null=null)
+    assert row is not None
+    fields = row
+    for reader in readers:
+        _check_names(reader, fields, say)
+    quarantine.unlink(missing_ok=True)
+    with half(out) as rows_half, half(quarantine) as bad_half:
+        caster = Caster(fields)
+        with Quarantine(bad_half) as bad, Snapshot(rows_half, caster.schema) as good:
+            _pour(readers, caster, good, bad, say)
+        if bad.rows:
+            publish(bad_half, quarantine)
+        publish(rows_half, out)
+    return Ingested(good.rows, tuple(field.column for field in fields), bad.rows, bad.reasons())
+
+
+def _pour(
+    readers: Sequence[Reader], caster: Caster, good: Snapshot, bad: Quarantine, say: Callable[[str], None]
+) -> None:
+    """Every batch through the caster. Row numbers go on from file to file."""
+    wanted = [field.name for field in caster.fields]
+    before, told = 0, time.monotonic()
+    for reader in readers:
+        last = before
+        for batch in reader.batches(wanted):
+            rows, dropped = caster.cast(batch)
+            good.add(rows)
+            bad.add([one.moved(before) for one in dropped])
+            last = max(last, before + batch.last)
+            if time.monotonic() - told > _SECONDS:
+                told = time.monotonic()
+                say(f"{good.rows + bad.rows:,} rows read")
+        before = last
+
+
+def _check_names(reader: Reader, fields: Sequence[Field], say: Callable[[str], None]) -> None:
+    """Raises Invalid when a column of the row class is not there; says which others there are."""
+    names = reader.names()
+    wanted = {field.name for field in fields}
+    missing = [field.name for field in fields if field.name not in names]
+    extra = [name for name in names if name not in wanted]
+    if missing:
+        near = did_you_mean(missing[0], extra or names)
+        more = f" (nor {', '.join(missing[1:6])})" if len(missing) > 1 else ""
+        raise Invalid(f"{reader.what} has no column {missing[0]!r}{more}, which the row class asks for{near}")
+    if extra:
+        shown = ", ".join(extra[:12]) + (" …" if len(extra) > 12 else "")
+        say(f"{reader.what}: the row class leaves out {len(extra)} columns: {shown}")
