@@ -40,6 +40,7 @@ class Batch:
     columns: Mapping[str, Cells]
     numbers: Rows  # (n,) 1-based numbers of the rows in their source
     bad: Sequence[Bad] = ()
+    whole: Sequence[Mapping[str, Any]] | None = None  # the rows themselves, where columns leave something out
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -51,6 +52,8 @@ class Batch:
 
     def plain(self, rows: Rows) -> list[dict[str, Any]]:
         """Some rows with everything in them as JSON can say it."""
+        if self.whole is not None:
+            return [_spelt(self.whole[row]) for row in rows.tolist()]
         columns = {name: _plain(_take(cells, rows)) for name, cells in self.columns.items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -61,6 +64,11 @@ class Reader(Protocol):
     @property
     def what(self) -> str: ...
 
+    @property
+    def sparse(self) -> bool:
+        """Whether a row may leave out a column that may be null."""
+        ...
+
     def names(self) -> tuple[str, ...]:
         """The columns there are."""
         ...
@@ -69,8 +77,8 @@ class Reader(Protocol):
         """The types that the source itself declares, if it does."""
         ...
 
-    def batches(self, wanted: Sequence[str]) -> Iterator[Batch]:
-        """Every row, in order, from the start. Columns that are not `wanted` may be left out."""
+    def batches(self, wanted: Sequence[str] | None) -> Iterator[Batch]:
+        """Every row, in order, from the start. Columns that are not `wanted` may be left out; None: all are."""
         ...
 
 

@@ -31,6 +31,7 @@ class CsvReader:
     what: str
     null: tuple[str, ...]
     delimiter: str = ","
+    sparse = False
 
     def names(self) -> tuple[str, ...]:
         return self._header
@@ -52,7 +53,7 @@ class CsvReader:
         _check_header(names, self.what)
         return tuple(names)
 
-    def batches(self, wanted: Sequence[str]) -> Iterator[Batch]:  # noqa: ARG002 - a bad row is kept whole
+    def batches(self, wanted: Sequence[str] | None) -> Iterator[Batch]:  # noqa: ARG002 - a bad row is kept whole
         """Every column as binary. Raises Invalid for a row longer than 8 MiB or a quote that is never closed."""
         ragged = _Ragged()
         ending = b""

@@ -43,7 +43,7 @@ class Escaped(io.RawIOBase):
 
 
 def unescape(text: str) -> str:
-    """What a person is shown of such a text: `caf\\xe9`."""
+    r"""What a person is shown of such a text: `caf\xe9`."""
     return _PAIR.sub(lambda pair: f"\\x{ord(pair[1]) - _HIGH:x}{ord(pair[2]) - _LOW:x}", text)
 
 

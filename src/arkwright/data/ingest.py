@@ -1,20 +1,20 @@
 """The way in: a source as typed, checked rows in one Parquet file, and beside it the rows that did not fit."""
 
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.nouns import Column
-from arkwright.core.record import digest_file, digest_of
 from arkwright.core.rows import Field
-from arkwright.data import places, sources
+from arkwright.data import infer, sources
 from arkwright.data.batch import Reader
 from arkwright.data.caster import Caster
 from arkwright.data.quarantine import Quarantine
 from arkwright.data.snapshot import Snapshot
-from arkwright.data.writing import half, publish
+from arkwright.data.writing import explained, half, publish
 
 _SECONDS = 5.0  # between two words about progress
 
@@ -31,9 +31,7 @@ class Ingested:
 
 def fingerprint(source: str, folder: Path) -> str | None:
     """A digest that changes when the source's content does; None when only reading it can tell."""
-    scheme, colon, rest = source.partition(":")
-    files = [places.in_package(rest)] if colon and scheme == "package" else places.files(source, folder)
-    return digest_of([[path.name, digest_file(path)] for path in files])
+    return sources.fingerprint(source, folder)
 
 
 def ingest(
@@ -51,19 +49,21 @@ def ingest(
     Output rows keep the source's order. Both files are there wholly or not at all. Raises Invalid, Unknown or Missing
     with one line about what is wrong with the source, ArkwrightError when the disk is full.
     """
-    readers = sources.readers(source, folder=folder, null=null)
-    assert row is not None
-    fields = row
-    for reader in readers:
-        _check_names(reader, fields, say)
-    quarantine.unlink(missing_ok=True)
-    with half(out) as rows_half, half(quarantine) as bad_half:
-        caster = Caster(fields)
-        with Quarantine(bad_half) as bad, Snapshot(rows_half, caster.schema) as good:
-            _pour(readers, caster, good, bad, say)
-        if bad.rows:
-            publish(bad_half, quarantine)
-        publish(rows_half, out)
+    with explained(str(out.parent)), tempfile.TemporaryDirectory(prefix=".spool-", dir=out.parent) as spool:
+        readers = sources.readers(source, folder=folder, null=null, spool=Path(spool))
+        fields = row if row is not None else infer.fields(readers)
+        for reader in readers:
+            _check_names(reader, fields, say)
+        with half(out) as rows_half, half(quarantine) as bad_half:
+            caster = Caster(fields)
+            with Quarantine(bad_half) as bad, Snapshot(rows_half, caster.schema) as good:
+                _pour(readers, caster, good, bad, say)
+            if bad.rows:
+                publish(bad_half, quarantine)
+            else:
+                quarantine.unlink(missing_ok=True)
+            publish(rows_half, out)
+    _hint(source, bad.counts, say)
     return Ingested(good.rows, tuple(field.column for field in fields), bad.rows, bad.reasons())
 
 
@@ -90,12 +90,19 @@ def _check_names(reader: Reader, fields: Sequence[Field], say: Callable[[str], N
     """Raises Invalid when a column of the row class is not there; says which others there are."""
     names = reader.names()
     wanted = {field.name for field in fields}
-    missing = [field.name for field in fields if field.name not in names]
+    missing = [f.name for f in fields if f.name not in names and not (reader.sparse and f.nullable)]
     extra = [name for name in names if name not in wanted]
-    if missing:
+    if missing and (names or not reader.sparse):
         near = did_you_mean(missing[0], extra or names)
         more = f" (nor {', '.join(missing[1:6])})" if len(missing) > 1 else ""
         raise Invalid(f"{reader.what} has no column {missing[0]!r}{more}, which the row class asks for{near}")
     if extra:
         shown = ", ".join(extra[:12]) + (" …" if len(extra) > 12 else "")
         say(f"{reader.what}: the row class leaves out {len(extra)} columns: {shown}")
+
+
+def _hint(source: str, counts: Mapping[str, int], say: Callable[[str], None]) -> None:
+    """Text that is not UTF-8 is nearly always Latin-1."""
+    count = sum(rows for reason, rows in counts.items() if reason.endswith("not UTF-8"))
+    if count:
+        say(f"{source}: {count:,} rows are not UTF-8; is it Latin-1? iconv -f LATIN1 -t UTF-8 makes it so")

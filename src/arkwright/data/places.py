@@ -23,7 +23,7 @@ def files(source: str, folder: Path) -> list[Path]:
         if not matches:
             raise Unknown(f"no file matches {source!r} in {folder}")
         return matches
-    raise Unknown(f"there is no file {source!r} in {folder}{_near(path)}")
+    raise Unknown(f"there is no file {source!r} in {folder}{near(path)}")
 
 
 def in_package(spelt: str) -> Path:
@@ -36,16 +36,16 @@ def in_package(spelt: str) -> Path:
         raise Invalid(f"package:{spelt} names no file; write it like package:{name}/data/rows.csv")
     homes = _homes(name)
     if not homes:
-        near = did_you_mean(name, packages_distributions()).split(";")[-1] if name else ""
-        near = f"; {near.strip()}" if "did you mean" in near else ""
-        raise Missing(f"the package {name!r} is not installed{near}; install it: pip install {name}")
+        close = did_you_mean(name, packages_distributions())
+        close = close if close.endswith("?") else ""
+        raise Missing(f"the package {name!r} is not installed{close}; pip install {name} brings it")
     for home in homes:
         path = (home / inner).resolve()
         if not path.is_relative_to(home.resolve()):
             raise Invalid(f"package:{spelt} leaves the package")
         if path.is_file():
             return path
-    raise Unknown(f"the package {name} has no file {inner!r}{_near(homes[0] / inner)}")
+    raise Unknown(f"the package {name} has no file {inner!r}{near(homes[0] / inner)}")
 
 
 def _homes(name: str) -> list[Path]:
@@ -59,7 +59,8 @@ def _homes(name: str) -> list[Path]:
         return []
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
+    """A near miss among the files beside a path that is not there."""
     if not path.parent.is_dir():
         return ""
     return did_you_mean(path.name, sorted(p.name for p in path.parent.iterdir() if not p.name.startswith(".")))
