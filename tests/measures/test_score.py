@@ -209,6 +209,16 @@ def test_which_side_is_worse():
     assert [measure.larger_is_better for measure in ALL] == [True, True, False, False, False]
 
 
+def test_noise_of_the_bins_by_hand():
+    """Two bins: residuals -.5 .5 .5 .5 with variance 1/4 about their mean, and one row alone with -.9."""
+    reading = calibration_error(scored([1, 0, 0, 0, 1], [0.5, 0.5, 0.5, 0.5, 0.1]))
+    spread = np.array([4 * 0.25, 0.81]) / 25
+    noise, by_chance = intervals.Z * math.sqrt(spread.sum()), math.sqrt(2 / math.pi) * np.sqrt(spread).sum()
+    value = 0.2 + 0.18
+    expected = (value, max(0, value - noise - by_chance), value + noise)
+    assert (reading.value, reading.low, reading.high) == pytest.approx(expected)
+
+
 # --- by how often intervals hold the truth
 
 

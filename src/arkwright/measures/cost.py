@@ -5,7 +5,7 @@ import numpy as np
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.measures import evidence, intervals
-from arkwright.measures.evaluation import Array, Evaluation, Undefined
+from arkwright.measures.evaluation import Evaluation, Undefined
 from arkwright.measures.registry import model_measure
 
 _ISO = "ISO/IEC 25010:2023, "
@@ -24,13 +24,11 @@ def agreement(evaluation: Evaluation, tolerance: float = 1e-4) -> Reading:
     if evaluation.task == "regression":
         _, served = evidence.values(evaluation, at_least=1)
         _, trained = evidence.values(original, at_least=1)
-        _same_shape(served, trained)
         size = np.maximum(np.abs(trained), np.abs(trained).mean())
         same = np.abs(served - trained) <= tolerance * size
     else:
         _, served, _ = evidence.answers(evaluation)
         _, trained, _ = evidence.answers(original)
-        _same_shape(served, trained)
         same = served == trained
     agreed, n = int(same.sum()), len(same)
     low, high = intervals.wilson(agreed, n)
@@ -48,7 +46,10 @@ def max_difference(evaluation: Evaluation) -> Reading:
         (_, served), (_, trained) = evidence.values(evaluation, at_least=1), evidence.values(original, at_least=1)
     else:
         (_, served), (_, trained) = evidence.scores(evaluation), evidence.scores(original)
-    _same_shape(served, trained)
+    if served.shape != trained.shape:
+        raise Undefined(
+            f"the served model scores {served.shape}, the trained one {trained.shape}: not the same classes"
+        )
     apart = np.abs(served.astype(np.float64) - trained.astype(np.float64))
     return Reading(float(apart.max()), n=len(served))
 
@@ -88,8 +89,3 @@ def _original(evaluation: Evaluation) -> Evaluation:
     if evaluation.original is None:
         raise Undefined("there is no trained model to compare with")
     return evaluation.original
-
-
-def _same_shape(served: Array, trained: Array) -> None:
-    if served.shape != trained.shape:
-        raise Undefined(f"the served model answers {served.shape}, the trained one {trained.shape}")

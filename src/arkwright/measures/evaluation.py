@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from arkwright.core.errors import Invalid
+
 Array = npt.NDArray[Any]
 
 
@@ -29,6 +31,15 @@ class Evaluation:
     train_rows: Array | None = None  # (m,) the same for the rows trained on
     inputs: dict[str, Array] = field(default_factory=dict)  # numeric input column -> (n,) values
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises Invalid when what belongs to the rows is not as long as the truth."""
+        of_rows = {"label": self.label, "score": self.score, "test_rows": self.test_rows, **self.groups, **self.inputs}
+        if self.original is not None:
+            of_rows["original"] = self.original.truth
+        for name, values in of_rows.items():
+            if values is not None and len(values) != len(self.truth):
+                raise Invalid(f"an evaluation has {len(self.truth)} rows of truth and {len(values)} of {name}")
 
     def take(self, rows: Array) -> "Evaluation":
         """The same evaluation of some rows only (indices or a mask)."""

@@ -16,7 +16,6 @@ def answers(evaluation: Evaluation, threshold: float | None = None) -> tuple[Arr
         positive, score = binary_scores(evaluation)
         return positive.astype(np.int64), (score >= threshold).astype(np.int64), 2
     truth, label = _codes(evaluation.truth, "truth"), _codes(evaluation.label, "answers")
-    _same_rows(len(truth), len(label))
     k = _classes(evaluation, int(max(truth.max(), label.max())) + 1)
     _in_range(truth, label, k)
     return truth, label, k
@@ -33,7 +32,6 @@ def scores(evaluation: Evaluation) -> tuple[Array, Array]:
     score = np.asarray(evaluation.score)
     if score.ndim not in (1, 2) or score.dtype.kind not in "biuf":
         raise Undefined("the scores are not one number for each row, or one for each class")
-    _same_rows(len(truth), len(score))
     score = score if score.dtype.kind == "f" else score.astype(np.float64)
     bad = int(np.count_nonzero(~np.isfinite(score)))
     if bad:
@@ -83,7 +81,6 @@ def both_sides(positive: Array, what: str = "positive") -> None:
 def values(evaluation: Evaluation, at_least: int = 2) -> tuple[Array, Array]:
     """(truth, answer): (n,) float64 twice. Raises Undefined with fewer than `at_least` rows: no interval."""
     truth, answer = _numbers(evaluation.truth, "truth"), _numbers(evaluation.label, "answers")
-    _same_rows(len(truth), len(answer))
     if len(truth) < at_least:
         raise Undefined(f"there are fewer than {at_least} rows, which give no interval")
     return truth, answer
@@ -124,8 +121,3 @@ def _in_range(truth: Array, label: Array, k: int) -> None:
     largest = int(max(truth.max(), label.max()))
     if largest >= k:
         raise Undefined(f"class {largest} occurs, but the model has the classes 0 to {k - 1}")
-
-
-def _same_rows(truth: int, other: int) -> None:
-    if truth != other:
-        raise Undefined(f"there are {truth} rows of truth and {other} of answers")

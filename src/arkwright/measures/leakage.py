@@ -44,8 +44,6 @@ def target_leakage(evaluation: Evaluation) -> Reading:
 def _association(evaluation: Evaluation, name: str, column: Array) -> tuple[float, float, float, str] | None:
     """(value, low, high, name) of one column, or None where it does not vary."""
     given = np.asarray(column, np.float64)
-    if len(given) != len(evaluation.truth):
-        raise Undefined(f"the column {name} has {len(given)} rows, and there are {len(evaluation.truth)}")
     lost = np.isnan(given)
     ways = [np.where(lost, -np.inf, given), np.where(lost, np.inf, given)] if lost.any() else [given]
     ways = [way for way in ways if len(way) and way.min() < way.max()]

@@ -25,6 +25,8 @@ from arkwright.core.usercode import call as call_user
 from arkwright.measures.aggregates import Aggregate
 from arkwright.measures.evaluation import Evaluation, Undefined
 
+_UNIONS = (types.UnionType, typing.Union)
+
 Column = NewType("Column", str)  # a column of the dataset measured
 Other = NewType("Other", str)  # a column of another dataset: `planes.tailnum`
 
@@ -154,7 +156,7 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
     if measure.tasks and task and task not in measure.tasks:
         raise Invalid(_only_for(call.name, measure.tasks, task))
     bound = _Bound(measure, *_arguments(measure, call, scope, task))
-    call_user(bound, *(() if stage == "data" else (_no_rows(task),)))
+    call_user(measure.function, *(() if stage == "data" else (_no_rows(task),)), *bound.args, **bound.kwargs)
     return bound
 
 
@@ -209,17 +211,18 @@ def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str 
 
 
 def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
-    if kind is Column:
+    kinds = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
+    if Column in kinds:
         text = value.text if isinstance(value, Name) else value
         if text not in scope.columns:
             raise Unknown(f"{measure.name}: there is no column {text!r}{did_you_mean(str(text), scope.columns)}")
         return text
-    if kind is Other:
+    if Other in kinds:
         text = value.text if isinstance(value, Name) else value
         if text not in scope.others:
             raise Unknown(f"{measure.name}: there is no {text!r}{did_you_mean(str(text), scope.others)}")
         return text
-    if kind is Score:
+    if Score in kinds:
         if isinstance(value, Name):
             value = Call(value.text)
         if not isinstance(value, Call):
@@ -228,7 +231,7 @@ def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope,
     if isinstance(value, Name | Call):
         shown = value.text if isinstance(value, Name) else value.name
         raise Invalid(f"{measure.name}: {word} must be a plain value, not {shown!r} (write text in quotes)")
-    if not _fits(value, kind):
+    if not any(_fits(value, one) for one in kinds):
         bare = next((v.text for v in value if isinstance(v, Name)), None) if isinstance(value, tuple) else None
         hint = f': write text in quotes, "{bare}"' if bare else ""
         raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind{hint}")
@@ -236,7 +239,9 @@ def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope,
 
 
 def _fits(value: Value, kind: Any) -> bool:
-    if isinstance(kind, types.UnionType):
+    if kind in (inspect.Parameter.empty, Any):
+        return True
+    if typing.get_origin(kind) in _UNIONS:
         return any(_fits(value, option) for option in typing.get_args(kind))
     if isinstance(value, tuple):  # tuple[str | int, ...]
         item = (typing.get_args(kind) or (object,))[0]

@@ -112,10 +112,12 @@ def calibration_error(evaluation: Evaluation) -> Reading:
     if not residual.any():
         low, high = intervals.wilson(0, n)
     else:
-        rows = np.maximum(np.bincount(bins, minlength=_BINS), 1)
-        spread = np.bincount(bins, residual**2, _BINS) / n**2 - gaps**2 / rows
+        rows = np.bincount(bins, minlength=_BINS)
+        around = gaps * n / np.maximum(rows, 1) * (rows > 1)  # a row alone in its bin shows no spread: around 0
+        squares = np.bincount(bins, (residual - around[bins]) ** 2, _BINS)
+        spread = squares * rows / np.maximum(rows - 1, 1) / n**2
         noise = intervals.Z * math.sqrt(float(spread.sum()))
-        by_chance = math.sqrt(2 / math.pi) * float(np.sqrt(np.maximum(spread, 0)).sum())
+        by_chance = math.sqrt(2 / math.pi) * float(np.sqrt(spread).sum())
         low, high = max(0.0, value - noise - by_chance), min(1.0, value + noise)
     return Reading(value, low, high, n=n)
 
