@@ -92,6 +92,8 @@ def _take(cells: Cells, rows: Rows) -> list[Any]:
     taken = cells.take(integers(rows))
     if pa.types.is_temporal(taken.type):
         taken = taken.cast(pa.string())  # Python's calendar ends with the year 9999
+    if pa.types.is_string(taken.type) or pa.types.is_large_string(taken.type):
+        taken = taken.cast(pa.large_binary())  # it may not be UTF-8
     found: list[Any] = taken.to_pylist()
     return found
 

@@ -56,16 +56,13 @@ class CsvReader:
     def batches(self, wanted: Sequence[str] | None) -> Iterator[Batch]:  # noqa: ARG002 - a bad row is kept whole
         """Every column as binary. Raises Invalid for a row longer than 8 MiB or a quote that is never closed."""
         ragged = _Ragged()
-        ending = b""
         with unpacked(self.path, self.what) as stream:
             for block in self._blocks(stream, ragged):
                 yield Batch("text", dict(zip(self._header, block.columns, strict=True)), *ragged.numbered(len(block)))
-                if len(block):
-                    ending = block.column(block.num_columns - 1)[-1].as_py() or b""
             if ragged.found:
                 yield Batch("text", {name: pa.nulls(0, pa.binary()) for name in self._header}, *ragged.numbered(0))
-            if stream.quotes % 2 and (b"\n" in ending or "\n" in ragged.ending):
-                raise Invalid(f"{self.what}: a quote is opened and never closed; the last row spans several lines")
+            if stream.ends_in_quotes(self.delimiter):
+                raise Invalid(f"{self.what}: the last quote is opened and never closed; is the file cut off?")
 
     def _blocks(self, stream: Unpacked, skip: Callable[[Any], str]) -> Iterator[pa.RecordBatch]:
         try:
@@ -100,7 +97,6 @@ class _Ragged:
 
     def __init__(self) -> None:
         self.found: list[Bad] = []
-        self.ending = ""  # the last such row
         self._skipped: list[int] = []
         self._last = 0
 
@@ -108,7 +104,6 @@ class _Ragged:
         number = row.number - 1  # the header is row 1
         reason = f"{row.actual_columns} values where there are {row.expected_columns} columns"
         self.found.append(Bad(number, _RAGGED, reason, unescape(row.text)))
-        self.ending = row.text
         self._skipped.append(number)
         return "skip"
 

@@ -64,6 +64,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if urlsplit(newurl).scheme not in ("http", "https"):
+            fp.close()
             raise Invalid(f"{what(req.full_url)} leads to {newurl[:80]!r}, which is not http")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -73,6 +74,7 @@ def _open(url: str, method: str) -> Any:
     try:
         return urllib.request.build_opener(_WebOnly).open(request, timeout=_SECONDS)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code in (404, 410):
             raise Unknown(f"there is nothing at {what(url)} ({error.code})") from None
         raise ArkwrightError(f"{what(url)} answers {error.code} {error.reason}") from None

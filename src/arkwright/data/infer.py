@@ -78,8 +78,7 @@ def _guessed(readers: Sequence[Reader]) -> tuple[Field, ...]:
         raise Invalid(
             f"{readers[0].what} has a column without a name (pandas: index=False); name it or give a row class"
         )
-    made = [Column(name=name, type=guess.type(name), nullable=guess.nullable) for name, guess in guesses.items()]
-    return rows.from_columns(tuple(made))
+    return rows.from_columns(tuple(guess.column(name) for name, guess in guesses.items()))
 
 
 def _same(reader: Reader, names: Sequence[str], first: Sequence[str], other: str) -> None:
@@ -96,7 +95,8 @@ class _Guess:
     nullable: bool
     spelt: list[str] = field(default_factory=lambda: list(_SPELT))
     kinds: set[str] = field(default_factory=set)
-    finite: bool = False  # a word like "nan" is a number only among numbers
+    finite: bool = False  # a word like "nan" is a number only among numbers,
+    words: bool = False  # and then it is null
     zone: Zone = field(default_factory=Zone)
 
     def see(self, batch: Batch, name: str) -> None:
@@ -138,8 +138,12 @@ class _Guess:
         values, faults = text_cells.cast(rows.from_columns((Column(name="", type=kind),))[0], spelt, self.zone)
         if kind == "float":
             self.finite = self.finite or bool(pc.any(pc.is_finite(values)).as_py())
-            self.nullable = self.nullable or bool(pc.any(pc.is_nan(values)).as_py())
+            self.words = self.words or bool(pc.any(pc.is_nan(values)).as_py())
         return not any(len(fault.rows) for fault in faults)
+
+    def column(self, name: str) -> Column:
+        kind = self.type(name)
+        return Column(name=name, type=kind, nullable=self.nullable or (kind == "float" and self.words))
 
     def type(self, name: str) -> str:
         """The narrowest that holds all. Raises Invalid when nothing does."""

@@ -63,7 +63,7 @@ class SqliteReader:
             if cursor.description is None:
                 raise Invalid(f"{self.what} gives no rows; write a SELECT")
             yield cursor
-        except sqlite.Error as error:
+        except (sqlite.Error, sqlite.Warning) as error:
             said = str(error).splitlines()[0][:300]
             if said.startswith("no such table"):
                 name = said.rpartition(": ")[2]

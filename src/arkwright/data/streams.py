@@ -32,11 +32,13 @@ _MAGIC = {
 
 
 class Unpacked(io.RawIOBase):
-    """A readable stream of at most `most` bytes that counts double quotes on the way."""
+    """A readable stream of at most `most` bytes that watches double quotes on the way."""
 
     def __init__(self, source: Any, most: int, what: str) -> None:
         self.source, self.most, self.what = source, most, what
         self.read_bytes = self.quotes = 0
+        self._ending = b""  # the last byte read
+        self._before_quote = b""  # the byte before the last quote
 
     def readable(self) -> bool:
         return True
@@ -44,11 +46,19 @@ class Unpacked(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         data: bytes = self.source.read(size)
         self.read_bytes += len(data)
-        self.quotes += data.count(b'"')
+        if b'"' in data:
+            self.quotes += data.count(b'"')
+            at = data.rindex(b'"')
+            self._before_quote = data[at - 1 : at] if at else self._ending
+        self._ending = data[-1:] or self._ending
         if self.read_bytes > self.most:
             limit = f"more than {RATIO} times its size"
             raise Invalid(f"{self.what} unpacks to {limit}; is it a bomb? If not, unpack it and name that file")
         return data
+
+    def ends_in_quotes(self, delimiter: str) -> bool:
+        """Whether the last quote so far opens a value and an odd number of them leaves it open."""
+        return self.quotes % 2 == 1 and self._before_quote in (b"", b"\r", b"\n", delimiter.encode())
 
     def readinto(self, buffer: Any) -> int:
         data = self.read(len(buffer))

@@ -1,0 +1,45 @@
+"""Half a file is no file."""
+
+import errno
+
+import pytest
+
+from arkwright.core.errors import ArkwrightError
+from arkwright.data.writing import half, publish
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk is full"),
+        (errno.EROFS, "may not be written: Read-only file system"),
+        (errno.EIO, "the disk failed"),
+    ],
+)
+def test_an_error_is_said_and_leaves_nothing(tmp_path, code, message):
+    with pytest.raises(ArkwrightError, match=message), half(tmp_path / "x") as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(code, "said the system")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_published_it_is_there_whole(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr("os.fsync", lambda handle: done.append(handle))
+    with half(tmp_path / "x") as temporary:
+        temporary.write_bytes(b"whole")
+        publish(temporary, tmp_path / "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert len(done) == 2  # the file and its folder
+
+
+def test_a_failing_fsync_publishes_nothing(tmp_path, monkeypatch):
+    def fail(_handle: int) -> None:
+        raise OSError(errno.EIO, "said the system")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(ArkwrightError, match="the disk failed"), half(tmp_path / "x") as temporary:
+        temporary.write_bytes(b"whole")
+        publish(temporary, tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
