@@ -81,8 +81,8 @@ def test_tabs(house):
         (b'a,b\n1,"x\n2,y\n', "the last quote is opened and never closed; is the file cut off?"),
         (b'a,b\n1,x\n"2,y\n', "the last quote is opened and never closed"),
         (b'a,b\n1,x\n2,"y', "the last quote is opened and never closed"),
-        (b'a,b\n1,"' + b"x\n" * (10 << 20), "a row is longer than 8 MiB; is a quote never closed?"),
-        (b"a,b\n1," + b"x" * (20 << 20), "a row is longer than 8 MiB"),
+        (b'a,b\n1,"' + b"x\n" * (10 << 20), "a row is longer than 4 MiB; is a quote never closed?"),
+        (b"a,b\n1," + b"x" * (20 << 20), "a row is longer than 4 MiB"),
     ],
 )
 def test_what_is_no_csv_is_said_in_one_line(house, refused, data, message):

@@ -1,4 +1,4 @@
-"""From a source to typed rows and a quarantine: what comes in, what does not, and that nothing is lost or half there."""
+"""From a source to typed rows and a quarantine: what comes in, what does not; nothing is lost or half there."""
 
 # ruff: noqa: DTZ001 - times are kept in UTC without a zone
 

@@ -18,15 +18,19 @@ from arkwright.data.writing import half, publish
     ],
 )
 def test_an_error_is_said_and_leaves_nothing(tmp_path, code, message):
-    with pytest.raises(ArkwrightError, match=message), half(tmp_path / "x") as temporary:
-        temporary.write_bytes(b"half")
-        raise OSError(code, "said the system")
+    def write() -> None:
+        with half(tmp_path / "x") as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(code, "said the system")
+
+    with pytest.raises(ArkwrightError, match=message):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_published_it_is_there_whole(tmp_path, monkeypatch):
     done = []
-    monkeypatch.setattr("os.fsync", lambda handle: done.append(handle))
+    monkeypatch.setattr("os.fsync", done.append)
     with half(tmp_path / "x") as temporary:
         temporary.write_bytes(b"whole")
         publish(temporary, tmp_path / "x")
@@ -39,7 +43,12 @@ def test_a_failing_fsync_publishes_nothing(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "said the system")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(ArkwrightError, match="the disk failed"), half(tmp_path / "x") as temporary:
-        temporary.write_bytes(b"whole")
-        publish(temporary, tmp_path / "x")
+
+    def write() -> None:
+        with half(tmp_path / "x") as temporary:
+            temporary.write_bytes(b"whole")
+            publish(temporary, tmp_path / "x")
+
+    with pytest.raises(ArkwrightError, match="the disk failed"):
+        write()
     assert list(tmp_path.iterdir()) == []

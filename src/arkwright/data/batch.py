@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from arkwright.core.errors import Invalid
 from arkwright.core.rows import Field
 from arkwright.data.arrow_arrays import integers
 from arkwright.data.escape import unescape
@@ -80,6 +82,13 @@ class Reader(Protocol):
     def batches(self, wanted: Sequence[str] | None) -> Iterator[Batch]:
         """Every row, in order, from the start. Columns that are not `wanted` may be left out; None: all are."""
         ...
+
+
+def require_unique(names: Sequence[str], what: str) -> None:
+    """Raises Invalid naming a column that occurs twice."""
+    if len(set(names)) < len(names):
+        name = next(name for name, count in Counter(names).items() if count > 1)
+        raise Invalid(f"{what}: the column {name[:60]!r} occurs twice; every column needs its own name")
 
 
 def to_json(row: Mapping[str, Any]) -> str:

@@ -2,9 +2,11 @@
 
 import csv
 import io
+from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ import pyarrow.csv as pacsv
 
 from arkwright.core.errors import Invalid
 from arkwright.core.rows import Field
-from arkwright.data.batch import Bad, Batch, Rows
+from arkwright.data.batch import Bad, Batch, Rows, require_unique
 from arkwright.data.escape import Escaped, unescape
 from arkwright.data.streams import Unpacked, check_text, unpacked
 
-BLOCK = 8 << 20  # bytes; no row may be longer
+BLOCK = 4 << 20  # bytes; no row may be longer
+ROWS = 16_384
 _BOM = b"\xef\xbb\xbf"
 _RAGGED = "has more or fewer values than there are columns"
 
@@ -54,15 +57,24 @@ class CsvReader:
         return tuple(names)
 
     def batches(self, wanted: Sequence[str] | None) -> Iterator[Batch]:  # noqa: ARG002 - a bad row is kept whole
-        """Every column as binary. Raises Invalid for a row longer than 8 MiB or a quote that is never closed."""
+        """Every column as binary. Raises Invalid for a row longer than 4 MiB or a quote that is never closed."""
         ragged = _Ragged()
         with unpacked(self.path, self.what) as stream:
             for block in self._blocks(stream, ragged):
-                yield Batch("text", dict(zip(self._header, block.columns, strict=True)), *ragged.numbered(len(block)))
+                yield from self._batches(block, *ragged.numbered(len(block)))
             if ragged.found:
-                yield Batch("text", {name: pa.nulls(0, pa.binary()) for name in self._header}, *ragged.numbered(0))
+                yield from self._batches(_no_rows(self._header), *ragged.numbered(0))
             if stream.ends_in_quotes(self.delimiter):
                 raise Invalid(f"{self.what}: the last quote is opened and never closed; is the file cut off?")
+
+    def _batches(self, block: pa.RecordBatch, numbers: Rows, bad: list[Bad]) -> Iterator[Batch]:
+        """Pieces of a block: if every row in it is bad, each becomes a handful of Python objects."""
+        for start in range(0, max(1, len(block)), ROWS):
+            piece = block.slice(start, ROWS)
+            own = numbers[start : start + ROWS]
+            to = bisect(bad, own[-1], key=attrgetter("row")) if start + ROWS < len(block) else len(bad)
+            yield Batch("text", dict(zip(self._header, piece.columns, strict=True)), own, bad[:to])
+            bad = bad[to:]
 
     def _blocks(self, stream: Unpacked, skip: Callable[[Any], str]) -> Iterator[pa.RecordBatch]:
         try:
@@ -118,6 +130,10 @@ class _Ragged:
         return numbers, bad
 
 
+def _no_rows(names: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.nulls(0, pa.binary()) for _ in names], list(names))
+
+
 def _head(stream: Unpacked, size: int) -> bytes:
     """The first bytes: a stream may give fewer than it is asked for."""
     head = b""
@@ -139,6 +155,4 @@ def _check_header(names: list[str], what: str) -> None:
     for other, shown in ((";", "';'"), ("\t", "tabs (name it .tsv)"), ("|", "'|'")):
         if len(names) == 1 and other in names[0]:
             raise Invalid(f"{what} is separated by {shown}; write it with commas")
-    for name in names:
-        if names.count(name) > 1:
-            raise Invalid(f"{what}: the column {name[:60]!r} occurs twice; every column needs its own name")
+    require_unique(names, what)

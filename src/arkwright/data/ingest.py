@@ -88,7 +88,7 @@ def _pour(
 
 def _check_names(reader: Reader, fields: Sequence[Field], say: Callable[[str], None]) -> None:
     """Raises Invalid when a column of the row class is not there; says which others there are."""
-    names = reader.names()
+    names = dict.fromkeys(reader.names())
     wanted = {field.name for field in fields}
     missing = [f.name for f in fields if f.name not in names and not (reader.sparse and f.nullable)]
     extra = [name for name in names if name not in wanted]

@@ -1,4 +1,4 @@
-"""JSON lines: one object a line, decoded a few megabytes at a time; a line that is none is a bad row."""
+"""JSON lines: one object a line, decoded a megabyte at a time; a line that is none is a bad row."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from arkwright.core.rows import Field
 from arkwright.data.batch import Bad, Batch
 from arkwright.data.streams import Unpacked, check_text, unpacked
 
-BLOCK = 4 << 20  # bytes; no line may be longer
+BLOCK = 1 << 20  # bytes decoded at a time
+LONGEST = 4 << 20  # bytes of a line
 _MOST_KEYS = 10_000
 _BOM = b"\xef\xbb\xbf"
 _JSON = msgspec.json.Decoder()
@@ -33,7 +34,7 @@ class JsonReader:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        """The keys in the first few megabytes. Raises Invalid when that is no text in UTF-8."""
+        """The keys in the first megabyte. Raises Invalid when that is no text in UTF-8."""
         with unpacked(self.path, self.what) as stream:
             _, lines = next(_blocks(stream, self.what), (1, b""))
         check_text(lines, self.what)
@@ -66,9 +67,9 @@ def _blocks(stream: Unpacked, what: str) -> Iterator[tuple[int, bytes]]:
             rest = after
         else:
             rest += data
-        if len(rest) > BLOCK:
+        if len(rest) > LONGEST:
             raise Invalid(
-                f"{what}: line {first} is longer than {BLOCK >> 20} MiB; is it JSON lines, one object a line?"
+                f"{what}: line {first} is longer than {LONGEST >> 20} MiB; is it JSON lines, one object a line?"
             )
     if rest:
         yield first, rest

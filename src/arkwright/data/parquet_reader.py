@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from arkwright.core import arrow, rows
 from arkwright.core.errors import Invalid
 from arkwright.core.rows import Field
-from arkwright.data.batch import Batch
+from arkwright.data.batch import Batch, require_unique
 from arkwright.data.streams import reading
 
 _ROWS = 16_384
@@ -50,9 +50,7 @@ class ParquetReader:
             if not self.path.stat().st_size:
                 raise Invalid(f"{self.what} is empty")
             schema = pq.read_schema(self.path)
-        for name in schema.names:
-            if schema.names.count(name) > 1:
-                raise Invalid(f"{self.what}: the column {name[:60]!r} occurs twice; every column needs its own name")
+        require_unique(schema.names, self.what)
         return pa.schema([(f.name, _plain(f.type)) for f in schema])
 
 

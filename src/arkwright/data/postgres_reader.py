@@ -10,9 +10,9 @@ from arkwright.core import rows
 from arkwright.core.errors import ArkwrightError, Invalid, Missing, Unknown, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.core.rows import Field
-from arkwright.data.batch import Batch
+from arkwright.data.batch import Batch, require_unique
 from arkwright.data.sql_address import SqlAddress
-from arkwright.data.sql_rows import fetched, unique
+from arkwright.data.sql_rows import fetched
 
 _ROWS = 8_192
 # the order of a heap scan is its own only when it begins at the beginning, alone
@@ -57,7 +57,8 @@ class PostgresReader:
     def _columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types; an enumeration is a text."""
         with self._rows() as (database, cursor):
-            names = unique([column.name for column in cursor.description], self.what)
+            names = [column.name for column in cursor.description]
+            require_unique(names, self.what)
             codes = [column.type_code for column in cursor.description]
             asked = "SELECT oid, CASE typtype WHEN 'e' THEN 'text' ELSE typname END FROM pg_type WHERE oid = ANY(%s)"
             kinds = dict(database.execute(asked, [codes]).fetchall())

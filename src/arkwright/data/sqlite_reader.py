@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.rows import Field
-from arkwright.data.batch import Batch
+from arkwright.data.batch import Batch, require_unique
 from arkwright.data.sql_address import SqlAddress
-from arkwright.data.sql_rows import fetched, unique
+from arkwright.data.sql_rows import fetched
 
 _ROWS = 8_192
 _MAY = {20, 21, 31, 33}  # read, select, function, recursive: codes of sqlite3_set_authorizer
@@ -37,7 +37,9 @@ class SqliteReader:
     @cached_property
     def _names(self) -> tuple[str, ...]:
         with self._rows() as cursor:
-            return unique([column[0] for column in cursor.description], self.what)
+            names = tuple(column[0] for column in cursor.description)
+        require_unique(names, self.what)
+        return names
 
     def fields(self) -> tuple[Field, ...] | None:
         return None

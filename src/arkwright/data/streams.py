@@ -6,6 +6,7 @@ that went in; and a member's name is never used as a path.
 
 import gzip
 import io
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def unpacked(path: Path, what: str) -> Iterator[Unpacked]:
             raise Invalid(f"{what} is empty")
         packed = path.suffix.lower() in PACKED
         with _open(file, path.suffix.lower(), what) as source:
-            yield Unpacked(source, max(FREE, RATIO * size) if packed else size + 1, what)
+            yield Unpacked(source, max(FREE, RATIO * size) if packed else sys.maxsize, what)
 
 
 @contextmanager

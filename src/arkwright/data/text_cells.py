@@ -71,10 +71,11 @@ def utf8(cells: pa.Array) -> tuple[pa.Array, list[Fault]]:
 
 def holds(spelt: pa.Array, *needles: bytes) -> bool:
     """Whether one of these bytes may occur in a column; no false negatives."""
-    data = spelt.buffers()[2]
-    if data is None:
+    _, ends, data = spelt.buffers()
+    if data is None or not len(spelt):
         return False
-    raw = data.to_pybytes()
+    first, last = np.frombuffer(ends, np.int32)[[spelt.offset, spelt.offset + len(spelt)]]
+    raw = data[int(first) : int(last)].to_pybytes()
     return any(needle in raw for needle in needles)
 
 
