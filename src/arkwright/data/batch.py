@@ -17,6 +17,7 @@ from arkwright.data.arrow_arrays import integers
 from arkwright.data.escape import unescape
 
 Rows = npt.NDArray[np.int64]
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 Cells: TypeAlias = Any  # an Arrow array, or a list of Python values
 
 
@@ -91,8 +92,8 @@ def require_unique(names: Sequence[str], what: str) -> None:
         raise Invalid(f"{what}: the column {name[:60]!r} occurs twice; every column needs its own name")
 
 
-def to_json(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, default=str)
+def to_json(row: Any) -> str:
+    return _JSON.encode(row)
 
 
 def _take(cells: Cells, rows: Rows) -> list[Any]:

@@ -3,7 +3,7 @@
 import csv
 import io
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -22,6 +22,7 @@ from arkwright.data.streams import Unpacked, check_text, unpacked
 
 BLOCK = 4 << 20  # bytes; no row may be longer
 ROWS = 16_384
+MOST = 500_000  # ragged rows kept in memory: Arrow hands out nothing before the next good row
 _BOM = b"\xef\xbb\xbf"
 _RAGGED = "has more or fewer values than there are columns"
 
@@ -76,7 +77,7 @@ class CsvReader:
             yield Batch("text", dict(zip(self._header, piece.columns, strict=True)), own, bad[:to])
             bad = bad[to:]
 
-    def _blocks(self, stream: Unpacked, skip: Callable[[Any], str]) -> Iterator[pa.RecordBatch]:
+    def _blocks(self, stream: Unpacked, skip: "_Ragged") -> Iterator[pa.RecordBatch]:
         try:
             blocks = pacsv.open_csv(
                 pa.PythonFile(Escaped(stream), mode="r"),
@@ -96,6 +97,11 @@ class CsvReader:
             yield from blocks
         except pa.ArrowInvalid as error:
             said = str(error)
+            if skip.gave_up:
+                way_out = "is the first line the header, and the comma the separator?"
+                raise Invalid(
+                    f"{self.what}: {MOST:,} rows near row {skip.found[-1].row:,} are ragged; {way_out}"
+                ) from None
             if "Empty CSV file or block" in said:  # a header and nothing else
                 return
             if "straddling" in said:
@@ -109,10 +115,14 @@ class _Ragged:
 
     def __init__(self) -> None:
         self.found: list[Bad] = []
+        self.gave_up = False
         self._skipped: list[int] = []
         self._last = 0
 
     def __call__(self, row: Any) -> str:
+        if len(self.found) == MOST:
+            self.gave_up = True
+            return "error"
         number = row.number - 1  # the header is row 1
         reason = f"{row.actual_columns} values where there are {row.expected_columns} columns"
         self.found.append(Bad(number, _RAGGED, reason, unescape(row.text)))
@@ -121,12 +131,13 @@ class _Ragged:
 
     def numbered(self, count: int) -> tuple[Rows, list[Bad]]:
         """(count,) numbers of the next good rows, and the bad ones found meanwhile."""
+        bad, self.found = self.found, []
+        if not count:
+            return np.empty(0, np.int64), bad
         following = np.arange(self._last + 1, self._last + 1 + count + len(self._skipped))
         numbers = np.setdiff1d(following, self._skipped, assume_unique=True)[:count]
-        if count:
-            self._last = int(numbers[-1])
-            self._skipped = [number for number in self._skipped if number > self._last]
-        bad, self.found = self.found, []
+        self._last = int(numbers[-1])
+        self._skipped = [number for number in self._skipped if number > self._last]
         return numbers, bad
 
 

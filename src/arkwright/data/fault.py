@@ -1,6 +1,5 @@
 """What is wrong with some cells of a column, and how a person is told."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arkwright.data.arrow_arrays import flags, numbers, valid
-from arkwright.data.batch import Rows
+from arkwright.data.batch import Rows, to_json
 
 _LONGEST = 40
 
@@ -35,7 +34,7 @@ def shown(value: Any) -> str:
     """A value in a message: JSON, cut short, one line."""
     if isinstance(value, str) and len(value) > _LONGEST:
         value = value[:_LONGEST] + "…"
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = to_json(value)
     return text if len(text) <= 3 * _LONGEST else text[: 3 * _LONGEST] + "…"
 
 

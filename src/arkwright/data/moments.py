@@ -12,8 +12,10 @@ from arkwright.data.fault import Fault, null, where
 
 KEPT = pa.timestamp("us")
 _ZONED = pa.timestamp("us", "UTC")
-_WITH_ZONE = r"[0-9] ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)$"
-_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]"
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[T ][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]{1,6})?)?)?"
+_PLAIN = rf"{_DAY}(?:{_TIME})?$"
+_WITH_ZONE = rf"{_DAY}{_TIME}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
 _NONE = np.empty(0, np.int64)
 _NOT = "is not a time like 2013-01-31T12:30:00Z"
 
@@ -50,9 +52,10 @@ class Zone:
         trimmed = pc.utf8_trim_whitespace(spelt)
         trimmed = pc.replace_substring_regex(trimmed, r"(\.[0-9]{6})[0-9]+", r"\1")  # no column holds nanoseconds
         trimmed = pc.replace_substring_regex(trimmed, r"([0-9]) ([+-][0-9:]+)$", r"\1\2")
-        is_zoned = pc.and_(pc.match_substring_regex(trimmed, _TIME), pc.match_substring_regex(trimmed, _WITH_ZONE))
-        zoned = _castable(pc.if_else(is_zoned, trimmed, null(pa.string())), _ZONED)
-        plain = _castable(pc.if_else(is_zoned, null(pa.string()), trimmed), KEPT)
+        zoned, plain = (
+            _castable(pc.if_else(pc.match_substring_regex(trimmed, like), trimmed, null(pa.string())), kind)
+            for like, kind in ((_WITH_ZONE, _ZONED), (_PLAIN, KEPT))
+        )
         if self.known is None and (zoned.null_count < len(spelt) or plain.null_count < len(spelt)):
             self.known = bool(zoned.null_count <= plain.null_count)
         good, other = (zoned, plain) if self.known else (plain, zoned)
