@@ -40,16 +40,13 @@ def test_nothing_but_ragged_rows(house):
 
 def test_too_many_ragged_rows_without_a_good_one(house, refused, monkeypatch):
     monkeypatch.setattr("arkwright.data.csv_reader.MOST", 1000)
-    house.put("x.csv", "a,b\n" + "1,2\n1\n" * 5000)
-    assert len(house.read("x.csv", Thing)) == 5000
+    house.put("good.csv", "a,b\n" + "1,2\n1\n" * 1000)
+    assert len(house.read("good.csv", Thing)) == 1000
     for path in house.out.iterdir():
         path.unlink()
     house.put("x.csv", "a,b\n1,2\n" + "1\n" * 1001)
     message = refused("x.csv", Thing, Invalid)
-    assert (
-        "1,000 rows one after the other have 1 values where there are 2 columns; is the first line the header?"
-        in message
-    )
+    assert "1,000 rows near row 1,001 are ragged; is the first line the header, and the comma the separator?" in message
 
 
 def test_ragged_rows_are_numbered_across_blocks(house, monkeypatch):
