@@ -1,4 +1,5 @@
 # Two commands: `make demo` and `make test`. Each sets up the environment it needs, from pinned versions with hashes.
+# --no-deps: the locks are complete, and pip would look for newer versions of what packages ask for with an extra.
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -23,13 +24,13 @@ $(BIN)/python:
 
 $(VENV)/.demo: locks/demo.txt pyproject.toml | $(BIN)/python
 	@echo "setting up the environment (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/demo.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/demo.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
 	@echo "setting up the test environment (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/test.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@ $(VENV)/.demo
 

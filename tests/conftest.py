@@ -34,7 +34,7 @@ model = "buys"
 gate  = "production"
 """
 
-CODE = '''
+CODE = """
 from dataclasses import dataclass
 
 import polars as pl
@@ -60,7 +60,7 @@ def features(visits: pl.DataFrame) -> pl.DataFrame:
 
 def buys(features: pl.DataFrame, again: pl.Series, seed: int) -> LogisticRegression:
     return LogisticRegression(random_state=seed).fit(features, again)
-'''
+"""
 
 
 def rows(count: int = 400) -> str:

@@ -103,6 +103,7 @@ def test_equal_needs_are_equal_so_they_are_answered_once():
         ('allowed(carrier, "UA") == 1', "wrong kind"),
         ("allowed(carrier, [UA]) == 1", "write text in quotes"),
         ("matches(carrier, 3) == 1", "wrong kind"),
+        ("between(year, 3, 1) == 1", "smaller limit first"),
         ("between(year, 1) == 1", "missing a required argument"),
     ],
 )

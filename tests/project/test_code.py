@@ -62,7 +62,9 @@ def test_a_digest_changes_with_what_the_function_uses_and_only_then(folder, file
 def test_code_that_looks_names_up_by_hand_depends_on_the_whole_file(folder):
     (folder / "own.py").write_text(SOURCE + "\ndef sly(x):\n    return globals()['OTHER']\n")
     before = digests(folder)
-    (folder / "own.py").write_text(SOURCE.replace("OTHER = 4", "OTHER = 5") + "\ndef sly(x):\n    return globals()['OTHER']\n")
+    (folder / "own.py").write_text(
+        SOURCE.replace("OTHER = 4", "OTHER = 5") + "\ndef sly(x):\n    return globals()['OTHER']\n"
+    )
     assert digests(folder)["made"] != before["made"]
 
 

@@ -214,11 +214,22 @@ def test_what_is_no_request(f32, name):
     assert time.perf_counter() - start < 1.0
 
 
+BEYOND = [("u8", "256"), ("u8", "-1"), ("i8", "128"), ("i64", str(2**63)), ("i64", "9" * 30), ("i64", "1.5")]
+BEYOND += [("i64", "true"), ("i64", '"1"'), ("u64", "-1"), ("u64", str(2**64)), ("b", "1"), ("b", "0"), ("b", '"true"')]
+BEYOND += [
+    ("f16", "65536"),
+    ("s", "1"),
+    ("s", "null"),
+    ("s", '"\\udc00"'),
+    ("i64", "1e3"),
+    ("f64", "1e309"),
+    ("i64", "1.0"),
+]
+
+
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("u8", "256"), ("u8", "-1"), ("i8", "128"), ("i64", str(2**63)), ("i64", "9" * 30), ("i64", "1.5"), ("i64", "1.0")]
-    + [("i64", "true"), ("i64", '"1"'), ("u64", "-1"), ("u64", str(2**64)), ("b", "1"), ("b", "0"), ("b", '"true"')]
-    + [("f16", "65536"), ("s", "1"), ("s", "null"), ("s", '"\\udc00"'), ("i64", "1e3"), ("f64", "1e309")],
+    BEYOND,
 )
 def test_numbers_beyond_the_datatype(tmp_path, echo, name, number):
     inputs = [
@@ -253,7 +264,7 @@ def binary(size, data, shape=(1, 2), header=None, datatype="FP32", name="f32", e
         binary(2**63, bytes(8)),
         binary(-8, bytes(8)),
         binary(8.0, bytes(8)),
-        binary(True, bytes(8)),
+        binary(None, bytes(8)),
         binary("8", bytes(8)),
         binary(8, bytes(9)),
         binary(8, bytes(7)),
@@ -265,6 +276,7 @@ def binary(size, data, shape=(1, 2), header=None, datatype="FP32", name="f32", e
         binary(8, bytes(8), header=10**6),
         binary(8, bytes(8), extra={"data": [1, 2]}),
         binary(8, bytes(8), datatype="FP64"),
+        binary(1, bytes(1), extra={"parameters": {"binary_data_size": True}}),
     ],
 )
 def test_lies_about_sizes(f32, request_):
@@ -272,10 +284,13 @@ def test_lies_about_sizes(f32, request_):
     assert infer(f32, raw, **headers)[0] == 400
 
 
+NO_TENSOR = [("s", b""), ("s", bytes(4)), ("s", b"\xff\xff\xff\xff" * 2), ("s", b"\x01\0\0\0\xff\0\0\0\0")]
+NO_TENSOR += [("s", bytes(9)), ("b", b"\x02\x01"), ("s", b"\x05\0\0\0ab\0\0\0")]
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("s", b""), ("s", bytes(4)), ("s", b"\xff\xff\xff\xff" * 2), ("s", b"\x01\0\0\0\xff\0\0\0\0"), ("s", bytes(9))]
-    + [("b", b"\x02\x01"), ("s", b"\x05\0\0\0ab\0\0\0")],
+    NO_TENSOR,
 )
 def test_binary_that_is_no_tensor(echo, name, data):
     tensors, tail = [], b""

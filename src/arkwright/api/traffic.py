@@ -45,7 +45,9 @@ def rollback(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str
             noun = versions.resolve(site.ledger, Release, next(iter(before.shares)))
             _must_pass(site, noun)
             left = ", ".join(now.shares)
-            return _move(site, by, now.name, now, noun, reason=f"rolled back from {left}{': ' if reason else ''}{reason}")
+            return _move(
+                site, by, now.name, now, noun, reason=f"rolled back from {left}{': ' if reason else ''}{reason}"
+            )
     raise Refused(f"{now.ref} has answered with nothing else before, so there is nothing to go back to")
 
 
@@ -89,7 +91,9 @@ def _endpoint_for(spec: ProjectSpec, release: Release, wanted: str | None) -> st
             raise Refused(f"the endpoint {wanted} takes {asks.model} through the gate {asks.gate}; {passed}")
         return wanted
     if len(fits) != 1:
-        some = f"say which: --endpoint {' or '.join(fits)}" if fits else "add an [endpoint.NAME] for it to arkwright.toml"
+        some = (
+            f"say which: --endpoint {' or '.join(fits)}" if fits else "add an [endpoint.NAME] for it to arkwright.toml"
+        )
         raise Invalid(f"{release.ref} fits {len(fits)} endpoints; {some}")
     return fits[0]
 
@@ -117,7 +121,9 @@ def _sign(site: Site, by: Actor, release: Release) -> None:
     file = site.scratch("signatures") / f"{release.digest}.sig"
     signing.sign(folder, file, site.keys)
     try:
-        site.ledger.append(by.name, [Entry(SIGNATURE, release.digest, msgspec.json.encode(site.store.put(file)).decode())])
+        site.ledger.append(
+            by.name, [Entry(SIGNATURE, release.digest, msgspec.json.encode(site.store.put(file)).decode())]
+        )
     except Taken:
         return
     finally:
@@ -133,7 +139,9 @@ def _verified(site: Site, endpoint: str) -> tuple[Release, Path]:
         raise Corrupt(f"{release.ref} does not have the digest that was signed")
     signed = site.ledger.get(SIGNATURE, release.digest)
     if signed is None:
-        raise Refused(f"{release.ref} is not signed; promote it again: arkwright promote {release.name}@{release.version}")
+        raise Refused(
+            f"{release.ref} is not signed; promote it again: arkwright promote {release.name}@{release.version}"
+        )
     folder = _lay_out(site, release)
     signing.verify(folder, site.store.path(msgspec.json.decode(signed.body, type=str)), site.keys)
     return release, folder

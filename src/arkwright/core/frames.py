@@ -71,11 +71,21 @@ def to_arrow(frame: Any, what: str = "the function") -> "pa.Table":
             _check_names(list(frame.columns), what)
             table = pa.Table.from_pandas(frame, preserve_index=False)
         else:
+            if kind == "polars":
+                _check_objects(frame, what)
             table = frame if isinstance(frame, pa.Table) else pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
-        raise Invalid(f"{what} returned a {type(frame).__name__} that cannot become a table: {describe(error)}") from None
+        kept = type(frame).__name__
+        raise Invalid(f"{what} returned a {kept} that cannot become a table: {describe(error)}") from None
     _check_names(table.column_names, what)
-    return table.cast(pa.schema([pa.field(f.name, _plain(f.type), f.nullable) for f in table.schema]))
+    plain = [_decoded(column) for column in table.columns]
+    try:
+        return pa.table(
+            [column.cast(_plain(column.type)) for column in plain],
+            schema=pa.schema([pa.field(f.name, _plain(c.type)) for f, c in zip(table.schema, plain, strict=True)]),
+        )
+    except pa.ArrowException as error:
+        raise Invalid(f"{what} returned a table that cannot be kept: {describe(error)}") from None
 
 
 def _check_names(names: list[Any], what: str) -> None:
@@ -86,12 +96,28 @@ def _check_names(names: list[Any], what: str) -> None:
             raise Invalid(f"{what} returned two columns called {name!r}")
 
 
+def _check_objects(frame: Any, what: str) -> None:
+    """Polars would hand over its Object columns as pointers."""
+    for name, kind in getattr(frame, "schema", {}).items():
+        if str(kind) == "Object":
+            raise Invalid(f"{what} returned a column {name!r} of Python objects; make it numbers or texts")
+
+
+def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    """A column without its dictionary, by hand: Arrow has no cast from dictionaries of views."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        return column
+    kind = _plain(column.type.value_type)
+    chunks = [chunk.dictionary.cast(kind).take(chunk.indices.cast(pa.int64())) for chunk in column.chunks]
+    return pa.chunked_array(chunks, type=kind)
+
+
 def _plain(kind: "pa.DataType") -> "pa.DataType":
     import pyarrow as pa
 
     types = pa.types
-    if types.is_dictionary(kind):
-        return _plain(kind.value_type)
     if types.is_large_string(kind) or types.is_string_view(kind):
         return pa.string()
     if types.is_large_binary(kind) or types.is_binary_view(kind):
@@ -128,5 +154,5 @@ def _library(name: str) -> Any:
     try:
         __import__(name)
     except ImportError:
-        raise Missing(f"a function asks for {name} frames; install them with: pip install 'arkwright[{name}]'") from None
+        raise Missing(f"a function asks for {name} frames; install: pip install 'arkwright[{name}]'") from None
     return sys.modules[name]

@@ -1,5 +1,6 @@
 """The line: every room in turn. A broken promise about data stops it; a broken promise about the model refuses the
-release, and keeps the evidence."""
+release, and keeps the evidence.
+"""
 
 import shutil
 import uuid
@@ -112,7 +113,9 @@ def _refusal(refused: list[Outcome]) -> str | None:
         assert outcome.release
         for finding in outcome.judgement.findings:
             if finding.verdict != "kept":
-                lines.append(f"{outcome.release.ref} is refused: {finding.promise} is {finding.verdict}, {found(finding)}")
+                lines.append(
+                    f"{outcome.release.ref} is refused: {finding.promise} is {finding.verdict}, {found(finding)}"
+                )
         lines += [f"{outcome.release.ref} is refused: {p} was not measured" for p in outcome.judgement.unmeasured]
     return "\n".join(lines) or None
 

@@ -16,16 +16,16 @@ def train(walk: Walk, step: ModelStep, dataset: Dataset) -> Model:
     spec = walk.spec.model[step.name]
     settings = msgspec.to_builtins([spec.target, spec.task, spec.split, spec.groups])
     data = walk.spec.data[step.dataset]
-    recipe = walk.recipe("train", step.code, dataset.digest, settings, data.key, data.time, walk.seed, walk.plan.engines)
+    recipe = walk.recipe(
+        "train", step.code, dataset.digest, settings, data.key, data.time, walk.seed, walk.plan.engines
+    )
     known = walk.before(Model, step.name, recipe)
     if known:
         return known
     folder = walk.folder(f"train-{step.name}")
     with walk.timed(f"train {step.name}"):
         path = str(walk.site.store.path(dataset.digest))
-        answer = walk.worker.call(
-            "train", {"model": step.name, "path": path, "seed": walk.seed, "folder": str(folder)}
-        )
+        answer = walk.worker.call("train", {"model": step.name, "path": path, "seed": walk.seed, "folder": str(folder)})
     return _keep(walk, step, recipe, "skops", folder, answer, None, (dataset.ref,))
 
 

@@ -103,6 +103,8 @@ def median(column: Column) -> Plan:
 @data_measure(source=_ISO + "accuracy")
 def between(column: Column, low: float, high: float) -> Plan:
     """The share of the values that lie between `low` and `high`, both included."""
+    if low > high:
+        raise Invalid(f"between({column}, {low:g}, {high:g}): nothing lies there; write the smaller limit first")
     return Plan((Rows(), Nulls(column), Between(column, low, high)), _share(column))
 
 

@@ -22,12 +22,15 @@ _UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<na
 _UNSUPPORTED = ("shared_memory_region", "classification")
 
 
+_ABSENT = msgspec.Raw()
+
+
 class InputTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     name: str
     shape: list[int]
     datatype: str
     parameters: Parameters | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _ABSENT
 
 
 class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -110,10 +113,11 @@ def _input(tensor: InputTensor, port: Port, rest: memoryview) -> tuple[Array, me
     parameters = tensor.parameters or {}
     _supported(parameters)
     size = parameters.get("binary_data_size")
-    if (size is None) == (tensor.data is None):
+    data = bytes(tensor.data)
+    if (size is None) == (not data):
         raise Problem(400, f"the input {port.name!r} needs either data or binary_data_size")
-    if tensor.data is not None:
-        array = from_json(port.name, bytes(tensor.data), port.kind, tensor.shape)
+    if data:
+        array = from_json(port.name, data, port.kind, tensor.shape)
     else:
         if type(size) is not int or not 0 <= size <= len(rest):
             raise Problem(400, f"binary_data_size of the input {port.name!r} is not in the body: {str(size)[:40]}")

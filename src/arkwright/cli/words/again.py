@@ -19,7 +19,12 @@ def main(given: argparse.Namespace) -> int:
         output.as_json({"run": result.run, "same": result.same, "then": result.then, "now": result.now})
     else:
         rows = [
-            (name, digest[:12], result.now.get(name, "–")[:12], "" if result.now.get(name) == digest else "[red]differs[/]")
+            (
+                name,
+                digest[:12],
+                result.now.get(name, "–")[:12],
+                "" if result.now.get(name) == digest else "[red]differs[/]",
+            )
             for name, digest in result.then.items()
         ]
         screen = output.console()

@@ -21,5 +21,7 @@ def main(given: argparse.Namespace) -> int:
         for step in plan.data
     ]
     rows += [(m.name, "model", f"{m.features}({m.dataset})" if m.features else m.dataset, "") for m in plan.models]
-    output.console().print(output.table(("name", "kind", "made from", ">columns"), rows, title=f"{plan.project} is sound"))
+    output.console().print(
+        output.table(("name", "kind", "made from", ">columns"), rows, title=f"{plan.project} is sound")
+    )
     return 0

@@ -45,6 +45,8 @@ def _call(measure: Measure) -> str:
 
 def _one(measure: Measure) -> None:
     screen = output.console()
-    screen.print(f"[bold]{output.escape(_call(measure))}[/]  measures a {'dataset' if measure.stage == 'data' else 'model'}")
+    screen.print(
+        f"[bold]{output.escape(_call(measure))}[/]  measures a {'dataset' if measure.stage == 'data' else 'model'}"
+    )
     screen.print(output.escape(inspect.cleandoc(measure.function.__doc__ or "")))
     screen.print(f"[dim]source: {output.escape(measure.source)}[/]")

@@ -18,5 +18,7 @@ def main(given: argparse.Namespace) -> int:
         output.as_json(endpoint)
     else:
         answers = ", ".join(endpoint.shares)
-        output.console().print(f"[green]✓[/] {endpoint.ref} answers with {answers}; next: arkwright serve {endpoint.name}")
+        output.console().print(
+            f"[green]✓[/] {endpoint.ref} answers with {answers}; next: arkwright serve {endpoint.name}"
+        )
     return 0

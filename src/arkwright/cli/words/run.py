@@ -48,7 +48,9 @@ def _print_outcome(outcome: Outcome) -> None:
         return
     screen.print()
     if outcome.judgement.passed:
-        screen.print(f"[green]✓[/] {outcome.release.ref} passed its gate; next: arkwright promote {outcome.release.name}")
+        screen.print(
+            f"[green]✓[/] {outcome.release.ref} passed its gate; next: arkwright promote {outcome.release.name}"
+        )
     elif outcome.judgement.promises_kept:
         roles = " and ".join(outcome.judgement.unsigned)
         screen.print(f"[green]✓[/] {outcome.release.ref} keeps every promise; it waits for a signature as {roles}")

@@ -1,0 +1,78 @@
+"""What a fitted estimator answers, in one form for every framework: class codes and probabilities, or values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from arkwright.core.errors import Invalid
+from arkwright.core.frames import to_frame
+from arkwright.core.usercode import describe
+
+Array = npt.NDArray[Any]
+Class = int | str | bool
+
+
+def classes_of(target: pa.ChunkedArray) -> tuple[Class, ...]:
+    """The classes of a target in their order (False, True; numbers; texts): a class's code is its place.
+
+    Raises Invalid with fewer than two, or when they are neither integers, texts nor booleans.
+    """
+    found = sorted(value for value in target.unique().to_pylist() if value is not None)
+    if found and not isinstance(found[0], int | str):
+        raise Invalid(f"the target is {target.type}; classes must be integers, texts or booleans")
+    if len(found) < 2:
+        raise Invalid(f"the target holds {found!r} only; a classification needs two classes or more")
+    return tuple(found)
+
+
+def codes_of(target: pa.ChunkedArray, task: str, classes: Sequence[Class]) -> Array:
+    """The truth: (n,) class codes (int64), or values (float64)."""
+    if task == "regression":
+        return np.asarray(target.cast(pa.float64(), safe=False).to_numpy())
+    return _codes(target.to_pylist(), classes)
+
+
+def answers(
+    estimator: Any, inputs: pa.Table, *, kind: str, task: str, classes: Sequence[Class] = ()
+) -> tuple[Array, Array | None]:
+    """(label, score) for n rows.
+
+    classification: label (n,) class codes; score (n,) probability of class 1 when there are two classes, else (n, k),
+    in the order of `classes` whatever the estimator's own order. regression: label (n,) values, score None.
+    `kind` is the frame the estimator was fitted on. Raises Invalid when it cannot answer or answers no number.
+    """
+    frame = to_frame(inputs, kind)
+    try:
+        label = np.asarray(estimator.predict(frame))
+        score = np.asarray(estimator.predict_proba(frame)) if task == "classification" else None
+    except Exception as error:  # an estimator can raise anything
+        raise Invalid(f"{type(estimator).__name__} cannot answer: {describe(error)}") from error
+    if score is None:
+        values = label.astype(np.float64).reshape(len(label), -1)
+        if values.shape[1] != 1 or not np.isfinite(values).all():
+            raise Invalid(f"{type(estimator).__name__} answers something else than one finite number for each row")
+        return values[:, 0], None
+    own = [_plain(value) for value in estimator.classes_]
+    ordered = np.zeros((len(label), len(classes)))
+    for place, value in enumerate(own):
+        if value not in classes:
+            raise Invalid(f"{type(estimator).__name__} answers {value!r}, which is no class of the target")
+        ordered[:, list(classes).index(value)] = score[:, place]
+    if not np.isfinite(ordered).all():
+        raise Invalid(f"{type(estimator).__name__} answers probabilities that are no numbers")
+    return _codes([_plain(value) for value in label], classes), ordered[:, 1] if len(classes) == 2 else ordered
+
+
+def _codes(values: Sequence[Any], classes: Sequence[Class]) -> Array:
+    places = {value: place for place, value in enumerate(classes)}
+    try:
+        return np.array([places[value] for value in values], dtype=np.int64)
+    except KeyError as error:
+        raise Invalid(f"the value {error.args[0]!r} is no class of the target") from None
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
