@@ -26,8 +26,8 @@ def main() -> int:
     tell("Ana made it, so her own signature never counts:")
     if arkwright_("sign", "late", "--by", "ana", "--role", "model-owner") != 4:
         raise SystemExit("the author's signature was accepted: this is a defect")
-    step("A second and a third person sign exactly these bytes.",
-         "sign", "late", "--by", "ben", "--role", "model-owner", "--reason", "better than the schedule alone")  # fmt: skip
+    tell("A second and a third person sign exactly these bytes.")
+    step("", "sign", "late", "--by", "ben", "--role", "model-owner", "--reason", "better than the schedule alone")
     step("", "sign", "late", "--by", "cleo", "--role", "operations", "--reason", "fast enough for the gates")
     step("Every promise is kept and every role has signed: the endpoint moves.", "promote", "late", "--by", "cleo")
     tell("And it answers:")

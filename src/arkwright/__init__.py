@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyarrow import Table as Table
 
+    from arkwright.core import promises as _promises
     from arkwright.core.errors import ArkwrightError as ArkwrightError
-    from arkwright.core.promises import parse as promise
     from arkwright.measures.registry import data_measure as data_measure
     from arkwright.measures.registry import model_measure as model_measure
     from arkwright.notebook import again as again
     from arkwright.notebook import load as load
     from arkwright.notebook import read as read
     from arkwright.notebook import run as run
+
+    promise = _promises.parse
 
 _LAZY = {
     "Table": "pyarrow:Table",

@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(folder, text, says
 
 
 def test_no_such_file_has_a_near_miss(folder):
-    with pytest.raises(Unknown, match='did you mean "own.py"'):
+    with pytest.raises(Unknown, match=r'did you mean "own\.py"'):
         code.load(folder, "owm.py")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,12 +11,14 @@ from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
 from arkwright.core.rules import latest
-from arkwright.data.profile import Profile
 from arkwright.data.profile import profile as _profile
+from arkwright.data.profile_types import Profile
 from arkwright.measures import registry
 from arkwright.sites import Site
 
 Noun = Dataset | Model | Release | Run | Endpoint
+N = TypeVar("N", Dataset, Model, Release, Endpoint)
+_BY_NAME: tuple[type[Noun], ...] = (Release, Model, Dataset, Endpoint, Run)  # what a bare name means first
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     """The latest of everything, or one noun by its reference (`model:late@7`, `late`)."""
     if reference is None:
         return Glance(
-            *(
-                tuple({noun.name: noun for noun in versions.all_of(site.ledger, kind)}.values())
-                for kind in (Dataset, Model, Release, Endpoint)
-            ),
+            datasets=_newest(site, Dataset),
+            models=_newest(site, Model),
+            releases=_newest(site, Release),
+            endpoints=_newest(site, Endpoint),
             runs=tuple(versions.all_of(site.ledger, Run))[-5:],
         )
     noun = find(site, reference)
@@ -53,6 +55,10 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     digest = digest or getattr(noun, "digest", None)
     found = latest(versions.findings(site.ledger, digest), digest) if digest else {}
     return Shown(noun, tuple(found.values()))
+
+
+def _newest(site: Site, kind: type[N]) -> tuple[N, ...]:
+    return tuple({noun.name: noun for noun in versions.all_of(site.ledger, kind)}.values())
 
 
 def find(site: Site, reference: str) -> Noun:
@@ -63,7 +69,7 @@ def find(site: Site, reference: str) -> Noun:
             raise Unknown(f"{kind!r} is no kind of thing{did_you_mean(kind, VERSIONED)}")
         return versions.resolve(site.ledger, VERSIONED[kind], reference)
     known: set[str] = set()
-    for noun in (Release, Model, Dataset, Endpoint, Run):
+    for noun in _BY_NAME:
         names = versions.names(site.ledger, noun)
         known.update(names)
         if reference.partition("@")[0] in names:

@@ -1,6 +1,5 @@
 """The verb `new`: a project that works from its first minute."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -40,7 +39,7 @@ def new(site: Site, by: Actor, project: Path, *, name: str, example: str | None 
             made = Path(scratch) / name
             shutil.copytree(examples() / (example or _STARTER), made, ignore=_LEFT_OUT)
             _rename(made, name)
-            os.rename(made, target)
+            made.rename(target)
     except OSError as error:
         raise Invalid(f"{target} cannot be written: {error.strerror}") from None
     return target

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgspec
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from arkwright.core.nouns import Finding
 
+escape = markup.escape  # what people and data say is text, never markup
 VERDICTS = {"kept": "[green]kept[/]", "broken": "[bold red]broken[/]", "unproven": "[yellow]unproven[/]"}
 
 

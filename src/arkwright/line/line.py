@@ -107,16 +107,14 @@ def _broken(findings: list[Finding]) -> str | None:
 
 
 def _refusal(refused: list[Outcome]) -> str | None:
-    lines = []
+    lines: list[str] = []
     for outcome in refused:
         assert outcome.judgement
         assert outcome.release
-        for finding in outcome.judgement.findings:
-            if finding.verdict != "kept":
-                lines.append(
-                    f"{outcome.release.ref} is refused: {finding.promise} is {finding.verdict}, {found(finding)}"
-                )
-        lines += [f"{outcome.release.ref} is refused: {p} was not measured" for p in outcome.judgement.unmeasured]
+        judgement, refusal = outcome.judgement, f"{outcome.release.ref} is refused"
+        bad = [f for f in judgement.findings if f.verdict != "kept"]
+        lines += [f"{refusal}: {f.promise} is {f.verdict}, {found(f)}" for f in bad]
+        lines += [f"{refusal}: {promise} was not measured" for promise in judgement.unmeasured]
     return "\n".join(lines) or None
 
 

@@ -1,4 +1,4 @@
-"""The user's Python: imported where the work is done, and digested by definition, so that only what changed runs again."""
+"""The user's Python: imported where the work is done, digested by definition, so that only what changed runs again."""
 
 import ast
 import importlib.util

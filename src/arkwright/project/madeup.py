@@ -27,7 +27,7 @@ def _column(field: Field, count: int, rng: np.random.Generator) -> list[Any]:
     return values
 
 
-def _value(field: Field, i: int, rng: np.random.Generator) -> Any:
+def _value(field: Field, i: int, rng: np.random.Generator) -> Any:  # noqa: PLR0911 - one per type
     if field.allowed:
         return field.allowed[i % len(field.allowed)]
     limits = dict(field.limits)

@@ -14,7 +14,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TOML table with known keys only."""
 
 
-class DataSpec(Table, kw_only=True):
+class DataSpec(Table, frozen=True, kw_only=True):
     """`[data.NAME]`: a source, or a dataset made by the function or the SQL file of the same name."""
 
     source: str | None = None
@@ -25,7 +25,7 @@ class DataSpec(Table, kw_only=True):
     promises: tuple[Sentence, ...] = ()
 
 
-class SplitSpec(Table, kw_only=True):
+class SplitSpec(Table, frozen=True, kw_only=True):
     """How held-out rows are chosen. `column`: of the time or the group; `time` and `hash` default to the dataset's."""
 
     by: Literal["time", "group", "hash", "stratified"] = "stratified"
@@ -33,7 +33,7 @@ class SplitSpec(Table, kw_only=True):
     column: str | None = None
 
 
-class ModelSpec(Table, kw_only=True, rename={"source": "from"}):
+class ModelSpec(Table, frozen=True, kw_only=True, rename={"source": "from"}):
     """`[model.NAME]`: made by the function of the same name. `score` decides between candidates."""
 
     source: str
@@ -44,14 +44,14 @@ class ModelSpec(Table, kw_only=True, rename={"source": "from"}):
     score: Sentence | None = None
 
 
-class GateSpec(Table, kw_only=True):
+class GateSpec(Table, frozen=True, kw_only=True):
     """`[gate.NAME]`: what must hold and who must sign before an endpoint moves."""
 
     promises: tuple[Sentence, ...]
     signed_by: tuple[Spelling, ...] = ()
 
 
-class EndpointSpec(Table, kw_only=True):
+class EndpointSpec(Table, frozen=True, kw_only=True):
     """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass."""
 
     model: str
@@ -59,7 +59,7 @@ class EndpointSpec(Table, kw_only=True):
     promises: tuple[Sentence, ...] = ()
 
 
-class ProjectSpec(Table, kw_only=True):
+class ProjectSpec(Table, frozen=True, kw_only=True):
     """The whole of `arkwright.toml`."""
 
     project: Spelling

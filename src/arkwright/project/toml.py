@@ -4,7 +4,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from arkwright.core.promises import Promise, parse
 from arkwright.project.problems import Lines, Problems
 from arkwright.project.spec import SECTIONS, ProjectSpec, Table
 
+T = TypeVar("T", bound=Table)
 FILE = "arkwright.toml"
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 
@@ -63,7 +64,7 @@ def _convert(raw: dict[str, Any], lines: Lines, problems: Problems) -> ProjectSp
     return _table(whole, ProjectSpec, (), lines, problems)
 
 
-def _table(body: Any, kind: type[Any], path: tuple[str, ...], lines: Lines, problems: Problems) -> Any:
+def _table(body: Any, kind: type[T], path: tuple[str, ...], lines: Lines, problems: Problems) -> T | None:
     try:
         return msgspec.convert(body, kind, strict=True)
     except msgspec.ValidationError as error:

@@ -16,7 +16,7 @@ def main(given: argparse.Namespace) -> int:
     if given.json:
         output.as_json(plan)
         return 0
-    rows = [
+    rows: list[tuple[str, str, str, int | str | None]] = [
         (step.name, step.kind, ", ".join(step.inputs) or "–", len(step.columns) if step.columns else None)
         for step in plan.data
     ]

@@ -1,6 +1,7 @@
 """`arkwright doctor`."""
 
 import argparse
+from pathlib import Path
 
 from arkwright.api.doctor import doctor
 from arkwright.cli import context, output
@@ -19,7 +20,7 @@ def main(given: argparse.Namespace) -> int:
     try:
         folder = context.project(given)
     except Unknown:
-        folder = context.Path.cwd()  # a machine can be looked at before there is a project
+        folder = Path.cwd()  # a machine can be looked at before there is a project
     checks = doctor(local(folder), Actor(name=""), folder)
     if given.json:
         output.as_json(checks)

@@ -2,9 +2,10 @@
 
 import argparse
 import inspect
+from pathlib import Path
 
 from arkwright.api.look import measures
-from arkwright.cli import context, output
+from arkwright.cli import output
 from arkwright.core.nouns import Actor
 from arkwright.measures.registry import Measure
 from arkwright.sites import local
@@ -15,7 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(given: argparse.Namespace) -> int:
-    here = context.Path.cwd()  # measures need no project
+    here = Path.cwd()  # measures need no project
     found = measures(local(here), Actor(name=""), here, name=given.name)
     if given.json:
         output.as_json([_plain(measure) for measure in found])
