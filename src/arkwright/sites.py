@@ -21,6 +21,7 @@ ENGINES: dict[str, dict[str, str]] = {
     "host": {"process": "arkwright.infra.local_host:LocalHost"},
     "notifier": {"log": "arkwright.infra.log_notifier:LogNotifier"},
 }
+SERVER = "arkwright.serve.server:run_folders"  # what a host runs: rooms do not know one another
 DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 
@@ -50,7 +51,7 @@ class Site:
 
     @cached_property
     def host(self) -> Host:
-        return cast(Host, self._engine("host")())
+        return cast(Host, self._engine("host")(_named(SERVER)))
 
     @cached_property
     def notifier(self) -> Notifier:
@@ -70,8 +71,12 @@ class Site:
         name = self.engines[socket]
         if name not in ENGINES[socket]:
             raise Unknown(f"no {socket} is called {name!r}{did_you_mean(name, ENGINES[socket])}")
-        module, _, attribute = ENGINES[socket][name].partition(":")
-        return getattr(import_module(module), attribute)
+        return _named(ENGINES[socket][name])
+
+
+def _named(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def local(project: Path) -> Site:

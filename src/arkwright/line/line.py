@@ -130,7 +130,9 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
         spec = walk.spec.gate[name]
         findings = model.judge(walk, step, served, spec.promises)
         gate = release.gate(name, spec.promises, spec.signed_by)
-        candidate = release.assemble(walk, step, gate, served, datasets, [*about_data, *findings])
+        candidate = release.assemble(
+            walk, step, gate, served, trained.facts | served.facts, datasets, [*about_data, *findings]
+        )
         last = Outcome(trained, served, tuple(findings), candidate, release.judge(walk, candidate, served, findings))
     assert last
     return last

@@ -14,7 +14,13 @@ from arkwright.project.plan import ModelStep
 
 
 def assemble(
-    walk: Walk, step: ModelStep, gate: Gate, model: Model, datasets: dict[str, Dataset], findings: list[Finding]
+    walk: Walk,
+    step: ModelStep,
+    gate: Gate,
+    model: Model,
+    facts: dict[str, float | str],
+    datasets: dict[str, Dataset],
+    findings: list[Finding],
 ) -> Release:
     """The candidate folder. The same inputs make the same folder, byte for byte."""
     lineage = {
@@ -40,6 +46,7 @@ def assemble(
             "lineage": lineage,
             "gate": msgspec.to_builtins(gate),
             "findings": msgspec.to_builtins(findings),
+            "training": "; ".join(f"{name}: {value}" for name, value in facts.items()),
         }
         files = walk.put(folder, walk.worker.call("assemble", arguments)["files"])
     return walk.keep(

@@ -107,8 +107,9 @@ def _definition_digest(tree: ast.Module, name: str, path: Path) -> str:
             used[node] = None
             waiting += _names_used(node)
     parts = [ast.dump(node) for node in tree.body if node in used]
-    local = [_local_file(path.parent, node) for node in tree.body if node in used]
-    return digest_of([parts, [digest_bytes(file.read_bytes()) for file in local if file]])
+    direct = [file for node in tree.body if node in used for file in _local_files(path.parent, node)]
+    local = {other for file in direct for other in imported_files(path.parent, file.relative_to(path.parent))}
+    return digest_of([parts, [digest_bytes(file.read_bytes()) for file in sorted(local)]])
 
 
 def _names_defined(node: ast.stmt) -> Iterator[str]:
@@ -132,12 +133,33 @@ def _names_used(node: ast.stmt) -> list[str]:
     return used + [word for t in text if len(t) < 100 for word in t.replace(".", " ").split()]
 
 
-def _local_file(folder: Path, node: ast.stmt) -> Path | None:
-    if isinstance(node, ast.ImportFrom) and node.module:
-        name = node.module
+def imported_files(folder: Path, file: Path) -> list[Path]:
+    """`folder / file` and every Python file of the project that it imports, directly or through another."""
+    found: dict[Path, None] = {}
+    waiting = [folder / file]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found[path] = None
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, UnicodeDecodeError, ValueError):
+            continue  # importing it says what is wrong with it
+        waiting += [other for node in ast.walk(tree) for other in _local_files(folder, node)]
+    return sorted(found)
+
+
+def _local_files(folder: Path, node: ast.AST) -> list[Path]:
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     elif isinstance(node, ast.Import):
-        name = node.names[0].name
+        names = [alias.name for alias in node.names]
     else:
-        return None
-    file = folder / (name.replace(".", "/") + ".py")
-    return file if file.is_file() else None
+        return []
+    paths = []
+    for name in names:
+        parts = name.split(".")
+        paths += [folder.joinpath(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
+        paths.append(folder.joinpath(*parts).with_suffix(".py"))
+    return [path for path in paths if path.is_file()]

@@ -1,0 +1,43 @@
+"""An ONNX graph run over many rows, its answers in the form in which a fitted estimator's are told."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from arkwright.core.errors import Invalid
+from arkwright.core.usercode import describe
+
+Array = npt.NDArray[Any]
+_ROWS = 8192  # at a time, so that what is between the operators stays in the processor's cache
+
+
+def run(model: bytes, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Every output for n rows, on one thread. Raises Invalid when no session takes the graph or the rows."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    n = len(next(iter(feeds.values())))
+    try:
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        starts = range(0, n, _ROWS) if n else (0,)
+        parts = [session.run(names, {k: v[i : i + _ROWS] for k, v in feeds.items()}) for i in starts]
+    except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
+        raise Invalid(f"the ONNX graph cannot run: {describe(error)}") from None
+    return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+
+
+def answers(outputs: Mapping[str, Array], task: str, classes: Sequence[Any]) -> tuple[Array, Array | None]:
+    """(label, score) of n rows, as `train.answers.answers` tells them: class codes and probabilities, or values."""
+    if task == "regression":
+        (values,) = outputs.values()
+        return values.reshape(len(values), -1)[:, 0].astype(np.float64), None
+    places = {value: place for place, value in enumerate(classes)}
+    label = np.array([places.get(value, -1) for value in outputs["label"].ravel().tolist()], dtype=np.int64)
+    table = outputs["probabilities"].reshape(len(label), -1).astype(np.float64)
+    if (label < 0).any() or table.shape[1] != len(classes):
+        raise Invalid("the ONNX graph answers classes that the target does not have")
+    return label, table[:, 1] if len(classes) == 2 else table

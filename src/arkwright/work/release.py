@@ -1,0 +1,45 @@
+"""The task that writes a candidate folder."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from arkwright.core.nouns import Finding, Gate
+from arkwright.core.signature import Signature
+from arkwright.project.spec import ProjectSpec
+from arkwright.release import candidate
+from arkwright.release.facts import Card, Group, Lineage, hardware
+from arkwright.work import code, evidence
+from arkwright.work.evidence import Measured
+from arkwright.work.models import ONNX, SIGNATURE
+from arkwright.work.worker import Worker
+
+
+def assemble(
+    worker: Worker, model: str, laid: str, folder: str, lineage: Any, gate: Any, findings: Any, training: str
+) -> Any:
+    """The model with all that is known about it, as one folder."""
+    measured, _ = evidence.load(Path(laid))
+    made = candidate.build(
+        Path(folder),
+        onnx=Path(laid) / ONNX,
+        signature=msgspec.json.decode((Path(laid) / SIGNATURE).read_bytes(), type=Signature),
+        gate=msgspec.convert(gate, Gate),
+        findings=msgspec.convert(findings, list[Finding]),
+        lineage=msgspec.convert({**lineage, "hardware": hardware()}, Lineage),
+        card=_card(worker.project.spec, measured, training),
+        code=code.sources(worker.project),
+    )
+    return {"files": list(made)}
+
+
+def _card(spec: ProjectSpec, measured: Measured, training: str) -> Card:
+    chosen = next(c for c in measured.candidates if c.chosen)
+    groups = [
+        Group(
+            column=g.column, group=g.group, rows=g.rows, values={} if g.score is None else {measured.score: g.score}
+        )
+        for g in chosen.groups
+    ]
+    return Card(owner=spec.owner, purpose=spec.purpose, risk=spec.risk, training=training, groups=tuple(groups))

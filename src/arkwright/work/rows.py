@@ -1,0 +1,77 @@
+"""A model's rows: what it learns from, what is held out, and what they look like to the estimator."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arkwright.core.errors import Invalid
+from arkwright.project import rehearse
+from arkwright.project.loaded import Project
+from arkwright.project.spec import DataSpec, ModelSpec
+from arkwright.train.answers import Class, classes_of
+from arkwright.train.split import Split, SplitPlan, split
+
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`raw`: the dataset without the target. `inputs`: what `features` makes of it, the same table without features."""
+
+    raw: pa.Table
+    inputs: pa.Table
+    target: pa.ChunkedArray
+    groups: pa.Table
+    split: Split
+    classes: tuple[Class, ...]
+
+    @classmethod
+    def of(cls, project: Project, model: str, path: Path, seed: int) -> "Rows":
+        """Read a snapshot and prepare it. Raises Invalid when it cannot be split, or `features` cannot be made."""
+        spec = project.spec.model[model]
+        table = pq.read_table(path)
+        target = table.column(spec.target)
+        if target.null_count:
+            raise Invalid(
+                f"{spec.target!r} is missing in {target.null_count} of {table.num_rows} rows of {spec.source}; "
+                "leave them out where the dataset is made"
+            )
+        classes = classes_of(target) if spec.task == "classification" else ()
+        held = split(table, _plan(spec, project.spec.data[spec.source]), seed, classes=spec.target if classes else None)
+        raw = table.drop_columns([spec.target])
+        features = project.features(model)
+        inputs = rehearse.apply(features, {spec.source: raw}) if features else raw
+        if inputs.num_rows != raw.num_rows:
+            raise Invalid(f"{spec.source}: features() gave {inputs.num_rows} rows for {raw.num_rows}; one for each is due")
+        return cls(raw, inputs, target, table.select(list(spec.groups)), held, classes)
+
+    @cached_property
+    def train(self) -> pa.Array:
+        return pa.array(self.split.train)
+
+    @cached_property
+    def test(self) -> pa.Array:
+        return pa.array(self.split.test)
+
+    def held_groups(self) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]:
+        """Column -> (n,) the group of each held-out row, as text."""
+        found = {}
+        for name, column in zip(self.groups.column_names, self.groups.filter(self.test).columns, strict=True):
+            values = ["true" if v is True else "false" if v is False else v for v in column.to_pylist()]
+            found[name] = np.array([MISSING if v is None else str(v) for v in values], dtype=np.str_)
+        return found
+
+
+def _plan(spec: ModelSpec, data: DataSpec) -> SplitPlan:
+    own = (spec.split.column,) if spec.split.column else ()
+    defaults = {
+        "time": (data.time,) if data.time else (),
+        "hash": data.key,
+        "stratified": (spec.target,),
+        "group": (),
+    }
+    return SplitPlan(by=spec.split.by, test=spec.split.test, columns=own or defaults[spec.split.by])
