@@ -13,7 +13,9 @@ from arkwright.core.nouns import VERSIONED, Actor, Dataset, Endpoint, Event, Fin
 from arkwright.core.rules import latest
 from arkwright.data.profile import profile as _profile
 from arkwright.data.profile_types import Profile
+from arkwright.line.model import measured as candidates
 from arkwright.measures import registry
+from arkwright.optimize.table import Measured
 from arkwright.sites import Site
 
 Noun = Dataset | Model | Release | Run | Endpoint
@@ -38,6 +40,7 @@ class Shown:
 
     noun: Noun
     findings: tuple[Finding, ...]
+    measured: Measured | None = None  # of a model: the candidates among which it was chosen
 
 
 def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) -> Glance | Shown:
@@ -54,7 +57,8 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     digest = versions.resolve(site.ledger, Model, noun.model).digest if isinstance(noun, Release) else None
     digest = digest or getattr(noun, "digest", None)
     found = latest(versions.findings(site.ledger, digest), digest) if digest else {}
-    return Shown(noun, tuple(found.values()))
+    measured = candidates(site.store, noun) if isinstance(noun, Model) else None
+    return Shown(noun, tuple(found.values()), measured)
 
 
 def _newest(site: Site, kind: type[N]) -> tuple[N, ...]:

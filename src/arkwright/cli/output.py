@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import msgspec
 from rich import markup
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from arkwright.core.nouns import Finding
+from arkwright.optimize.table import Measured
 
 escape = markup.escape  # what people and data say is text, never markup
 VERDICTS = {"kept": "[green]kept[/]", "broken": "[bold red]broken[/]", "unproven": "[yellow]unproven[/]"}
@@ -21,7 +22,9 @@ class Say(Protocol):
 
 
 def console() -> Console:
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """A terminal as wide as it is; a file or a pipe gets lines of 120."""
+    wide = None if sys.stdout.isatty() else 120
+    return Console(highlight=False, soft_wrap=wide is not None, width=wide)
 
 
 def as_json(value: Any) -> None:
@@ -72,5 +75,24 @@ def findings(found: Iterable[Finding], *, title: str | None = None) -> Table:
         interval = "" if exact else f"{number(f.low)} … {number(f.high)}"
         more = f"about {f.more_rows:,} more rows would settle it" if f.more_rows else ""
         note = escape("; ".join(text for text in (f.note, more) if text))
-        rows.append((escape(f.promise), number(f.value), interval, VERDICTS[f.verdict], note))
-    return table(("promise", ">found", "95 % interval", "verdict", "note"), rows, title=title)
+        about = f.subject.partition(":")[2].partition("@")[0]
+        rows.append((about, escape(f.promise), number(f.value), interval, VERDICTS[f.verdict], note))
+    head = ("of", "promise", ">found", "95 % interval", "verdict", "note")
+    if len({row[0] for row in rows}) < 2:
+        head, rows = head[1:], [row[1:] for row in rows]
+    return table(head, rows, title=title)
+
+
+def candidates(measured: Measured) -> Group:
+    """Every form in which a model could be served, what each costs, and why one was chosen."""
+    rows, reasons = [], []
+    for c in measured.candidates:
+        scores = [g.score for g in c.groups if g.score is not None]
+        cells = [number(c.score), f"{number(min(scores))} … {number(max(scores))}" if scores else "–"]
+        cells += [f"{c.agreement:.3%}", number(c.p50_ms), number(c.p99_ms), number(c.size_bytes / 1e6)]
+        name = f"[bold green]{escape(c.name)}[/]" if c.chosen else escape(c.name)
+        rows.append((name, *(cells if c.size_bytes else ("–",) * len(cells))))
+        reasons.append(f"  {'[green]✓[/]' if c.chosen else '·'} {name}: {escape(c.why)}")
+    score = escape(measured.score)
+    head = ("served as", f">{score}", "by group", ">agrees", ">p50 ms", ">p99 ms", ">MB")
+    return Group(table(head, rows, title="candidates, on the held-out rows"), *reasons)

@@ -19,6 +19,7 @@ from arkwright.core.record import digest_of, encode, now
 from arkwright.core.rules import Judgement, found
 from arkwright.line import data, model, release
 from arkwright.line.walk import Walk
+from arkwright.optimize.table import Measured
 from arkwright.project import toml
 from arkwright.project.plan import ModelStep, Plan
 from arkwright.sites import Site
@@ -32,6 +33,7 @@ class Outcome:
 
     trained: Model
     model: Model
+    measured: Measured | None
     findings: tuple[Finding, ...]
     release: Release | None = None
     judgement: Judgement | None = None
@@ -122,20 +124,17 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
     dataset = datasets[step.dataset]
     trained = model.train(walk, step, dataset)
     served = model.optimize(walk, step, dataset, trained)
-    gates = sorted({e.gate for e in walk.spec.endpoint.values() if e.model == step.name})
-    if not gates:
-        return Outcome(trained, served, ())
-    last: Outcome | None = None
-    for name in gates:
+    measured = model.measured(walk.site.store, served)
+    outcome = Outcome(trained, served, measured, ())
+    for name in sorted({e.gate for e in walk.spec.endpoint.values() if e.model == step.name}):
         spec = walk.spec.gate[name]
-        findings = model.judge(walk, step, served, spec.promises)
         gate = release.gate(name, spec.promises, spec.signed_by)
-        candidate = release.assemble(
-            walk, step, gate, served, trained.facts | served.facts, datasets, [*about_data, *findings]
-        )
-        last = Outcome(trained, served, tuple(findings), candidate, release.judge(walk, candidate, served, findings))
-    assert last
-    return last
+        findings = model.judge(walk, step, served, gate.promises)
+        facts = trained.facts | served.facts
+        candidate = release.assemble(walk, step, gate, served, facts, datasets, [*about_data, *findings])
+        judgement = release.judge(walk, candidate, served, findings)
+        outcome = Outcome(trained, served, measured, tuple(findings), candidate, judgement)
+    return outcome
 
 
 @contextmanager

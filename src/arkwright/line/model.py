@@ -6,8 +6,11 @@ from typing import Any
 import msgspec
 
 from arkwright.core.nouns import Dataset, Finding, Model
+from arkwright.core.ports import Store
 from arkwright.core.record import digest_of
 from arkwright.line.walk import Walk
+from arkwright.optimize import table
+from arkwright.optimize.table import Measured
 from arkwright.project.plan import ModelStep
 
 
@@ -55,6 +58,12 @@ def judge(walk: Walk, step: ModelStep, model: Model, promises: tuple[str, ...]) 
             return walk.worker.call("measure_model", {"model": step.name, "folder": str(folder), "promises": wanted})
 
     return walk.find(model, promises, measure)
+
+
+def measured(store: Store, model: Model) -> Measured | None:
+    """What was measured of the candidates among which this model was chosen; None for a model as it was trained."""
+    digest = model.files.get(table.FILE)
+    return msgspec.json.decode(store.path(digest).read_bytes(), type=Measured) if digest else None
 
 
 def _keep(

@@ -125,3 +125,16 @@ def macro(parts: Sequence[tuple[float, float]]) -> tuple[float, Interval]:
 
 def _expit(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def median_ranks(n: int) -> tuple[int, int]:
+    """The places, from 0, of the sorted values between which the median lies with at least 95 % confidence.
+
+    With fewer than six values no two of them are that sure; the first and the last are as near as one gets.
+    David and Nagaraja 2003, Order Statistics, 7.1.
+    """
+    below, k = 0.5**n, 0
+    while 2 * (below + math.comb(n, k + 1) * 0.5**n) <= 0.05:
+        k += 1
+        below += math.comb(n, k) * 0.5**n
+    return k, n - 1 - k

@@ -1,39 +1,11 @@
 """Which candidate is served, by a rule that a clock cannot upset: the same model is chosen again on another day."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+
+from arkwright.optimize.table import Candidate
 
 _MUCH_SLOWER = 2.0  # times the plain graph's median: noise does not double a median
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The score in one group of held-out rows; None where it is undefined there."""
-
-    column: str
-    group: str
-    rows: int
-    score: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One row of the table that explains the choice. Times are milliseconds of one-row calls, raw row to answer."""
-
-    name: str
-    score: float | None
-    low: float | None
-    high: float | None
-    agreement: float
-    p50_ms: float | None
-    p99_ms: float | None
-    size_bytes: int
-    servable: bool  # the estimator as it was trained is measured, and never served
-    inside: bool = False
-    groups: tuple[Group, ...] = field(default=())
-    note: str = ""
-    chosen: bool = False
-    why: str = ""
 
 
 def choose(candidates: Sequence[Candidate], limit: float, plain: str = "onnx") -> tuple[Candidate, ...]:

@@ -1,6 +1,6 @@
 """What was measured on the held-out rows, kept beside the model so that a new promise needs no new run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,15 @@ import pyarrow.parquet as pq
 
 from arkwright.core.record import digest_bytes
 from arkwright.measures.evaluation import Evaluation
-from arkwright.optimize.choose import Candidate
+from arkwright.optimize import table as tables
+from arkwright.optimize.table import Measured
 from arkwright.train.answers import codes_of
 from arkwright.train.hashing import hash_rows
 from arkwright.work.rows import Rows
 
-ROWS, TRAINED, MEASURED, HELD = "evaluation.parquet", "trained_rows.parquet", "measured.json", "held_out.json"
+ROWS, TRAINED, HELD = "evaluation.parquet", "trained_rows.parquet", "held_out.json"
+MEASURED = tables.FILE
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What depends on this machine, and the table that explains the choice."""
-
-    score: str  # the measure that candidates are compared by
-    limit: float  # of agreement
-    candidates: tuple[Candidate, ...]
-    size_bytes: int
-    latencies_ms: tuple[tuple[float, ...], ...]
 
 
 def evaluation(rows: Rows, task: str, seed: int, trained: tuple[Array, Array | None]) -> Evaluation:
@@ -73,7 +64,13 @@ def save(folder: Path, measured: Measured, evaluated: Evaluation, note: str) -> 
     pq.write_table(pa.table({"train_row": evaluated.train_rows}), folder / TRAINED, compression="none")
     (folder / MEASURED).write_bytes(msgspec.json.encode(measured))
     digest = digest_bytes(evaluated.test_rows.tobytes() + evaluated.truth.tobytes())
-    facts = {"digest": digest, "rows": len(evaluated.truth), "split": note, "task": evaluated.task, "seed": evaluated.seed}
+    facts = {
+        "digest": digest,
+        "rows": len(evaluated.truth),
+        "split": note,
+        "task": evaluated.task,
+        "seed": evaluated.seed,
+    }
     (folder / HELD).write_bytes(msgspec.json.encode(facts))
     return [ROWS, TRAINED, MEASURED, HELD], [ROWS, TRAINED, MEASURED]
 

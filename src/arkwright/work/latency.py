@@ -16,8 +16,8 @@ from arkwright.serve.predict import reader
 from arkwright.serve.messages import json_response
 
 Times = npt.NDArray[np.float64]
-_ROUNDS, _ROWS = 5, 64
-_MOST, _FEWEST, _SECONDS = 500, 20, 0.15  # calls in a round, and about how long one may take
+_ROUNDS, _ROWS = 15, 64
+_MOST, _FEWEST, _SECONDS = 300, 20, 0.05  # calls in a round, and about how long one may take
 
 
 def of_release(folder: Path, raw: pa.Table) -> Times:

@@ -16,14 +16,14 @@ from arkwright.measures import registry
 from arkwright.measures.evaluation import Evaluation
 from arkwright.measures.registry import Scope
 from arkwright.optimize.candidates import Held, Variant, variants
-from arkwright.optimize.choose import Candidate, Group, choose
+from arkwright.optimize.choose import choose
 from arkwright.optimize.export import LABEL, PROBABILITIES, VALUE
+from arkwright.optimize.table import Candidate, Group, Measured
 from arkwright.project.loaded import Project
 from arkwright.project.spec import ModelSpec
 from arkwright.train import answers, fit, keep
 from arkwright.work import code, evidence, latency
 from arkwright.work.data import found
-from arkwright.work.evidence import Measured
 from arkwright.work.rows import Rows
 from arkwright.work.worker import Worker
 

@@ -7,11 +7,11 @@ import msgspec
 
 from arkwright.core.nouns import Finding, Gate
 from arkwright.core.signature import Signature
+from arkwright.optimize.table import Measured
 from arkwright.project.spec import ProjectSpec
 from arkwright.release import candidate
 from arkwright.release.facts import Card, Group, Lineage, hardware
 from arkwright.work import code, evidence
-from arkwright.work.evidence import Measured
 from arkwright.work.models import ONNX, SIGNATURE
 from arkwright.work.worker import Worker
 
@@ -37,9 +37,7 @@ def assemble(
 def _card(spec: ProjectSpec, measured: Measured, training: str) -> Card:
     chosen = next(c for c in measured.candidates if c.chosen)
     groups = [
-        Group(
-            column=g.column, group=g.group, rows=g.rows, values={} if g.score is None else {measured.score: g.score}
-        )
+        Group(column=g.column, group=g.group, rows=g.rows, values={} if g.score is None else {measured.score: g.score})
         for g in chosen.groups
     ]
     return Card(owner=spec.owner, purpose=spec.purpose, risk=spec.risk, training=training, groups=tuple(groups))

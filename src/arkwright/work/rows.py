@@ -46,7 +46,9 @@ class Rows:
         features = project.features(model)
         inputs = rehearse.apply(features, {spec.source: raw}) if features else raw
         if inputs.num_rows != raw.num_rows:
-            raise Invalid(f"{spec.source}: features() gave {inputs.num_rows} rows for {raw.num_rows}; one for each is due")
+            raise Invalid(
+                f"{spec.source}: features() gave {inputs.num_rows} rows for {raw.num_rows}; one for each is due"
+            )
         return cls(raw, inputs, target, table.select(list(spec.groups)), held, classes)
 
     @cached_property

@@ -42,6 +42,9 @@ def _print(result: Result) -> None:
 
 def _print_outcome(outcome: Outcome) -> None:
     screen = output.console()
+    if outcome.measured:
+        screen.print()
+        screen.print(output.candidates(outcome.measured))
     screen.print()
     screen.print(output.findings(outcome.findings, title=f"promises about {outcome.model.ref}"))
     if not outcome.release or not outcome.judgement:

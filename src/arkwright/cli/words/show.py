@@ -58,6 +58,9 @@ def _one(found: Shown) -> None:
     if facts.get("files"):
         screen.print()
         screen.print(output.table(("file", "digest"), [(n, d[:12]) for n, d in facts["files"].items()]))
+    if found.measured:
+        screen.print()
+        screen.print(output.candidates(found.measured))
     if found.findings:
         screen.print()
         screen.print(output.findings(found.findings))
