@@ -1,6 +1,7 @@
 """Real releases: graphs made here, served on real sockets by a server in a thread."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import threading
@@ -195,7 +196,7 @@ class Live:
     def __init__(self, loaded, limits=None):
         self.loaded, self.limits = loaded, limits or Limits()
         self.started = threading.Event()
-        self.error = None
+        self.fatal = []  # what a connection raised into the loop: never anything
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
@@ -204,6 +205,7 @@ class Live:
 
     async def _main(self):
         self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
         self.server = Server(self.loaded, self.limits)
         self.address = await self.server.start("127.0.0.1", 0)
@@ -221,9 +223,11 @@ class Live:
         self.stop()
         self.thread.join(20)
         assert not self.thread.is_alive()
+        assert not self.fatal
 
     def stop(self):
-        self.loop.call_soon_threadsafe(self.stopping.set)
+        with contextlib.suppress(RuntimeError):  # it has stopped already
+            self.loop.call_soon_threadsafe(self.stopping.set)
 
     def call(self, method, path, body=None, headers=None):
         """(status, headers, body); JSON is decoded strictly."""
@@ -237,7 +241,8 @@ class Live:
         finally:
             connection.close()
         kind = response.headers.get("Content-Type", "")
-        return response.status, response.headers, msgspec.json.decode(raw) if kind == "application/json" else raw
+        said = msgspec.json.decode(raw) if kind == "application/json" and method != "HEAD" else raw
+        return response.status, response.headers, said
 
     def post(self, path, body, **headers):
         status, _, answer = self.call("POST", path, body, headers or None)

@@ -1,12 +1,15 @@
-"""HTTP on raw sockets: what RFC 9112 forbids, every limit, slow and hasty clients."""
+"""HTTP on raw sockets: methods, paths, encodings, every limit, slow and hasty clients."""
 
+import contextlib
 import gzip
+import itertools
 import re
+import resource
 import socket
 import time
 import zlib
+from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,11 +17,8 @@ from hypothesis import strategies as st
 from arkwright.serve.http import Limits
 
 from .conftest import Live, loaded_late
+from .raw import CHUNKED, HOST, LIVE, POST, ROW, alive, connect, exchange, read_all, statuses
 
-HOST = b"Host: localhost\r\n"
-LIVE = b"GET /v2/health/live HTTP/1.1\r\n" + HOST + b"\r\n"
-POST = b"POST /predict HTTP/1.1\r\n" + HOST
-ROW = b'{"distance": 1200, "carrier": "UA", "delay": 4}'
 TIGHT = Limits(
     body=5000, headers=1000, url=200, chunks=20, bodies=12_000, connections=20, header_time=0.6, body_idle=0.6,
     request_time=1.5, idle=1.0, drain_time=3.0,
@@ -29,97 +29,6 @@ TIGHT = Limits(
 def tight(tmp_path_factory):
     with Live([loaded_late(tmp_path_factory.mktemp("tight"), "polars_features")], TIGHT) as live:
         yield live
-
-
-def connect(live):
-    return socket.create_connection(("127.0.0.1", live.port), timeout=10)
-
-
-def read_all(sock):
-    data = b""
-    while True:
-        try:
-            part = sock.recv(65536)
-        except ConnectionResetError:
-            return data
-        if not part:
-            return data
-        data += part
-
-
-def exchange(live, data):
-    """Everything that comes back when this is all that is sent."""
-    with connect(live) as sock:
-        sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
-        return read_all(sock)
-
-
-def statuses(data):
-    return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
-
-
-def alive(live):
-    status, _, answer = live.call("GET", "/v2/health/live")
-    return (status, answer) == (200, {"live": True})
-
-
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-REFUSED = {
-    "double length": POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
-    "two lengths": POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-    "length list": POST + b"Content-Length: 2, 2\r\n\r\n{}",
-    "length and chunked": POST + b"Content-Length: 5\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
-    "chunked and length": POST + CHUNKED + b"Content-Length: 5\r\n\r\n0\r\n\r\n",
-    "negative length": POST + b"Content-Length: -1\r\n\r\n",
-    "plus length": POST + b"Content-Length: +2\r\n\r\n{}",
-    "hex length": POST + b"Content-Length: 0x2\r\n\r\n{}",
-    "length overflow": POST + b"Content-Length: 18446744073709551618\r\n\r\n{}",
-    "no length": POST + b"Content-Length:\r\n\r\n{}",
-    "chunked twice": POST + CHUNKED + CHUNKED + b"\r\n0\r\n\r\n",
-    "gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "identity": POST + b"Transfer-Encoding: identity\r\n\r\n{}",
-    "xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "chunked in 1.0": POST.replace(b"1.1", b"1.0") + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n",
-    "chunk size 0x1_0000": POST + CHUNKED + b"\r\n0x1_0000\r\n{}\r\n0\r\n\r\n",
-    "chunk size -1": POST + CHUNKED + b"\r\n-1\r\n{}\r\n0\r\n\r\n",
-    "chunk size too large": POST + CHUNKED + b"\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n",
-    "chunk without end": POST + CHUNKED + b"\r\n2\r\n{}0\r\n\r\n",
-    "chunk bare lf": POST + CHUNKED + b"\r\n2\n{}\r\n0\r\n\r\n",
-    "bare lf": POST + b"A: b\nContent-Length: 2\r\n\r\n{}",
-    "all lf": LIVE.replace(b"\r\n", b"\n"),
-    "bare cr": POST + b"A: b\rC: d\r\n\r\n",
-    "obs-fold": POST + b"A: b\r\n c\r\n\r\n",
-    "space before colon": POST + b"Content-Length : 2\r\n\r\n{}",
-    "space before name": POST + b" A: b\r\n\r\n",
-    "nul in value": POST + b"A: b\0c\r\n\r\n",
-    "no host": b"GET / HTTP/1.1\r\n\r\n",
-    "two hosts": b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
-    "two types": POST + b"Content-Type: application/json\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
-    "http/0.9": b"GET /\r\n\r\n",
-    "http/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "http/3.7": b"GET / HTTP/3.7\r\nHost: localhost\r\n\r\n",
-    "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "method": b"FLY / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "lower case method": b"get / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "connect": b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "upgrade": b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
-    "space in url": b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "absolute url": b"GET http://localhost/v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_and_closed(late, name):
-    answer = exchange(late, REFUSED[name] + LIVE)
-    found = statuses(answer)
-    if name == "absolute url":
-        assert found == [400, 200]
-        return
-    assert found in ([400], [505])  # never a second answer: what follows is not read as a request
-    assert b"Connection: close" in answer
-    assert "error" in msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])
-    assert alive(late)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +79,14 @@ def test_keep_alive_and_close(late):
 
 
 def test_head_options_and_405(late):
+    _, asked, _ = late.call("GET", "/v2/models/late")
     status, headers, body = late.call("HEAD", "/v2/models/late")
-    assert (status, body) == (200, b"") or status == 200
-    assert int(headers["Content-Length"]) > 10
-    assert exchange(late, LIVE.replace(b"GET", b"HEAD")).endswith(b"\r\n\r\n")
+    assert (status, body) == (200, b"")
+    assert headers["Content-Length"] == asked["Content-Length"]
+    for path in (b"/v2/health/live", b"/nothing", b"/predict"):
+        assert exchange(late, b"HEAD " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n").endswith(b"\r\n\r\n")
+    refused = exchange(late, b"HEAD / HTTP/1.1\r\n\r\n")  # no Host, and still no body
+    assert (statuses(refused), refused[-4:]) == ([400], b"\r\n\r\n")
     status, headers, _ = late.call("OPTIONS", "/predict")
     assert (status, headers["Allow"]) == (200, "POST, OPTIONS")
     assert statuses(exchange(late, b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n")) == [200]
@@ -407,3 +320,38 @@ def test_any_body_is_answered(late, data):
     status, _, answer = late.call("POST", path, bytes(body), {})
     assert status in {200, 400, 422}
     assert ("error" in answer) == (status != 200)
+
+
+def test_endless_extensions_and_empty_lines_are_431(late):
+    assert statuses(exchange(late, POST + CHUNKED + b"\r\n2;" + b"a" * 600_000 + b"\r\n{}\r\n0\r\n\r\n")) == [431]
+    assert statuses(exchange(late, b"\r\n" * 100_000 + LIVE)) == [431]
+
+
+def test_many_slow_clients_hold_up_nobody(late):
+    slow = [connect(late) for _ in range(200)]
+    for i, sock in enumerate(slow):
+        sock.sendall((b"GET / HTTP/1.1\r\nHost: loc", POST + b"Content-Length: 100\r\n\r\n{", b"")[i % 3])
+    taken = []
+    for _ in range(50):
+        start = time.perf_counter()
+        assert late.call("POST", "/predict", ROW)[0] == 200
+        taken.append(time.perf_counter() - start)
+    assert sorted(taken)[45] < 0.25
+    for sock in slow:
+        sock.close()
+
+
+def test_refused_bodies_leave_nothing_behind(tight):
+    """100 bodies of a megabyte that announce no length: memory may not grow by one of them."""
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+
+    def refuse(times):
+        for _ in range(times):
+            with connect(tight) as sock, contextlib.suppress(ConnectionError):
+                sock.sendall(POST + CHUNKED + b"\r\n" + chunk * 16 + b"0\r\n\r\n")
+                assert statuses(sock.recv(65536)) == [413]
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    sizes = [refuse(100) for _ in range(4)]  # a leak grows every time, an allocator's arenas do not
+    assert min(after - before for before, after in itertools.pairwise(sizes)) < 2**20
+    assert tight.server.front.bodies == 0

@@ -1,7 +1,28 @@
+import threading
+import time
+from dataclasses import replace
+
 import msgspec
+import numpy as np
+import onnx
 import pytest
 
-from .conftest import DIGEST, Live, late_probability, loaded_late
+from arkwright.core.errors import Invalid
+from arkwright.core.signature import Tensor
+from arkwright.serve.loaded import load
+from arkwright.serve.predict import answer_once, predict_once, reader
+
+from .conftest import (
+    DIGEST,
+    Live,
+    constant,
+    late_probability,
+    late_signature,
+    loaded_late,
+    proto,
+    value,
+    write,
+)
 
 ROW = {"distance": 1200.0, "carrier": "UA", "delay": 4.0}
 
@@ -48,7 +69,35 @@ def test_a_bad_row_is_told_with_its_path(late, body, message):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"distance":1,"carrier":"AA"}x', b"\xef\xbb\xbf{}", b'{"distance": NaN}', b"[] []", b"\xff"]
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"distance":1,"carrier":"AA"}x',
+        b'{"distance":1,"carrier":"AA"}' * 2,
+        b"\xef\xbb\xbf{}",
+        b"[] []",
+        b"\xff",
+        b'{"distance": NaN}',
+        b'{"distance": -Infinity}',
+        b'{"distance": 01}',
+        b'{"distance": .5}',
+        b'{"distance": 1.}',
+        b'{"distance": +1}',
+        b'{"distance": 0x1}',
+        b'{"distance": 1_0}',
+        b'{"distance": 1,}',
+        b"{'distance': 1}",
+        b'{"carrier": "A\x00A"}',
+        b'{"carrier": "\\ud800"}',
+        b'{"carrier": "\\x41A"}',
+        b'{"carrier": "\xc0\xaeA"}',
+        b'{"carrier": "\xed\xa0\x80"}',
+        '{"distance":1,"carrier":"AA"}'.encode("utf-16"),
+        '{"distance":1,"carrier":"AA"}'.encode("utf-32-le"),
+        b"/* 1 */ {}",
+    ],
 )
 def test_what_is_no_json_is_400(late, body):
     status, answer = late.post("/predict", body)
@@ -78,9 +127,6 @@ def test_failing_features_are_logged_and_not_told(tmp_path, function, caplog):
 
 
 def test_slow_features_do_not_hold_up_health(tmp_path):
-    import threading
-    import time
-
     with Live([loaded_late(tmp_path, "slow_features")]) as live:
         slow = threading.Thread(target=live.post, args=("/predict", ROW))
         slow.start()
@@ -93,3 +139,87 @@ def test_slow_features_do_not_hold_up_health(tmp_path):
 
 def test_the_answers_are_strict_json(late):
     assert msgspec.json.decode(msgspec.json.encode(late.post("/predict", [ROW])[1]))
+
+
+DEEP = {
+    "lists": b"[" * 250_000,
+    "closed lists": b"[" * 101 + b"]" * 101,
+    "objects": b'{"distance":' * 100_000,
+    "in an unknown key": b'{"x":' + b"[" * 250_000 + b"]" * 250_000 + b"}",
+    "in a key that is known": b'{"distance":' + b"[" * 250_000,
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_depth_is_refused_at_once(late, name):
+    start = time.perf_counter()
+    status, answer = late.post("/predict", DEEP[name])
+    assert status in (400, 422)
+    assert len(answer["error"]) < 300
+    assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [("-0.0", 200), ("1e-400", 200), ("1E3", 200), ("1e400", 422), ("9" * 400, 422), ("true", 422), ('"1"', 422)],
+)
+def test_numbers(late, number, status):
+    assert late.post("/predict", f'{{"distance": {number}, "carrier": "UA"}}'.encode())[0] == status
+
+
+def test_of_a_key_given_twice_the_last_counts(late):
+    twice = b'{"distance": 1, "distance": 1200, "carrier": "AA", "carrier": "UA", "delay": 4}'
+    assert late.post("/predict", twice) == late.post("/predict", ROW)
+
+
+def test_a_long_key_is_told_briefly(late):
+    status, answer = late.post("/predict", ROW | {"k" * 2**20: 1})
+    assert status == 422
+    assert len(answer["error"]) < 300
+
+
+# without a server
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    return loaded_late(tmp_path, "polars_features")
+
+
+@pytest.mark.parametrize("body", [ROW, [ROW], [ROW, {"distance": 7, "carrier": "AA"}]])
+def test_the_same_answer_without_a_server(late, loaded, body):
+    raw = msgspec.json.encode(body)
+    status, answer = late.post("/predict", raw)
+    assert status == 200
+    assert predict_once(loaded, raw) == answer
+    read = reader(loaded.signature, loaded.graph)
+    assert msgspec.json.decode(answer_once(loaded, read, raw)) == answer
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"3", b'{"carrier": "AA"}', b'[{"distance": -1, "carrier": "AA"}]'])
+def test_the_same_words_without_a_server(late, loaded, body):
+    status, answer = late.post("/predict", body)
+    assert status in (400, 422)
+    with pytest.raises(Invalid) as caught:
+        predict_once(loaded, body)
+    assert str(caught.value) == answer["error"]
+
+
+def test_without_a_server_the_projects_own_mistake_is_told(tmp_path):
+    with pytest.raises(Invalid, match=r"flights\.py:\d+ in failing_features: ValueError: secret internals"):
+        predict_once(loaded_late(tmp_path, "failing_features"), msgspec.json.encode(ROW))
+
+
+def test_without_a_server_a_failing_graph_is_one_line(tmp_path):
+    folder = tmp_path / "late"
+    loaded_late(folder, "polars_features")
+    nodes = [onnx.helper.make_node("Reshape", ["features", "shape"], ["y"])]
+    tensors = [value("features", onnx.TensorProto.FLOAT, ["n", 3])], [value("y", onnx.TensorProto.FLOAT, [1, 3])]
+    model = proto(*tensors, nodes, [constant("shape", np.array([1, 3], np.int64))])
+    outputs = (Tensor(name="y", datatype="FP32"),)
+    write(folder, replace(late_signature("polars_features"), outputs=outputs, classes=()), model)
+    one = load(folder, endpoint="late", release="release:late@3", digest=DIGEST)
+    assert predict_once(one, msgspec.json.encode(ROW))["prediction"]["value"]
+    with pytest.raises(Invalid, match="the model failed on these rows: ") as caught:
+        predict_once(one, msgspec.json.encode([ROW, ROW]))
+    assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
 from arkwright.serve import oip, openapi
 from arkwright.serve.batch import Batcher, log
-from arkwright.serve.http import decoded_body
+from arkwright.serve.inflate import decoded_body
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.predict import predict, reader
@@ -99,8 +99,7 @@ class App:
             oip.infer(one, batcher, request, body, reply)
 
         def predict_rows(request: Request, body: bytes, reply: Reply) -> None:
-            del request
-            predict(one, read, batcher, body, reply)
+            predict(one, read, batcher, request, body, reply)
 
         described = json_response(oip.metadata(one), headers=one.headers)
         for base in (f"/v2/models/{one.endpoint}", f"/v2/models/{one.endpoint}/versions/{one.version}"):

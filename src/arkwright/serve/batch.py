@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arkwright.serve.graph import Graph
-from arkwright.serve.messages import Problem, Reply, Response
+from arkwright.serve.messages import Problem, Reply, Request, Response
 from arkwright.serve.tensors import Tensors
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
@@ -31,6 +31,7 @@ class Job:
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's.
     """
 
+    request: Request
     rows: int
     fast: bool
     prepare: Callable[[], Tensors]
@@ -85,7 +86,8 @@ class Batcher:
 
 
 def _take(waiting: list[Job]) -> list[Job]:
-    """The jobs at the front that fit in one batch: at least one."""
+    """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
+    waiting[:] = [job for job in waiting if not job.request.gone]
     rows, count = 0, 0
     for job in waiting:
         rows += job.rows

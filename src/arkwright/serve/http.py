@@ -6,7 +6,6 @@ errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in
 """
 
 import asyncio
-import zlib
 from collections import deque
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -120,6 +119,7 @@ class Connection(asyncio.Protocol):
         self._front.connections.discard(self)
         self._front.bodies -= self._size + sum(len(r.body) for r in self._queue if isinstance(r, Request))
         if self._busy is not None:
+            self._busy.gone = True
             self._front.bodies -= len(self._busy.body)
         self._size, self._busy, self._transport = 0, None, None
         self._queue.clear()
@@ -127,14 +127,20 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._silent += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {_reason(error)}"))
-            return
-        if self._silent > self._front.limits.headers + self._front.limits.url:
-            self._refuse(Problem(431, f"headers may have {self._front.limits.headers} bytes"))
+        most = self._front.limits.headers + self._front.limits.url
+        step = len(data) if self._trailing or len(data) <= most else most  # a head in small pieces, to be counted
+        for at in range(0, len(data), step):
+            piece = data[at : at + step]
+            self._silent += len(piece)
+            try:
+                self._parser.feed_data(piece)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+                self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {_reason(error)}"))
+            else:
+                if self._silent > most:
+                    self._refuse(Problem(431, f"headers may have {self._front.limits.headers} bytes"))
+            if self._deaf:
+                return
 
     def eof_received(self) -> bool:
         """A client that shut its side down still gets the answers it waits for."""
@@ -229,7 +235,7 @@ class Connection(asyncio.Protocol):
         self._read_by = self._idle_body_by = inf
         self._silent = 0
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        parser, self._body, self._size = self._parser, [], 0
+        parser, self._body, self._size, self._trailing = self._parser, [], 0, False
         path, _, _ = self._url.partition(b"?")
         request = Request(
             parser.get_method().decode("ascii"),
@@ -269,11 +275,15 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, problem: Problem) -> None:
         """The last answer on this connection, after those that are due before it."""
+        if self._deaf:
+            return  # the last answer is said or queued already
         self._deaf = True
         self._read_by = self._idle_body_by = inf
         self._front.bodies -= self._size
         self._size, self._body = 0, []
-        self._queue.append(problem.response(close=True))
+        response = problem.response(close=True)
+        response.bare = bool(self._url) and self._parser.get_method() == b"HEAD"
+        self._queue.append(response)
         self._step()
 
     def _step(self) -> None:
@@ -316,7 +326,8 @@ class Connection(asyncio.Protocol):
                 last = b"Connection: keep-alive\r\n\r\n"
             length = b"Content-Length: %d\r\n" % len(body)
             head = b"".join((_STATUS[response.status], kind, length, front.date, response.headers, last))
-            transport.write(head if request is not None and request.method == "HEAD" else head + body)
+            bare = response.bare or (request is not None and request.method == "HEAD")
+            transport.write(head if bare else head + body)
         if close:
             self._finish(transport)
         elif self._read_by == inf:
@@ -354,6 +365,7 @@ class Connection(asyncio.Protocol):
         elif now > self._read_by or now > self._idle_body_by:
             self._refuse(Problem(408, "the request took too long to arrive"))
         elif now > self._answer_by and self._busy is not None:
+            self._busy.gone = True
             self._reply(self._busy, Problem(504, "the answer took too long").response(close=True))
 
     def close_if_idle(self) -> None:
@@ -377,22 +389,3 @@ def _is_loopback(host: bytes) -> bool:
 def _reason(error: Exception) -> str:
     text = str(error).replace("`", "")
     return text[:100] if isinstance(error, httptools.HttpParserError) else "upgrades are not spoken here"
-
-
-def decoded_body(request: Request, limit: int) -> bytes:
-    """The body without its Content-Encoding. Raises Problem: 415, 413 beyond `limit` bytes, or 400."""
-    encoding = request.headers.get(b"content-encoding", b"identity").lower()
-    if encoding == b"identity":
-        return request.body
-    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
-        raise Problem(415, "this Content-Encoding is not read here; send gzip, deflate or none")
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | (0 if encoding == b"deflate" else 16))
-    try:
-        body = inflater.decompress(request.body, limit + 1)
-    except zlib.error:
-        raise Problem(400, f"the body is not {encoding.decode()}") from None
-    if len(body) > limit:
-        raise Problem(413, f"a body may expand to {limit} bytes")
-    if not inflater.eof or inflater.unused_data:
-        raise Problem(400, f"the body is cut off, or more follows behind its {encoding.decode()} part")
-    return body

@@ -12,7 +12,10 @@ LONGEST = 500  # of a message to a caller
 
 @dataclass(slots=True)
 class Request:
-    """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query."""
+    """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
+
+    `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over.
+    """
 
     method: str
     path: str
@@ -20,17 +23,22 @@ class Request:
     body: bytes
     keep_alive: bool = True
     old: bool = False  # HTTP/1.0, which must be told that the connection stays
+    gone: bool = False
 
 
 @dataclass(slots=True)
 class Response:
-    """`headers` are whole lines, each ending in CRLF, made once when a model is loaded."""
+    """`headers` are whole lines, each ending in CRLF, made once when a model is loaded.
+
+    `bare`: only the head is sent, as HEAD demands.
+    """
 
     status: int
     body: bytes
     content_type: bytes = JSON
     headers: bytes = b""
     close: bool = False
+    bare: bool = False
 
 
 Reply = Callable[[Response], None]

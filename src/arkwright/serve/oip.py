@@ -58,7 +58,7 @@ def infer(loaded: Loaded, batcher: Batcher, request: Request, body: bytes, reply
         return respond(loaded, asked.id, wishes, outputs)
 
     rows = max(len(array) for array in inputs.values())
-    batcher.add(Job(rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply))
+    batcher.add(Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply))
 
 
 def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:

@@ -1,39 +1,67 @@
 """Raw rows in, predictions out: what people and their services call."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import orjson
+
+from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.signature import Signature
+from arkwright.core.usercode import describe
 from arkwright.serve.batch import Batcher, Job
 from arkwright.serve.graph import Graph
 from arkwright.serve.loaded import Loaded
-from arkwright.serve.messages import Problem, Reply, Response, json_response
+from arkwright.serve.messages import Problem, Reply, Request, Response, json_response
 from arkwright.serve.tensors import Tensors, finite
 
 Reader = Callable[[Tensors], list[Any]]
 
 
-def predict(loaded: Loaded, reader: Reader, batcher: Batcher, body: bytes, reply: Reply) -> None:
+def predict(loaded: Loaded, read: Reader, batcher: Batcher, request: Request, body: bytes, reply: Reply) -> None:
     """One row or a list of rows. Raises Problem: 400 is no JSON, 422 is not such a row."""
     rows, alone = loaded.rows.decode(body)
+    prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, alone)
+    batcher.add(Job(request, len(rows), fast=loaded.fast, prepare=prepare, finish=finish, reply=reply))
 
-    def prepare() -> Tensors:
-        try:
-            return loaded.prepare(rows)
-        except Problem as problem:
-            if alone:
-                raise Problem(problem.status, problem.message.replace("$[0]", "$", 1)) from None
-            raise
 
-    def finish(outputs: Tensors) -> Response:
-        for name, array in outputs.items():
-            if not finite(array):
-                raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
-        said = reader(outputs)
-        what = {"prediction": said[0]} if alone else {"predictions": said}
-        return json_response({**what, "release": loaded.release, "digest": loaded.digest}, headers=loaded.headers)
+def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
+    """The body of the answer to one request, computed as the server computes it, without a loop or a socket.
 
-    batcher.add(Job(len(rows), fast=loaded.fast, prepare=prepare, finish=finish, reply=reply))
+    Raises Problem where the server refuses, and what the project's code and the graph raise.
+    """
+    rows, alone = loaded.rows.decode(body)
+    return _finished(loaded, read, alone, loaded.graph.run(_prepared(loaded, rows, alone))).body
+
+
+def predict_once(loaded: Loaded, rows: bytes) -> Any:
+    """What the endpoint answers to one row or a list of rows, in JSON. Raises Invalid with the server's words."""
+    try:
+        return orjson.loads(answer_once(loaded, reader(loaded.signature, loaded.graph), rows))
+    except Problem as problem:
+        raise Invalid(problem.message) from None
+    except ArkwrightError:
+        raise
+    except Exception as error:  # onnxruntime has no public class for its errors
+        raise Invalid(f"the model failed on these rows: {describe(error)}") from error
+
+
+def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # noqa: FBT001
+    try:
+        return loaded.prepare(rows)
+    except Problem as problem:
+        if alone:
+            raise Problem(problem.status, problem.message.replace("$[0]", "$", 1)) from None
+        raise
+
+
+def _finished(loaded: Loaded, read: Reader, alone: bool, outputs: Tensors) -> Response:  # noqa: FBT001
+    for name, array in outputs.items():
+        if not finite(array):
+            raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
+    said = read(outputs)
+    what = {"prediction": said[0]} if alone else {"predictions": said}
+    return json_response({**what, "release": loaded.release, "digest": loaded.digest}, headers=loaded.headers)
 
 
 def reader(signature: Signature, graph: Graph) -> Reader:
