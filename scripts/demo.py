@@ -99,7 +99,8 @@ def ask(address: str) -> None:
     share = sum(truth[i] for i in tenth) / len(tenth)
     print(f"{len(risks)} held-out flights: {sum(truth) / len(truth):.0%} of them landed late;", end=" ")
     print(f"of the tenth with the highest risk, {share:.0%} did.", flush=True)
-    print(f"Try it yourself:\n  curl {address}/predict -d '{json.dumps(bodies[order[0]])}'", flush=True)
+    call = f"curl {address}/predict -H 'Content-Type: application/json'"
+    print(f"Try it yourself:\n  {call} -d '{json.dumps(bodies[order[0]])}'", flush=True)
 
 
 def post(address: str, body: object) -> Any:

@@ -59,7 +59,7 @@ def bars(counts: Sequence[int], best: int | None = None) -> str:
 
 
 def _title(profile: Profile) -> Text:
-    size = f"{profile.bytes / 1e6:,.1f} MB"
+    size = f"{profile.bytes / 1e6:,.1f} MB" if profile.bytes >= 1e6 else f"{profile.bytes / 1e3:,.1f} kB"
     text = Text(f"{profile.rows:,} rows × {len(profile.columns)} columns, {size}", style="bold")
     if profile.sampled is not None:
         text.append(f"; distinct, spread and frequent values are of a sample of {profile.sampled:,} rows", "yellow")

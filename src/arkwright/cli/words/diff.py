@@ -27,4 +27,6 @@ def main(given: argparse.Namespace) -> int:
 def _short(value: object) -> str:
     if isinstance(value, str) and len(value) == 64:
         return value[:12]
+    if isinstance(value, tuple | list):
+        return output.escape(", ".join(str(item) for item in value))
     return output.number(value)

@@ -1,9 +1,12 @@
 """`arkwright ledger`."""
 
 import argparse
+import re
 
 from arkwright.api.look import ledger
 from arkwright.cli import context, output
+
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +31,11 @@ def main(given: argparse.Namespace) -> int:
     if given.json:
         output.as_json(events)
         return 0
-    rows = [(e.seq, e.at[:19], output.escape(e.by), e.kind, output.escape(e.key), e.seal[:12]) for e in events]
+    rows = [(e.seq, e.at[:19], output.escape(e.by), e.kind, output.escape(_short(e.key)), e.seal[:12]) for e in events]
     screen.print(output.table((">seq", "at (UTC)", "by", "kind", "key", "seal"), rows))
     return 0
+
+
+def _short(key: str) -> str:
+    """A key with its digests cut to twelve characters, as they are shown everywhere."""
+    return _DIGEST.sub(r"\1", key)

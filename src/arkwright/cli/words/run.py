@@ -5,6 +5,8 @@ import argparse
 from arkwright.api.build import run
 from arkwright.cli import context, output
 from arkwright.core.errors import Refused
+from arkwright.core.nouns import Release
+from arkwright.core.rules import Judgement
 from arkwright.line.line import Outcome, Result
 
 
@@ -47,13 +49,19 @@ def _print_outcome(outcome: Outcome) -> None:
         screen.print(output.candidates(outcome.measured))
     screen.print()
     screen.print(output.findings(outcome.findings, title=f"promises about {outcome.model.ref}"))
-    if not outcome.release or not outcome.judgement:
-        return
-    screen.print()
-    if outcome.judgement.passed:
-        screen.print(
-            f"[green]✓[/] {outcome.release.ref} passed its gate; next: arkwright promote {outcome.release.name}"
-        )
-    elif outcome.judgement.promises_kept:
-        roles = " and ".join(outcome.judgement.unsigned)
-        screen.print(f"[green]✓[/] {outcome.release.ref} keeps every promise; it waits for a signature as {roles}")
+    if outcome.release and outcome.judgement and outcome.judgement.promises_kept:
+        screen.print()
+        screen.print(next_step(outcome.release, outcome.judgement))
+
+
+def next_step(release: Release, judgement: Judgement) -> str:
+    """What to do with a release that keeps every promise. It is named with its version: the latest may be another."""
+    which = f"{release.name}@{release.version}"
+    if judgement.passed:
+        return f"[green]✓[/] {release.ref} passed its gate; next: arkwright promote {which}"
+    if judgement.refusals:
+        said = judgement.refusals[0]
+        return f"[bold red]✗[/] {release.ref} keeps every promise, and {output.escape(said.by)} refused it"
+    waits = f"[green]✓[/] {release.ref} keeps every promise; it waits for a signature as"
+    role = judgement.unsigned[0]
+    return f"{waits} {' and '.join(judgement.unsigned)}\n  next: arkwright sign {which} --by NAME --role {role}"

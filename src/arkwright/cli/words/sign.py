@@ -24,8 +24,9 @@ def main(given: argparse.Namespace) -> int:
     screen = output.console()
     said = f"[green]✓[/] {output.escape(decision.by)} signed {decision.release} as {decision.role}"
     screen.print(f"{said} ({'proven' if decision.proven else 'declared, not proven'}), digest {decision.digest[:12]}")
+    which = f"{release.name}@{release.version}"
     if now.passed:
-        screen.print(f"  every promise is kept and every role has signed; next: arkwright promote {release.name}")
+        screen.print(f"  every promise is kept and every role has signed; next: arkwright promote {which}")
     else:
         screen.print(f"  still missing: {output.escape('; '.join(now.missing))}")
     return 0

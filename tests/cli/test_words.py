@@ -1,0 +1,41 @@
+"""What words say: short enough to read, and never a next step that means something else."""
+
+import pytest
+
+from arkwright.cli.words import diff, ledger, run
+from arkwright.core.nouns import Decision, Gate, Release
+from arkwright.core.rules import judge_gate
+
+GATE = Gate(name="production", promises=(), signed_by=("model-owner", "operations"))
+RELEASE = Release(
+    name="late", version=3, digest="d" * 64, recipe="r", run="run:x@1", model="model:late@6", gate=GATE,
+    author="ana", files={},
+)  # fmt: skip
+
+
+def said(by, role, *, yes=True):
+    return Decision(release=RELEASE.ref, digest=RELEASE.digest, by=by, role=role, yes=yes, reason="r")
+
+
+@pytest.mark.parametrize(
+    ("decisions", "wanted"),
+    [
+        ([], "arkwright sign late@3 --by NAME --role model-owner"),
+        ([said("ben", "model-owner")], "arkwright sign late@3 --by NAME --role operations"),
+        ([said("ben", "model-owner"), said("cleo", "operations")], "arkwright promote late@3"),
+        ([said("ben", "model-owner"), said("cleo", "operations", yes=False)], "cleo refused it"),
+    ],
+)
+def test_the_next_step_names_the_version(decisions, wanted):
+    """An older release may be made again by the same recipe, and `late` alone would mean a newer one."""
+    assert run.next_step(RELEASE, judge_gate(RELEASE, "m", [], decisions)).endswith(wanted)
+
+
+def test_a_key_of_the_ledger_is_short():
+    assert ledger._short("finding/" + "ab" * 32 + "/1") == "finding/abababababab/1"
+    assert ledger._short("churn@12") == "churn@12"
+
+
+def test_a_difference_reads_as_words():
+    assert diff._short(("dataset:a@1", "model:b@2")) == "dataset:a@1, model:b@2"
+    assert diff._short("0" * 64) == "0" * 12
