@@ -30,9 +30,11 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def execute(run: Callable[[], Any], home: Path) -> None:
-    """Run the top level of a user's file in `home`. Raises Invalid with file and line, as `call` does."""
+    """Run the top level of a user's file in `home`. Raises Invalid with file and line; errors of ours pass."""
     try:
         run()
+    except ArkwrightError:
+        raise
     except SystemExit as error:
         line = _innermost(error.__traceback__, home)
         raise Invalid(f"{line}: it ended the process with exit({error.code!r}) while being imported") from None

@@ -1,13 +1,16 @@
 """The project's own code inside a release. Only ever loaded from a folder whose digest and signature were verified."""
 
-import importlib.util
 import sys
+from functools import partial
+from importlib.util import module_from_spec
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
 from arkwright.core.errors import Invalid, Refused
-from arkwright.core.usercode import call, describe
+from arkwright.core.record import digest_bytes
+from arkwright.core.usercode import execute
+from arkwright.serve import siblings
 
 
 def load_object(folder: Path, file: str, name: str, digest: str) -> Any:
@@ -21,27 +24,33 @@ def load_object(folder: Path, file: str, name: str, digest: str) -> Any:
 def _module(folder: Path, file: str, digest: str) -> ModuleType:
     """The module under a private name, so that releases side by side never see each other's code."""
     relative = PurePosixPath(file)
-    path = folder / relative
     inside = relative.parts[:1] == ("code",) and ".." not in relative.parts and relative.suffix == ".py"
-    if not inside or path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
+    if not inside or "\\" in file or "\0" in file:
         raise Refused(f"signature.json names {file[:80]!r}; a release's code lies in code/ and ends in .py")
-    if not path.is_file():
+    folder = folder.resolve()
+    path = folder / relative
+    if not path.is_file() and not path.is_symlink():
         raise Invalid(f"the release holds no {file}; release the model again")
-    name = "_".join(("_arkwright_release", digest[:16], *relative.with_suffix("").parts[1:]))
-    known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(path):
-        return known
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise Invalid(f"{file} in the release cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and type hints look their module up
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a verified folder stays as it was signed
+    root = f"{siblings.PREFIX}{digest[:16]}_{digest_bytes(str(folder).encode())[:8]}"
+    name = ".".join((root, *(part.replace(".", "_") for part in relative.with_suffix("").parts[1:])))
+    return sys.modules.get(name) or _run(folder, path, root, name)
+
+
+def _run(folder: Path, path: Path, root: str, name: str) -> ModuleType:
+    before, paths = dict(sys.modules), list(sys.path)
+    home = folder / "code"
     try:
-        call(spec.loader.exec_module, module)
-    except Invalid as error:
-        del sys.modules[name]
-        raise Invalid(f"{file} in the release cannot be imported: {describe(error.__cause__ or error)}") from None
+        spec = siblings.enter(root, home).spec(name, path)
+        assert spec.loader
+        module = module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and type hints look their module up
+        execute(partial(spec.loader.exec_module, module), home)
+    except BaseException as error:
+        siblings.leave(root, before)
+        if not isinstance(error, Invalid):
+            raise
+        said = str(error).replace(f"{root}.", "")
+        raise Invalid(f"{path.relative_to(folder)} in the release cannot be imported: {said}") from None
     finally:
-        sys.dont_write_bytecode = writes
+        sys.path[:] = paths
     return module
