@@ -94,3 +94,9 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def shop_at() -> type[Shop]:
+    """To make one anywhere."""
+    return Shop

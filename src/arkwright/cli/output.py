@@ -40,7 +40,7 @@ def progress(*, quiet: bool) -> Iterator[Say]:
         return
     err = Console(stderr=True, highlight=False)
     if not err.is_terminal:
-        yield lambda text: err.print(f"· {escape(text)}")
+        yield lambda text: err.print(f"· {escape(text)}", soft_wrap=True)
         return
     with err.status("starting") as status:
         yield lambda text: status.update(escape(text))
@@ -69,7 +69,7 @@ def number(value: Any) -> str:
 
 def findings(found: Iterable[Finding], *, title: str | None = None) -> Table:
     """The gate as a list of sentences: what was promised, what was found, its interval and the verdict."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for f in found:
         exact = f.low is None or f.high is None or f.low == f.high == f.value
         interval = "" if exact else f"{number(f.low)} … {number(f.high)}"
@@ -77,7 +77,7 @@ def findings(found: Iterable[Finding], *, title: str | None = None) -> Table:
         note = escape("; ".join(text for text in (f.note, more) if text))
         about = f.subject.partition(":")[2].partition("@")[0]
         rows.append((about, escape(f.promise), number(f.value), interval, VERDICTS[f.verdict], note))
-    head = ("of", "promise", ">found", "95 % interval", "verdict", "note")
+    head: tuple[str, ...] = ("of", "promise", ">found", "95 % interval", "verdict", "note")
     if len({row[0] for row in rows}) < 2:
         head, rows = head[1:], [row[1:] for row in rows]
     return table(head, rows, title=title)

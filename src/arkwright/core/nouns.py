@@ -144,6 +144,7 @@ class Finding:
     note: str = ""
     more_rows: int | None = None
     run: str | None = None
+    timed: bool = False  # a measurement of one machine at one moment, which no other run finds again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ class Judgement:
 
 def found(finding: Finding) -> str:
     """`found 0.713 (95 % interval 0.705 to 0.721, 84194 rows)`."""
+    if finding.value is None and finding.timed:
+        return finding.note
     if finding.value is None:
         return f"nothing could be found{': ' + finding.note if finding.note else ''}"
     text = f"found {finding.value:.6g}"

@@ -77,6 +77,8 @@ def made_before(ledger: Ledger, kind: type[A], name: str, recipe: str) -> A | No
 def add_made(ledger: Ledger, by: str, noun: A, replacing: A | None = None) -> A:
     """Append an artifact under its recipe; when somebody else made it meanwhile, theirs is the one.
 
+    What comes back is read back, so that a run that goes on with it does as one that finds it later.
+
     `replacing`: what the recipe made before, when those bytes are gone and it had to be made again.
     """
     prefix = f"{noun.KIND}:{noun.name}:{noun.recipe}/"
@@ -96,7 +98,7 @@ def add_made(ledger: Ledger, by: str, noun: A, replacing: A | None = None) -> A:
                 assert theirs is not None
                 return theirs
             continue
-        return numbered
+        return decode(type(noun), entries[0].body)
 
 
 def findings(ledger: Ledger, digest: str) -> list[Finding]:

@@ -1,5 +1,6 @@
 """The last part of the line: a candidate folder with all its evidence, judged by the gate."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ def assemble(
     findings: list[Finding],
 ) -> Release:
     """The candidate folder. The same inputs make the same folder, byte for byte."""
+    findings = [_steady(finding) for finding in findings]
     lineage = {
         "project": walk.spec.project,
         "seed": walk.seed,
@@ -46,7 +48,7 @@ def assemble(
             "lineage": lineage,
             "gate": msgspec.to_builtins(gate),
             "findings": msgspec.to_builtins(findings),
-            "training": "; ".join(f"{name}: {value}" for name, value in facts.items()),
+            "training": "; ".join(f"{name}: {_number(value)}" for name, value in facts.items()),
         }
         files = walk.put(folder, walk.worker.call("assemble", arguments)["files"])
     return walk.keep(
@@ -63,6 +65,16 @@ def assemble(
             files=files,
         )
     )
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,.10g}"
+
+
+def _steady(finding: Finding) -> Finding:
+    """What the folder says of it: a time is found anew by every run, so its number stays in the ledger."""
+    note = "the time itself is in the ledger: arkwright why"
+    return replace(finding, value=None, low=None, high=None, n=None, note=note) if finding.timed else finding
 
 
 def gate(name: str, promises: tuple[str, ...], signed_by: tuple[str, ...]) -> Gate:

@@ -70,6 +70,7 @@ class Measure:
     function: Callable[..., Any]
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
     larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
+    timed: bool = False  # by the clock of one machine: another run finds something else
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -90,16 +91,21 @@ def data_measure(*, source: str, name: str | None = None) -> Callable[[Callable[
 
 
 def model_measure(
-    *, source: str, name: str | None = None, tasks: tuple[str, ...] = (), larger_is_better: bool | None = True
+    *,
+    source: str,
+    name: str | None = None,
+    tasks: tuple[str, ...] = (),
+    larger_is_better: bool | None = True,
+    timed: bool = False,
 ) -> Callable[[Callable[..., Reading]], Measure]:
-    """Make a measure of a model. `tasks`: what kinds of model it is for.
+    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
 
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
-        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better)
+        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better, timed)
 
     return make
 

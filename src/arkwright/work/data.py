@@ -78,5 +78,5 @@ def measure(
 
 def found(promise: Promise, reading: Reading) -> dict[str, Any]:
     """A reading with its verdict, as the line takes it."""
-    verdict = judge(promise, reading)
-    return {**msgspec.to_builtins(reading), "verdict": verdict.word, "more_rows": verdict.more_rows}
+    verdict, timed = judge(promise, reading), registry.measures()[promise.call.name].timed
+    return {**msgspec.to_builtins(reading), "verdict": verdict.word, "more_rows": verdict.more_rows, "timed": timed}

@@ -1,0 +1,100 @@
+"""Killed at any moment, the line goes on where it was: the same release comes out, and nothing is recorded twice."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from arkwright.core import versions
+from arkwright.core.nouns import Actor, Dataset, Model, Release, Run
+from arkwright.sites import Site, local
+
+RUN = [sys.executable, "-m", "arkwright.cli.main", "run", "--by", "ana", "--json"]
+KILLS = 20
+
+
+def start(folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        RUN, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def releases(site: Site) -> list[Release]:
+    return list(versions.all_of(site.ledger, Release))
+
+
+def made(site: Site) -> dict[str, str]:
+    """What there is, by name and digest; each must be there once."""
+    nouns = [n for kind in (Dataset, Model, Release) for n in versions.all_of(site.ledger, kind)]
+    recipes = [(type(n), n.name, n.recipe) for n in nouns]
+    assert len(set(recipes)) == len(recipes), "a recipe was recorded twice"
+    return {f"{n.ref}": n.digest for n in nouns}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, shop_at):
+    shop = shop_at(tmp_path_factory.mktemp("undisturbed") / "shop")
+    begin = time.monotonic()
+    assert start(shop.folder).wait() == 0
+    return made(local(shop.folder)), time.monotonic() - begin
+
+
+def test_the_same_release_after_a_kill_at_any_moment(undisturbed, tmp_path, shop_at):
+    expected, seconds = undisturbed
+    chance = random.Random(0)  # noqa: S311 - moments, not secrets
+    unfinished = 0
+    for i in range(KILLS):
+        shop = shop_at(tmp_path / f"shop{i}")
+        process = start(shop.folder)
+        time.sleep(seconds * (i + chance.random()) / KILLS)
+        unfinished += process.poll() is None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert start(shop.folder).wait() == 0
+        site = local(shop.folder)
+        assert made(site) == expected
+        assert site.ledger.verify() > 0
+        assert not list(site.store.verify())
+    assert unfinished >= KILLS // 2, "hardly any run was killed: the test proves nothing"
+
+
+def test_ctrl_c_leaves_nothing_half_written(undisturbed, shop):
+    expected, seconds = undisturbed
+    process = start(shop.folder)
+    time.sleep(seconds * 0.6)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait() in (130, 0)
+    site = local(shop.folder)
+    assert all(run.state in ("failed", "finished") for run in versions.all_of(site.ledger, Run))
+    assert start(shop.folder).wait() == 0
+    assert made(site) == expected
+
+
+def test_a_second_run_makes_nothing(shop):
+    from arkwright.api.build import run
+
+    first = run(local(shop.folder), Actor(name="ana"), shop.folder)
+    events = local(shop.folder).ledger.head().split(":")[0]
+    second = run(local(shop.folder), Actor(name="ana"), shop.folder)
+    assert second.run.made == ()
+    assert set(second.run.reused) == set(first.run.made)
+    assert int(local(shop.folder).ledger.head().split(":")[0]) == int(events) + 2  # the run begins, the run ends
+
+
+def test_only_what_changed_is_made_again(shop):
+    from arkwright.api.build import run
+
+    run(local(shop.folder), Actor(name="ana"), shop.folder)
+    shop.edit("shop.py", "fill_null(40)", "fill_null(41)")
+    second = run(local(shop.folder), Actor(name="ana"), shop.folder)
+    assert [ref.split(":")[0] for ref in second.run.made] == ["model", "model", "release"]
+    shop.edit("arkwright.toml", 'signed_by = ["model-owner", "operations"]', 'signed_by = ["model-owner"]')
+    third = run(local(shop.folder), Actor(name="ana"), shop.folder)
+    assert [ref.split("@")[0] for ref in third.run.made] == ["release:buys"]
