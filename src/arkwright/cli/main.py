@@ -15,6 +15,30 @@ from arkwright.core.errors import ArkwrightError, did_you_mean
 def main(argv: list[str] | None = None) -> int:
     """Run one word; the exit code comes from the error tree."""
     args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _answer(args)
+        finally:
+            sys.stdout.flush()  # here, where a reader that left can still be told from a mistake
+    except ArkwrightError as error:
+        if "--debug" in args:
+            raise
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing is half-written, and the same command goes on where this one was", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
+        return 0
+    except Exception as error:
+        if "--debug" in args:
+            raise
+        what = f"{type(error).__name__}: {error}"[:500]
+        return _fail(f"unexpected: {what}\nplease report it with what --debug prints", 1)
+
+
+def _answer(args: list[str]) -> int:
+    if args[:1] == ["help"] and args[1:]:
+        args = [args[1], "--help"]
     if not args or args[0] in ("-h", "--help", "help"):
         print(overview())  # noqa: T201
         return 0
@@ -25,29 +49,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     word = WORDS.get(args[0])
     if word is None:
-        return _fail(f"there is no command {args[0]!r}{did_you_mean(args[0], WORDS)}", 2)
-    return _run(word, args[1:])
-
-
-def _run(word: Word, args: list[str]) -> int:
-    module = import_module(f"arkwright.cli.words.{word.module}")
-    given = parser(word).parse_args(args)
-    try:
-        return int(module.main(given) or 0)
-    except ArkwrightError as error:
-        if given.debug:
-            raise
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("stopped; nothing is half-written, and the same command goes on where this one was", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
-        return 0
-    except Exception as error:
-        if given.debug:
-            raise
-        what = f"{type(error).__name__}: {error}"[:500]
-        return _fail(f"unexpected: {what}\nplease report it with what --debug prints", 1)
+        return _fail(f"there is no command {args[0][:80]!r}{did_you_mean(args[0][:80], WORDS)}", 2)
+    made = parser(word)
+    return int(import_module(f"arkwright.cli.words.{word.module}").main(made.parse_args(args[1:])) or 0)
 
 
 def parser(word: Word) -> argparse.ArgumentParser:

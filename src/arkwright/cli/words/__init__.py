@@ -48,7 +48,7 @@ _LIST = (
          ("arkwright doctor",)),
     Word("schema", "schema", "The JSON Schema of arkwright.toml, for editors.",
          ("arkwright schema > arkwright.schema.json",)),
-    Word("completion", "completion", "A completion script for bash, zsh or tcsh.",
+    Word("completion", "completion", "A completion script for your shell: bash, zsh, fish and others.",
          ("arkwright completion bash > ~/.local/share/bash-completion/completions/arkwright",)),
 )  # fmt: skip
 
