@@ -13,6 +13,7 @@ from arkwright.core.usercode import describe
 
 Array = npt.NDArray[Any]
 Class = int | str | bool
+_ROUNDING = 1e-5  # of probabilities in float32
 
 
 def classes_of(target: pa.ChunkedArray) -> tuple[Class, ...]:
@@ -30,9 +31,12 @@ def classes_of(target: pa.ChunkedArray) -> tuple[Class, ...]:
 
 def codes_of(target: pa.ChunkedArray, task: str, classes: Sequence[Class]) -> Array:
     """The truth: (n,) class codes (int64), or values (float64)."""
-    if task == "regression":
+    if task != "regression":
+        return _codes(target.to_pylist(), classes)
+    try:
         return np.asarray(target.cast(pa.float64(), safe=False).to_numpy())
-    return _codes(target.to_pylist(), classes)
+    except pa.ArrowException:
+        raise Invalid(f"the target is {target.type}; a regression needs numbers") from None
 
 
 def answers(
@@ -44,26 +48,40 @@ def answers(
     in the order of `classes` whatever the estimator's own order. regression: label (n,) values, score None.
     `kind` is the frame the estimator was fitted on. Raises Invalid when it cannot answer or answers no number.
     """
-    frame = to_frame(inputs, kind)
+    frame, name = to_frame(inputs, kind), type(estimator).__name__
     try:
         label = np.asarray(estimator.predict(frame))
-        score = np.asarray(estimator.predict_proba(frame)) if task == "classification" else None
+        if task == "regression":
+            label = label.astype(np.float64)
+            score, own = None, []
+        else:
+            score = np.asarray(estimator.predict_proba(frame)).astype(np.float64)
+            own = [_plain(value) for value in estimator.classes_]
     except Exception as error:  # an estimator can raise anything
-        raise Invalid(f"{type(estimator).__name__} cannot answer: {describe(error)}") from error
+        raise Invalid(f"{name} cannot answer: {describe(error)}") from error
+    if label.shape not in ((inputs.num_rows,), (inputs.num_rows, 1)):
+        raise Invalid(f"{name} answers {label.shape} for {inputs.num_rows} rows, not one value for each")
+    label = label.reshape(-1)
     if score is None:
-        values = label.astype(np.float64).reshape(len(label), -1)
-        if values.shape[1] != 1 or not np.isfinite(values).all():
-            raise Invalid(f"{type(estimator).__name__} answers something else than one finite number for each row")
-        return values[:, 0], None
-    own = [_plain(value) for value in estimator.classes_]
-    ordered = np.zeros((len(label), len(classes)))
+        if not np.isfinite(label).all():
+            raise Invalid(f"{name} answers values that are no numbers (NaN or infinite)")
+        return label, None
+    ordered = _in_order(score, own, (inputs.num_rows, len(own)), classes, name)
+    return _codes([_plain(value) for value in label], classes), ordered[:, 1] if len(classes) == 2 else ordered
+
+
+def _in_order(score: Array, own: Sequence[Any], shape: tuple[int, int], classes: Sequence[Class], name: str) -> Array:
+    """Probabilities (n, k) in the order of `classes`; a class that the estimator never saw has none."""
+    if score.shape != shape:
+        raise Invalid(f"{name} answers probabilities of shape {score.shape}, not {shape}: one per row and class")
+    if not ((score > -_ROUNDING) & (score < 1 + _ROUNDING)).all():
+        raise Invalid(f"{name} answers probabilities that are not between 0 and 1")
+    ordered = np.zeros((shape[0], len(classes)))
     for place, value in enumerate(own):
         if value not in classes:
-            raise Invalid(f"{type(estimator).__name__} answers {value!r}, which is no class of the target")
+            raise Invalid(f"{name} answers {value!r}, which is no class of the target")
         ordered[:, list(classes).index(value)] = score[:, place]
-    if not np.isfinite(ordered).all():
-        raise Invalid(f"{type(estimator).__name__} answers probabilities that are no numbers")
-    return _codes([_plain(value) for value in label], classes), ordered[:, 1] if len(classes) == 2 else ordered
+    return ordered
 
 
 def _codes(values: Sequence[Any], classes: Sequence[Class]) -> Array:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from arkwright.core import frames
 from arkwright.core.errors import Invalid
@@ -31,8 +32,11 @@ def fit(function: Callable[..., Any], inputs: pa.Table, target: pa.ChunkedArray,
     for. A fitted search (GridSearchCV and its kin) is replaced by its best estimator, for it holds times of the
     clock. Raises Invalid, with the user's file and line, when the function fails or gives back something else.
     """
-    if target.null_count:
-        raise Invalid(f"the target is missing in {target.null_count} of {len(target)} rows; filter them in the dataset")
+    missing = target.null_count
+    if pa.types.is_floating(target.type):
+        missing = len(target) - (pc.sum(pc.is_finite(target)).as_py() or 0)
+    if missing:
+        raise Invalid(f"the target is missing in {missing} of {len(target)} rows; filter them in the dataset")
     if inputs.num_columns == 0:
         raise Invalid(f"{where(function)}: there is no input column to learn from")
     first, second, hints = _parameters(function)
@@ -51,7 +55,7 @@ def fit(function: Callable[..., Any], inputs: pa.Table, target: pa.ChunkedArray,
 
 def check_estimator(estimator: Any, task: str, place: str) -> None:
     """Raises Invalid, beginning with `place`, when this is no fitted estimator for `task`."""
-    needed = ("predict", "predict_proba") if task == "classification" else ("predict",)
+    needed = ("predict", "predict_proba", "fit") if task == "classification" else ("predict", "fit")
     shown = type(estimator).__name__
     if estimator is None:
         raise Invalid(f"{place}: it returned nothing; end it with: return estimator.fit(...)")
@@ -64,7 +68,7 @@ def check_estimator(estimator: Any, task: str, place: str) -> None:
         raise Invalid(f"{place}: the {shown} it returned is not fitted; call .fit(inputs, target) first")
     if task == "classification" and getattr(estimator, "classes_", None) is None:
         raise Invalid(f"{place}: the {shown} it returned names no classes_, so its answers cannot be read")
-    if task == "regression" and hasattr(estimator, "predict_proba"):
+    if task == "regression" and (hasattr(estimator, "predict_proba") or _is_classifier(estimator)):
         raise Invalid(f"{place}: it returned {shown}, a classifier, and the task is regression")
 
 
@@ -84,9 +88,18 @@ def _is_fitted(estimator: Any) -> bool:
         check_is_fitted(estimator)
     except NotFittedError:
         return False
-    except TypeError:  # not an estimator of scikit-learn's kind: it cannot tell
+    except (TypeError, AttributeError):  # not an estimator of scikit-learn's kind: it cannot tell
         return True
     return True
+
+
+def _is_classifier(estimator: Any) -> bool:
+    from sklearn.base import is_classifier
+
+    try:
+        return bool(is_classifier(estimator))
+    except AttributeError:
+        return False
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, str, dict[str, str]]:

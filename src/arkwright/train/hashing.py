@@ -25,10 +25,12 @@ def hash_rows(table: pa.Table, columns: Sequence[str], seed: int) -> Hashes:
 
 
 def _hash_column(column: pa.ChunkedArray) -> Hashes:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     kind = column.type
     missing = column.is_null().to_numpy()
     if pa.types.is_floating(kind):
-        values = pc.fill_null(column, 0.0).to_numpy().astype(np.float64)
+        values = pc.fill_null(column.cast(pa.float64()), 0.0).to_numpy()
         values = np.where(np.isnan(values), np.nan, values) + 0.0  # one NaN, and no minus zero
         hashed = _mix(values.view(np.uint64))
     elif pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_temporal(kind):
@@ -39,18 +41,23 @@ def _hash_column(column: pa.ChunkedArray) -> Hashes:
 
 
 def _integers(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    if pa.types.is_uint64(column.type):
+    kind = column.type
+    if pa.types.is_uint64(kind):
         return np.asarray(pc.fill_null(column, 0).to_numpy(), dtype=np.uint64).view(np.int64)
-    if pa.types.is_date32(column.type) or pa.types.is_time32(column.type):
-        column = column.cast(pa.int32())
+    if pa.types.is_timestamp(kind):
+        column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+    elif pa.types.is_duration(kind):
+        column = column.cast(pa.duration("us"), safe=False)
+    elif pa.types.is_time(kind):
+        column = column.cast(pa.time64("us"), safe=False)
+    elif pa.types.is_date(kind):
+        column = column.cast(pa.date32()).cast(pa.int32())
     return np.asarray(pc.fill_null(column.cast(pa.int64()), 0).to_numpy(), dtype=np.int64)
 
 
 def _hash_texts(column: pa.ChunkedArray) -> Hashes:
     """Each distinct value is hashed once."""
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.dictionary_encode().combine_chunks()
     distinct = encoded.dictionary.to_pylist()
     hashes = np.array([_digest(value) for value in distinct] or [0], dtype=np.uint64)
     indices = np.asarray(pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False), dtype=np.int64)

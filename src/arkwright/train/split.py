@@ -39,8 +39,8 @@ class Split:
 def split(table: pa.Table, how: SplitPlan, seed: int, *, classes: str | None = None) -> Split:
     """Hold rows out. The same table, plan and seed give the same rows on every platform.
 
-    time: the last share by time; rows at the boundary's moment are all held out, so no moment is on both sides.
-    group: whole groups in the order of a seeded hash until the share is met as nearly as can be.
+    time: the last share by time, as nearly as whole moments give it: no moment is on both sides.
+    group: whole groups in the order of a seeded hash, each that brings the share nearer.
     hash: rows whose key hashes below the share, so that a row stays where it is when others come.
     stratified: the share of every class, drawn with the seed; of a number with many values, of every decile.
     `classes`: a column of which at least two values must occur on either side. Raises Unknown for a column that is
@@ -79,8 +79,11 @@ def _by_time(table: pa.Table, how: SplitPlan, _seed: int) -> Split:
         raise Invalid(f"{int(np.isnan(times).sum())} rows have no {name!r} (NaN); filter them")
     first = len(times) - max(1, round(len(times) * how.test))
     boundary = np.partition(times, first)[first]
-    test = np.asarray(times >= boundary, dtype=np.bool_)
-    return Split(test=test, note=f"held out from {name} {boundary} on")
+    since, after = np.asarray(times >= boundary, dtype=np.bool_), np.asarray(times > boundary, dtype=np.bool_)
+    wanted = how.test * len(times)
+    if after.any() and (since.all() or abs(after.sum() - wanted) < abs(since.sum() - wanted)):
+        since, boundary = after, times[after].min()
+    return Split(test=since, note=f"held out from {name} {boundary} on")
 
 
 def _by_group(table: pa.Table, how: SplitPlan, seed: int) -> Split:
@@ -88,10 +91,24 @@ def _by_group(table: pa.Table, how: SplitPlan, seed: int) -> Split:
     groups, member, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
     if len(groups) < 2:
         raise Invalid(f"{', '.join(how.columns)} has one value only; a split by group needs two or more")
-    shares = np.cumsum(sizes)[:-1] / table.num_rows
-    held = int(np.argmin(np.abs(shares - how.test))) + 1
-    test = np.asarray(member < held, dtype=np.bool_)
-    return Split(test=test, note=f"held out {held} of {len(groups)} values of {', '.join(how.columns)}")
+    chosen = _nearest(sizes, how.test * table.num_rows)
+    note = f"held out {int(chosen.sum())} of {len(groups)} values of {', '.join(how.columns)}"
+    return Split(test=np.asarray(chosen[member], dtype=np.bool_), note=note)
+
+
+def _nearest(sizes: npt.NDArray[np.int64], wanted: float) -> Mask:
+    """Which groups to hold out: each, in turn, that brings the rows nearer to `wanted`; never all, never none."""
+    chosen = np.asarray(np.cumsum(sizes) <= wanted, dtype=np.bool_)
+    gap = wanted - float(sizes[chosen].sum())
+    for place in np.flatnonzero(~chosen & (sizes < 2 * gap)):
+        if sizes[place] < 2 * gap:
+            chosen[place] = True
+            gap -= float(sizes[place])
+    if not chosen.any():
+        chosen[np.argmin(sizes)] = True
+    if chosen.all():
+        chosen[np.argmin(sizes)] = False
+    return chosen
 
 
 def _by_hash(table: pa.Table, how: SplitPlan, seed: int) -> Split:
@@ -104,8 +121,8 @@ def _stratified(table: pa.Table, how: SplitPlan, seed: int) -> Split:
     codes = _strata(table.column(how.columns[0]))
     rng = np.random.default_rng(seed)
     test = np.zeros(table.num_rows, dtype=np.bool_)
-    for stratum in np.unique(codes):
-        rows = np.flatnonzero(codes == stratum)
+    order = np.argsort(codes, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
         held = min(max(1, round(len(rows) * how.test)), len(rows) - 1)  # a lone row is trained on
         test[rng.permutation(rows)[:held]] = True
     return Split(test=test, note=f"held out {how.test:g} of every {how.columns[0]}")
@@ -113,12 +130,12 @@ def _stratified(table: pa.Table, how: SplitPlan, seed: int) -> Split:
 
 def _strata(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """A code for each row; a null is a class like any other."""
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = column.dictionary_encode().combine_chunks()
     kind = encoded.dictionary.type
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if numeric and len(encoded.dictionary) > _MANY_VALUES:
         values = column.cast(pa.float64(), safe=False).to_numpy()
-        cuts = np.quantile(values[~np.isnan(values)], np.linspace(0, 1, _BINS + 1)[1:-1])
+        cuts = np.quantile(values[~np.isnan(values)], np.linspace(0, 1, _BINS + 1)[1:-1], method="lower")
         return np.where(np.isnan(values), -1, np.searchsorted(cuts, values, side="right")).astype(np.int64)
     return np.asarray(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
