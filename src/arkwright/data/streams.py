@@ -103,8 +103,11 @@ def reading(what: str) -> Iterator[None]:
 
 def member(path: Path, what: str) -> str:
     """The name of a zip's only file. Raises Invalid when there are none, several, or a name that leaves the archive."""
-    with reading(what), zipfile.ZipFile(path) as archive:
-        return _member(archive, what).filename
+    with reading(what):
+        if not path.stat().st_size:
+            raise Invalid(f"{what} is empty")
+        with zipfile.ZipFile(path) as archive:
+            return _member(archive, what).filename
 
 
 def check_text(head: bytes, what: str) -> None:

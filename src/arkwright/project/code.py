@@ -13,7 +13,8 @@ from typing import Any
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.record import digest_bytes, digest_of
-from arkwright.core.usercode import execute
+from arkwright.core.usercode import describe, execute
+from arkwright.project import texts
 
 _ESCAPES = {"globals", "exec", "eval", "__import__", "vars", "locals"}
 
@@ -49,15 +50,15 @@ class Code:
 def load(folder: Path, file: str) -> Code:
     """Import the project's code. Raises Unknown or Invalid with file and line; what the code prints is not touched."""
     path = folder / file
-    if not path.is_file():
+    if not path.exists():
         others = [p.name for p in sorted(folder.glob("*.py"))]
         raise Unknown(f"the code file {file!r} does not exist{did_you_mean(file, others)}")
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        tree = ast.parse(texts.read(path), str(path))
     except SyntaxError as error:
         raise Invalid(f"{path.name}:{error.lineno}: {error.msg}") from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise Invalid(f"{path.name} is not Python in UTF-8: {error}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Invalid(f"{path.name} cannot be read as Python: {describe(error)}") from None
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec
     assert spec.loader

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from arkwright.core import rows
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.rows import Field
-from arkwright.project import code, toml
+from arkwright.project import code, texts, toml
 from arkwright.project.code import Code
 from arkwright.project.spec import ProjectSpec
 from arkwright.project.toml import Sheet
@@ -61,7 +61,7 @@ class Project:
         if spec.source:
             return Recipe("source")
         if file.is_file():
-            text = file.read_text(encoding="utf-8")
+            text = texts.read(file)
             return Recipe("sql", inputs=_tables(text, file.name), sql=text, where=file.name)
         if function is None:
             near = did_you_mean(dataset, self.code.functions())

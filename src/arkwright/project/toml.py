@@ -10,11 +10,13 @@ import msgspec
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import Promise, parse
+from arkwright.project import texts
 from arkwright.project.problems import Lines, Problems
 from arkwright.project.spec import SECTIONS, ProjectSpec, Table
 
 T = TypeVar("T", bound=Table)
 FILE = "arkwright.toml"
+_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 
 
@@ -31,15 +33,10 @@ def read(folder: Path) -> Sheet:
     """Read `arkwright.toml` in `folder`. Raises Unknown when there is none, Invalid with every mistake in it."""
     path = folder / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = texts.read(path)
     except (FileNotFoundError, NotADirectoryError):
         raise Unknown(f"there is no {FILE} in {folder}; start a project with: arkwright new NAME") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} cannot be read: {error}") from None
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid(f"{FILE}: {error}") from None
+    raw = _parsed(text)
     lines, problems = Lines(path, text), Problems()
     spec = _convert(raw, lines, problems)
     problems.raise_if_any()
@@ -47,6 +44,19 @@ def read(folder: Path) -> Sheet:
     _check_references(spec, lines, problems)
     problems.raise_if_any()
     return Sheet(folder, spec, lines)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The tables as they are written. Raises Invalid with the line of what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _PLACE.fullmatch(str(error))
+        what, line = (found[1], found[2]) if found else (str(error), None)
+        cut = "" if line else "; is the file cut off?"
+        raise Invalid(f"{FILE}:{line or len(text.splitlines())}: {what[0].lower() + what[1:]}{cut}") from None
+    except RecursionError:
+        raise Invalid(f"{FILE} is nested too deeply") from None
 
 
 def _convert(raw: dict[str, Any], lines: Lines, problems: Problems) -> ProjectSpec | None:

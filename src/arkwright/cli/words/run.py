@@ -21,7 +21,9 @@ def main(given: argparse.Namespace) -> int:
         output.as_json(result)
     else:
         _print(result)
-    return Refused.exit_code if result.problem else 0
+    if result.problem:
+        raise Refused(result.problem)  # behind the evidence, on standard error, as every other refusal
+    return 0
 
 
 def _print(result: Result) -> None:
@@ -36,10 +38,6 @@ def _print(result: Result) -> None:
         screen.print(output.findings(result.findings, title="promises about data"))
     for outcome in result.outcomes.values():
         _print_outcome(outcome)
-    if result.problem:
-        screen.print()
-        for line in result.problem.splitlines():
-            screen.print(f"[bold red]✗[/] {output.escape(line)}")
 
 
 def _print_outcome(outcome: Outcome) -> None:
