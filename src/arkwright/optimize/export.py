@@ -12,6 +12,7 @@ import pyarrow as pa
 from arkwright.core.errors import Invalid, Missing
 from arkwright.core.signature import Tensor
 from arkwright.core.usercode import describe
+from arkwright.optimize.boosters import convertible, parts
 
 MATRIX = "features"  # the one input of a model that takes numbers only
 LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
@@ -34,6 +35,7 @@ def exports(estimator: Any, inputs: pa.Table, *, task: str) -> Iterator[Exported
     `inputs`: rows as the estimator was fitted on. Raises Invalid, naming the reason of the last way, when none works.
     """
     _register()
+    estimator = convertible(estimator)
     reason: Exception | None = None
     found = False
     for width, whole in (("float32", "float"), ("float64", "float"), ("float32", "int")):
@@ -125,17 +127,6 @@ def _options(estimator: Any, task: str) -> dict[int, dict[str, Any]]:
         last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
         options[id(last)] = {"zipmap": False}
     return options
-
-
-def parts(estimator: Any) -> Iterator[Any]:
-    """The estimator and every estimator inside it, however pipelines and column transformers nest."""
-    yield estimator
-    inner = [step for _, step in getattr(estimator, "steps", ())]
-    inner += [step for _, step, _ in getattr(estimator, "transformers_", ())]
-    inner += [step for _, step in getattr(estimator, "transformer_list", ())]
-    for step in inner:
-        if not isinstance(step, str):
-            yield from parts(step)
 
 
 def _rename_outputs(model: Any, names: Sequence[str]) -> None:
