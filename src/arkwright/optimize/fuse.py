@@ -172,7 +172,8 @@ def _make_room(graph: onnx.GraphProto, wanted: set[str]) -> None:
 
 
 def _opsets(model: onnx.ModelProto, writer: Writer) -> list[onnx.OperatorSetIdProto]:
-    found = list(model.opset_import)
-    if not any(opset.domain == ML for opset in found) and any(node.domain == ML for node in writer.nodes):
-        found.append(helper.make_opsetid(ML, _NEWEST_ML))
-    return found
+    """Each domain once: some converters name one twice."""
+    found = {opset.domain: opset.version for opset in model.opset_import}
+    if any(node.domain == ML for node in writer.nodes):
+        found.setdefault(ML, _NEWEST_ML)
+    return [helper.make_opsetid(domain, version) for domain, version in found.items()]

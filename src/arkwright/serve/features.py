@@ -2,13 +2,13 @@
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from datetime import UTC
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from arkwright.core import frames
+from arkwright.core import arrow, frames
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.rows import Field
 from arkwright.core.signature import Signature
@@ -18,26 +18,63 @@ from arkwright.serve.messages import Problem
 from arkwright.serve.tensors import Array, Tensors
 
 Prepare = Callable[[Sequence[Any]], Tensors]
+_UNITS = {"date": "D", "datetime": "us"}
 
 
 def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Prepare:
-    """Rows whose columns are the graph's own inputs. Raises Invalid for a column that no tensor holds."""
+    """Rows whose columns are the graph's own inputs. Raises Invalid for a column that no tensor holds.
+
+    A date is the days since 1970-01-01 and a datetime the microseconds since then, UTC, each in a tensor of its own:
+    INT64, or FP64 with NaN where it is missing.
+    """
     known = {field.name: field for field in fields}
-    getters: list[tuple[Port, tuple[str, ...], attrgetter[Any]]] = []
+    place = {field.name: i for i, field in enumerate(fields)}
+    takes: list[tuple[Port, tuple[str, ...], tuple[int, ...], str]] = []
     for name, columns in _columns(signature, graph):
+        port = graph.inputs[name]
         for column in columns:
             if column not in known:
                 raise Invalid(f"the model takes {column!r}, which is no column of a row{did_you_mean(column, known)}")
-            if known[column].type in ("date", "datetime", "bytes"):
+            if not _held(known[column].type, port, columns):
                 raise Invalid(
                     f"the column {column!r} is a {known[column].type}, which no tensor holds; write features()"
                 )
-        getters.append((graph.inputs[name], columns, attrgetter(*columns)))
+        unit = _UNITS.get(known[columns[0]].type, "")
+        takes.append((port, columns, tuple(place[column] for column in columns), unit))
+    get = msgspec.structs.astuple
 
     def prepare(rows: Sequence[Any]) -> Tensors:
-        return {port.name: _array([get(row) for row in rows], port, columns) for port, columns, get in getters}
+        values = tuple(zip(*map(get, rows), strict=True)) or ((),) * len(place)  # one tuple for each field
+        made = {}
+        for port, columns, places, unit in takes:
+            if unit:
+                made[port.name] = _since_1970(values[places[0]], unit, port, columns)
+            elif len(places) == 1:
+                made[port.name] = _array(values[places[0]], port, columns)
+            else:
+                made[port.name] = _array(tuple(zip(*(values[i] for i in places), strict=True)), port, columns)
+        return made
 
     return prepare
+
+
+def _held(kind: str, port: Port, columns: tuple[str, ...]) -> bool:
+    if kind in _UNITS:
+        return len(columns) == 1 and port.kind.name in ("INT64", "FP64")
+    return kind != "bytes"
+
+
+def _since_1970(values: Sequence[Any], unit: str, port: Port, columns: tuple[str, ...]) -> Array:
+    """Dates or datetimes of one column as numbers, from any zone in UTC. Raises Problem (422) for a missing one."""
+    if unit == "us":
+        values = [v if v is None or v.tzinfo is None else v.astimezone(UTC).replace(tzinfo=None) for v in values]
+    times: Array = np.array(values, dtype=f"datetime64[{unit}]")
+    array: Array = times.astype(port.kind.dtype)
+    if None in values:
+        if port.kind.python is int:
+            raise Problem(422, f"$[{values.index(None)}].{columns[0]}: is missing, and the model needs it")
+        array[np.isnat(times)] = np.nan
+    return array if len(port.shape) == 1 else array.reshape(len(values), -1)
 
 
 def through_frames(
@@ -45,8 +82,6 @@ def through_frames(
 ) -> Prepare:
     """`features` takes a whole frame, of the kind its type hint says, and gives one row for each row."""
     import pyarrow as pa
-
-    from arkwright.core import arrow
 
     assert signature.features is not None
     kind = signature.features.takes
@@ -107,8 +142,11 @@ def _get(made: Mapping[str, Any], column: str) -> Any:
 def _array(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Array:
     """Values of one tensor, row by row; a missing number is NaN. Raises Problem (422) for a misfit."""
     try:
-        with np.errstate(over="raise"):
-            array: Array = np.array(values, dtype=port.kind.dtype)
+        if port.kind.dtype.itemsize < 8:  # a Python number always fits in 64 bits or raises by itself
+            with np.errstate(over="raise"):
+                array: Array = np.array(values, dtype=port.kind.dtype)
+        else:
+            array = np.array(values, dtype=port.kind.dtype)
     except (TypeError, ValueError, OverflowError, FloatingPointError):
         raise _cannot(values, port, columns) from None
     if port.kind.python is str and any(not isinstance(text, str) for text in array.ravel().tolist()):
