@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
+settings.load_profile("calm")
 
 TOML = """
 project = "shop"

@@ -1,9 +1,12 @@
 """Frames: a user function's type hint says whether it wants polars, pandas or Arrow; all travel as Arrow tables."""
 
+import ast
 import inspect
 import sys
+import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arkwright.core.errors import Invalid, Missing
@@ -16,6 +19,7 @@ KINDS = ("polars", "pandas", "arrow")
 _LIBRARY = {"polars": "polars", "pandas": "pandas", "pyarrow": "arrow"}
 _ALIAS = {"pl": "polars", "pd": "pandas", "pa": "arrow", **_LIBRARY}
 _LAZY = "LazyFrame"
+_EXACT = 2**53  # the largest integer up to which floats hold every one
 
 
 def kinds(function: Callable[..., Any]) -> dict[str, str]:
@@ -28,7 +32,8 @@ def kinds(function: Callable[..., Any]) -> dict[str, str]:
     raw.pop("return", None)
     found = {}
     for parameter, hint in raw.items():
-        kind = _kind(_resolve(hint, getattr(target, "__globals__", {})), f"{where(function)}: {parameter}")
+        resolved = _resolve(hint, target)
+        kind = _kind(resolved, f"{where(function)}: {parameter}")
         if kind:
             found[parameter] = kind
     return found
@@ -40,8 +45,12 @@ def to_frame(table: "pa.Table", kind: str) -> Any:
         return table
     if kind == "polars":
         return _library("polars").from_arrow(table, rechunk=False)
-    _library("pandas")
-    return table.to_pandas()
+    pandas = _library("pandas")
+    frame = table.to_pandas()
+    for place, column in enumerate(table.columns):
+        if _too_large(column):
+            frame.isetitem(place, column.to_pandas(types_mapper={column.type: pandas.Int64Dtype()}.get))
+    return frame
 
 
 def to_series(values: "pa.Array | pa.ChunkedArray", kind: str, name: str) -> Any:
@@ -50,8 +59,9 @@ def to_series(values: "pa.Array | pa.ChunkedArray", kind: str, name: str) -> Any
         return values
     if kind == "polars":
         return _library("polars").Series(name, values)
-    _library("pandas")
-    return values.to_pandas().rename(name)
+    pandas = _library("pandas")
+    mapper = {values.type: pandas.Int64Dtype()}.get if _too_large(values) else None
+    return values.to_pandas(types_mapper=mapper).rename(name)
 
 
 def to_arrow(frame: Any, what: str = "the function") -> "pa.Table":
@@ -64,7 +74,8 @@ def to_arrow(frame: Any, what: str = "the function") -> "pa.Table":
     import pyarrow as pa
 
     kind = _kind(type(frame), what)
-    if kind is None and not hasattr(frame, "__arrow_c_stream__"):
+    many = hasattr(frame, "columns") or hasattr(frame, "schema")  # a series has neither
+    if not many or (kind is None and not hasattr(frame, "__arrow_c_stream__")):
         raise Invalid(f"{what} must return a frame (polars, pandas or pyarrow), not {type(frame).__name__}")
     try:
         if kind == "pandas":
@@ -78,14 +89,18 @@ def to_arrow(frame: Any, what: str = "the function") -> "pa.Table":
         kept = type(frame).__name__
         raise Invalid(f"{what} returned a {kept} that cannot become a table: {describe(error)}") from None
     _check_names(table.column_names, what)
-    plain = [_decoded(column) for column in table.columns]
+    plain = [_as_plain(column, name, what) for name, column in zip(table.column_names, table.columns, strict=True)]
+    return pa.table(plain, schema=pa.schema([*zip(table.column_names, (c.type for c in plain), strict=True)]))
+
+
+def _as_plain(column: "pa.ChunkedArray", name: str, what: str) -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    decoded = _decoded(column)
     try:
-        return pa.table(
-            [column.cast(_plain(column.type)) for column in plain],
-            schema=pa.schema([pa.field(f.name, _plain(c.type)) for f, c in zip(table.schema, plain, strict=True)]),
-        )
+        return decoded.cast(_plain(decoded.type))
     except pa.ArrowException as error:
-        raise Invalid(f"{what} returned a table that cannot be kept: {describe(error)}") from None
+        raise Invalid(f"{what} returned a column {name!r} that cannot be kept: {describe(error)}") from None
 
 
 def _check_names(names: list[Any], what: str) -> None:
@@ -117,22 +132,33 @@ def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 def _plain(kind: "pa.DataType") -> "pa.DataType":
     import pyarrow as pa
 
-    types = pa.types
-    if types.is_large_string(kind) or types.is_string_view(kind):
+    is_ = pa.types
+    if is_.is_large_string(kind) or is_.is_string_view(kind):
         return pa.string()
-    if types.is_large_binary(kind) or types.is_binary_view(kind):
+    if is_.is_large_binary(kind) or is_.is_binary_view(kind):
         return pa.binary()
-    if types.is_date64(kind):
+    if is_.is_date64(kind):
         return pa.date32()
-    if types.is_timestamp(kind):
+    if is_.is_timestamp(kind):
         return pa.timestamp("us", kind.tz)
     return kind
 
 
+def _too_large(values: "pa.Array | pa.ChunkedArray") -> bool:
+    """Integers of which some are missing, that pandas would round by making them floats."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if values.type != pa.int64() or not values.null_count or values.null_count == len(values):
+        return False
+    ends = pc.min_max(values).as_py()
+    return bool(ends["min"] < -_EXACT or ends["max"] > _EXACT)
+
+
 def _kind(hint: Any, what: str) -> str | None:
-    if isinstance(hint, str):  # imported for the type checker only, so that the name does not resolve
-        root, _, rest = hint.partition(".")
-        kind, name = _ALIAS.get(root.strip("\"'")), rest
+    if isinstance(hint, str):  # a name that does not resolve
+        root, _, rest = hint.strip("\"'").partition(".")
+        kind, name = _ALIAS.get(root), rest
     else:
         kind = _LIBRARY.get(str(getattr(hint, "__module__", "")).partition(".")[0])
         name = getattr(hint, "__name__", "")
@@ -141,13 +167,35 @@ def _kind(hint: Any, what: str) -> str | None:
     return kind
 
 
-def _resolve(hint: Any, names: Mapping[str, Any]) -> Any:
-    if not isinstance(hint, str):
-        return hint
+def _resolve(hint: Any, function: Any) -> Any:
+    """What a hint says, without `None`; for a name imported for the type checker only, its dotted name."""
+    if isinstance(hint, str):
+        names = dict(getattr(function, "__globals__", {}))
+        try:
+            hint = typing.get_type_hints(type("_", (), {"__annotations__": {"hint": hint}}), names)["hint"]
+        except Exception:  # noqa: BLE001 - a hint written as text is code, and can raise anything
+            root, dot, rest = hint.strip("\"'").partition(".")
+            return _imports(function).get(root, root) + dot + rest
+    if typing.get_origin(hint) is typing.Annotated:
+        hint = hint.__origin__
+    some = [part for part in typing.get_args(hint) if part is not type(None)]
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return some[0] if is_union and len(some) == 1 else hint
+
+
+def _imports(function: Any) -> dict[str, str]:
+    """Name -> what it stands for, of every import in the function's file, also those under TYPE_CHECKING."""
     try:
-        return typing.get_type_hints(type("_", (), {"__annotations__": {"hint": hint}}), dict(names))["hint"]
-    except (NameError, AttributeError, TypeError, SyntaxError):
-        return hint
+        tree = ast.parse(Path(function.__code__.co_filename).read_text(encoding="utf-8"))
+    except (AttributeError, OSError, ValueError, SyntaxError):
+        return {}
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update({alias.asname or alias.name: alias.name for alias in node.names})
+        elif isinstance(node, ast.ImportFrom):
+            found.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    return found
 
 
 def _library(name: str) -> Any:
