@@ -1,16 +1,13 @@
 """The tutorial, done word by word."""
 
-import importlib.util
 import socket
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-TUTORIAL = HERE.parents[1] / "docs" / "tutorial.md"
-_spec = importlib.util.spec_from_file_location("console", HERE / "console.py")
-console = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(console)
+from . import console
+
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
 
 def free_port():
