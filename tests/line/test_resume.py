@@ -47,7 +47,7 @@ def undisturbed(tmp_path_factory, shop_at):
 
 def test_the_same_release_after_a_kill_at_any_moment(undisturbed, tmp_path, shop_at):
     expected, seconds = undisturbed
-    chance = random.Random(0)  # noqa: S311 - moments, not secrets
+    chance = random.Random(0)
     unfinished = 0
     for i in range(KILLS):
         shop = shop_at(tmp_path / f"shop{i}")

@@ -64,7 +64,7 @@ REGRESSORS = {
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def numbers(seed=0, missing=False):
+def numbers(seed=0, *, missing=False):
     rng = np.random.default_rng(seed)
     x = np.round(rng.normal(size=(N, 5)) * [1, 10, 100, 1000, 0.01], 3).astype(np.float32)
     if missing:

@@ -1,23 +1,22 @@
 """Verbs that move and answer: promote, roll back, serve, predict. Nothing is loaded that does not verify."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from arkwright.api.decide import judgement
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
-from arkwright.core.record import digest_of
+from arkwright.core.record import decode, digest_of, encode
 from arkwright.project import toml
 from arkwright.project.spec import ProjectSpec
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.serve import loaded as serving
+from arkwright.serve.predict import predict_once
 from arkwright.sites import Site
 
 SIGNATURE = "signature"  # the ledger's kind for the digest of a release's signature file
@@ -65,14 +64,15 @@ def serve(
     names = list(endpoints) or versions.names(site.ledger, Endpoint)
     if not names:
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
-    site.host.serve({name: _verified(site, name)[1] for name in names}, host, port, ready)
+    with ExitStack() as laid_out:
+        site.host.serve({n: laid_out.enter_context(_verified(site, n))[1] for n in names}, host, port, ready)
 
 
 def predict(site: Site, by: Actor, project: Path, *, endpoint: str, rows: bytes) -> Any:
     """The answer of an endpoint's release to rows (a JSON object or list), computed here. Raises Invalid."""
-    release, folder = _verified(site, endpoint)
     name = versions.resolve(site.ledger, Endpoint, endpoint).name
-    return serving.predict(serving.load(folder, endpoint=name, release=release.ref, digest=release.digest), rows)
+    with _verified(site, endpoint) as (release, folder):
+        return predict_once(serving.load(folder, endpoint=name, release=release.ref, digest=release.digest), rows)
 
 
 def _left(endpoint: Endpoint) -> list[str]:
@@ -117,21 +117,19 @@ def _sign(site: Site, by: Actor, release: Release) -> None:
     """Sign the folder with the site's key, once; the signature's own digest goes on record."""
     if site.ledger.get(SIGNATURE, release.digest):
         return
-    folder = _lay_out(site, release)
-    file = site.scratch("signatures") / f"{release.digest}.sig"
-    signing.sign(folder, file, site.keys)
-    try:
-        site.ledger.append(
-            by.name, [Entry(SIGNATURE, release.digest, msgspec.json.encode(site.store.put(file)).decode())]
-        )
-    except Taken:
-        return
-    finally:
-        file.unlink(missing_ok=True)
+    with site.scratch("sign") as scratch:
+        folders.write(site.store, release.files, scratch / "release")
+        signing.sign(scratch / "release", scratch / "signature", site.keys)
+        digest = site.store.put(scratch / "signature")
+    with suppress(Taken):
+        site.ledger.append(by.name, [Entry(SIGNATURE, release.digest, encode(digest))])
 
 
-def _verified(site: Site, endpoint: str) -> tuple[Release, Path]:
-    """The release an endpoint answers with, in a folder whose every byte and signature was verified just now."""
+@contextmanager
+def _verified(site: Site, endpoint: str) -> Iterator[tuple[Release, Path]]:
+    """The release an endpoint answers with, in a folder whose every byte and signature was verified just now; whoever
+    asks at the same time has another folder.
+    """
     noun = versions.resolve(site.ledger, Endpoint, endpoint)
     release = versions.resolve(site.ledger, Release, next(iter(noun.shares)))
     _must_pass(site, release)
@@ -142,14 +140,7 @@ def _verified(site: Site, endpoint: str) -> tuple[Release, Path]:
         raise Refused(
             f"{release.ref} is not signed; promote it again: arkwright promote {release.name}@{release.version}"
         )
-    folder = _lay_out(site, release)
-    signing.verify(folder, site.store.path(msgspec.json.decode(signed.body, type=str)), site.keys)
-    return release, folder
-
-
-def _lay_out(site: Site, release: Release) -> Path:
-    """The release as a folder, written anew from verified bytes."""
-    folder = site.folder / "serving" / f"{release.name}@{release.version}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folders.write(site.store, release.files, folder)
-    return folder
+    with site.scratch("serve") as scratch:
+        folders.write(site.store, release.files, scratch / "release")
+        signing.verify(scratch / "release", site.store.path(decode(str, signed.body)), site.keys)
+        yield release, scratch / "release"

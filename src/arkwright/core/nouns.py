@@ -20,11 +20,16 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a dataset, or one input or output of a model."""
+    """One column of a dataset, or one input or output of a model, with what its row class asks of it.
+
+    `limits`: bounds by their name in msgspec.Meta (ge, lt, pattern …); `allowed`: the only values there may be.
+    """
 
     name: str
     type: str  # int | float | str | bool | date | datetime | bytes
     nullable: bool = False
+    limits: tuple[tuple[str, int | float | str], ...] = ()
+    allowed: tuple[int | str | bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

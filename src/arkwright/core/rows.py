@@ -44,7 +44,7 @@ class Field:
 
     @property
     def column(self) -> Column:
-        return Column(name=self.name, type=self.type, nullable=self.nullable)
+        return Column(name=self.name, type=self.type, nullable=self.nullable, limits=self.limits, allowed=self.allowed)
 
 
 def fields(row: type) -> tuple[Field, ...]:
@@ -63,10 +63,15 @@ def fields(row: type) -> tuple[Field, ...]:
 
 
 def from_columns(columns: tuple[Column, ...]) -> tuple[Field, ...]:
-    """The fields of a dataset without a row class, from its columns."""
-    return tuple(
-        Field(c.name, c.type, c.nullable, PYTHON[c.type] | None if c.nullable else PYTHON[c.type]) for c in columns
-    )
+    """The fields again, without the class: a server needs no code of the project's to know what a row is."""
+    return tuple(Field(c.name, c.type, c.nullable, _annotation(c), c.limits, c.allowed) for c in columns)
+
+
+def _annotation(column: Column) -> Any:
+    hint: Any = typing.Literal[column.allowed] if column.allowed else PYTHON[column.type]
+    if column.limits:
+        hint = typing.Annotated[hint, msgspec.Meta(**dict(column.limits))]  # type: ignore[call-overload]
+    return hint | None if column.nullable else hint
 
 
 def struct(name: str, row: tuple[Field, ...]) -> type[msgspec.Struct]:

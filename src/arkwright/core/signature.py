@@ -28,7 +28,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowClass:
-    """The class that describes one raw row, kept as source inside the release."""
+    """The class whose objects `features` takes one by one, kept as source inside the release."""
 
     file: str
     name: str
@@ -36,7 +36,9 @@ class RowClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """`columns` are the raw row's (without the target); `features` is None when they are the graph's own inputs."""
+    """`columns` are the raw row's (without the target); `features` is None when they are the graph's own inputs, and
+    `row` unless `features` takes objects of a class.
+    """
 
     model: str
     task: str

@@ -2,10 +2,9 @@
 release, and keeps the evidence.
 """
 
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,16 +140,11 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
 def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iterator[Walk]:
     folder = folder.resolve()
     spec = toml.read(folder).spec
-    name = f"run-{uuid.uuid4().hex[:12]}"
-    scratch = site.scratch(name)
-    worker = site.runner.start(folder, site.folder / "logs" / f"{name}.log", say)
-    try:
+    log = site.folder / "logs" / f"run-{uuid.uuid4().hex[:12]}.log"
+    with site.scratch("run") as scratch, closing(site.runner.start(folder, log, say)) as worker:
         plan = msgspec.convert(worker.call("plan", {}), Plan)
         number = spec.seed if seed is None else seed
         yield Walk(site, by, folder, spec, plan, worker, scratch, run="", seed=number, say=say)
-    finally:
-        worker.close()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _start(walk: Walk) -> Run:

@@ -42,7 +42,6 @@ def assemble(
     walk.lay_out(model.files, laid)
     with walk.timed(f"assemble {step.name}"):
         arguments: dict[str, Any] = {
-            "model": step.name,
             "laid": str(laid),
             "folder": str(folder),
             "lineage": lineage,

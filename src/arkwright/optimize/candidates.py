@@ -39,7 +39,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One graph. `inside`: the project's features are part of it, so it takes raw rows. `answers`: on the held-out rows."""
+    """One graph. `inside`: the project's features are part of it, so it takes raw rows.
+
+    `answers`: on the held-out rows. No `model`: it cannot be made, and `note` says why.
+    """
 
     name: str
     model: bytes
@@ -69,7 +72,7 @@ def variants(
         yield inside
     elif note:
         yield Variant("onnx, features inside", b"", (), inside=True, answers=held.trained, note=note)
-    for name, model in twins(exported.model):
+    for name, model in twins(exported.model, estimator):
         if inside is not None and features is not None:
             yield _inside(model, held, exported, features, fields, name)
         else:

@@ -12,10 +12,12 @@ from typing import Any
 _SMALLEST_WEIGHTS = 64 * 1024  # bytes of weights below which 8 bits save nothing worth an answer that changes
 
 
-def twins(model: Any) -> Iterator[tuple[str, Any]]:
-    """(name, onnx.ModelProto) for each twin that this graph allows. None is assumed to be good: measure it."""
+def twins(model: Any, estimator: Any) -> Iterator[tuple[str, Any]]:
+    """(name, onnx.ModelProto) for each twin that the estimator's graph allows. None is assumed to be good: measure it."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    mean = type(last).__module__ == "sklearn.ensemble._forest"
     for share, name in ((2, "half the trees"), (4, "a quarter of the trees")):
-        made = _fewer_trees(model, share)
+        made = _fewer_trees(model, share, mean=mean)
         if made is not None:
             yield name, made
     made = _int8(model)
@@ -23,18 +25,18 @@ def twins(model: Any) -> Iterator[tuple[str, Any]]:
         yield "8-bit weights", made
 
 
-def _fewer_trees(model: Any, share: int) -> Any:
+def _fewer_trees(model: Any, share: int, *, mean: bool) -> Any:
     """The first 1/share of the trees of a boosted ensemble, or of a forest, whose votes then count `share` times."""
     import onnx
 
     made = onnx.ModelProto()
     made.CopyFrom(model)
     nodes = [node for node in made.graph.node if node.op_type in ("TreeEnsembleClassifier", "TreeEnsembleRegressor")]
-    cut = [_cut(node, share) for node in nodes]
+    cut = [_cut(node, share, mean=mean) for node in nodes]
     return made if any(cut) else None
 
 
-def _cut(node: Any, share: int) -> bool:
+def _cut(node: Any, share: int, *, mean: bool) -> bool:
     attributes = {a.name: a for a in node.attribute}
     kind = "class" if node.op_type == "TreeEnsembleClassifier" else "target"
     trees = list(attributes["nodes_treeids"].ints)
@@ -49,7 +51,7 @@ def _cut(node: Any, share: int) -> bool:
         for name, attribute in attributes.items():
             if name.startswith(prefix):
                 _keep(attribute, [place for place, tree in enumerate(ids) if tree < kept])
-    if _is_average(attributes[f"{kind}_weights"], node, total):
+    if mean:
         weights = attributes[f"{kind}_weights"]
         weights.floats[:] = [w * total / kept for w in weights.floats]
     return True
@@ -59,15 +61,6 @@ def _one_class_each(owners: list[int], ids: list[int]) -> bool:
     """Whether every tree speaks for one class only, as in boosting with several classes."""
     seen: dict[int, int] = {}
     return all(seen.setdefault(tree, cls) == cls for tree, cls in zip(owners, ids, strict=True))
-
-
-def _is_average(weights: Any, node: Any, total: int) -> bool:
-    """A forest's leaves hold shares divided by the number of trees, and no function is applied to their sum."""
-    after = next((a.s for a in node.attribute if a.name == "post_transform"), b"NONE")
-    average = next((a.s for a in node.attribute if a.name == "aggregate_function"), b"SUM")
-    limit = 1.0 / total + 1e-6
-    votes = node.op_type == "TreeEnsembleClassifier" and all(0 <= w <= limit for w in weights.floats)
-    return after == b"NONE" and average == b"SUM" and votes
 
 
 def _keep(attribute: Any, places: list[int]) -> None:

@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from arkwright.project import rehearse
 from arkwright.serve import loaded as serving
-from arkwright.serve.predict import reader
-from arkwright.serve.messages import json_response
+from arkwright.serve.predict import answer_once, reader
 
 Times = npt.NDArray[np.float64]
 _ROUNDS, _ROWS = 15, 64
@@ -63,9 +62,3 @@ def _timed(calls: list[Callable[[], Any]]) -> Times:
             call()
             taken[round_, i] = time.perf_counter() - start
     return taken * 1000
-
-
-def answer_once(loaded, read, body):
-    rows, alone = loaded.rows.decode(body)
-    said = read(loaded.graph.run(loaded.prepare(rows)))
-    return json_response({"prediction": said[0], "release": loaded.release, "digest": loaded.digest})

@@ -11,7 +11,7 @@ import numpy as np
 
 from arkwright.core import frames
 from arkwright.core.promises import Reading, parse
-from arkwright.core.signature import Features, RowClass, Signature, Tensor
+from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.measures import registry
 from arkwright.measures.evaluation import Evaluation
 from arkwright.measures.registry import Scope
@@ -52,7 +52,7 @@ def train(worker: Worker, model: str, path: str, seed: int, folder: str) -> Any:
 
 
 def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, seed: int) -> Any:
-    """Every form in which the model could be served, measured on the held-out rows; the chosen one with its evidence."""
+    """Every form in which the model could be served, measured; the chosen one with its evidence."""
     project, rows, out = worker.project, worker.rows(model, path, seed), Path(folder)
     spec, function = project.spec.model[model], project.model_function(model)
     estimator = keep.load(Path(trained) / keep.FILE)
@@ -129,11 +129,12 @@ def write(folder: Path, variant: Variant, signed: Signature, sources: dict[str, 
 
 def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Signature:
     """What the served model takes and gives."""
-    spec, file = project.spec.model[model], f"code/{project.spec.code}"
-    features, row = project.features(model), project.spec.data[spec.source].row
-    outside = None
+    spec = project.spec.model[model]
+    features, outside = project.features(model), None
     if features is not None and not variant.inside:
-        outside = Features(file=file, function=features.__name__, takes=frames.kinds(features)[spec.source])
+        outside = Features(
+            file=f"code/{project.spec.code}", function=features.__name__, takes=frames.kinds(features)[spec.source]
+        )
     fields = project.fields(spec.source) or code.fields(rows.raw)
     return Signature(
         model=model,
@@ -144,7 +145,6 @@ def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Sig
         outputs=_outputs(rows, variant),
         classes=rows.classes,
         features=outside,
-        row=RowClass(file=file, name=row) if row else None,
     )
 
 

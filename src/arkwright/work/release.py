@@ -16,9 +16,7 @@ from arkwright.work.models import ONNX, SIGNATURE
 from arkwright.work.worker import Worker
 
 
-def assemble(
-    worker: Worker, model: str, laid: str, folder: str, lineage: Any, gate: Any, findings: Any, training: str
-) -> Any:
+def assemble(worker: Worker, laid: str, folder: str, lineage: Any, gate: Any, findings: Any, training: str) -> Any:
     """The model with all that is known about it, as one folder."""
     measured, _ = evidence.load(Path(laid))
     made = candidate.build(
