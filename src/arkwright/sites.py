@@ -1,6 +1,7 @@
 """A site: six engines, one for each socket, chosen by URL. Embedded by default, in the folder `.arkwright`."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -9,6 +10,7 @@ from typing import Any, cast
 
 from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables
+from arkwright.infra.scratch import scratch
 
 FOLDER = ".arkwright"
 
@@ -61,11 +63,9 @@ class Site:
     def keys(self) -> Path:
         return self.folder / "keys"
 
-    def scratch(self, name: str) -> Path:
-        """A folder for what is being made; nothing in it is ever relied on."""
-        path = self.folder / "tmp" / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+    def scratch(self, name: str) -> AbstractContextManager[Path]:
+        """A folder for what is being made, gone afterwards; nothing in it is ever relied on."""
+        return scratch(self.folder / "tmp", name)
 
     def _engine(self, socket: str) -> Any:
         name = self.engines[socket]

@@ -1,7 +1,6 @@
 """Verbs that make: rehearse the project, walk the line, prove that a run can be made again."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +57,7 @@ def again(
     """
     record = _finished(site, project, run)
     datasets, models = _artifacts(site, record)
-    with tempfile.TemporaryDirectory(prefix="again-", dir=site.scratch("again")) as name:
-        folder = Path(name)
+    with site.scratch("again") as folder:
         files = msgspec.json.decode(site.store.path(record.code).read_bytes(), type=dict[str, str])
         for path, digest in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,6 @@ threads DuckDB adds floats and emits groups in the order in which threads come.
 """
 
 import re
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from arkwright.core import arrow
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.infra.durable import publish, writing
+from arkwright.infra.scratch import scratch
 
 ROW_GROUP = 131_072
 _SETTINGS: dict[str, Any] = {
@@ -91,11 +90,13 @@ class DuckTables:
     @contextmanager
     def _session(self) -> Iterator[Any]:
         """A connection of its own, its temporary files and its clock."""
-        with writing("the temporary files of a query"):
-            self.temp_dir.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.mkdtemp(prefix="duckdb-", dir=self.temp_dir)
-        settings = {"temp_directory": folder, "memory_limit": self.memory, **_SETTINGS}
-        db = duckdb.connect(":memory:", config=settings)
+        with scratch(self.temp_dir, "duckdb") as folder:
+            settings = {"temp_directory": str(folder), "memory_limit": self.memory, **_SETTINGS}
+            with self._timed(duckdb.connect(":memory:", config=settings)) as db:
+                yield db
+
+    @contextmanager
+    def _timed(self, db: Any) -> Iterator[Any]:
         clock = threading.Timer(self.seconds, db.interrupt)
         clock.daemon = True
         try:
@@ -107,7 +108,6 @@ class DuckTables:
         finally:
             clock.cancel()
             db.close()
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _query(self, db: Any, sql: str) -> Any:
         """The query, bound but not run, on a connection that can no longer reach out. Raises Invalid."""
