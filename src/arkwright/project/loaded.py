@@ -30,6 +30,15 @@ class Recipe:
     function: Callable[..., Any] | None = None
     where: str = ""
 
+    def place(self, message: str) -> str:
+        """Where a mistake is: in SQL the first line with a word that the message quotes; else where it begins."""
+        quoted = re.findall(r"""["']([^"']+)["']|\bname (\w+)""", message)
+        for word in (one or other for one, other in quoted):
+            for number, line in enumerate(self.sql.splitlines(), 1):
+                if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", line, re.IGNORECASE):
+                    return f"{self.where.partition(':')[0]}:{number}"
+        return self.where
+
 
 @dataclass(frozen=True)
 class Project:
@@ -62,7 +71,7 @@ class Project:
             return Recipe("source")
         if file.is_file():
             text = texts.read(file)
-            return Recipe("sql", inputs=_tables(text, file.name), sql=text, where=file.name)
+            return Recipe("sql", inputs=_tables(text, file.name), sql=text, where=f"{file.name}:1")
         if function is None:
             near = did_you_mean(dataset, self.code.functions())
             raise Unknown(f"{dataset} has no source, and neither {file.name} nor a function {dataset}(…) exists{near}")
@@ -113,15 +122,15 @@ def _tables(sql: str, file: str) -> tuple[str, ...]:
     except SqlglotError as error:
         first = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]
         line = re.search(r"Line (\d+)", first)
-        raise Invalid(f"{file}{':' + line[1] if line else ''}: {first}") from None
+        raise Invalid(f"{file}:{line[1] if line else 1}: {first}") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise Invalid(f"{file} must hold one SELECT (a WITH before it is fine)")
+        raise Invalid(f"{file}:1: it must hold one SELECT (a WITH before it is fine)")
     query = statements[0]
     own = {cte.alias_or_name for cte in query.find_all(exp.CTE)}
     found = [table.name for table in query.find_all(exp.Table) if table.name not in own]
     for table in query.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.args.get("db"):
-            raise Invalid(f"{file} may read only the project's datasets, not {table.sql()[:60]!r}")
+            raise Invalid(f"{file}:1: it may read only the project's datasets, not {table.sql()[:60]!r}")
     return tuple(dict.fromkeys(found))
 
 

@@ -50,8 +50,24 @@ def in_order(steps: Iterable[DataStep]) -> tuple[DataStep, ...]:
     while waiting:
         ready = [s for s in waiting.values() if not any(i in waiting for i in s.inputs)]
         if not ready:
-            raise Invalid(f"these datasets are made from each other in a circle: {', '.join(sorted(waiting))}")
+            names = " from ".join(circle(waiting.values()))
+            raise Invalid(f"these datasets are made from each other in a circle: {names}")
         for step in ready:
             done.append(step)
             del waiting[step.name]
     return tuple(done)
+
+
+def circle(steps: Iterable[DataStep]) -> tuple[str, ...]:
+    """Names of which each is made from the next and the last is the first again; empty when there is no such circle."""
+    inputs = {step.name: step.inputs for step in steps}
+    while ready := [name for name, needs in inputs.items() if not any(need in inputs for need in needs)]:
+        for name in ready:
+            del inputs[name]
+    path = sorted(inputs)[:1]
+    while path:  # every dataset left needs one that is left
+        following = next(need for need in inputs[path[-1]] if need in inputs)
+        if following in path:
+            return (*path[path.index(following) :], following)
+        path.append(following)
+    return ()

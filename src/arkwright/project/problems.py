@@ -5,6 +5,8 @@ from pathlib import Path
 
 from arkwright.core.errors import ArkwrightError, Invalid
 
+_PLACED = re.compile(r"[\w.-]+\.(py|sql|toml):\d+")  # it says itself where, and knows better
+
 
 class Problems:
     """Mistakes found while loading; `raise_if_any` reports them together, one line each."""
@@ -13,7 +15,7 @@ class Problems:
         self.lines: list[str] = []
 
     def add(self, where: str, what: str | ArkwrightError) -> None:
-        line = f"{where}: {what}"
+        line = str(what) if _PLACED.match(str(what)) else f"{where}: {what}"
         if line not in self.lines:
             self.lines.append(line)
 

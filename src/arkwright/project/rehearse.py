@@ -18,8 +18,9 @@ from arkwright.core.usercode import call, where
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.project import code, madeup
+from arkwright.project.alone import differing_column
 from arkwright.project.loaded import Project, Recipe
-from arkwright.project.plan import DataStep, ModelStep, Plan, in_order
+from arkwright.project.plan import DataStep, ModelStep, Plan, circle, in_order
 from arkwright.project.problems import Problems
 
 ENGINES = ("arkwright", "numpy", "pyarrow", "duckdb", "polars", "pandas", "scikit-learn", "lightgbm", "xgboost-cpu",
@@ -62,14 +63,13 @@ def _data_steps(project: Project, tables: Tables, problems: Problems) -> dict[st
             recipes[name] = _recipe(project, name)
         except ArkwrightError as error:
             problems.add(project.sheet.lines.of("data", name), error)
-    try:
-        order = in_order(DataStep(name=n, kind=r.kind, inputs=r.inputs) for n, r in recipes.items())
-    except Invalid as error:
-        problems.add(project.sheet.lines.of("data"), error)
-        order = ()
+    drafts = [DataStep(name=n, kind=r.kind, inputs=r.inputs) for n, r in recipes.items()]
+    if names := circle(drafts):
+        where, made = recipes[names[0]].where, " from ".join(names)
+        problems.add(where, f"these datasets are made from each other in a circle: {made}")
     problems.raise_if_any()
     steps: dict[str, DataStep] = {}
-    for step in order:
+    for step in in_order(drafts):
         steps[step.name] = _data_step(project, step.name, recipes[step.name], steps, tables, problems)
     return steps
 
@@ -79,7 +79,8 @@ def _recipe(project: Project, name: str) -> Recipe:
     for word in recipe.inputs:
         if word not in project.spec.data:
             near = did_you_mean(word, project.spec.data)
-            raise Unknown(f"{recipe.where}: {name} asks for {word!r}, and no dataset is called that{near}")
+            what = f"asks for {word!r}"
+            raise Unknown(f"{recipe.place(what)}: {name} {what}, and no dataset is called that{near}")
     return recipe
 
 
@@ -98,15 +99,17 @@ def _data_step(
         try:
             made = _made_columns(project, recipe, inputs, tables)
         except ArkwrightError as error:
-            problems.add(recipe.where or where, error)
+            problems.add(recipe.place(str(error)) or where, error)
     columns = tuple(f.column for f in fields) if fields else made
     if fields and made:
-        _same_columns(fields, made, recipe.where, problems)
+        _same_columns(name, fields, made, recipe.where, problems)
     spec = project.spec.data[name]
     if columns is not None:
-        for word in (*spec.key, *((spec.time,) if spec.time else ())):
-            if word not in (names := [c.name for c in columns]):
-                problems.add(where, f"{name} has no column {word!r}{did_you_mean(word, names)}")
+        names = [c.name for c in columns]
+        for key, word in [*(("key", word) for word in spec.key), *([("time", spec.time)] if spec.time else [])]:
+            if word not in names:
+                place = project.sheet.lines.of("data", name, key)
+                problems.add(place, f"{name} has no column {word!r}{did_you_mean(word, names)}")
     digest = digest_of(recipe.sql) if recipe.sql else project.code.digest(name) if recipe.function else ""
     row = digest_of([[f.name, f.type, f.nullable, f.limits, f.allowed] for f in fields]) if fields else ""
     return DataStep(name=name, kind=recipe.kind, inputs=recipe.inputs, code=digest, row=row, columns=columns)
@@ -139,17 +142,21 @@ def apply(function: Callable[..., Any], inputs: dict[str, pa.Table]) -> pa.Table
     return frames.to_arrow(call(function, **given), function.__name__)
 
 
-def _same_columns(fields: tuple[Field, ...], made: tuple[Column, ...], where: str, problems: Problems) -> None:
+def _same_columns(
+    dataset: str, fields: tuple[Field, ...], made: tuple[Column, ...], where: str, problems: Problems
+) -> None:
     types = {column.name: column.type for column in made}
     for field in fields:
         if field.name not in types:
             near = did_you_mean(field.name, types)
-            problems.add(where, f"makes no column {field.name!r}, which the row class asks for{near}")
+            problems.add(where, f"{dataset} makes no column {field.name!r}, which the row class asks for{near}")
         elif types[field.name] != field.type and (types[field.name], field.type) != ("int", "float"):
-            problems.add(where, f"makes {field.name} as {types[field.name]}, and the row class says {field.type}")
+            problems.add(
+                where, f"{dataset} makes {field.name} as {types[field.name]}, and the row class says {field.type}"
+            )
     for name in types:
         if name not in {field.name for field in fields}:
-            problems.add(where, f"makes a column {name!r} that the row class does not know")
+            problems.add(where, f"{dataset} makes a column {name!r} that the row class does not know")
 
 
 def _model_step(project: Project, name: str, steps: dict[str, DataStep], problems: Problems) -> ModelStep | None:
@@ -178,8 +185,10 @@ def _model_step(project: Project, name: str, steps: dict[str, DataStep], problem
     if features:
         digest = digest_of([digest, project.code.digest(features.__name__)])
     used = features.__name__ if features else None
-    if not features and spec.source not in inspect.signature(function).parameters:
-        problems.add(project.code.where(function), f"{name}() must take {spec.source} or a table of features of it")
+    takes = [word for word in inspect.signature(function).parameters if word != "seed"]
+    if takes != [used or spec.source, spec.target]:
+        must = f"must take {used or spec.source}, {spec.target} and, if it likes, seed, in this order"
+        problems.add(project.code.where(function), f"{name}() {must}; it takes {', '.join(takes) or 'nothing'}")
     return ModelStep(name=name, dataset=spec.source, features=used, code=digest)
 
 
@@ -189,19 +198,31 @@ def _rehearse_features(
     spec = project.spec.model[name]
     fields = tuple(f for f in _fields(project, spec.source, columns) if f.name != spec.target)
     where = project.code.where(features)
+
+    def make(table: pa.Table) -> pa.Table:
+        return apply(features, {spec.source: table})
+
+    some = madeup.rows(fields, MADE_UP)
     try:
-        made = [apply(features, {spec.source: madeup.rows(fields, count)}) for count in (0, MADE_UP, 1)]
+        made = [make(some.slice(0, count)) for count in (0, MADE_UP, 1)]
+        arrow.columns(made[1].schema)  # refuses lists and other things that no model takes
+        differs = differing_column(make, some)
     except ArkwrightError as error:
         message = str(error)
         if f"'{spec.target}'" in message or f'"{spec.target}"' in message:
             message += f" (the target {spec.target} is not there when the model answers)"
         problems.add(where, message)
         return
-    names = [table.schema.names for table in made]
-    if any(other != names[0] for other in names):
+    columns_made = [table.schema.names for table in made]
+    if any(other != columns_made[0] for other in columns_made):
         problems.add(where, f"{features.__name__}() makes different columns on empty and on made-up rows")
-    if made[1].num_rows != MADE_UP or made[2].num_rows != 1:
+    elif not columns_made[0]:
+        problems.add(where, f"{features.__name__}() makes no column; a model needs one or more")
+    elif made[1].num_rows != MADE_UP or made[2].num_rows != 1:
         problems.add(where, f"{features.__name__}() must give one row per row: {MADE_UP} in, {made[1].num_rows} out")
+    elif differs:
+        column, way_out = differs
+        problems.add(where, f'{features.__name__}() answers otherwise {way_out[0]} (column "{column}"); {way_out[1]}')
 
 
 def scope(project: Project, steps: dict[str, DataStep] | dict[str, tuple[Column, ...]], dataset: str) -> Scope:

@@ -75,7 +75,7 @@ def _sizes(archive: zipfile.ZipFile, total: int) -> dict[str, int]:
     for member in archive.infolist():
         if member.filename in sizes:
             raise ValueError(f"the member {member.filename[:40]!r} occurs twice")
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size > total:
+        if member.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"the member {member.filename[:40]!r} is compressed")
         sizes[member.filename] = member.file_size
     return sizes
@@ -143,7 +143,7 @@ class _Numbered:
         if node.get("__loader__") == "DictNode":
             node["content"] = _with_keys(node)
         value = _is_value(node)
-        done = {}
+        done: dict[str, Any] = {}
         for key, inner in node.items():
             if key == "__id__" and isinstance(inner, int):  # a user's dict may have such a key; it holds a node
                 if not value:
