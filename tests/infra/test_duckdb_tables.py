@@ -208,3 +208,13 @@ def test_paths_with_odd_letters(tables, tmp_path):
         assert tables.row("SELECT n FROM t", {"t": Path("a b 'c' x/xx.parquet")}) == (2,)
     finally:
         os.chdir(here)
+
+
+def test_columns_that_are_one_name_to_sql_are_refused_and_not_renamed(tables, tmp_path):
+    pq.write_table(pa.table({"Id": [1], "id": [2]}), tmp_path / "twins.parquet")
+    said = "t has columns 'Id' and 'id', which are one name to SQL; rename one of them"
+    with pytest.raises(Invalid, match=said):
+        tables.write("SELECT * FROM t", {"t": tmp_path / "twins.parquet"}, tmp_path / "out.parquet")
+    with pytest.raises(Invalid, match=said):
+        tables.columns("SELECT 1 AS x FROM t", {"t": [Column(name="Id", type="int"), Column(name="id", type="int")]})
+    assert not (tmp_path / "out.parquet").exists()

@@ -14,6 +14,7 @@ from arkwright.data.batch import Reader
 from arkwright.data.caster import Caster
 from arkwright.data.quarantine import Quarantine
 from arkwright.data.snapshot import Snapshot
+from arkwright.data.spelling import aligned
 from arkwright.data.writing import explained, half, publish
 
 _SECONDS = 5.0  # between two words about progress
@@ -50,7 +51,9 @@ def ingest(
     with one line about what is wrong with the source, ArkwrightError when the disk is full.
     """
     with explained(str(out.parent)), tempfile.TemporaryDirectory(prefix=".spool-", dir=out.parent) as spool:
-        readers = sources.readers(source, folder=folder, null=null, spool=Path(spool))
+        asked = None if row is None else [field.name for field in row]
+        found = sources.readers(source, folder=folder, null=null, spool=Path(spool))
+        readers = [aligned(reader, asked) for reader in found]
         fields = row if row is not None else infer.fields(readers)
         for reader in readers:
             _check_names(reader, fields, say)

@@ -56,6 +56,7 @@ class DuckTables:
         """
         with self._session() as db:
             for name, given in inputs.items():
+                _check_twins(name, [c.name for c in given])
                 spelt = ", ".join(f"{_quoted(c.name)} {_TYPES[c.type]}" for c in given)
                 db.execute(f"CREATE TABLE {_quoted(name)} ({spelt})")
             relation = self._query(db, sql)
@@ -146,6 +147,14 @@ def _near(text: str, db: Any) -> str:
     return text
 
 
+def _check_twins(table: str, names: Sequence[str]) -> None:
+    """SQL knows no upper case in names, and would call the second of two such columns something else."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if (twin := seen.setdefault(name.lower(), name)) != name:
+            raise Invalid(f"{table} has columns {twin!r} and {name!r}, which are one name to SQL; rename one of them")
+
+
 def _open(db: Any, inputs: Mapping[str, Path]) -> None:
     """A view for each input; only these files stay readable."""
     paths = {name: path.absolute() for name, path in inputs.items()}
@@ -156,6 +165,7 @@ def _open(db: Any, inputs: Mapping[str, Path]) -> None:
     db.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
     for name, path in paths.items():
         db.execute(f"CREATE VIEW {_quoted(name)} AS SELECT * FROM read_parquet({_text(_no_glob(path))})")  # noqa: S608
+        _check_twins(name, pq.read_schema(path).names)
 
 
 def _write(relation: Any, out: Path) -> int:
