@@ -77,8 +77,10 @@ def test_draining_ends(tmp_path):
 SERVE = """
 import sys
 from pathlib import Path
-from arkwright.serve.server import run_folders
-run_folders({"late": Path(sys.argv[1])}, "127.0.0.1", 0, lambda address: print(address, flush=True))
+from arkwright.core.ports import Served
+from arkwright.serve.server import serve
+late = Served(Path(sys.argv[1]), "release:late@3", "0" * 64)
+serve({"late": late}, "127.0.0.1", 0, lambda address: print(address, flush=True))
 """
 
 

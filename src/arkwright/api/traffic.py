@@ -9,7 +9,7 @@ from arkwright.api.decide import judgement
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
-from arkwright.core.ports import Entry, Taken
+from arkwright.core.ports import Entry, Served, Taken
 from arkwright.core.record import decode, digest_of, encode
 from arkwright.project import toml
 from arkwright.project.spec import ProjectSpec
@@ -65,14 +65,15 @@ def serve(
     if not names:
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
     with ExitStack() as laid_out:
-        site.host.serve({n: laid_out.enter_context(_verified(site, n))[1] for n in names}, host, port, ready)
+        site.host.serve({n: laid_out.enter_context(_verified(site, n)) for n in names}, host, port, ready)
 
 
 def predict(site: Site, by: Actor, project: Path, *, endpoint: str, rows: bytes) -> Any:
     """The answer of an endpoint's release to rows (a JSON object or list), computed here. Raises Invalid."""
     name = versions.resolve(site.ledger, Endpoint, endpoint).name
-    with _verified(site, endpoint) as (release, folder):
-        return predict_once(serving.load(folder, endpoint=name, release=release.ref, digest=release.digest), rows)
+    with _verified(site, endpoint) as found:
+        loaded = serving.load(found.folder, endpoint=name, release=found.release, digest=found.digest)
+        return predict_once(loaded, rows)
 
 
 def _left(endpoint: Endpoint) -> list[str]:
@@ -126,7 +127,7 @@ def _sign(site: Site, by: Actor, release: Release) -> None:
 
 
 @contextmanager
-def _verified(site: Site, endpoint: str) -> Iterator[tuple[Release, Path]]:
+def _verified(site: Site, endpoint: str) -> Iterator[Served]:
     """The release an endpoint answers with, in a folder whose every byte and signature was verified just now; whoever
     asks at the same time has another folder.
     """
@@ -143,4 +144,4 @@ def _verified(site: Site, endpoint: str) -> Iterator[tuple[Release, Path]]:
     with site.scratch("serve") as scratch:
         folders.write(site.store, release.files, scratch / "release")
         signing.verify(scratch / "release", site.store.path(decode(str, signed.body)), site.keys)
-        yield release, scratch / "release"
+        yield Served(scratch / "release", release.ref, release.digest)

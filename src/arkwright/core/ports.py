@@ -106,11 +106,20 @@ class Runner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A release in a folder whose every byte and signature was verified just now."""
+
+    folder: Path
+    release: str
+    digest: str
+
+
 class Host(Protocol):
     """Where an endpoint answers."""
 
-    def serve(self, folders: Mapping[str, Path], host: str, port: int, ready: Callable[[str], None]) -> None:
-        """Serve each endpoint from its verified release folder until stopped; `ready` gets the address."""
+    def serve(self, endpoints: Mapping[str, Served], host: str, port: int, ready: Callable[[str], None]) -> None:
+        """Serve each endpoint with its release until stopped; `ready` gets the address."""
         ...
 
 

@@ -1,9 +1,10 @@
 """Where an endpoint answers: this process."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-Serve = Callable[[Mapping[str, Path], str, int, Callable[[str], None]], None]
+from arkwright.core.ports import Served
+
+Serve = Callable[[Mapping[str, Served], str, int, Callable[[str], None]], None]
 
 
 class LocalHost:
@@ -12,5 +13,5 @@ class LocalHost:
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
 
-    def serve(self, folders: Mapping[str, Path], host: str, port: int, ready: Callable[[str], None]) -> None:
-        self._serve(folders, host, port, ready)
+    def serve(self, endpoints: Mapping[str, Served], host: str, port: int, ready: Callable[[str], None]) -> None:
+        self._serve(endpoints, host, port, ready)

@@ -73,8 +73,12 @@ class Walk:
         return kept
 
     def find(self, noun: Artifact, promises: tuple[str, ...], measure: Callable[[list[str]], Any]) -> list[Finding]:
-        """A finding per promise on these bytes; what was found before on the same bytes is not measured again."""
-        known = {f.promise: f for f in versions.findings(self.site.ledger, noun.digest)}
+        """A finding per promise on these bytes; what was found before on the same bytes is not measured again.
+
+        How old data are is another matter at every look; the times of a model were taken once and are kept with it.
+        """
+        before = versions.findings(self.site.ledger, noun.digest)
+        known = {f.promise: f for f in before if not (f.timed and isinstance(noun, Dataset))}
         missing = [promise for promise in promises if promise not in known]
         if missing:
             answers: Mapping[str, Any] = measure(missing)

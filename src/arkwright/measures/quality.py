@@ -126,7 +126,7 @@ def references(column: Column, other: Other) -> Plan:
     return Plan((Rows(), Nulls(column), Found(column, other)), _share(column))
 
 
-@data_measure(source=_ISO + "currentness")
+@data_measure(source=_ISO + "currentness", timed=True)
 def freshness_hours(column: Column) -> Plan:
     """The hours between the newest date or time in the column and now (UTC); negative when it lies ahead."""
 

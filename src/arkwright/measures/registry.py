@@ -85,9 +85,11 @@ class Measure:
         return found if self.stage == "data" else found[1:]
 
 
-def data_measure(*, source: str, name: str | None = None) -> Callable[[Callable[..., Plan]], Measure]:
-    """Make a measure of a dataset. `source`: the paper or standard that defines it."""
-    return lambda function: Measure(name or function.__name__, "data", source, function)
+def data_measure(
+    *, source: str, name: str | None = None, timed: bool = False
+) -> Callable[[Callable[..., Plan]], Measure]:
+    """Make a measure of a dataset. `source`: the paper or standard that defines it; `timed`: it reads a clock."""
+    return lambda function: Measure(name or function.__name__, "data", source, function, timed=timed)
 
 
 def model_measure(

@@ -5,12 +5,11 @@ import contextlib
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
-from pathlib import Path
 
 import uvloop
 
 from arkwright.core.errors import Invalid, Refused
-from arkwright.core.record import digest_file, digest_of
+from arkwright.core.ports import Served
 from arkwright.serve.app import App
 from arkwright.serve.batch import log
 from arkwright.serve.http import Front, Limits
@@ -71,16 +70,14 @@ def run(
         runner.run(_serve(loaded, host, port, ready, limits or Limits(), loopback=not allow_remote))
 
 
-def run_folders(folders: Mapping[str, Path], host: str, port: int, ready: Ready) -> None:
-    """Serve each endpoint from its verified release folder.
-
-    A folder is called by its release, `late@3`. Its digest is taken from the bytes that are there.
-    """
-    loaded = []
-    for endpoint, folder in folders.items():
-        files = {str(f.relative_to(folder)): digest_file(f) for f in sorted(folder.rglob("*")) if f.is_file()}
-        loaded.append(load(folder, endpoint=endpoint, release=f"release:{folder.name}", digest=digest_of(files)))
-    run(loaded, host, port, ready)
+def serve(endpoints: Mapping[str, Served], host: str, port: int, ready: Ready) -> None:
+    """Serve each endpoint with its verified release until SIGTERM or SIGINT."""
+    run(
+        [load(one.folder, endpoint=n, release=one.release, digest=one.digest) for n, one in endpoints.items()],
+        host,
+        port,
+        ready,
+    )
 
 
 async def _serve(
