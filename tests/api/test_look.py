@@ -1,6 +1,8 @@
 """The verbs that only look: "show", "diff", "profile", "measures", "ledger" and "doctor"."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -76,9 +78,33 @@ def test_profile(at):
     assert at.do(profile, dataset=str(file)).rows == 400
 
 
+def test_profile_of_a_file_that_is_no_dataset(at):
+    made = at.do(profile, dataset="buyers.csv")
+    assert made == at.do(profile, dataset=str(at.folder / "buyers.csv"))
+    assert [(c.name, c.type) for c in made.columns][:2] == [("id", "int"), ("country", "str")]
+    with pytest.raises(Unknown, match=r'there is no file .* did you mean "buyers.csv"'):
+        at.do(profile, dataset="byers.csv")
+    assert not [p for p in (at.folder / ".arkwright" / "tmp").rglob("*") if p.is_file()]
+
+
+def test_profile_without_a_project_leaves_nothing_behind(at, tmp_path):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copyfile(at.folder / "buyers.csv", alone / "buyers.csv")
+    words = [sys.executable, "-m", "arkwright.cli.main", "profile"]
+    done = subprocess.run([*words, "buyers.csv"], cwd=alone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "400 rows × 5 columns" in done.stdout
+    assert [p.name for p in alone.iterdir()] == ["buyers.csv"]
+    done = subprocess.run([*words, "buyers"], cwd=alone, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "there is no arkwright.toml" in done.stderr
+
+
 def test_measures(at):
     names = {m.name for m in at.do(measures)}
-    wanted = "rows missing duplicates smallest largest mean quantile allowed matches references freshness_hours schema_changes "
+    wanted = "rows missing duplicates smallest largest mean quantile allowed matches references "
+    wanted += "freshness_hours schema_changes "
     wanted += (
         "roc_auc average_precision precision recall f1 brier calibration_error log_loss accuracy mae rmse r2 mape "
     )

@@ -18,18 +18,16 @@ from arkwright.project.plan import Plan
 from arkwright.sites import Site
 
 
-def _quiet(_: str) -> None:
-    pass
+def quiet(_: str) -> None:
+    """For whoever wants to hear of no progress."""
 
 
-def check(site: Site, by: Actor, project: Path, *, say: Callable[[str], None] = _quiet) -> Plan:
+def check(site: Site, by: Actor, project: Path, *, say: Callable[[str], None] = quiet) -> Plan:
     """Rehearse the project on empty and made-up rows. Raises Invalid with every mistake."""
     return line.plan(site, by.name, project, say=say)
 
 
-def run(
-    site: Site, by: Actor, project: Path, *, seed: int | None = None, say: Callable[[str], None] = _quiet
-) -> Result:
+def run(site: Site, by: Actor, project: Path, *, seed: int | None = None, say: Callable[[str], None] = quiet) -> Result:
     """Walk the line. `Result.problem` says which promise was not kept; every finding is on record either way."""
     return line.run(site, by.name, project, say=say, seed=seed)
 
@@ -48,9 +46,7 @@ class Again:
         return self.then == self.now
 
 
-def again(
-    site: Site, by: Actor, project: Path, *, run: str | None = None, say: Callable[[str], None] = _quiet
-) -> Again:
+def again(site: Site, by: Actor, project: Path, *, run: str | None = None, say: Callable[[str], None] = quiet) -> Again:
     """Make a run's models again from its recorded code, seed and snapshots, and compare every digest.
 
     Nothing is kept. Raises Refused when the run did not finish, Unknown when it does not exist.

@@ -1,5 +1,7 @@
 """Verbs that only look: the project at a glance, one thing in full, what differs, the measures, the ledger."""
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -7,9 +9,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from arkwright.api.build import quiet
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
+from arkwright.core.record import split_reference
 from arkwright.core.rules import latest
 from arkwright.data.profile import profile as _profile
 from arkwright.data.profile_types import Profile
@@ -125,13 +129,23 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-def profile(site: Site, by: Actor, project: Path, *, dataset: str) -> Profile:
-    """A dataset in numbers, by its reference or as a Parquet file."""
-    file = Path(dataset)
-    if file.suffix == ".parquet" and file.is_file():
-        return _profile(file)
+def profile(site: Site, by: Actor, project: Path, *, dataset: str, say: Callable[[str], None] = quiet) -> Profile:
+    """A dataset in numbers: by its reference, or whatever a source can be (a file, an address, a package's file).
+
+    A file that nobody vouches for is read in a process of its own, as the line reads it.
+    """
+    try:
+        split_reference(dataset, Dataset.KIND)
+    except Invalid:
+        return _profile_source(site, project, dataset, say)
     noun = versions.resolve(site.ledger, Dataset, dataset)
     return _profile(site.store.path(noun.digest))
+
+
+def _profile_source(site: Site, project: Path, source: str, say: Callable[[str], None]) -> Profile:
+    with site.scratch("profile") as folder, closing(site.runner.start(project, folder / "log", say)) as worker:
+        worker.call("read", {"source": source, "folder": str(folder)})
+        return _profile(folder / "rows.parquet")
 
 
 def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -> tuple[registry.Measure, ...]:

@@ -13,7 +13,7 @@ _SMALLEST_WEIGHTS = 64 * 1024  # bytes of weights below which 8 bits save nothin
 
 
 def twins(model: Any, estimator: Any) -> Iterator[tuple[str, Any]]:
-    """(name, onnx.ModelProto) for each twin that the estimator's graph allows. None is assumed to be good: measure it."""
+    """(name, onnx.ModelProto) of each twin that the estimator's graph allows. None is assumed to be good: measure."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     mean = type(last).__module__ == "sklearn.ensemble._forest"
     for share, name in ((2, "half the trees"), (4, "a quarter of the trees")):

@@ -30,6 +30,20 @@ def ingest(worker: Worker, dataset: str, folder: str) -> Any:
     return _ingest(worker, dataset, source, Path(folder))
 
 
+def read(worker: Worker, source: str, folder: str) -> None:
+    """Any source into `rows.parquet`, its types inferred; no project is needed."""
+    out = Path(folder)
+    reading.ingest(
+        source,
+        folder=worker.folder,
+        row=None,
+        null=("", "NA"),
+        out=out / "rows.parquet",
+        quarantine=out / "quarantine.parquet",
+        say=worker.say,
+    )
+
+
 def transform(worker: Worker, dataset: str, inputs: dict[str, str], folder: str) -> Any:
     """A dataset made by the user's SQL or function, held against its row class when it has one."""
     recipe = worker.project.recipe(dataset)

@@ -18,6 +18,7 @@ def plan(worker: Worker) -> Any:
 TASKS: dict[str, Callable[..., Any]] = {
     "plan": plan,
     "fingerprint": data.fingerprint,
+    "read": data.read,
     "ingest": data.ingest,
     "transform": data.transform,
     "measure_data": data.measure,
