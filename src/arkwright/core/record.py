@@ -12,6 +12,7 @@ from arkwright.core.errors import Corrupt, Invalid
 
 T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+SPELLING = "use letters, digits, _ and -, at most 64, not a digit first"
 _REFERENCE = re.compile(rf"(?:(?P<kind>[a-z]+):)?(?P<name>{NAME.pattern})(?:@(?P<version>[1-9][0-9]{{0,8}}))?")
 GENESIS = "0" * 64
 
@@ -56,8 +57,7 @@ def seal(previous: str, seq: int, at: str, by: str, kind: str, key: str, body: s
 def valid_name(name: str, what: str) -> str:
     """Names become keys, paths and SQL identifiers, so they are plain words."""
     if not NAME.fullmatch(name):
-        how = "use letters, digits, _ and -, at most 64, not a digit first"
-        raise Invalid(f"{name[:80]!r} cannot name a {what}: {how}")
+        raise Invalid(f"{name[:80]!r} cannot name a {what}: {SPELLING}")
     return name
 
 

@@ -4,12 +4,13 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import Promise, parse
+from arkwright.core.record import SPELLING, valid_name
 from arkwright.project import texts
 from arkwright.project.problems import Lines, Problems
 from arkwright.project.spec import SECTIONS, ProjectSpec, Table
@@ -66,6 +67,11 @@ def _convert(raw: dict[str, Any], lines: Lines, problems: Problems) -> ProjectSp
         if not isinstance(tables, dict):
             problems.add(lines.of(section), f"write tables like [{section}.NAME]")
             continue
+        for name in tables:
+            try:
+                valid_name(name, section)
+            except Invalid as error:
+                problems.add(lines.of(section, name), error)
         parts[section] = {name: _table(body, kind, (section, name), lines, problems) for name, body in tables.items()}
     if problems.lines:
         _table(raw, ProjectSpec, (), lines, problems)
@@ -99,8 +105,22 @@ def _explain(
         what = f"unknown key {unknown[1]!r}"
     what = re.sub(r"Object missing required field `([^`]*)`", r'the key "\1" is missing', what)
     what = re.sub(r"Expected `([^`]*)`, got `([^`]*)`", r"must be \1, not \2", what)
+    what = re.sub(r"Expected `str` matching regex .*", f"must be a plain word: {SPELLING}", what)
+    what = re.sub(r"Expected (`[^`]*` [<>]=? .*)", r"must be \1", what).replace("`", "")
+    wrong = re.fullmatch(r"Invalid enum value '(.*)'", what)
+    if wrong:
+        what = f"nothing here is called {wrong[1]!r}{did_you_mean(wrong[1], _choices(kind, keys))}"
     shown = ".".join((*path, *keys))
     problems.add(lines.of(*path, *keys[:1]), f"{shown + ': ' if shown else ''}{what[0].lower() + what[1:]}")
+
+
+def _choices(kind: Any, keys: list[str]) -> list[str]:
+    """The words that a key may have."""
+    for key in keys:
+        kind = next((f.type for f in msgspec.structs.fields(kind) if f.encode_name == key), None)
+        if not (isinstance(kind, type) and issubclass(kind, Table)):
+            break
+    return [word for word in get_args(kind) if isinstance(word, str)]
 
 
 def _check_references(spec: ProjectSpec, lines: Lines, problems: Problems) -> None:
