@@ -123,6 +123,7 @@ TABLE = pa.table(
     {
         "int": pa.array([1, None, -(2**40)]),
         "large": pa.array([2**53 + 1, None, -(2**53) - 1]),
+        "far below": pa.array([0, None, -(2**53) - 1]),
         "small": pa.array([1, None, 3], pa.int8()),
         "whole": pa.array([2**63 - 1, 0, -(2**63)]),
         "float": pa.array([0.5, None, float("inf")]),

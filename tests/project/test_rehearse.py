@@ -124,6 +124,7 @@ def test_features_that_hang_on_chance(shop, body):
     "body",
     [
         "return visits",
+        'return visits.select(pl.col("spent") * (1 + 1e-12 * len(visits)))',  # the last bits may differ
         'return visits.select(pl.col("spent").log(), pl.col("age").cast(pl.Float64).sqrt())',
         'return visits.select(nan=pl.col("spent") * float("nan"), none=pl.col("age") * None)',
         'return visits.select(pl.col("country").cast(pl.Categorical), half=pl.col("age") / 0)',

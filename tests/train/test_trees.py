@@ -118,6 +118,13 @@ def test_support_vectors_that_do_not_fit(attribute, change):
         check_trees(estimator)
 
 
+def test_probabilities_of_support_vectors_for_fewer_pairs():
+    estimator, _ = fitted("vectors")
+    estimator._probA = estimator._probB = np.zeros(1)
+    with pytest.raises(ValueError, match="do not fit together"):
+        check_trees(estimator)
+
+
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_a_search_tree_that_is_not_that_of_its_points(part):
     estimator, _ = fitted("neighbours in a tree")

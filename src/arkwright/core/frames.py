@@ -176,8 +176,6 @@ def _resolve(hint: Any, function: Any) -> Any:
         except Exception:  # noqa: BLE001 - a hint written as text is code, and can raise anything
             root, dot, rest = hint.strip("\"'").partition(".")
             return _imports(function).get(root, root) + dot + rest
-    if typing.get_origin(hint) is typing.Annotated:
-        hint = hint.__origin__
     some = [part for part in typing.get_args(hint) if part is not type(None)]
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     return some[0] if is_union and len(some) == 1 else hint
