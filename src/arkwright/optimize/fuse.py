@@ -13,12 +13,12 @@ from onnx import TensorProto, helper
 from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
 from arkwright.core.signature import Tensor
+from arkwright.core.usercode import describe
 from arkwright.optimize import polars_plan, polars_record
 from arkwright.optimize.fuse_proof import prove
 from arkwright.optimize.graph_emit import Writer
 from arkwright.optimize.graph_terms import DOUBLE, FLOAT, ML, Term, Terms
 from arkwright.optimize.polars_nodes import Translator, datatype, output
-from arkwright.optimize.polars_plan import Step
 from arkwright.optimize.refusal import NotFusable
 
 __all__ = ["Fused", "NotFusable", "fuse"]
@@ -50,17 +50,36 @@ def fuse(
 
     Raises NotFusable, one line, when the function does what a graph cannot do exactly.
     """
+    try:
+        return _fused(model, function, fields, input_name, columns)
+    except NotFusable:
+        raise
+    except Exception as error:  # polars' plan is no public interface, and a model must not fail by it
+        raise NotFusable(f"features() could not be put into the graph: {describe(error)}") from error
+
+
+def _fused(
+    model: onnx.ModelProto,
+    function: Callable[..., Any],
+    fields: Sequence[Field],
+    input_name: str,
+    columns: Sequence[str],
+) -> Fused:
     element, known = _element(model, input_name), {field.name: field for field in fields}
-    steps = _wanted(polars_plan.columns(polars_record.record(function, fields)), columns)
+    steps = polars_plan.columns(polars_record.record(function, fields))
+    for name in columns:
+        if name not in steps:
+            raise NotFusable(f"features() makes no {name!r}, which the model takes{did_you_mean(name, steps)}")
     terms = Terms()
     translator = Translator(terms, known)
     made = [output(terms, name, translator.value(steps[name]), element) for name in columns]
-    prefix, label_encoder = _prefix(model), _operators(model)
-    writer = Writer(prefix, label_encoder)
-    writer.matrix(_of_all_rows(terms, made), input_name)
+    prefix = _prefix(model)
+    writer = Writer(prefix, _operators(model))
+    writer.matrix(_of_all_rows(terms, made), f"{prefix}matrix")
     used = [field for field in fields if field.name in writer.inputs]
     takes = [helper.make_tensor_value_info(field.name, datatype(field)[1], ["N"]) for field in used]
-    prove(_alone(model, writer, takes, input_name, element, len(columns)), function, fields, used, columns, steps)
+    gives = helper.make_tensor_value_info(f"{prefix}matrix", element, ["N", len(columns)])
+    prove(_alone(model, writer, takes, gives), function, fields, used, columns, [steps[name] for name in columns])
     inputs = tuple(Tensor(name=field.name, datatype=datatype(field)[0]) for field in used)
     return Fused(_joined(model, writer, takes, input_name), inputs)
 
@@ -75,13 +94,6 @@ def _element(model: onnx.ModelProto, input_name: str) -> int:
     if element not in (FLOAT, DOUBLE):
         raise NotFusable(f"the model takes {TensorProto.DataType.Name(element)}, and features are floats")
     return int(element)
-
-
-def _wanted(steps: dict[str, Step], columns: Sequence[str]) -> dict[str, Step]:
-    for name in columns:
-        if name not in steps:
-            raise NotFusable(f"features() makes no {name!r}, which the model takes{did_you_mean(name, steps)}")
-    return steps
 
 
 def _operators(model: onnx.ModelProto) -> int:
@@ -125,10 +137,9 @@ def _inputs(term: Term) -> list[Term]:
 
 
 def _alone(
-    model: onnx.ModelProto, writer: Writer, takes: list[onnx.ValueInfoProto], output_name: str, element: int, width: int
+    model: onnx.ModelProto, writer: Writer, takes: list[onnx.ValueInfoProto], gives: onnx.ValueInfoProto
 ) -> onnx.ModelProto:
     """The features without the model, to be compared with the function."""
-    gives = helper.make_tensor_value_info(output_name, element, ["N", width])
     graph = helper.make_graph(writer.nodes, "features", takes, [gives], writer.initializers)
     return helper.make_model(graph, opset_imports=_opsets(model, writer), ir_version=model.ir_version)
 
@@ -139,6 +150,7 @@ def _joined(
     fused = onnx.ModelProto()
     fused.CopyFrom(model)
     graph = fused.graph
+    _rename(graph, {input_name: writer.nodes[-1].output[0]})
     _make_room(graph, {value.name for value in takes})
     kept = [value for value in graph.input if value.name != input_name]  # initializers that old models list as inputs
     nodes = [*writer.nodes, *graph.node]
@@ -158,15 +170,21 @@ def _make_room(graph: onnx.GraphProto, wanted: set[str]) -> None:
     if outputs:
         raise NotFusable(f"the column {min(outputs)!r} is called like an output of the model; rename it")
     inside = {name for node in graph.node for name in (*node.input, *node.output)}
-    clash = wanted & (inside | {tensor.name for tensor in graph.initializer})
-    if clash and any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        raise NotFusable(f"the column {min(clash)!r} is called like a part of the model; rename it")
-    new = {name: f"model_{name}" for name in clash}
+    inside |= {tensor.name for tensor in graph.initializer}
+    new = {name: f"model_{name}" for name in sorted(wanted & inside)}
     while set(new.values()) & (inside | wanted):
         new = {name: f"_{other}" for name, other in new.items()}
+    _rename(graph, new)
+
+
+def _rename(graph: onnx.GraphProto, new: dict[str, str]) -> None:
+    """Everywhere in the graph and in the bodies inside it, but not its inputs and outputs."""
     for node in graph.node:
         node.input[:] = [new.get(name, name) for name in node.input]
         node.output[:] = [new.get(name, name) for name in node.output]
+        for attribute in node.attribute:
+            for body in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                _rename(body, new)
     for part in (*graph.initializer, *graph.value_info):
         part.name = new.get(part.name, part.name)
 

@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -31,10 +31,10 @@ def prove(
     fields: Sequence[Field],
     used: Sequence[Field],
     columns: Sequence[str],
-    steps: Mapping[str, Step],
+    steps: Sequence[Step],
 ) -> None:
     """Raises NotFusable where `graph`, which takes the raw columns `used`, and `function` give different numbers."""
-    literals = list(_literals(steps[name] for name in columns))
+    literals = list(_literals(steps))
     frame = frame_of(fields, literals)
     try:
         made = call(function, frame)

@@ -3,11 +3,12 @@
 Every term is a tensor of (rows,), or of () when no row has a say in it. Operators: https://onnx.ai/onnx/operators/.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 from onnx import TensorProto, helper
 
 BOOL, INT64, DOUBLE, FLOAT, STRING = (
@@ -21,15 +22,6 @@ ML = "ai.onnx.ml"
 Array = np.ndarray[Any, Any]
 
 _COMPARES = frozenset({"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "IsNaN", "IsInf"})
-_FOLDS: dict[str, Callable[..., Any]] = {
-    "Add": np.add,
-    "Sub": np.subtract,
-    "Mul": np.multiply,
-    "Neg": np.negative,
-    "Not": np.logical_not,
-    "And": np.logical_and,
-    "Or": np.logical_or,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +40,7 @@ class Term:
     name: str = ""
     array: Array | None = None
     fixed: bool = False
+    never_minus_zero: bool = True
 
     def value(self) -> Any:
         """The number or text of a constant of shape ()."""
@@ -80,41 +73,48 @@ class Terms:
         if op == "Not" and inputs[0].op == "Not":
             return inputs[0].inputs[0]
         kind = kind or (BOOL if op in _COMPARES else inputs[-1].type)
-        if op in _FOLDS and all(term.array is not None for term in inputs):
-            with np.errstate(all="ignore"):
-                return self.constant(_FOLDS[op](*(term.array for term in inputs)), kind)
         known = tuple(sorted(attributes.items()))
         fixed = all(term.fixed for term in inputs)
+        if fixed and all(term.op == "Constant" for term in inputs):
+            return self.constant(_computed(op, inputs, kind, attributes), kind)
         key = (op, domain, kind, known, tuple(term.number for term in inputs))
         return self._keep(key, op=op, type=kind, inputs=inputs, attributes=known, domain=domain, fixed=fixed)
 
     def cast(self, term: Term, kind: int) -> Term:
         if term.type == kind:
             return term
-        if term.array is not None and STRING not in (term.type, kind):
-            with np.errstate(all="ignore"):
-                return self.constant(term.array, kind)
         return self("Cast", term, kind=kind, to=kind)
 
     def both(self, a: Term | None, b: Term | None) -> Term | None:
         """Where both hold; None is always."""
-        if a is None or a is b:
-            return b
-        if b is None or a.is_constant(value=False):
-            return a
-        if b.is_constant(value=False):
-            return b
-        return self("And", a, b)
+        told = [term for term in (a, b) if term is not None and not term.is_constant(value=True)]
+        if len(told) < 2 or told[0] is told[1]:
+            return told[0] if told else None
+        never = next((term for term in told if term.is_constant(value=False)), None)
+        return never or self("And", *told)
 
     def where(self, condition: Term, yes: Term, no: Term) -> Term:
-        """`yes` where the condition holds, else `no`."""
+        """`yes` where the condition holds, else `no`.
+
+        ONNX Runtime's Where makes 0.0 of a -0.0 in its first choice, and their quotients differ: so a tensor that may
+        hold one goes to the second place, and where both may, each is chosen against 1 and the two are multiplied.
+        """
         if condition.op == "Constant":
             return yes if condition.value() else no
         if yes is no:
             return yes
         if condition.op == "Not":
             condition, yes, no = condition.inputs[0], no, yes
-        return self._where_bool(condition, yes, no) if yes.type == BOOL else self("Where", condition, yes, no)
+        if yes.type == BOOL:
+            return self._where_bool(condition, yes, no)
+        if yes.never_minus_zero:
+            return self("Where", condition, yes, no)
+        # not Not, which ONNX Runtime would take out again by changing places
+        other = self("Xor", condition, self.constant(value=True, kind=BOOL))
+        if no.never_minus_zero:
+            return self("Where", other, no, yes)
+        one = self.constant(1.0, yes.type)
+        return self("Mul", self("Where", condition, one, no), self("Where", other, one, yes))
 
     def _where_bool(self, condition: Term, yes: Term, no: Term) -> Term:
         """ONNX Runtime has no Where of booleans."""
@@ -126,5 +126,40 @@ class Terms:
 
     def _keep(self, key: Any, **parts: Any) -> Term:
         if key not in self._known:
-            self._known[key] = Term(number=len(self._known), **parts)
+            signless = _never_minus_zero(parts["op"], parts["type"], parts.get("inputs", ()), parts.get("array"))
+            self._known[key] = Term(number=len(self._known), never_minus_zero=signless, **parts)
         return self._known[key]
+
+
+def _computed(op: str, inputs: Sequence[Term], kind: int, attributes: dict[str, Any]) -> Array:
+    """What ONNX Runtime makes of literals alone: it folds them otherwise, and rewrites what it has folded."""
+    names = [f"x{place}" for place in range(len(inputs))]
+    graph = helper.make_graph(
+        [helper.make_node(op, names, ["y"], **attributes)],
+        "literals",
+        [helper.make_tensor_value_info(n, t.type, _shape(t)) for n, t in zip(names, inputs, strict=True)],
+        [helper.make_tensor_value_info("y", kind, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {name: term.array for name, term in zip(names, inputs, strict=True)})
+    made: Array = np.asarray(found)
+    return made
+
+
+def _shape(term: Term) -> tuple[int, ...]:
+    assert term.array is not None
+    return tuple(term.array.shape)
+
+
+def _never_minus_zero(op: str, kind: int, inputs: Sequence[Term], array: Array | None) -> bool:
+    if kind not in (DOUBLE, FLOAT) or op in ("Abs", "Exp"):
+        return True
+    if array is not None:
+        return not bool(np.any((array == 0) & np.signbit(array)))
+    first = [term.never_minus_zero for term in inputs]
+    if op in ("Cast", "Floor", "Sqrt", "Sub", "Gather"):  # -0.0 only of a first one that is
+        return first[0]
+    if op == "Add":  # -0.0 only of two that are
+        return any(first)
+    return op == "Where" and all(first[1:])

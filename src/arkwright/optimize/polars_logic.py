@@ -70,6 +70,8 @@ def _pair(g: Terms, a: Value, b: Value) -> tuple[Value, Value]:
         return (number(g, a, b.kind), b) if a.kind == "Null" else (a, number(g, b, a.kind))
     if a.kind in INTS and b.kind in INTS:
         return replace(a, kind="Int64"), replace(b, kind="Int64")  # all are held in 64 bits
+    if {a.kind, b.kind} <= INTS | set(FLOATS):
+        return number(g, a, "Float64"), number(g, b, "Float64")
     raise NotFusable(f"features() compares {a.kind} with {b.kind}; cast one of them")
 
 

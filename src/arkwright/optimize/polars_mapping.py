@@ -88,8 +88,9 @@ def _replaced(g: Terms, step: Step, x: Value, default: Value) -> Value:
         codes = g.where(g("Less", codes, g.constant(len(keys), INT64)), codes, g.constant(others, INT64))
     if x.valid is not None:
         codes = g.where(x.valid, codes, g.constant(len(keys) if None in pairs else others, INT64))
-    if default.data.array is not None:
-        last = None if default.valid is not None else default.data.value()
+    gone = default.valid is not None and default.valid.is_constant(value=False)
+    if gone or (default.data.array is not None and default.valid is None):
+        last = None if gone else default.data.value()
         return _from_table(g, step.kind, [*outcomes, last], codes)
     mapped = _from_table(g, step.kind, [*outcomes, None], codes)
     listed = g("Less", codes, g.constant(others, INT64))

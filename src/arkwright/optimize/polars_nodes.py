@@ -55,8 +55,9 @@ class Translator:
 def datatype(field: Field) -> tuple[str, int]:
     """The tensor in which a raw column travels, as the Open Inference Protocol and as ONNX name it.
 
-    A nullable number is FP64 with NaN for null (an integer beyond 2^53 is rounded then), and so are a nullable bool,
-    a nullable date (days since 1970-01-01) and a nullable datetime (microseconds since then, UTC).
+    A nullable number is FP64 with NaN for null, and so are a nullable bool, a nullable date (days since 1970-01-01)
+    and a nullable datetime (microseconds since then, UTC). An integer beyond 2^53 is rounded then, and so is the last
+    digit of a microsecond before 1684 or after 2255.
     """
     if field.type == "bytes":
         raise NotFusable(f"features() uses {field.name!r}, which is bytes, and no tensor holds them")

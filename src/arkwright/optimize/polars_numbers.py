@@ -15,15 +15,27 @@ _MOST_DIGITS = 15
 
 def arithmetic(g: Terms, step: Step, args: list[Value]) -> Value:
     """Sum, difference, product: integers wrap around."""
+    if step.kind not in INTS and step.kind not in FLOATS:
+        raise NotFusable(f"features() uses {step.op} that makes {step.kind}; it stays in Python")
     a, b = (number(g, value, step.kind) for value in args)
     scales = step.op == "multiply" and (_finite(a) or _finite(b))
     if not scales:
         exact(args, "a sum or product")
-    data = wrap(g, g(_OPERATORS[step.op], a.data, b.data), step.kind)
     if step.kind in INTS:
-        return Value(step.kind, data, valid(g, a, b))
+        return Value(step.kind, wrap(g, g(_OPERATORS[step.op], a.data, b.data), step.kind), valid(g, a, b))
+    data = _summed(g, step, a.data, b.data)
     keeps = scales or (step.op != "multiply" and (_finite(a) or _finite(b)))
     return _joined(g, step.kind, data, a, b, clean=a.clean and b.clean and keeps)
+
+
+def _summed(g: Terms, step: Step, a: Term, b: Term) -> Term:
+    """For polars a literal 0 changes nothing, not even the sign of a zero."""
+    by_left, by_right = (arg.rowless for arg in step.args)
+    if step.op != "multiply" and by_right and not by_left and b.is_constant(0.0):
+        return a
+    if step.op != "multiply" and by_left and not by_right and a.is_constant(0.0):
+        return b if step.op == "plus" else g("Neg", b)
+    return g(_OPERATORS[step.op], a, b)
 
 
 def divide(g: Terms, step: Step, args: list[Value]) -> Value:
@@ -31,31 +43,34 @@ def divide(g: Terms, step: Step, args: list[Value]) -> Value:
     if not _finite(b):
         exact(args, "a quotient")
     exact([b], "a quotient")
-    return _joined(g, step.kind, _quotient(g, a, b), a, b, clean=a.clean and _finite(b))
+    return _joined(g, step.kind, quotient(g, step, a.data, b.data), a, b, clean=a.clean and _finite(b))
 
 
-def _quotient(g: Terms, a: Value, b: Value) -> Term:
+def quotient(g: Terms, step: Step, a: Term, b: Term) -> Term:
     """By a literal polars multiplies by its inverse (in frames of more than one row: what a model learns from)."""
-    if b.data.fixed and not a.data.fixed:
-        if b.data.array is None:
-            raise NotFusable("features() divides by a computed literal; write the number")
-        with np.errstate(all="ignore"):
-            inverse = b.data.array.dtype.type(1) / b.data.array
-        return g("Mul", a.data, g.constant(inverse, b.data.type))
-    if a.data.is_constant(1.0):
-        return g("Reciprocal", b.data)  # onnxruntime rewrites (1 / x) · y as y / x, which rounds otherwise
-    return g("Div", a.data, b.data)
+    by_left, by_right = (arg.rowless for arg in step.args)
+    if by_right and not by_left:
+        return g("Mul", a, inverse(g, b))
+    if a.is_constant(1.0) and not b.fixed:
+        return g("Reciprocal", b)  # ONNX Runtime rewrites (1 / x) · y as y / x, which rounds otherwise
+    return g("Div", a, b)
+
+
+def inverse(g: Terms, literal: Term) -> Term:
+    assert literal.array is not None
+    with np.errstate(all="ignore"):
+        return g.constant(literal.array.dtype.type(1) / literal.array, literal.type)
 
 
 def floor_divide(g: Terms, step: Step, args: list[Value]) -> Value:
     a, b = (number(g, value, step.kind) for value in args)
     exact(args, "// or %")
     if step.kind in FLOATS:
-        quotient = g("Floor", _quotient(g, a, b))
-        data = quotient if step.op == "floor_divide" else g("Sub", a.data, g("Mul", quotient, b.data))
+        floored = g("Floor", quotient(g, step, a.data, b.data))
+        data = floored if step.op == "floor_divide" else g("Sub", a.data, g("Mul", floored, b.data))
         return _joined(g, step.kind, data, a, b, clean=False)
-    quotient, rest = _floored(g, a.data, b.data)
-    data = wrap(g, quotient, step.kind) if step.op == "floor_divide" else rest
+    floored, rest = _floored(g, a.data, b.data)
+    data = wrap(g, floored, step.kind) if step.op == "floor_divide" else rest
     return Value(step.kind, data, g.both(valid(g, a, b), _not_zero(g, b.data)))
 
 
@@ -76,16 +91,18 @@ def _floored(g: Terms, a: Term, b: Term) -> tuple[Term, Term]:
         inverted = g("Equal", b, minus)
         safe = g.where(g("Or", g("Equal", b, zero), inverted), one, b)
     cut = g("Div", a, safe)
+    if a.is_constant(1):  # ONNX Runtime rewrites (1 / x) · y as y / x even for integers
+        cut = g.where(g("Equal", g("Abs", safe), one), safe, zero)
     rest = g("Sub", a, g("Mul", cut, safe))
     if b.array is not None and b.value() > 0:
         low = g("Less", rest, zero)
     else:
         low = g("And", g("Not", g("Equal", rest, zero)), g("Xor", g("Less", rest, zero), g("Less", safe, zero)))
-    quotient = g("Sub", cut, g.cast(low, INT64))
+    whole = g("Sub", cut, g.cast(low, INT64))
     rest = g("Add", rest, g.where(low, safe, zero))
     if inverted is not None:
-        quotient = g.where(inverted, g("Sub", zero, a), quotient)
-    return quotient, rest
+        whole = g.where(inverted, g("Sub", zero, a), whole)
+    return whole, rest
 
 
 def negate(g: Terms, step: Step, args: list[Value]) -> Value:
@@ -102,7 +119,7 @@ def _mapped(g: Terms, step: Step, x: Value, op: str) -> Value:
     return replace(x, data=wrap(g, g(op, x.data), x.kind), double=None)
 
 
-def whole(g: Terms, step: Step, args: list[Value]) -> Value:
+def to_whole(g: Terms, step: Step, args: list[Value]) -> Value:
     """floor, ceil; integers stay as they are."""
     exact(args, step.op)
     return args[0] if args[0].kind in INTS else _mapped(g, step, args[0], step.op.capitalize())
@@ -112,10 +129,14 @@ def sign(g: Terms, step: Step, args: list[Value]) -> Value:
     (x,) = args
     _numeric(step, x)
     exact(args, "sign")
-    made = g("Sign", x.data)
-    if x.kind in FLOATS:
-        made = g.where(g("Equal", x.data, x.data), made, x.data)  # NaN stays NaN
+    made = _sign(g, x.data) if x.kind in FLOATS else g("Sign", x.data)
     return replace(x, data=made, double=None)
+
+
+def _sign(g: Terms, x: Term) -> Term:
+    """1, -1, or NaN and both zeros as they are, which ONNX's Sign does not keep apart."""
+    zero, one, minus = (g.constant(n, x.type) for n in (0.0, 1.0, -1.0))
+    return g.where(g("Less", x, zero), minus, g.where(g("Less", zero, x), one, x))
 
 
 def rounded(g: Terms, step: Step, args: list[Value]) -> Value:
@@ -128,13 +149,13 @@ def rounded(g: Terms, step: Step, args: list[Value]) -> Value:
     _numeric(step, x)
     if not 0 <= digits <= _MOST_DIGITS:
         raise NotFusable(f"features() rounds to {digits} digits; a graph does 0 to {_MOST_DIGITS}")
-    to_whole = {"half_to_even": _half_to_even, "half_away_from_zero": _half_away}.get(mode)
-    if to_whole is None:
+    nearest = {"half_to_even": _half_to_even, "half_away_from_zero": _half_away}.get(mode)
+    if nearest is None:
         raise NotFusable(f"features() rounds by {mode!r}; it stays in Python")
     if digits == 0:
-        return replace(x, data=to_whole(g, x.data))
+        return replace(x, data=nearest(g, x.data))
     wide, power = g.cast(x.data, DOUBLE), g.constant(10.0**digits, DOUBLE)
-    made = g("Div", to_whole(g, g("Mul", wide, power)), power)
+    made = g("Div", nearest(g, g("Mul", wide, power)), power)
     made = g.where(g("IsInf", made), wide, made)  # a number too large to have digits stays as it is
     return replace(x, data=g.cast(made, FLOATS[x.kind]))
 
@@ -148,8 +169,7 @@ def _half_away(g: Terms, x: Term) -> Term:
     down = g("Floor", size)
     half, one = g.constant(0.5, x.type), g.constant(1.0, x.type)
     up = g.where(g("Less", g("Sub", size, down), half), down, g("Add", down, one))
-    made = g.where(g("Less", x, g.constant(0.0, x.type)), g("Neg", up), up)
-    return g.where(g("Equal", down, size), x, made)  # whole already, infinite, or -0.0
+    return g("Mul", up, _sign(g, x))
 
 
 def square_root(g: Terms, step: Step, args: list[Value]) -> Value:
@@ -244,7 +264,7 @@ def extreme(g: Terms, step: Step, args: list[Value]) -> Value:
 def _better(g: Terms, a: Value, b: Value, *, largest: bool) -> Value:
     if a.kind not in INTS | TIMES | set(FLOATS):
         raise NotFusable(f"features() uses min or max_horizontal of {a.kind}; it stays in Python")
-    take = g("Less", a.data, b.data) if largest else g("Less", b.data, a.data)
+    take = g("LessOrEqual", *((a.data, b.data) if largest else (b.data, a.data)))  # of 0.0 and -0.0 the second
     if not a.clean:
         take = g("Or", take, g("IsNaN", a.data))
     if b.valid is not None:
@@ -300,8 +320,8 @@ HANDLERS = {
     "modulus": floor_divide,
     "negate": negate,
     "abs": absolute,
-    "floor": whole,
-    "ceil": whole,
+    "floor": to_whole,
+    "ceil": to_whole,
     "sign": sign,
     "round": rounded,
     "sqrt": square_root,

@@ -95,7 +95,7 @@ def _expression(visitor: Any, at: int, before: Mapping[str, Step]) -> Step:
         case "Column":
             return before[node.name]
         case "Literal":
-            if not _plain(node.value):
+            if type(node.value).__name__ == "PySeries":
                 raise NotFusable("features() uses a Series as a column; it stays in Python")
             return Step("literal", kind, value=node.value, rowless=True)
         case "Cast":
@@ -128,7 +128,3 @@ def _kind(dtype: Any) -> str:
     if isinstance(dtype, pl.List):
         return f"List({_kind(dtype.inner)})"
     return "Duration" if dtype == pl.Duration("us") else str(dtype)
-
-
-def _plain(value: Any) -> bool:
-    return not type(value).__module__.startswith(("polars", "builtins.Py")) and type(value).__name__ != "PySeries"

@@ -4,10 +4,10 @@ What works row by row on expressions is passed on to a lazy frame without rows. 
 at other rows, or at their number, and is refused by name.
 """
 
-import dis
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FunctionType
+from pathlib import Path
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import polars as pl
@@ -97,7 +97,7 @@ class _Recorder(pl.DataFrame):
             return lambda *args, **kwargs: _Recorder(getattr(plan, name)(*args, **kwargs), refused)
         if name == "pipe":
             return lambda function, *args, **kwargs: function(self, *args, **kwargs)
-        if name == "clone":
+        if name in ("clone", "lazy", "collect"):
             return lambda: self
         if name in _SCHEMA:
             return getattr(pl.DataFrame(schema=plan.collect_schema()), name)
@@ -123,20 +123,26 @@ for _name in vars(pl.DataFrame):
 
 
 def _names(function: Callable[..., Any]) -> Iterator[str]:
-    """Every name that the function, and the functions of its module that it names, load."""
+    """Every name that the function loads, and the functions that it calls in files beside its own."""
     start = inspect.unwrap(function)
     waiting, seen = [start], set()
+    home = _folder(start)
     while waiting:
         current = waiting.pop()
-        if not isinstance(current, FunctionType) or current in seen:
+        if not isinstance(current, FunctionType) or current in seen or _folder(current) != home:
             continue
         seen.add(current)
+        waiting += [cell.cell_contents for cell in current.__closure__ or () if cell != CellType()]
         for code in _codes(current.__code__):
-            for name in (i.argval for i in dis.get_instructions(code) if isinstance(i.argval, str)):
-                yield name
-                found = current.__globals__.get(name)
-                if isinstance(found, FunctionType) and found.__module__ == current.__module__:
-                    waiting.append(found)
+            yield from code.co_names
+            found = [current.__globals__.get(name) for name in code.co_names]
+            modules = [module for module in found if isinstance(module, ModuleType)]
+            waiting += found + [vars(module).get(name) for module in modules for name in code.co_names]
+
+
+def _folder(function: Any) -> Path | None:
+    code = getattr(function, "__code__", None)
+    return Path(code.co_filename).parent if code else None
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

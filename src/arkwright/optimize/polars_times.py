@@ -6,10 +6,9 @@ Years, months and days by the civil calendar's cycle of 400 years = 146,097 days
 
 from collections.abc import Callable
 
-import numpy as np
-
 from arkwright.optimize.graph_terms import DOUBLE, INT64, Term, Terms
 from arkwright.optimize.polars_logic import DAY, date, moment
+from arkwright.optimize.polars_numbers import inverse, quotient
 from arkwright.optimize.polars_plan import Step
 from arkwright.optimize.polars_values import TIMES, Value, number, valid
 from arkwright.optimize.refusal import NotFusable
@@ -33,7 +32,7 @@ def binary(g: Terms, step: Step, args: list[Value]) -> Value | None:
     if not {a.kind, b.kind} & TIMES:
         return None
     if step.op == "true_divide" and a.kind == b.kind == "Duration":
-        return _ratio(g, a, b)
+        return _ratio(g, step, a, b)
     dates = [value for value in args if value.kind in ("Date", "Datetime")]
     spans = [value for value in args if value.kind == "Duration"]
     known = len(dates) + len(spans) == 2 and (
@@ -46,17 +45,9 @@ def binary(g: Terms, step: Step, args: list[Value]) -> Value | None:
     return date(g, made) if step.kind == "Date" else made
 
 
-def _ratio(g: Terms, a: Value, b: Value) -> Value:
+def _ratio(g: Terms, step: Step, a: Value, b: Value) -> Value:
     top, bottom = number(g, a, "Float64"), number(g, b, "Float64")
-    if bottom.data.array is not None and not top.data.fixed:
-        return Value("Float64", _share(g, top.data, bottom.data.value()), a.valid, clean=False)
-    return Value("Float64", g("Div", top.data, bottom.data), valid(g, a, b), clean=False)
-
-
-def _share(g: Terms, data: Term, unit: float) -> Term:
-    """As many units; polars multiplies by the inverse."""
-    with np.errstate(all="ignore"):
-        return g("Mul", data, g.constant(1.0 / np.float64(unit), DOUBLE))
+    return Value("Float64", quotient(g, step, top.data, bottom.data), valid(g, a, b), clean=False)
 
 
 def total(g: Terms, step: Step, args: list[Value]) -> Value:
@@ -66,7 +57,7 @@ def total(g: Terms, step: Step, args: list[Value]) -> Value:
         raise NotFusable(f"features() uses {step.op} of {x.kind}; it stays in Python")
     unit = _UNITS[step.op.removeprefix("dt.total_")]
     if fractional:
-        return Value("Float64", _share(g, g.cast(x.data, DOUBLE), unit), x.valid)
+        return Value("Float64", g("Mul", g.cast(x.data, DOUBLE), inverse(g, g.constant(unit, DOUBLE))), x.valid)
     return Value("Int64", x.data if unit == 1 else _div(g, x.data, unit), x.valid)
 
 
