@@ -176,6 +176,13 @@ class Desk:
         kept = self.dataset(name).quarantine
         return [] if kept is None else _pairs(self.site().store.path(kept))
 
+    @staticmethod
+    def alive(pid: int) -> bool:
+        try:
+            return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+
     def last_run(self) -> Run:
         return list(versions.all_of(self.site().ledger, Run))[-1]
 
