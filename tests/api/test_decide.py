@@ -96,3 +96,13 @@ def test_an_unproven_promise_says_how_many_rows_would_settle_it(at):
     result = at.run()
     assert "is unproven" in result.problem
     assert "more rows would settle it" in result.problem
+
+
+def test_a_limit_tried_and_put_back_means_the_release_that_stands(at):
+    at.shop.edit("arkwright.toml", "roc_auc >= 0.6", "roc_auc >= 0.999")
+    assert at.run().outcomes["buys"].release.ref == "release:buys@2"
+    assert at.do(why, release="buys")[0].ref == "release:buys@2"
+    at.shop.edit("arkwright.toml", "roc_auc >= 0.999", "roc_auc >= 0.6")
+    assert at.run().outcomes["buys"].release.ref == "release:buys@1"
+    assert at.do(why, release="buys")[0].ref == "release:buys@1"
+    assert at.do(sign, at.ben, release="buys").release == "release:buys@1"

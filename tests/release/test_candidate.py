@@ -96,7 +96,7 @@ def test_the_card_says_what_matters(made):
         "| departures | 327346 |",
         "to be signed by: owner, operations",
         "/endpoints/late/predict",
-        '{"distance": 1.5, "carrier": "text"}',
+        '{"distance":0.5,"carrier":"text"}',
         "scikit-learn 1.9.1",
     ):
         assert wanted in body

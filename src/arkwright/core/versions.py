@@ -27,17 +27,29 @@ def names(ledger: Ledger, kind: type[V]) -> list[str]:
 
 
 def resolve(ledger: Ledger, kind: type[V], reference: str) -> V:
-    """`late@7`, `model:late@7` or `late` (the latest). Raises Unknown with a near miss."""
+    """`late@7`, `model:late@7`, or `late`: the one that the last run made or found again, else the newest.
+
+    Raises Unknown with a near miss.
+    """
     name, version = split_reference(reference, kind.KIND)
     newest = latest(ledger, kind, name)
     if newest is None:
         raise Unknown(f"no {kind.KIND} is called {name!r}{did_you_mean(name, names(ledger, kind))}")
-    key = f"{name}@{version or newest.version}"
+    key = f"{name}@{version or _of_last_run(ledger, kind, name) or newest.version}"
     # a run is written when it starts and again when it ends; the end counts
     event = ledger.get(kind.KIND, f"{ENDED}{key}") or ledger.get(kind.KIND, key)
     if event is None:
         raise Unknown(f"there is no {kind.KIND}:{key}; the latest is {newest.ref}")
     return decode(kind, event.body)
+
+
+def _of_last_run(ledger: Ledger, kind: type[V], name: str) -> int | None:
+    """After a limit was tried and put back, what is meant is what stands now, though a newer one was made meanwhile."""
+    event = ledger.last(Run.KIND, ENDED)
+    run = decode(Run, event.body) if event else None
+    stem = f"{kind.KIND}:{name}@"
+    found = [int(ref.removeprefix(stem)) for ref in (*run.made, *run.reused) if ref.startswith(stem)] if run else []
+    return max(found, default=None)
 
 
 def all_of(ledger: Ledger, kind: type[V], name: str = "") -> Iterator[V]:

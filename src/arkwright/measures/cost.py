@@ -54,7 +54,9 @@ def max_difference(evaluation: Evaluation) -> Reading:
     return Reading(float(apart.max()), n=len(served))
 
 
-@model_measure(source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1", larger_is_better=False, timed=True)
+@model_measure(
+    source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1", larger_is_better=False, timed=True
+)
 def latency_p50_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which half of the one-row calls are answered: the median of the rounds.
 
@@ -63,7 +65,9 @@ def latency_p50_ms(evaluation: Evaluation) -> Reading:
     return _latency(evaluation, 0.5)
 
 
-@model_measure(source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1", larger_is_better=False, timed=True)
+@model_measure(
+    source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1", larger_is_better=False, timed=True
+)
 def latency_p99_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which 99 of 100 one-row calls are answered: the median of the rounds.
 

@@ -43,6 +43,7 @@ class Evaluation:
 
     def take(self, rows: Array) -> "Evaluation":
         """The same evaluation of some rows only (indices or a mask)."""
+        rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows  # a mask is read once, not for every column
         return replace(
             self,
             truth=self.truth[rows],

@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
+from arkwright.core import rows
 from arkwright.core.nouns import Column, Finding, Gate
 from arkwright.core.promises import parse
 from arkwright.core.rules import found
@@ -16,8 +19,6 @@ from arkwright.core.signature import Signature
 from arkwright.release.facts import Card, Group, Lineage
 
 _PIPELINE = {"classification": "tabular-classification", "regression": "tabular-regression"}
-_EXAMPLE = {"int": 1, "float": 1.5, "str": "text", "bool": True, "date": "2026-01-31",
-            "datetime": "2026-01-31T12:00:00", "bytes": "AAEC"}  # fmt: skip
 
 
 def readme(signature: Signature, gate: Gate, findings: Sequence[Finding], lineage: Lineage, card: Card) -> str:
@@ -121,9 +122,17 @@ def _number(value: float | None) -> str:
 
 def _data(signature: Signature, lineage: Lineage) -> str:
     rows = [(text(name), str(origin.rows), f"`{origin.digest}`") for name, origin in sorted(lineage.data.items())]
-    columns = [(_code(c.name), c.type, "yes" if c.nullable else "no") for c in signature.columns]
-    inputs = _table(("column", "type", "may be missing"), columns)
+    columns = [(_code(c.name), c.type, "yes" if c.nullable else "no", _limits(c)) for c in signature.columns]
+    inputs = _table(("column", "type", "may be missing", "may be"), columns)
     return _table(("dataset", "rows", "SHA-256"), rows) + "\n\nOne row to predict has these columns:\n\n" + inputs
+
+
+def _limits(column: Column) -> str:
+    """Which values the row class allows: a list, or bounds."""
+    if column.allowed:
+        return ", ".join(text(str(value)) for value in column.allowed)
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    return ", ".join(text(f"{signs.get(word, word.replace('_', ' '))} {limit}") for word, limit in column.limits)
 
 
 def _training(lineage: Lineage, card: Card) -> str:
@@ -134,16 +143,12 @@ def _training(lineage: Lineage, card: Card) -> str:
 
 
 def _call(signature: Signature) -> str:
-    row = json.dumps({c.name: _example(c) for c in signature.columns}, ensure_ascii=False)
+    row = msgspec.json.encode(rows.example(rows.from_columns(signature.columns))).decode()
     body = row.replace("'", "'\\''")
     command = (
         f"curl -H 'Content-Type: application/json' -d '{body}' http://HOST:PORT/endpoints/{signature.model}/predict"
     )
     return f"```sh\n{command}\n```\n\nTensors: Open Inference Protocol v2, `POST /v2/models/{signature.model}/infer`."
-
-
-def _example(column: Column) -> Any:
-    return _EXAMPLE[column.type]
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from arkwright.serve.batch import log
 from arkwright.serve.features import Prepare
 from arkwright.serve.graph import Graph, Port
 from arkwright.serve.messages import Problem
-from arkwright.serve.rows import RowDecoder, example
+from arkwright.serve.rows import RowDecoder
 from arkwright.serve.usercode import load_object
 
 
@@ -122,7 +122,7 @@ def _prepare(
 
 def _warm_up(loaded: Loaded) -> None:
     """One run before the first caller's: imports, arenas. A made-up row may be nonsense to the project's code."""
-    row = loaded.rows.struct(**example(loaded.rows.fields))
+    row = loaded.rows.struct(**core_rows.example(loaded.rows.fields))
     try:
         loaded.prepare([row])
     except (ArkwrightError, Problem) as error:

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
+from arkwright.core import rows
 from arkwright.core.errors import Invalid
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.predict import class_name
-from arkwright.serve.rows import example
 
 _ERRORS = {
     "400": "The body is not JSON, or no such tensors",
@@ -130,11 +130,11 @@ def _prediction(one: Loaded) -> dict[str, Any]:
 
 def example_row(one: Loaded) -> Any:
     """A row to try, as JSON says it."""
-    return msgspec.to_builtins(example(one.rows.fields))
+    return msgspec.to_builtins(rows.example(one.rows.fields))
 
 
 def curl(one: Loaded, path: str, host: str) -> str:
-    body = msgspec.json.encode(example(one.rows.fields)).decode().replace("'", "'\\''")
+    body = msgspec.json.encode(rows.example(one.rows.fields)).decode().replace("'", "'\\''")
     return f"curl http://{host}{path} -H 'Content-Type: application/json' -d '{body}'"
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -60,36 +59,3 @@ class RowDecoder:
         if name == self._target:
             near = "; it is what the model predicts, so leave it out"
         return f"{unknown['path'] or '$'}: unknown field {name!r}{near}"
-
-
-def example(fields: Sequence[Field]) -> dict[str, Any]:
-    """A made-up row that keeps the row class's limits where they are simple: for documentation and for warming up."""
-    return {field.name: _value(field) for field in fields}
-
-
-def _value(field: Field) -> Any:  # noqa: PLR0911 - one per type
-    if field.allowed:
-        return field.allowed[0]
-    limits = dict(field.limits)
-    match field.type:
-        case "int" | "float":
-            step = 1 if field.type == "int" else 0.5
-            low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
-            if low is not None:
-                value = low if "ge" in limits else low + step
-            elif high is not None:
-                value = high if "le" in limits else high - step
-            else:
-                value = step
-            return int(value) if field.type == "int" else float(value)
-        case "bool":
-            return True
-        case "date":
-            return date(2024, 1, 31)
-        case "datetime":
-            return datetime(2024, 1, 31, 12)  # noqa: DTZ001 - times are kept in UTC without a zone
-        case "bytes":
-            return b"a"
-        case _:
-            word = "a".ljust(int(limits.get("min_length", 0)), "a")
-            return word[: int(limits["max_length"])] if "max_length" in limits else word
