@@ -4,6 +4,7 @@ Every acknowledged append is on the disk (WAL, synchronous=FULL). Each event's s
 """
 
 import os
+import shutil
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a databas
 LAYOUT = 1
 PATIENCE_S = 60
 PAGE = 500
+ROOM = 64 << 10  # bytes that SQLite wants beside its file
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS event (
@@ -236,8 +238,10 @@ class SqliteLedger:
             return ArkwrightError(f"the ledger {self.path} was kept busy by others for {PATIENCE_S} s; try again")
         if name == "FULL":
             return ArkwrightError(f"the disk is full: nothing was written to the ledger {self.path}; make room")
-        if name == "IOERR":
-            self._broken = f"the disk failed under the ledger {self.path} ({error})"
+        if name == "IOERR":  # also when there is no room for what lies beside the file
+            full = shutil.disk_usage(self.path.parent).free < ROOM
+            what = "the disk is full" if full else "the disk failed"
+            self._broken = f"{what} under the ledger {self.path} ({error}); {'make room' if full else 'check it'}"
             return ArkwrightError(self._broken)
         return ArkwrightError(f"the ledger {self.path} cannot be used: {error}")
 

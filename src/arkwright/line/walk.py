@@ -57,20 +57,31 @@ class Walk:
         if self.fresh:
             return None
         noun = versions.made_before(self.site.ledger, kind, name, recipe)
-        if noun is None or not all(self.site.store.has(digest) for digest in files_of(noun)):
-            return None
-        self.reused.append(noun.ref)
-        return noun
+        return self._reuse(noun) if noun and self._is_whole(noun) else None
 
     def keep(self, noun: A) -> A:
-        """Record what was made; in a fresh walk only the bytes count."""
+        """Record what was made; in a fresh walk only the bytes count.
+
+        What another walk made of the same recipe meanwhile is the one, unless its bytes are gone.
+        """
         if self.fresh:
             self.made.append(f"{label(noun)}={noun.digest}")
             return noun
         old = versions.made_before(self.site.ledger, type(noun), noun.name, noun.recipe)
+        if old and self._is_whole(old):
+            return self._reuse(old)
         kept = versions.add_made(self.site.ledger, self.by, noun, replacing=old)
+        if kept.run != self.run:
+            return self._reuse(kept)
         self.made.append(kept.ref)
         return kept
+
+    def _is_whole(self, noun: Artifact) -> bool:
+        return all(self.site.store.has(digest) for digest in files_of(noun))
+
+    def _reuse(self, noun: A) -> A:
+        self.reused.append(noun.ref)
+        return noun
 
     def find(self, noun: Artifact, promises: tuple[str, ...], measure: Callable[[list[str]], Any]) -> list[Finding]:
         """A finding per promise on these bytes; what was found before on the same bytes is not measured again.
