@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.infra.conftest import small_disk  # noqa: F401 - a fixture
 
 from arkwright.cli.main import main
 from arkwright.core import versions

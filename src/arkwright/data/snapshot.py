@@ -59,10 +59,11 @@ class Snapshot:
         self._step, self._step_rows = [], 0
 
     def _write(self) -> None:
-        if self._waiting:
-            group = pa.concat_tables(self._waiting).combine_chunks()
-            self._writer.write_table(group, row_group_size=LARGEST)
-        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
+        if not self._waiting:
+            return
+        group = pa.concat_tables(self._waiting).combine_chunks()
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0  # let go before as much again is needed
+        self._writer.write_table(group, row_group_size=LARGEST)
 
     def _close(self, *, quiet: bool) -> None:
         try:

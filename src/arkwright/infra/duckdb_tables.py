@@ -1,7 +1,7 @@
 """Columns by DuckDB: one SELECT over named Parquet files, which can reach nothing else.
 
-One thread, fixed memory and fixed writer settings: the same query on the same inputs gives the same bytes. With more
-threads DuckDB adds floats and emits groups in the order in which threads come.
+One thread and fixed writer settings: the same query on the same inputs gives the same bytes. With more threads DuckDB
+adds floats and emits groups in the order in which threads come. What does not fit into memory goes to the disk.
 """
 
 import re
@@ -20,9 +20,11 @@ from arkwright.core import arrow
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.infra.durable import publish, writing
+from arkwright.infra.memory import allowed
 from arkwright.infra.scratch import scratch
 
 ROW_GROUP = 131_072
+MOST_MEMORY = 4 << 30
 _SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -43,10 +45,13 @@ class _Streamed(Exception):
 
 
 class DuckTables:
-    """Queries in the DuckDB dialect. `temp_dir` takes what does not fit into `memory`; `seconds` ends a query."""
+    """Queries in the DuckDB dialect. `temp_dir` takes what does not fit into `memory` (default: half of what there is,
+    at most 4 GiB); `seconds` ends a query.
+    """
 
-    def __init__(self, temp_dir: Path, *, memory: str = "4GiB", seconds: float = 3600) -> None:
-        self.temp_dir, self.memory, self.seconds = temp_dir, memory, seconds
+    def __init__(self, temp_dir: Path, *, memory: str | None = None, seconds: float = 3600) -> None:
+        self.temp_dir, self.seconds = temp_dir, seconds
+        self.memory = memory or f"{min(MOST_MEMORY, allowed() // 2) >> 20}MiB"
 
     def columns(self, sql: str, inputs: Mapping[str, Sequence[Column]]) -> tuple[Column, ...]:
         """What the query would produce, tried on empty tables. Raises Invalid with the engine's reason.
