@@ -163,7 +163,7 @@ class Chance:
                 lambda: x().round(self.r.randrange(3), mode="half_away_from_zero"), lambda: x().floor(),
                 lambda: x().ceil(),
                 lambda: x().sqrt(), lambda: x() ** self.r.choice([1, 2, 3, 0.5]), lambda: x().clip(-1, 2.5),
-                lambda: x().fill_null(x()), lambda: x().fill_nan(self.r.choice([0.5, None])),
+                lambda: (c("ng") * x()).fill_null(x()), lambda: x().fill_nan(self.r.choice([0.5, None])),
                 lambda: pl.when(flag()).then(x()).otherwise(x()), lambda: pl.coalesce(c("nf"), x()),
                 lambda: pl.max_horizontal(x(), x()), lambda: pl.min_horizontal(x(), x(), x()),
                 lambda: y().cast(pl.Float64), lambda: flag().cast(pl.Float64),
@@ -184,7 +184,7 @@ class Chance:
                 lambda: y() + y(), lambda: y() - y(), lambda: y() * y(), lambda: y() // y(), lambda: y() % y(),
                 lambda: y() // self.r.choice([7, -7, 0, -1]), lambda: y() % self.r.choice([7, -7, 0]), lambda: -y(),
                 lambda: y().abs(), lambda: y() ** self.r.choice([2, 3]), lambda: y().clip(-5, 9),
-                lambda: y().fill_null(y()),
+                lambda: (c("ni") + y()).fill_null(y()),
                 lambda: pl.when(flag()).then(y()).otherwise(y()), lambda: x().cast(pl.Int64, strict=False),
                 lambda: y().cast(pl.Int8, strict=False).cast(pl.Int64), lambda: flag().cast(pl.Int64),
                 lambda: c(self.r.choice(["d", "nd", "t", "nt"])).dt.year().cast(pl.Int64),
@@ -209,7 +209,7 @@ class Chance:
                 lambda: y().is_not_null(), lambda: x().is_nan(), lambda: x().is_finite(),
                 lambda: y().is_in([1, 2, None]),
                 lambda: y().is_in([3, None], nulls_equal=True), lambda: c("s").is_in(["a", "Ω"]),
-                lambda: x().is_between(0, x()), lambda: flag().fill_null(flag()), lambda: c("nd") > c("t"),
+                lambda: x().is_between(0, x()), lambda: (c("nb") ^ flag()).fill_null(flag()), lambda: c("nd") > c("t"),
                 lambda: pl.when(flag()).then(flag()).otherwise(flag()), lambda: c("d").is_in([D(2000, 2, 29)]),
             ]
         )()  # fmt: skip
@@ -238,6 +238,7 @@ i.cast(pl.Int8, strict=False) * 100 | i.cast(pl.UInt8, strict=False) - 5 | i.cas
 i.cast(pl.Int16, strict=False) // -1 | (f / g).cast(pl.Int32, strict=False) | nf.cast(pl.UInt32, strict=False)
 f.cast(pl.Float32) * 0.1 | f.cast(pl.Float32) / 3 | f.cast(pl.Float32).round(2) | nb.cast(pl.Int8) + 1 | b * nf
 b + nb
+(f - f) / (g - g) == (g - g) / (f - f) | (f - f) / (g - g) != (nf / nf) | (f / (g - g)).eq_missing((nf - nf) / (g - g))
 1 / pl.when(b).then(f.round()).otherwise(g.round()) | pl.lit(1, dtype=pl.Int64) % j | pl.lit(1, dtype=pl.Int64) // nj
 1 / (f + 0) | 1 / (0 - f) | 1 / f.round(mode="half_away_from_zero") | 1 / f.sign() | 1 / pl.max_horizontal(f, g, nf)
 (nf / ng).cast(pl.Boolean) | ni.cast(pl.Boolean) | f.round(10) | (f / g).round(1) | ni.round(1) | nf.clip(ng, 5)
