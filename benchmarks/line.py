@@ -67,7 +67,7 @@ class Here(Port):
 
 
 class Runner:
-    def start(self, folder: Path, log: Path, say: Any) -> Port:
+    def start(self, folder: Path, *_log_and_say: Any) -> Port:
         return Here(folder)
 
 

@@ -1,6 +1,6 @@
 """What it costs to start: processor time of `arkwright --help` against `python -c pass`, in interleaved rounds.
 
-    python benchmarks/startup.py --rounds 15
+python benchmarks/startup.py --rounds 15
 """
 
 import argparse

@@ -60,7 +60,8 @@ def max_difference(evaluation: Evaluation) -> Reading:
 def latency_p50_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which half of the one-row calls are answered: the median of the rounds.
 
-    Interval: of the median by order statistics, so that a busy moment of the machine does not decide.
+    A call that another program interrupted is taken again. Interval: of the median by order statistics, so that a
+    busy moment of the machine does not decide.
     """
     return _latency(evaluation, 0.5)
 
@@ -71,7 +72,8 @@ def latency_p50_ms(evaluation: Evaluation) -> Reading:
 def latency_p99_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which 99 of 100 one-row calls are answered: the median of the rounds.
 
-    Interval: of the median by order statistics, so that a busy moment of the machine does not decide.
+    A call that another program interrupted is taken again. Interval: of the median by order statistics, so that a
+    busy moment of the machine does not decide.
     """
     return _latency(evaluation, 0.99)
 

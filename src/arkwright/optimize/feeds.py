@@ -38,6 +38,6 @@ def _column(table: pa.Table, name: str, datatype: str) -> Array:
         column = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
     elif pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()).astype(
-        _NUMBERS[datatype]
-    )
+    return np.asarray(
+        column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    ).astype(_NUMBERS[datatype])

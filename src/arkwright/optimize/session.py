@@ -15,9 +15,9 @@ _ROWS = 8192  # at a time, so that what is between the operators stays in the pr
 
 
 def run(model: bytes, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Every output for n rows, on one thread. Raises Invalid when no session takes the graph or the rows."""
+    """Every output for n rows. Raises Invalid when no session takes the graph or the rows."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     n = len(next(iter(feeds.values())))
     try:

@@ -50,13 +50,13 @@ def answers(
     """
     frame, name = to_frame(inputs, kind), type(estimator).__name__
     try:
-        label = np.asarray(estimator.predict(frame))
         if task == "regression":
-            label = label.astype(np.float64)
-            score, own = None, []
+            label, score, own = np.asarray(estimator.predict(frame)).astype(np.float64), None, []
         else:
             score = np.asarray(estimator.predict_proba(frame)).astype(np.float64)
             own = [_plain(value) for value in estimator.classes_]
+            chosen = np.asarray(estimator.classes_)[score.argmax(axis=1)] if _largest_wins(estimator) else None
+            label = np.asarray(estimator.predict(frame)) if chosen is None else chosen
     except Exception as error:  # an estimator can raise anything
         raise Invalid(f"{name} cannot answer: {describe(error)}") from error
     if label.shape not in ((inputs.num_rows,), (inputs.num_rows, 1)):
@@ -68,6 +68,15 @@ def answers(
         return label, None
     ordered = _in_order(score, own, (inputs.num_rows, len(own)), classes, name)
     return _codes([_plain(value) for value in label], classes), ordered[:, 1] if len(classes) == 2 else ordered
+
+
+def _largest_wins(estimator: Any) -> bool:
+    """Whether `predict` is by its documentation the class of the largest probability, so that half the work is saved."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return f"{type(last).__module__}.{type(last).__name__}" in _BOOSTERS
+
+
+_BOOSTERS = ("lightgbm.sklearn.LGBMClassifier", "xgboost.sklearn.XGBClassifier")
 
 
 def _in_order(score: Array, own: Sequence[Any], shape: tuple[int, int], classes: Sequence[Class], name: str) -> Array:

@@ -208,11 +208,11 @@ class _Judge:
         )
 
     def _groups(self, evaluated: Evaluation) -> Sequence[Group]:
-        done = []
+        done, lean = [], replace(evaluated, groups={}, inputs={}, test_rows=None, original=None)
         for column, values in evaluated.groups.items():
             for name in np.unique(values):
                 mask = values == name
                 n = int(mask.sum())
-                value = self.score(evaluated.take(mask)).value if n >= _FEWEST else None
+                value = self.score(lean.take(mask)).value if n >= _FEWEST else None
                 done.append(Group(column=column, group=str(name), rows=n, score=value))
         return done
