@@ -14,7 +14,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "duckdb": ("infra/duckdb_tables.py",),
     "pysqlite3": ("infra/sqlite_ledger.py", "data/sqlite_reader.py"),
     "psycopg": ("data/postgres_reader.py",),
-    "polars": ("core/frames.py", "optimize/"),
+    "polars": ("core/frames.py", "optimize/fusion/"),
     "pandas": ("core/frames.py",),
     "sklearn": ("train/", "optimize/"),
     "skops": ("train/keep.py",),

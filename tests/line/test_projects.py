@@ -120,7 +120,8 @@ def test_raw_columns_into_a_pipeline(tmp_path):
 
     def m(rows: pl.DataFrame, y: pl.Series, seed: int):
         numbers = make_pipeline(SimpleImputer(), StandardScaler())
-        prepare = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["color"]), (numbers, ["size", "weight"]))
+        texts = OneHotEncoder(handle_unknown="ignore")
+        prepare = make_column_transformer((texts, ["color"]), (numbers, ["size", "weight"]))
         return make_pipeline(prepare, LogisticRegression(random_state=seed)).fit(rows, y)
     """
     said, result = released(write(tmp_path / "p", code, promises=["roc_auc >= 0.7"]))

@@ -14,7 +14,7 @@ from arkwright.core.signature import Tensor
 from arkwright.optimize import session
 from arkwright.optimize.export import MATRIX, Exported, exports
 from arkwright.optimize.feeds import feeds
-from arkwright.optimize.fuse import NotFusable, fuse
+from arkwright.optimize.fusion.fuse import NotFusable, fuse
 from arkwright.optimize.shorter import twins
 
 Array = npt.NDArray[Any]

@@ -71,7 +71,7 @@ def answers(
 
 
 def _largest_wins(estimator: Any) -> bool:
-    """Whether `predict` is by its documentation the class of the largest probability, so that half the work is saved."""
+    """Whether `predict` is the class of the largest probability, as its documentation says: half the work is saved."""
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     return f"{type(last).__module__}.{type(last).__name__}" in _BOOSTERS
 

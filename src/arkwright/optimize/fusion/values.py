@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from arkwright.optimize.graph_terms import BOOL, DOUBLE, FLOAT, INT64, STRING, Term, Terms
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import BOOL, DOUBLE, FLOAT, INT64, STRING, Term, Terms
 
 # kind -> ONNX's type, smallest, largest. All are computed in INT64, for which every operator has a kernel.
 _NARROW = {"Int8": (3, 8), "Int16": (5, 16), "Int32": (6, 32), "UInt8": (2, 8), "UInt16": (4, 16), "UInt32": (12, 32)}

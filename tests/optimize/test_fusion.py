@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from arkwright.core.rows import Field, fields
-from arkwright.optimize import fuse_proof
-from arkwright.optimize.fuse import NotFusable, fuse
+from arkwright.optimize.fusion import proof
+from arkwright.optimize.fusion.fuse import NotFusable, fuse
 from arkwright.project import madeup
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -101,7 +101,7 @@ def test_the_examples_fuse_bit_for_bit(path, row, target):
     for seed in range(3):
         frame = pl.from_arrow(madeup.rows(of, 400, seed=seed))
         agree(None, module.features, frame, of, TensorProto.FLOAT)
-    agree(None, module.features, fuse_proof.frame_of(of, rows=2000, seed=7), of, TensorProto.FLOAT)
+    agree(None, module.features, proof.frame_of(of, rows=2000, seed=7), of, TensorProto.FLOAT)
 
 
 def test_names_never_seen_before_are_missing_and_known_ones_are_not():
@@ -271,7 +271,7 @@ NAMESPACE = {n: c(n) for n in SCHEMA} | {"pl": pl, "D": D, "DT": DT, "TD": TD}
 @pytest.mark.parametrize("line", [line for line in FUSES.split("\n") if line])
 def test_single_operations(line):
     made = [eval(e, NAMESPACE).alias(f"c{n}") for n, e in enumerate(line.split(" | "))]
-    frame = fuse_proof.frame_of(FIELDS, [0.5, 1.0, "a", "b", D(2024, 2, 29)], rows=700, seed=11)
+    frame = proof.frame_of(FIELDS, [0.5, 1.0, "a", "b", D(2024, 2, 29)], rows=700, seed=11)
     for element in (TensorProto.DOUBLE, TensorProto.FLOAT):
         agree(None, lambda df: df.with_columns(made).select("i", "^c.*$"), frame, element=element)
 
@@ -287,7 +287,7 @@ def test_single_operations(line):
 )
 def test_logs_are_the_same_once_they_are_float32(e):
     made = eval(e, NAMESPACE).alias("x")
-    frame = fuse_proof.frame_of(FIELDS, rows=3000, seed=5)
+    frame = proof.frame_of(FIELDS, rows=3000, seed=5)
     agree(None, lambda df: df.select("i", made), frame, element=TensorProto.FLOAT)
     with pytest.raises(NotFusable, match="from a log or exp, whose last bit"):
         fuse(graph(2), lambda df: df.select("i", made), FIELDS, "X", ["i", "x"])
@@ -318,7 +318,7 @@ def chained(df: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_chains_of_select_with_columns_rename_drop_cast():
-    frame = fuse_proof.frame_of(FIELDS, rows=300)
+    frame = proof.frame_of(FIELDS, rows=300)
     fused = agree(None, chained, frame)
     assert {tensor.name for tensor in fused.inputs} == {"f", "i", "ni", "nf", "b", "nb"}
 
@@ -504,7 +504,7 @@ def test_columns_alike_are_computed_together_and_come_back_in_order():
     def features(df):
         return df.select((pl.col(names).cast(pl.Float64) * 3).round(1))
 
-    fused = agree(None, features, fuse_proof.frame_of(FIELDS))
+    fused = agree(None, features, proof.frame_of(FIELDS))
     ops = [node.op_type for node in fused.model.graph.node]
     assert ops.count("Round") == 1
     assert len(ops) < 20
@@ -521,7 +521,7 @@ def test_few_rows(rows):
             c("d").dt.year(),
         )
 
-    frame = fuse_proof.frame_of(FIELDS).head(rows)
+    frame = proof.frame_of(FIELDS).head(rows)
     agree(None, features, frame)
 
 
@@ -532,7 +532,7 @@ def test_operator_sets(opsets):
     def features(df):
         return df.select(c("s").replace_strict({"a": 1, "b": 2}, default=0), c("nf").round(2), c("ni").is_in([1, 2, 3]))
 
-    fused = agree(graph(3, opsets=opsets), features, fuse_proof.frame_of(FIELDS, ["a", "b"]))
+    fused = agree(graph(3, opsets=opsets), features, proof.frame_of(FIELDS, ["a", "b"]))
     kept = {o.domain: o.version for o in fused.model.opset_import}
     assert kept[""] == opsets[0][1]
 
@@ -578,7 +578,7 @@ def test_the_same_function_gives_the_same_bytes():
 
 
 def test_graphs_hold_plain_operators_only():
-    frame = fuse_proof.frame_of(FIELDS)
+    frame = proof.frame_of(FIELDS)
     fused = agree(None, lambda df: df.select(c("s") == "a", c("nd").dt.week(), c("ni") // c("j")), frame)
     assert {node.domain for node in fused.model.graph.node} <= {"", "ai.onnx.ml"}
     assert not {node.op_type for node in fused.model.graph.node} & {"Loop", "If", "Scan"}

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from arkwright.optimize.graph_terms import ML, STRING, Term
+from arkwright.optimize.fusion.terms import ML, STRING, Term
 
 _NOT_ROW_BY_ROW = frozenset({"Unsqueeze", "ArgMax", "Expand", "Shape"})  # these need the shape (rows,) itself
 

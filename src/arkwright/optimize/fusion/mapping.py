@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from arkwright.optimize.graph_terms import BOOL, DOUBLE, INT64, Term, Terms
-from arkwright.optimize.polars_plan import Step
-from arkwright.optimize.polars_values import FLOATS, HELD, INTS, Value, exact, number, text_codes
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.plan import Step
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import BOOL, DOUBLE, INT64, Term, Terms
+from arkwright.optimize.fusion.values import FLOATS, HELD, INTS, Value, exact, number, text_codes
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times are kept in UTC without a zone
 _MICROSECOND = timedelta(microseconds=1)

@@ -16,7 +16,7 @@ from arkwright.core import frames
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.rows import Field
 from arkwright.core.usercode import describe
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.refusal import NotFusable
 
 _DTYPES: dict[str, pl.DataType] = {
     "int": pl.Int64(),

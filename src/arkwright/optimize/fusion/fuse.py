@@ -14,12 +14,12 @@ from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
 from arkwright.core.signature import Tensor
 from arkwright.core.usercode import describe
-from arkwright.optimize import polars_plan, polars_record
-from arkwright.optimize.fuse_proof import prove
-from arkwright.optimize.graph_emit import Writer
-from arkwright.optimize.graph_terms import DOUBLE, FLOAT, ML, Term, Terms
-from arkwright.optimize.polars_nodes import Translator, datatype, output
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion import plan, record
+from arkwright.optimize.fusion.emit import Writer
+from arkwright.optimize.fusion.nodes import Translator, datatype, output
+from arkwright.optimize.fusion.proof import prove
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import DOUBLE, FLOAT, ML, Term, Terms
 
 __all__ = ["Fused", "NotFusable", "fuse"]
 
@@ -66,7 +66,7 @@ def _fused(
     columns: Sequence[str],
 ) -> Fused:
     element, known = _element(model, input_name), {field.name: field for field in fields}
-    steps = polars_plan.columns(polars_record.record(function, fields))
+    steps = plan.columns(record.record(function, fields))
     for name in columns:
         if name not in steps:
             raise NotFusable(f"features() makes no {name!r}, which the model takes{did_you_mean(name, steps)}")

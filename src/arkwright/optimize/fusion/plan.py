@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from arkwright.core.usercode import describe
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.refusal import NotFusable
 
 STRICT, NOT_STRICT, WRAPS = 0, 1, 2  # a cast's options
 _FAMILIES = {"TemporalFunction": "dt.", "StringFunction": "str.", "BooleanFunction": "", "Operator": ""}

@@ -15,9 +15,9 @@ import polars as pl
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.rows import Field
 from arkwright.core.usercode import call
-from arkwright.optimize.polars_plan import Step
-from arkwright.optimize.polars_record import schema
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.plan import Step
+from arkwright.optimize.fusion.record import schema
+from arkwright.optimize.fusion.refusal import NotFusable
 
 ROWS = 512
 Array = np.ndarray[Any, Any]

@@ -6,12 +6,12 @@ Years, months and days by the civil calendar's cycle of 400 years = 146,097 days
 
 from collections.abc import Callable
 
-from arkwright.optimize.graph_terms import DOUBLE, INT64, Term, Terms
-from arkwright.optimize.polars_logic import DAY, date, moment
-from arkwright.optimize.polars_numbers import inverse, quotient
-from arkwright.optimize.polars_plan import Step
-from arkwright.optimize.polars_values import TIMES, Value, number, valid
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.logic import DAY, date, moment
+from arkwright.optimize.fusion.numbers import inverse, quotient
+from arkwright.optimize.fusion.plan import Step
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import DOUBLE, INT64, Term, Terms
+from arkwright.optimize.fusion.values import TIMES, Value, number, valid
 
 _UNITS = {
     "days": DAY,

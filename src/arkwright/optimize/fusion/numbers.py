@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from arkwright.optimize.graph_terms import BOOL, DOUBLE, INT64, Term, Terms
-from arkwright.optimize.polars_plan import Step
-from arkwright.optimize.polars_values import FLOATS, INTS, TIMES, Value, exact, number, valid, wrap
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion.plan import Step
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import BOOL, DOUBLE, INT64, Term, Terms
+from arkwright.optimize.fusion.values import FLOATS, INTS, TIMES, Value, exact, number, valid, wrap
 
 _OPERATORS = {"plus": "Add", "minus": "Sub", "multiply": "Mul"}
 _MOST_DIGITS = 15

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from arkwright.optimize.graph_terms import BOOL, INT64, Term, Terms
-from arkwright.optimize.polars_plan import NOT_STRICT, STRICT, Step
-from arkwright.optimize.polars_values import (
+from arkwright.optimize.fusion.plan import NOT_STRICT, STRICT, Step
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import BOOL, INT64, Term, Terms
+from arkwright.optimize.fusion.values import (
     FLOATS,
     INTS,
     TIMES,
@@ -21,7 +22,6 @@ from arkwright.optimize.polars_values import (
     valid,
     wrap,
 )
-from arkwright.optimize.refusal import NotFusable
 
 DAY = 86_400_000_000  # microseconds
 _SAME_HELD = {("Date", "Int32"), ("Date", "Int64"), ("Datetime", "Int64"), ("Duration", "Int64")} | {

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from arkwright.core.rows import Field
-from arkwright.optimize import polars_logic, polars_mapping, polars_numbers, polars_times
-from arkwright.optimize.graph_terms import BOOL, DOUBLE, INT64, STRING, Term, Terms
-from arkwright.optimize.polars_plan import Step
-from arkwright.optimize.polars_values import FLOATS, HELD, INTS, TIMES, Value, as_nan, null
-from arkwright.optimize.refusal import NotFusable
+from arkwright.optimize.fusion import logic, mapping, numbers, times
+from arkwright.optimize.fusion.plan import Step
+from arkwright.optimize.fusion.refusal import NotFusable
+from arkwright.optimize.fusion.terms import BOOL, DOUBLE, INT64, STRING, Term, Terms
+from arkwright.optimize.fusion.values import FLOATS, HELD, INTS, TIMES, Value, as_nan, null
 
 _Handler = Callable[[Terms, Step, list[Value]], Value]
-_HANDLERS: Mapping[str, _Handler] = (
-    polars_numbers.HANDLERS | polars_logic.HANDLERS | polars_times.HANDLERS | polars_mapping.HANDLERS
-)
+_HANDLERS: Mapping[str, _Handler] = numbers.HANDLERS | logic.HANDLERS | times.HANDLERS | mapping.HANDLERS
 _TIMED = ("plus", "minus", "multiply", "true_divide", "floor_divide", "modulus")
 _KINDS = {
     "int": "Int64",
@@ -45,7 +43,7 @@ class Translator:
         if step.op not in _HANDLERS:
             raise NotFusable(f"features() uses {step.op}(), which a graph does not do exactly; it stays in Python")
         args = [self.value(arg) for arg in step.args]
-        timed = polars_times.binary(self._g, step, args) if step.op in _TIMED else None
+        timed = times.binary(self._g, step, args) if step.op in _TIMED else None
         made = timed or _HANDLERS[step.op](self._g, step, args)
         if made.kind != step.kind or made.kind not in HELD:
             raise NotFusable(f"features() uses {step.op} that makes {step.kind}, which a graph does not hold")
@@ -110,6 +108,6 @@ def _literal(g: Terms, step: Step) -> Value:
             if step.kind == "Null"
             else null(g, step.kind)
         )
-    held = polars_mapping.physical(step.value, step.kind)
+    held = mapping.physical(step.value, step.kind)
     clean = not (isinstance(held, float) and held != held)  # noqa: PLR0124 - NaN
     return Value(step.kind, g.constant(held, HELD[step.kind]), clean=clean)
