@@ -23,14 +23,13 @@ def main() -> int:
     begin = time.perf_counter()
     tell("Flights that left New York in 2013: will this one land 30 or more minutes late, asked an hour before?")
     step("Raw data to a release that waits for its signatures.", "run", "--by", "ana")
-    late = release_of_the_last_run()
     tell("Ana made it, so her own signature never counts:")
-    if arkwright_("sign", late, "--by", "ana", "--role", "model-owner") != 4:
+    if arkwright_("sign", "late", "--by", "ana", "--role", "model-owner") != 4:
         raise SystemExit("the author's signature was accepted: this is a defect")
     tell("A second and a third person sign exactly these bytes.")
-    step("", "sign", late, "--by", "ben", "--role", "model-owner", "--reason", "better than the schedule alone")
-    step("", "sign", late, "--by", "cleo", "--role", "operations", "--reason", "fast enough for the gates")
-    step("Every promise is kept and every role has signed: the endpoint moves.", "promote", late, "--by", "cleo")
+    step("", "sign", "late", "--by", "ben", "--role", "model-owner", "--reason", "better than the schedule alone")
+    step("", "sign", "late", "--by", "cleo", "--role", "operations", "--reason", "fast enough for the gates")
+    step("Every promise is kept and every role has signed: the endpoint moves.", "promote", "late", "--by", "cleo")
     tell("And it answers:")
     with serving() as address:
         ask(address)
@@ -61,13 +60,6 @@ def step(text: str, *words: str) -> None:
 def arkwright_(*words: str) -> int:
     print("$ arkwright " + " ".join(f'"{w}"' if " " in w else w for w in words), flush=True)
     return subprocess.run([COMMAND, *words], cwd=FLIGHTS, check=False).returncode
-
-
-def release_of_the_last_run() -> str:
-    """`late@1`: what was made, or made before from the same inputs, in which case newer ones may have been refused."""
-    said = subprocess.run([COMMAND, "show", "--json"], cwd=FLIGHTS, check=True, stdout=subprocess.PIPE, text=True)
-    last = json.loads(said.stdout)["runs"][-1]
-    return next(ref.removeprefix("release:") for ref in (*last["made"], *last["reused"]) if ref.startswith("release:"))
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ def test_added_and_reordered_columns_change_nothing(desk):
 
 def test_a_column_that_a_function_needs_goes_missing_with_its_line(shop):
     shop.edit("shop.py", "    age: int | None\n", "")
-    shop.refused(2, "shop.py:17 in visits", "age", words=("check",))
+    shop.fails(2, "shop.py:17 in visits", "age", words=("check",))
 
 
 def test_what_the_toml_names_must_be_a_column(shop):
@@ -50,7 +50,7 @@ def test_what_the_toml_names_must_be_a_column(shop):
     shop.edit("arkwright.toml", 'target = "again"', 'target = "agian"')
     shop.edit("arkwright.toml", 'groups = ["country"]', 'groups = ["land"]')
     shop.edit("arkwright.toml", "missing(again)", "missing(agein)")
-    shop.refused(
+    shop.fails(
         2,
         "arkwright.toml:10: buyers has no column 'ident'",
         "arkwright.toml:11: buyers has no column 'day'",
@@ -65,7 +65,7 @@ def test_a_function_that_breaks_its_own_row_class(shop):
     shop.edit("arkwright.toml", "[data.visits]", '[data.visits]\nrow = "Visit"')
     row = "@dataclass\nclass Visit:\n    country: str\n    spent: str\n    ages: int | None\n    again: int\n\n\n"
     shop.edit("shop.py", "def visits", row + "def visits")
-    shop.refused(
+    shop.fails(
         2,
         "shop.py:25: visits makes spent as float, and the row class says str",
         "shop.py:25: visits makes no column 'ages', which the row class asks for; did you mean \"age\"?",

@@ -136,7 +136,7 @@ def test_sharing_is_kept_and_what_cannot_change_need_not_be_shared(reload):
         np.dtype("f4"),
         np.random.default_rng(1),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_every_kind_of_value_comes_back(value, reload):
     estimator = LogisticRegression().fit(NUMBERS, YES)
@@ -201,7 +201,9 @@ def test_a_refused_class_comes_with_what_to_do_instead():
         keep.dumps(with_function(double))
 
 
-@pytest.mark.parametrize("value", [open, [].append, threading.Lock(), (n for n in ()), object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [open, [].append, threading.Lock(), (n for n in ()), object()], ids=lambda value: type(value).__name__
+)
 def test_what_no_file_can_hold(value):
     estimator = LogisticRegression().fit(NUMBERS, YES)
     estimator.value_ = value
