@@ -56,7 +56,7 @@ class ProcessWorker:
             assert self.process.stdin
             self.process.stdin.write(json.dumps({"task": task, "arguments": arguments}).encode() + b"\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):  # ended, or closed by us
             raise self._ended(task) from None
         for line in self.answers:
             message = json.loads(line)
