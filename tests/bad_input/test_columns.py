@@ -4,6 +4,7 @@ import unicodedata
 
 from .conftest import CODE, TOML, rows
 
+QUICK = True
 LINES = rows().splitlines()
 
 

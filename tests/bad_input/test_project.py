@@ -28,6 +28,7 @@ def told(desk, *cases, words=("check",)):
     desk.restore()
 
 
+QUICK = True
 TOML_FILE = "arkwright.toml"
 
 

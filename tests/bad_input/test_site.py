@@ -117,7 +117,7 @@ def test_a_killed_run_leaves_nothing_that_the_next_does_not_sweep(desk):
 # the clock ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_clock_set_back_changes_no_order(desk, monkeypatch):
+def test_a_clock_set_back_changes_no_order(desk, monkeypatch, quickly):
     first = desk.dataset()
     now = record.now
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="milliseconds")
@@ -132,7 +132,7 @@ def test_a_clock_set_back_changes_no_order(desk, monkeypatch):
     assert desk.dataset().version == first.version + 1
     assert [run.version for run in versions.all_of(desk.site().ledger, Run)] == [1, 2]
     assert desk.ask("show", "buyers").out.splitlines()[0].startswith("dataset:buyers@2")
-    monkeypatch.undo()
+    monkeypatch.undo()  # from here on with workers as they are
     desk.restore()
     desk.works()
     assert "reused" in desk.works().out
@@ -156,7 +156,7 @@ def ledger_bytes(desk):
     return desk.path(".arkwright/ledger.db").read_bytes()
 
 
-def test_a_flipped_byte_in_the_ledger(shop):
+def test_a_flipped_byte_in_the_ledger(shop, quickly):
     """In the body of an event: everything that reads it refuses and names it."""
     shop.path("rows.json").write_text(ROW)
     (release,) = [event for event in shop.events() if event.kind == "release"]
@@ -176,7 +176,7 @@ def test_a_flipped_byte_in_the_ledger(shop):
     shop.told(shop.ask("run"), 6, said)
 
 
-def test_a_flipped_byte_in_the_structure_of_the_ledger(desk):
+def test_a_flipped_byte_in_the_structure_of_the_ledger(desk, quickly):
     """Not in a text but in what holds the pages together: still one line and no traceback."""
     path, before = desk.path(".arkwright/ledger.db"), ledger_bytes(desk)
     for at in (0, 18, 100, 103, 4096, 4099, 4105, 8192, len(before) - 4096):
@@ -189,7 +189,7 @@ def test_a_flipped_byte_in_the_structure_of_the_ledger(desk):
     desk.works()
 
 
-def test_a_flipped_byte_in_the_store(shop):
+def test_a_flipped_byte_in_the_store(shop, quickly):
     """What is damaged is refused by name, and a run makes it anew."""
     shop.path("rows.json").write_text(ROW)
     rows_file = str(shop.path("rows.json"))

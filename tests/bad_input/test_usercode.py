@@ -116,7 +116,7 @@ def test_a_function_that_fails_on_real_rows_only(desk):
     desk.works()
 
 
-def test_a_model_that_is_none(shop):
+def test_a_model_that_is_none(shop, quickly):
     """One project for all: what was made before a mistake is not made again."""
     fit = "LogisticRegression(random_state=seed).fit(features, again)"
     for body, said in (
@@ -135,6 +135,6 @@ def test_a_model_that_is_none(shop):
     shop.works()
 
 
-def test_features_that_do_not_give_a_row_for_each_row(shop):
+def test_features_that_do_not_give_a_row_for_each_row(shop, quickly):
     shop.edit("shop.py", "return visits.select(", "return (visits.head(399) if len(visits) == 400 else visits).select(")
     shop.refused(2, "features() gave 399 rows for 400; one for each is due")

@@ -10,6 +10,7 @@ from arkwright.core.nouns import Finding
 
 from .conftest import CODE, TOML, rows
 
+QUICK = True
 LINES = rows().splitlines()
 
 
