@@ -1,6 +1,5 @@
 """Completion scripts that shells can read, and that complete."""
 
-import shutil
 import subprocess
 
 import pytest
@@ -32,11 +31,8 @@ def test_every_word_is_in_the_script(script, shell):
         assert word in text
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_the_shell_can_read_it(script, shell):
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed here")
-    done = subprocess.run([shell, "-n", script(shell)], capture_output=True, text=True, check=False, timeout=20)
+def test_bash_can_read_it(script):
+    done = subprocess.run(["bash", "-n", script("bash")], capture_output=True, text=True, check=False, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
 
 

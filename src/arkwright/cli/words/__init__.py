@@ -22,7 +22,7 @@ _LIST = (
     Word("show", "show", "What there is: the project at a glance, or one thing by its name.",
          ("arkwright show", "arkwright show release:late@2")),
     Word("profile", "profile", "A dataset in small pictures: ranges, gaps, shapes.",
-         ("arkwright profile departures", "arkwright profile rows.parquet")),
+         ("arkwright profile departures", "arkwright profile rows.csv")),
     Word("why", "why", "Why a release may or may not be deployed.", ("arkwright why late",)),
     Word("diff", "diff", "What differs between two versions.", ("arkwright diff late@1 late@2",
          "arkwright diff dataset:flights@1 dataset:flights@2")),
