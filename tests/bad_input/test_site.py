@@ -240,9 +240,7 @@ def limited():
 
 
 def test_too_little_memory_is_said(desk):
-    answer = desk.shell("run", preexec_fn=limited)
-    assert answer.code != 0
-    assert "Traceback" not in answer.err
-    assert [line for line in answer.err.splitlines() if line.startswith("error: ")]
+    answer = desk.shell("run", preexec_fn=limited, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
+    desk.told(answer, 2, "which ends: ")  # how far it comes decides what says so: the loader, a thread, or Python
     desk.sound()
     desk.works()

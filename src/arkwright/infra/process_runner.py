@@ -19,6 +19,7 @@ from arkwright.core.ports import Worker
 
 # idle OpenMP threads that spin burn several times the processor time on a busy machine
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+LONGEST_WORDS = 200  # of a log in a message
 
 
 class ProcessRunner:
@@ -73,8 +74,10 @@ class ProcessWorker:
         if code < 0:
             name = signal.Signals(-code).name
             hint = " (often: out of memory)" if name == "SIGKILL" else ""
-            return Invalid(f"the process that worked on {task} was ended by {name}{hint}; its output is in {self.log}")
-        return Invalid(f"the code ended the process that worked on {task} (exit code {code}); see {self.log}")
+            what = f"the process that worked on {task} was ended by {name}{hint}; its output is in {self.log}"
+        else:
+            what = f"the code ended the process that worked on {task} (exit code {code}); see {self.log}"
+        return Invalid(what + _last_words(self.log))
 
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -84,3 +87,12 @@ class ProcessWorker:
         if self.process.stdin:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
+
+
+def _last_words(log: Path) -> str:
+    """How a log ends, for a message: `, which ends: MemoryError`."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode("utf-8", "replace").split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    return f", which ends: {said[-1][:LONGEST_WORDS]}" if said else ""
