@@ -23,7 +23,7 @@ from arkwright.project import loaded, rehearse
 from arkwright.sites import local
 from arkwright.train import fit
 from arkwright.work import data, latency
-from arkwright.work.tasks import TASKS
+from arkwright.work.tasks import work
 from arkwright.work.worker import Worker
 
 FLIGHTS = Path(__file__).resolve().parents[1] / "examples" / "flights"
@@ -58,7 +58,7 @@ class Here(Port):
     def call(self, task: str, arguments: Any) -> Any:
         begin = time.perf_counter()
         try:
-            return TASKS[task](self.worker, **arguments)
+            return work(self.worker, task, arguments)
         finally:
             spent[f"task {task}"] += time.perf_counter() - begin
 

@@ -7,11 +7,11 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.usercode import describe
-from arkwright.work.tasks import TASKS
+from arkwright.work.tasks import work
 from arkwright.work.worker import Worker
 
 
@@ -25,14 +25,23 @@ def main(folder: str, answers: int) -> None:
             out.flush()
 
         worker = Worker(Path(folder), lambda text: send({"say": text}))
-        for line in sys.stdin:
+        for line in _tasks():
             asked = json.loads(line)
             send(_answer(worker, asked["task"], asked["arguments"]))
 
 
+def _tasks() -> TextIO:
+    """Standard input for ourselves alone: the user's code that asks for input is told that there is none."""
+    asked = os.fdopen(os.dup(0), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return asked
+
+
 def _answer(worker: Worker, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"answer": TASKS[task](worker, **arguments)}
+        return {"answer": work(worker, task, arguments)}
     except ArkwrightError as error:
         return {"error": type(error).__name__, "message": str(error)}
     except MemoryError:

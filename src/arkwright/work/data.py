@@ -13,6 +13,7 @@ from arkwright.data import check
 from arkwright.data import ingest as reading
 from arkwright.measures import registry
 from arkwright.project import rehearse
+from arkwright.work.warm import warm_up
 from arkwright.work.worker import Worker
 
 
@@ -27,6 +28,7 @@ def ingest(worker: Worker, dataset: str, folder: str) -> Any:
     """A source as typed rows in `rows.parquet`, and the bad ones in `quarantine.parquet`."""
     source = worker.project.spec.data[dataset].source
     assert source
+    _warm_up(worker)
     return _ingest(worker, dataset, source, Path(folder))
 
 
@@ -46,6 +48,7 @@ def read(worker: Worker, source: str, folder: str) -> None:
 
 def transform(worker: Worker, dataset: str, inputs: dict[str, str], folder: str) -> Any:
     """A dataset made by the user's SQL or function, held against its row class when it has one."""
+    _warm_up(worker)
     recipe = worker.project.recipe(dataset)
     made = Path(folder) / "made.parquet"
     paths = {name: Path(path) for name, path in inputs.items()}
@@ -55,6 +58,11 @@ def transform(worker: Worker, dataset: str, inputs: dict[str, str], folder: str)
         given = {name: pq.read_table(path) for name, path in paths.items()}
         pq.write_table(rehearse.apply(recipe.function, given), made, compression="zstd")
     return _ingest(worker, dataset, str(made), Path(folder))
+
+
+def _warm_up(worker: Worker) -> None:
+    if worker.project.spec.model:
+        warm_up()
 
 
 def _ingest(worker: Worker, dataset: str, source: str, folder: Path) -> Any:

@@ -1,29 +1,25 @@
-"""Every task by its name."""
+"""Every task by its name. Each is imported when it is first asked for: a rehearsal needs no model engines."""
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-import msgspec
-
-from arkwright.project import rehearse
-from arkwright.work import data, models, release
 from arkwright.work.worker import Worker
 
-
-def plan(worker: Worker) -> Any:
-    """Rehearse: the graph of the project, or every mistake."""
-    return msgspec.to_builtins(rehearse.rehearse(worker.project, worker.site.tables))
-
-
-TASKS: dict[str, Callable[..., Any]] = {
-    "plan": plan,
-    "fingerprint": data.fingerprint,
-    "read": data.read,
-    "ingest": data.ingest,
-    "transform": data.transform,
-    "measure_data": data.measure,
-    "train": models.train,
-    "optimize": models.optimize,
-    "measure_model": models.measure,
-    "assemble": release.assemble,
+TASKS: dict[str, str] = {
+    "plan": "arkwright.work.plan:plan",
+    "fingerprint": "arkwright.work.data:fingerprint",
+    "read": "arkwright.work.data:read",
+    "ingest": "arkwright.work.data:ingest",
+    "transform": "arkwright.work.data:transform",
+    "measure_data": "arkwright.work.data:measure",
+    "train": "arkwright.work.models:train",
+    "optimize": "arkwright.work.models:optimize",
+    "measure_model": "arkwright.work.models:measure",
+    "assemble": "arkwright.work.release:assemble",
 }
+
+
+def work(worker: Worker, task: str, arguments: dict[str, Any]) -> Any:
+    """One task; its arguments and its answer are JSON."""
+    module, _, name = TASKS[task].partition(":")
+    return getattr(import_module(module), name)(worker, **arguments)
