@@ -12,8 +12,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 # who may import what: an engine stays in its file (or its room), so that it can be exchanged
 ENGINES: dict[str, tuple[str, ...]] = {
     "duckdb": ("infra/duckdb_tables.py",),
-    "pysqlite3": ("infra/sqlite_ledger.py", "data/sqlite_reader.py"),
-    "psycopg": ("data/postgres_reader.py",),
+    "pysqlite3": ("infra/sqlite_ledger.py", "data/readers/sqlite.py"),
+    "psycopg": ("data/readers/postgres.py",),
     "polars": ("core/frames.py", "optimize/fusion/"),
     "pandas": ("core/frames.py",),
     "sklearn": ("train/", "optimize/"),

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from arkwright.cli.profile_view import bars, render
-from arkwright.data.profile import profile
+from arkwright.data.profile.frame import profile
 
 
 def shown(tmp_path, table, width=80, **how):

@@ -11,7 +11,8 @@ import pytest
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.promises import Reading
 from arkwright.core.rows import fields
-from arkwright.data import check, scan
+from arkwright.data import check
+from arkwright.data.scan import files as scan
 from arkwright.measures import quality as q
 
 

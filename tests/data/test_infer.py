@@ -82,11 +82,11 @@ def test_keys_that_come_and_go_may_be_null(house):
 
 
 def test_the_last_row_counts(house, monkeypatch):
-    monkeypatch.setattr("arkwright.data.csv_reader.BLOCK", 1 << 12)
+    monkeypatch.setattr("arkwright.data.readers.csv.BLOCK", 1 << 12)
     house.put("x.csv", "a,b\n" + "1,2\n" * 50_000 + "1,x\n")
     house.read("x.csv")
     assert house.types == {"a": "int", "b": "str"}
-    monkeypatch.setattr("arkwright.data.json_reader.BLOCK", 1 << 12)
+    monkeypatch.setattr("arkwright.data.readers.json.BLOCK", 1 << 12)
     house.put("x.jsonl", '{"a": 1}\n' * 50_000 + '{"b": 0.5}\n')
     house.read("x.jsonl")
     assert house.types == {"a": "int?", "b": "float?"}

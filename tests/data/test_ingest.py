@@ -143,7 +143,7 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_packed_or_cut(house,
     house.put("x.csv", text)
     digests = set()
     for block in (1 << 16, 1 << 20, 8 << 20):
-        monkeypatch.setattr("arkwright.data.csv_reader.BLOCK", block)
+        monkeypatch.setattr("arkwright.data.readers.csv.BLOCK", block)
         house.read("x.csv", Thing)
         digests.add((house.out / "rows.parquet").read_bytes())
     cut = text.index("150000,")

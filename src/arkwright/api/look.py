@@ -15,8 +15,8 @@ from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.core.rules import latest
-from arkwright.data.profile import profile as _profile
-from arkwright.data.profile_types import Profile
+from arkwright.data.profile.frame import profile as _profile
+from arkwright.data.profile.types import Profile
 from arkwright.line.model import measured as candidates
 from arkwright.measures import registry
 from arkwright.optimize.table import Measured

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from arkwright.data.profile_types import Cell, ColumnProfile, Profile
+from arkwright.data.profile.types import Cell, ColumnProfile, Profile
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTHS = {"type": 8, "null": 4, "distinct": 8, "spread": 20}

@@ -14,7 +14,7 @@ import pyarrow as pa
 from arkwright.core.errors import Invalid
 from arkwright.core.rows import Field
 from arkwright.data.arrow_arrays import integers
-from arkwright.data.escape import unescape
+from arkwright.data.cells.escape import unescape
 
 Rows = npt.NDArray[np.int64]
 _JSON = json.JSONEncoder(ensure_ascii=False, default=str)

@@ -7,8 +7,8 @@ from typing import Any
 
 from arkwright.core.promises import Reading
 from arkwright.core.rows import Field
-from arkwright.data.askable import must_be_askable, schema_changes
-from arkwright.data.scan import Scan
+from arkwright.data.scan.askable import must_be_askable, schema_changes
+from arkwright.data.scan.files import Scan
 from arkwright.measures.aggregates import Aggregate, Now, SchemaChanges
 from arkwright.measures.registry import Plan
 

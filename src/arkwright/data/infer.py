@@ -16,10 +16,10 @@ from arkwright.core import rows
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.core.rows import Field
-from arkwright.data import text_cells
 from arkwright.data.arrow_arrays import texts
 from arkwright.data.batch import Batch, Reader
-from arkwright.data.moments import Zone
+from arkwright.data.cells import text_cells
+from arkwright.data.cells.moments import Zone
 
 _SPELT = {  # what texts are tried as, in this order
     "int": r"^-?(?:0|[1-9][0-9]{0,18})$",

@@ -11,7 +11,7 @@ from arkwright.core.nouns import Column
 from arkwright.core.rows import Field
 from arkwright.data import infer, sources
 from arkwright.data.batch import Reader
-from arkwright.data.caster import Caster
+from arkwright.data.cells.caster import Caster
 from arkwright.data.quarantine import Quarantine
 from arkwright.data.snapshot import Snapshot
 from arkwright.data.spelling import aligned

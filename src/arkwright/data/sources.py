@@ -5,13 +5,13 @@ from pathlib import Path, PurePosixPath
 
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.record import digest_file, digest_of
-from arkwright.data import http_source, places, sql_address, streams
 from arkwright.data.batch import Reader
-from arkwright.data.csv_reader import CsvReader
-from arkwright.data.json_reader import JsonReader
-from arkwright.data.parquet_reader import ParquetReader
-from arkwright.data.postgres_reader import PostgresReader
-from arkwright.data.sqlite_reader import SqliteReader
+from arkwright.data.readers import http_source, places, sql_address, streams
+from arkwright.data.readers.csv import CsvReader
+from arkwright.data.readers.json import JsonReader
+from arkwright.data.readers.parquet import ParquetReader
+from arkwright.data.readers.postgres import PostgresReader
+from arkwright.data.readers.sqlite import SqliteReader
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 SCHEMES = ("package", "http", "https", "sqlite", "postgresql")

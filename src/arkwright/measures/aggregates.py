@@ -1,6 +1,6 @@
 """What can be counted in one pass over rows. A measure asks for aggregates; an engine answers all of them at once.
 
-`data/scan.py` answers them from Parquet, `data/sql_check.py` as one SQL query; tests hold the two equal.
+`data/scan/files.py` answers them from Parquet, `data/scan/sql.py` as one SQL query; tests hold the two equal.
 One rule for all: NaN is null, and 0.0 is -0.0.
 """
 

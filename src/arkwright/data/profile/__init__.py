@@ -1,0 +1,1 @@
+"""Profiles: a dataset in numbers, for people to look at."""

@@ -1,0 +1,1 @@
+"""Readers: every kind of source as batches of rows as they were found."""
