@@ -135,3 +135,14 @@ def test_doctor(at):
     broken = {c.what: c for c in at.do(doctor)}["store"]
     assert broken.well is False
     assert digest[:12] in broken.found
+
+
+def test_what_stands_is_shown_not_what_was_tried(at):
+    at.shop.edit("shop.py", "fill_null(40)", "fill_null(41)")
+    at.run()
+    assert [r.ref for r in at.do(show).releases] == ["release:buys@2"]
+    at.shop.edit("shop.py", "fill_null(41)", "fill_null(40)")
+    at.run()
+    glance = at.do(show)
+    assert [r.ref for r in glance.releases] == ["release:buys@1"]
+    assert [m.ref for m in glance.models] == ["model:buys@2"]

@@ -211,3 +211,8 @@ def test_a_project_without_models_or_data(new):
     assert desk.ask("check").code == 0
     desk = new({"arkwright.toml": TOML.partition("[data")[0] + MODEL_TOML, "shop.py": ""})
     desk.told(desk.ask("check"), 2, "visits")
+
+
+def test_a_pattern_that_is_none(bench):
+    bench.edit(TOML_FILE, "missing(again) == 0", "matches(country, '[') == 1")
+    bench.told(bench.ask("check"), 2, "arkwright.toml:14: ", "this is no regular expression")

@@ -90,6 +90,11 @@ def test_what_it_prints_goes_to_the_log_of_the_run(desk):
     assert all(word in text for word in ("at the top", "x" * 1_000_000, "out", "err"))
 
 
+def test_it_cannot_read_what_is_meant_for_the_worker(desk):
+    desk.edit("shop.py", LAST, "    input('go on? ')\n" + LAST)
+    desk.fails(2, "EOFError")
+
+
 def test_it_may_move_and_start_things_that_go_with_the_run(desk):
     start = "    import subprocess\n    child = subprocess.Popen(['sleep', '600'])\n"
     keep = f"    open({str(desk.path('child'))!r}, 'a').write(f'{{child.pid}}\\n')\n    os.chdir('/')\n"

@@ -51,10 +51,10 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     """The latest of everything, or one noun by its reference (`model:late@7`, `late`)."""
     if reference is None:
         return Glance(
-            datasets=_newest(site, Dataset),
-            models=_newest(site, Model),
-            releases=_newest(site, Release),
-            endpoints=_newest(site, Endpoint),
+            datasets=_current(site, Dataset),
+            models=_current(site, Model),
+            releases=_current(site, Release),
+            endpoints=_current(site, Endpoint),
             runs=tuple(versions.all_of(site.ledger, Run))[-5:],
         )
     noun = find(site, reference)
@@ -65,8 +65,9 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     return Shown(noun, tuple(found.values()), measured)
 
 
-def _newest(site: Site, kind: type[N]) -> tuple[N, ...]:
-    return tuple({noun.name: noun for noun in versions.all_of(site.ledger, kind)}.values())
+def _current(site: Site, kind: type[N]) -> tuple[N, ...]:
+    """What the bare names mean now, in alphabetical order."""
+    return tuple(versions.resolve(site.ledger, kind, name) for name in versions.names(site.ledger, kind))
 
 
 def find(site: Site, reference: str) -> Noun:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
+from arkwright.core.usercode import describe
 from arkwright.measures.aggregates import (
     Between,
     Distinct,
@@ -117,7 +118,19 @@ def allowed(column: Column, values: tuple[str | float | int | bool, ...]) -> Pla
 @data_measure(source=_ISO + "accuracy; RE2 syntax")
 def matches(column: Column, pattern: str) -> Plan:
     """The share of the texts that, as a whole, match this regular expression."""
+    _check_pattern(column, pattern)
     return Plan((Rows(), Nulls(column), Matching(column, pattern)), _share(column))
+
+
+def _check_pattern(column: str, pattern: str) -> None:
+    """Tried on one text, so that a mistake is told before there is data."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern=pattern)
+    except pa.ArrowInvalid as error:
+        raise Invalid(f"matches({column}, {pattern!r}): this is no regular expression: {describe(error)}") from None
 
 
 @data_measure(source=_ISO + "consistency")

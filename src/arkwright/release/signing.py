@@ -84,6 +84,8 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
         raise Refused(f"{folder.name} is not signed; promote it, which signs it")
     if signature.stat().st_size > LARGEST_SIGNATURE:
         raise Corrupt(f"the signature of {folder.name} is not one: it has {signature.stat().st_size} bytes")
+    if not _spelt_once(signature.read_bytes()):
+        raise Corrupt(f"the signature of {folder.name} is not spelt as it was written")
     from model_signing import verifying
 
     hashing = _hashing(folder, signature)
@@ -92,6 +94,16 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
         checker.use_elliptic_key_verifier(public_key=public).set_hashing_config(hashing).verify(folder, signature)
     except Exception as error:  # noqa: BLE001 - what a damaged signature raises in the library is its own affair
         raise _explain(error, folder, signature, public) from None
+
+
+def _spelt_once(data: bytes) -> bool:
+    """Base64 may spell the same bytes in several ways, by bits that no decoder reads; one of them was written."""
+    try:
+        envelope = json.loads(data)["dsseEnvelope"]
+        texts = [envelope["payload"], *(one["sig"] for one in envelope["signatures"])]
+        return all(base64.b64encode(base64.b64decode(text)).decode() == text for text in texts)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return True  # not one at all: the library says what is wrong with it
 
 
 def _explain(error: Exception, folder: Path, signature: Path, public: Path) -> ArkwrightError:

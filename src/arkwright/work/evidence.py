@@ -60,7 +60,7 @@ def save(folder: Path, measured: Measured, evaluated: Evaluation, note: str) -> 
     columns |= _scores("score", evaluated.score) | _scores("trained score", evaluated.original.score)
     columns |= {f"group {name}": values for name, values in evaluated.groups.items()}
     columns |= {f"input {name}": values for name, values in evaluated.inputs.items()}
-    pq.write_table(pa.table(columns), folder / ROWS, compression="zstd")
+    pq.write_table(pa.table(columns), folder / ROWS, compression="zstd", compression_level=1)
     pq.write_table(pa.table({"train_row": evaluated.train_rows}), folder / TRAINED, compression="none")
     (folder / MEASURED).write_bytes(msgspec.json.encode(measured))
     digest = digest_bytes(evaluated.test_rows.tobytes() + evaluated.truth.tobytes())
