@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from arkwright.api.doctor import doctor
-from arkwright.api.look import diff, ledger, measures, profile, show
+from arkwright.api.look import diff, file, ledger, measures, profile, show
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Dataset, Model, Release, Run
 
@@ -146,3 +146,13 @@ def test_what_stands_is_shown_not_what_was_tried(at):
     glance = at.do(show)
     assert [r.ref for r in glance.releases] == ["release:buys@1"]
     assert [m.ref for m in glance.models] == ["model:buys@2"]
+
+
+def test_the_card_of_a_release(at):
+    card = at.do(file, reference="buys", name="README.md").read_text()
+    assert "Tell who buys again" in card
+    assert "| model:buys | `roc_auc >= 0.6` | **kept** |" in card
+    with pytest.raises(Unknown, match=r"has no file 'READM\.md'; did you mean"):
+        at.do(file, reference="release:buys@1", name="READM.md")
+    words = [sys.executable, "-m", "arkwright.cli.main", "show", "buys", "--file", "README.md"]
+    assert subprocess.run(words, cwd=at.folder, capture_output=True, text=True, check=True).stdout == card

@@ -65,6 +65,15 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     return Shown(noun, tuple(found.values()), measured)
 
 
+def file(site: Site, by: Actor, project: Path, *, reference: str, name: str) -> Path:
+    """One file of a model or a release, such as its card (`README.md`); its bytes are verified."""
+    noun = find(site, reference)
+    files = getattr(noun, "files", {})
+    if name not in files:
+        raise Unknown(f"{noun.ref} has no file {name!r}{did_you_mean(name, files)}")
+    return site.store.path(files[name])
+
+
 def _current(site: Site, kind: type[N]) -> tuple[N, ...]:
     """What the bare names mean now, in alphabetical order."""
     return tuple(versions.resolve(site.ledger, kind, name) for name in versions.names(site.ledger, kind))

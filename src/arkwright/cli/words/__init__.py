@@ -20,7 +20,7 @@ _LIST = (
     Word("run", "run", "Walk the line: raw data to a release, or to a refusal with its reasons.",
          ("arkwright run", "arkwright run --by ana --seed 7")),
     Word("show", "show", "What there is: the project at a glance, or one thing by its name.",
-         ("arkwright show", "arkwright show release:late@2")),
+         ("arkwright show", "arkwright show release:late@2", "arkwright show late --file README.md")),
     Word("profile", "profile", "A dataset in small pictures: ranges, gaps, shapes.",
          ("arkwright profile departures", "arkwright profile rows.csv")),
     Word("why", "why", "Why a release may or may not be deployed.", ("arkwright why late",)),

@@ -1,19 +1,27 @@
 """`arkwright show`."""
 
 import argparse
+import shutil
+import sys
 
 import msgspec
 
-from arkwright.api.look import Glance, Shown, show
+from arkwright.api.look import Glance, Shown, file, show
 from arkwright.cli import context, output
+from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Dataset
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", nargs="?", help="such as late, model:late@7, dataset:flights, run:flights@3")
+    parser.add_argument(
+        "--file", metavar="NAME", help="print a file of a release or a model, such as README.md, its card"
+    )
 
 
 def main(given: argparse.Namespace) -> int:
+    if given.file:
+        return _file(given)
     found = show(context.site(given), context.actor(given), context.project(given), reference=given.reference)
     if given.json:
         output.as_json(found)
@@ -21,6 +29,17 @@ def main(given: argparse.Namespace) -> int:
         _glance(found)
     else:
         _one(found)
+    return 0
+
+
+def _file(given: argparse.Namespace) -> int:
+    if not given.reference:
+        raise Invalid("say whose file: arkwright show late --file README.md")
+    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    path = file(site, actor, project, reference=given.reference, name=given.file)
+    sys.stdout.flush()
+    with path.open("rb") as source:
+        shutil.copyfileobj(source, sys.stdout.buffer)
     return 0
 
 
