@@ -35,7 +35,7 @@ COMMANDS = {
         "5",
     ],
     "line": ["line.py", "--rounds", "3"],
-    "memory": ["memory.py"],
+    "memory": ["memory.py", "--folder", str(DATA / "large"), "--gigabytes", "3.12", "--limit", "2"],
 }
 HEAD = """# What was measured
 

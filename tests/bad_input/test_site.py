@@ -236,7 +236,7 @@ def test_a_large_file_needs_little_memory(desk):
 
 
 def limited():
-    resource.setrlimit(resource.RLIMIT_DATA, (120 << 20, 120 << 20))
+    resource.setrlimit(resource.RLIMIT_DATA, (60 << 20, 60 << 20))
 
 
 def test_too_little_memory_is_said(desk):

@@ -206,3 +206,17 @@ def test_a_graph_runs_in_parts_as_in_one(monkeypatch):
     parts = session.run(data, given)
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
     assert {len(v) for v in session.run(data, {"features": np.zeros((0, 5), np.float32)}).values()} == {0}
+
+
+def test_every_processor_for_many_rows_and_then_as_before():
+    from arkwright.optimize.boosters import all_processors
+
+    table = numbers()
+    estimator = make_pipeline(StandardScaler(), LGBMClassifier(**QUICK, n_jobs=1, random_state=0))
+    fitted(estimator, table, target(table, (0, 1)))
+    alone = answers(estimator, table, kind="pandas", task="classification", classes=(0, 1))
+    with all_processors(estimator):
+        assert estimator.steps[-1][1].n_jobs == -1
+        together = answers(estimator, table, kind="pandas", task="classification", classes=(0, 1))
+    assert estimator.steps[-1][1].n_jobs == 1
+    np.testing.assert_array_equal(alone[1], together[1])

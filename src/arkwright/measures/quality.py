@@ -127,8 +127,9 @@ def _check_pattern(column: str, pattern: str) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    empty = pa.StringArray.from_buffers(1, pa.py_buffer(bytes(8)), pa.py_buffer(b""))  # pa.array would import pandas
     try:
-        pc.match_substring_regex(pa.array([""]), pattern=pattern)
+        pc.match_substring_regex(empty, pattern=pattern)
     except pa.ArrowInvalid as error:
         raise Invalid(f"matches({column}, {pattern!r}): this is no regular expression: {describe(error)}") from None
 

@@ -1,8 +1,9 @@
-"""Boosted trees as a converter can take them exactly: thresholds that a 32-bit float holds, columns without names."""
+"""The estimator made ready: trees as a converter takes them exactly, and every processor for many rows at once."""
 
 import copy
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,21 @@ def parts(estimator: Any) -> Iterator[Any]:
     for step in inner:
         if not isinstance(step, str):
             yield from parts(step)
+
+
+@contextmanager
+def all_processors(estimator: Any) -> Iterator[None]:
+    """Let the estimator answer many rows at once on every processor; each row's answer is its own on any number."""
+    asked = [
+        (part, part.n_jobs) for part in parts(estimator) if hasattr(part, "n_jobs") and hasattr(part, "set_params")
+    ]
+    for part, _ in asked:
+        part.set_params(n_jobs=-1)
+    try:
+        yield
+    finally:
+        for part, number in asked:
+            part.set_params(n_jobs=number)
 
 
 def _rounded_down(booster: Any) -> Any:

@@ -64,7 +64,7 @@ def variants(
     if features is not None and exported.inputs[0].name == MATRIX:
         try:
             inside = _inside(exported.model, held, exported, features, fields, "onnx, features inside")
-        except NotFusable as why:
+        except (NotFusable, Invalid) as why:
             note = str(why)
     elif features is not None:
         note = "features() gives texts, which stay in Python"

@@ -15,6 +15,7 @@ from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.measures import registry
 from arkwright.measures.evaluation import Evaluation
 from arkwright.measures.registry import Scope
+from arkwright.optimize import boosters
 from arkwright.optimize.candidates import Held, Variant, variants
 from arkwright.optimize.choose import choose
 from arkwright.optimize.export import LABEL, PROBABILITIES, VALUE
@@ -62,7 +63,8 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
     def answer(table: Any) -> Any:
         return answers.answers(estimator, table, kind=kind, task=spec.task, classes=rows.classes)
 
-    said = answer(held_inputs)
+    with boosters.all_processors(estimator):
+        said = answer(held_inputs)
     base = evidence.evaluation(rows, spec.task, seed, said)
     limit = _agreement(project, model)
     held = Held(held_raw, held_inputs, said, spec.task, rows.classes, limit)
