@@ -109,3 +109,25 @@ def test_a_new_project_never_overwrites(tmp_path):
 def test_a_project_from_an_application(tmp_path):
     made = new(local(tmp_path), Actor(name="ana"), tmp_path, name="delays", example="flights")
     assert check(local(made), Actor(name="ana"), made).project == "delays"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("@dataclass\n", "LOOK = Path(__file__).with_name('look.txt').read_text()\n@dataclass\n"),
+        ('buyers.select("country"', 'buyers.join(pl.read_csv("look.txt"), how="cross").select("country"'),
+        (
+            'buyers.select("country"',
+            'buyers.join(pl.read_csv(Path(__file__).with_name("look.txt")), how="cross").select("country"',
+        ),
+    ],
+    ids=["at import", "where it stands", "beside the code"],
+)
+def test_code_reads_nothing_that_is_not_on_record(shop, old, new):
+    """Such a file could change unseen, and no run could be made again."""
+    (shop.folder / "look.txt").write_text("x\n1\n")
+    shop.edit("shop.py", "import polars as pl\n", "import polars as pl\nfrom pathlib import Path\n")
+    shop.edit("shop.py", old, new)
+    with pytest.raises(Invalid, match=r"shop\.py:\d+.*make what it reads a source, \[data\.NAME\]"):
+        check(local(shop.folder), Actor(name="ana"), shop.folder)
+    assert not list((shop.folder / ".arkwright" / "tmp").iterdir())

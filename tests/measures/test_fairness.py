@@ -326,3 +326,14 @@ def test_a_million_rows_take_seconds():
     started = time.perf_counter()
     worst_group(grouped(truth, label, group, score), roc_auc, by="by")
     assert time.perf_counter() - started < 3
+
+
+def test_what_is_spelt_alike_is_one_group():
+    n = 400
+    label = np.arange(n) % 2
+    truth = np.where(np.arange(n) < 100, 1 - label, label)
+    column = np.array(["(missing)" if i % 2 else None for i in range(n)], object)
+    evaluation = Evaluation(task="classification", truth=truth, label=label, groups={"g": column})
+    reading = worst_group(evaluation, accuracy, "g")
+    assert reading.value == 0.75
+    assert "(400 rows)" in reading.note

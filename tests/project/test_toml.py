@@ -100,3 +100,11 @@ def test_the_schema_says_what_the_loader_says(shop):
     good["gate"]["production"]["signd_by"] = ["me"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate(good)
+
+
+@pytest.mark.parametrize("source", ["postgresql://me:secret@host/shop?table=t", "https://me:secret@host/x.csv"])
+def test_a_password_does_not_go_on_record(shop, source):
+    shop.edit("arkwright.toml", 'source   = "buyers.csv"', f'source   = "{source}"')
+    with pytest.raises(Invalid, match=r"arkwright\.toml:\d+: the source holds a password") as told:
+        toml.read(shop.folder)
+    assert "secret" not in str(told.value)

@@ -137,6 +137,20 @@ def test_a_flag_that_may_be_missing_is_a_number(tmp_path):
     np.testing.assert_array_equal(found, [1.0, 0.0, np.nan])
 
 
+class Number:
+    n: int | None
+
+
+def test_a_whole_number_that_a_float_would_round_is_refused(tmp_path):
+    prepared, row = prepare(tmp_path, Number, {"n": "FP64"})
+    np.testing.assert_array_equal(
+        prepared([row(n=2**53), row(n=-(2**53)), row(n=None)])["n"], [2**53, -(2**53), np.nan]
+    )
+    for number in (2**53 + 1, -(2**53) - 1, 2**63 - 1):
+        with pytest.raises(Problem, match=rf"\$\[1\]\.n: {number} is beyond 2\^53"):
+            prepared([row(n=1), row(n=number)])
+
+
 def test_a_server_of_graphs_needs_neither_arrow_nor_polars():
     code = "import sys, arkwright.serve.loaded; print([m for m in ('pyarrow', 'polars', 'pandas') if m in sys.modules])"
     assert run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

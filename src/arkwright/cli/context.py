@@ -6,8 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from arkwright.core.errors import Unknown
+from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Actor
+from arkwright.core.visible import visible
 from arkwright.sites import Site, local
 
 
@@ -29,6 +30,9 @@ def site(given: argparse.Namespace) -> Site:
 def actor(given: argparse.Namespace) -> Actor:
     """Who acts, as declared: --by, $ARKWRIGHT_BY, git's user.email, or the login name."""
     name = given.by or os.environ.get("ARKWRIGHT_BY") or _git_user() or getpass.getuser()
+    for text in (name, given.role or ""):
+        if visible(text) != text or "\n" in text:
+            raise Invalid(f"{text[:80]!r} cannot go on record as a name or a role; use plain letters")
     return Actor(name=name.strip(), role=given.role)
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 
 from arkwright.cli.words import WORDS, Word, overview
 from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.core.visible import visible
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,7 +76,7 @@ def parser(word: Word) -> argparse.ArgumentParser:
 
 
 def _fail(message: str, code: int) -> int:
-    lines = message.splitlines() or ["unknown error"]
+    lines = visible(message).splitlines() or ["unknown error"]
     for line in lines:
         print(f"error: {line}", file=sys.stderr)  # noqa: T201
     return code

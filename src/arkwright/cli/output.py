@@ -11,10 +11,15 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from arkwright.core.nouns import Finding
+from arkwright.core.visible import visible
 from arkwright.optimize.table import Measured
 
-escape = markup.escape  # what people and data say is text, never markup
 VERDICTS = {"kept": "[green]kept[/]", "broken": "[bold red]broken[/]", "unproven": "[yellow]unproven[/]"}
+
+
+def escape(text: str) -> str:
+    """Text from data or people as it is safe to show: no markup, nothing that moves a cursor or turns letters round."""
+    return markup.escape(visible(text))
 
 
 class Say(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 from arkwright.core.errors import ArkwrightError, Invalid
 
 _LONGEST = 300
+_NO_FILES = "; the code runs without the files beside it: make what it reads a source, [data.NAME]"
 
 
 def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -71,7 +72,8 @@ def describe(error: BaseException) -> str:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     except Exception:  # noqa: BLE001 - a user's __str__ can raise anything
         lines = []
-    return _bounded(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
+    said = _bounded(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
+    return said + _NO_FILES if isinstance(error, FileNotFoundError) else said
 
 
 def _bounded(text: str) -> str:

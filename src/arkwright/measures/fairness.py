@@ -157,12 +157,13 @@ def _members(column: Array, at_least: int) -> list[tuple[str, Array]]:
 
 
 def _factorize(column: Array) -> tuple[Array, list[str]]:
-    """(n,) codes and the name of each; None and NaN are one group, "(missing)"."""
-    known: dict[object, int] = {}
+    """(n,) codes and the name of each; None and NaN are one group, "(missing)", and what is spelt alike is alike."""
+    known: dict[str, int] = {}
     codes = np.empty(len(column), np.int64)
     for i, value in enumerate(column.tolist()):
-        codes[i] = known.setdefault(None if value != value else value, len(known))  # noqa: PLR0124 - NaN
-    return codes, ["(missing)" if value is None else str(value) for value in known]
+        name = "(missing)" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
+        codes[i] = known.setdefault(name, len(known))
+    return codes, list(known)
 
 
 def _check(at_least: int) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +110,18 @@ class Project:
         return known[between[0]]
 
 
-def load(folder: Path) -> Project:
-    """Read the TOML and import the code; nothing is run yet. Raises Unknown or Invalid with file and line."""
+def load(folder: Path, aside: Path | None = None) -> Project:
+    """Read the TOML and import the code; nothing is run yet. Raises Unknown or Invalid with file and line.
+
+    `aside`: an empty folder from which a copy of the code runs. Whatever else lies beside the code is not there, so
+    that nothing which is neither a source nor on record can decide a result.
+    """
     sheet = toml.read(folder)
-    return Project(folder, sheet, code.load(folder, sheet.spec.code))
+    if aside is not None:
+        for name, path in code.files(folder, sheet.spec.code).items():
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, aside / name)
+    return Project(folder, sheet, code.load(aside or folder, sheet.spec.code))
 
 
 def _tables(sql: str, file: str) -> tuple[str, ...]:

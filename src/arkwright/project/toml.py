@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -42,6 +43,7 @@ def read(folder: Path) -> Sheet:
     spec = _convert(raw, lines, problems)
     problems.raise_if_any()
     assert spec is not None
+    _check_secrets(spec, lines, problems)
     _check_references(spec, lines, problems)
     problems.raise_if_any()
     return Sheet(folder, spec, lines)
@@ -123,6 +125,14 @@ def _choices(kind: Any, keys: list[str]) -> list[str]:
     return [word for word in get_args(kind) if isinstance(word, str)]
 
 
+def _check_secrets(spec: ProjectSpec, lines: Lines, problems: Problems) -> None:
+    for name, data in spec.data.items():
+        if data.source and _has_password(data.source):
+            keep = "keep it in PGPASSWORD or ~/.pgpass" if data.source.startswith("postgres") else "leave it out"
+            why = "the source holds a password, which would go on record with the file"
+            problems.add(lines.of("data", name, "source"), f"{why}; {keep}")
+
+
 def _check_references(spec: ProjectSpec, lines: Lines, problems: Problems) -> None:
     for name, model in spec.model.items():
         if model.source not in spec.data:
@@ -140,6 +150,13 @@ def _check_references(spec: ProjectSpec, lines: Lines, problems: Problems) -> No
         for name, table in getattr(spec, section).items():
             for text in table.promises:
                 sentence(text, lines.of(section, name, "promises", mentioning=text), problems)
+
+
+def _has_password(source: str) -> bool:
+    try:
+        return urlsplit(source).password is not None
+    except ValueError:
+        return False  # no address at all: whoever reads it says what is wrong
 
 
 def sentence(text: str, where: str, problems: Problems) -> Promise | None:

@@ -18,6 +18,7 @@ from arkwright.serve.messages import Problem
 from arkwright.serve.tensors import Array, Tensors
 
 Prepare = Callable[[Sequence[Any]], Tensors]
+_EXACT = 2**53
 _UNITS = {"date": "D", "datetime": "us"}
 
 
@@ -30,21 +31,21 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
     known = {field.name: field for field in fields}
     place = {field.name: i for i, field in enumerate(fields)}
     takes: list[tuple[Port, tuple[str, ...], tuple[int, ...], str]] = []
+    alone = {tensor.name for tensor in signature.inputs if not tensor.columns}  # features are inside the graph
+    rounded: list[tuple[str, int]] = []  # whole numbers that come as floats, since they may be missing
     for name, columns in _columns(signature, graph):
         port = graph.inputs[name]
-        for column in columns:
-            if column not in known:
-                raise Invalid(f"the model takes {column!r}, which is no column of a row{did_you_mean(column, known)}")
-            if not _held(known[column].type, port, columns):
-                raise Invalid(
-                    f"the column {column!r} is a {known[column].type}, which no tensor holds; write features()"
-                )
+        _check_columns(columns, port, known)
+        if name in alone and known[columns[0]].type == "int" and port.kind.name == "FP64":
+            rounded.append((columns[0], place[columns[0]]))
         unit = _UNITS.get(known[columns[0]].type, "")
         takes.append((port, columns, tuple(place[column] for column in columns), unit))
     get = msgspec.structs.astuple
 
     def prepare(rows: Sequence[Any]) -> Tensors:
         values = tuple(zip(*map(get, rows), strict=True)) or ((),) * len(place)  # one tuple for each field
+        for column, at in rounded:
+            _check_exact(column, values[at])
         made = {}
         for port, columns, places, unit in takes:
             if unit:
@@ -56,6 +57,22 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
         return made
 
     return prepare
+
+
+def _check_columns(columns: Sequence[str], port: Port, known: Mapping[str, Field]) -> None:
+    for column in columns:
+        if column not in known:
+            raise Invalid(f"the model takes {column!r}, which is no column of a row{did_you_mean(column, known)}")
+        if not _held(known[column].type, port, tuple(columns)):
+            raise Invalid(f"the column {column!r} is a {known[column].type}, which no tensor holds; write features()")
+
+
+def _check_exact(column: str, values: Sequence[int | None]) -> None:
+    """Raises Problem for a whole number that a 64-bit float does not hold: the model would answer for another one."""
+    for i, value in enumerate(values):
+        if value is not None and not -_EXACT <= value <= _EXACT:
+            said = f"{value} is beyond 2^53, where this model cannot tell it from its neighbours"
+            raise Problem(422, f"$[{i}].{column}: {said}")
 
 
 def _held(kind: str, port: Port, columns: tuple[str, ...]) -> bool:

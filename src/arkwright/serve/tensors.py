@@ -154,5 +154,5 @@ def said(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     text, _, path = str(error)[:300].replace("`", "").partition(" - at ")
-    text = text[:1].lower() + text[1:]
+    text = text if text[:2].isupper() else text[:1].lower() + text[1:]
     return f"{path}: {text}" if path else text

@@ -102,8 +102,13 @@ def test_it_stops_at_the_most_even_when_no_length_is_said(refused, address, monk
 
 
 def test_a_server_that_is_not_there(refused):
-    message = refused("http://ann:secret@127.0.0.1:1/x.csv", Thing, ArkwrightError)
+    message = refused("http://127.0.0.1:1/x.csv?token=secret", Thing, ArkwrightError)
     assert message.startswith("http://127.0.0.1:1/x.csv cannot be reached")
+
+
+def test_an_address_with_a_password_is_not_looked_up(refused):
+    message = refused("http://ann:secret@127.0.0.1:1/x.csv", Thing, Invalid)
+    assert message == "http://127.0.0.1:1/x.csv: an address with a user or a password in it is not read; leave them out"
 
 
 def test_fingerprint_is_what_the_server_says(house, address, monkeypatch):

@@ -45,6 +45,10 @@ def _print_outcome(outcome: Outcome) -> None:
     if outcome.measured:
         screen.print()
         screen.print(output.candidates(outcome.measured))
+    if not outcome.release:
+        name = outcome.model.name
+        screen.print(f"no endpoint asks for {name}, so nothing is released; add [gate.NAME] and [endpoint.NAME] for it")
+        return
     screen.print()
     screen.print(output.findings(outcome.findings, title=f"promises about {outcome.model.ref}"))
     if outcome.release and outcome.judgement and outcome.judgement.promises_kept:

@@ -4,6 +4,7 @@ import argparse
 
 from arkwright.api.traffic import serve
 from arkwright.cli import context, output
+from arkwright.core.errors import Invalid
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +16,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(given: argparse.Namespace) -> int:
     site, actor, project = context.site(given), context.actor(given), context.project(given)
     screen = output.console()
+    if not 0 <= given.port < 65536:
+        raise Invalid(f"{given.port} is no port; a port lies between 0 (any free one) and 65535")
 
     def ready(address: str) -> None:
         if given.json:

@@ -70,6 +70,8 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
 
 
 def _open(url: str, method: str) -> Any:
+    if "@" in urlsplit(url).netloc:
+        raise Invalid(f"{what(url)}: an address with a user or a password in it is not read; leave them out")
     request = urllib.request.Request(url, method=method, headers={"User-Agent": "arkwright", "Accept": "*/*"})  # noqa: S310 - http(s) only, see sources
     try:
         return urllib.request.build_opener(_WebOnly).open(request, timeout=_SECONDS)

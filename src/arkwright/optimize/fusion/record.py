@@ -31,7 +31,24 @@ _RECORDED = (
     "select", "with_columns", "select_seq", "with_columns_seq", "drop", "rename", "cast", "fill_null", "fill_nan",
 )  # fmt: skip
 _SCHEMA = ("columns", "dtypes", "schema", "width", "collect_schema")  # known without rows
-_CLOCKS = frozenset({"now", "today", "utcnow", "time_ns", "perf_counter", "monotonic", "random", "randint", "urandom"})
+_CLOCKS = frozenset(
+    {
+        "now",
+        "today",
+        "utcnow",
+        "time",
+        "localtime",
+        "gmtime",
+        "strftime",
+        "ctime",
+        "time_ns",
+        "perf_counter",
+        "monotonic",
+        "random",
+        "randint",
+        "urandom",
+    }
+)
 
 
 def schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
