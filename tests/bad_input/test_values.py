@@ -111,7 +111,7 @@ def test_a_target_that_cannot_be_learnt(shop):
     shop.edit("shop.py", "again: int", "again: int | None")
     shop.edit("arkwright.toml", "missing(again) == 0", "missing(again) <= 1")
     shop.csv("buyers.csv", buyers(again=["", 0, 1]))
-    told = "'again' is missing in 50 of 150 rows of visits; leave them out where the dataset is made"
+    told = "'again' is missing in 50 of 150 rows of visits; learn from a dataset without them"
     shop.refused(2, told, made=made)
 
 

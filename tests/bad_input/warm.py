@@ -5,6 +5,7 @@ Takes the place of `subprocess` in the process runner where a test runs the line
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ EXPENSIVE = ("polars", "sklearn.linear_model", "skops.io", "skl2onnx")
 class Warm:
     """A stand-in for the module `subprocess`, as far as the process runner uses it."""
 
-    PIPE = subprocess.PIPE
+    PIPE, TimeoutExpired = subprocess.PIPE, subprocess.TimeoutExpired
 
     def __init__(self) -> None:
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -57,8 +58,10 @@ class Process:
         self.pid = int(said.readline())
         self._code: int | None = None
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         if self._code is None:
+            if not select.select([self._said], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("a worker", timeout or 0)
             self._code = int(self._said.readline())
             self._said.close()
         return self._code

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from arkwright.api import build, decide, traffic
+from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.sites import local
 
@@ -256,3 +257,18 @@ class Row:
     kept = pq.read_table(local(folder).store.path(dataset.quarantine)).to_pylist()
     assert len(kept) == 2
     assert any("large" in str(row.values()) for row in kept)
+
+
+def test_one_model_that_fails_does_not_keep_the_others_from_being_made(tmp_path):
+    code = (
+        POLARS + "\n\ndef other(features: pl.DataFrame, y: pl.Series, seed: int):\n    raise ValueError('not today')\n"
+    )
+    folder = write(tmp_path / "p", code)
+    with (folder / "arkwright.toml").open("a") as file:
+        file.write('\n[model.other]\nfrom = "rows"\ntarget = "y"\ntask = "classification"\n')
+    with pytest.raises(Invalid) as told:
+        build.run(local(folder), ANA, folder)
+    lines = str(told.value).splitlines()
+    assert lines[0].startswith("model other: p.py:")
+    assert "ValueError: not today" in lines[0]
+    assert lines[1:] == ["release:m@1 was made all the same"]

@@ -21,8 +21,6 @@ from arkwright.core.ports import Worker
 _ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
 LONGEST_WORDS = 200  # of a log in a message
 
-_PATIENCE = 1.0  # seconds
-
 
 class ProcessRunner:
     """Starts `python -m ENTRY FOLDER FD` for each run."""
@@ -82,16 +80,13 @@ class ProcessWorker:
         return Invalid(what + _last_words(self.log))
 
     def close(self) -> None:
-        """Let it end by itself, for it cleans up; when it works on something it is killed, and the next sweeps."""
-        if self.process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=_PATIENCE)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.answers.close()
+        if self.process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
 
 
 def _last_words(log: Path) -> str:

@@ -96,10 +96,28 @@ def _work(walk: Walk, record: Run) -> Result:
     problem = _broken(findings)
     outcomes = {}
     if not problem:
-        outcomes = {step.name: _model(walk, step, datasets, findings) for step in walk.plan.models}
+        outcomes = _models(walk, datasets, findings)
         refused = [o for o in outcomes.values() if o.judgement and not o.judgement.promises_kept]
         problem = _refusal(refused)
     return Result(record, datasets, tuple(findings), outcomes, problem)
+
+
+def _models(walk: Walk, datasets: dict[str, Dataset], findings: list[Finding]) -> dict[str, Outcome]:
+    """Every model's outcome. One that fails does not keep the others from being made; it is told in the end."""
+    outcomes: dict[str, Outcome] = {}
+    failed: dict[str, ArkwrightError] = {}
+    for step in walk.plan.models:
+        try:
+            outcomes[step.name] = _model(walk, step, datasets, findings)
+        except ArkwrightError as error:
+            if len(walk.plan.models) == 1:
+                raise
+            failed[step.name] = error
+    if failed:
+        lines = [f"model {name}: {error}" for name, error in failed.items()]
+        lines += [f"{o.release.ref} was made all the same" for o in outcomes.values() if o.release]
+        raise type(next(iter(failed.values())))("\n".join(lines))
+    return outcomes
 
 
 def _broken(findings: list[Finding]) -> str | None:
@@ -142,7 +160,9 @@ def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iter
     spec = toml.read(folder).spec
     log = site.folder / "logs" / f"run-{uuid.uuid4().hex[:12]}.log"
     with site.scratch("run") as scratch, closing(site.runner.start(folder, log, say)) as worker:
-        plan = msgspec.convert(worker.call("plan", {}), Plan)
+        aside = scratch / "code"
+        aside.mkdir()
+        plan = msgspec.convert(worker.call("plan", {"aside": str(aside)}), Plan)
         number = spec.seed if seed is None else seed
         yield Walk(site, by, folder, spec, plan, worker, scratch, run="", seed=number, say=say)
 

@@ -2,7 +2,6 @@
 
 import inspect
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlglot.errors import SqlglotError
 from arkwright.core import rows
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.rows import Field
+from arkwright.infra.durable import writing
 from arkwright.project import code, texts, toml
 from arkwright.project.code import Code
 from arkwright.project.spec import ProjectSpec
@@ -117,11 +117,17 @@ def load(folder: Path, aside: Path | None = None) -> Project:
     that nothing which is neither a source nor on record can decide a result.
     """
     sheet = toml.read(folder)
-    if aside is not None:
-        for name, path in code.files(folder, sheet.spec.code).items():
+    if aside is None or not (folder / sheet.spec.code).is_file():
+        return Project(folder, sheet, code.load(folder, sheet.spec.code))
+    for name, path in code.files(folder, sheet.spec.code).items():
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise Invalid(f"{name} cannot be read: {(error.strerror or '').lower()}") from None
+        with writing(f"the folder {aside}"):
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, aside / name)
-    return Project(folder, sheet, code.load(aside or folder, sheet.spec.code))
+            (aside / name).write_bytes(data)
+    return Project(folder, sheet, code.load(aside, sheet.spec.code))
 
 
 def _tables(sql: str, file: str) -> tuple[str, ...]:

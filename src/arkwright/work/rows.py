@@ -36,9 +36,10 @@ class Rows:
         table = pq.read_table(path)
         target = table.column(spec.target)
         if target.null_count:
+            where = project.sheet.lines.of("model", model, "target")
             raise Invalid(
-                f"{spec.target!r} is missing in {target.null_count} of {table.num_rows} rows of {spec.source}; "
-                "leave them out where the dataset is made"
+                f"{where}: {spec.target!r} is missing in {target.null_count} of {table.num_rows} rows of "
+                f"{spec.source}; learn from a dataset without them (an SQL file or a function leaves them out)"
             )
         classes = classes_of(target) if spec.task == "classification" else ()
         held = split(table, _plan(spec, project.spec.data[spec.source]), seed, classes=spec.target if classes else None)

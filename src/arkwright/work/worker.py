@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
@@ -20,19 +19,15 @@ class Worker:
     def __init__(self, folder: Path, say: Say) -> None:
         self.folder, self.say = folder, say
         self.site = Site(folder / ".arkwright")
-        self._scratch = ExitStack()
+        self.aside: Path | None = None  # where a copy of the code runs; without one it runs where it is
         self._rows: tuple[tuple[str, str, int], Rows] | None = None
 
     @cached_property
     def project(self) -> Project:
-        """Its code runs from a copy and in that folder: what lies beside it in the project is not there by accident."""
-        aside = self._scratch.enter_context(self.site.scratch("code"))
-        os.chdir(aside)
-        return loaded.load(self.folder, aside)
-
-    def close(self) -> None:
-        """Leave nothing behind."""
-        self._scratch.close()
+        """Its code, run in that folder: what lies beside it in the project is not there by accident."""
+        if self.aside is not None:
+            os.chdir(self.aside)
+        return loaded.load(self.folder, self.aside)
 
     def rows(self, model: str, path: str, seed: int) -> Rows:
         """The rows of a model's dataset, prepared; those of the task before are kept, for the next often asks again."""

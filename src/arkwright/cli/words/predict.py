@@ -39,6 +39,6 @@ def _rows(body: bytes, name: str) -> bytes:
             try:
                 msgspec.json.decode(line)
             except msgspec.DecodeError as error:
-                raise Invalid(f"{name}, line {number}: not JSON: {error}") from None
+                raise Invalid(f"{name}, line {number} is not JSON, which is what predict takes: {error}") from None
         return b"[" + b",".join(lines) + b"]"
     return body
