@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-
-from arkwright.core import arrow, rows
-from arkwright.core.rows import Field
+from arkwright.core import arrow
+from arkwright.core.rows import Field, from_columns
 from arkwright.project.code import imported_files
 from arkwright.project.loaded import Project
+from arkwright.work.rows import Rows
 
 
 def sources(project: Project) -> dict[str, bytes]:
@@ -18,6 +17,6 @@ def sources(project: Project) -> dict[str, bytes]:
     }
 
 
-def fields(table: pa.Table) -> tuple[Field, ...]:
-    """The fields of a dataset without a row class."""
-    return rows.from_columns(arrow.columns(table.schema))
+def fields(project: Project, model: str, rows: Rows) -> tuple[Field, ...]:
+    """The fields of a model's raw rows: of the dataset's row class, or of what its columns hold."""
+    return project.fields(project.spec.model[model].source) or from_columns(arrow.columns(rows.raw.schema))

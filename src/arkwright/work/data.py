@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Column
 from arkwright.core.promises import Promise, Reading, judge, parse
+from arkwright.core.rows import Field
 from arkwright.data import check
 from arkwright.data import ingest as reading
 from arkwright.measures import registry
@@ -34,16 +35,7 @@ def ingest(worker: Worker, dataset: str, folder: str) -> Any:
 
 def read(worker: Worker, source: str, folder: str) -> None:
     """Any source into `rows.parquet`, its types inferred; no project is needed."""
-    out = Path(folder)
-    reading.ingest(
-        source,
-        folder=worker.folder,
-        row=None,
-        null=("", "NA"),
-        out=out / "rows.parquet",
-        quarantine=out / "quarantine.parquet",
-        say=worker.say,
-    )
+    _pour(worker, source, Path(folder), None, ("", "NA"))
 
 
 def transform(worker: Worker, dataset: str, inputs: dict[str, str], folder: str) -> Any:
@@ -66,16 +58,22 @@ def _warm_up(worker: Worker) -> None:
 
 
 def _ingest(worker: Worker, dataset: str, source: str, folder: Path) -> Any:
-    found = reading.ingest(
+    null = worker.project.spec.data[dataset].null
+    return msgspec.to_builtins(_pour(worker, source, folder, worker.project.fields(dataset), null))
+
+
+def _pour(
+    worker: Worker, source: str, folder: Path, row: tuple[Field, ...] | None, null: tuple[str, ...]
+) -> reading.Ingested:
+    return reading.ingest(
         source,
         folder=worker.folder,
-        row=worker.project.fields(dataset),
-        null=worker.project.spec.data[dataset].null,
+        row=row,
+        null=null,
         out=folder / "rows.parquet",
         quarantine=folder / "quarantine.parquet",
         say=worker.say,
     )
-    return msgspec.to_builtins(found)
 
 
 def measure(

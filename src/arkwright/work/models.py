@@ -38,7 +38,8 @@ def train(worker: Worker, model: str, path: str, seed: int, folder: str) -> Any:
     """Fit the user's model on the rows that are not held out; the estimator as data."""
     spec, rows = worker.project.spec.model[model], worker.rows(model, path, seed)
     function = worker.project.model_function(model)
-    worker.say(f"fit {model} on {len(rows.split.test) - int(rows.split.test.sum()):,} rows")
+    trained_on = int(rows.split.train.sum())
+    worker.say(f"fit {model} on {trained_on:,} rows")
     estimator = fit.fit(
         function, rows.inputs.filter(rows.train), rows.target.filter(rows.train), task=spec.task, seed=seed
     )
@@ -46,7 +47,7 @@ def train(worker: Worker, model: str, path: str, seed: int, folder: str) -> Any:
     facts = {
         "estimator": type(estimator).__name__,
         "split": rows.split.note,
-        "rows trained on": int(rows.split.train.sum()),
+        "rows trained on": trained_on,
         "rows held out": int(rows.split.test.sum()),
     }
     return {"files": [keep.FILE], "measured": [], "facts": facts}
@@ -74,13 +75,13 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
     made = [judge.candidate(TRAINED, said, latency.spread(one_by_one), size, servable=False)]
     times: dict[str, Any] = {}
     forms: dict[str, Variant] = {}
-    fields = project.fields(spec.source) or code.fields(rows.raw)
-    for variant in variants(estimator, held, features, fields):
+    sources = code.sources(project)
+    for variant in variants(estimator, held, features, code.fields(project, model, rows)):
         worker.say(f"measure {model}: {variant.name}")
         spread = None
         if variant.model:
             scratch = out / "candidate"
-            write(scratch, variant, signature(project, model, rows, variant), code.sources(project))
+            write(scratch, variant, signature(project, model, rows, variant), sources)
             times[variant.name] = latency.of_release(scratch, held_raw)
             spread = latency.spread(times[variant.name])
             shutil.rmtree(scratch)
@@ -137,7 +138,7 @@ def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Sig
         outside = Features(
             file=f"code/{project.spec.code}", function=features.__name__, takes=frames.kinds(features)[spec.source]
         )
-    fields = project.fields(spec.source) or code.fields(rows.raw)
+    fields = code.fields(project, model, rows)
     return Signature(
         model=model,
         task=spec.task,

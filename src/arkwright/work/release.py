@@ -18,7 +18,7 @@ from arkwright.work.worker import Worker
 
 def assemble(worker: Worker, laid: str, folder: str, lineage: Any, gate: Any, findings: Any, training: str) -> Any:
     """The model with all that is known about it, as one folder."""
-    measured, _ = evidence.load(Path(laid))
+    measured = msgspec.json.decode((Path(laid) / evidence.MEASURED).read_bytes(), type=Measured)
     made = candidate.build(
         Path(folder),
         onnx=Path(laid) / ONNX,
