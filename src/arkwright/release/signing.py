@@ -31,8 +31,9 @@ def make_key(keys: Path) -> Path:
     """
     private, public = keys / PRIVATE, keys / PUBLIC
     keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+    left_alone = public.exists()  # looked at first: who makes both at this moment makes the private one before it
     if not private.exists():
-        if public.exists():
+        if left_alone:
             raise Refused(f"{private} is gone, so nothing can be signed; put it back, or remove {public} for a new one")
         key = ec.generate_private_key(ec.SECP256R1())
         plain = serialization.NoEncryption()
