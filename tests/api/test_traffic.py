@@ -9,7 +9,8 @@ import urllib.request
 import pytest
 
 from arkwright.api.decide import sign
-from arkwright.api.traffic import predict, promote, rollback
+from arkwright.api.answer import predict
+from arkwright.api.rollout import promote, rollback
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown
 from arkwright.core.nouns import Release

@@ -16,11 +16,18 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import msgspec
-from arkwright.core.ports import Served
+from arkwright.core.ports import Served, Serving, Share
 from arkwright.sites import local
 
-endpoints = {name: Served(Path(f), r, d) for name, (f, r, d) in msgspec.json.decode(sys.argv[1]).items()}
-local(Path(sys.argv[2])).host.serve(endpoints, "127.0.0.1", 0, lambda address: print(address, flush=True))
+given = msgspec.json.decode(sys.argv[1])
+said = [{name: [Share(Served(Path(f), r, d))] for name, (f, r, d) in given.items()}]
+
+
+def watch():
+    return said.pop() if said else None
+
+
+local(Path(sys.argv[2])).host.serve(watch, Serving(port=0), lambda address: print(address, flush=True))
 """
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import socket
 import threading
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, RowClass, Signature, Tensor
+from arkwright.serve.batch import Batcher
 from arkwright.serve.http import Limits
 from arkwright.serve.loaded import load
+from arkwright.serve.route import Lane, Route
 from arkwright.serve.server import Server
 
 DIGEST = "ab" * 32
@@ -207,9 +210,12 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
-        self.server = Server(self.loaded, self.limits)
-        self.address = await self.server.start("127.0.0.1", 0)
-        self.port = int(self.address.rpartition(":")[2])
+        self.server = Server(self.limits)
+        lanes = {one.endpoint: [(Lane(one, Batcher(one.graph, one.endpoint)), 1.0)] for one in self.loaded}
+        self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        await self.server.start(listening)
         self.started.set()
         await self.stopping.wait()
         await self.server.stop()

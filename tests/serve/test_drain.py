@@ -12,8 +12,9 @@ import time
 import pytest
 
 from arkwright.core.errors import Invalid, Refused
+from arkwright.core.ports import Served, Serving, Share
 from arkwright.serve.http import Limits
-from arkwright.serve.server import run
+from arkwright.serve.supervisor import serve
 
 from .conftest import FLIGHTS, Live, late_model, late_signature, loaded_late, write
 from .raw import HOST, LIVE, POST, ROW, connect, exchange, read_all, statuses
@@ -77,10 +78,11 @@ def test_draining_ends(tmp_path):
 SERVE = """
 import sys
 from pathlib import Path
-from arkwright.core.ports import Served
-from arkwright.serve.server import serve
+from arkwright.core.ports import Served, Serving, Share
+from arkwright.serve.supervisor import serve
 late = Served(Path(sys.argv[1]), "release:late@3", "0" * 64)
-serve({"late": late}, "127.0.0.1", 0, lambda address: print(address, flush=True))
+said = [{"late": [Share(late)]}]
+serve(lambda: said.pop() if said else None, Serving(port=0), lambda address: print(address, flush=True))
 """
 
 
@@ -110,17 +112,16 @@ def test_a_signal_stops_the_process_without_losing_an_answer(tmp_path, sign):
 
 
 def test_what_is_never_served(tmp_path):
-    one = loaded_late(tmp_path, "polars_features")
-
     def ready(address):
         raise AssertionError(address)
 
+    def watch():
+        return {"late": [Share(Served(tmp_path, "release:late@3", "0" * 64))]}
+
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
         with pytest.raises(Refused, match="no authentication"):
-            run([one], host, 0, ready)
-    with pytest.raises(Invalid, match="nothing to serve"):
-        run([], "127.0.0.1", 0, ready)
-    with pytest.raises(Invalid, match="the same name"):
-        run([one, one], "127.0.0.1", 0, ready)
+            serve(watch, Serving(host=host, port=0), ready)
+    with pytest.raises(Invalid, match=r"late cannot be served: .* holds no signature.json"):
+        serve(watch, Serving(port=0), ready)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Invalid, match="choose another port"):
-        run([one], "127.0.0.1", taken.getsockname()[1], ready)
+        serve(watch, Serving(port=taken.getsockname()[1]), ready)

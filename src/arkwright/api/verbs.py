@@ -14,8 +14,8 @@ VERBS: dict[str, str] = {
     "why": "arkwright.api.decide:why",
     "sign": "arkwright.api.decide:sign",
     "refuse": "arkwright.api.decide:refuse",
-    "promote": "arkwright.api.traffic:promote",
-    "rollback": "arkwright.api.traffic:rollback",
+    "promote": "arkwright.api.rollout:promote",
+    "rollback": "arkwright.api.rollout:rollback",
     "serve": "arkwright.api.traffic:serve",
-    "predict": "arkwright.api.traffic:predict",
+    "predict": "arkwright.api.answer:predict",
 }

@@ -175,8 +175,9 @@ class Endpoint:
 
     name: str
     version: int
-    shares: dict[str, float]  # release:late@3 -> share of traffic
+    shares: dict[str, float]  # release:late@3 -> share of traffic; together 1
     reason: str = ""
+    shadows: tuple[str, ...] = ()  # releases that get a copy of every request and never answer
 
     @property
     def ref(self) -> str:

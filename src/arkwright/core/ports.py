@@ -115,11 +115,44 @@ class Served:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A release and the part (0 to 1) of an endpoint's requests that it answers; a shadow only gets a copy of each."""
+
+    served: Served
+    part: float = 1.0
+    shadow: bool = False
+
+
+Traffic = Mapping[str, Sequence[Share]]  # endpoint -> its releases, the newest first
+Watch = Callable[[], Traffic | None]  # what is to be served now; None while nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How to serve: addresses, processes and what is on.
+
+    `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still
+    accepts, what a load balancer needs to notice.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    grpc_port: int | None = None
+    workers: int = 1
+    rate: float | None = None
+    repository: bool = False
+    drain_delay: float = 0.0
+
+
 class Host(Protocol):
     """Where an endpoint answers."""
 
-    def serve(self, endpoints: Mapping[str, Served], host: str, port: int, ready: Callable[[str], None]) -> None:
-        """Serve each endpoint with its release until stopped; `ready` gets the address."""
+    def serve(self, watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
+        """Serve what `watch` says until stopped, and follow it when it says something new; `ready` gets the address.
+
+        `watch` is asked again and again. Its first answer is never None.
+        """
         ...
 
 

@@ -1,17 +1,17 @@
-"""Where an endpoint answers: this process."""
+"""Where an endpoint answers: this machine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from arkwright.core.ports import Served
+from arkwright.core.ports import Serving, Watch
 
-Serve = Callable[[Mapping[str, Served], str, int, Callable[[str], None]], None]
+Serve = Callable[[Watch, Serving, Callable[[str], None]], None]
 
 
 class LocalHost:
-    """Serves in this process until it is stopped. The site gives it the server: rooms do not know one another."""
+    """Serves from this process until it is stopped. The site gives it the server: rooms do not know one another."""
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
 
-    def serve(self, endpoints: Mapping[str, Served], host: str, port: int, ready: Callable[[str], None]) -> None:
-        self._serve(endpoints, host, port, ready)
+    def serve(self, watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
+        self._serve(watch, serving, ready)

@@ -7,6 +7,7 @@ import msgspec
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Task = Literal["classification", "regression"]
 Spelling = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Duration = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}(s|m|h|d)$", description="such as 30m, 1h or 7d")]
 Sentence = Annotated[str, msgspec.Meta(description='a promise: measure(args) op number, such as "recall >= 0.7"')]
 
 
@@ -51,11 +52,22 @@ class GateSpec(Table, frozen=True, kw_only=True):
     signed_by: tuple[Spelling, ...] = ()
 
 
+class RolloutSpec(Table, frozen=True, kw_only=True):
+    """How a release takes over from the one before: with `canary`, that share of the requests first, and all of them
+    when it is promoted again, not before `hold`; with `shadow`, a copy of every request first, answering none.
+    """
+
+    canary: Share | None = None
+    hold: Duration | None = None
+    shadow: bool = False
+
+
 class EndpointSpec(Table, frozen=True, kw_only=True):
     """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass."""
 
     model: str
     gate: str
+    rollout: RolloutSpec = RolloutSpec()
     promises: tuple[Sentence, ...] = ()
 
 

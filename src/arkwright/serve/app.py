@@ -1,7 +1,8 @@
 """Paths to answers. Every path is known when the server starts, so a request costs one dictionary look-up."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -10,11 +11,12 @@ import orjson
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
 from arkwright.serve import oip, openapi
-from arkwright.serve.batch import Batcher, log
+from arkwright.serve.batch import log
 from arkwright.serve.inflate import decoded_body
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
-from arkwright.serve.predict import predict, reader
+from arkwright.serve.predict import predict
+from arkwright.serve.route import Lane, Route
 
 Act = Callable[[Request, bytes, Reply], None]
 _OCTETS = b"application/octet-stream"
@@ -26,22 +28,24 @@ _HTML_HEADERS = (
 
 
 class App:
-    """Answers requests for the loaded endpoints. `stopping` turns readiness off."""
+    """Answers requests for the routes that are installed. `stopping` turns readiness off."""
 
-    def __init__(self, loaded: Sequence[Loaded], body_limit: int) -> None:
-        self.loaded = {one.endpoint: one for one in loaded}
+    def __init__(self, body_limit: int) -> None:
+        self.routes: dict[str, Route] = {}
         self.stopping = False
         self._body_limit = body_limit
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
-        self._batchers = [self._add(one) for one in loaded]
-        if len(loaded) == 1:
-            self._posts["/predict"] = self._posts[f"/endpoints/{loaded[0].endpoint}/predict"]
-        self._add_server(loaded)
 
-    def close(self) -> None:
-        for batcher in self._batchers:
-            batcher.close()
+    def install(self, routes: Mapping[str, Route]) -> None:
+        """Answer by these routes from the next request on. What was asked before is answered by the old ones."""
+        self._gets, self._posts = {}, {}
+        self.routes = dict(routes)
+        for route in routes.values():
+            self._add(route)
+        if len(routes) == 1:
+            self._posts["/predict"] = self._posts[f"/endpoints/{route.name}/predict"]
+        self._add_server([route.first.loaded for route in routes.values()])
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -81,33 +85,31 @@ class App:
         if parts[0] or any(part in (".", "..") or not _plain(part) for part in parts[1:]):
             return Problem(400, "this is no path of this server; see GET /")
         match parts[1:]:
-            case ["v2", "models", name, *_] | ["endpoints", name, *_] if name not in self.loaded:
+            case ["v2", "models", name, *_] | ["endpoints", name, *_] if name not in self.routes:
                 if not NAME.fullmatch(name):
                     return Problem(400, "an endpoint's name has letters, digits, _ and -, at most 64")
-                return Problem(404, f"no endpoint is called {name!r}{did_you_mean(name, self.loaded)}")
-            case ["v2", "models", name, "versions", wanted, *_] if wanted != self.loaded[name].version:
-                there = self.loaded[name].version
-                return Problem(404, f"{name} has no version {wanted[:20]!r}; there is {there}")
+                return Problem(404, f"no endpoint is called {name!r}{did_you_mean(name, self.routes)}")
+            case ["v2", "models", name, "versions", wanted, *_]:
+                self.routes[name].version(wanted)
             case ["predict"]:
-                return Problem(404, f"say which endpoint: /endpoints/NAME/predict{did_you_mean('', self.loaded)}")
+                return Problem(404, f"say which endpoint: /endpoints/NAME/predict{did_you_mean('', self.routes)}")
         return Problem(404, f"there is nothing at {path[:80]}{did_you_mean(path, [*self._gets, *self._posts])}")
 
-    def _add(self, one: Loaded) -> Batcher:
-        batcher, read = Batcher(one.graph, one.endpoint), reader(one.signature, one.graph)
+    def _add(self, route: Route) -> None:
+        base = f"/v2/models/{route.name}"
+        versions = [lane.loaded.version for lane in route.lanes]
+        self._describe(base, route.first.loaded, versions)
+        self._posts[f"{base}/infer"] = (partial(_infer, route.pick), (JSON, _OCTETS))
+        self._posts[f"/endpoints/{route.name}/predict"] = (partial(_predict, route.pick), (JSON,))
+        for lane in route.lanes:
+            at = f"{base}/versions/{lane.loaded.version}"
+            self._describe(at, lane.loaded, versions)
+            self._posts[f"{at}/infer"] = (partial(_infer, lambda _, lane=lane: lane), (JSON, _OCTETS))  # type: ignore[misc]
 
-        def infer(request: Request, body: bytes, reply: Reply) -> None:
-            oip.infer(one, batcher, request, body, reply)
-
-        def predict_rows(request: Request, body: bytes, reply: Reply) -> None:
-            predict(one, read, batcher, request, body, reply)
-
-        described = json_response(oip.metadata(one), headers=one.headers)
-        for base in (f"/v2/models/{one.endpoint}", f"/v2/models/{one.endpoint}/versions/{one.version}"):
-            self._gets[base] = lambda _: described
-            self._gets[f"{base}/ready"] = lambda _, name=one.endpoint: self._ready({"name": name})  # type: ignore[misc]
-            self._posts[f"{base}/infer"] = (infer, (JSON, _OCTETS))
-        self._posts[f"/endpoints/{one.endpoint}/predict"] = (predict_rows, (JSON,))
-        return batcher
+    def _describe(self, base: str, one: Loaded, versions: Sequence[str]) -> None:
+        described = json_response(oip.metadata(one) | {"versions": versions}, headers=one.headers)
+        self._gets[base] = lambda _: described
+        self._gets[f"{base}/ready"] = lambda _: self._ready({"name": one.endpoint})
 
     def _add_server(self, loaded: Sequence[Loaded]) -> None:
         about = json_response(oip.SERVER | {"version": version("arkwright")})
@@ -131,6 +133,19 @@ class App:
 
     def _ready(self, about: dict[str, Any]) -> Response:
         return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
+
+
+Pick = Callable[[Mapping[bytes, bytes]], Lane]
+
+
+def _infer(pick: Pick, request: Request, body: bytes, reply: Reply) -> None:
+    lane = pick(request.headers)
+    oip.infer(lane.loaded, lane.batcher, request, body, reply)
+
+
+def _predict(pick: Pick, request: Request, body: bytes, reply: Reply) -> None:
+    lane = pick(request.headers)
+    predict(lane.loaded, lane.read, lane.batcher, request, body, reply)
 
 
 def _plain(part: str) -> bool:

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import inf
+from random import randint
 
 import numpy as np
 
@@ -28,7 +30,8 @@ log = logging.getLogger("arkwright.serve")
 class Job:
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
-    Both may raise Problem. `fast` says that `prepare` runs no code of the user's.
+    Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (the loop's time)
+    it is not computed any more.
     """
 
     request: Request
@@ -37,13 +40,20 @@ class Job:
     prepare: Callable[[], Tensors]
     finish: Callable[[Tensors], Response]
     reply: Reply
+    deadline: float = inf
+    added: float = 0.0
 
 
 class Batcher:
-    """Collects the jobs of one model and runs them together."""
+    """Collects the jobs of one model and runs them together.
 
-    def __init__(self, graph: Graph, name: str) -> None:
+    Never more than `most` wait, and none longer than `longest` seconds: who comes to a queue that is full or too slow
+    is told at once to come later.
+    """
+
+    def __init__(self, graph: Graph, name: str, *, most: int = 2048, longest: float = 5.0) -> None:
         self._graph, self._name = graph, name
+        self._most, self._longest = most, longest
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
         self._later: list[Job] = []
@@ -51,52 +61,73 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
 
     def add(self, job: Job) -> None:
+        """Take a job. Raises Problem (503) when too many wait, or the first has waited too long."""
         if job.fast and job.rows <= INLINE_ROWS:
             if not self._soon:
                 self._loop.call_soon(self._flush)
+            elif len(self._soon) >= self._most:
+                raise _busy()
             self._soon.append(job)
-        else:
-            self._later.append(job)
-            if not self._working:
-                self._working = True
-                self._loop.call_soon(self._hand_over)
+            return
+        job.added = self._loop.time()
+        if len(self._later) >= self._most or (self._later and job.added - self._later[0].added > self._longest):
+            raise _busy()
+        self._later.append(job)
+        if not self._working:
+            self._working = True
+            self._loop.call_soon(self._hand_over)
+
+    async def idle(self) -> None:
+        """Return when everything that was added is answered."""
+        while self._soon or self._later or self._working:  # noqa: ASYNC110 - only when a release leaves
+            await asyncio.sleep(0.005)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _flush(self) -> None:
         while self._soon:
-            jobs = _take(self._soon)
+            jobs = self._take(self._soon)
             for job, response in zip(jobs, answer(self._graph, self._name, jobs), strict=True):
                 job.reply(response)
 
     def _hand_over(self) -> None:
-        jobs = _take(self._later)
+        jobs = self._take(self._later)
+        if not jobs:
+            self._working = False
+            return
         future = self._loop.run_in_executor(self._thread, answer, self._graph, self._name, jobs)
         future.add_done_callback(lambda done: self._handed_back(jobs, done))
 
     def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
-        if done.cancelled():
-            return
-        self._working = bool(self._later)
+        self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
-        for job, response in zip(jobs, done.result(), strict=True):
-            job.reply(response)
+        if not done.cancelled():
+            for job, response in zip(jobs, done.result(), strict=True):
+                job.reply(response)
+
+    def _take(self, waiting: list[Job]) -> list[Job]:
+        """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
+        now = self._loop.time()
+        late = [job for job in waiting if job.deadline < now and not job.request.gone]
+        waiting[:] = [job for job in waiting if not job.request.gone and job.deadline >= now]
+        for job in late:
+            job.reply(Problem(504, "the deadline passed before the model could run").response())
+        rows, count = 0, 0
+        for job in waiting:
+            rows += job.rows
+            if count and rows > BATCH_ROWS:
+                break
+            count += 1
+        jobs = waiting[:count]
+        del waiting[:count]
+        return jobs
 
 
-def _take(waiting: list[Job]) -> list[Job]:
-    """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
-    waiting[:] = [job for job in waiting if not job.request.gone]
-    rows, count = 0, 0
-    for job in waiting:
-        rows += job.rows
-        if count and rows > BATCH_ROWS:
-            break
-        count += 1
-    jobs = waiting[:count]
-    del waiting[:count]
-    return jobs
+def _busy() -> Problem:
+    # jittered, so that those who were refused together do not come back together
+    return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % randint(1, 3))  # noqa: S311
 
 
 def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:

@@ -1,40 +1,61 @@
-"""One worker: one process, one event loop, every endpoint given."""
+"""The listening server inside one event loop: what it answers can be replaced while it answers."""
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from socket import socket
 
-import uvloop
-
-from arkwright.core.errors import Invalid, Refused
-from arkwright.core.ports import Served
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.ports import Share, Traffic
+from arkwright.core.usercode import describe
 from arkwright.serve.app import App
-from arkwright.serve.batch import log
+from arkwright.serve.batch import Batcher
 from arkwright.serve.http import Front, Limits
-from arkwright.serve.loaded import Loaded, load
+from arkwright.serve.loaded import load
+from arkwright.serve.route import Lane, Route
 
-Ready = Callable[[str], None]
+log = logging.getLogger("arkwright.serve")
+LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
 
 
 class Server:
-    """The listening server inside a running loop."""
+    """One App behind one listening socket."""
 
-    def __init__(self, loaded: Sequence[Loaded], limits: Limits, *, loopback: bool = True) -> None:
+    def __init__(self, limits: Limits, *, loopback: bool = True) -> None:
         self.limits = limits
-        self.app = App(loaded, limits.body)
+        self.app = App(limits.body)
         self.front = Front(self.app, limits, loopback=loopback)
         self._listener: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> str:
-        """Listen; the address. Port 0 takes any free one. Raises Invalid when the port is taken."""
-        try:
-            self._listener = await asyncio.get_running_loop().create_server(self.front, host, port, backlog=2048)
-        except (OSError, OverflowError) as error:
-            raise Invalid(f"cannot listen on {host}:{port}: {error}; choose another port, 0 for any") from None
-        bound = self._listener.sockets[0].getsockname()
-        return f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+    @property
+    def listening(self) -> bool:
+        return self._listener is not None
+
+    async def start(self, listening: socket) -> None:
+        """Accept on a bound socket."""
+        self._listener = await asyncio.get_running_loop().create_server(self.front, sock=listening, backlog=2048)
+
+    async def serve(self, traffic: Traffic) -> dict[str, str]:
+        """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
+
+        Returns when nothing of what left is at work any more: no answer comes from it after that.
+        """
+        known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
+        routes: dict[str, Route] = {}
+        failed: dict[str, str] = {}
+        for name, shares in traffic.items():
+            try:
+                routes[name] = await self._route(name, shares, known)
+            except (ArkwrightError, OSError) as error:
+                failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
+                if name in self.app.routes:
+                    routes[name] = self.app.routes[name]
+        before = self.app.routes
+        self.app.install(routes)
+        await self._retire(before, routes)
+        return failed
 
     async def stop(self) -> None:
         """Not ready from now on; accept for `drain_delay` more; then finish what is in flight."""
@@ -42,61 +63,45 @@ class Server:
         self.app.stopping = self.front.draining = True
         await asyncio.sleep(self.limits.drain_delay)
         self._listener.close()
+        await self._end()
+
+    async def leave(self) -> None:
+        """Another server accepts on the same socket from now on: what is connected is answered, and told to come anew."""
+        assert self._listener
+        self._listener.close()
+        self.front.draining = True
+        await asyncio.sleep(LEAVE)
+        await self._end()
+
+    async def _end(self) -> None:
         await self.front.drain()
-        self.app.close()
+        for route in self.app.routes.values():
+            for lane in route.lanes:
+                lane.batcher.close()
+
+    async def _route(self, name: str, shares: Sequence[Share], known: Mapping[tuple[str, str, str], Lane]) -> Route:
+        lanes = []
+        for share in shares:
+            lane = known.get((name, share.served.release, share.served.digest)) or await self._lane(name, share)
+            lanes.append((lane, share.part))
+        return Route(name, lanes)
+
+    async def _lane(self, name: str, share: Share) -> Lane:
+        """Load aside: a session takes a while to make, and the loop goes on answering."""
+        served = share.served
+        make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
+        loaded = await asyncio.to_thread(make)
+        most, longest = self.limits.queue, self.limits.queue_time
+        return Lane(loaded, Batcher(loaded.graph, name, most=most, longest=longest))
+
+    async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
+        kept = {id(lane) for route in now.values() for lane in route.lanes}
+        for route in before.values():
+            for lane in route.lanes:
+                if id(lane) not in kept:
+                    await lane.batcher.idle()
+                    lane.batcher.close()
 
 
-def run(
-    loaded: Sequence[Loaded],
-    host: str,
-    port: int,
-    ready: Ready,
-    *,
-    allow_remote: bool = False,
-    limits: Limits | None = None,
-) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` gets the address, like `http://127.0.0.1:8000`.
-
-    Raises Refused for an address other machines reach, unless `allow_remote`: there is no authentication yet.
-    """
-    if not loaded:
-        raise Invalid("there is nothing to serve; give at least one endpoint")
-    names = [one.endpoint for one in loaded]
-    if len(set(names)) != len(names):
-        raise Invalid("two endpoints have the same name")
-    if not allow_remote and not _is_loopback(host):
-        raise Refused(f"{host} is reached by other machines, and there is no authentication yet; serve on 127.0.0.1")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(loaded, host, port, ready, limits or Limits(), loopback=not allow_remote))
-
-
-def serve(endpoints: Mapping[str, Served], host: str, port: int, ready: Ready) -> None:
-    """Serve each endpoint with its verified release until SIGTERM or SIGINT."""
-    run(
-        [load(one.folder, endpoint=n, release=one.release, digest=one.digest) for n, one in endpoints.items()],
-        host,
-        port,
-        ready,
-    )
-
-
-async def _serve(
-    loaded: Sequence[Loaded], host: str, port: int, ready: Ready, limits: Limits, *, loopback: bool
-) -> None:
-    server = Server(loaded, limits, loopback=loopback)
-    address = await server.start(host, port)
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(ValueError, RuntimeError):  # only the main thread may; a test stops it otherwise
-            loop.add_signal_handler(sign, stopped.set)
-    ready(address)
-    log.info("serving %s at %s", ", ".join(one.release for one in loaded), address)
-    await stopped.wait()
-    await server.stop()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _identity(lane: Lane) -> tuple[str, str, str]:
+    return lane.loaded.endpoint, lane.loaded.release, lane.loaded.digest

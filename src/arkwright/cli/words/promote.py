@@ -2,23 +2,35 @@
 
 import argparse
 
-from arkwright.api.traffic import promote
+from arkwright.api.rollout import promote
 from arkwright.cli import context, output
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", help="such as late or late@3")
     parser.add_argument("--endpoint", help="which endpoint, where the project has several for this model")
+    parser.add_argument("--share", type=float, metavar="PART", help="answer this part of the requests, such as 0.1")
+    parser.add_argument("--shadow", action="store_true", help="get a copy of every request and answer none")
 
 
 def main(given: argparse.Namespace) -> int:
     site, actor, project = context.site(given), context.actor(given), context.project(given)
-    endpoint = promote(site, actor, project, release=given.release, endpoint=given.endpoint)
+    endpoint = promote(
+        site,
+        actor,
+        project,
+        release=given.release,
+        endpoint=given.endpoint,
+        share=given.share,
+        shadow=given.shadow,
+    )
     if given.json:
         output.as_json(endpoint)
     else:
-        answers = ", ".join(endpoint.shares)
-        output.console().print(
-            f"[green]✓[/] {endpoint.ref} answers with {answers}; next: arkwright serve {endpoint.name}"
+        screen, several = output.console(), len(endpoint.shares) > 1
+        answers = ", ".join(f"{ref} ({part:.4g})" if several else ref for ref, part in endpoint.shares.items())
+        shadows = f", shadow: {', '.join(endpoint.shadows)}" if endpoint.shadows else ""
+        screen.print(
+            f"[green]✓[/] {endpoint.ref} answers with {answers}{shadows}; next: arkwright serve {endpoint.name}"
         )
     return 0

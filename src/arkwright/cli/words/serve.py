@@ -1,23 +1,37 @@
 """`arkwright serve`."""
 
 import argparse
+import logging
 
 from arkwright.api.traffic import serve
 from arkwright.cli import context, output
 from arkwright.core.errors import Invalid
+from arkwright.core.ports import Serving
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("endpoints", nargs="*", metavar="ENDPOINT", help="which (default: every one with a release)")
     parser.add_argument("--host", default="127.0.0.1", help="loopback only: there is no authentication yet")
     parser.add_argument("--port", type=int, default=8000, help="0: any free port")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that share the port (default: 1)"
+    )
+    parser.add_argument("--rate", type=float, metavar="N", help="requests a second that one client may send")
+    parser.add_argument(
+        "--drain-delay", type=float, default=0.0, metavar="S", help="seconds in which it still accepts when stopped"
+    )
 
 
 def main(given: argparse.Namespace) -> int:
     site, actor, project = context.site(given), context.actor(given), context.project(given)
     screen = output.console()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     if not 0 <= given.port < 65536:
         raise Invalid(f"{given.port} is no port; a port lies between 0 (any free one) and 65535")
+    if not 1 <= given.workers <= 256:
+        raise Invalid(f"{given.workers} workers cannot be; take 1 to 256, at most one for each processor is of use")
+    if given.rate is not None and not given.rate > 0:
+        raise Invalid(f"a rate of {given.rate:g} requests a second lets nothing through; take one above 0")
 
     def ready(address: str) -> None:
         if given.json:
@@ -25,5 +39,12 @@ def main(given: argparse.Namespace) -> int:
         else:
             screen.print(f"[green]✓[/] answers at {address}  (Ctrl-C stops it)")
 
-    serve(site, actor, project, endpoints=given.endpoints, host=given.host, port=given.port, ready=ready)
+    how = Serving(
+        host=given.host,
+        port=given.port,
+        workers=given.workers,
+        rate=given.rate,
+        drain_delay=given.drain_delay,
+    )
+    serve(site, actor, project, endpoints=given.endpoints, how=how, ready=ready)
     return 0

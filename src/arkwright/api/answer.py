@@ -1,0 +1,19 @@
+"""The verb `predict`: one answer, computed here as the server computes it."""
+
+from pathlib import Path
+from typing import Any
+
+from arkwright.api.traffic import verified
+from arkwright.core import versions
+from arkwright.core.nouns import Actor, Endpoint
+from arkwright.serve import loaded as serving
+from arkwright.serve.predict import predict_once
+from arkwright.sites import Site
+
+
+def predict(site: Site, by: Actor, project: Path, *, endpoint: str, rows: bytes) -> Any:
+    """The answer of an endpoint's release to rows (a JSON object or list), computed here. Raises Invalid."""
+    noun = versions.resolve(site.ledger, Endpoint, endpoint)
+    with verified(site, max(noun.shares, key=noun.shares.__getitem__)) as found:
+        loaded = serving.load(found.folder, endpoint=noun.name, release=found.release, digest=found.digest)
+        return predict_once(loaded, rows)

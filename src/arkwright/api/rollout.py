@@ -1,0 +1,169 @@
+"""Verbs that move an endpoint: promote (at once, as a canary or as a shadow first) and roll back."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+from arkwright.api.decide import judgement
+from arkwright.core import versions
+from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
+from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.ports import Entry, Taken
+from arkwright.core.record import encode
+from arkwright.project import toml
+from arkwright.project.spec import ProjectSpec, RolloutSpec
+from arkwright.release import folder as folders
+from arkwright.release import signing
+from arkwright.sites import Site
+
+SIGNATURE = "signature"  # the ledger's kind for the digest of a release's signature file
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def promote(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    release: str,
+    endpoint: str | None = None,
+    share: float | None = None,
+    shadow: bool = False,
+) -> Endpoint:
+    """Sign the release and move an endpoint to it: as its `rollout` says, or with this `share`, or as a shadow.
+
+    Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
+    that is none.
+    """
+    if share is not None and not 0 < share <= 1:
+        raise Invalid(f"a share of {share:g} is none; it lies above 0 and goes up to 1")
+    if share is not None and shadow:
+        raise Invalid("a shadow has no share: it gets a copy of every request and answers none")
+    noun = versions.resolve(site.ledger, Release, release)
+    spec = toml.read(project).spec
+    name = _endpoint_for(spec, noun, endpoint)
+    must_pass(site, noun)
+    _sign(site, by, noun)
+    before = versions.latest(site.ledger, Endpoint, name)
+    rollout = spec.endpoint[name].rollout
+    if before is None:
+        if shadow:
+            raise Refused(f"{noun.ref} cannot be a shadow: nothing answers at {name} yet")
+        return _move(site, by, Endpoint(name=name, version=1, shares={noun.ref: 1.0}, reason="promoted"))
+    if share is None and not shadow:
+        share, shadow = _as_agreed(site, before, noun.ref, rollout)
+    moved = _with_shadow(before, noun.ref) if shadow else _with_share(before, noun.ref, share or 1.0)
+    same = (moved.shares, moved.shadows) == (before.shares, before.shadows)
+    return before if same else _move(site, by, moved)
+
+
+def rollback(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "") -> Endpoint:
+    """Move an endpoint back to what it answered with before. Raises Refused when there is nothing to go back to."""
+    now = versions.resolve(site.ledger, Endpoint, endpoint)
+    history = [e for e in versions.all_of(site.ledger, Endpoint, now.name) if e.version <= now.version]
+    gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)}
+    for before in reversed(history[:-1]):
+        if before.shares != now.shares and not gone & set(before.shares) and (left := _left(now, before)):
+            for ref in before.shares:
+                must_pass(site, versions.resolve(site.ledger, Release, ref))
+            said = f"rolled back from {', '.join(left)}{': ' if reason else ''}{reason}"
+            moved = Endpoint(name=now.name, version=now.version + 1, shares=before.shares, reason=said)
+            return _move(site, by, moved)
+    raise Refused(f"{now.ref} has answered with nothing else before, so there is nothing to go back to")
+
+
+def must_pass(site: Site, release: Release) -> None:
+    """Raises Refused when the gate, judged on the latest findings and decisions, does not let this release through."""
+    now = judgement(site, release)
+    if not now.passed:
+        raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}")
+
+
+def _as_agreed(site: Site, before: Endpoint, ref: str, rollout: RolloutSpec) -> tuple[float, bool]:
+    """The next step of the rollout for this release: (share, whether as a shadow). Raises Refused before its time."""
+    if ref in before.shadows or ref in before.shares:
+        _must_have_held(site, before, ref, rollout)
+        return (1.0 if ref in before.shares else rollout.canary or 1.0), False
+    return rollout.canary or 1.0, rollout.shadow
+
+
+def _must_have_held(site: Site, before: Endpoint, ref: str, rollout: RolloutSpec) -> None:
+    if rollout.hold is None or before.shares.get(ref) == 1.0:
+        return
+    event = site.ledger.get(Endpoint.KIND, f"{before.name}@{before.version}")
+    assert event is not None
+    due = int(rollout.hold[:-1]) * _SECONDS[rollout.hold[-1]]
+    held = (datetime.now(UTC) - datetime.fromisoformat(event.at)).total_seconds()
+    if held < due:
+        left = max(1, round((due - held) / 60))
+        raise Refused(
+            f"{ref} must be tried for {rollout.hold} before it goes on, {left} min from now; "
+            "to move it all the same: --share 1"
+        )
+
+
+def _with_share(before: Endpoint, ref: str, share: float) -> Endpoint:
+    """One release with its share, the others with the rest, in the proportions that they had."""
+    others = {r: part for r, part in before.shares.items() if r != ref} if share < 1 else {}
+    total = sum(others.values())
+    if share < 1 and not others:
+        raise Refused(f"{ref} answers alone, so there is nothing else to take the rest of the requests")
+    shares = {ref: share} | {r: round(part / total * (1 - share), 9) for r, part in others.items()}
+    shadows = tuple(r for r in before.shadows if r not in shares)
+    reason = "promoted" if share == 1 else f"{ref} answers {share:.4g} of the requests"
+    return Endpoint(name=before.name, version=before.version + 1, shares=shares, shadows=shadows, reason=reason)
+
+
+def _with_shadow(before: Endpoint, ref: str) -> Endpoint:
+    if ref in before.shares:
+        raise Refused(f"{ref} answers requests already, so it cannot be a shadow")
+    shadows = (ref, *(r for r in before.shadows if r != ref))
+    reason = f"{ref} as a shadow"
+    return Endpoint(name=before.name, version=before.version + 1, shares=before.shares, shadows=shadows, reason=reason)
+
+
+def _back(endpoint: Endpoint) -> bool:
+    return endpoint.reason.startswith("rolled back from")
+
+
+def _left(now: Endpoint, then: Endpoint) -> list[str]:
+    """The releases that answer now and did not, or no longer will, then."""
+    return [ref for ref in now.shares if ref not in then.shares]
+
+
+def _endpoint_for(spec: ProjectSpec, release: Release, wanted: str | None) -> str:
+    fits = [n for n, e in spec.endpoint.items() if e.model == release.name and e.gate == release.gate.name]
+    if wanted is not None:
+        if wanted not in spec.endpoint:
+            raise Unknown(f"no endpoint is called {wanted!r}{did_you_mean(wanted, spec.endpoint)}")
+        if wanted not in fits:
+            asks = spec.endpoint[wanted]
+            passed = f"{release.ref} is a {release.name} for the gate {release.gate.name}"
+            raise Refused(f"the endpoint {wanted} takes {asks.model} through the gate {asks.gate}; {passed}")
+        return wanted
+    if len(fits) != 1:
+        some = (
+            f"say which: --endpoint {' or '.join(fits)}" if fits else "add an [endpoint.NAME] for it to arkwright.toml"
+        )
+        raise Invalid(f"{release.ref} fits {len(fits)} endpoints; {some}")
+    return fits[0]
+
+
+def _move(site: Site, by: Actor, moved: Endpoint) -> Endpoint:
+    try:
+        return versions.move(site.ledger, by.name, moved)
+    except Taken:
+        raise Refused(f"somebody else moved the endpoint {moved.name} just now; look at it and try again") from None
+
+
+def _sign(site: Site, by: Actor, release: Release) -> None:
+    """Sign the folder with the site's key, once; the signature's own digest goes on record."""
+    if site.ledger.get(SIGNATURE, release.digest):
+        return
+    with site.scratch("sign") as scratch:
+        folders.write(site.store, release.files, scratch / "release")
+        signing.sign(scratch / "release", scratch / "signature", site.keys)
+        digest = site.store.put(scratch / "signature")
+    with suppress(Taken):
+        site.ledger.append(by.name, [Entry(SIGNATURE, release.digest, encode(digest))])

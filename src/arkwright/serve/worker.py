@@ -1,0 +1,76 @@
+"""One worker: a process with one event loop, which serves what its supervisor says until it is told to stop.
+
+`python -m arkwright.serve.worker START`, where START is the JSON of `control.Start`.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+
+import uvloop
+
+from arkwright.serve import control
+from arkwright.serve.server import Server
+
+log = logging.getLogger("arkwright.serve")
+_LONGEST = 2**24  # bytes of one message of the supervisor's
+_SWITCH = 0.0005  # seconds until a thread that computes features gives way to the loop
+
+
+async def serve(start: control.Start) -> None:
+    """Answer until SIGTERM or SIGHUP (another worker is there already), or until the supervisor is gone."""
+    loop, stopped, replaced = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
+    server = Server(start.limits, loopback=start.loopback)
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
+    listening = asyncio.create_task(_listen(server, reader, writer, socket.socket(fileno=start.listening)))
+    listening.add_done_callback(lambda _: stopped.set())
+    await stopped.wait()
+    if server.listening:
+        await (server.leave() if replaced.is_set() else server.stop())
+    listening.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await listening
+    writer.close()
+
+
+def _set(*events: asyncio.Event) -> None:
+    for event in events:
+        event.set()
+
+
+async def _listen(
+    server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accepting: socket.socket
+) -> None:
+    """Do what the supervisor says, one after the other; end when it is gone."""
+    while said := await reader.readline():
+        message = control.read(said, control.Serve)
+        failed = await server.serve(message.traffic)
+        gc.collect()
+        gc.freeze()  # what a release is made of stays: no collection has to walk through it again
+        if not server.listening and server.app.routes:
+            await server.start(accepting)
+        writer.write(control.line(control.Done(message.turn, failed)))
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+
+
+def main() -> None:
+    start = control.read(sys.argv[1].encode(), control.Start)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    sys.setswitchinterval(_SWITCH)
+    if start.cpu is not None:
+        os.sched_setaffinity(0, {start.cpu})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(start))
+
+
+if __name__ == "__main__":
+    main()
