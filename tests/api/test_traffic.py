@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from arkwright.api.decide import sign
 from arkwright.api.answer import predict
+from arkwright.api.decide import sign
 from arkwright.api.rollout import promote, rollback
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown

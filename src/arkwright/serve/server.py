@@ -66,7 +66,7 @@ class Server:
         await self._end()
 
     async def leave(self) -> None:
-        """Another server accepts on the same socket from now on: what is connected is answered, and told to come anew."""
+        """Another server accepts on the same socket now: what is connected is answered, and told to come anew."""
         assert self._listener
         self._listener.close()
         self.front.draining = True

@@ -242,7 +242,7 @@ def _listening(serving: Serving) -> list[socket.socket]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             sock.bind((host, port))
             sock.listen(2048)
-            sock.setblocking(False)
+            sock.setblocking(False)  # noqa: FBT003
             port = sock.getsockname()[1]
     except (OSError, OverflowError) as error:
         for sock in made:
