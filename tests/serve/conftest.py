@@ -17,7 +17,6 @@ from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, RowClass, Signature, Tensor
-from arkwright.serve.batch import Batcher
 from arkwright.serve.http import Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.route import Lane, Route
@@ -211,7 +210,7 @@ class Live:
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
         self.server = Server(self.limits)
-        lanes = {one.endpoint: [(Lane(one, Batcher(one.graph, one.endpoint)), 1.0)] for one in self.loaded}
+        lanes = {one.endpoint: [(Lane(one), 1.0)] for one in self.loaded}
         self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]

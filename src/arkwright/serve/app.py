@@ -155,7 +155,7 @@ def _plain(part: str) -> bool:
 def _check_type(request: Request, kinds: tuple[bytes, ...]) -> None:
     """No content type is taken as the right one: inference clients send none."""
     sent = request.headers.get(b"content-type")
-    if sent is None:
+    if sent is None or sent in kinds:
         return
     kind, _, parameters = sent.lower().partition(b";")
     charset = parameters.strip().removeprefix(b"charset=").strip(b'"')

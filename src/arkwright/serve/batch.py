@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf
 from random import randint
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Job:
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (the loop's time)
-    it is not computed any more.
+    it is not computed any more. `items` are raw rows that may be prepared and told together with those of others.
     """
 
     request: Request
@@ -42,6 +43,16 @@ class Job:
     reply: Reply
     deadline: float = inf
     added: float = 0.0
+    items: Sequence[Any] | None = None
+    wrap: Callable[[Sequence[bytes]], Response] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What a model does for raw rows of several requests at once: rows to inputs, outputs to one JSON text per row."""
+
+    prepare: Callable[[Sequence[Any]], Tensors]
+    tell: Callable[[Tensors], Sequence[bytes]]
 
 
 class Batcher:
@@ -51,8 +62,10 @@ class Batcher:
     is told at once to come later.
     """
 
-    def __init__(self, graph: Graph, name: str, *, most: int = 2048, longest: float = 5.0) -> None:
-        self._graph, self._name = graph, name
+    def __init__(
+        self, graph: Graph, name: str, together: Together | None = None, *, most: int = 2048, longest: float = 5.0
+    ) -> None:
+        self._graph, self._name, self._together = graph, name, together
         self._most, self._longest = most, longest
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
@@ -88,8 +101,16 @@ class Batcher:
     def _flush(self) -> None:
         while self._soon:
             jobs = self._take(self._soon)
-            for job, response in zip(jobs, answer(self._graph, self._name, jobs), strict=True):
+            for job, response in zip(jobs, self._answer(jobs), strict=True):
                 job.reply(response)
+
+    def _answer(self, jobs: Sequence[Job]) -> Sequence[Response]:
+        if self._together is not None and all(job.items is not None for job in jobs):
+            try:
+                return answer_together(self._graph, self._together, jobs)
+            except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
+                log.debug("%s: a batch is answered one by one", self._name)
+        return answer(self._graph, self._name, jobs)
 
     def _hand_over(self) -> None:
         jobs = self._take(self._later)
@@ -128,6 +149,23 @@ class Batcher:
 def _busy() -> Problem:
     # jittered, so that those who were refused together do not come back together
     return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % randint(1, 3))  # noqa: S311
+
+
+def answer_together(graph: Graph, together: Together, jobs: Sequence[Job]) -> list[Response]:
+    """One response per job, in order: all rows are prepared, run and told as if they were one request's.
+
+    Raises whatever goes wrong for any of them.
+    """
+    rows = [row for job in jobs for row in job.items or ()]
+    said = together.tell(graph.run(together.prepare(rows)))
+    if len(said) != len(rows):
+        raise ValueError
+    responses, at = [], 0
+    for job in jobs:
+        assert job.wrap is not None
+        responses.append(job.wrap(said[at : at + job.rows]))
+        at += job.rows
+    return responses
 
 
 def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:

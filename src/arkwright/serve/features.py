@@ -42,6 +42,10 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
         takes.append((port, columns, tuple(place[column] for column in columns), unit))
     get = msgspec.structs.astuple
 
+    if len(takes) == 1 and takes[0][2] == tuple(range(len(fields))) and len(fields) > 1:
+        port, columns, *_ = takes[0]
+        return lambda rows: {port.name: _array(list(map(get, rows)), port, columns)}  # the rows as they are
+
     def prepare(rows: Sequence[Any]) -> Tensors:
         values = tuple(zip(*map(get, rows), strict=True)) or ((),) * len(place)  # one tuple for each field
         for column, at in rounded:

@@ -7,6 +7,7 @@ errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
@@ -21,6 +22,8 @@ from arkwright.serve.messages import Handler, Problem, Request, Response
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 MOST_QUEUED = 16
+MOST_HEADS = 1024
+_SPECIAL = frozenset((b"transfer-encoding", b"expect"))
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -51,6 +54,18 @@ class Limits:
     drain_time: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head that was parsed before: the same bytes mean the same again."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    length: int
+    keep_alive: bool
+    old: bool
+
+
 class Front:
     """What all connections of one server share."""
 
@@ -61,6 +76,8 @@ class Front:
         self.bodies = 0
         self.draining = False
         self.date = b""
+        self.now = 0.0  # the loop's time, as of the last sweep
+        self.heads: dict[bytes, Head] = {}
         self._sweep()
 
     def __call__(self) -> "Connection":
@@ -68,7 +85,7 @@ class Front:
 
     def _sweep(self) -> None:
         self.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
-        now = self.loop.time()
+        self.now = now = self.loop.time()
         for connection in tuple(self.connections):
             connection.look_at_the_clock(now)
         self._timer = self.loop.call_later(SWEEP, self._sweep)
@@ -90,9 +107,9 @@ class Connection(asyncio.Protocol):
     """One client. The four clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_answer_by", "_body", "_busy", "_chunks", "_continue", "_deaf", "_front", "_head", "_headers",
-        "_idle_body_by", "_idle_by", "_parser", "_paused", "_problem", "_queue", "_read_by", "_silent", "_size",
-        "_stepping", "_trailing", "_transport", "_url", "_write_by",
+        "_answer_by", "_body", "_busy", "_chunks", "_clean", "_continue", "_deaf", "_front", "_head", "_headers",
+        "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue", "_read_by", "_silent",
+        "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
     )  # fmt: skip
 
     def __init__(self, front: Front) -> None:
@@ -102,6 +119,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Request | Response] = deque()
         self._busy: Request | None = None
         self._stepping = self._paused = self._deaf = self._continue = False
+        self._clean, self._piece = True, b""
         self._problem: Problem | None = None
         self._size = self._silent = 0
         self._read_by = self._idle_body_by = self._answer_by = self._write_by = inf
@@ -128,8 +146,9 @@ class Connection(asyncio.Protocol):
         self._queue.clear()
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
+        if self._deaf or (self._clean and self._known(data)):
             return
+        self._piece = data if self._clean else b""
         most = self._front.limits.headers + self._front.limits.url
         step = len(data) if self._trailing or len(data) <= most else most  # a head in small pieces, to be counted
         for at in range(0, len(data), step):
@@ -144,6 +163,18 @@ class Connection(asyncio.Protocol):
                     self._refuse(Problem(431, f"headers may have {self._front.limits.headers} bytes"))
             if self._deaf:
                 return
+
+    def _known(self, data: bytes) -> bool:
+        """Take a whole request whose head came before, byte by byte the same: it need not be parsed again."""
+        front = self._front
+        end = data.find(b"\r\n\r\n") + 4
+        head = front.heads.get(data[:end])
+        if head is None or len(data) - end != head.length or front.bodies > front.limits.bodies:
+            return False
+        self._idle_by = inf
+        front.bodies += head.length
+        self._take(Request(head.method, head.path, head.headers, data[end:], head.keep_alive, head.old))
+        return True
 
     def eof_received(self) -> bool:
         """A client that shut its side down still gets the answers it waits for."""
@@ -174,6 +205,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self.on_message_begin_reset()
+        self._clean = False
         self._silent = 0
         now = self._front.loop.time()
         self._idle_by, self._read_by = inf, now + self._front.limits.header_time
@@ -238,7 +270,7 @@ class Connection(asyncio.Protocol):
         self._read_by = self._idle_body_by = inf
         self._silent = 0
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        parser, self._body, self._size, self._trailing = self._parser, [], 0, False
+        parser, self._body, self._trailing = self._parser, [], False
         path, _, _ = self._url.partition(b"?")
         request = Request(
             parser.get_method().decode("ascii"),
@@ -249,6 +281,25 @@ class Connection(asyncio.Protocol):
             parser.get_http_version() == "1.0",
         )
         self._continue = False
+        self._clean = True
+        self._remember(request)
+        self._take(request)
+
+    def _remember(self, request: Request) -> None:
+        """Keep the head of a request that came in one piece, its body framed by its length alone."""
+        end = self._piece.find(b"\r\n\r\n") + 4
+        length = int(request.headers.get(b"content-length", b"0"))
+        if len(self._piece) != end + length or not _SPECIAL.isdisjoint(request.headers):
+            return
+        heads = self._front.heads
+        if len(heads) >= MOST_HEADS:
+            heads.clear()
+        heads[self._piece[:end]] = Head(
+            request.method, request.path, request.headers, length, request.keep_alive, request.old
+        )
+
+    def _take(self, request: Request) -> None:
+        self._size = 0
         self._queue.append(request)
         if len(self._queue) > MOST_QUEUED:
             self._pause_reading()
@@ -334,7 +385,7 @@ class Connection(asyncio.Protocol):
         if close:
             self._finish(transport)
         elif self._read_by == inf:
-            self._idle_by = front.loop.time() + front.limits.idle
+            self._idle_by = front.now + front.limits.idle
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""

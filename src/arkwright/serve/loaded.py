@@ -25,7 +25,7 @@ from arkwright.serve.usercode import load_object
 class Loaded:
     """One endpoint. `prepare` makes the graph's inputs of decoded rows; `fast` when no code of the user's runs in it.
 
-    `headers` name the release in every answer, as whole lines.
+    `headers` name the release in every answer, as whole lines; `tail` ends a JSON answer with it.
     """
 
     endpoint: str
@@ -38,6 +38,7 @@ class Loaded:
     prepare: Prepare
     fast: bool
     headers: bytes
+    tail: bytes
 
 
 def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
@@ -65,6 +66,7 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
         prepare=_prepare(folder, signature=signature, graph=graph, fields=fields, row_class=row_class, digest=digest),
         fast=signature.features is None,
         headers=f"Arkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode("ascii"),
+        tail=f',"release":"{release}","digest":"{digest}"}}'.encode("ascii"),
     )
     _warm_up(loaded)
     return loaded

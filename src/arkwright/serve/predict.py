@@ -1,9 +1,11 @@
 """Raw rows in, predictions out: what people and their services call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
+import numpy as np
 import orjson
 
 from arkwright.core.errors import ArkwrightError, Invalid
@@ -12,17 +14,26 @@ from arkwright.core.usercode import describe
 from arkwright.serve.batch import Batcher, Job
 from arkwright.serve.graph import Graph
 from arkwright.serve.loaded import Loaded
-from arkwright.serve.messages import Problem, Reply, Request, Response, json_response
-from arkwright.serve.tensors import Tensors, finite
+from arkwright.serve.messages import Problem, Reply, Request, Response
+from arkwright.serve.tensors import Array, Tensors, finite
 
-Reader = Callable[[Tensors], list[Any]]
+Reader = Callable[[Tensors], Sequence[bytes]]  # outputs to one JSON text for each row
 
 
-def predict(loaded: Loaded, read: Reader, batcher: Batcher, request: Request, body: bytes, reply: Reply) -> None:
+def predict(
+    loaded: Loaded,
+    read: Reader,
+    batcher: Batcher,
+    request: Request,
+    body: bytes,
+    reply: Reply,
+    deadline: float = inf,
+) -> None:
     """One row or a list of rows. Raises Problem: 400 is no JSON, 422 is not such a row."""
     rows, alone = loaded.rows.decode(body)
     prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, alone)
-    batcher.add(Job(request, len(rows), fast=loaded.fast, prepare=prepare, finish=finish, reply=reply))
+    items, wrap = (rows, partial(_wrapped, loaded, alone)) if loaded.fast else (None, None)
+    batcher.add(Job(request, len(rows), loaded.fast, prepare, finish, reply, deadline, items=items, wrap=wrap))
 
 
 def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
@@ -56,28 +67,35 @@ def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # n
 
 
 def _finished(loaded: Loaded, read: Reader, alone: bool, outputs: Tensors) -> Response:  # noqa: FBT001
-    for name, array in outputs.items():
-        if not finite(array):
-            raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
-    said = read(outputs)
-    what = {"prediction": said[0]} if alone else {"predictions": said}
-    return json_response({**what, "release": loaded.release, "digest": loaded.digest}, headers=loaded.headers)
+    return _wrapped(loaded, alone, read(outputs))
+
+
+def _wrapped(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
+    if alone:
+        return Response(200, b'{"prediction":%b%b' % (said[0], loaded.tail), headers=loaded.headers)
+    return Response(200, b'{"predictions":[%b]%b' % (b",".join(said), loaded.tail), headers=loaded.headers)
 
 
 def reader(signature: Signature, graph: Graph) -> Reader:
-    """How this model's outputs are told: a label with probabilities by class, a value, or every output by its name."""
+    """How this model's outputs are told: a label with probabilities by class, a value, or every output by its name.
+
+    The reader raises Problem (500) for a NaN or an infinity, which JSON has no word for. The numbers of a whole batch
+    become text at once, each in its shortest form, and are cut apart by row: that is several times faster than a
+    number at a time.
+    """
     if signature.classes:
         probabilities = _probabilities(signature, graph)
         if probabilities is not None:
             return _labels(signature, graph, probabilities)
     if len(graph.outputs) == 1:
         (only,) = graph.outputs
-        return lambda outputs: [{"value": value} for value in _values(outputs[only])]
+        return lambda outputs: [b'{"value":%b}' % value for value in _values(only, outputs[only])]
     names = list(graph.outputs)
+    template = _template(b'{"outputs":{', names, b"}}")
 
-    def everything(outputs: Tensors) -> list[Any]:
-        columns = [_values(outputs[name]) for name in names]
-        return [{"outputs": dict(zip(names, row, strict=True))} for row in zip(*columns, strict=True)]
+    def everything(outputs: Tensors) -> Sequence[bytes]:
+        columns = [_values(name, outputs[name]) for name in names]
+        return [template % row for row in zip(*columns, strict=True)]
 
     return everything
 
@@ -101,38 +119,53 @@ def _probabilities(signature: Signature, graph: Graph) -> str | None:
 
 def _labels(signature: Signature, graph: Graph, probabilities: str) -> Reader:
     classes = signature.classes
-    keys = [class_name(value) for value in classes]
     label = next((name for name, port in graph.outputs.items() if port.kind.python is not float), None)
-    by_value: Mapping[object, object] = {value: value for value in classes}
+    template = _template(b'{"label":%b,"probabilities":{', [class_name(value) for value in classes], b"}}")
+    told: dict[object, bytes] = {value: orjson.dumps(value) for value in classes}
 
-    def read(outputs: Tensors) -> list[Any]:
+    def read(outputs: Tensors) -> Sequence[bytes]:
         table = outputs[probabilities]
-        one = table.size == len(table)
-        if one and len(classes) == 2:
+        if table.size == len(table) and len(classes) == 2:  # of the second class alone
             second = table.reshape(-1)
-            rows: Sequence[Sequence[Any]] = [(1 - p, p) for p in second]
+            table = np.stack([1 - second, second], axis=1)
         else:
-            rows = table.reshape(len(table), -1)  # type: ignore[assignment]
-        labels = (
-            _values(outputs[label]) if label else [classes[int(max(range(len(r)), key=r.__getitem__))] for r in rows]
-        )
+            table = table.reshape(len(table), -1)
+        labels = outputs[label].reshape(-1).tolist() if label else table.argmax(axis=1).tolist()
+        rows = _texts(probabilities, table)
         return [
-            {"label": _class(said, by_value, classes), "probabilities": dict(zip(keys, row, strict=True))}
+            template % (told.get(said) or _class(said, classes), *row.split(b","))
             for said, row in zip(labels, rows, strict=True)
         ]
 
     return read
 
 
-def _class(said: Any, by_value: Mapping[object, object], classes: Sequence[object]) -> object:
-    """The class that a graph's label means: itself (1 is True), or its place among texts."""
-    if said in by_value:
-        return by_value[said]
-    return classes[said] if isinstance(said, int) and 0 <= said < len(classes) else said
+def _class(said: Any, classes: Sequence[object]) -> bytes:
+    """The class that a graph's label means: its place among texts, when it is not itself one."""
+    return orjson.dumps(classes[said] if isinstance(said, int) and 0 <= said < len(classes) else said)
 
 
-def _values(array: Any) -> list[Any]:
+def _template(begin: bytes, keys: Sequence[str], end: bytes) -> bytes:
+    """A JSON object's text with a place for the value of each key."""
+    return begin + b",".join(orjson.dumps(key).replace(b"%", b"%%") + b":%b" for key in keys) + end
+
+
+def _texts(name: str, table: Array) -> Sequence[bytes]:
+    """(n, m) numbers as JSON: for each row its numbers with commas between. Raises Problem (500)."""
+    if not finite(table):
+        raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
+    return orjson.dumps(np.ascontiguousarray(table), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+
+
+def _values(name: str, array: Array) -> Sequence[bytes]:
     """One value per row: a number or text, or a list where the output has more columns than one."""
-    if array.ndim > 1 and array.size == len(array):
-        array = array.reshape(-1)
-    return list(array) if array.dtype.kind == "f" else array.tolist()  # numpy's own floats are written shortest
+    if array.dtype.kind not in "fiu":
+        one = array.ndim > 1 and array.size == len(array)
+        return [orjson.dumps(value) for value in (array.reshape(-1) if one else array).tolist()]
+    if array.size == len(array):
+        return _texts(name, array.reshape(1, -1))[0].split(b",")
+    if array.ndim == 2:
+        return [b"[%b]" % row for row in _texts(name, array)]
+    if not finite(array):
+        raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
+    return [orjson.dumps(np.ascontiguousarray(row), option=orjson.OPT_SERIALIZE_NUMPY) for row in array]

@@ -33,7 +33,7 @@ class RowDecoder:
 
     def decode(self, body: bytes) -> tuple[list[Any], bool]:
         """The rows and whether it was one object alone. Raises Problem: 400 is no JSON, 422 is not such a row."""
-        alone = body.lstrip()[:1] == b"{"
+        alone = body[:1] == b"{" or body.lstrip()[:1] == b"{"
         try:
             rows = [self._one.decode(body)] if alone else self._many.decode(body)
         except msgspec.ValidationError as error:

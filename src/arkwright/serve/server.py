@@ -10,7 +10,6 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.app import App
-from arkwright.serve.batch import Batcher
 from arkwright.serve.http import Front, Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.route import Lane, Route
@@ -91,8 +90,7 @@ class Server:
         served = share.served
         make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
         loaded = await asyncio.to_thread(make)
-        most, longest = self.limits.queue, self.limits.queue_time
-        return Lane(loaded, Batcher(loaded.graph, name, most=most, longest=longest))
+        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time)
 
     async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}
