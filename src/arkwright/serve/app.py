@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
+from math import inf
 from typing import Any
 
 import orjson
@@ -13,11 +14,15 @@ from arkwright.core.record import NAME
 from arkwright.serve import oip, openapi
 from arkwright.serve.batch import log
 from arkwright.serve.inflate import decoded_body
+from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.predict import predict
-from arkwright.serve.route import Lane, Route
+from arkwright.serve.route import Route
 
+TIMEOUT = b"arkwright-timeout-ms"  # after which the caller has no use for the answer
+Pick = Callable[[Mapping[bytes, bytes]], Lane]
+Work = Callable[[Lane, Request, bytes, Reply, float], None]
 Act = Callable[[Request, bytes, Reply], None]
 _OCTETS = b"application/octet-stream"
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
@@ -99,12 +104,12 @@ class App:
         base = f"/v2/models/{route.name}"
         versions = [lane.loaded.version for lane in route.lanes]
         self._describe(base, route.first.loaded, versions)
-        self._posts[f"{base}/infer"] = (partial(_infer, route.pick), (JSON, _OCTETS))
-        self._posts[f"/endpoints/{route.name}/predict"] = (partial(_predict, route.pick), (JSON,))
+        self._posts[f"{base}/infer"] = (partial(_act, route.pick, oip.infer), (JSON, _OCTETS))
+        self._posts[f"/endpoints/{route.name}/predict"] = (partial(_act, route.pick, predict), (JSON,))
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
-            self._posts[f"{at}/infer"] = (partial(_infer, lambda _, lane=lane: lane), (JSON, _OCTETS))  # type: ignore[misc]
+            self._posts[f"{at}/infer"] = (partial(_act, lambda _, lane=lane: lane, oip.infer), (JSON, _OCTETS))  # type: ignore[misc]
 
     def _describe(self, base: str, one: Loaded, versions: Sequence[str]) -> None:
         described = json_response(oip.metadata(one) | {"versions": versions}, headers=one.headers)
@@ -135,17 +140,16 @@ class App:
         return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
 
 
-Pick = Callable[[Mapping[bytes, bytes]], Lane]
+def _act(pick: Pick, work: Work, request: Request, body: bytes, reply: Reply) -> None:
+    lane, headers = pick(request.headers), request.headers
+    deadline = inf if TIMEOUT not in headers else lane.batcher.now() + _seconds(headers[TIMEOUT])
+    work(lane, request, body, reply, deadline)
 
 
-def _infer(pick: Pick, request: Request, body: bytes, reply: Reply) -> None:
-    lane = pick(request.headers)
-    oip.infer(lane.loaded, lane.batcher, request, body, reply)
-
-
-def _predict(pick: Pick, request: Request, body: bytes, reply: Reply) -> None:
-    lane = pick(request.headers)
-    predict(lane.loaded, lane.read, lane.batcher, request, body, reply)
+def _seconds(milliseconds: bytes) -> float:
+    if not milliseconds.isdigit() or len(milliseconds) > 9:
+        raise Problem(400, "Arkwright-Timeout-Ms is a whole number of milliseconds")
+    return int(milliseconds) / 1000
 
 
 def _plain(part: str) -> bool:

@@ -27,12 +27,29 @@ BATCH_ROWS = 4096
 log = logging.getLogger("arkwright.serve")
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How requests of one kind to one model are worked on at once: items to inputs, outputs to a text for each row."""
+
+    prepare: Callable[[Sequence[Any]], Tensors]
+    tell: Callable[[Tensors], Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """A request's part in what is done together: its items, and the answer from the texts of its rows."""
+
+    together: Together
+    items: Sequence[Any]
+    wrap: Callable[[Sequence[Any]], Response]
+
+
 @dataclass(slots=True)
 class Job:
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (the loop's time)
-    it is not computed any more. `items` are raw rows that may be prepared and told together with those of others.
+    it is not computed any more. With `kin` it may be prepared and told together with others.
     """
 
     request: Request
@@ -43,16 +60,7 @@ class Job:
     reply: Reply
     deadline: float = inf
     added: float = 0.0
-    items: Sequence[Any] | None = None
-    wrap: Callable[[Sequence[bytes]], Response] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """What a model does for raw rows of several requests at once: rows to inputs, outputs to one JSON text per row."""
-
-    prepare: Callable[[Sequence[Any]], Tensors]
-    tell: Callable[[Tensors], Sequence[bytes]]
+    kin: "Kin | None" = None
 
 
 class Batcher:
@@ -62,10 +70,8 @@ class Batcher:
     is told at once to come later.
     """
 
-    def __init__(
-        self, graph: Graph, name: str, together: Together | None = None, *, most: int = 2048, longest: float = 5.0
-    ) -> None:
-        self._graph, self._name, self._together = graph, name, together
+    def __init__(self, graph: Graph, name: str, *, most: int = 2048, longest: float = 5.0) -> None:
+        self._graph, self._name = graph, name
         self._most, self._longest = most, longest
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
@@ -95,22 +101,18 @@ class Batcher:
         while self._soon or self._later or self._working:  # noqa: ASYNC110 - only when a release leaves
             await asyncio.sleep(0.005)
 
+    def now(self) -> float:
+        """The clock of the deadlines."""
+        return self._loop.time()
+
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _flush(self) -> None:
         while self._soon:
             jobs = self._take(self._soon)
-            for job, response in zip(jobs, self._answer(jobs), strict=True):
+            for job, response in zip(jobs, answer(self._graph, self._name, jobs), strict=True):
                 job.reply(response)
-
-    def _answer(self, jobs: Sequence[Job]) -> Sequence[Response]:
-        if self._together is not None and all(job.items is not None for job in jobs):
-            try:
-                return answer_together(self._graph, self._together, jobs)
-            except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
-                log.debug("%s: a batch is answered one by one", self._name)
-        return answer(self._graph, self._name, jobs)
 
     def _hand_over(self) -> None:
         jobs = self._take(self._later)
@@ -151,25 +153,32 @@ def _busy() -> Problem:
     return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % randint(1, 3))  # noqa: S311
 
 
-def answer_together(graph: Graph, together: Together, jobs: Sequence[Job]) -> list[Response]:
-    """One response per job, in order: all rows are prepared, run and told as if they were one request's.
+def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
+    """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
+    first = jobs[0].kin
+    if first is not None and all(job.kin is not None and job.kin.together is first.together for job in jobs):
+        try:
+            return _together(graph, first.together, jobs)
+        except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
+            log.debug("%s: a batch is answered one by one", name)
+    return _apart(graph, name, jobs)
 
-    Raises whatever goes wrong for any of them.
-    """
-    rows = [row for job in jobs for row in job.items or ()]
-    said = together.tell(graph.run(together.prepare(rows)))
-    if len(said) != len(rows):
-        raise ValueError
+
+def _together(graph: Graph, together: Together, jobs: Sequence[Job]) -> list[Response]:
+    """All items are prepared, run and told as if they were one request's. Raises what goes wrong for any of them."""
+    items = [item for job in jobs if job.kin for item in job.kin.items]
+    said = together.tell(graph.run(together.prepare(items)))
     responses, at = [], 0
     for job in jobs:
-        assert job.wrap is not None
-        responses.append(job.wrap(said[at : at + job.rows]))
+        assert job.kin
+        responses.append(job.kin.wrap(said[at : at + job.rows]))
         at += job.rows
+    if at != len(said):
+        raise ValueError
     return responses
 
 
-def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
-    """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
+def _apart(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
     results: list[Tensors | Problem] = [_tried(name, job.prepare) for job in jobs]
     for group in _groups(graph, results):
         _run(graph, name, group, results)

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
+from math import inf
 from typing import Any
 
 import msgspec
@@ -9,56 +11,52 @@ import numpy as np
 import orjson
 
 from arkwright.core.errors import did_you_mean
-from arkwright.serve.batch import Batcher, Job
+from arkwright.serve.batch import Batcher, Job, Kin
 from arkwright.serve.graph import Port
+from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
+from arkwright.serve.oip_messages import InferRequest, InputTensor, OutputWish, Parameters
 from arkwright.serve.tensors import DATATYPES, Array, Tensors, finite, from_binary, from_json, said, to_binary
 
-Parameters = dict[str, bool | int | float | str]
 _HEADER = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
 _UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
 _UNSUPPORTED = ("shared_memory_region", "classification")
 
 
-_ABSENT = msgspec.Raw()
-
-
-class InputTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    name: str
-    shape: list[int]
-    datatype: str
-    parameters: Parameters | None = None
-    data: msgspec.Raw = _ABSENT
-
-
-class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    name: str
-    parameters: Parameters | None = None
-
-
-class InferRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    inputs: list[InputTensor]
-    id: str | None = None
-    parameters: Parameters | None = None
-    outputs: list[OutputWish] | None = None
-
-
 _decoder = msgspec.json.Decoder(InferRequest)
 
 
-def infer(loaded: Loaded, batcher: Batcher, request: Request, body: bytes, reply: Reply) -> None:
+def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
     """Answer one inference request. Raises Problem (400) for what cannot be tensors of this model."""
+    loaded = lane.loaded
     asked, rest = _parse(request, body)
+    deadline = min(deadline, _deadline(asked, lane.batcher))
+    ordinary = lane.ordinary.item(asked) if lane.ordinary and not rest else None
+
+    finish = partial(respond, loaded, asked.id, _wishes(loaded, asked))
+    if lane.ordinary and ordinary:
+        item, rows = ordinary
+        kin = Kin(lane.ordinary.together, (item,), lane.ordinary.wrap)
+        prepare = partial(_inputs, loaded, asked, rest)
+        lane.batcher.add(
+            Job(request, rows, fast=True, prepare=prepare, finish=finish, reply=reply, deadline=deadline, kin=kin)
+        )
+        return
     inputs = _inputs(loaded, asked, rest)
-    wishes = _wishes(loaded, asked)
-
-    def finish(outputs: Tensors) -> Response:
-        return respond(loaded, asked.id, wishes, outputs)
-
     rows = max(len(array) for array in inputs.values())
-    batcher.add(Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply))
+    lane.batcher.add(
+        Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply, deadline=deadline)
+    )
+
+
+def _deadline(asked: InferRequest, batcher: Batcher) -> float:
+    """When the answer is of no use any more, by the parameter `timeout` in microseconds, as Triton's clients say it."""
+    timeout = (asked.parameters or {}).get("timeout", 0)
+    if type(timeout) is not int or timeout < 0:
+        raise Problem(400, "the parameter timeout is a whole number of microseconds")
+    return batcher.now() + timeout / 1e6 if timeout else inf
 
 
 def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:

@@ -8,8 +8,8 @@ import msgspec
 
 from arkwright.core import rows
 from arkwright.core.errors import Invalid
+from arkwright.serve.answers import class_name
 from arkwright.serve.loaded import Loaded
-from arkwright.serve.predict import class_name
 
 _ERRORS = {
     "400": "The body is not JSON, or no such tensors",

@@ -5,25 +5,10 @@ from collections.abc import Mapping, Sequence
 from random import random
 
 from arkwright.core.errors import did_you_mean
-from arkwright.serve.batch import Batcher, Together
-from arkwright.serve.loaded import Loaded
+from arkwright.serve.lane import Lane
 from arkwright.serve.messages import Problem
-from arkwright.serve.predict import Reader, reader
 
 WANTED, KEY = b"arkwright-release", b"arkwright-key"
-
-
-class Lane:
-    """One release at work behind an endpoint."""
-
-    __slots__ = ("batcher", "loaded", "read")
-
-    def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0) -> None:
-        """`most` and `longest`: how many requests may wait for it, and how many seconds."""
-        self.loaded = loaded
-        self.read: Reader = reader(loaded.signature, loaded.graph)
-        together = Together(loaded.prepare, self.read) if loaded.fast and loaded.graph.batches else None
-        self.batcher = Batcher(loaded.graph, loaded.endpoint, together, most=most, longest=longest)
 
 
 class Route:

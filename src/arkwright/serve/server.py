@@ -11,8 +11,9 @@ from arkwright.core.ports import Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.app import App
 from arkwright.serve.http import Front, Limits
+from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import load
-from arkwright.serve.route import Lane, Route
+from arkwright.serve.route import Route
 
 log = logging.getLogger("arkwright.serve")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends

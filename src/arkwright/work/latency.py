@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from arkwright.project import rehearse
 from arkwright.serve import loaded as serving
-from arkwright.serve.predict import answer_once, reader
+from arkwright.serve.answers import reader
+from arkwright.serve.predict import answer_once
 
 Times = npt.NDArray[np.float64]
 _ROUNDS, _ROWS = 15, 64

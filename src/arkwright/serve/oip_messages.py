@@ -1,0 +1,26 @@
+"""The messages of the Open Inference Protocol v2 over REST."""
+
+import msgspec
+
+Parameters = dict[str, bool | int | float | str]
+_ABSENT = msgspec.Raw()
+
+
+class InputTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: Parameters | None = None
+    data: msgspec.Raw = _ABSENT
+
+
+class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    parameters: Parameters | None = None
+
+
+class InferRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    inputs: list[InputTensor]
+    id: str | None = None
+    parameters: Parameters | None = None
+    outputs: list[OutputWish] | None = None
