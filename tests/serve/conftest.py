@@ -17,8 +17,8 @@ from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, RowClass, Signature, Tensor
-from arkwright.serve.http import Limits
 from arkwright.serve.lane import Lane
+from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.route import Route
 from arkwright.serve.server import Server

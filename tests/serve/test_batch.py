@@ -9,7 +9,7 @@ import time
 import msgspec
 import pytest
 
-from arkwright.serve.http import Limits
+from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
 
 from .conftest import DIGEST, FLIGHTS, Live, late_model, late_signature, loaded_late, write

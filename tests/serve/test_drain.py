@@ -13,7 +13,7 @@ import pytest
 
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.ports import Served, Serving, Share
-from arkwright.serve.http import Limits
+from arkwright.serve.limits import Limits
 from arkwright.serve.supervisor import serve
 
 from .conftest import FLIGHTS, Live, late_model, late_signature, loaded_late, write

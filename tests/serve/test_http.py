@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arkwright.serve.http import Limits
+from arkwright.serve.limits import Limits
 
 from .conftest import Live, loaded_late
 from .raw import CHUNKED, HOST, LIVE, POST, ROW, alive, connect, exchange, read_all, statuses

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from arkwright.core.ports import Share, Traffic
-from arkwright.serve.http import Limits
+from arkwright.serve.limits import Limits
 
 
 class Start(msgspec.Struct):

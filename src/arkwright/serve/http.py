@@ -7,19 +7,17 @@ errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
-from math import inf
+from math import ceil, inf
 from typing import cast
 
 import httptools
 
-from arkwright.serve.messages import Handler, Problem, Request, Response
+from arkwright.serve.front import Front, Head
+from arkwright.serve.messages import Problem, Request, Response
+from arkwright.serve.quota import Quota
 
-SWEEP = 0.25  # seconds between two looks at the clocks of all connections
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 MOST_QUEUED = 16
 MOST_HEADS = 1024
@@ -33,82 +31,12 @@ _ONCE = frozenset(b"host content-length content-type content-encoding transfer-e
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Sizes in bytes, times in seconds."""
-
-    body: int = 64 * 2**20
-    bodies: int = 512 * 2**20  # of all connections together
-    headers: int = 16 * 2**10
-    url: int = 8 * 2**10
-    chunks: int = 65_536
-    connections: int = 4096
-    rate: float | None = None  # requests a second of one client
-    queue: int = 2048  # requests that wait for one model
-    queue_time: float = 5.0  # how long the first of them may wait
-    header_time: float = 10.0
-    body_idle: float = 15.0
-    request_time: float = 60.0  # to send the whole request, and again to answer it
-    idle: float = 60.0  # between requests
-    drain_delay: float = 0.0  # how long a stopping server still accepts: what a load balancer needs to notice
-    drain_time: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request's head that was parsed before: the same bytes mean the same again."""
-
-    method: str
-    path: str
-    headers: Mapping[bytes, bytes]
-    length: int
-    keep_alive: bool
-    old: bool
-
-
-class Front:
-    """What all connections of one server share."""
-
-    def __init__(self, handler: Handler, limits: Limits, *, loopback: bool) -> None:
-        self.handler, self.limits, self.loopback = handler, limits, loopback
-        self.loop = asyncio.get_running_loop()
-        self.connections: set[Connection] = set()
-        self.bodies = 0
-        self.draining = False
-        self.date = b""
-        self.now = 0.0  # the loop's time, as of the last sweep
-        self.heads: dict[bytes, Head] = {}
-        self._sweep()
-
-    def __call__(self) -> "Connection":
-        return Connection(self)
-
-    def _sweep(self) -> None:
-        self.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
-        self.now = now = self.loop.time()
-        for connection in tuple(self.connections):
-            connection.look_at_the_clock(now)
-        self._timer = self.loop.call_later(SWEEP, self._sweep)
-
-    async def drain(self) -> None:
-        """Close what is idle, wait for what is in flight, at most `drain_time`."""
-        self.draining = True
-        end = self.loop.time() + self.limits.drain_time
-        for connection in tuple(self.connections):
-            connection.close_if_idle()
-        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - only while stopping
-            await asyncio.sleep(0.02)
-        for connection in tuple(self.connections):
-            connection.abort()
-        self._timer.cancel()
-
-
 class Connection(asyncio.Protocol):
     """One client. The four clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_answer_by", "_body", "_busy", "_chunks", "_clean", "_continue", "_deaf", "_front", "_head", "_headers",
-        "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue", "_read_by", "_silent",
+        "_answer_by", "_body", "_busy", "_caller", "_chunks", "_clean", "_continue", "_deaf", "_front", "_head",
+        "_headers", "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue", "_read_by", "_silent",
         "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
     )  # fmt: skip
 
@@ -119,7 +47,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Request | Response] = deque()
         self._busy: Request | None = None
         self._stepping = self._paused = self._deaf = self._continue = False
-        self._clean, self._piece = True, b""
+        self._clean, self._piece, self._caller = True, b"", ""
         self._problem: Problem | None = None
         self._size = self._silent = 0
         self._read_by = self._idle_body_by = self._answer_by = self._write_by = inf
@@ -130,6 +58,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not registered as one
+        self._caller = str((transport.get_extra_info("peername") or ("",))[0])
         front = self._front
         front.connections.add(self)
         if len(front.connections) > front.limits.connections:
@@ -351,12 +280,24 @@ class Connection(asyncio.Protocol):
                 self._write(None, item)
                 break
             self._busy = item
-            self._answer_by = self._front.loop.time() + self._front.limits.request_time
-            self._front.handler(item, partial(self._reply, item))
+            item.caller, item.received = self._caller, self._front.loop.time()
+            self._answer_by = item.received + self._front.limits.request_time
+            if self._front.quota and (wait := self._wait(self._front.quota, item)):
+                self._reply(item, wait.response())
+            else:
+                self._front.handler(item, partial(self._reply, item))
         self._stepping = False
         if not self._queue and self._busy is None and not self._paused and not self._deaf and self._transport:
             self._transport.resume_reading()
         self._say_continue()
+
+    def _wait(self, quota: Quota, request: Request) -> Problem | None:
+        """A Problem when the client has used up its quota. Only what costs something counts: POST."""
+        seconds = quota.wait(request.caller, request.received) if request.method == "POST" else 0.0
+        if not seconds:
+            return None
+        later = b"Retry-After: %d\r\n" % max(1, ceil(seconds))
+        return Problem(429, "you sent more requests than one client may; send fewer, or later", later)
 
     def _reply(self, request: Request, response: Response) -> None:
         if self._busy is not request:

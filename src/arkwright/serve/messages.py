@@ -14,7 +14,8 @@ LONGEST = 500  # of a message to a caller
 class Request:
     """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
 
-    `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over.
+    `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over. `caller` is
+    the address it came from, `received` the loop's time when its turn came.
     """
 
     method: str
@@ -24,6 +25,8 @@ class Request:
     keep_alive: bool = True
     old: bool = False  # HTTP/1.0, which must be told that the connection stays
     gone: bool = False
+    caller: str = ""
+    received: float = 0.0
 
 
 @dataclass(slots=True)

@@ -10,8 +10,10 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.app import App
-from arkwright.serve.http import Front, Limits
+from arkwright.serve.front import Front
+from arkwright.serve.http import Connection
 from arkwright.serve.lane import Lane
+from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.route import Route
 
@@ -34,7 +36,7 @@ class Server:
 
     async def start(self, listening: socket) -> None:
         """Accept on a bound socket."""
-        self._listener = await asyncio.get_running_loop().create_server(self.front, sock=listening, backlog=2048)
+        self._listener = await asyncio.get_running_loop().create_server(partial(Connection, self.front), sock=listening)
 
     async def serve(self, traffic: Traffic) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.

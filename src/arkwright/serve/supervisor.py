@@ -19,7 +19,7 @@ from typing import Any
 from arkwright.core.errors import ArkwrightError, Invalid, Refused
 from arkwright.core.ports import Serving, Traffic, Watch
 from arkwright.serve import control
-from arkwright.serve.http import Limits
+from arkwright.serve.limits import Limits
 
 log = logging.getLogger("arkwright.serve")
 LOOK = 0.25  # seconds between two looks at what is to be served

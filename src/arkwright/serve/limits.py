@@ -1,0 +1,24 @@
+"""What a server takes and how long it waits."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    body: int = 64 * 2**20
+    bodies: int = 512 * 2**20  # of all connections together
+    headers: int = 16 * 2**10
+    url: int = 8 * 2**10
+    chunks: int = 65_536
+    connections: int = 4096
+    rate: float | None = None  # requests a second of one client
+    queue: int = 2048  # requests that wait for one model
+    queue_time: float = 5.0  # how long the first of them may wait
+    header_time: float = 10.0
+    body_idle: float = 15.0
+    request_time: float = 60.0  # to send the whole request, and again to answer it
+    idle: float = 60.0  # between requests
+    drain_delay: float = 0.0  # how long a stopping server still accepts: what a load balancer needs to notice
+    drain_time: float = 30.0
