@@ -17,6 +17,7 @@ from arkwright.serve.inflate import decoded_body
 from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
+from arkwright.serve.mirror import Mirror
 from arkwright.serve.predict import predict
 from arkwright.serve.route import Route
 
@@ -35,10 +36,10 @@ _HTML_HEADERS = (
 class App:
     """Answers requests for the routes that are installed. `stopping` turns readiness off."""
 
-    def __init__(self, body_limit: int) -> None:
+    def __init__(self, body_limit: int, mirror: Mirror | None = None) -> None:
         self.routes: dict[str, Route] = {}
         self.stopping = False
-        self._body_limit = body_limit
+        self._body_limit, self._mirror = body_limit, mirror
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
 
@@ -104,12 +105,20 @@ class App:
         base = f"/v2/models/{route.name}"
         versions = [lane.loaded.version for lane in route.lanes]
         self._describe(base, route.first.loaded, versions)
-        self._posts[f"{base}/infer"] = (partial(_act, route.pick, oip.infer), (JSON, _OCTETS))
-        self._posts[f"/endpoints/{route.name}/predict"] = (partial(_act, route.pick, predict), (JSON,))
+        self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, oip.infer), (JSON, _OCTETS))
+        self._posts[f"/endpoints/{route.name}/predict"] = (partial(self._act, route, route.pick, predict), (JSON,))
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
-            self._posts[f"{at}/infer"] = (partial(_act, lambda _, lane=lane: lane, oip.infer), (JSON, _OCTETS))  # type: ignore[misc]
+            self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), oip.infer), (JSON, _OCTETS))
+
+    def _act(self, route: Route, pick: Pick, work: Work, request: Request, body: bytes, reply: Reply) -> None:
+        lane, headers = pick(request.headers), request.headers
+        deadline = inf if TIMEOUT not in headers else lane.batcher.now() + _seconds(headers[TIMEOUT])
+        work(lane, request, body, reply, deadline)
+        if route.shadows and self._mirror:
+            for release in route.shadows:
+                self._mirror.send(request, body, release)
 
     def _describe(self, base: str, one: Loaded, versions: Sequence[str]) -> None:
         described = json_response(oip.metadata(one) | {"versions": versions}, headers=one.headers)
@@ -140,10 +149,8 @@ class App:
         return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
 
 
-def _act(pick: Pick, work: Work, request: Request, body: bytes, reply: Reply) -> None:
-    lane, headers = pick(request.headers), request.headers
-    deadline = inf if TIMEOUT not in headers else lane.batcher.now() + _seconds(headers[TIMEOUT])
-    work(lane, request, body, reply, deadline)
+def _always(lane: Lane) -> Pick:
+    return lambda _: lane
 
 
 def _seconds(milliseconds: bytes) -> float:

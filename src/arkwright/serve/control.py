@@ -16,7 +16,9 @@ class Start(msgspec.Struct):
     control: int
     loopback: bool
     limits: Limits
-    cpu: int | None = None
+    cpu: int | None
+    mirror: str  # the socket of the process where the shadows are
+    shadow: bool  # whether this is that process
 
 
 class Serve(msgspec.Struct):

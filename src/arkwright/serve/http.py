@@ -36,8 +36,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer_by", "_body", "_busy", "_caller", "_chunks", "_clean", "_continue", "_deaf", "_front", "_head",
-        "_headers", "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue", "_read_by", "_silent",
-        "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
+        "_headers", "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue", "_read_by",
+        "_silent", "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
     )  # fmt: skip
 
     def __init__(self, front: Front) -> None:

@@ -14,9 +14,9 @@ WANTED, KEY = b"arkwright-release", b"arkwright-key"
 class Route:
     """One endpoint. Its lanes do not change: what replaces them is another route."""
 
-    def __init__(self, name: str, shares: Sequence[tuple[Lane, float]]) -> None:
-        """`shares`: the newest release first; the parts add up to 1."""
-        self.name = name
+    def __init__(self, name: str, shares: Sequence[tuple[Lane, float]], shadows: Sequence[str] = ()) -> None:
+        """`shares`: the newest release first; the parts add up to 1. `shadows`: releases that get a copy."""
+        self.name, self.shadows = name, tuple(shadows)
         self.lanes = tuple(lane for lane, _ in shares)
         self.parts = tuple(part for _, part in shares)
         self.first = max(shares, key=lambda share: share[1])[0]  # what speaks for the endpoint

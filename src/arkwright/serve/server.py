@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from socket import socket
+from socket import AF_UNIX, socket
 
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Share, Traffic
@@ -15,6 +15,7 @@ from arkwright.serve.http import Connection
 from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
+from arkwright.serve.mirror import Mirror
 from arkwright.serve.route import Route
 
 log = logging.getLogger("arkwright.serve")
@@ -24,9 +25,12 @@ LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answ
 class Server:
     """One App behind one listening socket."""
 
-    def __init__(self, limits: Limits, *, loopback: bool = True) -> None:
-        self.limits = limits
-        self.app = App(limits.body)
+    def __init__(
+        self, limits: Limits, *, loopback: bool = True, mirror: Mirror | None = None, shadow: bool = False
+    ) -> None:
+        """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
+        self.limits, self._shadow = limits, shadow
+        self.app = App(limits.body, mirror)
         self.front = Front(self.app, limits, loopback=loopback)
         self._listener: asyncio.Server | None = None
 
@@ -36,7 +40,9 @@ class Server:
 
     async def start(self, listening: socket) -> None:
         """Accept on a bound socket."""
-        self._listener = await asyncio.get_running_loop().create_server(partial(Connection, self.front), sock=listening)
+        loop = asyncio.get_running_loop()
+        create = loop.create_unix_server if listening.family == AF_UNIX else loop.create_server
+        self._listener = await create(partial(Connection, self.front), sock=listening)
 
     async def serve(self, traffic: Traffic) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
@@ -47,6 +53,8 @@ class Server:
         routes: dict[str, Route] = {}
         failed: dict[str, str] = {}
         for name, shares in traffic.items():
+            if not any(share.shadow == self._shadow for share in shares):
+                continue
             try:
                 routes[name] = await self._route(name, shares, known)
             except (ArkwrightError, OSError) as error:
@@ -82,11 +90,13 @@ class Server:
                 lane.batcher.close()
 
     async def _route(self, name: str, shares: Sequence[Share], known: Mapping[tuple[str, str, str], Lane]) -> Route:
+        """The endpoint's releases that are at work here: the shadows or the others."""
         lanes = []
-        for share in shares:
+        for share in (share for share in shares if share.shadow == self._shadow):
             lane = known.get((name, share.served.release, share.served.digest)) or await self._lane(name, share)
             lanes.append((lane, share.part))
-        return Route(name, lanes)
+        shadows = [share.served.release for share in shares if share.shadow and not self._shadow]
+        return Route(name, lanes, shadows)
 
     async def _lane(self, name: str, share: Share) -> Lane:
         """Load aside: a session takes a while to make, and the loop goes on answering."""

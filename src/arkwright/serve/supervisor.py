@@ -13,7 +13,10 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from arkwright.core.errors import ArkwrightError, Invalid, Refused
@@ -37,20 +40,26 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
         raise Refused(
             f"{serving.host} is reached by other machines, and there is no authentication yet; serve on 127.0.0.1"
         )
-    with contextlib.ExitStack() as sockets:
-        listening = [sockets.enter_context(sock) for sock in _listening(serving)]
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(sock) for sock in _listening(serving)]
+        aside = held.enter_context(_unix(Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))))
         limits = Limits(rate=serving.rate, drain_delay=serving.drain_delay)
-        asyncio.run(Supervisor(watch, listening, limits, ready).run())
+        asyncio.run(Supervisor(watch, listening, aside, limits, ready).run())
 
 
 class Supervisor:
-    """Keeps as many workers as there are sockets."""
+    """Keeps a worker for each socket, and one more for the shadows as soon as there are any."""
 
     def __init__(
-        self, watch: Watch, listening: Sequence[socket.socket], limits: Limits, ready: Callable[[str], None]
+        self,
+        watch: Watch,
+        listening: Sequence[socket.socket],
+        aside: socket.socket,
+        limits: Limits,
+        ready: Callable[[str], None],
     ) -> None:
         self._watch, self._ready, self._limits = watch, ready, limits
-        self._listening = listening
+        self._listening, self._aside = listening, aside
         self._traffic: Traffic = {}
         self._turn = 0
         self._failed: BaseException | None = None
@@ -63,7 +72,7 @@ class Supervisor:
             loop.add_signal_handler(sign, self._stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self._restart.set)
         cpus = processors(len(self._listening))
-        self._workers = [Worker(sock, self._limits, cpu) for sock, cpu in zip(self._listening, cpus, strict=True)]
+        self._workers = [self._worker(sock, cpu) for sock, cpu in zip(self._listening, cpus, strict=True)]
         try:
             await asyncio.gather(*(worker.start() for worker in self._workers))  # they import while we verify
             self._keepers = [asyncio.create_task(self._keep(place)) for place in range(len(self._workers))]
@@ -73,7 +82,7 @@ class Supervisor:
         finally:
             for keeper in getattr(self, "_keepers", ()):
                 keeper.cancel()
-            for sock in self._listening:
+            for sock in (*self._listening, self._aside):
                 sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
             await asyncio.gather(*(worker.stop() for worker in self._workers))
         if self._failed:
@@ -83,6 +92,7 @@ class Supervisor:
         first = self._watch()
         assert first is not None
         self._traffic = first
+        await self._shadows()
         for failed in await self._tell(self._workers):
             for name, why in failed.items():
                 raise Invalid(f"{name} cannot be served: {why}")
@@ -104,6 +114,7 @@ class Supervisor:
             return
         if changed is not None:
             self._traffic = changed
+            await self._shadows()
             await self._tell(self._workers)
 
     async def _first_of(self, *events: asyncio.Event) -> None:
@@ -140,11 +151,23 @@ class Supervisor:
             self._workers[place] = await self._another(place)
 
     async def _another(self, place: int) -> "Worker":
-        made = Worker(self._listening[place], self._limits, self._workers[place].cpu)
+        made = self._worker(self._workers[place].listening, self._workers[place].cpu)
         await made.start()
         if self._traffic:
             await self._tell([made])
         return made
+
+    def _worker(self, listening: socket.socket, cpu: int | None) -> "Worker":
+        return Worker(listening, self._limits, cpu, self._aside)
+
+    async def _shadows(self) -> None:
+        """Start the process of the shadows when it is first needed."""
+        there = len(self._workers) > len(self._listening)
+        if not there and any(share.shadow for shares in self._traffic.values() for share in shares):
+            worker = self._worker(self._aside, None)
+            await worker.start()
+            self._workers.append(worker)
+            self._keepers.append(asyncio.create_task(self._keep(len(self._workers) - 1)))
 
     async def _replace(self, place: int) -> None:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away."""
@@ -156,18 +179,21 @@ class Supervisor:
 class Worker:
     """One worker process, seen from outside."""
 
-    def __init__(self, listening: socket.socket, limits: Limits, cpu: int | None) -> None:
-        self.cpu, self.served = cpu, False
-        self._listening, self._limits = listening, limits
+    def __init__(self, listening: socket.socket, limits: Limits, cpu: int | None, aside: socket.socket) -> None:
+        self.listening, self.cpu, self.served = listening, cpu, False
+        self._limits, self._aside = limits, aside
 
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
+        shadow = self.listening is self._aside
         start = control.Start(
-            self._listening.fileno(),
+            self.listening.fileno(),
             theirs.fileno(),
-            is_loopback(self._listening.getsockname()[0]),
-            self._limits,
+            not shadow and is_loopback(self.listening.getsockname()[0]),
+            replace(self._limits, rate=None) if shadow else self._limits,
             self.cpu,
+            self._aside.getsockname(),
+            shadow,
         )
         try:
             self.process = await asyncio.create_subprocess_exec(
@@ -176,7 +202,7 @@ class Worker:
                 "arkwright.serve.worker",
                 control.line(start).decode(),
                 stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(self._listening.fileno(), theirs.fileno()),
+                pass_fds=(self.listening.fileno(), theirs.fileno()),
                 start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
             )
         finally:
@@ -249,6 +275,15 @@ def _listening(serving: Serving) -> list[socket.socket]:
             sock.close()
         raise Invalid(f"cannot listen on {host}:{port}: {error}; choose another port, 0 for any") from None
     return made
+
+
+def _unix(folder: Path) -> socket.socket:
+    """Listening in a folder that is ours alone."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(str(folder / "shadows"))
+    sock.listen(64)
+    sock.setblocking(False)  # noqa: FBT003
+    return sock
 
 
 def _must_be_free(family: int, host: str, port: int) -> None:

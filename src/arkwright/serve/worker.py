@@ -15,6 +15,7 @@ import sys
 import uvloop
 
 from arkwright.serve import control
+from arkwright.serve.mirror import Mirror
 from arkwright.serve.server import Server
 
 log = logging.getLogger("arkwright.serve")
@@ -28,7 +29,8 @@ async def serve(start: control.Start) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
-    server = Server(start.limits, loopback=start.loopback)
+    mirror = None if start.shadow else Mirror(start.mirror)
+    server = Server(start.limits, loopback=start.loopback, mirror=mirror, shadow=start.shadow)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
     listening = asyncio.create_task(_listen(server, reader, writer, socket.socket(fileno=start.listening)))
     listening.add_done_callback(lambda _: stopped.set())
@@ -39,6 +41,8 @@ async def serve(start: control.Start) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await listening
     writer.close()
+    if mirror:
+        mirror.close()
 
 
 def _set(*events: asyncio.Event) -> None:
