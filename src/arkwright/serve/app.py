@@ -19,6 +19,7 @@ from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.mirror import Mirror
 from arkwright.serve.predict import predict
+from arkwright.serve.repository import PREFIX, Repository
 from arkwright.serve.route import Route
 
 TIMEOUT = b"arkwright-timeout-ms"  # after which the caller has no use for the answer
@@ -36,7 +37,8 @@ _HTML_HEADERS = (
 class App:
     """Answers requests for the routes that are installed. `stopping` turns readiness off."""
 
-    def __init__(self, body_limit: int, mirror: Mirror | None = None) -> None:
+    def __init__(self, body_limit: int, repository: Repository, mirror: Mirror | None = None) -> None:
+        self.repository = repository
         self.routes: dict[str, Route] = {}
         self.stopping = False
         self._body_limit, self._mirror = body_limit, mirror
@@ -69,6 +71,9 @@ class App:
             act, kinds = found
             _check_type(request, kinds)
             act(request, decoded_body(request, self._body_limit), reply)
+            return
+        if path.startswith(PREFIX):
+            self.repository.answer(request, self.routes, reply)
             return
         allowed = self._allowed(path)
         if method in ("GET", "HEAD") and path in self._gets:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from arkwright.core.ports import Share, Traffic
+from arkwright.core.ports import Share
 from arkwright.serve.limits import Limits
 
 
@@ -19,32 +19,45 @@ class Start(msgspec.Struct):
     cpu: int | None
     mirror: str  # the socket of the process where the shadows are
     shadow: bool  # whether this is that process
+    repository: bool
 
 
-class Serve(msgspec.Struct):
+class Serve(msgspec.Struct, tag=True):
     """Supervisor to worker: serve this from now on."""
 
     turn: int
     traffic: dict[str, list[Share]]
+    unloaded: list[str]
 
 
-class Done(msgspec.Struct):
+class Done(msgspec.Struct, tag=True):
     """Worker to supervisor: so it is; endpoint -> why not, for those that stayed as they were."""
 
     turn: int
     failed: dict[str, str]
 
 
+class Ask(msgspec.Struct, tag=True):
+    """Worker to supervisor: somebody wants this endpoint loaded or unloaded."""
+
+    number: int
+    verb: str
+    name: str
+
+
+class Answer(msgspec.Struct, tag=True):
+    """Supervisor to worker: it is done in all workers, or why not."""
+
+    number: int
+    why_not: str | None
+
+
 def line(message: Any) -> bytes:
     return msgspec.json.encode(message, enc_hook=str) + b"\n"
 
 
-def read(data: bytes, kind: type[Any]) -> Any:
+def read(data: bytes, kind: Any) -> Any:
     return msgspec.json.decode(data, type=kind, dec_hook=_path)
-
-
-def traffic(given: Traffic) -> dict[str, list[Share]]:
-    return {name: list(shares) for name, shares in given.items()}
 
 
 def _path(kind: type, value: Any) -> Any:

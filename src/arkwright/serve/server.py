@@ -16,6 +16,7 @@ from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.repository import Repository
 from arkwright.serve.route import Route
 
 log = logging.getLogger("arkwright.serve")
@@ -26,11 +27,17 @@ class Server:
     """One App behind one listening socket."""
 
     def __init__(
-        self, limits: Limits, *, loopback: bool = True, mirror: Mirror | None = None, shadow: bool = False
+        self,
+        limits: Limits,
+        repository: Repository | None = None,
+        *,
+        loopback: bool = True,
+        mirror: Mirror | None = None,
+        shadow: bool = False,
     ) -> None:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
         self.limits, self._shadow = limits, shadow
-        self.app = App(limits.body, mirror)
+        self.app = App(limits.body, repository or Repository(None), mirror)
         self.front = Front(self.app, limits, loopback=loopback)
         self._listener: asyncio.Server | None = None
 

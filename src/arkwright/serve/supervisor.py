@@ -11,17 +11,16 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from arkwright.core.errors import ArkwrightError, Invalid, Refused
+from arkwright.core.errors import ArkwrightError, Invalid, Refused, did_you_mean
 from arkwright.core.ports import Serving, Traffic, Watch
 from arkwright.serve import control
+from arkwright.serve.child import Child
 from arkwright.serve.limits import Limits
 
 log = logging.getLogger("arkwright.serve")
@@ -44,7 +43,7 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
         listening = [held.enter_context(sock) for sock in _listening(serving)]
         aside = held.enter_context(_unix(Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))))
         limits = Limits(rate=serving.rate, drain_delay=serving.drain_delay)
-        asyncio.run(Supervisor(watch, listening, aside, limits, ready).run())
+        asyncio.run(Supervisor(watch, listening, aside, limits, ready, repository=serving.repository).run())
 
 
 class Supervisor:
@@ -57,10 +56,14 @@ class Supervisor:
         aside: socket.socket,
         limits: Limits,
         ready: Callable[[str], None],
+        *,
+        repository: bool,
     ) -> None:
         self._watch, self._ready, self._limits = watch, ready, limits
         self._listening, self._aside = listening, aside
+        self._repository = repository
         self._traffic: Traffic = {}
+        self._unloaded: set[str] = set()
         self._turn = 0
         self._failed: BaseException | None = None
 
@@ -125,11 +128,20 @@ class Supervisor:
             for task in waiting:
                 task.cancel()
 
-    async def _tell(self, workers: Sequence["Worker"]) -> list[dict[str, str]]:
+    async def _tell(self, workers: Sequence[Child]) -> list[dict[str, str]]:
         """Have these workers serve the present traffic; what failed in each. One that dies meanwhile is told again."""
         self._turn += 1
-        message = control.line(control.Serve(self._turn, control.traffic(self._traffic)))
+        on = {name: list(shares) for name, shares in self._traffic.items() if name not in self._unloaded}
+        message = control.Serve(self._turn, on, sorted(self._unloaded))
         return list(await asyncio.gather(*(worker.tell(message) for worker in workers)))
+
+    async def _asked(self, ask: control.Ask) -> str | None:
+        """Load or unload an endpoint in every worker; why not, or None."""
+        if ask.name not in self._traffic:
+            return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
+        (self._unloaded.discard if ask.verb == "load" else self._unloaded.add)(ask.name)
+        failed = [found for found in await self._tell(self._workers) if ask.name in found]
+        return failed[0][ask.name] if failed else None
 
     async def _keep(self, place: int) -> None:
         """Replace the worker at this place whenever it dies."""
@@ -150,21 +162,32 @@ class Supervisor:
             await asyncio.sleep(min(0.1 * 2**stillborn, 5.0) if stillborn > 1 else 0)
             self._workers[place] = await self._another(place)
 
-    async def _another(self, place: int) -> "Worker":
-        made = self._worker(self._workers[place].listening, self._workers[place].cpu)
+    async def _another(self, place: int) -> Child:
+        made = self._workers[place].twin()
         await made.start()
         if self._traffic:
             await self._tell([made])
         return made
 
-    def _worker(self, listening: socket.socket, cpu: int | None) -> "Worker":
-        return Worker(listening, self._limits, cpu, self._aside)
+    def _worker(self, listening: socket.socket, cpu: int | None = None) -> Child:
+        shadow = listening is self._aside
+        start = control.Start(
+            listening=listening.fileno(),
+            control=-1,  # its own, when it starts
+            loopback=not shadow and is_loopback(listening.getsockname()[0]),
+            limits=replace(self._limits, rate=None) if shadow else self._limits,
+            cpu=cpu,
+            mirror=self._aside.getsockname(),
+            shadow=shadow,
+            repository=self._repository,
+        )
+        return Child(listening, start, self._asked)
 
     async def _shadows(self) -> None:
         """Start the process of the shadows when it is first needed."""
         there = len(self._workers) > len(self._listening)
         if not there and any(share.shadow for shares in self._traffic.values() for share in shares):
-            worker = self._worker(self._aside, None)
+            worker = self._worker(self._aside)
             await worker.start()
             self._workers.append(worker)
             self._keepers.append(asyncio.create_task(self._keep(len(self._workers) - 1)))
@@ -174,76 +197,6 @@ class Supervisor:
         old = self._workers[place]
         self._workers[place] = await self._another(place)
         await old.stop(signal.SIGHUP)
-
-
-class Worker:
-    """One worker process, seen from outside."""
-
-    def __init__(self, listening: socket.socket, limits: Limits, cpu: int | None, aside: socket.socket) -> None:
-        self.listening, self.cpu, self.served = listening, cpu, False
-        self._limits, self._aside = limits, aside
-
-    async def start(self) -> None:
-        ours, theirs = socket.socketpair()
-        shadow = self.listening is self._aside
-        start = control.Start(
-            self.listening.fileno(),
-            theirs.fileno(),
-            not shadow and is_loopback(self.listening.getsockname()[0]),
-            replace(self._limits, rate=None) if shadow else self._limits,
-            self.cpu,
-            self._aside.getsockname(),
-            shadow,
-        )
-        try:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "arkwright.serve.worker",
-                control.line(start).decode(),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(self.listening.fileno(), theirs.fileno()),
-                start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
-            )
-        finally:
-            theirs.close()
-        self._born = asyncio.get_running_loop().time()
-        self._reader, self._writer = await asyncio.open_connection(sock=ours)
-
-    async def tell(self, message: bytes) -> dict[str, str]:
-        """Send, and wait until it is done. Nothing failed, as far as is known, when the worker dies meanwhile."""
-        try:
-            self._writer.write(message)
-            await self._writer.drain()
-            said = await self._reader.readline()
-        except ConnectionError:
-            return {}
-        if not said:
-            return {}
-        self.served = True
-        failed: dict[str, str] = control.read(said, control.Done).failed
-        return failed
-
-    async def ended(self) -> int:
-        return await self.process.wait()
-
-    def age(self) -> float:
-        return asyncio.get_running_loop().time() - self._born
-
-    async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end, and after the time for draining end it."""
-        process: Any = getattr(self, "process", None)
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(sign)
-        try:
-            await asyncio.wait_for(process.wait(), self._limits.drain_delay + self._limits.drain_time + 5)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        self._writer.close()
 
 
 def is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ import uvloop
 
 from arkwright.serve import control
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.repository import Repository, Told
 from arkwright.serve.server import Server
 
 log = logging.getLogger("arkwright.serve")
@@ -30,9 +31,11 @@ async def serve(start: control.Start) -> None:
         loop.add_signal_handler(sign, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
     mirror = None if start.shadow else Mirror(start.mirror)
-    server = Server(start.limits, loopback=start.loopback, mirror=mirror, shadow=start.shadow)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
-    listening = asyncio.create_task(_listen(server, reader, writer, socket.socket(fileno=start.listening)))
+    asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
+    repository = Repository(asking if start.repository else None)
+    server = Server(start.limits, repository, loopback=start.loopback, mirror=mirror, shadow=start.shadow)
+    listening = asyncio.create_task(_listen(server, asking, reader, writer, accepting))
     listening.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
     if server.listening:
@@ -50,13 +53,34 @@ def _set(*events: asyncio.Event) -> None:
         event.set()
 
 
+class Asking:
+    """What this worker asks of its supervisor."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._waiting: dict[int, Told] = {}
+        self._number = 0
+
+    def __call__(self, verb: str, name: str, told: Told) -> None:
+        self._number += 1
+        self._waiting[self._number] = told
+        self._writer.write(control.line(control.Ask(self._number, verb, name)))
+
+    def answered(self, answer: control.Answer) -> None:
+        self._waiting.pop(answer.number)(answer.why_not)
+
+
 async def _listen(
-    server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accepting: socket.socket
+    server: Server, asking: Asking, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accepting: socket.socket
 ) -> None:
     """Do what the supervisor says, one after the other; end when it is gone."""
     while said := await reader.readline():
-        message = control.read(said, control.Serve)
+        message = control.read(said, control.Serve | control.Answer)
+        if isinstance(message, control.Answer):
+            asking.answered(message)
+            continue
         failed = await server.serve(message.traffic)
+        server.app.repository.unloaded = tuple(message.unloaded)
         gc.collect()
         gc.freeze()  # what a release is made of stays: no collection has to walk through it again
         if not server.listening and server.app.routes:

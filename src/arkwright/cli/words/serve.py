@@ -20,6 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drain-delay", type=float, default=0.0, metavar="S", help="seconds in which it still accepts when stopped"
     )
+    parser.add_argument("--repository", action="store_true", help="let clients load and unload endpoints")
 
 
 def main(given: argparse.Namespace) -> int:
@@ -45,6 +46,7 @@ def main(given: argparse.Namespace) -> int:
         workers=given.workers,
         rate=given.rate,
         drain_delay=given.drain_delay,
+        repository=given.repository,
     )
     serve(site, actor, project, endpoints=given.endpoints, how=how, ready=ready)
     return 0
