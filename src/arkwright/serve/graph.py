@@ -12,6 +12,7 @@ from arkwright.serve.tensors import BY_ONNX, Array, Datatype, Tensors
 
 # how protobuf spells the key `location` of a tensor that is kept outside the file
 _EXTERNAL = b"\x0a\x08location"
+_PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Graph:
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(data, options, providers=_providers())
         except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
             raise Invalid(f"{path.name} cannot be loaded: {str(error).splitlines()[0][:300]}") from None
         self.inputs: Mapping[str, Port] = _ports(self._session.get_inputs())
@@ -64,6 +65,11 @@ class Graph:
         """Every output for these inputs. Raises what onnxruntime raises."""
         arrays: list[Array] = self._session.run(self._names, inputs)
         return dict(zip(self._names, arrays, strict=True))
+
+
+def _providers() -> list[str]:
+    """A GPU first where this onnxruntime can use one; what it cannot run there runs on the processor."""
+    return [name for name in _PREFERRED if name in ort.get_available_providers()]
 
 
 def _ports(nodes: Any) -> dict[str, Port]:

@@ -36,8 +36,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer_by", "_body", "_busy", "_caller", "_chunks", "_clean", "_continue", "_deaf", "_front", "_head",
-        "_headers", "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue", "_read_by",
-        "_silent", "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
+        "_headers", "_held", "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue",
+        "_read_by", "_silent", "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
     )  # fmt: skip
 
     def __init__(self, front: Front) -> None:
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Request | Response] = deque()
         self._busy: Request | None = None
-        self._stepping = self._paused = self._deaf = self._continue = False
+        self._stepping = self._paused = self._held = self._deaf = self._continue = False
         self._clean, self._piece, self._caller = True, b"", ""
         self._problem: Problem | None = None
         self._size = self._silent = 0
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._paused = True
         self._write_by = self._front.loop.time() + self._front.limits.body_idle
-        self._pause_reading()
+        self._hold()
 
     def resume_writing(self) -> None:
         self._paused = False
@@ -229,10 +229,23 @@ class Connection(asyncio.Protocol):
 
     def _take(self, request: Request) -> None:
         self._size = 0
+        if self._busy is None and not self._queue and not self._paused and not self._stepping:
+            self._begin(request)
+            return
         self._queue.append(request)
         if len(self._queue) > MOST_QUEUED:
-            self._pause_reading()
+            self._hold()
         self._step()
+
+    def _begin(self, request: Request) -> None:
+        front = self._front
+        self._busy = request
+        request.caller, request.received = self._caller, front.loop.time()
+        self._answer_by = request.received + front.limits.request_time
+        if front.quota and (wait := self._wait(front.quota, request)):
+            self._reply(request, wait.response())
+        else:
+            front.handler(request, partial(self._reply, request))
 
     # one request after the other
 
@@ -279,15 +292,10 @@ class Connection(asyncio.Protocol):
             if isinstance(item, Response):
                 self._write(None, item)
                 break
-            self._busy = item
-            item.caller, item.received = self._caller, self._front.loop.time()
-            self._answer_by = item.received + self._front.limits.request_time
-            if self._front.quota and (wait := self._wait(self._front.quota, item)):
-                self._reply(item, wait.response())
-            else:
-                self._front.handler(item, partial(self._reply, item))
+            self._begin(item)
         self._stepping = False
-        if not self._queue and self._busy is None and not self._paused and not self._deaf and self._transport:
+        if self._held and not (self._queue or self._busy or self._paused or self._deaf) and self._transport:
+            self._held = False
             self._transport.resume_reading()
         self._say_continue()
 
@@ -306,7 +314,8 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         self._front.bodies -= len(request.body)
         self._write(request, response)
-        self._step()
+        if self._queue or self._held or self._continue:
+            self._step()
 
     def _write(self, request: Request | None, response: Response) -> None:
         transport, front = self._transport, self._front
@@ -340,8 +349,10 @@ class Connection(asyncio.Protocol):
         else:
             transport.close()
 
-    def _pause_reading(self) -> None:
-        if self._transport is not None and not self._deaf:
+    def _hold(self) -> None:
+        """Read no further until everything that came is answered."""
+        if self._transport is not None and not self._deaf and not self._held:
+            self._held = True
             self._transport.pause_reading()
 
     def _say_continue(self) -> None:
