@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
 from arkwright.release.folder import verify_folder
+from arkwright.release.openssf import library
 
 PRIVATE, PUBLIC, SIGNATURE = "release.key", "release.pub", "model.sig"
 LARGEST_SIGNATURE = 4 << 20
@@ -57,13 +58,11 @@ def sign(folder: Path, signature: Path, keys: Path) -> None:
     if private.stat().st_mode & 0o077:
         raise Refused(f"{private} can be read by others than its owner; make a new key, or: chmod 600 {private}")
     _public_pem(private)
-    from model_signing import signing
-
     place = folder.parent if signature.is_relative_to(folder) else signature.parent
     half = place / f".{signature.name}.half-{os.getpid()}"
     try:
         hashing = _hashing(folder, signature)
-        signer: Any = signing.Config()  # type: ignore[no-untyped-call]
+        signer: Any = library().signing.Config()
         signer.use_elliptic_key_signer(private_key=private).set_hashing_config(hashing).sign(folder, half)
         half.replace(signature)
     except ValueError as error:
@@ -87,10 +86,8 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
         raise Corrupt(f"the signature of {folder.name} is not one: it has {signature.stat().st_size} bytes")
     if not _spelt_once(signature.read_bytes()):
         raise Corrupt(f"the signature of {folder.name} is not spelt as it was written")
-    from model_signing import verifying
-
     hashing = _hashing(folder, signature)
-    checker: Any = verifying.Config()  # type: ignore[no-untyped-call]
+    checker: Any = library().verifying.Config()
     try:
         checker.use_elliptic_key_verifier(public_key=public).set_hashing_config(hashing).verify(folder, signature)
     except Exception as error:  # noqa: BLE001 - what a damaged signature raises in the library is its own affair
@@ -144,10 +141,8 @@ def fingerprint(public: Path) -> str:
 
 def _hashing(folder: Path, signature: Path) -> Any:
     """All files of the folder but the signature itself; by default the library would overlook .git and the like."""
-    from model_signing import hashing
-
     inside = [signature.relative_to(folder)] if signature.is_relative_to(folder) else []
-    config: Any = hashing.Config()  # type: ignore[no-untyped-call]
+    config: Any = library().hashing.Config()
     return config.set_ignored_paths(paths=inside, ignore_git_paths=False)
 
 
