@@ -35,6 +35,7 @@ STRUCTS = {
     "`split = { … }`": spec.SplitSpec,
     "`[gate.NAME]`": spec.GateSpec,
     "`[endpoint.NAME]`": spec.EndpointSpec,
+    "`rollout = { … }`": spec.RolloutSpec,
 }
 NOUNS = (
     nouns.Actor, nouns.Dataset, nouns.Model, nouns.Release, nouns.Run, nouns.Finding, nouns.Gate, nouns.Decision,
