@@ -16,11 +16,11 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import msgspec
-from arkwright.core.ports import Served, Serving, Share
+from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.sites import local
 
 given = msgspec.json.decode(sys.argv[1])
-said = [{name: [Share(Served(Path(f), r, d))] for name, (f, r, d) in given.items()}]
+said = [{name: Routing((Share(Served(Path(f), r, d)),)) for name, (f, r, d) in given.items()}]
 
 
 def watch():

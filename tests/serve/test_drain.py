@@ -12,7 +12,7 @@ import time
 import pytest
 
 from arkwright.core.errors import Invalid, Refused
-from arkwright.core.ports import Served, Serving, Share
+from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.limits import Limits
 from arkwright.serve.supervisor import serve
 
@@ -78,10 +78,10 @@ def test_draining_ends(tmp_path):
 SERVE = """
 import sys
 from pathlib import Path
-from arkwright.core.ports import Served, Serving, Share
+from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.supervisor import serve
 late = Served(Path(sys.argv[1]), "release:late@3", "0" * 64)
-said = [{"late": [Share(late)]}]
+said = [{"late": Routing((Share(late),))}]
 serve(lambda: said.pop() if said else None, Serving(port=0), lambda address: print(address, flush=True))
 """
 
@@ -116,7 +116,7 @@ def test_what_is_never_served(tmp_path):
         raise AssertionError(address)
 
     def watch():
-        return {"late": [Share(Served(tmp_path, "release:late@3", "0" * 64))]}
+        return {"late": Routing((Share(Served(tmp_path, "release:late@3", "0" * 64)),))}
 
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
         with pytest.raises(Refused, match="no authentication"):

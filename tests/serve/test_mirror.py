@@ -5,7 +5,7 @@ import socket
 
 import uvloop
 
-from arkwright.core.ports import Served, Share
+from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.limits import Limits
 from arkwright.serve.mirror import Mirror
 from arkwright.serve.server import Server
@@ -29,10 +29,12 @@ def shares(tmp_path):
     live = write(tmp_path / "3", late_signature("polars_features"), late_model(), FLIGHTS)
     shadow = write(tmp_path / "4", late_signature("noted"), late_model(), FLIGHTS + NOTED)
     return {
-        "late": [
-            Share(Served(shadow, "release:late@4", "cd" * 32), 0.0, shadow=True),
-            Share(Served(live, "release:late@3", "ab" * 32)),
-        ]
+        "late": Routing(
+            (
+                Share(Served(shadow, "release:late@4", "cd" * 32), 0.0, shadow=True),
+                Share(Served(live, "release:late@3", "ab" * 32)),
+            )
+        )
     }
 
 

@@ -14,10 +14,10 @@ from .conftest import echo_release
 PROGRAM = """
 import sys
 from pathlib import Path
-from arkwright.core.ports import Served, Serving, Share
+from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.supervisor import serve
 
-said = [{name: [Share(Served(Path(folder), f"release:{name}@1", "0" * 64))] for name, folder in [
+said = [{name: Routing((Share(Served(Path(folder), f"release:{name}@1", "0" * 64)),)) for name, folder in [
     word.split("=") for word in sys.argv[3:]]}]
 serve(
     lambda: said.pop() if said else None,

@@ -10,7 +10,7 @@ from arkwright.api.rollout import SIGNATURE, must_pass
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
-from arkwright.core.ports import Served, Serving, Share, Traffic
+from arkwright.core.ports import Routing, Served, Serving, Share, Traffic
 from arkwright.core.record import decode, digest_of
 from arkwright.release import folder as folders
 from arkwright.release import signing
@@ -42,7 +42,7 @@ class _Watch:
     def __init__(self, site: Site, names: Sequence[str]) -> None:
         self._site, self._names = site, names
         self._seen: dict[str, int] = {}
-        self._shares: dict[str, list[Share]] = {}
+        self._routings: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
 
     def __enter__(self) -> Self:
@@ -62,23 +62,24 @@ class _Watch:
         if not moved:
             return None
         first = not self._seen
-        used = {share.served.release for shares in self._shares.values() for share in shares}
+        used = {share.served.release for routing in self._routings.values() for share in routing.shares}
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
             try:
-                self._shares[endpoint.name] = self._of(endpoint)
+                self._routings[endpoint.name] = self._of(endpoint)
             except ArkwrightError as error:
                 if first:
                     raise
                 log.error("%s is not followed: %s; it answers as before", endpoint.ref, error)  # noqa: TRY400
         self._clear(used)
-        return dict(self._shares)
+        return dict(self._routings)
 
-    def _of(self, endpoint: Endpoint) -> list[Share]:
+    def _of(self, endpoint: Endpoint) -> Routing:
         parts = [(ref, part, False) for ref, part in endpoint.shares.items()]
         parts += [(ref, 0.0, True) for ref in endpoint.shadows]
         shares = [Share(self._served(ref), part, shadow) for ref, part, shadow in parts]
-        return sorted(shares, key=lambda share: int(share.served.release.rpartition("@")[2]), reverse=True)
+        shares.sort(key=lambda share: int(share.served.release.rpartition("@")[2]), reverse=True)
+        return Routing(tuple(shares), endpoint.version)
 
     def _served(self, ref: str) -> Served:
         if ref not in self._laid_out:
@@ -88,7 +89,7 @@ class _Watch:
 
     def _clear(self, used_before: set[str]) -> None:
         """Remove what was not served before this change either: the workers may still load what was."""
-        used = used_before | {share.served.release for shares in self._shares.values() for share in shares}
+        used = used_before | {share.served.release for routing in self._routings.values() for share in routing.shares}
         for ref in set(self._laid_out) - used:
             self._laid_out.pop(ref)[0].close()
 

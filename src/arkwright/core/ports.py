@@ -124,7 +124,25 @@ class Share:
     shadow: bool = False
 
 
-Traffic = Mapping[str, Sequence[Share]]  # endpoint -> its releases, the newest first
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """Where an endpoint's answers are logged, which share of the requests, and the columns that are never written."""
+
+    folder: Path
+    sample: float = 1.0
+    redact: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How an endpoint answers: its releases, the newest first; the endpoint's version in the ledger; its log."""
+
+    shares: tuple[Share, ...]
+    version: int = 1
+    log: Logged | None = None
+
+
+Traffic = Mapping[str, Routing]  # by endpoint
 Watch = Callable[[], Traffic | None]  # what is to be served now; None while nothing changed
 
 

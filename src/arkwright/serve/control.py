@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from arkwright.core.ports import Share
+from arkwright.core.ports import Routing
 from arkwright.serve.limits import Limits
 
 
@@ -26,7 +26,7 @@ class Serve(msgspec.Struct, tag=True):
     """Supervisor to worker: serve this from now on."""
 
     turn: int
-    traffic: dict[str, list[Share]]
+    traffic: dict[str, Routing]
     unloaded: list[str]
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from socket import AF_UNIX, socket
 
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.ports import Share, Traffic
+from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.app import App
 from arkwright.serve.front import Front
@@ -59,11 +59,11 @@ class Server:
         known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
         routes: dict[str, Route] = {}
         failed: dict[str, str] = {}
-        for name, shares in traffic.items():
-            if not any(share.shadow == self._shadow for share in shares):
+        for name, routing in traffic.items():
+            if not any(share.shadow == self._shadow for share in routing.shares):
                 continue
             try:
-                routes[name] = await self._route(name, shares, known)
+                routes[name] = await self._route(name, routing, known)
             except (ArkwrightError, OSError) as error:
                 failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
@@ -96,13 +96,13 @@ class Server:
             for lane in route.lanes:
                 lane.batcher.close()
 
-    async def _route(self, name: str, shares: Sequence[Share], known: Mapping[tuple[str, str, str], Lane]) -> Route:
+    async def _route(self, name: str, routing: Routing, known: Mapping[tuple[str, str, str], Lane]) -> Route:
         """The endpoint's releases that are at work here: the shadows or the others."""
         lanes = []
-        for share in (share for share in shares if share.shadow == self._shadow):
+        for share in (share for share in routing.shares if share.shadow == self._shadow):
             lane = known.get((name, share.served.release, share.served.digest)) or await self._lane(name, share)
             lanes.append((lane, share.part))
-        shadows = [share.served.release for share in shares if share.shadow and not self._shadow]
+        shadows = [share.served.release for share in routing.shares if share.shadow and not self._shadow]
         return Route(name, lanes, shadows)
 
     async def _lane(self, name: str, share: Share) -> Lane:

@@ -131,7 +131,7 @@ class Supervisor:
     async def _tell(self, workers: Sequence[Child]) -> list[dict[str, str]]:
         """Have these workers serve the present traffic; what failed in each. One that dies meanwhile is told again."""
         self._turn += 1
-        on = {name: list(shares) for name, shares in self._traffic.items() if name not in self._unloaded}
+        on = {name: routing for name, routing in self._traffic.items() if name not in self._unloaded}
         message = control.Serve(self._turn, on, sorted(self._unloaded))
         return list(await asyncio.gather(*(worker.tell(message) for worker in workers)))
 
@@ -186,7 +186,7 @@ class Supervisor:
     async def _shadows(self) -> None:
         """Start the process of the shadows when it is first needed."""
         there = len(self._workers) > len(self._listening)
-        if not there and any(share.shadow for shares in self._traffic.values() for share in shares):
+        if not there and any(share.shadow for routing in self._traffic.values() for share in routing.shares):
             worker = self._worker(self._aside)
             await worker.start()
             self._workers.append(worker)
