@@ -326,3 +326,31 @@ def test_a_file_that_is_edited_during_a_run_is_recorded_and_released_as_it_ran(t
     lineage = json.loads(store.path(release.files["lineage.json"]).read_bytes())
     assert lineage["code"] == recorded
     assert build.again(local(folder), ANA, folder).same
+
+
+@pytest.mark.parametrize("vectorizer", ["TfidfVectorizer()", "CountVectorizer(ngram_range=(1, 2))"])
+def test_words_become_numbers_inside_the_graph(tmp_path, vectorizer):
+    """Also where only the locale C.UTF-8 is installed, and for words of any alphabet."""
+    code = f"""
+    import polars as pl
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    def said(rows: pl.DataFrame) -> pl.DataFrame:
+        words = ["ÄPFEL und Éclairs", "gar nichts, Straße!", "ПРИВЕТ x1 _id", "a ²m", "", "äpfel"]
+        text = [words[int(y) * 2 + n % 4] for n, y in enumerate(rows["y"])]
+        return rows.select("color", "size", pl.Series("text", text), "y")
+
+    def m(said: pl.DataFrame, y: pl.Series, seed: int):
+        prepare = make_column_transformer(({vectorizer}, "text"), ("passthrough", ["size"]))
+        return make_pipeline(prepare, LogisticRegression(random_state=seed)).fit(said, y)
+    """
+    folder = write(tmp_path / "p", code, promises=["roc_auc >= 0.7"])
+    toml = (folder / "arkwright.toml").read_text().replace('from   = "rows"', 'from   = "said"')
+    (folder / "arkwright.toml").write_text(toml + "\n[data.said]\n")
+    result = build.run(local(folder), ANA, folder)
+    assert result.problem is None, result.problem
+    assert forms(result) == ["onnx"]
+    assert next(f.value for f in result.outcomes["m"].findings if f.promise.startswith("agreement")) == 1.0

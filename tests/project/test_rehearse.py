@@ -492,6 +492,19 @@ def test_the_order_of_datasets():
         in_order(steps)
 
 
+def test_a_source_outside_the_project_is_spelt_from_the_root(shop):
+    outside = shop.folder.parent / "outside.csv"
+    (shop.folder / "buyers.csv").rename(outside)
+    shop.edit("arkwright.toml", '"buyers.csv"', '"../outside.csv"')
+    (found,) = mistakes(shop)
+    assert found == (
+        f"{at(shop, 'arkwright.toml', '../outside.csv')}: the source '../outside.csv' leaves the project's folder; "
+        "write the whole path, from the root"
+    )
+    shop.edit("arkwright.toml", '"../outside.csv"', f'"{outside}"')
+    assert plan(shop).data[0].name == "buyers"
+
+
 BY_ROW = """
 @dataclass
 class Visit:

@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from arkwright.core import arrow, rows, rowwise
-from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
+from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.core.ports import Tables
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import digest_file, digest_of
 from arkwright.core.rows import Field
+from arkwright.data.sources import leaves
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.project import code, madeup
@@ -76,6 +77,10 @@ def _data_steps(project: Project, tables: Tables, problems: Problems) -> dict[st
 
 def _recipe(project: Project, name: str) -> Recipe:
     recipe = project.recipe(name)
+    source = project.spec.data[name].source
+    if source and leaves(source):
+        line = project.sheet.lines.of("data", name, "source")
+        raise Invalid(f"{line}: the source {source!r} leaves the project's folder; write the whole path, from the root")
     for word in recipe.inputs:
         if word not in project.spec.data:
             near = did_you_mean(word, project.spec.data)
