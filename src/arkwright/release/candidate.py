@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from arkwright.core import onnx_guard
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Finding, Gate
 from arkwright.core.record import digest_file, encode
 from arkwright.core.signature import Signature
-from arkwright.release import onnx_guard
 from arkwright.release.bom import bill
 from arkwright.release.card import readme
 from arkwright.release.facts import Card, Lineage

@@ -45,7 +45,7 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
     """Load a release folder that was verified before. `release` is its reference, like `release:late@3`.
 
     Raises Corrupt when signature.json does not spell a signature, Invalid when it and the graph or the code disagree,
-    Missing without model.onnx, Refused for a graph that points at other files.
+    Missing without model.onnx, Refused for a graph that no release may hold.
     """
     valid_name(endpoint, "endpoint")
     _, version = split_reference(release, "release")
