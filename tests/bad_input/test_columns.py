@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from tests.conftest import DATA_CODE, DATA_TOML, rows
+
 QUICK = True
 LINES = rows().splitlines()
 

@@ -196,7 +196,7 @@ def test_words_that_ask_for_what_is_not_there(shop):
         (2, ("predict", "buys", str(shop.path("rows.json"))), "spent", "float"),
         (4, ("sign", "buys", "--role", "model-owner"), "ana is the author of release:buys@1"),
         (4, ("sign", "buys", "--role", "clerk"), "does not ask for a signature as clerk"),
-        (2, ("sign", "buys"), "say in which role you sign: --role model-owner"),
+        (2, ("sign", "buys"), "say in which role you sign: --role model-owner or operations"),
         (4, ("rollback", "buys"), "nothing to go back to"),
         (3, ("measures", "recal"), 'did you mean "recall"?'),
         (3, ("diff", "buys@1", "buys@2"), "there is no release:buys@2"),

@@ -4,6 +4,7 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.conftest import DATA_CODE, DATA_TOML, rows
 
 from arkwright.core import versions
 from arkwright.core.nouns import Finding
