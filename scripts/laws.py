@@ -23,7 +23,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "skl2onnx": ("optimize/",),
     "onnxmltools": ("optimize/",),
     "onnx": ("optimize/",),
-    "onnxruntime": ("optimize/", "serve/graph.py", "release/onnx_guard.py"),
+    "onnxruntime": ("optimize/", "serve/graph.py"),
     "model_signing": ("release/signing.py",),
     "cyclonedx": ("release/bom.py",),
     "uvloop": ("serve/",),

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 settings.load_profile("calm")
 
-TOML = """
+DATA_TOML = """
 project = "shop"
 owner   = "team@example.org"
 purpose = "Tell who buys again"
@@ -19,7 +19,9 @@ source   = "buyers.csv"
 row      = "Buyer"
 key      = ["id"]
 promises = ["rows >= 100", "duplicates(key) == 0"]
+"""
 
+MODEL_TOML = """
 [data.visits]
 promises = ["missing(again) == 0"]
 
@@ -38,11 +40,8 @@ model = "buys"
 gate  = "production"
 """
 
-CODE = """
+DATA_CODE = """
 from dataclasses import dataclass
-
-import polars as pl
-from sklearn.linear_model import LogisticRegression
 
 
 @dataclass
@@ -52,6 +51,11 @@ class Buyer:
     spent: float
     age: int | None
     again: int
+"""
+
+MODEL_CODE = """
+import polars as pl
+from sklearn.linear_model import LogisticRegression
 
 
 def visits(buyers: pl.DataFrame) -> pl.DataFrame:
@@ -83,8 +87,8 @@ class Shop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "arkwright.toml").write_text(TOML)
-        (folder / "shop.py").write_text(CODE)
+        (folder / "arkwright.toml").write_text(DATA_TOML + MODEL_TOML)
+        (folder / "shop.py").write_text(DATA_CODE + MODEL_CODE)
         (folder / "buyers.csv").write_text(rows())
 
     def edit(self, file: str, old: str, new: str) -> None:

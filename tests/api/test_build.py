@@ -126,7 +126,7 @@ def test_a_project_from_an_application(tmp_path):
 def test_code_reads_nothing_that_is_not_on_record(shop, old, new):
     """Such a file could change unseen, and no run could be made again."""
     (shop.folder / "look.txt").write_text("x\n1\n")
-    shop.edit("shop.py", "import polars as pl\n", "import polars as pl\nfrom pathlib import Path\n")
+    shop.edit("shop.py", "\nfrom dataclasses", "\nfrom pathlib import Path\nfrom dataclasses")
     shop.edit("shop.py", old, new)
     with pytest.raises(Invalid, match=r"shop\.py:\d+.*make what it reads a source, \[data\.NAME\]"):
         check(local(shop.folder), Actor(name="ana"), shop.folder)

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from .conftest import CODE, TOML, rows
+from tests.conftest import DATA_CODE, DATA_TOML, rows
 
 QUICK = True
 LINES = rows().splitlines()
@@ -96,7 +96,7 @@ def test_a_column_of_another_type_is_bad_rows_and_no_guess(desk):
 
 
 def test_without_a_row_class_one_odd_value_makes_texts(new):
-    desk = new({"arkwright.toml": TOML.replace('row      = "Buyer"\n', ""), "shop.py": "", "buyers.csv": rows()})
+    desk = new({"arkwright.toml": DATA_TOML.replace('row      = "Buyer"\n', ""), "shop.py": "", "buyers.csv": rows()})
     desk.works()
     assert {c.name: c.type for c in desk.dataset().columns} == {
         "id": "int", "country": "str", "spent": "float", "age": "int", "again": "int"
@@ -123,7 +123,7 @@ def test_a_column_of_nothing(desk):
 
 
 def test_a_column_of_nothing_without_a_row_class(new):
-    toml = TOML.replace('row      = "Buyer"\n', "").replace("duplicates(key) == 0", "missing(age) == 1")
+    toml = DATA_TOML.replace('row      = "Buyer"\n', "").replace("duplicates(key) == 0", "missing(age) == 1")
     lines = "\n".join([LINES[0], *(f"{i},DE,1.5,,0" for i in range(150))])
     desk = new({"arkwright.toml": toml, "shop.py": "", "buyers.csv": lines})
     desk.works()
@@ -231,8 +231,8 @@ def test_two_names_that_are_one_to_sql(new):
 
 def test_a_name_that_looks_the_same_and_is_spelt_otherwise(new):
     """ö may be one letter or an o with two dots; Python makes one of both, so a file may have either."""
-    toml = TOML.replace("duplicates(key) == 0", "missing(größe) == 0")
-    code = CODE.replace("spent: float", "größe: float")
+    toml = DATA_TOML.replace("duplicates(key) == 0", "missing(größe) == 0")
+    code = DATA_CODE.replace("spent: float", "größe: float")
     data = unicodedata.normalize("NFD", rows().replace("spent", "größe"))
     desk = new({"arkwright.toml": toml, "shop.py": code, "buyers.csv": data})
     desk.works()
@@ -241,6 +241,6 @@ def test_a_name_that_looks_the_same_and_is_spelt_otherwise(new):
 def test_a_column_without_a_name(desk, new):
     desk.csv("buyers.csv", [f",{line}" for line in LINES])
     desk.works()  # the row class does not ask for it
-    desk = new({"arkwright.toml": TOML.replace('row      = "Buyer"\n', ""), "shop.py": "", "buyers.csv": rows()})
+    desk = new({"arkwright.toml": DATA_TOML.replace('row      = "Buyer"\n', ""), "shop.py": "", "buyers.csv": rows()})
     desk.csv("buyers.csv", [f",{line}" if n == 0 else f"{n},{line}" for n, line in enumerate(LINES)])
     desk.refused(2, "buyers.csv has a column without a name (pandas: index=False); name it or give a row class")

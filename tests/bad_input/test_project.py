@@ -1,8 +1,9 @@
 """Keys that nobody knows, promises that do not parse or speak of nothing, and projects that hang together badly."""
 
 import pytest
+from tests.conftest import DATA_TOML, MODEL_TOML
 
-from .conftest import MODEL_TOML, TOML, Desk
+from .conftest import Desk
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,7 @@ def test_words_that_ask_for_what_is_not_there(shop):
         (2, ("predict", "buys", str(shop.path("rows.json"))), "spent", "float"),
         (4, ("sign", "buys", "--role", "model-owner"), "ana is the author of release:buys@1"),
         (4, ("sign", "buys", "--role", "clerk"), "does not ask for a signature as clerk"),
-        (2, ("sign", "buys"), "say in which role you sign: --role model-owner"),
+        (2, ("sign", "buys"), "say in which role you sign: --role model-owner or operations"),
         (4, ("rollback", "buys"), "nothing to go back to"),
         (3, ("measures", "recal"), 'did you mean "recall"?'),
         (3, ("diff", "buys@1", "buys@2"), "there is no release:buys@2"),
@@ -207,9 +208,9 @@ def test_words_that_ask_for_what_is_not_there(shop):
 
 
 def test_a_project_without_models_or_data(new):
-    desk = new({"arkwright.toml": TOML.partition("[data")[0], "shop.py": ""})
+    desk = new({"arkwright.toml": DATA_TOML.partition("[data")[0], "shop.py": ""})
     assert desk.ask("check").code == 0
-    desk = new({"arkwright.toml": TOML.partition("[data")[0] + MODEL_TOML, "shop.py": ""})
+    desk = new({"arkwright.toml": DATA_TOML.partition("[data")[0] + MODEL_TOML, "shop.py": ""})
     desk.told(desk.ask("check"), 2, "visits")
 
 

@@ -1,8 +1,9 @@
 """User code that raises, prints, exits, or returns the wrong thing: a line with its place, never a crash of ours."""
 
 import pytest
+from tests.conftest import DATA_CODE, DATA_TOML, rows
 
-from .conftest import CODE, TOML, Desk, rows
+from .conftest import Desk
 
 VISITS = """
 
@@ -10,8 +11,8 @@ def visits(buyers: pa.Table) -> pa.Table:
     return buyers
 """
 FILES = {
-    "arkwright.toml": TOML + '\n[data.visits]\npromises = ["rows >= 100"]\n',
-    "shop.py": "import os, sys, time\nimport pyarrow as pa\n" + CODE + VISITS,
+    "arkwright.toml": DATA_TOML + '\n[data.visits]\npromises = ["rows >= 100"]\n',
+    "shop.py": "import os, sys, time\nimport pyarrow as pa\n" + DATA_CODE + VISITS,
     "buyers.csv": rows(),
 }
 LINE = FILES["shop.py"].splitlines().index("    return buyers") + 1

@@ -4,11 +4,10 @@ import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.conftest import DATA_CODE, DATA_TOML, rows
 
 from arkwright.core import versions
 from arkwright.core.nouns import Finding
-
-from .conftest import CODE, TOML, rows
 
 QUICK = True
 LINES = rows().splitlines()
@@ -212,10 +211,10 @@ def test_times_before_1970_and_with_zones_become_utc(new):
 
 
 def test_years_that_no_calendar_of_ours_knows(new):
-    code = CODE.replace("from dataclasses", "from datetime import date\nfrom dataclasses")
+    code = DATA_CODE.replace("from dataclasses", "from datetime import date\nfrom dataclasses")
     code = code.replace("age: int | None", "age: date")
     data = "\n".join(buyers(age=["2024-01-01", "10000-01-01", "-0001-01-01"]))
-    desk = new({"arkwright.toml": TOML.replace(">= 100", ">= 50"), "shop.py": code, "buyers.csv": data})
+    desk = new({"arkwright.toml": DATA_TOML.replace(">= 100", ">= 50"), "shop.py": code, "buyers.csv": data})
     desk.works()
     assert desk.dataset().rows == 50
     assert desk.dataset().reasons == {"age is not a date like 2013-01-31": 100}

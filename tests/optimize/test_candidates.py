@@ -12,7 +12,7 @@ from arkwright.core.rows import from_columns
 from arkwright.core.signature import Tensor
 from arkwright.optimize.candidates import Held, variants
 from arkwright.optimize.feeds import feeds
-from arkwright.project import rehearse
+from arkwright.project.apply import apply
 from arkwright.train.answers import answers
 
 FIELDS = from_columns(
@@ -39,7 +39,7 @@ def outside(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def made(features):
-    inputs = rehearse.apply(features, {"raw": RAW})
+    inputs = apply(features, {"raw": RAW})
     y = (np.array(RAW.column("size")) > 12).astype(np.int64)
     estimator = LGBMClassifier(n_estimators=8, verbose=-1).fit(inputs.to_pandas(), y)
     said = answers(estimator, inputs, kind="pandas", task="classification", classes=(0, 1))

@@ -220,7 +220,7 @@ def test_what_the_code_prints_is_no_mistake(shop, capsys):
             "def features(visits: pl.DataFrame)",
             "def features(visits)",
             "def features",
-            "say what kind of table visits is, l",
+            "say what visits is: a frame, l",
         ),
         (
             "def features(visits: pl.DataFrame)",
@@ -490,3 +490,80 @@ def test_the_order_of_datasets():
     assert circle(steps) == ("a", "c", "a")
     with pytest.raises(Invalid, match="in a circle: a from c from a"):
         in_order(steps)
+
+
+def test_a_source_outside_the_project_is_spelt_from_the_root(shop):
+    outside = shop.folder.parent / "outside.csv"
+    (shop.folder / "buyers.csv").rename(outside)
+    shop.edit("arkwright.toml", '"buyers.csv"', '"../outside.csv"')
+    (found,) = mistakes(shop)
+    assert found == (
+        f"{at(shop, 'arkwright.toml', '../outside.csv')}: the source '../outside.csv' leaves the project's folder; "
+        "write the whole path, from the root"
+    )
+    shop.edit("arkwright.toml", '"../outside.csv"', f'"{outside}"')
+    assert plan(shop).data[0].name == "buyers"
+
+
+BY_ROW = """
+@dataclass
+class Visit:
+    spent: float
+    age: int | None
+
+
+def features(visits: Visit) -> dict:
+    return {"spent": visits.spent, "age": visits.age or 40}
+"""
+
+
+def by_row(shop, *edits):
+    shop.edit("shop.py", "def features(", "def no_features(")
+    with (shop.folder / "shop.py").open("a") as file:
+        file.write(BY_ROW)
+    for old, new in edits:
+        shop.edit("shop.py", old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("@dataclass\nclass Visit:", "class Visit(TypedDict):"),
+        ("visits: Visit", 'visits: "Visit"'),
+        ("spent: float\n    age: int | None\n\n\ndef", "age: float\n\n\ndef"),
+        ("40}", "40.5}"),
+    ],
+    ids=["a dict", "as text", "some of the columns, and int as float", "int and float"],
+)
+def test_features_of_a_row_are_rehearsed(shop, old, new):
+    typed = ("import polars", "from typing import TypedDict\nimport polars")
+    dicts = [("visits.spent", 'visits["spent"]'), ("visits.age", 'visits["age"]')] if "TypedDict" in new else []
+    by_row(shop, typed, (old, new), *dicts)
+    assert plan(shop).models[0].features == "features"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    age: int | None\n\n\ndef", "    agee: int\n\n\ndef", "Visit.agee is no column of visits; did you"),
+        ("    age: int | None\n\n\ndef", "    age: str\n\n\ndef", "Visit.age is hinted as str, and the column"),
+        (
+            "    spent: float\n    age: int | None\n\n\ndef",
+            "    id: int\n    again: int\n\n\ndef",
+            "Visit.id is no column of visits; there is age, country, spent; Visit.again is the target, which is not",
+        ),
+        ("    age: int | None\n\n\ndef", "    age: list\n\n\ndef", "Visit.age is list, which no column holds"),
+        ("visits: Visit", "visits: dict", "or a row class, for one row at a time (a dataclass"),
+        ("visits.age or 40", "visits.agee", "'Row' object has no attribute 'agee' (row 1), of made-up rows"),
+        ("visits.age or 40", "visits.again", "(the target again is not there when the model answers)"),
+        ("visits.age or 40", "visits.age + 1", "(row 2), of made-up rows"),
+        ('{"spent"', '{} if visits.age is None else {"spent"', "row 1 has it; give every row the same keys"),
+        ('"age": visits.age or 40', '"age": [visits.age]', "it gave 'age' as list for row 1"),
+        ('{"spent": visits.spent, "age": visits.age or 40}', "{}", "it gave nothing for row 1"),
+        ("visits.age or 40", "next(n)", 'features() answers otherwise the second time (column "age")'),
+    ],
+)  # fmt: skip
+def test_mistakes_of_features_of_a_row(shop, old, new, says):
+    by_row(shop, ("import polars", "from itertools import count\nn = count()\nimport polars"), (old, new))
+    (found,) = mistakes(shop)
+    assert says in found

@@ -16,7 +16,7 @@ import uvloop
 from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
-from arkwright.core.signature import Features, RowClass, Signature, Tensor
+from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
@@ -72,6 +72,10 @@ def arrow_features(flights: "pa.Table") -> "pa.Table":
 
 def row_features(flight: Flight) -> dict:
     return {"km": flight.distance / 1000, "aa": float(flight.carrier == "AA"), "delay": flight.delay}
+
+
+def mapping_features(flight: "Mapping") -> dict:
+    return {"km": flight["distance"] / 1000, "aa": float(flight["carrier"] == "AA"), "delay": flight["delay"]}
 
 
 def failing_features(flights: "pl.DataFrame") -> "pl.DataFrame":
@@ -141,8 +145,8 @@ def late_signature(function=None, takes="polars"):
         task="classification",
         target="late",
         columns=(
-            Column(name="distance", type="float"),
-            Column(name="carrier", type="str"),
+            Column(name="distance", type="float", limits=(("ge", 0),)),
+            Column(name="carrier", type="str", allowed=("AA", "UA")),
             Column(name="delay", type="float", nullable=True),
         ),
         inputs=(Tensor(name="features", datatype="FP32", columns=("km", "aa", "delay")),),
@@ -152,7 +156,6 @@ def late_signature(function=None, takes="polars"):
         ),
         classes=(False, True),
         features=Features(file="code/flights.py", function=function, takes=takes) if function else None,
-        row=RowClass(file="code/flights.py", name="Flight"),
     )
 
 

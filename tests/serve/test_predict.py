@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 from dataclasses import replace
@@ -8,7 +9,8 @@ import onnx
 import pytest
 
 from arkwright.core.errors import Invalid
-from arkwright.core.signature import Tensor
+from arkwright.core.nouns import Column
+from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.serve.loaded import load
 from arkwright.serve.predict import answer_once, predict_once, reader
 
@@ -16,6 +18,7 @@ from .conftest import (
     DIGEST,
     Live,
     constant,
+    echo_release,
     late_probability,
     late_signature,
     loaded_late,
@@ -105,7 +108,7 @@ def test_what_is_no_json_is_400(late, body):
     assert answer["error"].startswith("the body is not JSON")
 
 
-@pytest.mark.parametrize("takes", ["polars", "pandas", "arrow", "row"])
+@pytest.mark.parametrize("takes", ["polars", "pandas", "arrow", "row", "mapping"])
 def test_every_form_of_features_gives_the_same_answer(tmp_path, takes):
     rows = [ROW, {"distance": 10, "carrier": "AA"}, {"distance": 2500.5, "carrier": "AA", "delay": 60}]
     with Live([loaded_late(tmp_path, f"{takes}_features", takes)]) as live:
@@ -115,6 +118,64 @@ def test_every_form_of_features_gives_the_same_answer(tmp_path, takes):
     expected = [late_probability(r["distance"], r["carrier"], r.get("delay")) for r in rows]
     assert [p["probabilities"]["true"] for p in answer["predictions"]] == pytest.approx(expected, abs=1e-6)
     assert one == answer["predictions"][1]
+
+
+def by_rows(folder, kind, body):
+    """A release whose graph gives back what `features`, which is `body`, gives for `x`; its raw rows have x too."""
+    column = {"i64": "float", "f32": "float", "b": "bool", "s": "str"}[kind]
+    echo_release(folder, [kind], columns=1)
+    signature = msgspec.json.decode((folder / "signature.json").read_bytes(), type=Signature)
+    (tensor,) = signature.inputs
+    signature = replace(
+        signature,
+        columns=(Column(name="x", type=column, nullable=True),),
+        inputs=(replace(tensor, columns=("x",)),),
+        features=Features(file="code/flights.py", function="features", takes="row"),
+    )
+    (folder / "signature.json").write_bytes(msgspec.json.encode(signature))
+    (folder / "code").mkdir()
+    (folder / "code" / "flights.py").write_text(f"import numpy as np\n\ndef features(row):\n    {body}\n")
+    return load(folder, endpoint="echo", release="release:echo@1", digest=DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "given", "gives"),
+    [
+        ("i64", 'return {"x": int(row.x)}', 2.5, 2),
+        ("i64", 'return {"x": np.int64(row.x)}', 2.5, 2),
+        ("i64", 'return {"x": row.x > 1}', 2.5, 1),
+        ("f32", 'return {"x": int(row.x), "more": 1}', 2.5, 2),
+        ("f32", 'return {"x": np.float64(row.x)}', 2.5, 2.5),
+        ("b", 'return {"x": np.bool_(row.x)}', True, True),
+        ("s", 'return {"x": row.x}', "a", "a"),
+    ],
+)
+def test_what_features_of_a_row_may_give(tmp_path, kind, body, given, gives):
+    said = predict_once(by_rows(tmp_path, kind, body), msgspec.json.encode({"x": given}))
+    assert said["prediction"]["value"] == gives
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "says"),
+    [
+        ("i64", 'return {"x": row.x}', "features() made 'x' as float for a row, and the model takes int"),
+        ("i64", 'return {"x": "2"}', "features() made 'x' as str for a row, and the model takes int"),
+        ("f32", 'return {"x": str(row.x)}', "features() made 'x' as str for a row, and the model takes float"),
+        ("b", 'return {"x": 2}', "features() made 'x' as int for a row, and the model takes bool"),
+        ("f32", 'return {"y": 2}', "features() made no 'x', which the model takes"),
+        (
+            "f32",
+            "return [row.x]",
+            "flights.py:3 in features: it gave list for a row; give a dict of the model's inputs",
+        ),
+        ("f32", 'return {"x": 1 / 0}', "flights.py:4 in features: ZeroDivisionError: division by zero"),
+        ("i64", 'return {"x": None}', "$.x: is missing, and the model needs it"),
+    ],
+)
+def test_what_features_of_a_row_may_not_give(tmp_path, kind, body, says):
+    """Above all numbers that numpy would make of others, or of texts, without a word."""
+    with pytest.raises(Invalid, match=re.escape(says)):
+        predict_once(by_rows(tmp_path, kind, body), msgspec.json.encode({"x": True if kind == "b" else 2.5}))
 
 
 @pytest.mark.parametrize("function", ["failing_features", "exiting_features", "short_features"])

@@ -32,9 +32,10 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=wide is not None, width=wide)
 
 
-def as_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode() + "\n")
+def as_json(value: Any, *, in_order: bool = False) -> None:
+    """One JSON document on standard output; the keys sorted, or in the order that they have."""
+    made = msgspec.json.encode(value, order=None if in_order else "deterministic")
+    sys.stdout.write(msgspec.json.format(made, indent=2).decode() + "\n")
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def kinds(function: Callable[..., Any]) -> dict[str, str]:
     raw.pop("return", None)
     found = {}
     for parameter, hint in raw.items():
-        resolved = _resolve(hint, target)
+        resolved = resolve(hint, target)
         kind = _kind(resolved, f"{where(function)}: {parameter}")
         if kind:
             found[parameter] = kind
@@ -167,8 +167,10 @@ def _kind(hint: Any, what: str) -> str | None:
     return kind
 
 
-def _resolve(hint: Any, function: Any) -> Any:
-    """What a hint says, without `None`; for a name imported for the type checker only, its dotted name."""
+def resolve(hint: Any, function: Any) -> Any:
+    """What a type hint of `function` says, without `None`; for a name imported for the type checker only, its dotted
+    name.
+    """
     if isinstance(hint, str):
         names = dict(getattr(function, "__globals__", {}))
         try:

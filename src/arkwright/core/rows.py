@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -85,6 +85,11 @@ def struct(name: str, row: tuple[Field, ...]) -> type[msgspec.Struct]:
             raise Invalid(f"the column {f.name!r} cannot be a field of a row; rename it to a plain word")
     spec = [(f.name, f.annotation, None) if f.nullable else (f.name, f.annotation) for f in row]
     return msgspec.defstruct(name, spec, kw_only=True, forbid_unknown_fields=True, gc=False)
+
+
+def in_utc(value: datetime) -> datetime:
+    """A time as columns keep it: in UTC, without a zone. One without a zone is in UTC already."""
+    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
 def _field(row: str, name: str, hint: Any) -> Field:

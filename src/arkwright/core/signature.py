@@ -23,22 +23,13 @@ class Features:
 
     file: str  # code/flights.py
     function: str
-    takes: str  # polars | pandas | arrow: what the first parameter's type hint says; row: one row at a time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowClass:
-    """The class whose objects `features` takes one by one, kept as source inside the release."""
-
-    file: str
-    name: str
+    # what the parameter's type hint says: a frame (polars, pandas, arrow), or one row at a time (row, mapping)
+    takes: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """`columns` are the raw row's (without the target); `features` is None when they are the graph's own inputs, and
-    `row` unless `features` takes objects of a class.
-    """
+    """`columns` are the raw row's (without the target); `features` is None when they are the graph's own inputs."""
 
     model: str
     task: str
@@ -48,4 +39,3 @@ class Signature:
     outputs: tuple[Tensor, ...]
     classes: tuple[int | str | bool, ...] = ()
     features: Features | None = None
-    row: RowClass | None = None

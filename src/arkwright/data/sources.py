@@ -1,5 +1,6 @@
 """What a source is, by how it is spelt: a scheme, or a file's ending."""
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -52,6 +53,16 @@ def fingerprint(source: str, folder: Path) -> str | None:
         return digest_of([[path.name, digest_file(path)] for path in files])
 
 
+def leaves(source: str) -> bool:
+    """Whether a source is a path that climbs out of the project's folder. An absolute path does not climb."""
+    path, scheme = source, _SCHEME.match(source)
+    if scheme:
+        if scheme[1].lower() != "sqlite":
+            return False
+        path = sql_address.parse(source).address[scheme.end() :].removeprefix("/")
+    return PurePosixPath(os.path.normpath(path)).parts[:1] == ("..",)
+
+
 def reader(path: Path, what: str, null: tuple[str, ...]) -> Reader:
     """The reader for one file, by the ending of its name (of its member's, for a zip). Raises Invalid."""
     inner = streams.member(path, what) if path.suffix.lower() == ".zip" else ""
@@ -102,9 +113,11 @@ def _sqlite_file(address: sql_address.SqlAddress, folder: Path) -> Path:
     if not spelt.startswith("/"):
         raise Invalid(f"write {address.address} with three slashes for a path in the project: sqlite:///{spelt}")
     path = folder / spelt[1:]
-    if not path.is_file():
-        raise Unknown(f"there is no SQLite file {spelt[1:]!r} in {folder}{places.near(path)}")
-    return path
+    if path.is_file():
+        return path
+    if Path(spelt).is_file() and not spelt.startswith("//"):
+        raise Invalid(f"write {address.address} with four slashes for a path from the root: sqlite:///{spelt}")
+    raise Unknown(f"there is no SQLite file {spelt[1:]!r}{places.beside(path, folder)}")
 
 
 def _what(path: Path, folder: Path) -> str:

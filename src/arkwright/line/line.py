@@ -24,6 +24,7 @@ from arkwright.project.plan import ModelStep, Plan
 from arkwright.sites import Site
 
 Say = Callable[[str], None]
+CODE = "code"  # in a run's scratch: the copy of the project's code that runs
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iter
     spec = toml.read(folder).spec
     log = site.folder / "logs" / f"run-{uuid.uuid4().hex[:12]}.log"
     with site.scratch("run") as scratch, closing(site.runner.start(folder, log, say)) as worker:
-        aside = scratch / "code"
+        aside = scratch / CODE
         aside.mkdir()
         plan = msgspec.convert(worker.call("plan", {"aside": str(aside)}), Plan)
         number = spec.seed if seed is None else seed
@@ -168,7 +169,7 @@ def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iter
 
 
 def _start(walk: Walk) -> Run:
-    sources = {name: walk.site.store.put(walk.project / name) for name in walk.plan.files}
+    sources = {name: walk.site.store.put(walk.scratch / CODE / name) for name in walk.plan.files}
     code = walk.site.store.put_bytes(encode(sources).encode())
     record = Run(
         name=walk.spec.project,

@@ -96,7 +96,7 @@ def _faithful(estimator: Any, held: Held) -> tuple[Exported, Variant]:
     raise Invalid(
         f"no ONNX graph of the {kind} is right: {worst}; it is not served rather than served wrongly. "
         "Choose an estimator or a setting that exports exactly (numbers instead of native categories, sigmoid "
-        "instead of isotonic calibration, features rounded to float32)"
+        "instead of isotonic calibration, features rounded to float32, texts lower-case and without stop words before)"
     )
 
 

@@ -16,6 +16,8 @@ from arkwright.optimize.boosters import convertible, parts
 
 MATRIX = "features"  # the one input of a model that takes numbers only
 LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
+_LOCALE = "C.UTF-8"  # the converter's own, en_US.UTF-8, is not on a machine that nobody installed it on
+_PYTHON_WORD, _RE2_WORD = r"(?u)\b\w\w+\b", r"[\p{L}\p{N}_][\p{L}\p{N}_]+"  # the same: RE2's \w is ASCII's alone
 # what the installed ONNX Runtime and every converter know; newer ones are written with defects by some converters
 OPSET = {"": 18, "ai.onnx.ml": 3}
 
@@ -118,11 +120,20 @@ def _convert(estimator: Any, tensors: tuple[Tensor, ...], task: str) -> Any:
 
 def _options(estimator: Any, task: str) -> dict[int, dict[str, Any]]:
     """A scaler divides, as it did when the model learnt: multiplying by the inverse puts values on the other side of a
-    tree's threshold. Probabilities come as one table instead of a list of dictionaries.
+    tree's threshold. Texts are made lower-case and cut into words as scikit-learn does it, in any alphabet, and by a
+    locale that every machine with glibc has. Probabilities come as one table instead of a list of dictionaries.
     """
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
     from sklearn.preprocessing import StandardScaler
 
-    options: dict[int, dict[str, Any]] = {id(p): {"div": "div"} for p in parts(estimator) if type(p) is StandardScaler}
+    options: dict[int, dict[str, Any]] = {}
+    for part in parts(estimator):
+        if type(part) is StandardScaler:
+            options[id(part)] = {"div": "div"}
+        elif type(part) in (CountVectorizer, TfidfVectorizer):
+            options[id(part)] = {"locale": _LOCALE}
+            if part.analyzer == "word" and part.token_pattern == _PYTHON_WORD:
+                options[id(part)]["tokenexp"] = _RE2_WORD
     if task == "classification":
         last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
         options[id(last)] = {"zipmap": False}

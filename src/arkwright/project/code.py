@@ -21,8 +21,9 @@ _ESCAPES = {"globals", "exec", "eval", "__import__", "vars", "locals"}
 
 @dataclass(frozen=True)
 class Code:
-    """An imported code file."""
+    """An imported code file. `folder` is where it runs: the project's, or that of the run's own copy."""
 
+    folder: Path
     path: Path
     module: ModuleType
     tree: ast.Module
@@ -67,7 +68,7 @@ def load(folder: Path, file: str) -> Code:
         sys.path.insert(0, str(folder))
     sys.modules[path.stem] = module
     execute(partial(spec.loader.exec_module, module), folder)
-    return Code(path, module, tree)
+    return Code(folder, path, module, tree)
 
 
 def files(folder: Path, code: str) -> dict[str, Path]:

@@ -61,7 +61,7 @@ class Project:
     def recipe(self, dataset: str) -> Recipe:
         """How the dataset is made. Raises Unknown or Invalid."""
         spec = self.spec.data[dataset]
-        file = self.folder / f"{dataset}.sql"
+        file = self.code.folder / f"{dataset}.sql"
         function = self.code.functions().get(dataset)
         ways = [
             w for w, there in (("source", spec.source), ("SQL file", file.is_file()), ("function", function)) if there

@@ -7,18 +7,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from arkwright.core import arrow, frames, rows
+from arkwright.core import arrow, rows, rowwise
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.core.ports import Tables
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import digest_file, digest_of
 from arkwright.core.rows import Field
-from arkwright.core.usercode import call, where
+from arkwright.data.sources import leaves
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.project import code, madeup
 from arkwright.project.alone import differing_column
+from arkwright.project.apply import apply, apply_features
 from arkwright.project.loaded import Project, Recipe
 from arkwright.project.plan import DataStep, ModelStep, Plan, circle, in_order
 from arkwright.project.problems import Problems
@@ -35,7 +36,7 @@ def rehearse(project: Project, tables: Tables) -> Plan:
     models = [_model_step(project, name, steps, problems) for name in project.spec.model]
     _promises(project, steps, problems)
     problems.raise_if_any()
-    files = {name: digest_file(path) for name, path in code.files(project.folder, project.spec.code).items()}
+    files = {name: digest_file(path) for name, path in code.files(project.code.folder, project.spec.code).items()}
     return Plan(
         project=project.spec.project,
         data=in_order(steps.values()),
@@ -76,6 +77,10 @@ def _data_steps(project: Project, tables: Tables, problems: Problems) -> dict[st
 
 def _recipe(project: Project, name: str) -> Recipe:
     recipe = project.recipe(name)
+    source = project.spec.data[name].source
+    if source and leaves(source):
+        line = project.sheet.lines.of("data", name, "source")
+        raise Invalid(f"{line}: the source {source!r} leaves the project's folder; write the whole path, from the root")
     for word in recipe.inputs:
         if word not in project.spec.data:
             near = did_you_mean(word, project.spec.data)
@@ -129,17 +134,6 @@ def _made_columns(
 
 def _fields(project: Project, dataset: str, columns: tuple[Column, ...]) -> tuple[Field, ...]:
     return project.fields(dataset) or rows.from_columns(columns)
-
-
-def apply(function: Callable[..., Any], inputs: dict[str, pa.Table]) -> pa.Table:
-    """Call the user's function with frames of the kind its type hints ask for; its answer as an Arrow table."""
-    kinds = frames.kinds(function)
-    for name in inputs:
-        if name not in kinds:
-            hint = f"{function.__name__}({name}: pl.DataFrame)"
-            raise Invalid(f"{where(function)}: say what kind of table {name} is, like {hint}")
-    given = {name: frames.to_frame(table, kinds[name]) for name, table in inputs.items()}
-    return frames.to_arrow(call(function, **given), function.__name__)
 
 
 def _same_columns(
@@ -200,15 +194,19 @@ def _rehearse_features(
     where = project.code.where(features)
 
     def make(table: pa.Table) -> pa.Table:
-        return apply(features, {spec.source: table})
+        return apply_features(features, spec.source, table)
 
-    some = madeup.rows(fields, MADE_UP)
+    some, by_row = madeup.rows(fields, MADE_UP), False
     try:
-        made = [make(some.slice(0, count)) for count in (0, MADE_UP, 1)]
-        arrow.columns(made[1].schema)  # refuses lists and other things that no model takes
+        rowwise.check(features, columns, spec.source, spec.target)
+        by_row = rowwise.kind(features) is not None
+        made = [make(some.slice(0, count)) for count in (MADE_UP, 1)]
+        if not by_row:  # row by row, no row makes no column
+            made.append(make(some.slice(0, 0)))
+        arrow.columns(made[0].schema)  # refuses lists and other things that no model takes
         differs = differing_column(make, some)
     except ArkwrightError as error:
-        message = str(error)
+        message = f"{error}, of made-up rows" if by_row and "row " in str(error) else str(error)
         if f"'{spec.target}'" in message or f'"{spec.target}"' in message:
             message += f" (the target {spec.target} is not there when the model answers)"
         problems.add(where, message)
@@ -218,8 +216,8 @@ def _rehearse_features(
         problems.add(where, f"{features.__name__}() makes different columns on empty and on made-up rows")
     elif not columns_made[0]:
         problems.add(where, f"{features.__name__}() makes no column; a model needs one or more")
-    elif made[1].num_rows != MADE_UP or made[2].num_rows != 1:
-        problems.add(where, f"{features.__name__}() must give one row per row: {MADE_UP} in, {made[1].num_rows} out")
+    elif made[0].num_rows != MADE_UP or made[1].num_rows != 1:
+        problems.add(where, f"{features.__name__}() must give one row per row: {MADE_UP} in, {made[0].num_rows} out")
     elif differs:
         column, way_out = differs
         problems.add(where, f'{features.__name__}() answers otherwise {way_out[0]} (column "{column}"); {way_out[1]}')

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from arkwright.core import onnx_guard
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Finding, Gate
 from arkwright.core.record import digest_file, encode
 from arkwright.core.signature import Signature
-from arkwright.release import onnx_guard
 from arkwright.release.bom import bill
 from arkwright.release.card import readme
 from arkwright.release.facts import Card, Lineage
@@ -42,11 +42,9 @@ def build(
         raise Invalid(f"{folder} is not empty; a candidate is built in a new folder")
     onnx_guard.check(onnx)
     sources = {check_path(CODE + path): data for path, data in code.items()}
-    for what in (signature.features, signature.row):
-        if what and what.file not in sources:
-            raise Invalid(
-                f"the signature names {what.file}, and the code holds {', '.join(sorted(sources)) or 'nothing'}"
-            )
+    if signature.features and signature.features.file not in sources:
+        held = ", ".join(sorted(sources)) or "nothing"
+        raise Invalid(f"the signature names {signature.features.file}, and the code holds {held}")
     facts: dict[str, Any] = {
         "signature.json": signature,
         "promises.json": _promises(gate, findings),

@@ -1,8 +1,6 @@
 """From raw rows to the graph's inputs: straight, or through the project's own `features` function."""
 
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -10,7 +8,8 @@ import numpy as np
 
 from arkwright.core import arrow, frames
 from arkwright.core.errors import Invalid, did_you_mean
-from arkwright.core.rows import Field
+from arkwright.core.rows import Field, in_utc
+from arkwright.core.rowwise import caller
 from arkwright.core.signature import Signature
 from arkwright.core.usercode import call
 from arkwright.serve.graph import Graph, Port
@@ -88,7 +87,7 @@ def _held(kind: str, port: Port, columns: tuple[str, ...]) -> bool:
 def _since_1970(values: Sequence[Any], unit: str, port: Port, columns: tuple[str, ...]) -> Array:
     """Dates or datetimes of one column as numbers, from any zone in UTC. Raises Problem (422) for a missing one."""
     if unit == "us":
-        values = [v if v is None or v.tzinfo is None else v.astimezone(UTC).replace(tzinfo=None) for v in values]
+        values = [None if value is None else in_utc(value) for value in values]
     times: Array = np.array(values, dtype=f"datetime64[{unit}]")
     array: Array = times.astype(port.kind.dtype)
     if None in values:
@@ -124,16 +123,17 @@ def through_frames(
     return prepare
 
 
-def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any], row_class: type | None) -> Prepare:
-    """`features` takes one row, with the fields of the row class, and gives a mapping or an object with the inputs."""
-    as_mapping = row_class is not None and typing.is_typeddict(row_class)
-    wanted = _columns(signature, graph)
+def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any], fields: Sequence[Field]) -> Prepare:
+    """`features` takes one row, an object or a dict, and gives a mapping or an object with the inputs."""
+    assert signature.features is not None
+    one = caller(function, fields, signature.features.takes)
+    wanted = [(graph.inputs[name], columns) for name, columns in _columns(signature, graph)]
 
     def prepare(rows: Sequence[Any]) -> Tensors:
-        made = [_mapping(call(function, msgspec.structs.asdict(row) if as_mapping else row)) for row in rows]
+        made = [one(row) for row in rows]
         return {
-            name: _array([tuple(_get(m, c) for c in columns) for m in made], graph.inputs[name], columns)
-            for name, columns in wanted
+            port.name: _array([tuple(_get(m, c, port.kind.python) for c in columns) for m in made], port, columns)
+            for port, columns in wanted
         }
 
     return prepare
@@ -145,19 +145,24 @@ def _columns(signature: Signature, graph: Graph) -> list[tuple[str, tuple[str, .
     return [(name, named[name]) for name in graph.inputs]
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
-        return value
-    made = msgspec.to_builtins(value, builtin_types=(bytes,))
-    if not isinstance(made, Mapping):
-        raise Invalid(f"features() gave {type(value).__name__} for a row; give a dict of the model's inputs")
-    return made
+# numpy would make whole numbers of 1.5 and of "1"; in training such a value would have changed the column's type
+_GIVEN: dict[type, tuple[type, ...]] = {
+    int: (int, np.integer, np.bool_),
+    float: (int, float, np.integer, np.floating, np.bool_),
+    bool: (bool, np.bool_),
+    str: (str,),
+}
 
 
-def _get(made: Mapping[str, Any], column: str) -> Any:
+def _get(made: Mapping[str, Any], column: str, wanted: type) -> Any:
+    """One value that `features` gave for a row. Raises Invalid when there is none, or it is of another type."""
     if column not in made:
         raise Invalid(f"features() made no {column!r}, which the model takes{did_you_mean(column, made)}")
-    return made[column]
+    value = made[column]
+    if value is not None and not isinstance(value, _GIVEN[wanted]):
+        what = type(value).__name__
+        raise Invalid(f"features() made {column!r} as {what} for a row, and the model takes {wanted.__name__}")
+    return value
 
 
 def _array(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Array:

@@ -7,11 +7,10 @@ from typing import Any
 
 import onnxruntime as ort
 
-from arkwright.core.errors import Invalid, Missing, Refused
+from arkwright.core import onnx_guard
+from arkwright.core.errors import Invalid, Missing
 from arkwright.serve.tensors import BY_ONNX, Array, Datatype, Tensors
 
-# how protobuf spells the key `location` of a tensor that is kept outside the file
-_EXTERNAL = b"\x0a\x08location"
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
@@ -41,12 +40,12 @@ class Graph:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises Missing without the file, Refused when it points at other files, Invalid when no session takes it."""
+        """Raises Missing without the file, Refused when it holds what no release may, like tensors in other files, and
+        Invalid when no session takes it.
+        """
         if not path.is_file():
             raise Missing(f"{path.parent.name} holds no {path.name}; release a model in the ONNX format")
-        data = path.read_bytes()
-        if _EXTERNAL in data:
-            raise Refused(f"{path.name} keeps tensors in other files; save the model in one file")
+        data = onnx_guard.check(path)
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4

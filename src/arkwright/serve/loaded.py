@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from arkwright.core import rows as core_rows
-from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, did_you_mean
+from arkwright.core.errors import ArkwrightError, Corrupt, Invalid
 from arkwright.core.record import split_reference, valid_name
 from arkwright.core.rows import Field
 from arkwright.core.signature import Signature, Tensor
@@ -45,7 +45,7 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
     """Load a release folder that was verified before. `release` is its reference, like `release:late@3`.
 
     Raises Corrupt when signature.json does not spell a signature, Invalid when it and the graph or the code disagree,
-    Missing without model.onnx, Refused for a graph that points at other files.
+    Missing without model.onnx, Refused for a graph that no release may hold.
     """
     valid_name(endpoint, "endpoint")
     _, version = split_reference(release, "release")
@@ -53,8 +53,7 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
     graph = Graph(folder / "model.onnx")
     _same(signature.inputs, graph.inputs, "input")
     _same(signature.outputs, graph.outputs, "output")
-    row_class = load_object(folder, signature.row.file, signature.row.name, digest) if signature.row else None
-    fields = _fields(signature, row_class)
+    fields = core_rows.from_columns(signature.columns)
     loaded = Loaded(
         endpoint=endpoint,
         release=release,
@@ -63,7 +62,7 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
         signature=signature,
         graph=graph,
         rows=RowDecoder(fields, signature.target),
-        prepare=_prepare(folder, signature=signature, graph=graph, fields=fields, row_class=row_class, digest=digest),
+        prepare=_prepare(folder, signature=signature, graph=graph, fields=fields, digest=digest),
         fast=signature.features is None,
         headers=f"Arkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode("ascii"),
         tail=f',"release":"{release}","digest":"{digest}"}}'.encode("ascii"),
@@ -96,30 +95,17 @@ def _same(said: tuple[Tensor, ...], found: Mapping[str, Port], what: str) -> Non
         raise Invalid(f"model.onnx has the {what} {min(missing)!r}, which signature.json does not name")
 
 
-def _fields(signature: Signature, row_class: type | None) -> tuple[Field, ...]:
-    if row_class is None:
-        return core_rows.from_columns(signature.columns)
-    found = {field.name: field for field in core_rows.fields(row_class)}
-    for column in signature.columns:
-        if column.name not in found:
-            near = did_you_mean(column.name, found)
-            raise Invalid(f"the row class {row_class.__name__} has no field {column.name!r}{near}")
-    return tuple(found[column.name] for column in signature.columns)
-
-
-def _prepare(
-    folder: Path, *, signature: Signature, graph: Graph, fields: tuple[Field, ...], row_class: type | None, digest: str
-) -> Prepare:
+def _prepare(folder: Path, *, signature: Signature, graph: Graph, fields: tuple[Field, ...], digest: str) -> Prepare:
     if signature.features is None:
         return features.straight(signature, graph, fields)
     function = load_object(folder, signature.features.file, signature.features.function, digest)
     match signature.features.takes:
-        case "row":
-            return features.through_rows(signature, graph, function, row_class)
+        case "row" | "mapping":
+            return features.through_rows(signature, graph, function, fields)
         case "polars" | "pandas" | "arrow":
             return features.through_frames(signature, graph, function, fields)
         case other:
-            raise Invalid(f"features take {other!r}, which no server knows; there is polars, pandas, arrow and row")
+            raise Invalid(f"features take {other!r}, which no server knows (polars, pandas, arrow, row, mapping)")
 
 
 def _warm_up(loaded: Loaded) -> None:

@@ -1,4 +1,6 @@
-"""The project's Python that a release carries: the code file and the modules of the project that it imports."""
+"""The project's Python that a release carries: the code file and the modules of the project that it imports, as they
+ran; the project's own may have been edited since.
+"""
 
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from arkwright.work.rows import Rows
 def sources(project: Project) -> dict[str, bytes]:
     """Path below `code/` -> bytes."""
     return {
-        path.relative_to(project.folder).as_posix(): path.read_bytes()
-        for path in imported_files(project.folder, Path(project.spec.code))
+        path.relative_to(project.code.folder).as_posix(): path.read_bytes()
+        for path in imported_files(project.code.folder, Path(project.spec.code))
     }
 
 

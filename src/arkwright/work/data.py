@@ -14,6 +14,7 @@ from arkwright.data import check
 from arkwright.data import ingest as reading
 from arkwright.measures import registry
 from arkwright.project import rehearse
+from arkwright.project.apply import apply
 from arkwright.work.warm import warm_up
 from arkwright.work.worker import Worker
 
@@ -48,7 +49,7 @@ def transform(worker: Worker, dataset: str, inputs: dict[str, str], folder: str)
         worker.site.tables.write(recipe.sql, paths, made)
     else:
         given = {name: pq.read_table(path) for name, path in paths.items()}
-        pq.write_table(rehearse.apply(recipe.function, given), made, compression="zstd")
+        pq.write_table(apply(recipe.function, given), made, compression="zstd")
     return _ingest(worker, dataset, str(made), Path(folder))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from arkwright.project import rehearse
+from arkwright.project.apply import apply_features
 from arkwright.serve import loaded as serving
 from arkwright.serve.answers import reader
 from arkwright.serve.predict import answer_once
@@ -38,7 +38,7 @@ def of_estimator(raw: pa.Table, dataset: str, features: Callable[..., Any] | Non
     rows = [_spread_out(raw).slice(i, 1) for i in range(min(_ROWS, raw.num_rows))]
 
     def call(row: pa.Table) -> None:
-        answer(rehearse.apply(features, {dataset: row}) if features else row)
+        answer(apply_features(features, dataset, row) if features else row)
 
     return _timed([lambda row=row: call(row) for row in rows])  # type: ignore[misc]
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from arkwright.core import frames
+from arkwright.core import frames, rowwise
 from arkwright.core.promises import Reading, parse
 from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.measures import registry
@@ -135,9 +135,8 @@ def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Sig
     spec = project.spec.model[model]
     features, outside = project.features(model), None
     if features is not None and not variant.inside:
-        outside = Features(
-            file=f"code/{project.spec.code}", function=features.__name__, takes=frames.kinds(features)[spec.source]
-        )
+        takes = rowwise.kind(features) or frames.kinds(features)[spec.source]
+        outside = Features(file=f"code/{project.spec.code}", function=features.__name__, takes=takes)
     fields = code.fields(project, model, rows)
     return Signature(
         model=model,

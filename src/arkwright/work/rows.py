@@ -1,15 +1,18 @@
 """A model's rows: what it learns from, what is held out, and what they look like to the estimator."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from arkwright.core import arrow, rowwise
 from arkwright.core.errors import Invalid
-from arkwright.project import rehearse
+from arkwright.project.apply import apply_features
 from arkwright.project.loaded import Project
 from arkwright.project.spec import DataSpec, ModelSpec
 from arkwright.train.answers import Class, classes_of
@@ -45,7 +48,7 @@ class Rows:
         held = split(table, _plan(spec, project.spec.data[spec.source]), seed, classes=spec.target if classes else None)
         raw = table.drop_columns([spec.target])
         features = project.features(model)
-        inputs = rehearse.apply(features, {spec.source: raw}) if features else raw
+        inputs = _inputs(features, raw, spec) if features else raw
         if inputs.num_rows != raw.num_rows:
             raise Invalid(
                 f"{spec.source}: features() gave {inputs.num_rows} rows for {raw.num_rows}; one for each is due"
@@ -67,6 +70,12 @@ class Rows:
             values = ["true" if v is True else "false" if v is False else v for v in column.to_pylist()]
             found[name] = np.array([MISSING if v is None else str(v) for v in values], dtype=np.str_)
         return found
+
+
+def _inputs(features: Callable[..., Any], raw: pa.Table, spec: ModelSpec) -> pa.Table:
+    """What `features` makes of the rows. A source without a row class has columns only now, after the rehearsal."""
+    rowwise.check(features, arrow.columns(raw.schema), spec.source, spec.target)
+    return apply_features(features, spec.source, raw)
 
 
 def _plan(spec: ModelSpec, data: DataSpec) -> SplitPlan:

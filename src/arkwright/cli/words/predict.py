@@ -23,7 +23,7 @@ def main(given: argparse.Namespace) -> int:
     except OSError as error:
         raise Invalid(f"{given.rows} cannot be read: {error.strerror}") from None
     answer = predict(site, actor, project, endpoint=given.endpoint, rows=_rows(body, given.rows))
-    output.as_json(answer)
+    output.as_json(answer, in_order=True)  # probabilities in the order of the classes
     return 0
 
 

@@ -47,7 +47,8 @@ def _print_outcome(outcome: Outcome) -> None:
         screen.print(output.candidates(outcome.measured))
     if not outcome.release:
         name = outcome.model.name
-        screen.print(f"no endpoint asks for {name}, so nothing is released; add [gate.NAME] and [endpoint.NAME] for it")
+        said = f"no endpoint asks for {name}, so nothing is released; add [gate.NAME] and [endpoint.NAME] for it"
+        screen.print(output.escape(said))
         return
     screen.print()
     screen.print(output.findings(outcome.findings, title=f"promises about {outcome.model.ref}"))

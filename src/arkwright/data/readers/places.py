@@ -21,9 +21,9 @@ def files(source: str, folder: Path) -> list[Path]:
         found = glob.glob(source, root_dir=folder, recursive=True)  # noqa: PTH207 - a path may be absolute
         matches = sorted(folder / name for name in found if (folder / name).is_file())
         if not matches:
-            raise Unknown(f"no file matches {source!r} in {folder}")
+            raise Unknown(f"no file matches {source!r}" + ("" if Path(source).is_absolute() else f" in {folder}"))
         return matches
-    raise Unknown(f"there is no file {source!r} in {folder}{near(path)}")
+    raise Unknown(f"there is no file {source!r}{beside(path, folder)}")
 
 
 def in_package(spelt: str) -> Path:
@@ -57,6 +57,11 @@ def _homes(name: str) -> list[Path]:
         return [Path(str(distribution(name).locate_file("")))]
     except (PackageNotFoundError, ValueError):
         return []
+
+
+def beside(path: Path, folder: Path) -> str:
+    """Where a file that is not there was looked for, and a near miss."""
+    return (f" in {folder}" if path.is_relative_to(folder) else "") + near(path)
 
 
 def near(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from arkwright.core import frames
+from arkwright.core import frames, rowwise
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.rows import Field
 from arkwright.core.usercode import describe
@@ -63,8 +63,11 @@ def record(function: Callable[..., Any], fields: Sequence[Field]) -> pl.LazyFram
     """
     try:
         taken = list(frames.kinds(function).values())
+        by_row = rowwise.kind(function)
     except ArkwrightError as error:
         raise NotFusable(str(error)) from None
+    if by_row:
+        raise NotFusable("features() takes one row at a time; only polars expressions on a frame can go into the graph")
     if taken and taken != ["polars"]:
         raise NotFusable(f"features() takes {taken[0]} frames; only polars expressions can go into the graph")
     for name in _names(function):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from tests.release.conftest import linear
 
+from arkwright.core import onnx_guard
 from arkwright.core.errors import Invalid, Refused
-from arkwright.release import onnx_guard
-from arkwright.release.onnx_guard import check
+from arkwright.core.onnx_guard import check
 
 
 @pytest.fixture

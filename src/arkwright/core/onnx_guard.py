@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arkwright.core.errors import Invalid, Refused
-from arkwright.release.wire import Value, fields, signed, varints
+from arkwright.core.wire import Value, fields, signed, varints
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # the last: operators that ONNX Runtime itself brings
 ENDLESS = ("Loop",)
@@ -23,15 +23,19 @@ MOST_NODES = 50_000
 _NUMBERS = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f])++", re.DOTALL)
 
 
-def check(path: Path, *, largest: int = LARGEST) -> None:
-    """Raises Invalid when the file is no ONNX model or too large, Refused when it holds what no release may."""
+def check(path: Path, *, largest: int = LARGEST) -> bytes:
+    """The bytes that were looked at. Raises Invalid when the file is no ONNX model or too large, Refused when it holds
+    what no release may.
+    """
     size = path.stat().st_size
     if not 0 < size <= largest:
         raise Invalid(f"{path.name} has {size} bytes; a model has 1 to {largest}")
+    data = path.read_bytes()
     try:
-        _Guard().model(memoryview(path.read_bytes()))
+        _Guard().model(memoryview(data))
     except (Invalid, Refused) as error:
         raise type(error)(f"{path.name}: {error}") from None
+    return data
 
 
 class _Guard:
