@@ -18,4 +18,5 @@ VERBS: dict[str, str] = {
     "rollback": "arkwright.api.traffic:rollback",
     "serve": "arkwright.api.traffic:serve",
     "predict": "arkwright.api.traffic:predict",
+    "top": "arkwright.api.watch:top",
 }

@@ -82,11 +82,11 @@ class Slot:
         self.counters = counters
         half = counters.slots // 2
         for slot in (worker % half, *range(half, counters.slots), *range(half)):
-            self._lock = (counters.folder / f"slot-{slot}.lock").open("wb")
+            self._lock = os.open(counters.folder / f"slot-{slot}.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._lock.close()
+                os.close(self._lock)
                 continue
             break
         else:
@@ -114,7 +114,7 @@ class Slot:
         self.tick()
         self._clear()
         self.words[at.PID] = self.words[at.RESIDENT] = 0
-        self._lock.close()
+        os.close(self._lock)
 
     def _clear(self) -> None:
         for number in range(self.counters.words[at.COUNT_AT]):
