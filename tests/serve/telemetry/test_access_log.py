@@ -18,7 +18,9 @@ from arkwright.serve.telemetry import access_log
 from arkwright.serve.telemetry.access_log import AccessLog
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=600)
-HOSTILE = st.one_of(ANY, st.sampled_from(['"}\n{"status":200', "\x1b[2J", "\u2028\u202e", "\ud800", "\\", "a\r\nb", "\x9b"]))
+HOSTILE = st.one_of(
+    ANY, st.sampled_from(['"}\n{"status":200', "\x1b[2J", "\u2028\u202e", "\ud800", "\\", "a\r\nb", "\x9b"])
+)
 
 
 def add(log, **facts):

@@ -42,7 +42,10 @@ def _live(seen: Iterator[Traffic]) -> None:
     from rich.live import Live
 
     first = next(seen)  # when nothing answers, it is said on the ordinary screen
-    with _keys() as pressed, Live(top_view.picture(first), screen=True, auto_refresh=False) as live:
+    with (
+        _keys() as pressed,
+        Live(top_view.picture(first), console=output.console(), screen=True, auto_refresh=False) as live,
+    ):
         live.refresh()
         with suppress(KeyboardInterrupt):  # the ordinary way to end it
             while not pressed(b"q"):
