@@ -102,11 +102,11 @@ def attributes(span):
 @pytest.mark.parametrize(
     ("header", "found"),
     [
-        (f"00-{TRACE}-{CALLER}-01", Parent(TRACE, CALLER, True)),
-        (f"00-{TRACE}-{CALLER}-00", Parent(TRACE, CALLER, False)),
-        (f"00-{TRACE}-{CALLER}-03", Parent(TRACE, CALLER, True)),  # an unknown flag beside
-        (f"01-{TRACE}-{CALLER}-01", Parent(TRACE, CALLER, True)),  # a later version
-        (f"cc-{TRACE}-{CALLER}-01-more", Parent(TRACE, CALLER, True)),
+        (f"00-{TRACE}-{CALLER}-01", Parent(TRACE, CALLER, sampled=True)),
+        (f"00-{TRACE}-{CALLER}-00", Parent(TRACE, CALLER, sampled=False)),
+        (f"00-{TRACE}-{CALLER}-03", Parent(TRACE, CALLER, sampled=True)),  # an unknown flag beside
+        (f"01-{TRACE}-{CALLER}-01", Parent(TRACE, CALLER, sampled=True)),  # a later version
+        (f"cc-{TRACE}-{CALLER}-01-more", Parent(TRACE, CALLER, sampled=True)),
         (f"cc-{TRACE}-{CALLER}-01more", None),
         (f"00-{TRACE}-{CALLER}-01-more", None),
         (f"ff-{TRACE}-{CALLER}-01", None),

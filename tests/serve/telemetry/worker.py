@@ -74,7 +74,7 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     listener = socket.create_server(("127.0.0.1", given.port), reuse_port=True)
     server = await asyncio.start_server(Worker(telemetry).connection, sock=listener)
-    print(listener.getsockname()[1], flush=True)
+    print(listener.getsockname()[1], flush=True)  # noqa: T201
     await stopped.wait()
     server.close()
     telemetry.close()
