@@ -28,6 +28,8 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "cyclonedx": ("release/bom.py",),
     "uvloop": ("serve/",),
     "httptools": ("serve/",),
+    "prometheus_client": ("serve/telemetry/",),
+    "opentelemetry": ("serve/telemetry/otlp.py",),
     "rich": ("cli/",),
 }
 

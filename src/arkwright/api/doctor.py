@@ -19,6 +19,7 @@ _EXTRAS = {
     "sklearn": "sklearn",
     "lightgbm": "lightgbm",
     "xgboost": "xgboost",
+    "otel": "opentelemetry",
 }
 _CORE = ("duckdb", "pyarrow", "onnxruntime", "msgspec", "model-signing", "uvloop")
 

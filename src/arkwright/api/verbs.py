@@ -18,4 +18,5 @@ VERBS: dict[str, str] = {
     "rollback": "arkwright.api.rollout:rollback",
     "serve": "arkwright.api.traffic:serve",
     "predict": "arkwright.api.answer:predict",
+    "top": "arkwright.api.watch:top",
 }

@@ -38,6 +38,8 @@ _LIST = (
          ("arkwright serve", "arkwright serve late --port 8080")),
     Word("predict", "predict", "Ask an endpoint's release about rows, without a server.",
          ("arkwright predict late rows.jsonl", "echo '{\"distance\": 900}' | arkwright predict late -")),
+    Word("top", "top", "Watch a running server: requests, errors, percentiles, workers.",
+         ("arkwright top", "arkwright top http://127.0.0.1:8080 --once --json")),
     Word("again", "again", "Make a run's models again and compare every digest.",
          ("arkwright again", "arkwright again flights@3")),
     Word("measures", "measures", "Every measure a promise can speak of, or one in full.",

@@ -1,0 +1,64 @@
+"""What /metrics says is what parsers of others read."""
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+
+from arkwright.serve.telemetry import layout
+from arkwright.serve.telemetry.exposition import Exposition
+from arkwright.serve.telemetry.slot import Slot
+
+TYPES = {
+    "arkwright_requests": "counter", "arkwright_rows": "counter", "arkwright_request_seconds": "histogram",
+    "arkwright_batch_rows": "histogram", "arkwright_in_flight": "gauge", "arkwright_queue_age_seconds": "gauge",
+    "arkwright_endpoint_share": "gauge", "arkwright_shadow_runs": "counter", "arkwright_shadow_dropped": "counter",
+    "arkwright_tap_records": "counter", "arkwright_tap_dropped": "counter", "arkwright_rate_limited": "counter",
+    "arkwright_worker_up": "gauge", "arkwright_worker_resident_bytes": "gauge",
+    "arkwright_worker_restarts": "counter", "arkwright_worker_cpu_seconds": "counter",
+    "arkwright_access_log_lines": "counter", "arkwright_access_log_lines_dropped": "counter",
+    "arkwright_spans": "counter", "arkwright_spans_dropped": "counter",
+}  # fmt: skip
+
+
+def counted(counters, release="release:late@3"):
+    slot = Slot(counters, 0)
+    series = slot.series(counters.declare("late", {release: 0.5}, 1)[release])
+    for seconds in (0.0001, 0.02, 30.0):
+        series.begin()
+        series.observe(layout.PREDICT, 200, seconds, 1)
+    return Exposition(counters)
+
+
+def test_the_prometheus_format_is_the_default_and_has_the_right_types(counters):
+    kind, body = counted(counters).render()
+    assert kind.startswith("text/plain; version=0.0.4")
+    assert {f.name: f.type for f in prometheus(body.decode())} == TYPES | {"arkwright_build_info": "gauge"}
+
+
+def test_openmetrics_for_those_who_ask(counters):
+    kind, body = counted(counters).render("application/openmetrics-text; version=1.0.0; q=0.9, text/plain;q=0.5")
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith(b"# EOF\n")
+    assert {f.name: f.type for f in openmetrics(body.decode())} == TYPES | {"arkwright_build": "info"}
+
+
+def test_histograms_are_cumulative_and_end_with_the_count(counters):
+    _, body = counted(counters).render()
+    [family] = [f for f in prometheus(body.decode()) if f.name == "arkwright_request_seconds"]
+    mine = [s for s in family.samples if s.labels["endpoint"] == "late"]
+    buckets = [(float(s.labels["le"]), s.value) for s in mine if s.name.endswith("_bucket")]
+    assert buckets == sorted(buckets)
+    assert [n for bound, n in buckets if bound in (7e-5, 1e-4, 0.015, 0.02, 10, float("inf"))] == [0, 1, 1, 2, 2, 3]
+    assert [s.value for s in mine if s.name.endswith("_count")] == [3]
+
+
+def test_labels_are_escaped(counters):
+    hostile = 'a"\\\n} 1 # HELP x'
+    for parse, accept in ((prometheus, ""), (openmetrics, "application/openmetrics-text")):
+        _, body = counted(counters, hostile).render(accept)
+        assert hostile in {s.labels.get("release") for f in parse(body.decode()) for s in f.samples}
+
+
+def test_help_and_type_come_once_for_each(counters):
+    _, body = counted(counters).render()
+    heads = [line for line in body.decode().splitlines() if line.startswith("#")]
+    assert len(heads) == len(set(heads)) == 2 * (len(TYPES) + 1)
