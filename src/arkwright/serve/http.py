@@ -17,6 +17,7 @@ import httptools
 from arkwright.serve.front import Front, Head
 from arkwright.serve.messages import Problem, Request, Response
 from arkwright.serve.quota import Quota
+from arkwright.serve.target import origin_form
 
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 MOST_QUEUED = 16
@@ -240,7 +241,13 @@ class Connection(asyncio.Protocol):
         version, host = self._parser.get_http_version(), headers.get(b"host")
         if version not in ("1.1", "1.0"):
             self._stop(505, "this server speaks HTTP/1.1")
-        if host is None and version == "1.1":
+        if self._url[:1] not in (b"/", b"*"):
+            found = origin_form(self._url, host, self._parser.get_method())
+            if found is None:
+                self._stop(400, "the target must be a path, or http:// with the host that the Host header says")
+            else:
+                self._url, host = found
+        if b"host" not in headers and version == "1.1":
             self._stop(400, "the Host header is missing")
         if self._front.loopback and host is not None and not _is_loopback(host):
             # a page elsewhere may point its own name at this address (DNS rebinding)
