@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables read best as tables
 """What every model server is attacked with, one line each: what is sent, to what, and the status that comes back.
 
 The endpoint `echo` takes every datatype; a case replaces the data of one of its tensors, or the whole body.
@@ -150,7 +151,7 @@ def test_methods_paths_and_content_types(f32, method, path, kind):
     body = f32_body() if method in ("POST", "PUT") else None
     status, headers, answer = f32.call(method, path, body, {"Content-Type": kind} if kind else {})
     assert status == wanted
-    assert (status in (405,) or method == "OPTIONS") == ("Allow" in headers) or status == 404
+    assert (status == 405 or method == "OPTIONS") == ("Allow" in headers) or status == 404
     assert status == 200 or method == "HEAD" or set(answer) == {"error"}
     assert method != "HEAD" or answer == b""
 
@@ -172,7 +173,9 @@ def test_framing_is_400_and_closes(f32, name):
 
 
 @pytest.mark.parametrize("path", ["/predict", "/v2/models/late/infer"])
-@pytest.mark.parametrize("unit", [b"[", b'{"inputs":', b'[{"distance":', b'{"inputs":[{"data":', b'{"a":[', b'{"parameters":{"a":'])
+@pytest.mark.parametrize(
+    "unit", [b"[", b'{"inputs":', b'[{"distance":', b'{"inputs":[{"data":', b'{"a":[', b'{"parameters":{"a":']
+)
 def test_250_000_levels_cost_a_blink(late, path, unit):
     """The best of several, in processor time of client and server: a busy machine must not fail it."""
     body = unit * (DEEP // unit.count(b"[") if b"[" in unit else DEEP)

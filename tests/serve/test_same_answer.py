@@ -19,7 +19,7 @@ REQUESTS, CONNECTIONS, ROWS = 10_000, 16, 200
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory):
-    """The endpoint `net`: a small neural network on columns as they come, in 32 bits, where sums depend on their order."""
+    """The endpoint `net`: a small neural network in 32 bits, where a sum depends on its order."""
     random = np.random.default_rng(1)
     nodes = [
         helper.make_node("MatMul", ["x", "w1"], ["a"]),

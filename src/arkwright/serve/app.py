@@ -107,7 +107,10 @@ class App:
         versions = [lane.loaded.version for lane in route.lanes]
         self._describe(base, route.first.loaded, versions)
         self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, oip.infer), (JSON, _OCTETS))
-        self._posts[f"/endpoints/{route.name}/predict"] = (partial(self._act, route, route.pick, predict), (JSON, ARROW))
+        self._posts[f"/endpoints/{route.name}/predict"] = (
+            partial(self._act, route, route.pick, predict),
+            (JSON, ARROW),
+        )
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)

@@ -12,13 +12,14 @@ from arkwright.serve.messages import Response
 
 
 def arrow_response(said: Sequence[bytes], *, release: str, digest: str, headers: bytes) -> Response:
-    """One row for each prediction, in order, with the keys that it has in JSON (`said`, a text for each row) as columns.
+    """One row for each prediction, in order; `said` holds them as JSON, whose keys become columns.
 
     `release` and `digest` stand in the schema's metadata.
     """
     import pyarrow as pa
 
-    table = pa.Table.from_pylist(orjson.loads(b"[%b]" % b",".join(said))).replace_schema_metadata({"release": release, "digest": digest})
+    rows = orjson.loads(b"[%b]" % b",".join(said))
+    table = pa.Table.from_pylist(rows).replace_schema_metadata({"release": release, "digest": digest})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

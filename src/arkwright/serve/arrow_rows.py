@@ -177,33 +177,33 @@ def _typed(column: Column, field: Field) -> Column:
         if missing is not None:
             values[missing] = 0  # what stands in a missing place may be anything
     elif field.type == "int":
-        beyond = values > np.uint64(2**63 - 1) if values.dtype == np.uint64 else np.zeros(len(values), bool)
-        if missing is not None:
-            beyond &= ~missing
-        if beyond.any():
-            raise Problem(422, f"$[{int(beyond.argmax())}].{field.name}: the integer does not fit in 64 bits")
+        if values.dtype == np.uint64:
+            _refuse_present(field, values > np.uint64(2**63 - 1), missing, "the integer does not fit in 64 bits")
         values = values.astype(np.int64)
     elif field.type in ("date", "datetime"):
-        since = values * _DAY if field.type == "date" else values
-        low, high = (_FIRST // _DAY, _LAST // _DAY) if field.type == "date" else (_FIRST, _LAST)
-        beyond = (values < low) | (values > high)
-        if missing is not None:
-            beyond &= ~missing
-        if beyond.any():
-            raise Problem(422, f"$[{int(beyond.argmax())}].{field.name}: is not in the years 1 to 9999")
-        values = np.where(beyond, 0, since).astype("datetime64[us]")
+        per = _DAY if field.type == "date" else 1
+        beyond = (values < _FIRST // per) | (values > _LAST // per)
+        _refuse_present(field, beyond, missing, "is not in the years 1 to 9999")
+        values = np.where(beyond, 0, values * per).astype("datetime64[us]")
     return Column(column.kind, values, missing)
+
+
+def _refuse_present(field: Field, wrong: Array, missing: Array | None, why: str) -> None:
+    if missing is not None:
+        wrong &= ~missing
+    if wrong.any():
+        raise Problem(422, f"$[{int(wrong.argmax())}].{field.name}: {why}")
 
 
 def _values(column: Column, start: int, end: int) -> list[Any]:
     """Python's own objects, None where they are missing."""
     values = column.values[start:end]
     if values.dtype.kind == "M":
-        found = values.astype("datetime64[D]" if column.kind.type == "date" else values.dtype).tolist()
+        found: list[Any] = values.astype("datetime64[D]" if column.kind.type == "date" else values.dtype).tolist()
         if column.kind.zoned:
             found = [value.replace(tzinfo=UTC) for value in found]
     else:
-        found = values.tolist()
+        found = list(values.tolist())
     if column.missing is not None:
         for i in np.flatnonzero(column.missing[start:end]).tolist():
             found[i] = None

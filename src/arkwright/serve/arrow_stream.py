@@ -254,7 +254,7 @@ def _looked_up(indices: Column, dictionary: Column, one: Named) -> Column:
     """The values that indices mean."""
     places, missing = indices.values, indices.missing
     present = places if missing is None else places[~missing]
-    if len(present) and not (0 <= int(present.min()) and int(present.max()) < len(dictionary.values)):
+    if len(present) and not (int(present.min()) >= 0 and int(present.max()) < len(dictionary.values)):
         raise Malformed(f"an index of {one.name!r} is beyond its dictionary")
     if not len(present):
         return Column(one.kind, one.kind.nothing(len(places)), missing)
@@ -274,7 +274,5 @@ def _joined(parts: Sequence[Column], kind: Kind) -> Column:
         return Column(kind, kind.nothing(0), None)
     missing = None
     if any(part.missing is not None for part in parts):
-        missing = np.concatenate(
-            [np.zeros(len(p.values), bool) if p.missing is None else p.missing for p in parts]
-        )
+        missing = np.concatenate([np.zeros(len(p.values), bool) if p.missing is None else p.missing for p in parts])
     return Column(kind, np.concatenate([part.values for part in parts]), missing)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ class Kind:
             case "bits":
                 if len(buffers[0]) * 8 < rows:
                     raise Malformed("a column has fewer values than rows")
-                return np.unpackbits(np.frombuffer(buffers[0], np.uint8), count=rows, bitorder="little") == 1
+                bits: Array = np.unpackbits(np.frombuffer(buffers[0], np.uint8), count=rows, bitorder="little")
+                return bits.astype(bool)
             case "fixed":
                 return self._fixed(buffers[0], rows, missing)
             case "offsets":
@@ -100,7 +102,7 @@ class Kind:
         whole: Any = raw
         if self.type == "str" and raw.isascii():
             whole = raw.decode("ascii")  # once for the column
-        found[:] = [whole[a - first : b - first] for a, b in zip(ends, ends[1:], strict=False)]
+        found[:] = [whole[a - first : b - first] for a, b in pairwise(ends)]
         return self._decoded(found, missing)
 
     def _views(self, views: Array, buffers: Sequence[Bytes], missing: Array | None) -> Array:
@@ -142,7 +144,7 @@ class Kind:
 NULL = Kind("null", "null")
 
 
-def kind_of(column: str, number: int, about: Table | None, children: int) -> Kind:  # noqa: PLR0911 - one per type
+def kind_of(column: str, number: int, about: Table | None, children: int) -> Kind:  # noqa: C901, PLR0911 - one per type
     """The type of a column by Arrow's number for it. Raises Malformed naming a column whose type no row has."""
     shown = repr(column[:80])
     if children or number in _OTHERS:

@@ -19,6 +19,7 @@ from arkwright.serve.tensors import Tensors
 
 Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
 
+
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
     """One row or a list of rows, in JSON or as an Arrow stream. Raises Problem: 400 is neither, 422 is no such row."""
     loaded, read = lane.loaded, lane.read
