@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - requests are long
 """Where one request ends and the next begins must never be in doubt: RFC 9112, as attackers bend it."""
 
 import msgspec
@@ -130,7 +131,10 @@ UNDERSTOOD = {
     "upgrade": (b"GET /v2 HTTP/1.1\r\n" + HOST + OFFER + b"\r\n", 200),
     "upgrade with a body": (POST + OFFER + GOOD, 200),
     "upgrade with chunks": (POST + OFFER + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", 422),
-    "upgrade to websocket": (b"GET /v2 HTTP/1.1\r\n" + HOST + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n", 200),
+    "upgrade to websocket": (
+        b"GET /v2 HTTP/1.1\r\n" + HOST + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+        200,
+    ),
     "two codings of the content": (POST + b"Content-Encoding: gzip, gzip\r\n" + GOOD, 415),
     "absolute url": (b"GET http://localhost/v2 HTTP/1.1\r\n" + HOST + b"\r\n", 200),
     "absolute url to predict": (POST.replace(b"/predict", b"HTTP://LocalHost/predict?a=b") + GOOD, 200),
