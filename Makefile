@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench lock clean fuzz
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
@@ -15,6 +15,9 @@ test: $(VENV)/.test  ## every test
 
 check: $(VENV)/.test  ## lint, format, types, layers, laws
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python scripts/laws.py
+
+fuzz: $(VENV)/.test  ## look for bytes that the server's decoders get wrong, a minute for each
+	@$(BIN)/python scripts/fuzz.py -max_total_time=60
 
 bench: $(VENV)/.test  ## how fast, as ratios in one interleaved run
 	@$(BIN)/python benchmarks/run.py

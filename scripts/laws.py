@@ -24,7 +24,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "onnxmltools": ("optimize/",),
     "onnx": ("optimize/",),
     "onnxruntime": ("optimize/", "serve/graph.py"),
-    "model_signing": ("release/signing.py",),
+    "model_signing": ("release/openssf.py",),
     "cyclonedx": ("release/bom.py",),
     "uvloop": ("serve/",),
     "httptools": ("serve/",),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - requests are long
 """Where one request ends and the next begins must never be in doubt: RFC 9112, as attackers bend it."""
 
 import msgspec
@@ -80,8 +81,16 @@ REFUSED = {
     "method": b"FLY / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "lower case method": b"get / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "connect": b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "upgrade": b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+    "connect to a path": b"CONNECT / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "space in url": b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute url of another host": b"GET http://127.0.0.1/v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute url of another port": b"GET http://localhost:1/v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute url without a host": b"GET http://localhost/v2 HTTP/1.1\r\n\r\n",
+    "absolute url with a user": b"GET http://a@localhost/v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute url of https": b"GET https://localhost/v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute url of nobody": b"GET http:///v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "absolute url of a file": b"GET file:///etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "authority alone": b"GET localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
 }
 
 
@@ -95,7 +104,16 @@ def test_refused_and_closed(late, name):
     assert alive(late)
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_an_absolute_url_leads_no_other_name_here(late, version):
+    host = b"Host: evil.example\r\n" if version == b"1.1" else b""
+    answer = exchange(late, b"GET http://evil.example/v2 HTTP/" + version + b"\r\n" + host + b"\r\n")
+    assert statuses(answer) == [403]
+
+
 GOOD = b"Content-Length: %d\r\n\r\n" % len(ROW) + ROW
+# what a Java client sends with its first request, unless it is told to speak HTTP/1.1
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
 UNDERSTOOD = {
     "tab before chunked": (POST + b"Transfer-Encoding:\tchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 422),
     "upper case": (POST + b"TRANSFER-ENCODING: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 422),
@@ -110,8 +128,19 @@ UNDERSTOOD = {
     "empty lines before": (b"\r\n\r\n" + LIVE, 200),
     "a range": (b"GET /v2 HTTP/1.1\r\n" + HOST + b"Range: bytes=" + b"0-," * 200 + b"0-\r\n\r\n", 200),
     "upgrade without connection": (b"GET /v2 HTTP/1.1\r\n" + HOST + b"Upgrade: h2c\r\n\r\n", 200),
+    "upgrade": (b"GET /v2 HTTP/1.1\r\n" + HOST + OFFER + b"\r\n", 200),
+    "upgrade with a body": (POST + OFFER + GOOD, 200),
+    "upgrade with chunks": (POST + OFFER + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", 422),
+    "upgrade to websocket": (
+        b"GET /v2 HTTP/1.1\r\n" + HOST + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+        200,
+    ),
     "two codings of the content": (POST + b"Content-Encoding: gzip, gzip\r\n" + GOOD, 415),
-    "absolute url": (b"GET http://localhost/v2 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+    "absolute url": (b"GET http://localhost/v2 HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+    "absolute url to predict": (POST.replace(b"/predict", b"HTTP://LocalHost/predict?a=b") + GOOD, 200),
+    "absolute url without a path": (b"GET http://localhost?a HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+    "absolute url, everything": (b"OPTIONS http://localhost HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+    "absolute url with a fragment": (b"GET http://localhost/v2#a HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "fragment": (b"GET /v2#a HTTP/1.1\r\n" + HOST + b"\r\n", 400),
 }
 

@@ -12,6 +12,7 @@ import orjson
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
 from arkwright.serve import oip, openapi
+from arkwright.serve.arrow_rows import ARROW
 from arkwright.serve.batch import log
 from arkwright.serve.inflate import decoded_body
 from arkwright.serve.lane import Lane
@@ -111,7 +112,10 @@ class App:
         versions = [lane.loaded.version for lane in route.lanes]
         self._describe(base, route.first.loaded, versions)
         self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, oip.infer), (JSON, _OCTETS))
-        self._posts[f"/endpoints/{route.name}/predict"] = (partial(self._act, route, route.pick, predict), (JSON,))
+        self._posts[f"/endpoints/{route.name}/predict"] = (
+            partial(self._act, route, route.pick, predict),
+            (JSON, ARROW),
+        )
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)

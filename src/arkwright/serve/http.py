@@ -17,6 +17,7 @@ import httptools
 from arkwright.serve.front import Front, Head
 from arkwright.serve.messages import Problem, Request, Response
 from arkwright.serve.quota import Quota
+from arkwright.serve.target import head_without_offer, is_loopback, origin_form
 
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 MOST_QUEUED = 16
@@ -25,7 +26,6 @@ _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LOOPBACK = (b"localhost", b"127.0.0.1", b"[::1]")
 _ONCE = frozenset(b"host content-length content-type content-encoding transfer-encoding expect".split()) | {
     b"inference-header-content-length"
 }
@@ -84,14 +84,23 @@ class Connection(asyncio.Protocol):
             piece = data[at : at + step]
             self._silent += len(piece)
             try:
-                self._parser.feed_data(piece)
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-                self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {_reason(error)}"))
+                self._feed(piece)
+            except httptools.HttpParserError as error:
+                why = str(error)[:100].replace("`", "")
+                self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {why}"))
             else:
                 if self._silent > most:
                     self._refuse(Problem(431, f"headers may have {self._front.limits.headers} bytes"))
             if self._deaf:
                 return
+
+    def _feed(self, piece: bytes) -> None:
+        try:
+            self._parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as offer:  # declined, by reading the request as if there were none
+            old, self._parser = self._parser, httptools.HttpRequestParser(self)
+            self._parser.feed_data(head_without_offer(old, self._url, self._headers))
+            self._feed(piece[offer.args[0] :])
 
     def _known(self, data: bytes) -> bool:
         """Take a whole request whose head came before, byte by byte the same: it need not be parsed again."""
@@ -163,6 +172,8 @@ class Connection(asyncio.Protocol):
         self._trailing = True
         self._silent = 0
         self._check_head(headers)
+        if self._parser.should_upgrade():
+            return
         length = headers.get(b"content-length")
         chunked = b"transfer-encoding" in headers
         if length is not None and int(length) > limits.body:
@@ -196,6 +207,8 @@ class Connection(asyncio.Protocol):
             self._stop(400, f"a body may have {self._front.limits.chunks} chunks")
 
     def on_message_complete(self) -> None:
+        if self._parser.should_upgrade():
+            return  # it is read again, see _feed
         self._read_by = self._idle_body_by = inf
         self._silent = 0
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -253,16 +266,22 @@ class Connection(asyncio.Protocol):
         version, host = self._parser.get_http_version(), headers.get(b"host")
         if version not in ("1.1", "1.0"):
             self._stop(505, "this server speaks HTTP/1.1")
-        if host is None and version == "1.1":
+        if self._url[:1] not in (b"/", b"*"):
+            found = origin_form(self._url, host, self._parser.get_method())
+            if found is None:
+                self._stop(400, "the target must be a path, or http:// with the host that the Host header says")
+            else:
+                self._url, host = found
+        if b"host" not in headers and version == "1.1":
             self._stop(400, "the Host header is missing")
-        if self._front.loopback and host is not None and not _is_loopback(host):
+        if self._front.loopback and host is not None and not is_loopback(host):
             # a page elsewhere may point its own name at this address (DNS rebinding)
             self._stop(403, "this server answers on this machine only, as localhost or 127.0.0.1")
         encoding = headers.get(b"transfer-encoding")
         if encoding is not None and (version == "1.0" or encoding.lower() != b"chunked"):
             self._stop(400, "the only transfer encoding is chunked, in HTTP/1.1")
-        if self._parser.should_upgrade():
-            self._stop(400, "this server speaks HTTP/1.1 only and upgrades to nothing")
+        if self._parser.get_method() == b"CONNECT":
+            self._stop(400, "this server is no proxy")
 
     def _stop(self, status: int, message: str, headers: bytes = b"") -> None:
         """Leave the parser: it wraps what a callback raises, so the reason is kept here."""
@@ -385,13 +404,3 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
-
-
-def _is_loopback(host: bytes) -> bool:
-    name, _, port = host.lower().rpartition(b":")
-    return host.lower() in _LOOPBACK or (name in _LOOPBACK and port.isdigit())
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).replace("`", "")
-    return text[:100] if isinstance(error, httptools.HttpParserError) else "upgrades are not spoken here"

@@ -13,6 +13,7 @@ from arkwright.core.record import split_reference, valid_name
 from arkwright.core.rows import Field
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve import features
+from arkwright.serve.arrow_rows import ArrowRows
 from arkwright.serve.batch import log
 from arkwright.serve.features import Prepare
 from arkwright.serve.graph import Graph, Port
@@ -36,6 +37,7 @@ class Loaded:
     graph: Graph
     rows: RowDecoder
     prepare: Prepare
+    arrow: ArrowRows
     fast: bool
     headers: bytes
     tail: bytes
@@ -54,6 +56,8 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
     _same(signature.inputs, graph.inputs, "input")
     _same(signature.outputs, graph.outputs, "output")
     fields = core_rows.from_columns(signature.columns)
+    prepare = _prepare(folder, signature=signature, graph=graph, fields=fields, digest=digest)
+    takes = [(graph.inputs[tensor.name], tensor.columns or (tensor.name,)) for tensor in signature.inputs]
     loaded = Loaded(
         endpoint=endpoint,
         release=release,
@@ -62,7 +66,8 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
         signature=signature,
         graph=graph,
         rows=RowDecoder(fields, signature.target),
-        prepare=_prepare(folder, signature=signature, graph=graph, fields=fields, digest=digest),
+        arrow=ArrowRows(fields, signature.target, prepare, takes if signature.features is None else None),
+        prepare=prepare,
         fast=signature.features is None,
         headers=f"Arkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode("ascii"),
         tail=f',"release":"{release}","digest":"{digest}"}}'.encode("ascii"),

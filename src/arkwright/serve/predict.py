@@ -1,6 +1,6 @@
 """Raw rows in, predictions out: what people and their services call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,19 +9,29 @@ import orjson
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.usercode import describe
 from arkwright.serve.answers import Reader, reader
+from arkwright.serve.arrow_answer import arrow_response
+from arkwright.serve.arrow_rows import ARROW
 from arkwright.serve.batch import Job, Kin
 from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import Problem, Reply, Request, Response
 from arkwright.serve.tensors import Tensors
 
+Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
+
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
-    """One row or a list of rows. Raises Problem: 400 is no JSON, 422 is not such a row."""
+    """One row or a list of rows, in JSON or as an Arrow stream. Raises Problem: 400 is neither, 422 is no such row."""
     loaded, read = lane.loaded, lane.read
+    tell = _arrow if ARROW in request.headers.get(b"accept", b"").lower() else _wrapped
+    if request.headers.get(b"content-type", b"").lower().startswith(ARROW):
+        stream = loaded.arrow.open(body)
+        prepare, finish = partial(loaded.arrow.tensors, stream), partial(_finished, loaded, read, tell, False)  # noqa: FBT003
+        lane.batcher.add(Job(request, stream.rows, loaded.fast, prepare, finish, reply, deadline))
+        return
     rows, alone = loaded.rows.decode(body)
-    prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, alone)
-    kin = Kin(lane.rows, rows, partial(_wrapped, loaded, alone)) if lane.rows else None
+    prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, tell, alone)
+    kin = Kin(lane.rows, rows, partial(tell, loaded, alone)) if lane.rows else None
     lane.batcher.add(Job(request, len(rows), loaded.fast, prepare, finish, reply, deadline, kin=kin))
 
 
@@ -31,7 +41,7 @@ def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
     Raises Problem where the server refuses, and what the project's code and the graph raise.
     """
     rows, alone = loaded.rows.decode(body)
-    return _finished(loaded, read, alone, loaded.graph.run(_prepared(loaded, rows, alone))).body
+    return _finished(loaded, read, _wrapped, alone, loaded.graph.run(_prepared(loaded, rows, alone))).body
 
 
 def predict_once(loaded: Loaded, rows: bytes) -> Any:
@@ -55,11 +65,16 @@ def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # n
         raise
 
 
-def _finished(loaded: Loaded, read: Reader, alone: bool, outputs: Tensors) -> Response:  # noqa: FBT001
-    return _wrapped(loaded, alone, read(outputs))
+def _finished(loaded: Loaded, read: Reader, tell: Tell, alone: bool, outputs: Tensors) -> Response:  # noqa: FBT001
+    return tell(loaded, alone, read(outputs))
 
 
 def _wrapped(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
     if alone:
         return Response(200, b'{"prediction":%b%b' % (said[0], loaded.tail), headers=loaded.headers)
     return Response(200, b'{"predictions":[%b]%b' % (b",".join(said), loaded.tail), headers=loaded.headers)
+
+
+def _arrow(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
+    del alone  # a stream always has rows
+    return arrow_response(said, release=loaded.release, digest=loaded.digest, headers=loaded.headers)
