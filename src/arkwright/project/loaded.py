@@ -88,6 +88,8 @@ class Project:
     def features(self, model: str) -> Callable[..., Any] | None:
         """The function between the dataset and the model, or None when the model takes the dataset itself."""
         spec = self.spec.model[model]
+        if spec.of_rules:
+            return None
         function = self.model_function(model)
         between = [p for p in inspect.signature(function).parameters if p not in (spec.source, spec.target, "seed")]
         known = self.code.functions()
