@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from arkwright.api import build, decide, traffic
+from arkwright.api import answer, build, decide, rollout
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.sites import local
@@ -46,13 +46,13 @@ def test_rules_are_measured_released_and_served(ruled):
     assert build.again(site, ANA, ruled.folder).same
 
     decide.sign(site, BEN, ruled.folder, release="buys")
-    traffic.promote(site, ANA, ruled.folder, release="buys")
+    rollout.promote(site, ANA, ruled.folder, release="buys")
     rows = [{"country": "DE", "spent": spent} for spent in (5, 80, 50, 35)]
     body = json.dumps(rows).encode()
-    answer = traffic.predict(site, ANA, ruled.folder, endpoint="buys", rows=body)
-    assert [p["label"] for p in answer["predictions"]] == [0, 1, 1, 0]
-    assert [r["rule"] for r in answer["rules"]] == ["poor", "buys-2", "buys-3", "default"]
-    assert answer["rules"][0]["because"] == "a small purse"
+    said = answer.predict(site, ANA, ruled.folder, endpoint="buys", rows=body)
+    assert [p["label"] for p in said["predictions"]] == [0, 1, 1, 0]
+    assert [r["rule"] for r in said["rules"]] == ["poor", "buys-2", "buys-3", "default"]
+    assert said["rules"][0]["because"] == "a small purse"
 
 
 def test_safeguards_stand_before_the_rules_of_the_model(ruled):
@@ -62,11 +62,11 @@ def test_safeguards_stand_before_the_rules_of_the_model(ruled):
     result = build.run(site, ANA, ruled.folder)
     assert {"rules.json", "safeguards.json", "seen.json"} <= set(result.outcomes["buys"].release.files)
     decide.sign(site, BEN, ruled.folder, release="buys")
-    traffic.promote(site, ANA, ruled.folder, release="buys")
+    rollout.promote(site, ANA, ruled.folder, release="buys")
 
     def said(country):
         body = json.dumps({"country": country, "spent": 80}).encode()
-        return traffic.predict(site, ANA, ruled.folder, endpoint="buys", rows=body)
+        return answer.predict(site, ANA, ruled.folder, endpoint="buys", rows=body)
 
     assert (said("IT")["prediction"], said("IT")["rule"]) == (None, "new")
     assert said("DE")["rule"] == "buys-2"
@@ -90,10 +90,10 @@ def test_a_regression_by_rules(ruled):
     result = build.run(site, ANA, ruled.folder)
     assert result.problem is None, result.problem
     decide.sign(site, BEN, ruled.folder, release="buys")
-    traffic.promote(site, ANA, ruled.folder, release="buys")
+    rollout.promote(site, ANA, ruled.folder, release="buys")
     body = json.dumps([{"country": "DE", "again": again} for again in (1, 0)]).encode()
-    answer = traffic.predict(site, ANA, ruled.folder, endpoint="buys", rows=body)
-    assert answer["predictions"] == [{"value": 75.5}, {"value": 30}]
+    said = answer.predict(site, ANA, ruled.folder, endpoint="buys", rows=body)
+    assert said["predictions"] == [{"value": 75.5}, {"value": 30}]
 
 
 def test_a_class_that_is_not_in_the_data_is_told_with_its_rule(ruled):

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from arkwright.api import build, decide, traffic
+from arkwright.api import answer, build, decide, rollout
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.core.safeguards.words import Seen
@@ -59,11 +59,11 @@ def test_rules_are_released_shown_and_applied(guarded):
     assert build.again(site, ANA, guarded.folder).same
 
     decide.sign(site, BEN, guarded.folder, release="buys")
-    traffic.promote(site, ANA, guarded.folder, release="buys")
+    rollout.promote(site, ANA, guarded.folder, release="buys")
 
     def said(**row):
         body = json.dumps(row).encode()
-        return traffic.predict(site, ANA, guarded.folder, endpoint="buys", rows=body)
+        return answer.predict(site, ANA, guarded.folder, endpoint="buys", rows=body)
 
     assert said(country="FR", spent=95, age=30)["rule"] == "rich"
     assert said(country="IT", spent=80, age=30)["rule"] == "new"

@@ -9,11 +9,10 @@ import msgspec
 import orjson
 
 from arkwright.core.errors import Corrupt, Invalid
-from arkwright.core.safeguards.book import Book, Part, compiled
+from arkwright.core.safeguards.book import Book, compiled
 from arkwright.core.safeguards.words import FILE, REVIEW, RULES, SEEN, Rule, Scope, Seen, Slot, range_key, scope_of
 from arkwright.core.signature import Signature
 
-Get = Callable[[Any, Any], tuple[Any, ...]]  # a row and what the model said of it -> the values of a part's slots
 MODEL = -1  # in place of a rule's number: none fired
 
 
@@ -23,8 +22,8 @@ class Guards:
     """
 
     def __init__(self, book: Book, signature: Signature) -> None:
-        self._before = _judged(book.before)
-        self._after = _judged(book.after)
+        self._before = (book.before.first, _of_row(book.before.slots)) if book.before else None
+        self._after = (book.after.first, _of_both(book.after.slots)) if book.after else None
         self.names = [rule.name for rule in book.rules]
         self.told = [orjson.dumps(_told(rule))[1:-1] for rule in book.rules]
         key = "value" if signature.task == "regression" else "label"
@@ -35,7 +34,7 @@ class Guards:
         if self._before is None:
             return [MODEL] * len(rows)
         first, get = self._before
-        return [first(get(row, None)) for row in rows]
+        return [first(get(row)) for row in rows]
 
     def after(self, rows: Sequence[Any], said: Sequence[bytes]) -> list[int]:
         """For each row and what the model said of it, as JSON, the rule that answers instead, -1 when none does.
@@ -46,7 +45,8 @@ class Guards:
         if self._after is None:
             return [MODEL] * len(rows)
         first, get = self._after
-        return [first(get(row, orjson.loads(one))) for row, one in zip(rows, said, strict=True)]
+        answers = orjson.loads(b"[%b]" % b",".join(said))
+        return [first(get(row, one)) for row, one in zip(rows, answers, strict=True)]
 
 
 def load(folder: Path, signature: Signature) -> Guards | None:
@@ -101,17 +101,20 @@ def _told(rule: Rule) -> dict[str, Any]:
     return told | {"review": True} if rule.answer == REVIEW else told
 
 
-def _judged(part: Part | None) -> tuple[Callable[[Sequence[Any]], int], Get] | None:
-    return (part.first, _get(part.slots)) if part else None
+def _of_row(slots: Sequence[Slot]) -> Callable[[Any], tuple[Any, ...]]:
+    """How the columns that rules read are got of a row."""
+    if not slots:
+        return lambda _: ()
+    names = [slot.name for slot in slots]
+    return operator.attrgetter(*names, names[0])  # with one name alone it would give no tuple
 
 
-def _get(slots: Sequence[Slot]) -> Get:
-    """How the values of these slots are got of a row and an answer."""
-    if slots and all(slot.what == "column" for slot in slots):
-        names = [slot.name for slot in slots]
-        get = operator.attrgetter(*names, names[0])  # with one name alone it would give no tuple
-        return lambda row, _: get(row)
+def _of_both(slots: Sequence[Slot]) -> Callable[[Any, Any], tuple[Any, ...]]:
+    """How the values of these slots are got of a row and what the model said of it."""
     gets = [_one(slot) for slot in slots]
+    if len(gets) == 1:
+        (only,) = gets
+        return lambda row, said: (only(row, said),)
     return lambda row, said: tuple([get(row, said) for get in gets])
 
 
