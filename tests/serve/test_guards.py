@@ -229,3 +229,12 @@ def test_rules_that_leave_a_row_unanswered_are_not_loaded(tmp_path):
     folder = ruled(tmp_path / "r", [Rule(name="far", when="distance > 5000", answer=True)])
     with pytest.raises(Corrupt, match=r"rules\.json says nothing of a row that none of its rules fits"):
         load(folder, endpoint="late", release="release:late@3", digest=DIGEST)
+
+
+def test_rules_judge_json_and_nothing_goes_around_them_as_a_stream(guarded):
+    arrow = "application/vnd.apache.arrow.stream"
+    status, _, answer = guarded.call("POST", "/predict", b"stream", {"Content-Type": arrow})
+    assert (status, answer["error"]) == (415, "late has rules, which judge rows in JSON; send no Arrow stream")
+    asked = {"Content-Type": "application/json", "Accept": arrow}
+    status, _, answer = guarded.call("POST", "/predict", MODEL, asked)
+    assert (status, answer["error"]) == (406, "late has rules, and answers name them in JSON; ask for application/json")

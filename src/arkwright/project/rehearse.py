@@ -18,7 +18,7 @@ from arkwright.core.rows import Field
 from arkwright.data.sources import leaves
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
-from arkwright.project import code, madeup, safeguards
+from arkwright.project import code, decision_tables, madeup, safeguards
 from arkwright.project.alone import differing_column
 from arkwright.project.apply import apply, apply_features
 from arkwright.project.loaded import Project, Recipe
@@ -39,7 +39,8 @@ def rehearse(project: Project, tables: Tables) -> Plan:
     written = {step.name: step.rules for step in models if step}
     rules = safeguards.rehearsed(project, {name: s.columns for name, s in steps.items()}, written, problems)
     problems.raise_if_any()
-    paths = code.files(project.code.folder, project.spec.code) | safeguards.tables(project)
+    where = project.code.folder
+    paths = code.files(where, project.spec.code) | decision_tables.files(where, project.spec)
     files = {name: digest_file(path) for name, path in sorted(paths.items())}
     return Plan(
         project=project.spec.project,

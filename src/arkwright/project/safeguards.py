@@ -3,14 +3,13 @@ endpoint, and those that are a model by themselves.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
+from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Column
 from arkwright.core.safeguards import book, sheet
 from arkwright.core.safeguards.grammar import needs_model, parse
 from arkwright.core.safeguards.words import REVIEW, Rule, Scope, scope_of
-from arkwright.project import texts
+from arkwright.project import decision_tables, texts
 from arkwright.project.loaded import Project
 from arkwright.project.problems import Problems
 from arkwright.project.spec import RuleSpec
@@ -81,12 +80,6 @@ def where(project: Project, path: tuple[str, str, str], rule: Rule) -> str:
     return start if any(one.name == rule.name for one in given) else lines.of(*path[:2], "table")
 
 
-def tables(project: Project) -> dict[str, Path]:
-    """Path -> file of the tables that are there: they belong to the project as its code does."""
-    names = {one.table for one in project.spec.endpoint.values()} | {m.table for m in project.spec.model.values()}
-    return {name: project.folder / name for name in names if name}
-
-
 def _placed(
     project: Project, path: tuple[str, str, str], given: Sequence[RuleSpec], table: str | None, problems: Problems
 ) -> list[Placed]:
@@ -97,7 +90,8 @@ def _placed(
     if table is None:
         return found
     try:
-        text = texts.read(_file(project.folder, table))
+        decision_tables.file(project.folder, table)
+        text = texts.read(project.code.folder / table)
     except ArkwrightError as error:
         problems.add(project.sheet.lines.of(*path[:2], "table"), error)
         return found
@@ -113,18 +107,6 @@ def _in_order(placed: Sequence[Placed], problems: Problems) -> tuple[Rule, ...]:
     for at, what in book.check_order(rules):
         problems.add(placed[min(at, len(placed) - 1)][1], what)
     return rules
-
-
-def _file(folder: Path, name: str) -> Path:
-    """The table's path. Raises Invalid unless it is a CSV file inside the project."""
-    path = folder / name
-    parts = Path(name).parts
-    if Path(name).is_absolute() or ".." in parts or any(p.startswith(".") for p in parts) or not name.endswith(".csv"):
-        raise Invalid(f"the table {name[:80]!r} must be a CSV file inside the project, like limits.csv")
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
-        there = [p.relative_to(folder).as_posix() for p in sorted(path.parent.glob("*.csv"))]
-        raise Invalid(f"there is no file {name[:80]!r} in the project{did_you_mean(name, there)}")
-    return path
 
 
 def _check(placed: Placed, scope: Scope | None, problems: Problems) -> None:
