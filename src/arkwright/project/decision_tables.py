@@ -20,7 +20,7 @@ def file(folder: Path, name: str) -> Path:
 def files(folder: Path, spec: ProjectSpec) -> dict[str, Path]:
     """Path -> file of the tables that are there; of one that is not the rehearsal tells."""
     found = {}
-    for name in {one.table for one in (*spec.endpoint.values(), *spec.model.values())}:
+    for name in {e.table for e in spec.endpoint.values()} | {m.table for m in spec.model.values()}:
         if name is not None:
             try:
                 found[name] = file(folder, name)
