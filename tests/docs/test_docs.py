@@ -36,6 +36,7 @@ STRUCTS = {
     "`[gate.NAME]`": spec.GateSpec,
     "`[endpoint.NAME]`": spec.EndpointSpec,
     "`rollout = { … }`": spec.RolloutSpec,
+    "`rules = [{ … }]`, `safeguards = [{ … }]`": spec.RuleSpec,
 }
 NOUNS = (
     nouns.Actor, nouns.Dataset, nouns.Model, nouns.Release, nouns.Run, nouns.Finding, nouns.Gate, nouns.Decision,

@@ -75,6 +75,6 @@ def facts(onnx_file):
         ),
     )
     return {
-        "onnx": onnx_file, "signature": signature, "gate": gate, "findings": findings, "lineage": lineage,
+        "model": onnx_file, "signature": signature, "gate": gate, "findings": findings, "lineage": lineage,
         "card": card, "code": CODE,
     }  # fmt: skip

@@ -34,7 +34,7 @@ def test_it_holds_what_a_release_needs(made, facts, tmp_path):
     verify_folder(tmp_path / "candidate", digests(made))
     assert msgspec.json.decode(made["signature.json"].read_bytes(), type=Signature) == facts["signature"]
     assert msgspec.json.decode(made["lineage.json"].read_bytes(), type=Lineage) == facts["lineage"]
-    assert made["model.onnx"].read_bytes() == facts["onnx"].read_bytes()
+    assert made["model.onnx"].read_bytes() == facts["model"].read_bytes()
     assert made["code/flights.py"].read_bytes() == facts["code"]["flights.py"]
     onnxruntime.InferenceSession(made["model.onnx"], providers=["CPUExecutionProvider"])
     promises = json.loads(made["promises.json"].read_bytes())
@@ -60,7 +60,7 @@ def test_the_bill_of_materials_is_valid_cyclonedx(made, facts):
     bill = json.loads(spelt)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(spelt.replace('"library"', '"nonsense"', 1)) is not None
     model = bill["metadata"]["component"]
-    assert model["hashes"][0]["content"] == digest_file(facts["onnx"])
+    assert model["hashes"][0]["content"] == digest_file(facts["model"])
     metrics = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
     assert {"type": "recall", "value": "0.41", "slice": "carrier = UA"} in metrics
     assert {"lowerBound": "0.705", "upperBound": "0.721"} in [m.get("confidenceInterval") for m in metrics]
@@ -133,7 +133,7 @@ def test_code_stays_in_its_folder(facts, tmp_path, path):
 def test_a_graph_that_no_release_may_hold_is_refused(facts, tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"\x80\x04\x95 a pickle, renamed")
     with pytest.raises((Invalid, Refused), match=r"bad\.onnx"):
-        candidate.build(tmp_path / "candidate", **{**facts, "onnx": tmp_path / "bad.onnx"})
+        candidate.build(tmp_path / "candidate", **{**facts, "model": tmp_path / "bad.onnx"})
     assert not (tmp_path / "candidate").exists()
 
 

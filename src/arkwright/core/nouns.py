@@ -75,7 +75,7 @@ class Model(Artifact):
     KIND: ClassVar[str] = "model"
 
     task: str
-    format: str  # onnx | skops
+    format: str  # onnx | skops; rules | rules as written, where people wrote them
     files: dict[str, str]  # path -> digest
     parent: str | None = None
     facts: dict[str, float | str] = field(default_factory=dict)

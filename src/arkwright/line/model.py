@@ -28,8 +28,14 @@ def train(walk: Walk, step: ModelStep, dataset: Dataset) -> Model:
     folder = walk.folder(f"train-{step.name}")
     with walk.timed(f"train {step.name}"):
         path = str(walk.site.store.path(dataset.digest))
-        answer = walk.worker.call("train", {"model": step.name, "path": path, "seed": walk.seed, "folder": str(folder)})
-    return _keep(walk, step, recipe, "skops", folder, answer, None, (dataset.ref,))
+        arguments = {"model": step.name, "path": path, "seed": walk.seed, "folder": str(folder)}
+        if step.rules:
+            answer = walk.worker.call("write_rules", arguments | {"rules": msgspec.to_builtins(step.rules)})
+        else:
+            answer = walk.worker.call("train", arguments)
+    return _keep(
+        walk, step, recipe, "rules as written" if step.rules else "skops", folder, answer, None, (dataset.ref,)
+    )
 
 
 def optimize(walk: Walk, step: ModelStep, dataset: Dataset, trained: Model) -> Model:
@@ -44,8 +50,10 @@ def optimize(walk: Walk, step: ModelStep, dataset: Dataset, trained: Model) -> M
     with walk.timed(f"optimize {step.name}"):
         path = str(walk.site.store.path(dataset.digest))
         arguments = {"model": step.name, "path": path, "trained": str(before), "folder": str(folder), "seed": walk.seed}
-        answer = walk.worker.call("optimize", arguments)
-    return _keep(walk, step, recipe, "onnx", folder, answer, trained.ref, (dataset.ref, trained.ref))
+        answer = walk.worker.call("measure_rules" if step.rules else "optimize", arguments)
+    return _keep(
+        walk, step, recipe, "rules" if step.rules else "onnx", folder, answer, trained.ref, (dataset.ref, trained.ref)
+    )
 
 
 def judge(walk: Walk, step: ModelStep, model: Model, promises: tuple[str, ...]) -> list[Finding]:

@@ -10,6 +10,7 @@ from arkwright.core.nouns import Dataset, Finding, Gate, Model, Release
 from arkwright.core.promises import parse
 from arkwright.core.record import digest_of
 from arkwright.core.rules import Judgement, judge_gate
+from arkwright.core.safeguards.words import Rule
 from arkwright.line.walk import Walk
 from arkwright.project.plan import ModelStep
 
@@ -24,6 +25,7 @@ def assemble(
     findings: list[Finding],
 ) -> Release:
     """The candidate folder. The same inputs make the same folder, byte for byte."""
+    endpoint, rules = _safeguards(walk, step, gate)
     findings = [_steady(finding) for finding in findings]
     lineage = {
         "project": walk.spec.project,
@@ -34,7 +36,8 @@ def assemble(
         "model": {"digest": model.digest, "recipe": model.recipe},
     }
     evidence = [[f.promise, f.verdict, f.value, f.low, f.high, f.n] for f in findings]
-    recipe = walk.recipe("release", lineage, evidence, msgspec.to_builtins(gate))
+    guarded = [msgspec.to_builtins(rules)] if rules else []
+    recipe = walk.recipe("release", lineage, evidence, msgspec.to_builtins(gate), *guarded)
     known = walk.before(Release, step.name, recipe)
     if known:
         return known
@@ -49,6 +52,11 @@ def assemble(
             "findings": msgspec.to_builtins(findings),
             "training": "; ".join(f"{name}: {_number(value)}" for name, value in facts.items()),
         }
+        if rules or step.rules:
+            path = str(walk.site.store.path(datasets[step.dataset].digest))
+            arguments |= {
+                "guarded": {"endpoint": endpoint, "rules": msgspec.to_builtins(rules), "path": path, "seed": walk.seed}
+            }
         files = walk.put(folder, walk.worker.call("assemble", arguments)["files"])
     return walk.keep(
         Release(
@@ -64,6 +72,12 @@ def assemble(
             files=files,
         )
     )
+
+
+def _safeguards(walk: Walk, step: ModelStep, gate: Gate) -> tuple[str, tuple[Rule, ...]]:
+    """The endpoint that this release may answer for, and its rules; another one that may has the same."""
+    names = [n for n, e in walk.spec.endpoint.items() if e.model == step.name and e.gate == gate.name]
+    return names[0], walk.plan.safeguards.get(names[0], ())
 
 
 def _number(value: float | str) -> str:

@@ -15,7 +15,7 @@ from arkwright.core import rows
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.rows import Field
 from arkwright.infra.durable import writing
-from arkwright.project import code, texts, toml
+from arkwright.project import code, decision_tables, texts, toml
 from arkwright.project.code import Code
 from arkwright.project.spec import ProjectSpec
 from arkwright.project.toml import Sheet
@@ -88,6 +88,8 @@ class Project:
     def features(self, model: str) -> Callable[..., Any] | None:
         """The function between the dataset and the model, or None when the model takes the dataset itself."""
         spec = self.spec.model[model]
+        if spec.of_rules:
+            return None
         function = self.model_function(model)
         between = [p for p in inspect.signature(function).parameters if p not in (spec.source, spec.target, "seed")]
         known = self.code.functions()
@@ -119,7 +121,8 @@ def load(folder: Path, aside: Path | None = None) -> Project:
     sheet = toml.read(folder)
     if aside is None or not (folder / sheet.spec.code).is_file():
         return Project(folder, sheet, code.load(folder, sheet.spec.code))
-    for name, path in code.files(folder, sheet.spec.code).items():
+    files = code.files(folder, sheet.spec.code) | decision_tables.files(folder, sheet.spec)
+    for name, path in files.items():
         try:
             data = path.read_bytes()
         except OSError as error:

@@ -1,10 +1,11 @@
 """The plan: which dataset is made from which, by what code. Plain data, so that it travels between processes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Column
+from arkwright.core.safeguards.words import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class ModelStep:
     dataset: str
     features: str | None
     code: str
+    rules: tuple[Rule, ...] = ()  # of a model that is made of them; nothing is trained then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Plan:
     models: tuple[ModelStep, ...]
     engines: dict[str, str]  # installed packages that decide what the code does, with their versions
     files: dict[str, str]  # the project's files and their digests
+    safeguards: dict[str, tuple[Rule, ...]] = field(default_factory=dict)  # endpoint -> its rules, in their order
 
     def step(self, name: str) -> DataStep:
         return next(step for step in self.data if step.name == name)

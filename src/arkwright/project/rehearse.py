@@ -5,6 +5,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from arkwright.core import arrow, rows, rowwise
@@ -17,7 +18,7 @@ from arkwright.core.rows import Field
 from arkwright.data.sources import leaves
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
-from arkwright.project import code, madeup
+from arkwright.project import code, decision_tables, madeup, safeguards
 from arkwright.project.alone import differing_column
 from arkwright.project.apply import apply, apply_features
 from arkwright.project.loaded import Project, Recipe
@@ -35,14 +36,19 @@ def rehearse(project: Project, tables: Tables) -> Plan:
     steps = _data_steps(project, tables, problems)
     models = [_model_step(project, name, steps, problems) for name in project.spec.model]
     _promises(project, steps, problems)
+    written = {step.name: step.rules for step in models if step}
+    rules = safeguards.rehearsed(project, {name: s.columns for name, s in steps.items()}, written, problems)
     problems.raise_if_any()
-    files = {name: digest_file(path) for name, path in code.files(project.code.folder, project.spec.code).items()}
+    where = project.code.folder
+    paths = code.files(where, project.spec.code) | decision_tables.files(where, project.spec)
+    files = {name: digest_file(path) for name, path in sorted(paths.items())}
     return Plan(
         project=project.spec.project,
         data=in_order(steps.values()),
         models=tuple(step for step in models if step),
         engines=engines(),
         files=files,
+        safeguards=rules,
     )
 
 
@@ -168,6 +174,8 @@ def _model_step(project: Project, name: str, steps: dict[str, DataStep], problem
                 )
     if spec.split.by in ("time", "group") and not (spec.split.column or project.spec.data[spec.source].time):
         problems.add(lines.of("model", name, "split"), f'a split by {spec.split.by} needs a column: add column = "…"')
+    if spec.of_rules or spec.default is not None:
+        return _rules_step(project, name, columns, problems)
     try:
         function, features = project.model_function(name), project.features(name)
     except ArkwrightError as error:
@@ -184,6 +192,16 @@ def _model_step(project: Project, name: str, steps: dict[str, DataStep], problem
         must = f"must take {used or spec.source}, {spec.target} and, if it likes, seed, in this order"
         problems.add(project.code.where(function), f"{name}() {must}; it takes {', '.join(takes) or 'nothing'}")
     return ModelStep(name=name, dataset=spec.source, features=used, code=digest)
+
+
+def _rules_step(project: Project, name: str, columns: tuple[Column, ...] | None, problems: Problems) -> ModelStep:
+    spec = project.spec.model[name]
+    rules = safeguards.of_model(project, name, columns, problems)
+    if function := project.code.functions().get(name):
+        place = project.code.where(function)
+        problems.add(place, f"{name} has rules in arkwright.toml and the function {name}(); keep one of them")
+    code = digest_of(msgspec.to_builtins(rules))
+    return ModelStep(name=name, dataset=spec.source, features=None, code=code, rules=rules)
 
 
 def _rehearse_features(

@@ -26,6 +26,18 @@ class DataSpec(Table, frozen=True, kw_only=True):
     promises: tuple[Sentence, ...] = ()
 
 
+class RuleSpec(Table, frozen=True, kw_only=True):
+    """A rule: when the condition holds for a row, this is answered. As one of an endpoint's `safeguards` it answers
+    instead of the model, and may be "review": no answer, a person looks at the row. As one of a model's `rules` it is
+    the model.
+    """
+
+    name: Spelling
+    when: Annotated[str, msgspec.Meta(description='a condition, such as "distance > 5000" or "confidence < 0.6"')]
+    answer: bool | int | float | str
+    because: str = ""
+
+
 class SplitSpec(Table, frozen=True, kw_only=True):
     """How held-out rows are chosen. `column`: of the time or the group; `time` and `hash` default to the dataset's."""
 
@@ -35,7 +47,11 @@ class SplitSpec(Table, frozen=True, kw_only=True):
 
 
 class ModelSpec(Table, frozen=True, kw_only=True, rename={"source": "from"}):
-    """`[model.NAME]`: made by the function of the same name. `score` decides between candidates."""
+    """`[model.NAME]`: made by the function of the same name, or of rules that people wrote. `score` decides between
+    candidates.
+
+    `table`: a CSV file with rules, one per row; `default`: what is answered where no rule fits.
+    """
 
     source: str
     target: str
@@ -43,6 +59,14 @@ class ModelSpec(Table, frozen=True, kw_only=True, rename={"source": "from"}):
     split: SplitSpec = SplitSpec()
     groups: tuple[str, ...] = ()
     score: Sentence | None = None
+    rules: tuple[RuleSpec, ...] = ()
+    table: str | None = None
+    default: bool | int | float | str | None = None
+
+    @property
+    def of_rules(self) -> bool:
+        """Whether nothing is trained: the rules are the model."""
+        return bool(self.rules) or self.table is not None
 
 
 class GateSpec(Table, frozen=True, kw_only=True):
@@ -63,11 +87,16 @@ class RolloutSpec(Table, frozen=True, kw_only=True):
 
 
 class EndpointSpec(Table, frozen=True, kw_only=True):
-    """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass."""
+    """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass.
+
+    `table`: a CSV file beside this one with more safeguards, one per row.
+    """
 
     model: str
     gate: str
     rollout: RolloutSpec = RolloutSpec()
+    safeguards: tuple[RuleSpec, ...] = ()
+    table: str | None = None
     promises: tuple[Sentence, ...] = ()
 
 

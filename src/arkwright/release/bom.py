@@ -21,7 +21,7 @@ _LONGEST_LICENCE = 100  # some packages put the whole text where the name belong
 def bill(
     signature: Signature, findings: Sequence[Finding], lineage: Lineage, card: Card, model_digest: str
 ) -> dict[str, Any]:
-    """The document as JSON values. `model_digest`: SHA-256 of `model.onnx`."""
+    """The document as JSON values. `model_digest`: SHA-256 of `model.onnx`, or of `rules.json`."""
     packages = _packages(lineage.engines)
     datasets = [_dataset(name, origin.digest) for name, origin in sorted(lineage.data.items())]
     model = {
@@ -66,9 +66,9 @@ def _model_card(signature: Signature, findings: Sequence[Finding], lineage: Line
         metrics += [{"type": n, "value": repr(v), "slice": where} for n, v in sorted(group.values.items())]
     return {
         "modelParameters": {
-            "approach": {"type": "supervised"},
+            **({"approach": {"type": "supervised"}} if signature.inputs else {}),  # rules are not learnt
             "task": signature.task,
-            "modelArchitecture": "ONNX graph",
+            "modelArchitecture": "ONNX graph" if signature.inputs else "decision rules",
             "datasets": [{"ref": _data_ref(name)} for name in sorted(lineage.data)],
             "inputs": [{"format": f"{t.name}: {t.datatype}"} for t in signature.inputs],
             "outputs": [{"format": f"{t.name}: {t.datatype}"} for t in signature.outputs],

@@ -12,10 +12,11 @@ from arkwright.core import onnx_guard
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Finding, Gate
 from arkwright.core.record import digest_file, encode
+from arkwright.core.safeguards import words as safeguards
 from arkwright.core.signature import Signature
 from arkwright.release.bom import bill
 from arkwright.release.card import readme
-from arkwright.release.facts import Card, Lineage
+from arkwright.release.facts import Card, Guards, Lineage
 from arkwright.release.folder import check_path
 
 CODE = "code/"
@@ -24,23 +25,26 @@ CODE = "code/"
 def build(
     folder: Path,
     *,
-    onnx: Path,
+    model: Path,
     signature: Signature,
     gate: Gate,
     findings: Sequence[Finding],
     lineage: Lineage,
     card: Card,
     code: Mapping[str, bytes],
+    guards: Guards | None = None,
 ) -> dict[str, Path]:
     """Write the candidate into `folder`, new or empty; path -> file of everything that belongs to it.
 
-    `findings`: about the data and the model, latest per promise; `code`: path below `code/` -> bytes. Raises Refused
-    or Invalid for a graph that no release may hold, a bad path, a folder in use, or code that the signature names and
-    `code` lacks.
+    `model`: an ONNX graph, or the `rules.json` of a model of rules; `findings`: about the data and the model, latest
+    per promise; `code`: path below `code/` -> bytes. Raises Refused or Invalid for a graph that no release may hold, a
+    bad path, a folder in use, or code that the signature names and `code` lacks.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Invalid(f"{folder} is not empty; a candidate is built in a new folder")
-    onnx_guard.check(onnx)
+    name = safeguards.RULES if model.name == safeguards.RULES else "model.onnx"
+    if name == "model.onnx":
+        onnx_guard.check(model)
     sources = {check_path(CODE + path): data for path, data in code.items()}
     if signature.features and signature.features.file not in sources:
         held = ", ".join(sorted(sources)) or "nothing"
@@ -49,17 +53,19 @@ def build(
         "signature.json": signature,
         "promises.json": _promises(gate, findings),
         "lineage.json": lineage,
-        "bom.cdx.json": bill(signature, findings, lineage, card, digest_file(onnx)),
+        "bom.cdx.json": bill(signature, findings, lineage, card, digest_file(model)),
     }
+    if guards and (beside := guards.rules[: len(guards.rules) - guards.own]):
+        facts |= {safeguards.FILE: beside, safeguards.SEEN: guards.seen}
     texts = {name: encode(value).encode() + b"\n" for name, value in facts.items()}
-    texts["README.md"] = readme(signature, gate, findings, lineage, card).encode()
-    made = {"model.onnx": folder / "model.onnx"}
+    texts["README.md"] = readme(signature, gate, findings, lineage, card, guards).encode()
+    made = {name: folder / name}
     try:
-        for name, data in sorted({**texts, **sources}.items()):
-            made[name] = folder / name
-            made[name].parent.mkdir(parents=True, exist_ok=True)
-            made[name].write_bytes(data)
-        shutil.copyfile(onnx, made["model.onnx"])
+        for path, data in sorted({**texts, **sources}.items()):
+            made[path] = folder / path
+            made[path].parent.mkdir(parents=True, exist_ok=True)
+            made[path].write_bytes(data)
+        shutil.copyfile(model, made[name])
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ArkwrightError(f"the candidate cannot be written to {folder}: {os.strerror(error.errno or 0)}") from None

@@ -15,24 +15,35 @@ from arkwright.core import rows
 from arkwright.core.nouns import Column, Finding, Gate
 from arkwright.core.promises import parse
 from arkwright.core.rules import found
+from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
-from arkwright.release.facts import Card, Group, Lineage
+from arkwright.release.facts import Card, Group, Guards, Lineage
 
 _PIPELINE = {"classification": "tabular-classification", "regression": "tabular-regression"}
 
 
-def readme(signature: Signature, gate: Gate, findings: Sequence[Finding], lineage: Lineage, card: Card) -> str:
-    """The whole card: front matter, intended use, what was found, groups, data, training, limits, how to call it."""
+def readme(
+    signature: Signature,
+    gate: Gate,
+    findings: Sequence[Finding],
+    lineage: Lineage,
+    card: Card,
+    guards: Guards | None = None,
+) -> str:
+    """The whole card: front matter, intended use, what was found, groups, safeguards, data, training, limits, how to
+    call it.
+    """
     parts = [
         _front_matter(signature, findings, lineage, card),
         f"# {signature.model}\n\n{text(card.purpose)}",
         _facts(signature, card),
         "## What was promised, and what was found\n\n" + _promises(gate, findings),
         "## Groups\n\n" + _groups(card.groups),
+        *([("## Rules\n\n" if guards.own else "## Safeguards\n\n") + _safeguards(guards)] if guards else []),
         "## Limits\n\n" + _list(card.limits or ("No limit was written down: ask the owner before any other use.",)),
         "## Data\n\n" + _data(signature, lineage),
         "## Training\n\n" + _training(lineage, card),
-        "## How to call it\n\n" + _call(signature),
+        "## How to call it\n\n" + _call(signature, guarded=guards is not None),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -62,7 +73,7 @@ def _front_matter(signature: Signature, findings: Sequence[Finding], lineage: Li
     }
     front: dict[str, Any] = {
         "license": card.license,
-        "library_name": "onnx",
+        "library_name": "onnx" if signature.inputs else "arkwright",
         "pipeline_tag": task,
         "tags": ["arkwright", "tabular", *card.tags],
         "datasets": [f"{name}@sha256:{lineage.data[name].digest}" for name in datasets],
@@ -116,6 +127,24 @@ def _groups(groups: Sequence[Group]) -> str:
     return _table(("column", "group", "rows", *measures), rows)
 
 
+def _safeguards(guards: Guards) -> str:
+    rows = [
+        (_code(rule.name), _code(rule.when), text(class_name(rule.answer)), text(rule.because), _share(n, guards.held))
+        for rule, n in zip(guards.rules, guards.fired, strict=True)
+    ]
+    kept = guards.held - sum(guards.fired)
+    table = _table(("rule", "when", "answer", "because", "fired on"), rows)
+    if guards.own:
+        return f"This model is made of rules that people wrote. The first that fires answers.\n\n{table}"
+    said = "Where one of these rules fires it answers instead of the model. Rules about the row are judged first, then "
+    said += f"rules about the model's answer; the first that fires counts. {_share(kept, guards.held)} of the held-out "
+    return f"{said}rows were left to the model.\n\n{table}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else ""
+
+
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
@@ -142,13 +171,16 @@ def _training(lineage: Lineage, card: Card) -> str:
     return "\n\n".join(lines)
 
 
-def _call(signature: Signature) -> str:
+def _call(signature: Signature, *, guarded: bool) -> str:
     row = msgspec.json.encode(rows.example(rows.from_columns(signature.columns))).decode()
     body = row.replace("'", "'\\''")
     command = (
         f"curl -H 'Content-Type: application/json' -d '{body}' http://HOST:PORT/endpoints/{signature.model}/predict"
     )
-    return f"```sh\n{command}\n```\n\nTensors: Open Inference Protocol v2, `POST /v2/models/{signature.model}/infer`."
+    tensors = f"Tensors: Open Inference Protocol v2, `POST /v2/models/{signature.model}/infer`."
+    if guarded:
+        tensors = "Tensors are not taken: rules judge raw rows."
+    return f"```sh\n{command}\n```\n\n{tensors}"
 
 
 def _list(lines: Iterable[str]) -> str:

@@ -4,6 +4,8 @@ import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arkwright.core.safeguards.words import Rule, Seen
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -57,6 +59,19 @@ class Card:
     limits: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """The safeguards beside the model. `fired`: on how many of the `held` held-out rows each rule answered. `own`: how
+    many of the last rules are the model itself.
+    """
+
+    rules: tuple[Rule, ...]
+    seen: Seen
+    fired: tuple[int, ...]
+    held: int
+    own: int = 0
 
 
 def hardware() -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.serve.graph import Graph
 from arkwright.serve.messages import Problem
@@ -36,11 +37,6 @@ def reader(signature: Signature, graph: Graph) -> Reader:
         return [template % row for row in zip(*columns, strict=True)]
 
     return everything
-
-
-def class_name(value: object) -> str:
-    """A class as a JSON key."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _probabilities(signature: Signature, graph: Graph) -> str | None:

@@ -66,6 +66,16 @@ class Graph:
         return dict(zip(self._names, arrays, strict=True))
 
 
+class NoGraph(Graph):
+    """Of a model of rules: they answer every row, so nothing is ever run."""
+
+    def __init__(self) -> None:
+        self.inputs, self.outputs, self.batches = {}, {}, False
+
+    def run(self, inputs: Tensors) -> Tensors:
+        raise Invalid(f"a model of rules takes no tensors, such as {', '.join(inputs) or 'none'}")
+
+
 def _providers() -> list[str]:
     """A GPU first where this onnxruntime can use one; what it cannot run there runs on the processor."""
     return [name for name in _PREFERRED if name in ort.get_available_providers()]

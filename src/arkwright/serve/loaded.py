@@ -11,12 +11,14 @@ from arkwright.core import rows as core_rows
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid
 from arkwright.core.record import split_reference, valid_name
 from arkwright.core.rows import Field
+from arkwright.core.safeguards.words import RULES
 from arkwright.core.signature import Signature, Tensor
-from arkwright.serve import features
+from arkwright.serve import features, guards
 from arkwright.serve.arrow_rows import ArrowRows
 from arkwright.serve.batch import log
 from arkwright.serve.features import Prepare
-from arkwright.serve.graph import Graph, Port
+from arkwright.serve.graph import Graph, NoGraph, Port
+from arkwright.serve.guards import Guards
 from arkwright.serve.messages import Problem
 from arkwright.serve.rows import RowDecoder
 from arkwright.serve.usercode import load_object
@@ -26,7 +28,8 @@ from arkwright.serve.usercode import load_object
 class Loaded:
     """One endpoint. `prepare` makes the graph's inputs of decoded rows; `fast` when no code of the user's runs in it.
 
-    `headers` name the release in every answer, as whole lines; `tail` ends a JSON answer with it.
+    `headers` name the release in every answer, as whole lines; `tail` ends a JSON answer with it. `guards`: the rules
+    that answer before the graph or instead of it, if the release has any.
     """
 
     endpoint: str
@@ -41,18 +44,19 @@ class Loaded:
     fast: bool
     headers: bytes
     tail: bytes
+    guards: Guards | None = None
 
 
 def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
     """Load a release folder that was verified before. `release` is its reference, like `release:late@3`.
 
     Raises Corrupt when signature.json does not spell a signature, Invalid when it and the graph or the code disagree,
-    Missing without model.onnx, Refused for a graph that no release may hold.
+    Missing without model.onnx or rules.json, Refused for a graph that no release may hold.
     """
     valid_name(endpoint, "endpoint")
     _, version = split_reference(release, "release")
     signature = _signature(folder / "signature.json")
-    graph = Graph(folder / "model.onnx")
+    graph = NoGraph() if (folder / RULES).exists() else Graph(folder / "model.onnx")
     _same(signature.inputs, graph.inputs, "input")
     _same(signature.outputs, graph.outputs, "output")
     fields = core_rows.from_columns(signature.columns)
@@ -71,6 +75,7 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
         fast=signature.features is None,
         headers=f"Arkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode("ascii"),
         tail=f',"release":"{release}","digest":"{digest}"}}'.encode("ascii"),
+        guards=guards.load(folder, signature),
     )
     _warm_up(loaded)
     return loaded
@@ -120,6 +125,8 @@ def _warm_up(loaded: Loaded) -> None:
         loaded.prepare([row])
     except (ArkwrightError, Problem) as error:
         log.info("%s: the made-up row for warming up was refused: %s", loaded.endpoint, error)
+    if not loaded.graph.inputs:
+        return
     zeros = {
         port.name: np.full([size or 1 for size in port.shape], "" if port.kind.python is str else 0, port.kind.dtype)
         for port in loaded.graph.inputs.values()

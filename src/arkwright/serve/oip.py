@@ -29,8 +29,14 @@ _decoder = msgspec.json.Decoder(InferRequest)
 
 
 def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
-    """Answer one inference request. Raises Problem (400) for what cannot be tensors of this model."""
+    """Answer one inference request. Raises Problem (400) for what cannot be tensors of this model, and for a model
+    with safeguards: they judge raw rows, and tensors would go around them.
+    """
     loaded = lane.loaded
+    if loaded.guards is not None:
+        what = "has safeguards" if loaded.graph.inputs else "is made of rules"
+        to = f"/endpoints/{loaded.endpoint}/predict"
+        raise Problem(400, f"{loaded.endpoint} {what}, which judge raw rows, not tensors; post rows to {to}")
     asked, rest = _parse(request, body)
     deadline = min(deadline, _deadline(asked, lane.batcher))
     ordinary = lane.ordinary.item(asked) if lane.ordinary and not rest else None
@@ -191,10 +197,11 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
     return {
         "name": loaded.endpoint,
         "versions": [loaded.version],
-        "platform": "onnxruntime_onnx",
+        "platform": "onnxruntime_onnx" if loaded.graph.inputs else "arkwright_rules",
         "inputs": ports(loaded.graph.inputs),
         "outputs": ports(loaded.graph.outputs),
-        "parameters": {"release": loaded.release, "digest": loaded.digest},
+        "parameters": {"release": loaded.release, "digest": loaded.digest}
+        | ({"safeguards": True, "infer": False} if loaded.guards else {}),
     }
 
 

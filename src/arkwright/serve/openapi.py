@@ -8,7 +8,7 @@ import msgspec
 
 from arkwright.core import rows
 from arkwright.core.errors import Invalid
-from arkwright.serve.answers import class_name
+from arkwright.core.safeguards.words import class_name
 from arkwright.serve.loaded import Loaded
 
 _ERRORS = {
@@ -43,7 +43,7 @@ def document(loaded: Sequence[Loaded]) -> dict[str, Any]:
         for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{one.version}"):
             paths[base] = {"get": _read(f"The tensors of {name}")}
             paths[f"{base}/ready"] = {"get": _read(f"200 when {name} answers", "503")}
-            paths[f"{base}/infer"] = {"post": _infer(name)}
+            paths[f"{base}/infer"] = {"post": _infer(one)}
     info = {"title": "Arkwright endpoints", "version": "1", "description": "Every answer names its release and digest."}
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
 
@@ -76,15 +76,16 @@ def _errors(*codes: str) -> dict[str, Any]:
 def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
     row, prediction = _ref(f"{one.endpoint}.Row"), _ref(f"{one.endpoint}.Prediction")
     which = {"release": {"type": "string"}, "digest": {"type": "string"}}
+    one_rule, rules = _rules(one) if one.guards else ({}, {})
     single = {
         "type": "object",
         "required": ["prediction", "release", "digest"],
-        "properties": {"prediction": prediction, **which},
+        "properties": {"prediction": prediction, **one_rule, **which},
     }
     many = {
         "type": "object",
         "required": ["predictions", "release", "digest"],
-        "properties": {"predictions": {"type": "array", "items": prediction}, **which},
+        "properties": {"predictions": {"type": "array", "items": prediction}, **rules, **which},
     }
     body = {"oneOf": [row, {"type": "array", "items": row, "minItems": 1}]}
     return {
@@ -99,8 +100,23 @@ def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
     }
 
 
-def _infer(name: str) -> dict[str, Any]:
-    anything = {"type": "object"}
+def _rules(one: Loaded) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an answer says of the safeguard that fired: of one row, and of many."""
+    assert one.guards
+    told = {
+        "rule": {"enum": one.guards.names, "description": "The safeguard that answered"},
+        "because": {"type": "string"},
+        "review": {"const": True, "description": "No answer: a person looks at the row"},
+    }
+    each = {"type": ["object", "null"], "required": ["rule"], "properties": told}
+    return told, {"rules": {"type": "array", "items": each, "description": "One per row, null where none fired"}}
+
+
+def _infer(one: Loaded) -> dict[str, Any]:
+    name, anything = one.endpoint, {"type": "object"}
+    if one.guards:
+        refused = f"Refused: {name} has rules, which judge raw rows; post them to /endpoints/{name}/predict"
+        return {"summary": refused, "responses": _errors("400")}
     return {
         "summary": f"Open Inference Protocol v2: tensors in, tensors out of {name}",
         "requestBody": {
@@ -112,6 +128,18 @@ def _infer(name: str) -> dict[str, Any]:
 
 
 def _prediction(one: Loaded) -> dict[str, Any]:
+    if one.guards:  # a rule answers a class without probabilities, or nothing
+        return {"anyOf": [_by_model(one), _by_rule(one), {"type": "null"}]}
+    return _by_model(one)
+
+
+def _by_rule(one: Loaded) -> dict[str, Any]:
+    classes = one.signature.classes
+    each = {"label": {"enum": list(classes)}} if classes else {"value": {"type": "number"}}
+    return {"type": "object", "required": list(each), "properties": each, "additionalProperties": False}
+
+
+def _by_model(one: Loaded) -> dict[str, Any]:
     classes = one.signature.classes
     if classes:
         keys = [class_name(value) for value in classes]

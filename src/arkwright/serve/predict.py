@@ -12,6 +12,7 @@ from arkwright.serve.answers import Reader, reader
 from arkwright.serve.arrow_answer import arrow_response
 from arkwright.serve.arrow_rows import ARROW
 from arkwright.serve.batch import Job, Kin
+from arkwright.serve.guarded import Visit, told_alone
 from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import Problem, Reply, Request, Response
@@ -23,6 +24,8 @@ Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
     """One row or a list of rows, in JSON or as an Arrow stream. Raises Problem: 400 is neither, 422 is no such row."""
     loaded, read = lane.loaded, lane.read
+    if loaded.guards is not None:
+        _only_json(loaded, request)
     tell = _arrow if ARROW in request.headers.get(b"accept", b"").lower() else _wrapped
     if request.headers.get(b"content-type", b"").lower().startswith(ARROW):
         stream = loaded.arrow.open(body)
@@ -30,9 +33,21 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         lane.batcher.add(Job(request, stream.rows, loaded.fast, prepare, finish, reply, deadline))
         return
     rows, alone = loaded.rows.decode(body)
+    if loaded.guards is not None:
+        visit = Visit(loaded, loaded.guards, read, rows, alone)
+        lane.batcher.add(Job(request, len(rows), loaded.fast, visit.prepare, visit.finish, reply, deadline))
+        return
     prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, tell, alone)
     kin = Kin(lane.rows, rows, partial(tell, loaded, alone)) if lane.rows else None
     lane.batcher.add(Job(request, len(rows), loaded.fast, prepare, finish, reply, deadline, kin=kin))
+
+
+def _only_json(loaded: Loaded, request: Request) -> None:
+    """Raises Problem for an Arrow stream to rules, which judge a row at a time and name the rule that answered it."""
+    if request.headers.get(b"content-type", b"").lower().startswith(ARROW):
+        raise Problem(415, f"{loaded.endpoint} has rules, which judge rows in JSON; send no Arrow stream")
+    if ARROW in request.headers.get(b"accept", b"").lower():
+        raise Problem(406, f"{loaded.endpoint} has rules, and answers name them in JSON; ask for application/json")
 
 
 def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
@@ -41,6 +56,8 @@ def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
     Raises Problem where the server refuses, and what the project's code and the graph raise.
     """
     rows, alone = loaded.rows.decode(body)
+    if loaded.guards is not None:
+        return Visit(loaded, loaded.guards, read, rows, alone).answer().body
     return _finished(loaded, read, _wrapped, alone, loaded.graph.run(_prepared(loaded, rows, alone))).body
 
 
@@ -61,7 +78,7 @@ def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # n
         return loaded.prepare(rows)
     except Problem as problem:
         if alone:
-            raise Problem(problem.status, problem.message.replace("$[0]", "$", 1)) from None
+            raise told_alone(problem) from None
         raise
 
 

@@ -23,7 +23,7 @@ from arkwright.optimize.table import Candidate, Group, Measured
 from arkwright.project.loaded import Project
 from arkwright.project.spec import ModelSpec
 from arkwright.train import answers, fit, keep
-from arkwright.work import code, evidence, latency
+from arkwright.work import code, evidence, latency, safeguards
 from arkwright.work.data import found
 from arkwright.work.rows import Rows
 from arkwright.work.worker import Worker
@@ -37,6 +37,7 @@ _FEWEST = 20  # rows of a group below which a score says nothing
 def train(worker: Worker, model: str, path: str, seed: int, folder: str) -> Any:
     """Fit the user's model on the rows that are not held out; the estimator as data."""
     spec, rows = worker.project.spec.model[model], worker.rows(model, path, seed)
+    safeguards.check(worker, model, rows)
     function = worker.project.model_function(model)
     trained_on = int(rows.split.train.sum())
     worker.say(f"fit {model} on {trained_on:,} rows")
@@ -69,7 +70,7 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
     base = evidence.evaluation(rows, spec.task, seed, said)
     limit = _agreement(project, model)
     held = Held(held_raw, held_inputs, said, spec.task, rows.classes, limit)
-    judge = _Judge(base, _bind(spec, score_of(spec)), _bind(spec, "agreement"))
+    judge, score = judge_of(base, spec)
     one_by_one = latency.of_estimator(held_raw, spec.source, features, answer)
     size = (Path(trained) / keep.FILE).stat().st_size
     made = [judge.candidate(TRAINED, said, latency.spread(one_by_one), size, servable=False)]
@@ -92,7 +93,7 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
     variant = forms[chosen.name]
     write(out, variant, signature(project, model, rows, variant), {})
     measured = Measured(
-        score=score_of(spec),
+        score=score,
         limit=limit,
         candidates=table,
         size_bytes=len(variant.model),
@@ -100,7 +101,7 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
     )
     served = replace(base, label=variant.answers[0], score=variant.answers[1])
     files, own = evidence.save(out, measured, served, rows.split.note)
-    facts = {"form": chosen.name, "score": score_of(spec), "estimator": type(estimator).__name__}
+    facts = {"form": chosen.name, "score": score, "estimator": type(estimator).__name__}
     return {"files": [ONNX, SIGNATURE, *files], "measured": own, "facts": facts}
 
 
@@ -116,8 +117,14 @@ def measure(worker: Worker, model: str, folder: str, promises: list[str]) -> Any
 
 
 def score_of(spec: ModelSpec) -> str:
-    """The measure that candidates are compared by."""
-    return spec.score or _SCORES[spec.task]
+    """The measure that candidates are compared by. Rules give no probabilities."""
+    return spec.score or ("accuracy" if spec.of_rules and spec.task == "classification" else _SCORES[spec.task])
+
+
+def judge_of(base: Evaluation, spec: ModelSpec) -> tuple["_Judge", str]:
+    """What measures candidates on the same held-out rows as `base`, and the name of its score."""
+    score = score_of(spec)
+    return _Judge(base, _bind(spec, score), _bind(spec, "agreement")), score
 
 
 def write(folder: Path, variant: Variant, signed: Signature, sources: dict[str, bytes]) -> None:

@@ -6,28 +6,39 @@ from typing import Any
 import msgspec
 
 from arkwright.core.nouns import Finding, Gate
+from arkwright.core.safeguards.words import RULES
 from arkwright.core.signature import Signature
 from arkwright.optimize.table import Measured
 from arkwright.project.spec import ProjectSpec
 from arkwright.release import candidate
 from arkwright.release.facts import Card, Group, Lineage, hardware
-from arkwright.work import code, evidence
+from arkwright.work import code, evidence, safeguards
 from arkwright.work.models import ONNX, SIGNATURE
 from arkwright.work.worker import Worker
 
 
-def assemble(worker: Worker, laid: str, folder: str, lineage: Any, gate: Any, findings: Any, training: str) -> Any:
-    """The model with all that is known about it, as one folder."""
+def assemble(
+    worker: Worker,
+    laid: str,
+    folder: str,
+    lineage: Any,
+    gate: Any,
+    findings: Any,
+    training: str,
+    guarded: dict[str, Any] | None = None,
+) -> Any:
+    """The model with all that is known about it, as one folder. `guarded`: the safeguards beside it, if any."""
     measured = msgspec.json.decode((Path(laid) / evidence.MEASURED).read_bytes(), type=Measured)
     made = candidate.build(
         Path(folder),
-        onnx=Path(laid) / ONNX,
+        model=Path(laid) / (RULES if (Path(laid) / RULES).exists() else ONNX),
         signature=msgspec.json.decode((Path(laid) / SIGNATURE).read_bytes(), type=Signature),
         gate=msgspec.convert(gate, Gate),
         findings=msgspec.convert(findings, list[Finding]),
         lineage=msgspec.convert({**lineage, "hardware": hardware()}, Lineage),
         card=_card(worker.project.spec, measured, training),
         code=code.sources(worker.project),
+        guards=safeguards.guards(worker, Path(laid), **guarded) if guarded else None,
     )
     return {"files": list(made)}
 

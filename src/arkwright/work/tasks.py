@@ -14,6 +14,8 @@ TASKS: dict[str, str] = {
     "measure_data": "arkwright.work.data:measure",
     "train": "arkwright.work.models:train",
     "optimize": "arkwright.work.models:optimize",
+    "write_rules": "arkwright.work.experts:write",
+    "measure_rules": "arkwright.work.experts:measure",
     "measure_model": "arkwright.work.models:measure",
     "assemble": "arkwright.work.release:assemble",
 }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from arkwright.core.safeguards.words import Rule
 from arkwright.project import loaded
 from arkwright.project.loaded import Project
 from arkwright.sites import Site
@@ -19,6 +20,7 @@ class Worker:
     def __init__(self, folder: Path, say: Say) -> None:
         self.folder, self.say = folder, say
         self.site = Site(folder / ".arkwright")
+        self.safeguards: dict[str, tuple[Rule, ...]] = {}  # endpoint -> its rules, once the project was rehearsed
         self.aside: Path | None = None  # where a copy of the code runs; without one it runs where it is
         self._rows: tuple[tuple[str, str, int], Rows] | None = None
 
