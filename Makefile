@@ -40,7 +40,7 @@ $(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
 lock:  ## choose versions anew (needs uv)
 	@mkdir -p locks
 	@uv pip compile pyproject.toml --extra demo --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o locks/demo.txt
-	@uv pip compile pyproject.toml --extra demo --extra pandas --extra postgres --extra xgboost --group test --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o locks/test.txt
+	@uv pip compile pyproject.toml --extra demo --extra pandas --extra postgres --extra xgboost --extra otel --group test --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o locks/test.txt
 
 clean:  ## forget environments and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,5 +1,7 @@
 """Counters that several processes write and each can read; nothing goes back, nothing grows without end."""
 
+import errno
+import os
 import random
 import signal
 import socket
@@ -8,7 +10,7 @@ import time
 
 import pytest
 
-from arkwright.core.errors import Corrupt, Invalid, Refused
+from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
 from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.counters import FILE, Counters
 from arkwright.serve.telemetry.exposition import Exposition
@@ -223,6 +225,23 @@ def test_a_folder_without_counters_and_a_file_that_is_none(tmp_path):
     (tmp_path / FILE).write_bytes(b"x" * 4096)
     with pytest.raises(Corrupt, match="no counters of this version"):
         Counters(tmp_path)
+
+
+def test_a_folder_that_cannot_hold_them_is_told(tmp_path, monkeypatch):
+    with pytest.raises(ArkwrightError, match=r"no counters can be kept .*: No such file"):
+        Counters.create(tmp_path / "no", 2)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ArkwrightError, match=r"no counters can be kept .*: No space left"):
+        Counters.create(tmp_path, 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_has_no_holes(counters):
+    assert (counters.folder / FILE).stat().st_blocks * 512 >= (counters.folder / FILE).stat().st_size
 
 
 def test_a_name_that_does_not_fit_is_told(counters):

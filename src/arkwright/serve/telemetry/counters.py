@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from arkwright.core.errors import Corrupt, Invalid
+from arkwright.core.errors import ArkwrightError, Corrupt, Invalid
 from arkwright.serve.telemetry import layout as at
 
 FILE = "counters"
@@ -58,15 +58,21 @@ class Counters:
     def create(cls, folder: Path, workers: int) -> "Counters":
         """New counters for so many workers, and as many again that may follow them before they are gone.
 
-        `folder` exists and is of this run of the server alone.
+        `folder` exists and is of this run of the server alone. Takes 0.7 MB for each slot. Raises ArkwrightError where
+        there is no room.
         """
-        slots = 2 * workers
-        beside = folder / f"{FILE}.{os.getpid()}"
-        with beside.open("wb") as file:
-            file.write(struct.pack("<4q", at.MAGIC, at.LAYOUT, slots, 0))
-            size = 8 * at.slot_at(slots)
-            file.truncate(size + -size % PAGE)  # a hole: it takes no room before it is used
-        beside.replace(folder / FILE)
+        slots, beside = 2 * workers, folder / f"{FILE}.{os.getpid()}"
+        try:
+            with beside.open("wb") as file:
+                file.write(struct.pack("<4q", at.MAGIC, at.LAYOUT, slots, 0))
+                file.flush()
+                size = 8 * at.slot_at(slots)
+                # all of it now: to write into a hole of a full disk would kill the worker
+                os.posix_fallocate(file.fileno(), 0, size + -size % PAGE)
+            beside.replace(folder / FILE)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise ArkwrightError(f"no counters can be kept in {folder}: {error.strerror}") from None
         made = cls(folder)
         for name in (NO_ENDPOINT, OTHER_SERIES):
             made._append(name, "")

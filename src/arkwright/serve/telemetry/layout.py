@@ -24,7 +24,7 @@ MAGIC, LAYOUT = int.from_bytes(b"ARKCOUNT", "little"), 1
 MAGIC_AT, LAYOUT_AT, SLOTS_AT, COUNT_AT = range(4)
 HEAD = 64
 
-RECORD, RECORDS = 64, 1024  # words of one; how many releases one run of a server can tell apart
+RECORD, RECORDS = 64, 512  # words of one; how many releases one run of a server can tell apart
 RETIRED_AT, CURRENT_AT, VERSION_AT, SHARE_AT, TEXT_AT = range(5)
 SHOWN = 128  # series in an answer at most; the rest are told as one
 NOBODY, OTHERS = 0, 1  # the two records that every file has
