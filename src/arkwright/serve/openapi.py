@@ -115,9 +115,7 @@ def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": body, "example": example_row(one)}, _STREAM: {}},
         },
-        "responses": {
-            "200": _answers({"oneOf": [single, many]}, "The prediction, or one for each row in order", _STREAM)
-        }
+        "responses": {"200": _answers({"oneOf": [single, many]}, "One prediction for each row, in order", _STREAM)}
         | _errors(*_ANYWHERE, *_POSTED, "422"),
     }
 

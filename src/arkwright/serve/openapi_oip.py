@@ -24,12 +24,8 @@ _ANSWERED = _array({"type": "integer", "minimum": 0})
 _PORTS = _array(_object("name datatype shape", name=_TEXT, datatype=_DATATYPE, shape=_array({"type": "integer"})))
 _TENSOR: dict[str, Any] = {"name": _TEXT, "datatype": _DATATYPE, "parameters": _PARAMETERS, "data": _DATA}
 _INPUT = _object("name shape datatype", shape=_SHAPE, **_TENSOR)
-    "name shape datatype", name=_TEXT, shape=_SHAPE, datatype=_DATATYPE, parameters=_PARAMETERS, data=_DATA
-)
 _WISH = _object("name", name=_TEXT, parameters=_PARAMETERS)
 _OUTPUT = _object("name shape datatype", shape=_ANSWERED, **_TENSOR)
-    "name shape datatype", name=_TEXT, shape=_ANSWERED, datatype=_DATATYPE, parameters=_PARAMETERS, data=_DATA
-)
 
 SCHEMAS: dict[str, Any] = {
     "Error": _object("error", error=_TEXT),
