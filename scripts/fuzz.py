@@ -1,6 +1,6 @@
 """Lets atheris look for bytes that the server's decoders get wrong: `python scripts/fuzz.py [NAME] [-runs=N …]`.
 
-Without a name every target is tried, each in a process of its own; options are libFuzzer's. Needs `pip install atheris`.
+Without a name every target is tried, each in its own process; options are libFuzzer's. Needs atheris.
 """
 
 import subprocess

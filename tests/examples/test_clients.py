@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from ..serve.conftest import Live, late_probability, loaded_late
+from tests.serve.conftest import Live, late_probability, loaded_late
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ROW = {"distance": 1200, "carrier": "UA", "delay": 4}

@@ -250,7 +250,8 @@ class Live:
         finally:
             connection.close()
         kind = response.headers.get("Content-Type", "")
-        said = msgspec.json.decode(raw) if kind == "application/json" and method != "HEAD" else raw
+        plain = kind == "application/json" and method != "HEAD" and "Content-Encoding" not in response.headers
+        said = msgspec.json.decode(raw) if plain else raw
         return response.status, response.headers, said
 
     def post(self, path, body, **headers):

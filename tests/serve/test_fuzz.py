@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - requests are long
 """Wrong bytes, tried on what meets them first. A longer search: `python scripts/fuzz.py`."""
 
 import random

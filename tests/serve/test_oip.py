@@ -1,5 +1,6 @@
 """The protocol as its own clients speak it, and everything that is no request."""
 
+import asyncio
 import json
 import time
 
@@ -7,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 import tritonclient.http as triton
+import tritonclient.http.aio as aio
 
 from .conftest import ECHO
 
@@ -314,3 +316,40 @@ def test_rows_must_agree_between_inputs(echo):
     inputs[0]["data"] = [True, False, True, False]
     status, _, answer = infer(echo, msgspec.json.encode({"inputs": inputs}), "/v2/models/echo/infer")
     assert (status, answer) == (400, {"error": "the inputs have different numbers of rows"})
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("binary", [True, False])
+def test_tritons_client_with_answers_compressed(f32, coding, binary):
+    sent = np.arange(4000, dtype=np.float32).reshape(2000, 2)
+    tensor = triton.InferInput("f32", [2000, 2], "FP32")
+    tensor.set_data_from_numpy(sent, binary_data=binary)
+    wish = [triton.InferRequestedOutput("f32_out", binary_data=binary)]
+    with triton.InferenceServerClient(f"127.0.0.1:{f32.port}") as client:
+        result = client.infer(
+            "f32",
+            [tensor],
+            outputs=wish,
+            request_id="é7",
+            timeout=10_000_000,
+            parameters={"a": 1},
+            request_compression_algorithm=coding,
+            response_compression_algorithm=coding,
+        )
+    assert (result.as_numpy("f32_out") == sent).all()
+    assert result.get_response()["id"] == "é7"
+
+
+def test_tritons_client_in_asyncio(echo):
+    async def main():
+        async with aio.InferenceServerClient(f"127.0.0.1:{echo.port}") as client:
+            assert await client.is_server_ready()
+            assert (await client.get_model_metadata("echo", "1"))["name"] == "echo"
+            each = [client.infer("echo", asked(ECHO, binary=True), request_id=str(i)) for i in range(50)]
+            for i, result in enumerate(await asyncio.gather(*each)):
+                assert result.get_response()["id"] == str(i)
+                assert (result.as_numpy("i64_out") == VALUES["i64"]).all()
+            with pytest.raises(triton.InferenceServerException, match="has no version '9'"):
+                await client.infer("echo", asked(ECHO, binary=True), model_version="9")
+
+    asyncio.run(main())

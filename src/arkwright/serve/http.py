@@ -15,6 +15,7 @@ from typing import cast
 import httptools
 
 from arkwright.serve.front import Front, Head
+from arkwright.serve.inflate import SMALL, encoded
 from arkwright.serve.messages import Problem, Request, Response
 from arkwright.serve.quota import Quota
 from arkwright.serve.target import head_without_offer, is_loopback, origin_form
@@ -342,13 +343,13 @@ class Connection(asyncio.Protocol):
             return
         close = response.close or request is None or not request.keep_alive or front.draining
         if response.status:
-            body = response.body
+            body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
             kind = b"Content-Type: %b\r\n" % response.content_type if body else b""
             last = b"Connection: close\r\n\r\n" if close else b"\r\n"
             if not close and request is not None and request.old:
                 last = b"Connection: keep-alive\r\n\r\n"
             length = b"Content-Length: %d\r\n" % len(body)
-            head = b"".join((_STATUS[response.status], kind, length, front.date, response.headers, last))
+            head = b"".join((_STATUS[response.status], kind, length, front.date, response.headers, coding, last))
             bare = response.bare or (request is not None and request.method == "HEAD")
             transport.write(head if bare else head + body)
         if close:

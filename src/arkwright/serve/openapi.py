@@ -9,29 +9,40 @@ import msgspec
 from arkwright.core import rows
 from arkwright.core.errors import Invalid
 from arkwright.core.safeguards.words import class_name
+from arkwright.serve.arrow_rows import ARROW
 from arkwright.serve.loaded import Loaded
+from arkwright.serve.openapi_oip import SCHEMAS
 
 _ERRORS = {
     "400": "The body is not JSON, or no such tensors",
+    "403": "The Host header names another machine",
+    "404": "There is no such endpoint or version; the message says which there are",
+    "405": "The path answers other methods, which the header Allow lists",
+    "408": "The request took too long to arrive",
     "413": "The body is too large",
     "415": "The body is of another content type",
     "422": "A row is not such a row; the message begins with its JSON path",
+    "429": "Too many requests from this caller; come back after the seconds in Retry-After",
+    "431": "The headers are too large",
     "500": "The model or its features failed",
-    "503": "Stopping, or too busy; try again",
+    "503": "Stopping, or too busy; come back after the seconds in Retry-After",
+    "504": "The deadline passed before there was an answer",
 }
+_ANYWHERE = ("400", "403", "404", "405", "408", "429", "431")
+_POSTED = ("413", "415", "500", "503", "504")
+_STREAM, _OCTETS = ARROW.decode(), "application/octet-stream"
+_INDEX = {"type": "object", "required": ["server", "openapi", "endpoints"]}
 
 
 def document(loaded: Sequence[Loaded]) -> dict[str, Any]:
     """The OpenAPI document. Paths that are not in it are not served."""
-    schemas: dict[str, Any] = {
-        "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
-    }
+    schemas = dict(SCHEMAS)
     paths: dict[str, Any] = {
-        "/v2": {"get": _read("What this server is")},
-        "/v2/health/live": {"get": _read("200 while the process answers")},
-        "/v2/health/ready": {"get": _read("200 when every model answers; 503 when stopping", "503")},
-        "/openapi.json": {"get": _read("This document")},
-        "/": {"get": _read("An index of what is served")},
+        "/v2": {"get": _read("What this server is", _ref("ServerMetadata"))},
+        "/v2/health/live": {"get": _read("200 while the process answers", _ref("Live"))},
+        "/v2/health/ready": {"get": _ready("200 when every model answers; 503 when stopping")},
+        "/openapi.json": {"get": _read("This document", {"type": "object", "required": ["openapi", "paths"]})},
+        "/": {"get": _read("An index of what is served; for browsers a page", _INDEX)},
     }
     for one in loaded:
         name = one.endpoint
@@ -41,8 +52,8 @@ def document(loaded: Sequence[Loaded]) -> dict[str, Any]:
         if len(loaded) == 1:
             paths["/predict"] = {"post": _predict(one, "predict")}
         for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{one.version}"):
-            paths[base] = {"get": _read(f"The tensors of {name}")}
-            paths[f"{base}/ready"] = {"get": _read(f"200 when {name} answers", "503")}
+            paths[base] = {"get": _read(f"The tensors of {name}", _ref("ModelMetadata"))}
+            paths[f"{base}/ready"] = {"get": _ready(f"200 when {name} answers; 503 when stopping")}
             paths[f"{base}/infer"] = {"post": _infer(one)}
     info = {"title": "Arkwright endpoints", "version": "1", "description": "Every answer names its release and digest."}
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
@@ -65,12 +76,22 @@ def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _read(summary: str, *errors: str) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": {"description": summary}} | _errors(*errors)}
+def _answers(schema: dict[str, Any], description: str, other: str) -> dict[str, Any]:
+    """JSON, or `other` for those who ask for it."""
+    return {"description": description, "content": {"application/json": {"schema": schema}, other: {}}}
+
+
+def _read(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"summary": summary, "responses": {"200": _json(schema, summary)} | _errors(*_ANYWHERE)}
+
+
+def _ready(summary: str) -> dict[str, Any]:
+    answers = {code: _json(_ref("Ready"), summary) for code in ("200", "503")}
+    return {"summary": summary, "responses": answers | _errors(*_ANYWHERE)}
 
 
 def _errors(*codes: str) -> dict[str, Any]:
-    return {code: _json(_ref("Error"), _ERRORS[code]) for code in codes}
+    return {code: _json(_ref("Error"), _ERRORS[code]) for code in sorted(codes)}
 
 
 def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
@@ -93,10 +114,10 @@ def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
         "summary": f"Predict {one.signature.target} with {one.release}: one row, or a list of rows",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": body, "example": example_row(one)}},
+            "content": {"application/json": {"schema": body, "example": example_row(one)}, _STREAM: {}},
         },
-        "responses": {"200": _json({"oneOf": [single, many]}, "The prediction, or one for each row in order")}
-        | _errors("400", "413", "415", "422", "500", "503"),
+        "responses": {"200": _answers({"oneOf": [single, many]}, "One prediction for each row, in order", _STREAM)}
+        | _errors(*_ANYWHERE, *_POSTED, "422"),
     }
 
 
@@ -113,7 +134,7 @@ def _rules(one: Loaded) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _infer(one: Loaded) -> dict[str, Any]:
-    name, anything = one.endpoint, {"type": "object"}
+    name = one.endpoint
     if one.guards:
         refused = f"Refused: {name} has rules, which judge raw rows; post them to /endpoints/{name}/predict"
         return {"summary": refused, "responses": _errors("400")}
@@ -121,9 +142,9 @@ def _infer(one: Loaded) -> dict[str, Any]:
         "summary": f"Open Inference Protocol v2: tensors in, tensors out of {name}",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": anything}, "application/octet-stream": {}},
+            "content": {"application/json": {"schema": _ref("InferRequest")}, _OCTETS: {}},
         },
-        "responses": {"200": _json(anything, "The outputs")} | _errors("400", "413", "415", "500", "503"),
+        "responses": {"200": _answers(_ref("InferResponse"), "The outputs", _OCTETS)} | _errors(*_ANYWHERE, *_POSTED),
     }
 
 
@@ -153,7 +174,11 @@ def _by_model(one: Loaded) -> dict[str, Any]:
                 "probabilities": {"type": "object", "required": keys, "properties": each},
             },
         }
-    return {"type": "object"}
+    ports = one.graph.outputs
+    if len(ports) == 1:
+        return {"type": "object", "required": ["value"], "properties": {"value": {}}}
+    outputs = {"type": "object", "required": list(ports), "properties": {port: {} for port in ports}}
+    return {"type": "object", "required": ["outputs"], "properties": {"outputs": outputs}}
 
 
 def example_row(one: Loaded) -> Any:
