@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from arkwright.api import build, decide, traffic
+from arkwright.api import answer, build, decide, rollout
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.sites import local
@@ -80,11 +80,11 @@ def released(folder):
     result = build.run(site, ANA, folder)
     assert result.problem is None, result.problem
     decide.sign(site, BEN, folder, release="m")
-    traffic.promote(site, ANA, folder, release="m")
+    rollout.promote(site, ANA, folder, release="m")
     names = {c.name for c in result.datasets["rows"].columns} - {"y"}
     row = {"id": 1, "day": "2025-01-01", "color": "red", "size": 40.5, "weight": None}
     body = json.dumps({k: v for k, v in row.items() if k in names}).encode()
-    said = traffic.predict(site, ANA, folder, endpoint="m", rows=body)["prediction"]
+    said = answer.predict(site, ANA, folder, endpoint="m", rows=body)["prediction"]
     assert build.again(site, ANA, folder).same
     return said, result
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from tests.line.test_projects import ANA, BEN, forms, write
 
-from arkwright.api import build, decide, traffic
+from arkwright.api import answer, build, decide, rollout
 from arkwright.core.errors import Invalid
 from arkwright.sites import local
 from arkwright.train import keep
@@ -130,8 +130,8 @@ def answers(folder, asked=ASKED):
     result = build.run(site, ANA, folder)
     assert result.problem is None, result.problem
     decide.sign(site, BEN, folder, release="m")
-    traffic.promote(site, ANA, folder, release="m")
-    said = traffic.predict(site, ANA, folder, endpoint="m", rows=json.dumps(asked).encode())["predictions"]
+    rollout.promote(site, ANA, folder, release="m")
+    said = answer.predict(site, ANA, folder, endpoint="m", rows=json.dumps(asked).encode())["predictions"]
     return [a["probabilities"]["1"] for a in said], result
 
 
