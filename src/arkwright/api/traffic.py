@@ -43,6 +43,7 @@ class _Watch:
         self._site, self._names = site, names
         self._seen: dict[str, int] = {}
         self._shares: dict[str, list[Share]] = {}
+        self._before: dict[str, list[Share]] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
 
     def __enter__(self) -> Self:
@@ -62,16 +63,17 @@ class _Watch:
         if not moved:
             return None
         first = not self._seen
-        used = {share.served.release for shares in self._shares.values() for share in shares}
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
             try:
-                self._shares[endpoint.name] = self._of(endpoint)
-            except ArkwrightError as error:
+                shares = self._of(endpoint)
+                self._before[endpoint.name] = self._shares.get(endpoint.name, [])
+                self._shares[endpoint.name] = shares
+            except (ArkwrightError, OSError) as error:
                 if first:
                     raise
                 log.error("%s is not followed: %s; it answers as before", endpoint.ref, error)  # noqa: TRY400
-        self._clear(used)
+        self._clear()
         return dict(self._shares)
 
     def _of(self, endpoint: Endpoint) -> list[Share]:
@@ -86,9 +88,12 @@ class _Watch:
             self._laid_out[ref] = (stack, stack.enter_context(verified(self._site, ref)))
         return self._laid_out[ref][1]
 
-    def _clear(self, used_before: set[str]) -> None:
-        """Remove what was not served before this change either: the workers may still load what was."""
-        used = used_before | {share.served.release for shares in self._shares.values() for share in shares}
+    def _clear(self) -> None:
+        """Remove what an endpoint does not answer with and did not before it moved: that is what stays where a worker
+        cannot load the new one.
+        """
+        kept = [shares for by_name in (self._shares, self._before) for shares in by_name.values()]
+        used = {share.served.release for shares in kept for share in shares}
         for ref in set(self._laid_out) - used:
             self._laid_out.pop(ref)[0].close()
 

@@ -15,6 +15,7 @@ from arkwright.serve.http import Connection
 from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
+from arkwright.serve.poison import Page
 from arkwright.serve.route import Route
 
 log = logging.getLogger("arkwright.serve")
@@ -24,8 +25,8 @@ LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answ
 class Server:
     """One App behind one listening socket."""
 
-    def __init__(self, limits: Limits, *, loopback: bool = True) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, *, loopback: bool = True, page: Page | None = None) -> None:
+        self.limits, self._page = limits, page
         self.app = App(limits.body)
         self.front = Front(self.app, limits, loopback=loopback)
         self._listener: asyncio.Server | None = None
@@ -49,7 +50,7 @@ class Server:
         for name, shares in traffic.items():
             try:
                 routes[name] = await self._route(name, shares, known)
-            except (ArkwrightError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
                 failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
                 if name in self.app.routes:
@@ -93,7 +94,7 @@ class Server:
         served = share.served
         make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
         loaded = await asyncio.to_thread(make)
-        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time)
+        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
 
     async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}

@@ -14,7 +14,9 @@ import sys
 
 import uvloop
 
+from arkwright.core.ports import Traffic
 from arkwright.serve import control
+from arkwright.serve.poison import Page
 from arkwright.serve.server import Server
 
 log = logging.getLogger("arkwright.serve")
@@ -28,9 +30,10 @@ async def serve(start: control.Start) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
-    server = Server(start.limits, loopback=start.loopback)
+    page = Page(start.page)
+    server = Server(start.limits, loopback=start.loopback, page=page)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
-    listening = asyncio.create_task(_listen(server, reader, writer, socket.socket(fileno=start.listening)))
+    listening = asyncio.create_task(_listen(server, page, reader, writer, socket.socket(fileno=start.listening)))
     listening.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
     if server.listening:
@@ -47,19 +50,28 @@ def _set(*events: asyncio.Event) -> None:
 
 
 async def _listen(
-    server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accepting: socket.socket
+    server: Server, page: Page, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accepting: socket.socket
 ) -> None:
     """Do what the supervisor says, one after the other; end when it is gone."""
     while said := await reader.readline():
-        message = control.read(said, control.Serve)
-        failed = await server.serve(message.traffic)
-        gc.collect()
-        gc.freeze()  # what a release is made of stays: no collection has to walk through it again
-        if not server.listening and server.app.routes:
-            await server.start(accepting)
-        writer.write(control.line(control.Done(message.turn, failed)))
+        failed: dict[str, str] = {}
+        match control.read(said, control.Order):
+            case control.Beware() as beware:
+                page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
+            case message:
+                failed = await _serve(server, message.traffic, accepting)
+        writer.write(control.line(control.Done(failed)))
         with contextlib.suppress(ConnectionError):
             await writer.drain()
+
+
+async def _serve(server: Server, traffic: Traffic, accepting: socket.socket) -> dict[str, str]:
+    failed = await server.serve(traffic)
+    gc.collect()
+    gc.freeze()  # what a release is made of stays: no collection has to walk through it again
+    if not server.listening and server.app.routes:
+        await server.start(accepting)
+    return failed
 
 
 def main() -> None:
