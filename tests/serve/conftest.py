@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -113,7 +114,7 @@ def constant(name, array):
     return onnx.numpy_helper.from_array(np.asarray(array), name)
 
 
-def late_model():
+def late_model(distance=0.5):
     """Logistic regression on km, aa, delay (missing delay counts as 0): label and two probabilities."""
     nodes = [
         helper.make_node("IsNaN", ["features"], ["nan"]),
@@ -125,7 +126,7 @@ def late_model():
         helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
     ]
     constants = [
-        constant("w", np.array([[0.5], [-1.0], [0.1]], np.float32)),
+        constant("w", np.array([[distance], [-1.0], [0.1]], np.float32)),
         constant("zero", np.float32(0)),
         constant("one", np.float32(1)),
     ]
@@ -214,7 +215,8 @@ class Live:
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
         self.server = Server(self.limits)
-        lanes = {one.endpoint: [(Lane(one), 1.0)] for one in self.loaded}
+        most, longest = self.limits.queue, self.limits.queue_time
+        lanes = {one.endpoint: [(Lane(one, most=most, longest=longest), 1.0)] for one in self.loaded}
         self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
@@ -262,6 +264,17 @@ class Live:
 def loaded_late(folder, function=None, takes="polars", endpoint="late"):
     write(folder, late_signature(function, takes), late_model(), FLIGHTS)
     return load(folder, endpoint=endpoint, release="release:late@3", digest=DIGEST)
+
+
+def flat_release(folder, distance=0.5):
+    """The same without code: rows of the three features."""
+    columns = tuple(Column(name=name, type="float", nullable=name == "delay") for name in ("km", "aa", "delay"))
+    return write(folder, replace(late_signature(), columns=columns), late_model(distance))
+
+
+def late_release(folder):
+    """The endpoint `late` of a release without code, loaded."""
+    return load(flat_release(folder), endpoint="late", release="release:late@3", digest=DIGEST)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ The tests try them on mutations of good bytes; `scripts/fuzz.py` lets atheris lo
 """
 
 import asyncio
+import re
 import gzip
 import io
 import json
@@ -150,7 +151,10 @@ async def _http(data):
     cuts += [[data[: len(data) // 2], data[len(data) // 2 :]], [data[:1], data[1:]], [data[:-1], data[-1:]]]
     for pieces in cuts:
         seen = []
-        found.append((exchange(front, pieces), seen))
+        # of two mistakes either may be told first: where a piece ends decides it
+        found.append(
+            (re.sub(rb'[0-9]+\r\nConnection: close\r\n\r\n{"error":".*"}', b"", exchange(front, pieces)), seen)
+        )
     front._timer.cancel()
     assert front.bodies == 0
     assert not front.connections

@@ -43,6 +43,7 @@ class _Watch:
         self._site, self._names = site, names
         self._seen: dict[str, int] = {}
         self._routings: dict[str, Routing] = {}
+        self._before: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
 
     def __enter__(self) -> Self:
@@ -62,16 +63,17 @@ class _Watch:
         if not moved:
             return None
         first = not self._seen
-        used = {share.served.release for routing in self._routings.values() for share in routing.shares}
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
             try:
-                self._routings[endpoint.name] = self._of(endpoint)
-            except ArkwrightError as error:
+                routing = self._of(endpoint)
+                self._before[endpoint.name] = self._routings.get(endpoint.name, routing)
+                self._routings[endpoint.name] = routing
+            except (ArkwrightError, OSError) as error:
                 if first:
                     raise
                 log.error("%s is not followed: %s; it answers as before", endpoint.ref, error)  # noqa: TRY400
-        self._clear(used)
+        self._clear()
         return dict(self._routings)
 
     def _of(self, endpoint: Endpoint) -> Routing:
@@ -87,9 +89,12 @@ class _Watch:
             self._laid_out[ref] = (stack, stack.enter_context(verified(self._site, ref)))
         return self._laid_out[ref][1]
 
-    def _clear(self, used_before: set[str]) -> None:
-        """Remove what was not served before this change either: the workers may still load what was."""
-        used = used_before | {share.served.release for routing in self._routings.values() for share in routing.shares}
+    def _clear(self) -> None:
+        """Remove what an endpoint does not answer with and did not before it moved: that is what stays where a worker
+        cannot load the new one.
+        """
+        kept = [*self._routings.values(), *self._before.values()]
+        used = {share.served.release for routing in kept for share in routing.shares}
         for ref in set(self._laid_out) - used:
             self._laid_out.pop(ref)[0].close()
 

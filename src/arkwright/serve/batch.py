@@ -9,22 +9,26 @@ request alone: rows of two callers never meet in user code, only in the graph, w
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf
+from operator import attrgetter
 from random import randint
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from arkwright.serve.graph import Graph
 from arkwright.serve.messages import Problem, Reply, Request, Response
+from arkwright.serve.poison import MOST_HITS, Desk, Page
 from arkwright.serve.tensors import Tensors
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = 4096
 log = logging.getLogger("arkwright.serve")
+_body = attrgetter("request.body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,12 @@ class Kin:
     wrap: Callable[[Sequence[Any]], Response]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
-    Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (the loop's time)
-    it is not computed any more. With `kin` it may be prepared and told together with others.
+    Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
+    `monotonic`) it is not computed any more. With `kin` it may be prepared and told together with others.
     """
 
     request: Request
@@ -70,8 +74,12 @@ class Batcher:
     is told at once to come later.
     """
 
-    def __init__(self, graph: Graph, name: str, *, most: int = 2048, longest: float = 5.0) -> None:
+    def __init__(
+        self, graph: Graph, name: str, *, most: int = 2048, longest: float = 5.0, page: Page | None = None, of: str = ""
+    ) -> None:
+        """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
         self._graph, self._name = graph, name
+        self._inline, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
         self._most, self._longest = most, longest
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
@@ -88,7 +96,7 @@ class Batcher:
                 raise _busy()
             self._soon.append(job)
             return
-        job.added = self._loop.time()
+        job.added = self.now()
         if len(self._later) >= self._most or (self._later and job.added - self._later[0].added > self._longest):
             raise _busy()
         self._later.append(job)
@@ -103,23 +111,28 @@ class Batcher:
 
     def now(self) -> float:
         """The clock of the deadlines."""
-        return self._loop.time()
+        return monotonic()  # the loop's own has milliseconds only
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+        for desk in (self._inline, self._aside):
+            if desk:
+                desk.leave()
 
     def _flush(self) -> None:
         while self._soon:
-            jobs = self._take(self._soon)
-            for job, response in zip(jobs, answer(self._graph, self._name, jobs), strict=True):
+            jobs = self._take(self._soon, self._inline)
+            for job, response in zip(jobs, self._compute(jobs, self._inline), strict=True):
                 job.reply(response)
 
     def _hand_over(self) -> None:
-        jobs = self._take(self._later)
+        jobs: list[Job] = []
+        while self._later and not jobs:
+            jobs = self._take(self._later, self._aside)
         if not jobs:
             self._working = False
             return
-        future = self._loop.run_in_executor(self._thread, answer, self._graph, self._name, jobs)
+        future = self._loop.run_in_executor(self._thread, self._compute, jobs, self._aside)
         future.add_done_callback(lambda done: self._handed_back(jobs, done))
 
     def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
@@ -130,22 +143,52 @@ class Batcher:
             for job, response in zip(jobs, done.result(), strict=True):
                 job.reply(response)
 
-    def _take(self, waiting: list[Job]) -> list[Job]:
+    def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
+        if not jobs or desk is None:
+            return answer(self._graph, self._name, jobs)
+        bodies = list(map(_body, jobs))
+        desk.note(bodies)
+        responses = answer(self._graph, self._name, jobs)
+        desk.done(bodies)
+        return responses
+
+    def _take(self, waiting: list[Job], desk: Desk | None) -> list[Job]:
         """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
-        now = self._loop.time()
-        late = [job for job in waiting if job.deadline < now and not job.request.gone]
-        waiting[:] = [job for job in waiting if not job.request.gone and job.deadline >= now]
-        for job in late:
-            job.reply(Problem(504, "the deadline passed before the model could run").response())
-        rows, count = 0, 0
-        for job in waiting:
-            rows += job.rows
-            if count and rows > BATCH_ROWS:
-                break
-            count += 1
-        jobs = waiting[:count]
-        del waiting[:count]
+        now = self.now()
+        refused = [(job, _late()) for job in waiting if job.deadline <= now and not job.request.gone]
+        waiting[:] = [job for job in waiting if not job.request.gone and job.deadline > now]
+        suspects: set[Job] = set()
+        if desk and (desk.page.poison or desk.page.suspects):
+            keys = {job: desk.key(job.request.body) for job in waiting}
+            suspects = {job for job, key in keys.items() if key in desk.page.suspects}
+            refused += [(job, _poison()) for job, key in keys.items() if key in desk.page.poison]
+            waiting[:] = [job for job, key in keys.items() if key not in desk.page.poison]
+        jobs = _front(waiting, suspects)
+        del waiting[: len(jobs)]
+        for job, problem in refused:
+            job.reply(problem.response())  # at last: whoever is answered may ask again at once
         return jobs
+
+
+def _front(waiting: Sequence[Job], alone: Container[Job]) -> list[Job]:
+    """As many as fit in one batch, or the first if it is to be alone."""
+    rows, count = 0, 0
+    for job in waiting:
+        rows += job.rows
+        if count and (rows > BATCH_ROWS or job in alone):
+            break
+        count += 1
+        if job in alone:
+            break
+    return list(waiting[:count])
+
+
+def _late() -> Problem:
+    return Problem(504, "the deadline passed before the model could run")
+
+
+def _poison() -> Problem:
+    return Problem(422, f"this request ended the server {MOST_HITS} times; it is not computed again")
 
 
 def _busy() -> Problem:
@@ -155,7 +198,7 @@ def _busy() -> Problem:
 
 def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
     """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
-    first = jobs[0].kin
+    first = jobs[0].kin if jobs else None
     if first is not None and all(job.kin is not None and job.kin.together is first.together for job in jobs):
         try:
             return _together(graph, first.together, jobs)

@@ -7,33 +7,47 @@ import msgspec
 
 from arkwright.core.ports import Routing
 from arkwright.serve.limits import Limits
+from arkwright.serve.poison import Key
 
 
 class Start(msgspec.Struct):
-    """How a worker begins: on its command line. `listening` and `control` are inherited file descriptors."""
+    """How a worker begins: on its command line. `listening`, `control` and `page` are inherited file descriptors."""
 
     listening: int
-    control: int
     loopback: bool
     limits: Limits
     cpu: int | None
     mirror: str  # the socket of the process where the shadows are
     shadow: bool  # whether this is that process
     repository: bool
+    control: int = -1
+    page: int = -1
 
 
 class Serve(msgspec.Struct, tag=True):
     """Supervisor to worker: serve this from now on."""
 
-    turn: int
     traffic: dict[str, Routing]
     unloaded: list[str]
+
+
+class Beware(msgspec.Struct, tag=True):
+    """Supervisor to worker: compute `suspects` alone from now on, and `poison` never."""
+
+    suspects: list[Key]
+    poison: list[Key]
+
+
+class Answer(msgspec.Struct, tag=True):
+    """Supervisor to worker: what it asked for is done in all workers, or why not."""
+
+    number: int
+    why_not: str | None
 
 
 class Done(msgspec.Struct, tag=True):
     """Worker to supervisor: so it is; endpoint -> why not, for those that stayed as they were."""
 
-    turn: int
     failed: dict[str, str]
 
 
@@ -45,11 +59,7 @@ class Ask(msgspec.Struct, tag=True):
     name: str
 
 
-class Answer(msgspec.Struct, tag=True):
-    """Supervisor to worker: it is done in all workers, or why not."""
-
-    number: int
-    why_not: str | None
+Order = Serve | Beware
 
 
 def line(message: Any) -> bytes:

@@ -10,6 +10,7 @@ from collections import deque
 from functools import partial
 from http import HTTPStatus
 from math import ceil, inf
+from time import monotonic
 from typing import cast
 
 import httptools
@@ -23,6 +24,7 @@ from arkwright.serve.target import head_without_offer, is_loopback, origin_form
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 MOST_QUEUED = 16
 MOST_HEADS = 1024
+LONGEST_HEAD = 2048  # that is remembered
 _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
@@ -68,11 +70,15 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._front.connections.discard(self)
-        self._front.bodies -= self._size + sum(len(r.body) for r in self._queue if isinstance(r, Request))
+        self._front.bodies -= self._size
         if self._busy is not None:
             self._busy.gone = True
             self._front.bodies -= len(self._busy.body)
         self._size, self._busy, self._transport = 0, None, None
+        self._forget_queue()
+
+    def _forget_queue(self) -> None:
+        self._front.bodies -= sum(len(item.body) for item in self._queue if isinstance(item, Request))
         self._queue.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -232,7 +238,7 @@ class Connection(asyncio.Protocol):
         """Keep the head of a request that came in one piece, its body framed by its length alone."""
         end = self._piece.find(b"\r\n\r\n") + 4
         length = int(request.headers.get(b"content-length", b"0"))
-        if len(self._piece) != end + length or not _SPECIAL.isdisjoint(request.headers):
+        if end > LONGEST_HEAD or len(self._piece) != end + length or not _SPECIAL.isdisjoint(request.headers):
             return
         heads = self._front.heads
         if len(heads) >= MOST_HEADS:
@@ -254,7 +260,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, request: Request) -> None:
         front = self._front
         self._busy = request
-        request.caller, request.received = self._caller, front.loop.time()
+        request.caller, request.received = self._caller, monotonic()
         self._answer_by = request.received + front.limits.request_time
         if front.quota and (wait := self._wait(front.quota, request)):
             self._reply(request, wait.response())
@@ -359,7 +365,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
-        self._queue.clear()
+        self._forget_queue()
         self._deaf = True
         self._read_by = self._idle_body_by = inf
         self._idle_by = self._front.loop.time() + LINGER

@@ -4,6 +4,7 @@ from arkwright.serve.answers import Reader, reader
 from arkwright.serve.batch import Batcher, Together
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.oip_batch import Ordinary, offers
+from arkwright.serve.poison import Page
 
 
 class Lane:
@@ -11,10 +12,11 @@ class Lane:
 
     __slots__ = ("batcher", "loaded", "ordinary", "read", "rows")
 
-    def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0) -> None:
-        """`most` and `longest`: how many requests may wait for it, and how many seconds."""
+    def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0, page: Page | None = None) -> None:
+        """`most` and `longest`: how many requests may wait for it, and how many seconds; `page`: where they stand."""
         self.loaded = loaded
         self.read: Reader = reader(loaded.signature, loaded.graph)
-        self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest)
+        of = f"{loaded.endpoint} {loaded.digest}"  # another release may bear what this one did not
+        self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)
         self.rows = Together(loaded.prepare, self.read) if loaded.fast and loaded.graph.batches else None
         self.ordinary = Ordinary(loaded) if offers(loaded.graph) else None

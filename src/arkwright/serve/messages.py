@@ -15,7 +15,7 @@ class Request:
     """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
 
     `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over. `caller` is
-    the address it came from, `received` the loop's time when its turn came.
+    the address it came from, `received` when its turn came, by the clock `monotonic`.
     """
 
     method: str

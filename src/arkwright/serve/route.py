@@ -1,7 +1,7 @@
 """How an endpoint's requests are divided between its releases: by share, by key, or as a tester asks."""
 
-import zlib
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from random import random
 
 from arkwright.core.errors import did_you_mean
@@ -22,7 +22,7 @@ class Route:
         self.first = max(shares, key=lambda share: share[1])[0]  # what speaks for the endpoint
         self._only = self.lanes[0] if len(self.lanes) == 1 else None
         self._by_version = {lane.loaded.version: lane for lane in self.lanes}
-        self._salt = zlib.crc32(name.encode())
+        self._name = name.encode()
 
     def pick(self, headers: Mapping[bytes, bytes]) -> Lane:
         """The lane for a request. Raises Problem (404) for a release that is asked for and not served here.
@@ -35,12 +35,16 @@ class Route:
         if self._only is not None:
             return self._only
         key = headers.get(KEY)
-        place = random() if key is None else zlib.crc32(key, self._salt) / 2**32  # noqa: S311 - no secret
+        place = random() if key is None else self._place(key)  # noqa: S311 - no secret
         for lane, part in zip(self.lanes, self.parts, strict=True):
             if place < part:
                 return lane
             place -= part
         return self.first
+
+    def _place(self, key: bytes) -> float:
+        """0 to 1, the same for the same key. A CRC will not do: it would divide the keys of all endpoints alike."""
+        return int.from_bytes(blake2b(key, digest_size=6, key=self._name).digest()) / 2**48
 
     def version(self, version: str) -> Lane:
         """The lane of a release by its version. Raises Problem (404)."""

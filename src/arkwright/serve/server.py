@@ -16,6 +16,7 @@ from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.poison import Page
 from arkwright.serve.repository import Repository
 from arkwright.serve.route import Route
 
@@ -34,9 +35,10 @@ class Server:
         loopback: bool = True,
         mirror: Mirror | None = None,
         shadow: bool = False,
+        page: Page | None = None,
     ) -> None:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
-        self.limits, self._shadow = limits, shadow
+        self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror)
         self.front = Front(self.app, limits, loopback=loopback)
         self._listener: asyncio.Server | None = None
@@ -64,7 +66,7 @@ class Server:
                 continue
             try:
                 routes[name] = await self._route(name, routing, known)
-            except (ArkwrightError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
                 failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
                 if name in self.app.routes:
@@ -110,7 +112,7 @@ class Server:
         served = share.served
         make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
         loaded = await asyncio.to_thread(make)
-        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time)
+        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
 
     async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}

@@ -8,24 +8,22 @@ sends can end it.
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from ipaddress import ip_address
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from arkwright.core.errors import ArkwrightError, Invalid, Refused, did_you_mean
-from arkwright.core.ports import Serving, Traffic, Watch
+from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve import control
-from arkwright.serve.child import Child
 from arkwright.serve.limits import Limits
+from arkwright.serve.poison import Register
+from arkwright.serve.process import Worker, how
+from arkwright.serve.sockets import address, is_loopback, listen, processors, unix
 
 log = logging.getLogger("arkwright.serve")
 LOOK = 0.25  # seconds between two looks at what is to be served
-_STEADY = 5.0  # who lived that long did not die of how it was started
 _MOST_STILLBORN = 5
 
 
@@ -40,10 +38,9 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
             f"{serving.host} is reached by other machines, and there is no authentication yet; serve on 127.0.0.1"
         )
     with contextlib.ExitStack() as held:
-        listening = [held.enter_context(sock) for sock in _listening(serving)]
-        aside = held.enter_context(_unix(Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))))
-        limits = Limits(rate=serving.rate, drain_delay=serving.drain_delay)
-        asyncio.run(Supervisor(watch, listening, aside, limits, ready, repository=serving.repository).run())
+        listening = [held.enter_context(sock) for sock in listen(serving)]
+        aside = held.enter_context(unix(Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))))
+        asyncio.run(Supervisor(watch, serving, listening, aside, ready).run())
 
 
 class Supervisor:
@@ -52,24 +49,23 @@ class Supervisor:
     def __init__(
         self,
         watch: Watch,
+        serving: Serving,
         listening: Sequence[socket.socket],
         aside: socket.socket,
-        limits: Limits,
         ready: Callable[[str], None],
-        *,
-        repository: bool,
     ) -> None:
-        self._watch, self._ready, self._limits = watch, ready, limits
+        self._watch, self._ready, self._serving = watch, ready, serving
         self._listening, self._aside = listening, aside
-        self._repository = repository
-        self._traffic: Traffic = {}
+        self._traffic: dict[str, Routing] = {}
         self._unloaded: set[str] = set()
-        self._turn = 0
+        self._keepers: list[asyncio.Task[None]] = []
+        self._register = Register()
         self._failed: BaseException | None = None
+        self._is_ready = False
 
     async def run(self) -> None:
         """Until a signal, or a worker that cannot live."""
-        self._stopped, self._restart = asyncio.Event(), asyncio.Event()
+        self._stopped, self._restart, self._served = asyncio.Event(), asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stopped.set)
@@ -78,12 +74,13 @@ class Supervisor:
         self._workers = [self._worker(sock, cpu) for sock, cpu in zip(self._listening, cpus, strict=True)]
         try:
             await asyncio.gather(*(worker.start() for worker in self._workers))  # they import while we verify
-            self._keepers = [asyncio.create_task(self._keep(place)) for place in range(len(self._workers))]
+            for place in range(len(self._workers)):
+                self._have_kept(place)
             await self._begin()
             while not self._stopped.is_set():
                 await self._look()
         finally:
-            for keeper in getattr(self, "_keepers", ()):
+            for keeper in self._keepers:
                 keeper.cancel()
             for sock in (*self._listening, self._aside):
                 sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
@@ -94,31 +91,39 @@ class Supervisor:
     async def _begin(self) -> None:
         first = self._watch()
         assert first is not None
-        self._traffic = first
+        self._traffic = dict(first)
         await self._shadows()
-        for failed in await self._tell(self._workers):
-            for name, why in failed.items():
-                raise Invalid(f"{name} cannot be served: {why}")
+        for name, why in (await self._tell()).items():
+            raise Invalid(f"{name} cannot be served: {why}")
+        while not all(worker.served for worker in self._workers) and not self._stopped.is_set():
+            await self._first_of(self._served, self._stopped)  # one died at once; its keeper tries again
+            self._served.clear()
         if not self._stopped.is_set():
-            self._ready(_address(self._listening[0]))
-            log.info("serving %s at %s", ", ".join(sorted(self._traffic)), _address(self._listening[0]))
+            self._is_ready = True
+            self._ready(address(self._listening[0]))
+            log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
 
     async def _look(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._first_of(self._stopped, self._restart), LOOK)
         if self._restart.is_set():
             self._restart.clear()
-            for place in range(len(self._workers)):
-                await self._replace(place)
+            await self._replace_all()
         try:
             changed = self._watch()
-        except ArkwrightError as error:
-            log.error("what is to be served cannot be read: %s; what is served stays", error)  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
+            said = str(error) if isinstance(error, ArkwrightError) else repr(error)
+            log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
             return
         if changed is not None:
-            self._traffic = changed
-            await self._shadows()
-            await self._tell(self._workers)
+            await self._follow(changed)
+
+    async def _follow(self, changed: Traffic) -> None:
+        before, self._traffic = self._traffic, dict(changed)
+        await self._shadows()
+        for name in await self._tell():
+            if name in before:
+                self._traffic[name] = before[name]  # what the workers still serve, and the next one has to
 
     async def _first_of(self, *events: asyncio.Event) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in events]
@@ -128,20 +133,52 @@ class Supervisor:
             for task in waiting:
                 task.cancel()
 
-    async def _tell(self, workers: Sequence[Child]) -> list[dict[str, str]]:
-        """Have these workers serve the present traffic; what failed in each. One that dies meanwhile is told again."""
-        self._turn += 1
+    async def _tell(self) -> Mapping[str, str]:
+        """Have all workers serve the present traffic; endpoint -> why not. Who dies meanwhile, is told again."""
+        order = self._order()
+        failed: dict[str, str] = {}
+        for told in await asyncio.gather(*(worker.tell(order) for worker in self._workers)):
+            failed |= told or {}
+        return failed
+
+    def _order(self) -> control.Serve:
         on = {name: routing for name, routing in self._traffic.items() if name not in self._unloaded}
-        message = control.Serve(self._turn, on, sorted(self._unloaded))
-        return list(await asyncio.gather(*(worker.tell(message) for worker in workers)))
+        return control.Serve(on, sorted(self._unloaded))
 
     async def _asked(self, ask: control.Ask) -> str | None:
         """Load or unload an endpoint in every worker; why not, or None."""
         if ask.name not in self._traffic:
             return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
         (self._unloaded.discard if ask.verb == "load" else self._unloaded.add)(ask.name)
-        failed = [found for found in await self._tell(self._workers) if ask.name in found]
-        return failed[0][ask.name] if failed else None
+        return (await self._tell()).get(ask.name)
+
+    def _worker(self, listening: socket.socket, cpu: int | None = None) -> Worker:
+        shadow = listening is self._aside
+        rate = None if shadow else self._serving.rate
+        start = control.Start(
+            listening=listening.fileno(),
+            loopback=not shadow and is_loopback(listening.getsockname()[0]),
+            limits=Limits(rate=rate, drain_delay=self._serving.drain_delay),
+            cpu=cpu,
+            mirror=self._aside.getsockname(),
+            shadow=shadow,
+            repository=self._serving.repository,
+        )
+        return Worker(listening, start, self._asked)
+
+    async def _shadows(self) -> None:
+        """Start the process of the shadows when it is first needed."""
+        there = len(self._workers) > len(self._listening)
+        if not there and any(share.shadow for routing in self._traffic.values() for share in routing.shares):
+            worker = self._worker(self._aside)
+            await worker.start()
+            self._workers.append(worker)
+            self._have_kept(len(self._workers) - 1)
+
+    def _have_kept(self, place: int) -> None:
+        keeper = asyncio.create_task(self._keep(place))
+        keeper.add_done_callback(self._kept)
+        self._keepers.append(keeper)
 
     async def _keep(self, place: int) -> None:
         """Replace the worker at this place whenever it dies."""
@@ -151,111 +188,79 @@ class Supervisor:
             code = await worker.ended()
             if worker is not self._workers[place]:
                 continue  # replaced on purpose
-            stillborn = 0 if worker.age() > _STEADY else stillborn + 1
-            log.warning("a worker ended (%s); another takes its place", _how(code))
-            if stillborn > _MOST_STILLBORN and not worker.served:
+            stillborn = 0 if worker.served else stillborn + 1
+            log.warning("a worker ended (%s); another takes its place", how(code))
+            if stillborn > _MOST_STILLBORN and not self._is_ready:
                 self._failed = Invalid(
-                    f"the server's worker ends as soon as it starts ({_how(code)}); see its last words"
+                    f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
                 )
                 self._stopped.set()
                 return
-            await asyncio.sleep(min(0.1 * 2**stillborn, 5.0) if stillborn > 1 else 0)
-            self._workers[place] = await self._another(place)
+            await asyncio.gather(self._bury(worker), self._raise(place, stillborn))
 
-    async def _another(self, place: int) -> Child:
+    def _kept(self, keeper: "asyncio.Task[None]") -> None:
+        """A place that nobody keeps any more would stay empty unseen: rather end."""
+        if not keeper.cancelled() and (error := keeper.exception()):
+            self._failed = error
+            self._stopped.set()
+
+    async def _bury(self, worker: Worker) -> None:
+        """Tell the others who was at work when this one died."""
+        living = [other for other in self._workers if other.served and not other.gone and other is not worker]
+        news = self._register.died(worker.page, [other.page for other in living])
+        worker.forget()
+        if news:
+            for key in self._register.poison:
+                log.warning("a request of %d bytes ended too many workers; it is refused from now on", key[1])
+            await asyncio.gather(*(other.tell(self._beware()) for other in living))
+
+    def _beware(self) -> control.Beware:
+        return control.Beware(self._register.suspects, self._register.poison)
+
+    async def _raise(self, place: int, stillborn: int) -> None:
+        """A worker for an empty place."""
+        if stillborn:
+            await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
+        while True:
+            try:
+                await self._another(place)
+            except OSError as error:
+                log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _another(self, place: int) -> Mapping[str, str] | None:
+        """A new worker at this place, told what there is; what failed in it. None when it died at once."""
         made = self._workers[place].twin()
         await made.start()
-        if self._traffic:
-            await self._tell([made])
-        return made
+        self._workers[place] = made  # from here on it is told whatever changes, behind what is told now
+        if self._register.suspects or self._register.poison:
+            await made.tell(self._beware())
+        failed = await made.tell(self._order()) if self._traffic else {}
+        self._served.set()
+        return failed
 
-    def _worker(self, listening: socket.socket, cpu: int | None = None) -> Child:
-        shadow = listening is self._aside
-        start = control.Start(
-            listening=listening.fileno(),
-            control=-1,  # its own, when it starts
-            loopback=not shadow and is_loopback(listening.getsockname()[0]),
-            limits=replace(self._limits, rate=None) if shadow else self._limits,
-            cpu=cpu,
-            mirror=self._aside.getsockname(),
-            shadow=shadow,
-            repository=self._repository,
-        )
-        return Child(listening, start, self._asked)
+    async def _replace_all(self) -> None:
+        for place in range(len(self._workers)):
+            if self._stopped.is_set() or not await self._replace(place):
+                return
 
-    async def _shadows(self) -> None:
-        """Start the process of the shadows when it is first needed."""
-        there = len(self._workers) > len(self._listening)
-        if not there and any(share.shadow for routing in self._traffic.values() for share in routing.shares):
-            worker = self._worker(self._aside)
-            await worker.start()
-            self._workers.append(worker)
-            self._keepers.append(asyncio.create_task(self._keep(len(self._workers) - 1)))
+    async def _replace(self, place: int) -> bool:
+        """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
-    async def _replace(self, place: int) -> None:
-        """A new worker takes over before the old one stops: on the same socket, so nobody is turned away."""
+        When the new one cannot do what the old one does, the old one stays.
+        """
         old = self._workers[place]
-        self._workers[place] = await self._another(place)
-        await old.stop(signal.SIGHUP)
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _listening(serving: Serving) -> list[socket.socket]:
-    """A listening socket for each worker, all on one port. Raises Invalid when it is taken."""
-    made: list[socket.socket] = []
-    host = "127.0.0.1" if serving.host == "localhost" else serving.host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    port = serving.port
-    try:
-        _must_be_free(family, host, port)
-        for _ in range(serving.workers):
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            made.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock.bind((host, port))
-            sock.listen(2048)
-            sock.setblocking(False)  # noqa: FBT003
-            port = sock.getsockname()[1]
-    except (OSError, OverflowError) as error:
-        for sock in made:
-            sock.close()
-        raise Invalid(f"cannot listen on {host}:{port}: {error}; choose another port, 0 for any") from None
-    return made
-
-
-def _unix(folder: Path) -> socket.socket:
-    """Listening in a folder that is ours alone."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.bind(str(folder / "shadows"))
-    sock.listen(64)
-    sock.setblocking(False)  # noqa: FBT003
-    return sock
-
-
-def _must_be_free(family: int, host: str, port: int) -> None:
-    """SO_REUSEPORT would let a second server of the same user share the port without a word."""
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-
-
-def _address(sock: socket.socket) -> str:
-    host, port = sock.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _how(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def processors(workers: int) -> list[int | None]:
-    """A processor of its own for each worker, when there are enough of them."""
-    free = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    return list(free[:workers]) if 1 < workers <= len(free) else [None] * workers
+        try:
+            failed = await self._another(place)
+        except OSError as error:
+            failed = {"a worker": str(error)}
+        if not failed and failed is not None:
+            await old.stop(signal.SIGHUP)
+            return True
+        new, self._workers[place] = self._workers[place], old
+        log.error("the workers are not replaced: %s", failed or "the new one ended at once")
+        if new is not old:
+            await new.stop(signal.SIGKILL)
+        return False

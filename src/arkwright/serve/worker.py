@@ -14,8 +14,10 @@ import sys
 
 import uvloop
 
+from arkwright.core.ports import Traffic
 from arkwright.serve import control
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.poison import Page
 from arkwright.serve.repository import Repository, Told
 from arkwright.serve.server import Server
 
@@ -34,8 +36,9 @@ async def serve(start: control.Start) -> None:
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
     repository = Repository(asking if start.repository else None)
-    server = Server(start.limits, repository, loopback=start.loopback, mirror=mirror, shadow=start.shadow)
-    listening = asyncio.create_task(_listen(server, asking, reader, writer, accepting))
+    page = Page(start.page)
+    server = Server(start.limits, repository, loopback=start.loopback, mirror=mirror, shadow=start.shadow, page=page)
+    listening = asyncio.create_task(_listen(server, page, asking, reader, writer, accepting))
     listening.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
     if server.listening:
@@ -71,23 +74,37 @@ class Asking:
 
 
 async def _listen(
-    server: Server, asking: Asking, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, accepting: socket.socket
+    server: Server,
+    page: Page,
+    asking: Asking,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    accepting: socket.socket,
 ) -> None:
     """Do what the supervisor says, one after the other; end when it is gone."""
     while said := await reader.readline():
-        message = control.read(said, control.Serve | control.Answer)
-        if isinstance(message, control.Answer):
-            asking.answered(message)
-            continue
-        failed = await server.serve(message.traffic)
-        server.app.repository.unloaded = tuple(message.unloaded)
-        gc.collect()
-        gc.freeze()  # what a release is made of stays: no collection has to walk through it again
-        if not server.listening and server.app.routes:
-            await server.start(accepting)
-        writer.write(control.line(control.Done(message.turn, failed)))
+        failed: dict[str, str] = {}
+        match control.read(said, control.Order | control.Answer):
+            case control.Answer() as answer:
+                asking.answered(answer)
+                continue
+            case control.Beware() as beware:
+                page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
+            case message:
+                failed = await _serve(server, message.traffic, accepting)
+                server.app.repository.unloaded = tuple(message.unloaded)
+        writer.write(control.line(control.Done(failed)))
         with contextlib.suppress(ConnectionError):
             await writer.drain()
+
+
+async def _serve(server: Server, traffic: Traffic, accepting: socket.socket) -> dict[str, str]:
+    failed = await server.serve(traffic)
+    gc.collect()
+    gc.freeze()  # what a release is made of stays: no collection has to walk through it again
+    if not server.listening and server.app.routes:
+        await server.start(accepting)
+    return failed
 
 
 def main() -> None:

@@ -1,0 +1,70 @@
+"""The sockets that a server listens on: one for each worker, all on the same port."""
+
+import os
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+
+from arkwright.core.errors import Invalid
+from arkwright.core.ports import Serving
+
+WAITING = 2048  # connections that nobody accepted yet, on each
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(serving: Serving) -> list[socket.socket]:
+    """A listening socket for each worker, all on one port. Raises Invalid when it is taken."""
+    made: list[socket.socket] = []
+    host = "127.0.0.1" if serving.host == "localhost" else serving.host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    port = serving.port
+    try:
+        _must_be_free(family, host, port)
+        for _ in range(serving.workers):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            made.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            sock.bind((host, port))
+            sock.listen(WAITING)
+            sock.setblocking(False)  # noqa: FBT003
+            port = sock.getsockname()[1]
+    except (OSError, OverflowError) as error:
+        for sock in made:
+            sock.close()
+        raise Invalid(f"cannot listen on {host}:{port}: {error}; choose another port, 0 for any") from None
+    return made
+
+
+def unix(folder: Path) -> socket.socket:
+    """Listening in a folder that is ours alone."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(str(folder / "shadows"))
+    sock.listen(WAITING)
+    sock.setblocking(False)  # noqa: FBT003
+    return sock
+
+
+def _must_be_free(family: int, host: str, port: int) -> None:
+    """SO_REUSEPORT would let a second server of the same user share the port without a word."""
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+
+
+def address(sock: socket.socket) -> str:
+    """Like `http://127.0.0.1:8000`."""
+    host, port = sock.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def processors(workers: int) -> list[int | None]:
+    """A processor of its own for each worker, when there are enough of them."""
+    free = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return list(free[:workers]) if 1 < workers <= len(free) else [None] * workers
