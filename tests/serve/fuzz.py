@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import math
+import re
 import struct
 import zlib
 from contextlib import suppress
@@ -150,11 +151,13 @@ async def _http(data):
     cuts += [[data[: len(data) // 2], data[len(data) // 2 :]], [data[:1], data[1:]], [data[:-1], data[-1:]]]
     for pieces in cuts:
         seen = []
-        found.append((exchange(front, pieces), seen))
+        answers = exchange(front, pieces)
+        told = None if b'\r\nConnection: close\r\n\r\n{"error' in answers else answers
+        found.append((re.findall(rb"HTTP/1.1 ([^\r]+)", answers), told, seen))
     front._timer.cancel()
     assert front.bodies == 0
     assert not front.connections
-    for other in found[1:]:
+    for other in found[1:]:  # of several mistakes in one head, any may be told
         assert other == found[0], (other, found[0])
 
 
