@@ -353,3 +353,18 @@ def test_tritons_client_in_asyncio(echo):
                 await client.infer("echo", asked(ECHO, binary=True), model_version="9")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("rest", "wanted"),
+    [
+        (', "model_name": "f32", "model_version": "1"', 200),
+        (', "model_name": "f32", "model_version": null', 200),
+        (', "model_version": ""', 200),
+        (', "model_name": "other"', 400),
+        (', "model_version": "2"', 400),
+        (', "model_name": 1', 400),
+    ],
+)
+def test_a_body_may_repeat_the_path_and_not_contradict_it(f32, rest, wanted):
+    assert infer(f32, body(rest=rest))[0] == wanted

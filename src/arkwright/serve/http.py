@@ -8,7 +8,6 @@ errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in
 import asyncio
 from collections import deque
 from functools import partial
-from http import HTTPStatus
 from math import ceil, inf
 from time import monotonic
 from typing import cast
@@ -26,8 +25,6 @@ MOST_QUEUED = 16
 MOST_HEADS = 1024
 LONGEST_HEAD = 2048  # that is remembered
 _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
-_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ONCE = frozenset(b"host content-length content-type content-encoding transfer-encoding expect".split()) | {
     b"inference-header-content-length"
@@ -350,12 +347,7 @@ class Connection(asyncio.Protocol):
         close = response.close or request is None or not request.keep_alive or front.draining
         if response.status:
             body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
-            kind = b"Content-Type: %b\r\n" % response.content_type if body else b""
-            last = b"Connection: close\r\n\r\n" if close else b"\r\n"
-            if not close and request is not None and request.old:
-                last = b"Connection: keep-alive\r\n\r\n"
-            length = b"Content-Length: %d\r\n" % len(body)
-            head = b"".join((_STATUS[response.status], kind, length, front.date, response.headers, coding, last))
+            head = response.head(len(body), front.date + coding, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
             transport.write(head if bare else head + body)
         if close:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 JSON = b"application/json"
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
+_CLOSE, _KEEP = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
 LONGEST = 500  # of a message to a caller
 
 
@@ -42,6 +46,13 @@ class Response:
     headers: bytes = b""
     close: bool = False
     bare: bool = False
+
+    def head(self, length: int, more: bytes, *, close: bool, old: bool) -> bytes:
+        """Everything before a body of `length` bytes; `more` are further lines, `old` is for a caller of HTTP/1.0."""
+        kind = b"Content-Type: %b\r\n" % self.content_type if length else b""
+        last = _CLOSE if close else _KEEP if old else b"\r\n"
+        said = b"Content-Length: %d\r\n" % length
+        return b"".join((_STATUS[self.status], kind, said, more, self.headers, last))
 
 
 Reply = Callable[[Response], None]

@@ -38,6 +38,8 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
         to = f"/endpoints/{loaded.endpoint}/predict"
         raise Problem(400, f"{loaded.endpoint} {what}, which judge raw rows, not tensors; post rows to {to}")
     asked, rest = _parse(request, body)
+    if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
+        raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
     deadline = min(deadline, _deadline(asked, lane.batcher))
     ordinary = lane.ordinary.item(asked) if lane.ordinary and not rest else None
 

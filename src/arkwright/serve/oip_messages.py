@@ -20,7 +20,11 @@ class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class InferRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """`model_name` and `model_version` are KServe's client's, which repeats the path in the body."""
+
     inputs: list[InputTensor]
     id: str | None = None
     parameters: Parameters | None = None
     outputs: list[OutputWish] | None = None
+    model_name: str | None = None
+    model_version: str | None = None

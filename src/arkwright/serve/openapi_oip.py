@@ -30,7 +30,13 @@ _OUTPUT = _object("name shape datatype", shape=_ANSWERED, **_TENSOR)
 SCHEMAS: dict[str, Any] = {
     "Error": _object("error", error=_TEXT),
     "InferRequest": _object(
-        "inputs", inputs=_array(_INPUT, minItems=1), id=_TEXT, parameters=_PARAMETERS, outputs=_array(_WISH)
+        "inputs",
+        inputs=_array(_INPUT, minItems=1),
+        id=_TEXT,
+        parameters=_PARAMETERS,
+        outputs=_array(_WISH),
+        model_name=_TEXT,
+        model_version=_TEXT,
     ),
     "InferResponse": _object(
         "model_name model_version outputs",
