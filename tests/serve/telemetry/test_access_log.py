@@ -63,11 +63,14 @@ def test_whatever_is_sent_stays_in_its_string(tmp_path_factory, caller, method, 
     assert (first["method"], first["request_id"], second["path"]) == (method[:96], request_id[:96], "/")
 
 
-def test_a_file_that_was_moved_away_is_made_anew(tmp_path):
+@pytest.mark.parametrize("there", [True, False], ids=["made by the rotation", "not there"])
+def test_after_a_file_was_moved_away_the_new_one_is_written(tmp_path, there):
     log = AccessLog(str(tmp_path / "log"))
     add(log, path="/1")
     log.flush()
     (tmp_path / "log").rename(tmp_path / "log.1")
+    if there:
+        (tmp_path / "log").touch()
     add(log, path="/2")
     log.close()
     assert [line["path"] for line in lines(tmp_path / "log.1")] == ["/1"]

@@ -2,6 +2,8 @@
 
 import json
 
+from arkwright.serve.telemetry import layout
+
 from .conftest import total
 from .test_traces import CALLER, TRACE, Receiver
 
@@ -29,6 +31,9 @@ def test_counters_log_and_traces_of_one_worker_agree(workers, tmp_path):
     assert total(found, "arkwright_spans_total", worker="0") == 9
     assert total(found, "arkwright_in_flight") == 0
     assert total(found, "arkwright_endpoint_share", release="release:late@3") == 0.9
+    workers.stop(0)  # it wrote no line and sent no span, and keeps what was counted before it
+    process = workers.counters.process(0)
+    assert (process[layout.LOG_LINES], process[layout.SPANS]) == (10, 9)
 
 
 def test_a_log_that_cannot_be_written_fails_no_request(workers):

@@ -42,14 +42,11 @@ def _live(seen: Iterator[Traffic]) -> None:
     from rich.live import Live
 
     first = next(seen)  # when nothing answers, it is said on the ordinary screen
-    with (
-        _keys() as pressed,
-        Live(top_view.picture(first), console=output.console(), screen=True, auto_refresh=False) as live,
-    ):
-        live.refresh()
-        with suppress(KeyboardInterrupt):  # the ordinary way to end it
-            while not pressed(b"q"):
-                live.update(top_view.picture(next(seen)), refresh=True)
+    view = Live(top_view.picture(first), console=output.console(), screen=True, auto_refresh=False)
+    with suppress(KeyboardInterrupt), _keys() as pressed, view:  # Ctrl-C is an ordinary way to end it
+        view.refresh()
+        while not pressed(b"q"):
+            view.update(top_view.picture(next(seen)), refresh=True)
 
 
 @contextmanager
