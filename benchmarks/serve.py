@@ -11,7 +11,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from serving import contenders, project
+from serving import contenders, peers, project
 from serving.rounds import ALONE, HUNDRED, MANY, ONE, Bench, Found, measured, ratio, up
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -36,8 +36,7 @@ def main() -> None:
             "rows", "Arkwright, raw rows", released, contenders.named("/endpoints/points/predict", project.NAMES)
         ),
     ]
-    others = contenders.peers(bench.tensor)
-    others = others if given.peers else others[:1]
+    others = [peers.fastapi(), *(peers.others(bench.tensor) if given.peers else ())]
     with up(bench, [*ours, contenders.hello(bench.tensor), *others]) as (running, failed):
         found, more = measured(bench, running, [ONE, MANY, ALONE, HUNDRED], given.rounds, given.seconds)
     titles = {one.contender.name: one.contender.title for one in running}

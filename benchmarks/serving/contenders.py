@@ -1,11 +1,11 @@
-"""The servers that are compared: how each is installed, started and asked, and where its answers stand."""
+"""What a server is to this benchmark: how it is installed, started and asked; and the ways to ask."""
 
 import json
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,6 @@ class Contender:
     ask: Ask
     install: tuple[str, ...] = ()
     shows: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[Path, Path], None] | None = None
 
     def home(self, peers: Path) -> Path:
@@ -74,7 +73,7 @@ def v2(path: str, tensor: str) -> Ask:
         inputs = [{"name": tensor, "shape": list(rows.shape), "datatype": "FP32", "data": data}]
         return http(path, json.dumps({"inputs": inputs}, separators=(",", ":")).encode())
 
-    return Ask(request, lambda body: _flat(json.loads(body)["outputs"][0]["data"]))
+    return Ask(request, lambda body: flat(json.loads(body)["outputs"][0]["data"]))
 
 
 def v2_binary(path: str, tensor: str) -> Ask:
@@ -141,30 +140,5 @@ def hello(tensor: str) -> Contender:
     )
 
 
-def peers(tensor: str) -> list[Contender]:
-    """Every other server; `tensor` is the name of the model's input."""
-
-    def python(app: str, *more: str) -> Callable[[Path, Path, int], list[str]]:
-        return lambda home, _model, port: [str(home / "bin" / "python"), str(APPS / app), str(port), *more]
-
-    runtime = ("onnxruntime==1.32.0", "numpy==2.4.6")
-    infer = v2("/v2/models/points/infer", tensor)
-    predictions: Values = lambda found: _flat(found["predictions"])  # noqa: E731
-    uvicorn = f"-m uvicorn --app-dir {APPS} fastapi_app:app --loop uvloop --http httptools --no-access-log"
-    return [
-        Contender(
-            "fastapi",
-            "FastAPI + ONNX Runtime",
-            lambda home, _model, port: [
-                *(str(home / "bin" / "python"), *uvicorn.split()),
-                *("--log-level", "warning", "--port", str(port)),
-            ],
-            listed("/predict", "rows", predictions),
-            ("fastapi==0.165.0", "uvicorn[standard]==0.54.0", *runtime),
-            ("fastapi", "uvicorn", "pydantic", "uvloop", "httptools", "onnxruntime"),
-        ),
-    ]
-
-
-def _flat(values: Any) -> list[float]:
+def flat(values: Any) -> list[float]:
     return np.asarray(values, dtype=np.float64).ravel().tolist()

@@ -76,7 +76,7 @@ class Bench:
         """Raises RuntimeError when it does not come up."""
         home, port = contender.home(self.peers), processes.free_port()
         log = self.folder / f"{contender.name}.log"
-        environment = {"MODEL": str(self.model), "PORT": str(port), **contender.environment}
+        environment = {"MODEL": str(self.model), "PORT": str(port)}
         words = contender.words(home, self.model, port)
         process = processes.start(words, home if home.exists() else self.folder, log, environment)
         try:
