@@ -20,7 +20,7 @@ class Points(Model):
         (answers,) = self.session.run(None, {self.input: payload.inputs[0].as_numpy()})
         output = InferOutput(name="variable", shape=list(answers.shape), datatype="FP32")
         output.set_data_from_numpy(answers, binary_data=False)
-        return InferResponse(response_id=payload.id, model_name=self.name, infer_outputs=[output])
+        return InferResponse(response_id=payload.id or "0", model_name=self.name, infer_outputs=[output])
 
 
 if __name__ == "__main__":
