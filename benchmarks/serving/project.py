@@ -89,6 +89,30 @@ def made(folder: Path, endpoints: Mapping[str, str]) -> Path:
     return folder
 
 
+def canary(folder: Path) -> Path:
+    """The project with a second release of the same model, which answers a tenth of the requests; made once."""
+    done = folder / "canary.json"
+    if not done.exists():
+        code = folder / "serving.py"
+        code.write_text(code.read_text(encoding="utf-8").replace("random_state=seed", "random_state=seed + 1"), "utf-8")
+        _arkwright(folder, "run", "--by", "ana")
+        _arkwright(folder, "sign", "amount", "--by", "ben", "--role", "model-owner")
+        _arkwright(folder, "promote", "amount", "--endpoint", "points", "--share", "0.1", "--by", "ben")
+        done.write_text("true", encoding="utf-8")
+    return folder
+
+
+def knows(key: str) -> bool:
+    """Whether `arkwright.toml` has such a key in an endpoint's table."""
+    schema = json.loads(_arkwright(Path.cwd(), "schema"))
+    return key in schema["$defs"]["EndpointSpec"]["properties"]
+
+
+def serves(option: str) -> bool:
+    """Whether `arkwright serve` has such an option."""
+    return option in _arkwright(Path.cwd(), "serve", "--help")
+
+
 def model(folder: Path) -> Path:
     """The `model.onnx` of the release, by its digest in the project's store."""
     found = json.loads(_arkwright(folder, "show", "release:amount", "--json"))
