@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from serving.load import http
 from serving.project import COMMAND
 
@@ -20,10 +19,14 @@ Values = Callable[[Any], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One way to ask a server: the request for some rows, and the numbers in an answer (None: no answer to read)."""
+    """One way to ask a server: the request for some rows, and the numbers in an answer (None: no answer to read).
+
+    `program` is another load generator than the compiled one.
+    """
 
     request: Callable[[np.ndarray], bytes]
     values: Callable[[bytes], list[float]] | None
+    program: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ def v2_binary(path: str, tensor: str) -> Ask:
         data = rows.astype("<f4").tobytes()
         described = {"name": tensor, "shape": list(rows.shape), "datatype": "FP32"}
         inputs = [{**described, "parameters": {"binary_data_size": len(data)}}]
-        head = json.dumps({"parameters": {"binary_data_output": True}, "inputs": inputs}, separators=(",", ":")).encode()
+        head = json.dumps(
+            {"parameters": {"binary_data_output": True}, "inputs": inputs}, separators=(",", ":")
+        ).encode()
         length = f"Inference-Header-Content-Length: {len(head)}\r\n"
         return http(path, head + data, f"Content-Type: application/octet-stream\r\n{length}")
 

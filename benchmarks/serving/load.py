@@ -56,7 +56,7 @@ def write(path: Path, requests: Iterable[bytes]) -> Path:
 
 
 def window(
-    program: Path,
+    program: Sequence[str],
     port: int,
     requests: Path,
     *,
@@ -70,7 +70,7 @@ def window(
 
     Raises RuntimeError when an answer was not 200, or none came.
     """
-    words = [str(program), str(port), str(requests), str(connections), str(seconds)]
+    words = [*program, str(port), str(requests), str(connections), str(seconds)]
     begin = processor_seconds(pids)
     done = subprocess.run(
         ["taskset", "-c", str(LOAD_CORE), *words, *([f"{rate:.1f}"] if rate else [])],

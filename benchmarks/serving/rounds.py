@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from serving import load, processes
 from serving.contenders import Ask, Contender
 from serving.load import Window
@@ -104,7 +103,7 @@ class Bench:
                 raise RuntimeError(f"{up.contender.title} answers {body[:200]!r}, which is wrong")
 
         return load.window(
-            self.program,
+            ask.program or (str(self.program),),
             up.port,
             requests,
             pids=processes.tree(up.process.pid),
@@ -170,9 +169,7 @@ def measured(
                 if name not in windows:
                     continue
                 try:
-                    windows[name].append(
-                        bench.window(one, one.contender.ask, files[name], workload, seconds)
-                    )
+                    windows[name].append(bench.window(one, one.contender.ask, files[name], workload, seconds))
                 except RuntimeError as error:
                     failed[f"{one.contender.title}, {workload.title}"] = " ".join(str(error).split())[-300:]
                     del windows[name]

@@ -5,7 +5,6 @@ import statistics
 from pathlib import Path
 
 import numpy as np
-
 from serving import project
 from serving.contenders import Ask, Contender, arkwright, v2
 from serving.rounds import ONE, Bench, measured, up
@@ -42,7 +41,9 @@ def contenders(folder: Path, base: Contender, tensor: str) -> list[Contender]:
     return found
 
 
-def costs(bench: Bench, folder: Path, base: Contender, rounds: int, seconds: float) -> tuple[dict[str, float], dict[str, str]]:
+def costs(
+    bench: Bench, folder: Path, base: Contender, rounds: int, seconds: float
+) -> tuple[dict[str, float], dict[str, str]]:
     """Title -> how much more processor time a request takes than without (0.05: 5 %); and what failed."""
     with up(bench, contenders(folder, base, bench.tensor)) as (running, failed):
         found, more = measured(bench, running, [ONE], rounds, seconds)

@@ -1,6 +1,6 @@
 """What any Python server must do before its first answer: import onnxruntime, load the model, run it once.
 
-    python cold.py MODEL stop|stay
+python cold.py MODEL stop|stay
 """
 
 import sys

@@ -26,4 +26,10 @@ class Points(ls.LitAPI):
 
 if __name__ == "__main__":
     server = ls.LitServer(Points(), accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=int(os.environ["PORT"]), generate_client_file=False, log_level="warning", access_log=False)
+    server.run(
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        generate_client_file=False,
+        log_level="warning",
+        access_log=False,
+    )

@@ -1,6 +1,6 @@
 """`session.run` alone on varied rows for a moment: prints the processor seconds of one run.
 
-    python session_run.py MODEL ROWS SECONDS
+python session_run.py MODEL ROWS SECONDS
 """
 
 import sys
