@@ -8,6 +8,7 @@ from serving.load import Window
 from serving.rounds import ALONE, HUNDRED, MANY, ONE, Found, Workload, ratio
 
 OURS = "v2"
+_MET = {True: "yes", False: "**no**"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Target:
         if self.found is None:
             return f"| {self.what} | {sign} {self._said(self.limit)} | – | not measured here |"
         kept = self.found >= self.limit if self.least else self.found <= self.limit
-        return f"| {self.what} | {sign} {self._said(self.limit)} | {self._said(self.found)} | {'yes' if kept else '**no**'} |"
+        return f"| {self.what} | {sign} {self._said(self.limit)} | {self._said(self.found)} | {_MET[kept]} |"
 
     def _said(self, value: float) -> str:
         if self.unit == "%":

@@ -41,9 +41,10 @@ def contenders(folder: Path, base: Contender, tensor: str) -> list[Contender]:
     return found
 
 
-def costs(
-    bench: Bench, folder: Path, base: Contender, rounds: int, seconds: float
-) -> tuple[dict[str, float], dict[str, str]]:
+Costs = tuple[dict[str, float], dict[str, str]]
+
+
+def costs(bench: Bench, folder: Path, base: Contender, rounds: int, seconds: float) -> Costs:
     """Title -> how much more processor time a request takes than without (0.05: 5 %); and what failed."""
     with up(bench, contenders(folder, base, bench.tensor)) as (running, failed):
         found, more = measured(bench, running, [ONE], rounds, seconds)

@@ -6,9 +6,8 @@ import sys
 import httptools
 import uvloop
 
-BODY = (
-    b'{"model_name":"points","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,1],"data":[1.5]}]}'
-)
+OUTPUT = b'{"name":"value","datatype":"FP32","shape":[1,1],"data":[1.5]}'
+BODY = b'{"model_name":"points","model_version":"1","outputs":[%b]}' % OUTPUT
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 

@@ -16,7 +16,7 @@ class Points(Model):
         self.ready = True
         return True
 
-    async def predict(self, payload, headers=None, response_headers=None):
+    async def predict(self, payload, headers=None, response_headers=None):  # noqa: ARG002 - KServe's names
         (answers,) = self.session.run(None, {self.input: payload.inputs[0].as_numpy()})
         output = InferOutput(name="variable", shape=list(answers.shape), datatype="FP32")
         output.set_data_from_numpy(answers, binary_data=False)

@@ -8,7 +8,7 @@ import onnxruntime as ort
 
 
 class Points(ls.LitAPI):
-    def setup(self, device):
+    def setup(self, device):  # noqa: ARG002 - LitServe's name
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
@@ -26,10 +26,5 @@ class Points(ls.LitAPI):
 
 if __name__ == "__main__":
     server = ls.LitServer(Points(), accelerator="cpu", workers_per_device=1)
-    server.run(
-        host="127.0.0.1",
-        port=int(os.environ["PORT"]),
-        generate_client_file=False,
-        log_level="warning",
-        access_log=False,
-    )
+    port = int(os.environ["PORT"])
+    server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="warning", access_log=False)
