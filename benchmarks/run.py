@@ -44,7 +44,7 @@ COMMANDS = {
     "line": ["line.py", "--rounds", "3"],
     "memory": ["memory.py", "--folder", str(DATA / "large"), "--gigabytes", "3.12", "--limit", "2"],
     "serving": ["serve.py", "--short"],
-    "servers": ["serve.py", "--peers"],
+    "servers": ["serve.py", "--peers", "--seconds", "1.5"],
 }
 HEAD = """# What was measured
 

@@ -10,6 +10,7 @@ are medians of same-round ratios in interleaved rounds. Some answers of every wi
 """
 
 import argparse
+import os
 import statistics
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from serving.rounds import ALONE, HUNDRED, MANY, ONE, Bench, Up, measured, ratio
 DATA = Path(__file__).resolve().parent / "data"
 HALF_ROUNDS = 7
 WORKER = ("--workers", "1")
+NOTE = """
+Processor time a request stands on a busy machine; latencies do not: where the load is far above 2, p50 and p99 tell
+how long others held the core. With one row of binary tensors 1.3 × `session.run` is out of reach over HTTP, because
+a hello-world alone costs as much as the run; the target is one for 100 rows."""
 
 
 def main() -> None:
@@ -47,7 +52,9 @@ def main() -> None:
         targets += by_itself(bench, base, folder, given.rounds, given.seconds)
     print("**Targets** (Arkwright over the Open Inference Protocol, JSON; everything on but the log of predictions)\n")
     print(report.settled(targets))
-    print(f"\n{given.rounds} interleaved rounds, windows of {given.seconds:g} s, {ONE.different} different requests.")
+    print(f"\n{given.rounds} interleaved rounds, windows of {given.seconds:g} s, {ONE.different} different requests;")
+    busy = " ".join(f"{load:.1f}" for load in os.getloadavg())
+    print(f"load averages in the end: {busy} (1, 5, 15 minutes; about 2 is this benchmark alone).{NOTE}")
 
 
 def servers(bench: Bench, contending: list[Contender], rounds: int, seconds: float) -> list[Target]:
