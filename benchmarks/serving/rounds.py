@@ -140,7 +140,9 @@ def up(bench: Bench, contenders: Sequence[Contender]) -> Iterator[tuple[list[Up]
                 stack.callback(processes.stop, one.process)
                 bench.warm(one, contender.ask, bench.requests(contender.name, contender.ask, ONE), ONE)
             except (RuntimeError, subprocess.CalledProcessError) as error:
-                failed[contender.title] = " ".join(str(error).split())[-300:]
+                installing = isinstance(error, subprocess.CalledProcessError)
+                why = f"cannot be installed here: {', '.join(contender.install)}" if installing else str(error)
+                failed[contender.title] = " ".join(why.split())[-300:]
                 print(f"    {failed[contender.title]}", file=sys.stderr, flush=True)
             else:
                 running.append(one)

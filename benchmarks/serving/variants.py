@@ -32,12 +32,15 @@ def contenders(folder: Path, base: Contender, tensor: str) -> list[Contender]:
     infer = [v2(f"/v2/models/{name}/infer", tensor) for name in ("points", "second")]
     off = lines()
     two = project.made(folder / "two", {"points": off, "second": off})
-    found = [base, arkwright("two", "a second endpoint, asked in turn", two, alternating(infer))]
+    one, workers = folder / "one", ("--workers", "1")
+    found = [base, arkwright("again", "nothing: the same once more (the noise)", one, base.ask, workers)]
+    found.append(arkwright("two", "a second endpoint, asked in turn", two, alternating(infer), workers))
+    found.append(arkwright("idle", "a second endpoint that nobody asks", two, infer[0], workers))
     canary = project.canary(project.made(folder / "canary", {"points": off}))
-    found.append(arkwright("canary", "a canary with a tenth of the requests", canary, infer[0]))
+    found.append(arkwright("canary", "a canary with a tenth of the requests", canary, infer[0], workers))
     if project.knows("log"):
         logged = project.made(folder / "logged", {"points": lines(log=True)})
-        found.append(arkwright("log", "the log of predictions, every request", logged, infer[0]))
+        found.append(arkwright("log", "the log of predictions, every request", logged, infer[0], workers))
     return found
 
 
