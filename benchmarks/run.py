@@ -1,7 +1,8 @@
 """Every benchmark in turn; the tables go into RESULTS.md beside this file, with the machine and the versions.
 
-make bench                                  # all of them, about half an hour
+make bench                                  # all of them, about forty minutes
 python benchmarks/run.py --only startup     # one; the other tables stay as they are
+python benchmarks/run.py --only servers     # every other model server too, which `make bench` leaves out
 """
 
 import argparse
@@ -10,18 +11,24 @@ import re
 import subprocess
 import sys
 import venv
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DATA, RESULTS = HERE / "data", HERE / "RESULTS.md"
 PEERS = DATA / "peers"
-PACKAGES = "arkwright numpy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec"
+ONLY_WHEN_ASKED = ("servers",)  # gigabytes of other servers
+PACKAGES = (
+    "arkwright numpy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec uvloop httptools"
+)
 TITLES = {
     "startup": "Start-up",
     "checks": "Twenty promises over ten million rows",
     "line": "What the line itself costs",
     "memory": "Larger than memory",
+    "serving": "Serving, the short form",
+    "servers": "Serving",
 }
 COMMANDS = {
     "startup": ["startup.py", "--rounds", "15"],
@@ -36,6 +43,8 @@ COMMANDS = {
     ],
     "line": ["line.py", "--rounds", "3"],
     "memory": ["memory.py", "--folder", str(DATA / "large"), "--gigabytes", "3.12", "--limit", "2"],
+    "serving": ["serve.py", "--short"],
+    "servers": ["serve.py", "--peers", "--seconds", "1.5"],
 }
 HEAD = """# What was measured
 
@@ -56,7 +65,9 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES.split())
-    return f"{len(names)} cores of {names[0]}, {platform.system()}, Python {platform.python_version()}; {packages}"
+    today = datetime.now(tz=UTC).date()
+    system = f"{len(names)} cores of {names[0]}, {platform.system()}, Python {platform.python_version()}"
+    return f"{today}; {system}; {packages}"
 
 
 def sections() -> dict[str, str]:
@@ -72,7 +83,7 @@ def main() -> None:
     given = parser.parse_args()
     DATA.mkdir(exist_ok=True)
     found = sections()
-    for name in [given.only] if given.only else list(COMMANDS):
+    for name in [given.only] if given.only else [name for name in COMMANDS if name not in ONLY_WHEN_ASKED]:
         if name == "checks":
             peers()
         print(f"{TITLES[name]} …", file=sys.stderr, flush=True)
