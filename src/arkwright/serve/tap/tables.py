@@ -1,6 +1,6 @@
 """Records as Arrow tables: one row for each row that was asked about, typed as the release's signature says."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -162,7 +162,3 @@ def _rest(said: _Prediction | None) -> str | None:
         return None
     rest = {name: value for name, value in msgspec.structs.asdict(said).items() if value is not None}
     return msgspec.json.encode(rest).decode() if rest else None
-
-
-def concatenated(tables: Iterable[pa.Table]) -> pa.Table:
-    return pa.concat_tables(tables)
