@@ -1,6 +1,6 @@
 """What the tap costs: processor time per `add` on the loop and per record in the thread, at 300-byte bodies.
 
-    python benchmarks/tap.py --records 200000 --rounds 5
+python benchmarks/tap.py --records 200000 --rounds 5
 """
 
 import argparse
@@ -44,7 +44,7 @@ def measure(count: int, folder: Path, **settings) -> dict[str, float]:
     for id_ in ids:
         add(release, id_, b"127.0.0.1", body, answer, 350)
     added, wall = time.process_time(), time.perf_counter()
-    tap._flush()
+    tap._flush()  # noqa: SLF001 - what the thread does once a second
     flushed, written = time.process_time(), time.perf_counter()
     tap.close()
     assert tap.written == count

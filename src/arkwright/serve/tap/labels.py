@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -84,7 +85,7 @@ class Labels:
         if self._thread:
             self._thread.join()
 
-    def __enter__(self) -> "Labels":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

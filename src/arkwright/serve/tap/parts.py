@@ -10,6 +10,7 @@ shared by whoever reads them.
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from arkwright.core.errors import Corrupt
 from arkwright.core.ports import Store
 from arkwright.serve.tap.files import sync_folder, write_whole
 
+T = TypeVar("T")
 COMPACT_LOCK, INDEX_LOCK = "compact.lock", "index.lock"
 
 
@@ -46,7 +48,7 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "parts"
         self._pending = self.folder / "pending"
-        found = {path.stem: _read(path) for path in sorted(self.folder.glob("[0-9]*.json"))}
+        found = {path.stem: _decoded(path, Entry) for path in sorted(self.folder.glob("[0-9]*.json"))}
         self.replaced = {name for entry in found.values() for name in entry.replaces} & set(found)
         self.entries = {name: entry for name, entry in found.items() if name not in self.replaced}
         self._all = found
@@ -97,12 +99,8 @@ class Index:
         return set()
 
 
-def _read(path: Path) -> Entry:
-    return _decoded(path, Entry)  # type: ignore[no-any-return]
-
-
-def _decoded(path: Path, kind: object) -> object:
+def _decoded(path: Path, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)  # type: ignore[call-overload,no-any-return]
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.DecodeError as error:
         raise Corrupt(f"{path} is not an index of predictions: {error}; put a backup back") from None

@@ -74,6 +74,10 @@ class Tap:
 
     def release(self, ref: str, digest: str, signature: Signature) -> int:
         """Make a release known, once; the number by which `add` speaks of it."""
+        known = {column.name for column in signature.columns}
+        for name in self.header.redact:
+            if name not in known:
+                log.warning("%s: %r is redacted, and %s takes no such column", self.header.endpoint, name, ref)
         columns = tuple(column for column in signature.columns if column.name not in self.header.redact)
         self._redactions.append(redaction([column.name for column in columns]))
         self._releases.append(Release(len(self._releases), ref, digest, columns, signature.classes))
