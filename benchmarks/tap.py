@@ -35,7 +35,6 @@ SIGNATURE = Signature(
 def measure(count: int, folder: Path, **settings) -> dict[str, float]:
     """Microseconds per record: `add` alone, then the flush of all of them."""
     tap = Tap(folder, "late", interval_s=3600, memory=1 << 40, roll_bytes=1 << 40, **settings)
-    tap._soon = 1 << 40  # the thread must not begin while `add` is timed
     release = tap.release("release:late@3", "ab" * 32, SIGNATURE)
     body = BODY % (b"x" * (300 - len(BODY) + 2))
     answer = b'{"prediction":{"label":true,"probabilities":{"false":0.25,"true":0.75}},"x":"%s"}' % (b"y" * 210)
