@@ -3,9 +3,11 @@
 The answer is a Parquet file that the engine of the socket `Tables` writes, so millions of rows need no memory of ours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +22,7 @@ from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
 from arkwright.serve.tap.segment import segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
 
+FEW = 10_000  # rows, of which the labels are looked for one by one
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
 _LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.string()), ("place", pa.int64())])
 
@@ -64,9 +67,11 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
         if not inputs:
             return _nothing(out)
         actual = _label_type(list(inputs.values()))
-        inputs["labels"] = scratch / "labels.parquet"
-        _write_labels(folder, inputs["labels"], wanted.id)
-        return tables.write(_sql(list(inputs)[:-1], actual, wanted), inputs, out)
+        found, said = scratch / "found.parquet", scratch / "labels.parquet"
+        count = tables.write(_chosen(list(inputs), wanted), inputs, found)
+    few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
+    _write_labels(folder, said, few)
+    return tables.write(_joined(actual), {"found": found, "labels": said}, out)
 
 
 def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list[tuple[str, int]]) -> int:
@@ -94,13 +99,15 @@ def _parts(folder: Path, store: Store, scratch: Path, wanted: Wanted) -> dict[st
     return {f"p{number}": path for number, path in enumerate(paths)}
 
 
-def _sql(parts: list[str], actual: str, wanted: Wanted) -> str:
+def _chosen(parts: list[str], wanted: Wanted) -> str:
     chosen = " UNION ALL BY NAME ".join(f"SELECT * FROM {name} WHERE {wanted.condition}" for name in parts)  # noqa: S608
     limit = f"LIMIT {wanted.limit}" if wanted.limit is not None else ""
-    order = '"at" DESC, "id", "row"'
+    return f'SELECT * FROM ({chosen}) ORDER BY "at" DESC, "id", "row" {limit}'  # noqa: S608
+
+
+def _joined(actual: str) -> str:
     return (
-        f"WITH found AS (SELECT * FROM ({chosen}) ORDER BY {order} {limit}), "  # noqa: S608
-        f'said AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL) '
+        f'WITH said AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL) '  # noqa: S608
         f'SELECT found.*, TRY_CAST(said."{ACTUAL}" AS {actual}) AS "{ACTUAL}" '
         f'FROM found LEFT JOIN said ON found."id" = said."id" AND found."row" = said."row" '
         f'ORDER BY found."at" DESC, found."id", found."row"'
@@ -116,21 +123,25 @@ def _label_type(paths: list[Path]) -> str:
     return _SQL_TYPES[kinds.pop()] if len(kinds) == 1 else "VARCHAR"
 
 
-def _write_labels(folder: Path, path: Path, only: str | None) -> None:
+def _write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
+    """The labels in order, of these requests or of all, as text: the engine gives them their type."""
     place = 0
     with pq.ParquetWriter(path, _LABELS) as writer:
         for block in label_log.read(folder):
-            kept = [(id_, row, _said(label)) for id_, row, label, _, _ in block if only in (None, id_)]
-            places = range(place, place + len(kept))
-            place += len(kept)
+            kept = block if only is None else [one for one in block if one[0] in only]
             if kept:
-                columns = [*zip(*kept, strict=True), places]
+                id_, row, label, _, _ = zip(*kept, strict=True)
+                columns = [id_, row, _texts(label), range(place, place + len(kept))]
+                place += len(kept)
                 arrays = [pa.array(column, field.type) for column, field in zip(columns, _LABELS, strict=True)]
                 writer.write_batch(pa.record_batch(arrays, schema=_LABELS))
 
 
-def _said(label: Value) -> str:
-    return str(label).lower() if isinstance(label, bool) else str(label)
+def _texts(labels: Sequence[Value]) -> Any:
+    try:
+        return pa.array(labels).cast(pa.string())
+    except pa.ArrowException:  # of several types
+        return [str(label).lower() if isinstance(label, bool) else str(label) for label in labels]
 
 
 def _nothing(out: Path) -> int:
