@@ -1,5 +1,6 @@
 """Verbs about what was answered: find predictions again, and label them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,9 +109,11 @@ def spelt(text: str, wanted: type[Value] | None) -> Value:
         return text.lower() == "true"
     if wanted in (int, float):
         try:
-            number: Value = wanted(text)
+            number: int | float = wanted(text)  # type: ignore[assignment]
         except ValueError:
-            raise Invalid(f"the label {text[:40]!r} is not {'a whole' if wanted is int else 'a'} number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise Invalid(f"the label {text[:40]!r} is not {'a whole' if wanted is int else 'a'} number")
         return number
     return text
 

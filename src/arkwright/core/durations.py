@@ -10,6 +10,6 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 def seconds(text: str) -> int:
     """`90d` in seconds. Raises Invalid."""
-    if not re.match(PATTERN, text):
+    if not re.fullmatch(PATTERN, text):
         raise Invalid(f"{text[:40]!r} is no span of time; write a number and one of s, m, h, d, w, such as 90d or 12h")
     return int(text[:-1]) * _SECONDS[text[-1]]

@@ -112,7 +112,16 @@ def test_tensors_are_kept_as_json(place):
     head = json.dumps({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": sizes}]}).encode()
     tail = json.dumps({"outputs": [{"name": "y", "shape": [1], "datatype": "INT64", "parameters": sizes}]}).encode()
     tap.add(
-        release, b"b", b"", head + b"\0\0\xc0\x3f\0\0\0\x40", tail + b"\7" + bytes(7), 1, 200, INFER, len(head), len(tail)
+        release,
+        b"b",
+        b"",
+        head + b"\0\0\xc0\x3f\0\0\0\x40",
+        tail + b"\7" + bytes(7),
+        1,
+        200,
+        INFER,
+        len(head),
+        len(tail),
     )
     tap.add(release, b"c", b"", b"\xff\xfe no tensors", b"\0", 1, 200, INFER)
     tap.close()

@@ -48,9 +48,7 @@ def test_killed_at_any_moment_what_was_acknowledged_is_there(tmp_path):
     acknowledged = set()
     for cycle in range(CYCLES):
         command = [sys.executable, "-c", WRITER, tmp_path]
-        running = [
-            subprocess.Popen([*command, f"{cycle}.{n}"], stdout=subprocess.PIPE, text=True) for n in range(3)
-        ]
+        running = [subprocess.Popen([*command, f"{cycle}.{n}"], stdout=subprocess.PIPE, text=True) for n in range(3)]
         for process in running:
             acknowledged.update(process.stdout.readline().split())
         time.sleep(chance.random() * 0.1)
@@ -109,7 +107,9 @@ def test_a_failed_fsync_is_told_and_nothing_counts(tmp_path, monkeypatch):
     with Labels(tmp_path) as log:
         log.add([Label("a", 1)], "ana").result(60)
         with monkeypatch.context() as broken:
-            broken.setattr(labels.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+            broken.setattr(
+                labels.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error"))
+            )
             with pytest.raises(ArkwrightError, match="input/output error"):
                 log.add([Label("b", 1)], "ana").result(60)
         log.add([Label("c", 1)], "ana").result(60)
@@ -165,7 +165,7 @@ BAD = {
     "huge": (b'{"id": "a", "label": 99999999999999999999}', 422, "$.label: the integer does not fit"),
     "NaN": (b'{"id": "a", "label": NaN}', 400, "the body is not JSON"),
     "deep": (b'{"id": "a", "label": ' + b"[" * 250_000, 422, "$.label: expected"),
-    "deep below": (b'[[' * 250_000, 422, "$[0]: expected object, got array"),
+    "deep below": (b"[[" * 250_000, 422, "$[0]: expected object, got array"),
 }
 
 
@@ -193,3 +193,21 @@ def test_a_label_is_of_the_endpoint_s_type(label, kind, message):
 
 def test_a_whole_number_is_a_float_too():
     assert asked.decode(b'{"id": "a", "label": 1}', float) == [Label("a", 1)]
+
+
+def test_labels_are_forgotten_by_the_day(tmp_path):
+    now = time.time()
+    for days in (40, 39, 0):
+        with Labels(tmp_path) as log:
+            log.add([Label(f"{days}", 1)], "ana").result(60)
+        newest = max((tmp_path / "labels").iterdir())
+        os.utime(newest, (now - days * 86_400,) * 2)
+    assert len(list((tmp_path / "labels").iterdir())) == 3
+    assert labels.forget(tmp_path, 39.5 * 86_400) == 1
+    assert [one[0] for one in kept(tmp_path)] == ["39", "0"]
+    with Labels(tmp_path) as log:
+        log.add([Label("more", 1)], "ana").result(60)
+        assert labels.forget(tmp_path, -60) == 2
+        log.add([Label("new", 1)], "ana").result(60)
+    assert [one[0] for one in kept(tmp_path)] == ["new"]
+    assert labels.forget(tmp_path / "nothing", 1) == 0

@@ -9,8 +9,14 @@ from arkwright.core.nouns import Column
 from arkwright.serve.tap.appending import SegmentFile
 from arkwright.serve.tap.segment import Header, Record, Release, Segment, is_closed, segments
 
-COLUMNS = (Column(name="distance", type="float", limits=(("ge", 0),)), Column(name="carrier", type="str", allowed=("AA",)))
-RELEASES = [Release(0, "release:late@3", "ab" * 32, COLUMNS, (False, True)), Release(1, "release:late@4", "cd" * 32, ())]
+COLUMNS = (
+    Column(name="distance", type="float", limits=(("ge", 0),)),
+    Column(name="carrier", type="str", allowed=("AA",)),
+)
+RELEASES = [
+    Release(0, "release:late@3", "ab" * 32, COLUMNS, (False, True)),
+    Release(1, "release:late@4", "cd" * 32, ()),
+]
 NUMBERS = st.integers(min_value=0, max_value=2**63 - 1)
 RECORDS = st.builds(
     Record, at=st.integers(-(2**62), 2**62), latency=NUMBERS, status=st.integers(100, 599), flags=st.integers(0, 3),

@@ -177,7 +177,11 @@ def test_segments_roll_by_size_and_by_age(place):
     old.close()
 
 
-@pytest.mark.parametrize("ids", [[b"%d" % i for i in range(20_000)], [os.urandom(16).hex().encode() for _ in range(20_000)]], ids=["counted", "random"])
+@pytest.mark.parametrize(
+    "ids",
+    [[b"%d" % i for i in range(20_000)], [os.urandom(16).hex().encode() for _ in range(20_000)]],
+    ids=["counted", "random"],
+)
 def test_a_sample_is_a_share_and_the_same_everywhere(tmp_path, ids):
     kept = []
     for worker in range(2):
@@ -244,7 +248,9 @@ def test_of_a_refused_request_nothing_is_written_where_columns_are_redacted(plac
 def test_of_tensors_only_the_shape_is_written_where_columns_are_redacted(place):
     tap, release = place.tap(redact=["origin"])
     tensor = {"name": "features", "shape": [1, 3], "datatype": "FP32"}
-    as_json = json.dumps({"id": SECRET, "inputs": [tensor | {"data": [[1, 2, 3]], "parameters": {"x": SECRET}}]}).encode()
+    as_json = json.dumps(
+        {"id": SECRET, "inputs": [tensor | {"data": [[1, 2, 3]], "parameters": {"x": SECRET}}]}
+    ).encode()
     head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 12}}]}).encode()
     tap.add(release, b"a", b"c", as_json, b"{}", 1, 200, INFER)
     tap.add(release, b"b", b"c", head + SECRET.encode(), b"{}", 1, 200, INFER, len(head))

@@ -58,7 +58,7 @@ def moment(text: str | None, now: datetime) -> datetime | None:
     """`1h` before now, or a time in UTC. Raises Invalid."""
     if text is None:
         return None
-    if re.match(durations.PATTERN, text):
+    if re.fullmatch(durations.PATTERN, text):
         return now - timedelta(seconds=durations.seconds(text))
     try:
         at = datetime.fromisoformat(text)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from arkwright.core.errors import Corrupt
 from arkwright.core.ports import Store
 from arkwright.core.record import digest_file
+from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.files import locked, sync_folder
 from arkwright.serve.tap.parts import COMPACT_LOCK, INDEX_LOCK, Entry, Index, Part
 from arkwright.serve.tap.segment import Segment, is_closed, segments
@@ -77,8 +78,8 @@ class _Draft:
 def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None = None) -> Compacted:
     """Compact the endpoint whose predictions are in `folder`; nothing when another process is at it.
 
-    `scratch`: an empty folder for what is being written. `keep_s`: parts that are older go; those of a merge span at
-    most a day, so that a row goes at most a day late. Raises Corrupt, and ArkwrightError when the disk is full.
+    `scratch`: an empty folder for what is being written. `keep_s`: parts and labels that are older go; what is merged
+    spans at most a day, so that a row goes at most a day late. Raises Corrupt, and ArkwrightError when the disk is full.
     """
     if not folder.is_dir():
         return Compacted()
@@ -88,7 +89,10 @@ def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None =
         index = Index(folder)
         _clean(folder, index, store)
         made = [_compacted(folder, index, store, scratch, batch) for batch in _batches(_closed(folder))]
-        removed = _expire(folder, index, store, keep_s) if keep_s is not None else 0
+        removed = 0
+        if keep_s is not None:
+            removed = _expire(folder, index, store, keep_s)
+            label_log.forget(folder, keep_s)
         merged = _merge(folder, index, store, scratch, DAY_NS if keep_s is None else min(DAY_NS, int(keep_s * 1e8)))
         return Compacted(sum(s for s, _ in made), sum(r for _, r in made), merged, removed)
 

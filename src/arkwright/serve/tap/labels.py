@@ -23,6 +23,7 @@ from arkwright.serve.tap.files import locked, sync_folder
 MAGIC = b"ARKWLAB1"
 LABELS = b"L"
 ROLL_BYTES = 64 << 20
+DAY_S = 86_400
 MOST_WAITING = 1_000_000
 FOLDER, LOCK = "labels", "labels.lock"
 Value = int | float | str | bool
@@ -53,7 +54,7 @@ class Labels:
         self._count = 0
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._known: tuple[Path, int] | None = None  # the newest file, and up to where we know that it is whole
+        self._known: tuple[Path, int, int] | None = None  # the newest file, its inode, and its size when it was whole
 
     def add(self, labels: Sequence[Label], by: str) -> "Future[int]":
         """Their number, once they are on the disk; `by` is who said so.
@@ -129,21 +130,24 @@ class Labels:
                 except OSError:
                     os.ftruncate(handle, end)
                     raise
-                self._known = path, end + len(data)
+                self._known = path, os.fstat(handle).st_ino, end + len(data)
             finally:
                 os.close(handle)
 
     def _newest(self, folder: Path) -> Path:
+        """The file to append to: it holds the labels of one day at most, so that they can be forgotten."""
         files = _files(folder)
-        if files and files[-1].stat().st_size < self._roll_bytes:
-            return files[-1]
+        if files:
+            facts = files[-1].stat()
+            if facts.st_size < self._roll_bytes and facts.st_mtime // DAY_S == time.time() // DAY_S:
+                return files[-1]
         return folder / f"{int(files[-1].stem) + 1 if files else 1:06d}.log"
 
     def _whole(self, path: Path, handle: int) -> int:
         """Where the whole blocks of the file end; what others appended since our last look is gone through."""
-        size = os.fstat(handle).st_size
-        if self._known == (path, size):
-            return size
+        facts = os.fstat(handle)
+        if self._known == (path, facts.st_ino, facts.st_size):
+            return facts.st_size
         with open(os.dup(handle), "rb") as file:  # noqa: PTH123 - the file that is locked, whatever has its name
             file.seek(0)
             blocks = Blocks(file, MAGIC)
@@ -158,6 +162,17 @@ def read(folder: Path) -> Iterator[list[Kept]]:
         with path.open("rb") as file:
             for _, payload in Blocks(file, MAGIC):
                 yield _kept.decode(payload)
+
+
+def forget(folder: Path, keep_s: float) -> int:
+    """Remove the files that nothing was added to since; their number."""
+    if not (folder / FOLDER).is_dir():
+        return 0
+    with locked(folder / LOCK):
+        old = [path for path in _files(folder / FOLDER) if path.stat().st_mtime < time.time() - keep_s]
+        for path in old:
+            path.unlink()
+    return len(old)
 
 
 def _files(folder: Path) -> list[Path]:
