@@ -1,7 +1,6 @@
-"""What was answered is found again and labelled: the verbs "predictions" and "label", and the compaction beside them."""
+"""What was answered is found again and labelled: the verbs "predictions" and "label", and the compaction aside."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -59,7 +58,7 @@ def test_found_before_and_after_compaction(logged):
     assert segments(logged.site.predictions / "buys") == []
     assert logged.do(predictions, endpoint="buys").equals(before)
     assert logged.do(predictions, endpoint="buys", limit=1, release="buys@1").num_rows == 1
-    assert logged.do(predictions, endpoint="buys", since=datetime(2200, 1, 1)).num_rows == 0
+    assert logged.do(predictions, endpoint="buys", since=datetime(2200, 1, 1)).num_rows == 0  # noqa: DTZ001
 
 
 def test_into_a_file(logged, tmp_path):
@@ -89,7 +88,7 @@ def test_what_cannot_be_a_label(logged):
 
 def test_what_is_not_there(logged):
     for verb, words in ((predictions, {}), (label, {"labels": [{"id": "a", "label": 1}]})):
-        with pytest.raises(Unknown, match="no endpoint is called 'byus'; did you mean \"buys\"?"):
+        with pytest.raises(Unknown, match="no endpoint is called 'byus'; did you mean \"buys\""):
             logged.do(verb, endpoint="byus", **words)
         with pytest.raises(Invalid, match="is not a endpoint"):
             logged.do(verb, endpoint="../buys", **words)
@@ -216,4 +215,3 @@ def test_words_that_do_not_fit_together(logged, capsys, tmp_path):
         code, _, err = said(logged, capsys, *words)
         assert code == 2
         assert message in err
-    assert os.listdir(tmp_path)

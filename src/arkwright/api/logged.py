@@ -109,7 +109,7 @@ def spelt(text: str, wanted: type[Value] | None) -> Value:
         return text.lower() == "true"
     if wanted in (int, float):
         try:
-            number: int | float = wanted(text)  # type: ignore[assignment]
+            number: int | float = wanted(text)
         except ValueError:
             number = math.nan
         if not math.isfinite(number):

@@ -31,7 +31,7 @@ def row(number, **more):
     return {"distance": float(number), "carrier": "AA", "origin": "EWR", "stops": number} | more
 
 
-def said(label=True, probability=0.75):
+def said(*, label=True, probability=0.75):
     return {"label": label, "probabilities": {"false": 1 - probability, "true": probability}}
 
 

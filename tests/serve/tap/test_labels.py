@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,7 @@ from arkwright.serve.tap.labels import Label, Labels, read
 CYCLES = int(os.environ.get("ARKWRIGHT_CYCLES", "8"))
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 from arkwright.serve.tap.labels import Label, Labels
 log = Labels(Path(sys.argv[1]), roll_bytes=20_000)
@@ -37,7 +39,7 @@ def kept(folder):
 
 def test_kept_when_acknowledged(tmp_path):
     with Labels(tmp_path) as log:
-        assert log.add([Label("a", True), Label("b", 1.5, 3)], "ana").result(60) == 2
+        assert log.add([Label("a", label=True), Label("b", 1.5, 3)], "ana").result(60) == 2
         found = kept(tmp_path)
     assert [one[:3] for one in found] == [("a", 0, True), ("b", 3, 1.5)]
     assert {(one[4], type(one[3])) for one in found} == {("ana", int)}
@@ -118,12 +120,15 @@ def test_a_failed_fsync_is_told_and_nothing_counts(tmp_path, monkeypatch):
 
 def test_too_many_at_once_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "MOST_WAITING", 10)
-    monkeypatch.setattr(Labels, "_commit", lambda self, _: time.sleep(0.2))
+    begun, free = threading.Event(), threading.Event()
+    monkeypatch.setattr(Labels, "_commit", lambda self, _: (begun.set(), free.wait(60)))
     with Labels(tmp_path) as log:
         log.add([Label("a", 1)] * 11, "ana")  # more than may wait, but nobody else does
+        assert begun.wait(60)
+        log.add([Label("a", 1)] * 9, "ana")
         with pytest.raises(Refused, match="in a moment"):
-            for _ in range(1000):
-                log.add([Label("a", 1)] * 4, "ana")
+            log.add([Label("a", 1)] * 2, "ana")
+        free.set()
     with pytest.raises(Refused, match="stopping"):
         log.add([Label("a", 1)], "ana")
 
@@ -138,7 +143,7 @@ def test_a_log_of_another_version_is_not_written_to(tmp_path):
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        ({"id": "a", "label": True}, [Label("a", True)]),
+        ({"id": "a", "label": True}, [Label("a", label=True)]),
         ([{"id": "a", "label": 1}, {"id": "b", "label": "no", "row": 2}], [Label("a", 1), Label("b", "no", 2)]),
         ([{"id": "a", "label": 0.5}], [Label("a", 0.5)]),
     ],

@@ -60,7 +60,7 @@ def test_nothing_there(place):
 
 
 def test_by_time_release_and_id(place, monkeypatch):
-    moments = [dt.datetime(2026, 11, day, 12) for day in (1, 2, 3)]
+    moments = [dt.datetime(2026, 11, day, 12) for day in (1, 2, 3)]  # noqa: DTZ001
     for number, moment in enumerate(moments):
         stamp = int(moment.replace(tzinfo=dt.UTC).timestamp()) * 10**9
         with monkeypatch.context() as clock:

@@ -13,6 +13,7 @@ import pytest
 
 from arkwright.serve.tap.segment import INFER, Segment, segments
 from arkwright.serve.tap.writer import Tap
+
 from .conftest import DIGEST, fill, one, records, signature
 
 CYCLES = int(os.environ.get("ARKWRIGHT_CYCLES", "8"))
@@ -215,8 +216,8 @@ def raw(folder):
 BODIES = {
     "plain": json.dumps({"distance": 1.5, "carrier": "AA", "origin": SECRET}),
     "many": json.dumps([{"distance": 1.5, "origin": SECRET}, {"origin": SECRET}]),
-    "escaped key": '{"distance": 1.5, "\\u006frigin": "%s"}' % SECRET,
-    "twice": '{"origin": "%s", "distance": 1.5, "origin": "%s"}' % (SECRET, SECRET),
+    "escaped key": f'{{"distance": 1.5, "\\u006frigin": "{SECRET}"}}',
+    "twice": f'{{"origin": "{SECRET}", "distance": 1.5, "origin": "{SECRET}"}}',
     "another key": json.dumps({"distance": 1.5, "orgin": SECRET}),
     "no JSON": "{" + SECRET,
     "other bytes": "ARROW1" + SECRET,

@@ -79,7 +79,9 @@ def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None =
     """Compact the endpoint whose predictions are in `folder`; nothing when another process is at it.
 
     `scratch`: an empty folder for what is being written. `keep_s`: parts and labels that are older go; what is merged
-    spans at most a day, so that a row goes at most a day late. Raises Corrupt, and ArkwrightError when the disk is full.
+    spans at most a day, so that a row goes at most a day late.
+
+    Raises Corrupt for an index that cannot be read; ArkwrightError or OSError when the disk is full.
     """
     if not folder.is_dir():
         return Compacted()
