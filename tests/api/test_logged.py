@@ -12,9 +12,10 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from arkwright.api.answer import predict
 from arkwright.api.decide import sign
 from arkwright.api.logged import label, predictions, save, spelt
-from arkwright.api.traffic import predict, promote
+from arkwright.api.rollout import promote
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown
