@@ -63,6 +63,11 @@ class Site:
     def keys(self) -> Path:
         return self.folder / "keys"
 
+    @property
+    def predictions(self) -> Path:
+        """What endpoints answered: a folder for each."""
+        return self.folder / "predictions"
+
     def scratch(self, name: str) -> AbstractContextManager[Path]:
         """A folder for what is being made, gone afterwards; nothing in it is ever relied on."""
         return scratch(self.folder / "tmp", name)

@@ -37,6 +37,7 @@ STRUCTS = {
     "`[endpoint.NAME]`": spec.EndpointSpec,
     "`rollout = { … }`": spec.RolloutSpec,
     "`rules = [{ … }]`, `safeguards = [{ … }]`": spec.RuleSpec,
+    "`log = { … }`": spec.LogSpec,
 }
 NOUNS = (
     nouns.Actor, nouns.Dataset, nouns.Model, nouns.Release, nouns.Run, nouns.Finding, nouns.Gate, nouns.Decision,

@@ -567,3 +567,15 @@ def test_mistakes_of_features_of_a_row(shop, old, new, says):
     by_row(shop, ("import polars", "from itertools import count\nn = count()\nimport polars"), (old, new))
     (found,) = mistakes(shop)
     assert says in found
+
+
+def test_a_redacted_column_that_no_caller_sends(shop):
+    """A misspelt one would be written, though nobody wants it to be."""
+    shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\nlog = { redact = ["contry", "age", "again"] }\n')
+    where = at(shop, "arkwright.toml", "log = {")
+    assert mistakes(shop) == [
+        f"{where}: log.redact: callers send no column 'contry'; did you mean \"country\"?",
+        f"{where}: log.redact: callers send no column 'again'; there is age, country, spent",
+    ]
+    shop.edit("arkwright.toml", '["contry", "age", "again"]', '["country", "age"]')
+    assert plan(shop)

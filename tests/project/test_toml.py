@@ -2,7 +2,7 @@ import pytest
 
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.project import toml
-from arkwright.project.spec import json_schema
+from arkwright.project.spec import LogSpec, json_schema
 
 
 def mistakes(shop):
@@ -21,6 +21,37 @@ def test_a_sound_file_is_read(shop):
     assert spec.model["buys"].source == "visits"
     assert spec.gate["production"].signed_by == ("model-owner", "operations")
     assert spec.risk == "limited"
+
+
+@pytest.mark.parametrize(
+    ("log", "wanted"),
+    [
+        ("true", LogSpec()),
+        ("false", None),
+        ("{}", LogSpec()),
+        ('{ sample = 0.5, redact = ["country"], keep = "12h" }', LogSpec(sample=0.5, redact=("country",), keep="12h")),
+    ],
+)
+def test_how_answers_are_logged(shop, log, wanted):
+    assert toml.read(shop.folder).spec.endpoint["buys"].logged == LogSpec()
+    shop.edit("arkwright.toml", 'model = "buys"\n', f'model = "buys"\nlog = {log}\n')
+    assert toml.read(shop.folder).spec.endpoint["buys"].logged == wanted
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("{ smaple = 0.5 }", "endpoint.buys.log: unknown key 'smaple'; did you mean \"sample\"?"),
+        ("{ sample = 0 }", "endpoint.buys.log.sample: must be float > 0.0"),
+        ("{ sample = 1.5 }", "endpoint.buys.log.sample: must be float <= 1.0"),
+        ('{ keep = "90 days" }', "endpoint.buys.log.keep: must be a span of time, such as 90d or 12h"),
+        ('{ redact = "country" }', "endpoint.buys.log.redact: must be array, not str"),
+        ('"yes"', "endpoint.buys.log: must be bool"),
+    ],
+)
+def test_how_answers_cannot_be_logged(shop, log, says):
+    shop.edit("arkwright.toml", 'model = "buys"\n', f'model = "buys"\nlog = {log}\n')
+    assert f"arkwright.toml:{line_of(shop, 'log = ')}: {says}" in mistakes(shop)
 
 
 def test_no_file(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from arkwright.api.decide import judgement
 from arkwright.core import versions
+from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
@@ -18,7 +19,6 @@ from arkwright.release import signing
 from arkwright.sites import Site
 
 SIGNATURE = "signature"  # the ledger's kind for the digest of a release's signature file
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def promote(
@@ -93,7 +93,7 @@ def _must_have_held(site: Site, before: Endpoint, ref: str, rollout: RolloutSpec
         return
     event = site.ledger.get(Endpoint.KIND, f"{before.name}@{before.version}")
     assert event is not None
-    due = int(rollout.hold[:-1]) * _SECONDS[rollout.hold[-1]]
+    due = seconds(rollout.hold)
     held = (datetime.now(UTC) - datetime.fromisoformat(event.at)).total_seconds()
     if held < due:
         left = max(1, round((due - held) / 60))

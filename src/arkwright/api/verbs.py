@@ -19,4 +19,6 @@ VERBS: dict[str, str] = {
     "serve": "arkwright.api.traffic:serve",
     "predict": "arkwright.api.answer:predict",
     "top": "arkwright.api.watch:top",
+    "predictions": "arkwright.api.logged:predictions",
+    "label": "arkwright.api.logged:label",
 }

@@ -67,6 +67,10 @@ class Store(Protocol):
         """A local file to read, its hash verified. Raises Unknown or Corrupt."""
         ...
 
+    def remove(self, digest: str) -> None:
+        """Forget bytes that only the caller ever spoke of; nothing happens when they are not there."""
+        ...
+
     def verify(self) -> Iterator[str]:
         """Digests whose bytes are no longer theirs."""
         ...

@@ -66,12 +66,21 @@ class DiskStore:
             raise Corrupt(f"{file} is no longer what was kept; run again to make it anew, or put a backup back")
         return file
 
+    def remove(self, digest: str) -> None:
+        """Forget bytes that only the caller ever spoke of; nothing happens when they are not there. Raises Invalid."""
+        place = self._place(digest)
+        with writing(f"the store {self.root}"):
+            place.unlink(missing_ok=True)
+            if place.parent.is_dir():
+                sync(place.parent)
+        self._seen.pop(digest, None)
+
     def verify(self) -> Iterator[str]:
         """Digests whose bytes are no longer theirs, in order."""
         self._seen.clear()
         for first in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
             for file in sorted(first.glob("[0-9a-f][0-9a-f]/*")):
-                if _DIGEST.fullmatch(file.name) and not self._good(file, file.name):
+                if _DIGEST.fullmatch(file.name) and not self._good(file, file.name) and os.path.lexists(file):
                     yield file.name
 
     def sweep(self, older_than_s: float = ORPHAN_AGE_S) -> int:

@@ -38,6 +38,7 @@ def rehearse(project: Project, tables: Tables) -> Plan:
     _promises(project, steps, problems)
     written = {step.name: step.rules for step in models if step}
     rules = safeguards.rehearsed(project, {name: s.columns for name, s in steps.items()}, written, problems)
+    _redactions(project, steps, problems)
     problems.raise_if_any()
     where = project.code.folder
     paths = code.files(where, project.spec.code) | decision_tables.files(where, project.spec)
@@ -272,6 +273,21 @@ def _promises(project: Project, steps: dict[str, DataStep], problems: Problems) 
         if spec.score:
             where = lines.of("model", model, "score")
             _bind(parse(f"{spec.score} >= 0"), "model", Scope(spec.groups), spec.task, where, problems)
+
+
+def _redactions(project: Project, steps: dict[str, DataStep], problems: Problems) -> None:
+    """A misspelt column would be written, though nobody wants it to be."""
+    for name, endpoint in project.spec.endpoint.items():
+        model = project.spec.model.get(endpoint.model)
+        step = steps.get(model.source) if model else None
+        if model is None or step is None or step.columns is None or endpoint.logged is None:
+            continue
+        known = [column.name for column in step.columns if column.name != model.target]
+        for column in endpoint.logged.redact:
+            if column not in known:
+                where = project.sheet.lines.of("endpoint", name, "log")
+                near = did_you_mean(column, known)
+                problems.add(where, f"log.redact: callers send no column {column!r}{near}")
 
 
 def _bind(promise: Promise, stage: str, scope: Scope, task: str | None, where: str, problems: Problems) -> None:

@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from arkwright.core import durations
+
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Task = Literal["classification", "regression"]
 Spelling = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
-Duration = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,6}(s|m|h|d)$", description="such as 30m, 1h or 7d")]
+Duration = Annotated[str, msgspec.Meta(pattern=durations.PATTERN, description="a span of time, such as 90d or 12h")]
 Sentence = Annotated[str, msgspec.Meta(description='a promise: measure(args) op number, such as "recall >= 0.7"')]
 
 
@@ -86,6 +88,14 @@ class RolloutSpec(Table, frozen=True, kw_only=True):
     shadow: bool = False
 
 
+class LogSpec(Table, frozen=True, kw_only=True):
+    """What is logged of each answer: the share of requests, the columns never written, and how long it is kept."""
+
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    redact: tuple[str, ...] = ()
+    keep: Duration = "90d"
+
+
 class EndpointSpec(Table, frozen=True, kw_only=True):
     """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass.
 
@@ -98,6 +108,12 @@ class EndpointSpec(Table, frozen=True, kw_only=True):
     safeguards: tuple[RuleSpec, ...] = ()
     table: str | None = None
     promises: tuple[Sentence, ...] = ()
+    log: bool | LogSpec = True
+
+    @property
+    def logged(self) -> LogSpec | None:
+        """How its answers are logged; None when they are not."""
+        return self.log if isinstance(self.log, LogSpec) else LogSpec() if self.log else None
 
 
 class ProjectSpec(Table, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from arkwright.core import durations
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import SPELLING, valid_name
@@ -104,9 +105,11 @@ def _explain(
     keys = re.findall(r"\.([A-Za-z_]\w*)", where)
     unknown = _UNKNOWN_FIELD.search(what)
     if unknown:
-        what = f"unknown key {unknown[1]!r}"
+        what = f"unknown key {unknown[1]!r}{did_you_mean(unknown[1], _keys(kind, keys))}"
     what = re.sub(r"Object missing required field `([^`]*)`", r'the key "\1" is missing', what)
     what = re.sub(r"Expected `([^`]*)`, got `([^`]*)`", r"must be \1, not \2", what)
+    span = re.escape(f"Expected `str` matching regex {durations.PATTERN!r}")
+    what = re.sub(span, "must be a span of time, such as 90d or 12h", what)
     what = re.sub(r"Expected `str` matching regex .*", f"must be a plain word: {SPELLING}", what)
     what = re.sub(r"Expected (`[^`]*` [<>]=? .*)", r"must be \1", what).replace("`", "")
     wrong = re.fullmatch(r"Invalid enum value '(.*)'", what)
@@ -118,11 +121,23 @@ def _explain(
 
 def _choices(kind: Any, keys: list[str]) -> list[str]:
     """The words that a key may have."""
+    return [word for word in get_args(_below(kind, keys)) if isinstance(word, str)]
+
+
+def _keys(kind: Any, keys: list[str]) -> list[str]:
+    """The keys of the inner table at `keys`."""
+    below = _below(kind, keys)
+    inner = next((k for k in (below, *get_args(below)) if isinstance(k, type) and issubclass(k, Table)), None)
+    return [field.encode_name for field in msgspec.structs.fields(inner)] if inner else []
+
+
+def _below(kind: Any, keys: list[str]) -> Any:
+    """The type at `keys`."""
     for key in keys:
         kind = next((f.type for f in msgspec.structs.fields(kind) if f.encode_name == key), None)
         if not (isinstance(kind, type) and issubclass(kind, Table)):
             break
-    return [word for word in get_args(kind) if isinstance(word, str)]
+    return kind
 
 
 def _check_secrets(spec: ProjectSpec, lines: Lines, problems: Problems) -> None:

@@ -98,6 +98,20 @@ class StoreContract:
         assert store.path(bad).read_bytes() == b"bad" * 100
         assert list(store.verify()) == []
 
+    def test_what_is_removed_is_unknown_and_may_come_again(self, store: Store, tmp_path: Path) -> None:
+        gone, stays = store.put_bytes(b"gone"), store.put_bytes(b"stays")
+        store.remove(gone)
+        store.remove(gone)
+        assert not store.has(gone)
+        with pytest.raises(Unknown):
+            store.path(gone)
+        assert not self.open(tmp_path / "store").has(gone)
+        assert store.path(stays).read_bytes() == b"stays"
+        assert store.put_bytes(b"gone") == gone
+        assert store.path(gone).read_bytes() == b"gone"
+        with pytest.raises(Invalid, match="digest"):
+            store.remove("../../etc/passwd")
+
     def test_another_sees_it_at_once(self, store: Store, tmp_path: Path) -> None:
         other = self.open(tmp_path / "store")
         digest = store.put_bytes(b"x")

@@ -1,0 +1,144 @@
+"""Verbs about what was answered: find predictions again, and label them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arkwright.core import versions
+from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.record import decode, split_reference
+from arkwright.core.signature import Signature
+from arkwright.serve.messages import Problem
+from arkwright.serve.tap import asked
+from arkwright.serve.tap.labels import Labels, Value
+from arkwright.serve.tap.query import Wanted, find, unknown
+from arkwright.sites import Site
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """How many labels were kept, and how many of them belong to no prediction that is known by now."""
+
+    labels: int
+    unknown: int
+
+
+def predictions(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    endpoint: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    release: str | None = None,
+    id: str | None = None,  # noqa: A002 - as people say it
+    limit: int | None = 100,
+) -> pa.Table:
+    """What the endpoint answered, newest first, one row for each row it was asked about; `actual` is its label.
+
+    `since` and `until` are UTC without a zone. Raises Unknown for an endpoint or a release that is not there.
+    """
+    with site.scratch("predictions") as scratch:
+        out = scratch / "found.parquet"
+        _find(site, endpoint, since, until, release, id, limit, out)
+        return pq.read_table(out)
+
+
+def save(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    endpoint: str,
+    out: Path,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    release: str | None = None,
+    id: str | None = None,  # noqa: A002 - as people say it
+    limit: int | None = None,
+) -> int:
+    """The same in a Parquet file, however many they are; the number of rows. Raises Invalid for an unusable path."""
+    if not out.parent.is_dir() or out.is_dir():
+        raise Invalid(f"{out} cannot be written: name a file in a folder that is there")
+    return _find(site, endpoint, since, until, release, id, limit, out)
+
+
+def label(site: Site, by: Actor, project: Path, *, endpoint: str, labels: Sequence[Mapping[str, Any]]) -> Labelled:
+    """Keep labels, each `{"id": …, "label": …}` and `"row"` where a request had several; durable when it returns.
+
+    The last label of a row counts. An id that nobody knows yet is kept too. Raises Invalid with the place of a mistake.
+    """
+    name = _known(site, endpoint)
+    try:
+        given = asked.decode(msgspec.json.encode(labels), kind(site, name))
+    except Problem as problem:
+        raise Invalid(problem.message) from None
+    folder = site.predictions / name
+    with Labels(folder) as log:
+        count = log.add(given, by.name).result()
+    with site.scratch("label") as scratch:
+        strangers = unknown(folder, site.store, site.tables, scratch, [(one.id, one.row) for one in given])
+    return Labelled(count, strangers)
+
+
+def kind(site: Site, endpoint: str) -> type[Value] | None:
+    """What a label of this endpoint is: of the classes' type, or a number; None where no release is on record."""
+    noun = versions.latest(site.ledger, Endpoint, _known(site, endpoint))
+    if noun is None:
+        return None
+    release = versions.resolve(site.ledger, Release, next(iter(noun.shares)))
+    path = site.store.path(release.files["signature.json"])
+    kinds: set[Any] = {type(value) for value in decode(Signature, path.read_bytes()).classes} or {float}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def spelt(text: str, wanted: type[Value] | None) -> Value:
+    """A label as people type it, or as a CSV file has it. Raises Invalid."""
+    if wanted is bool:
+        if text.lower() not in ("true", "false"):
+            raise Invalid(f"the label {text[:40]!r} is neither true nor false")
+        return text.lower() == "true"
+    if wanted in (int, float):
+        try:
+            number: int | float = wanted(text)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise Invalid(f"the label {text[:40]!r} is not {'a whole' if wanted is int else 'a'} number")
+        return number
+    return text
+
+
+def _find(
+    site: Site,
+    endpoint: str,
+    since: datetime | None,
+    until: datetime | None,
+    release: str | None,
+    id_: str | None,
+    limit: int | None,
+    out: Path,
+) -> int:
+    name = _known(site, endpoint)
+    ref = versions.resolve(site.ledger, Release, release).ref if release else None
+    wanted = Wanted(since=since, until=until, release=ref, id=id_, limit=limit)
+    with site.scratch("predictions") as scratch:
+        return find(site.predictions / name, site.store, site.tables, scratch, wanted, out)
+
+
+def _known(site: Site, endpoint: str) -> str:
+    """The name of an endpoint that answers, or that answered once. Raises Unknown."""
+    name, _ = split_reference(endpoint, Endpoint.KIND)
+    names = versions.names(site.ledger, Endpoint)
+    if name not in names and not (site.predictions / name).is_dir():
+        raise Unknown(f"no endpoint is called {name!r}{did_you_mean(name, names)}")
+    return name

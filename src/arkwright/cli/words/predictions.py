@@ -1,0 +1,94 @@
+"""`arkwright predictions`."""
+
+import argparse
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from arkwright.api.logged import predictions, save
+from arkwright.cli import context, output
+from arkwright.core import durations
+from arkwright.core.errors import Invalid
+
+LONGEST = 60  # of a cell
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("endpoint", help="such as late")
+    parser.add_argument("--since", metavar="TIME", help="1h, 7d, or a time in UTC such as 2026-11-25T08:00")
+    parser.add_argument("--until", metavar="TIME", help="the same; answered before it")
+    parser.add_argument("--release", help="only of this release, such as late@3")
+    parser.add_argument("--id", help="only of this request")
+    parser.add_argument("--limit", type=int, help="at most so many rows, the newest (default: 100; all with --out)")
+    parser.add_argument("--out", metavar="FILE", help="write every column of them into this Parquet file")
+
+
+def main(given: argparse.Namespace) -> int:
+    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    if given.limit is not None and given.limit < 1:
+        raise Invalid(f"--limit {given.limit} shows nothing; give 1 or more")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    wanted: dict[str, Any] = {
+        "endpoint": given.endpoint,
+        "since": moment(given.since, now),
+        "until": moment(given.until, now),
+        "release": given.release,
+        "id": given.id,
+    }
+    screen = output.console()
+    if given.out:
+        count = save(site, actor, project, **wanted, limit=given.limit, out=Path(given.out))
+        output.as_json({"rows": count, "file": given.out}) if given.json else screen.print(
+            f"[green]✓[/] {count:,} rows in {output.escape(given.out)}"
+        )
+        return 0
+    rows = predictions(site, actor, project, **wanted, limit=given.limit or 100).to_pylist()
+    if given.json:
+        output.as_json(rows)
+    elif rows:
+        head = ("at (UTC)", "id", ">row", "release", ">ms", ">status", "answer", "actual")
+        screen.print(output.table(head, map(_cells, rows)))
+    else:
+        screen.print("no prediction was logged that fits")
+    return 0
+
+
+def moment(text: str | None, now: datetime) -> datetime | None:
+    """`1h` before now, or a time in UTC. Raises Invalid."""
+    if text is None:
+        return None
+    if re.fullmatch(durations.PATTERN, text):
+        return now - timedelta(seconds=durations.seconds(text))
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"{text[:40]!r} is no time; write 1h, 7d or 2026-11-25T08:00") from None
+    return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    at = row["at"].isoformat(" ", "milliseconds")
+    shadow = " (shadow)" if row["shadow"] else ""
+    release = output.escape(row["release"].partition(":")[2] + shadow)
+    return at, output.escape(row["id"]), row["row"], release, row["latency_ms"], row["status"], _said(row), _actual(row)
+
+
+def _said(row: dict[str, Any]) -> str:
+    """The answer in one cell: the label with its probability, the value, why it was refused, or the tensors."""
+    label = row.get("label")
+    if label is not None:
+        name = _word(label)
+        probability = row.get(f"probability_{name}")
+        return output.escape(name if probability is None else f"{name} ({probability:.3g})")
+    said = next((row[name] for name in ("value", "error", "outputs") if row.get(name) is not None), "")
+    return output.escape(said[:LONGEST]) if isinstance(said, str) else output.number(said)
+
+
+def _actual(row: dict[str, Any]) -> str:
+    actual = row.get("actual")
+    return "" if actual is None else output.escape(_word(actual)[:LONGEST])
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

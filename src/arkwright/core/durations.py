@@ -1,0 +1,15 @@
+"""Spans of time as people write them: 90d, 12h, 30m."""
+
+import re
+
+from arkwright.core.errors import Invalid
+
+PATTERN = r"^[1-9][0-9]{0,4}[smhdw]$"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def seconds(text: str) -> int:
+    """`90d` in seconds. Raises Invalid."""
+    if not re.fullmatch(PATTERN, text):
+        raise Invalid(f"{text[:40]!r} is no span of time; write a number and one of s, m, h, d, w, such as 90d or 12h")
+    return int(text[:-1]) * _SECONDS[text[-1]]

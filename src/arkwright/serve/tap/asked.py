@@ -1,0 +1,58 @@
+"""Labels as callers send them: strict JSON, mistakes told with their JSON path."""
+
+import re
+
+import msgspec
+
+from arkwright.core.errors import did_you_mean
+from arkwright.serve.messages import Problem
+from arkwright.serve.tap.labels import Label, Value
+from arkwright.serve.tensors import said
+
+MOST_ID = 200
+MOST_TEXT = 10_000
+_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
+_NAMES = {int: "int", float: "float", str: "str", bool: "bool"}
+_one, _many = msgspec.json.Decoder(Label), msgspec.json.Decoder(list[Label])
+
+
+def decode(body: bytes, kind: type[Value] | None = None) -> list[Label]:
+    """One label, `{"id": …, "label": …}`, or a list of them. `kind`: what a label of this endpoint is, where known.
+
+    Raises Problem: 400 is no JSON, 422 is no label.
+    """
+    alone = body.lstrip()[:1] == b"{"
+    try:
+        labels = [_one.decode(body)] if alone else _many.decode(body)
+    except msgspec.ValidationError as error:
+        raise Problem(422, _told(said(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON: {said(error)}") from None
+    if not labels:
+        raise Problem(422, "$: the list is empty; send at least one label")
+    for i, label in enumerate(labels):
+        check(label, "$" if alone else f"$[{i}]", kind)
+    return labels
+
+
+def check(label: Label, path: str, kind: type[Value] | None) -> None:
+    """Raises Problem (422) for a label that cannot be kept."""
+    if not 0 < len(label.id) <= MOST_ID:
+        raise Problem(422, f"{path}.id: is 1 to {MOST_ID} characters long")
+    if not 0 <= label.row < 2**31:
+        raise Problem(422, f"{path}.row: the rows of a request are counted from 0")
+    value = label.label
+    if isinstance(value, str) and len(value) > MOST_TEXT:
+        raise Problem(422, f"{path}.label: is at most {MOST_TEXT} characters long")
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise Problem(422, f"{path}.label: the integer does not fit in 64 bits")
+    if kind is not None and type(value) is not kind and (kind, type(value)) != (float, int):
+        raise Problem(422, f"{path}.label: expected {_NAMES[kind]}, got {_NAMES[type(value)]}")
+
+
+def _told(text: str) -> str:
+    unknown = _UNKNOWN.fullmatch(text)
+    if not unknown:
+        return text if text.startswith("$") else f"$: {text}"
+    name = unknown["name"][:80]
+    return f"{unknown['path'] or '$'}: unknown field {name!r}{did_you_mean(name, Label.__struct_fields__)}"

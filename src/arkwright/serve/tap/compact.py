@@ -1,0 +1,285 @@
+"""Closed segments become typed Parquet in the store, aside from the server.
+
+The order makes a crash harmless at every step: what is about to be put is announced, put, made visible by one entry
+that also names its segments, and only then do the segments go. A second run removes segments that an entry names, and
+bytes that were announced and have no entry.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arkwright.core.errors import Corrupt
+from arkwright.core.ports import Store
+from arkwright.core.record import digest_file
+from arkwright.serve.tap import labels as label_log
+from arkwright.serve.tap.files import locked, sync_folder
+from arkwright.serve.tap.parts import COMPACT_LOCK, INDEX_LOCK, Entry, Index, Part
+from arkwright.serve.tap.segment import Segment, is_closed, segments
+from arkwright.serve.tap.tables import ROWS, Builder, layout
+
+BATCH = 256 << 20  # bytes of segments that become one entry
+ROW_GROUP = 131_072
+SMALL = 64 << 20  # a part below it is merged with others
+MERGE = 16  # so many small parts of one layout make one
+DAY_NS = 86_400 * 10**9  # longest span of what is merged
+HALF_AGE_S = 3600.0
+log = logging.getLogger("arkwright.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What one compaction did, in segments, rows and parts."""
+
+    segments: int = 0
+    rows: int = 0
+    merged: int = 0
+    removed: int = 0
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A Parquet file that is being written, and what its part will say."""
+
+    layout: str
+    path: Path
+    builder: Builder
+    writer: pq.ParquetWriter
+    waiting: list[pa.Table] = field(default_factory=list)
+    rows: int = 0
+    since: int = 2**63 - 1
+    until: int = 0
+    releases: set[str] = field(default_factory=set)
+
+    def flush(self) -> None:
+        if len(self.builder):
+            self.waiting.append(self.builder.table())
+        if self.waiting:
+            self.writer.write_table(pa.concat_tables(self.waiting), ROW_GROUP)
+            self.waiting = []
+
+    def part(self) -> Part:
+        return Part(
+            digest=digest_file(self.path),
+            layout=self.layout,
+            rows=self.rows,
+            size=self.path.stat().st_size,
+            since=self.since,
+            until=self.until,
+            releases=tuple(sorted(self.releases)),
+        )
+
+
+def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None = None) -> Compacted:
+    """Compact the endpoint whose predictions are in `folder`; nothing when another process is at it.
+
+    `scratch`: an empty folder for what is being written. `keep_s`: parts and labels that are older go; what is merged
+    spans at most a day, so that a row goes at most a day late.
+
+    Raises Corrupt for an index that cannot be read; ArkwrightError or OSError when the disk is full.
+    """
+    if not folder.is_dir():
+        return Compacted()
+    with locked(folder / COMPACT_LOCK, wait=False) as alone:
+        if not alone:
+            return Compacted()
+        index = Index(folder)
+        _clean(folder, index, store)
+        made = [_compacted(folder, index, store, scratch, batch) for batch in _batches(_closed(folder))]
+        removed = 0
+        if keep_s is not None:
+            removed = _expire(folder, index, store, keep_s)
+            label_log.forget(folder, keep_s)
+        merged = _merge(folder, index, store, scratch, DAY_NS if keep_s is None else min(DAY_NS, int(keep_s * 1e8)))
+        return Compacted(sum(s for s, _ in made), sum(r for _, r in made), merged, removed)
+
+
+def write_parts(paths: Sequence[Path], scratch: Path) -> tuple[list[tuple[Part, Path]], list[Path]]:
+    """Parquet files of these segments in `scratch`, one for each layout; and the segments that are of another version
+    or altered, which were read as far as they make sense.
+    """
+    drafts: dict[str, _Draft] = {}
+    damaged = []
+    for path in paths:
+        try:
+            with Segment(path) as segment:
+                _read(segment, drafts, scratch)
+                if segment.torn:
+                    log.warning("%s: %d bytes at its end were torn off by a crash", path, segment.torn)
+        except FileNotFoundError:
+            continue
+        except Corrupt as error:
+            log.warning("%s", error)
+            damaged.append(path)
+    for draft in drafts.values():
+        draft.flush()
+        draft.writer.close()
+    return [(draft.part(), draft.path) for draft in drafts.values()], damaged
+
+
+def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path) -> None:
+    layouts: dict[int, str] = {}
+    for records in segment:
+        assert segment.header
+        for record in records:
+            release = segment.releases.get(record.release)
+            if release is None:
+                raise Corrupt(f"{segment.path} speaks of a release that it does not name")
+            key = layouts.get(record.release) or layouts.setdefault(record.release, layout(release))
+            draft = drafts.get(key)
+            if draft is None:
+                builder, path = Builder(release), scratch / f"{key}.parquet"
+                draft = drafts[key] = _Draft(key, path, builder, _writer(path, builder.schema))
+            before = len(draft.builder)
+            draft.builder.add(record, segment.header.endpoint, release)
+            draft.rows += len(draft.builder) - before
+            draft.since, draft.until = min(draft.since, record.at), max(draft.until, record.at)
+            draft.releases.add(release.ref)
+            if len(draft.builder) >= ROWS:
+                draft.waiting.append(draft.builder.table())
+                if len(draft.waiting) * ROWS >= ROW_GROUP:
+                    draft.flush()
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd", version="2.6")
+
+
+def _clean(folder: Path, index: Index, store: Store) -> None:
+    """Finish what a crash interrupted."""
+    with locked(folder / INDEX_LOCK):
+        _remove_segments(folder, [folder / name for name in index.segments])
+        index.remove(index.replaced)
+        index.settle(store)
+    for half in folder.glob(".*.half"):
+        if time.time() - half.stat().st_mtime > HALF_AGE_S:
+            half.unlink(missing_ok=True)
+
+
+def _closed(folder: Path) -> Iterator[Path]:
+    return (path for path in segments(folder) if is_closed(path))
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    size = 0
+    for path in paths:
+        batch.append(path)
+        size += path.stat().st_size
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _compacted(folder: Path, index: Index, store: Store, scratch: Path, batch: list[Path]) -> tuple[int, int]:
+    """(segments, rows)."""
+    made, damaged = write_parts(batch, scratch)
+    if made:
+        index.announce({part.digest for part, _ in made})
+        for _, path in made:
+            store.put(path)
+    with locked(folder / INDEX_LOCK):
+        if made:
+            parts = tuple(part for part, _ in made)
+            index.add(time.time_ns(), Entry(parts, segments=tuple(path.name for path in batch)))
+        for path in damaged:
+            path.rename(path.with_suffix(".damaged"))  # for a person to look at
+        _remove_segments(folder, [path for path in batch if path not in damaged])
+        index.settle(store)
+    for _, path in made:
+        path.unlink()
+    return len(batch), sum(part.rows for part, _ in made)
+
+
+def _remove_segments(folder: Path, paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+    if paths:
+        sync_folder(folder)
+
+
+def _expire(folder: Path, index: Index, store: Store, keep_s: float) -> int:
+    """Remove entries all of whose rows are older; the number of parts."""
+    oldest = time.time_ns() - int(keep_s * 1e9)
+    old = {name: e for name, e in index.entries.items() if all(part.until < oldest for part in e.parts)}
+    if old:
+        index.announce({part.digest for entry in old.values() for part in entry.parts})
+        with locked(folder / INDEX_LOCK):
+            index.remove(set(old))
+            index.settle(store)
+    return sum(len(entry.parts) for entry in old.values())
+
+
+def _merge(folder: Path, index: Index, store: Store, scratch: Path, span: int) -> int:
+    """Make one entry of many small ones, oldest first; the number of entries that went."""
+    merged = 0
+    while group := _mergeable(index, span):
+        made = [_merged(store, scratch, key, parts) for key, parts in _by_layout(index, group).items()]
+        index.announce({part.digest for part, _ in made})
+        for _, path in made:
+            store.put(path)
+        before = {part.digest for name in group for part in index.entries[name].parts}
+        with locked(folder / INDEX_LOCK):
+            index.announce(before)
+            index.add(time.time_ns(), Entry(tuple(part for part, _ in made), replaces=tuple(sorted(group))))
+            index.remove(group)
+            index.settle(store)
+        for _, path in made:
+            path.unlink()
+        merged += len(group)
+    return merged
+
+
+def _mergeable(index: Index, span: int) -> set[str]:
+    """Small entries that lie together in time and are many, or together not small; empty when there are none."""
+    sizes = {name: sum(part.size for part in entry.parts) for name, entry in sorted(index.entries.items())}
+    group: set[str] = set()
+    for name in (name for name, size in sizes.items() if size < SMALL):
+        times = [t for n in (*group, name) for p in index.entries[n].parts for t in (p.since, p.until)]
+        if max(times) - min(times) > span:
+            group = set()
+        group.add(name)
+        if len(group) >= MERGE or (len(group) > 1 and sum(sizes[n] for n in group) >= SMALL):
+            return group
+    return set()
+
+
+def _by_layout(index: Index, group: set[str]) -> dict[str, list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for name in sorted(group):
+        for part in index.entries[name].parts:
+            found.setdefault(part.layout, []).append(part)
+    return found
+
+
+def _merged(store: Store, scratch: Path, key: str, parts: list[Part]) -> tuple[Part, Path]:
+    path = scratch / f"{key}.parquet"
+    files = [pq.ParquetFile(store.path(part.digest)) for part in parts]
+    waiting: list[pa.Table] = []
+    with _writer(path, files[0].schema_arrow) as writer:
+        for file in files:
+            for number in range(file.num_row_groups):
+                waiting.append(file.read_row_group(number))
+                if sum(map(len, waiting)) >= ROW_GROUP:
+                    writer.write_table(pa.concat_tables(waiting), ROW_GROUP)
+                    waiting = []
+            file.close()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting), ROW_GROUP)
+    part = Part(
+        digest=digest_file(path),
+        layout=key,
+        rows=sum(part.rows for part in parts),
+        size=path.stat().st_size,
+        since=min(part.since for part in parts),
+        until=max(part.until for part in parts),
+        releases=tuple(sorted({ref for part in parts for ref in part.releases})),
+    )
+    return part, path

@@ -1,0 +1,188 @@
+"""Labels, which come later, by the id of the request: a log that acknowledges only what is on the disk.
+
+`ENDPOINT/labels/NUMBER.log` holds blocks of labels. All writers append to the newest file, one at a time under a lock,
+so that there is one order, whatever the clocks say: the last label of an (id, row) counts. Whoever appends cuts off the
+tail that a killed writer tore. Callers that come together share one fsync (group commit).
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.serve.tap.blocks import MAGIC as MAGIC_SIZE
+from arkwright.serve.tap.blocks import Blocks, append, frame
+from arkwright.serve.tap.files import locked, sync_folder
+
+MAGIC = b"ARKWLAB1"
+LABELS = b"L"
+ROLL_BYTES = 64 << 20
+DAY_S = 86_400
+MOST_WAITING = 1_000_000
+FOLDER, LOCK = "labels", "labels.lock"
+Value = int | float | str | bool
+Kept = tuple[str, int, Value, int, str]  # id, row, label, nanoseconds since 1970, who said it
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What turned out to be true of one predicted row."""
+
+    id: str
+    label: Value
+    row: int = 0
+
+
+_kept = msgspec.msgpack.Decoder(list[Kept])
+
+
+class Labels:
+    """The label log in `folder` (`SITE/predictions/ENDPOINT`), to be written to from any thread; a context manager.
+
+    Its thread begins with the first `add`.
+    """
+
+    def __init__(self, folder: Path, *, roll_bytes: int = ROLL_BYTES) -> None:
+        self._folder, self._roll_bytes = folder, roll_bytes
+        self._some = threading.Condition()
+        self._waiting: list[tuple[list[Kept], Future[int]]] = []
+        self._count = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._known: tuple[Path, int, int] | None = None  # the newest file, its inode, and its size when it was whole
+
+    def add(self, labels: Sequence[Label], by: str) -> "Future[int]":
+        """Their number, once they are on the disk; `by` is who said so.
+
+        The future raises ArkwrightError when the disk is full or fails: none of them counts then. An event loop awaits
+        `asyncio.wrap_future` of it. Raises Refused when too many labels wait already.
+        """
+        at = time.time_ns()
+        kept = [(one.id, one.row, one.label, at, by) for one in labels]
+        future: Future[int] = Future()
+        with self._some:
+            if self._closed:
+                raise Refused("the labels are closed; the server is stopping")
+            if self._count and self._count + len(kept) > MOST_WAITING:
+                raise Refused("too many labels wait for the disk; send these again in a moment")
+            self._waiting.append((kept, future))
+            self._count += len(kept)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="arkwright-labels", daemon=True)
+                self._thread.start()
+            self._some.notify()
+        return future
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        with self._some:
+            self._closed = True
+            self._some.notify()
+        if self._thread:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _work(self) -> None:
+        while True:
+            with self._some:
+                self._some.wait_for(lambda: self._waiting or self._closed)
+                group, self._waiting, self._count = self._waiting, [], 0
+            if not group:
+                return
+            try:
+                self._commit([kept for labels, _ in group for kept in labels])
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+                for _, future in group:
+                    future.set_exception(_told(error))
+            else:
+                for labels, future in group:
+                    future.set_result(len(labels))
+
+    def _commit(self, kept: list[Kept]) -> None:
+        """Append one block and force it to the disk."""
+        folder = self._folder / FOLDER
+        if not folder.is_dir():
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            sync_folder(self._folder)
+        with locked(self._folder / LOCK):
+            path = self._newest(folder)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                end = self._whole(path, handle)
+                os.ftruncate(handle, end)
+                os.lseek(handle, end, os.SEEK_SET)
+                data = (b"" if end else MAGIC) + frame(LABELS, msgspec.msgpack.encode(kept))
+                try:
+                    append(handle, data)
+                    os.fsync(handle)
+                    if not end:
+                        sync_folder(folder)
+                except OSError:
+                    os.ftruncate(handle, end)
+                    raise
+                self._known = path, os.fstat(handle).st_ino, end + len(data)
+            finally:
+                os.close(handle)
+
+    def _newest(self, folder: Path) -> Path:
+        """The file to append to: it holds the labels of one day at most, so that they can be forgotten."""
+        files = _files(folder)
+        if files:
+            facts = files[-1].stat()
+            if facts.st_size < self._roll_bytes and facts.st_mtime // DAY_S == time.time() // DAY_S:
+                return files[-1]
+        return folder / f"{int(files[-1].stem) + 1 if files else 1:06d}.log"
+
+    def _whole(self, path: Path, handle: int) -> int:
+        """Where the whole blocks of the file end; what others appended since our last look is gone through."""
+        facts = os.fstat(handle)
+        if self._known == (path, facts.st_ino, facts.st_size):
+            return facts.st_size
+        with open(os.dup(handle), "rb") as file:  # noqa: PTH123 - the file that is locked, whatever has its name
+            file.seek(0)
+            blocks = Blocks(file, MAGIC)
+            for _ in blocks:
+                pass
+            return blocks.end if blocks.end > MAGIC_SIZE else 0
+
+
+def read(folder: Path) -> Iterator[list[Kept]]:
+    """Every label in order, block by block. Raises Corrupt for a log of another version."""
+    for path in _files(folder / FOLDER):
+        with path.open("rb") as file:
+            for _, payload in Blocks(file, MAGIC):
+                yield _kept.decode(payload)
+
+
+def forget(folder: Path, keep_s: float) -> int:
+    """Remove the files that nothing was added to since; their number."""
+    if not (folder / FOLDER).is_dir():
+        return 0
+    with locked(folder / LOCK):
+        old = [path for path in _files(folder / FOLDER) if path.stat().st_mtime < time.time() - keep_s]
+        for path in old:
+            path.unlink()
+    return len(old)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*.log"))
+
+
+def _told(error: Exception) -> ArkwrightError:
+    if isinstance(error, ArkwrightError):
+        return error
+    if isinstance(error, OSError):
+        why = (error.strerror or "the disk failed").lower()
+        return ArkwrightError(f"the labels were not kept: {why}; none of them counts, so send them again")
+    return ArkwrightError(f"the labels were not kept: {type(error).__name__}")

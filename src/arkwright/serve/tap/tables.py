@@ -1,0 +1,164 @@
+"""Records as Arrow tables: one row for each row that was asked about, typed as the release's signature says."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import UNSET, UnsetType
+
+from arkwright.core import arrow
+from arkwright.core.nouns import Column
+from arkwright.core.record import digest_of
+from arkwright.core.rows import PYTHON
+from arkwright.serve.tap import infers
+from arkwright.serve.tap.segment import INFER, SHADOW, Record, Release
+
+ROWS = 16_384  # of one table that is built
+BASE = (
+    Column(name="id", type="str"),
+    Column(name="row", type="int"),
+    Column(name="at", type="datetime"),
+    Column(name="latency_ms", type="float"),
+    Column(name="endpoint", type="str"),
+    Column(name="release", type="str"),
+    Column(name="digest", type="str"),
+    Column(name="caller", type="str"),
+    Column(name="kind", type="str"),
+    Column(name="shadow", type="bool"),
+    Column(name="status", type="int"),
+    Column(name="error", type="str", nullable=True),
+)
+INFERRED = (Column(name="inputs", type="str", nullable=True), Column(name="outputs", type="str", nullable=True))
+ACTUAL = "actual"  # the label that came later, joined by a query
+Rows = list[tuple[Any, ...]]
+
+
+class _Prediction(msgspec.Struct, gc=False):
+    label: Any = None
+    probabilities: dict[str, float] | None = None
+    value: Any = None
+    outputs: Any = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    prediction: _Prediction | UnsetType = UNSET
+    predictions: list[_Prediction] | UnsetType = UNSET
+    error: str = ""
+
+
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def layout(release: Release) -> str:
+    """Releases with one layout share a file: the same columns with the same types, the same classes."""
+    return digest_of([[[c.name, c.type] for c in release.columns], [[type(c).__name__, c] for c in release.classes]])
+
+
+def columns(release: Release) -> tuple[Column, ...]:
+    """The columns of a layout's file. A column of the row has its own name; where that is taken, `row_` before it."""
+    taken = {column.name for column in (*BASE, *INFERRED)} | {ACTUAL}
+    answer = [Column(name="label", type=_label_type(release), nullable=True)] if release.classes else []
+    answer += [Column(name=f"probability_{_class(c)}", type="float", nullable=True) for c in release.classes]
+    answer = answer or [Column(name="value", type="float", nullable=True)]
+    made = _named(answer, taken, "answer_")
+    rows = [Column(name=column.name, type=column.type, nullable=True) for column in release.columns]
+    return (*BASE, *_named(rows, taken, "row_"), *made, *INFERRED)
+
+
+def _named(wanted: Sequence[Column], taken: set[str], prefix: str) -> list[Column]:
+    """SQL knows no upper case in names, so neither does a clash."""
+    made = []
+    for column in wanted:
+        name = column.name
+        while name.lower() in taken:
+            name = prefix + name
+        taken.add(name.lower())
+        made.append(Column(name=name, type=column.type, nullable=True))
+    return made
+
+
+def _label_type(release: Release) -> str:
+    kinds = {type(value) for value in release.classes}
+    return next(name for name, kind in PYTHON.items() if kind in kinds) if len(kinds) == 1 else "str"
+
+
+def _class(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Builder:
+    """Gathers the records of one layout."""
+
+    def __init__(self, release: Release) -> None:
+        self.schema = arrow.schema(columns(release))
+        self._width = len(release.columns)
+        fields = [(c.name, PYTHON[c.type] | None, None) for c in release.columns]
+        row = msgspec.defstruct("Row", fields, gc=False)
+        self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+        self._classes = [_class(value) for value in release.classes]
+        self._label = PYTHON[_label_type(release)] if release.classes else None
+        self._rows: Rows = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, record: Record, endpoint: str, release: Release) -> None:
+        """One record: a row for each of its rows, one for a request of tensors or one that was refused."""
+        infer = bool(record.flags & INFER)
+        said, error, outputs, inputs = self._said(record, infer=infer)
+        rows = [] if infer or record.status != 200 else self._asked(record.body)
+        count = max(1, len(rows), len(said))
+        nothing, silence = (None,) * self._width, self._told(None)
+        id_, caller = record.id.decode("utf-8", "replace"), record.caller.decode("utf-8", "replace")
+        kind, shadow = "infer" if infer else "predict", bool(record.flags & SHADOW)
+        at, latency = record.at // 1000, record.latency / 1000
+        common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, error)
+        for number in range(count):
+            row = rows[number] if number < len(rows) else nothing
+            told, rest = self._told(said[number]) if number < len(said) else silence
+            self._rows.append((id_, number, *common, *row, *told, inputs, outputs or rest))
+
+    def table(self) -> pa.Table:
+        """What was gathered, once."""
+        values = zip(*self._rows, strict=True) if self._rows else [()] * len(self.schema)
+        made = [pa.array(column, type=field.type) for column, field in zip(values, self.schema, strict=True)]
+        self._rows = []
+        return pa.table(made, schema=self.schema)
+
+    def _asked(self, body: bytes) -> Rows:
+        try:
+            found = [self._one.decode(body)] if body.lstrip()[:1] == b"{" else self._many.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # redacted whole, or no JSON at all
+            return []
+        return [msgspec.structs.astuple(row) for row in found]
+
+    def _said(self, record: Record, *, infer: bool) -> tuple[list[_Prediction], str | None, str | None, str | None]:
+        """Predictions, an error, and for tensors the outputs and the inputs."""
+        if infer and record.status == 200:
+            inputs = infers.tensors(record.body, record.head, "inputs")
+            return [], None, infers.tensors(record.answer, record.answer_head, "outputs"), inputs
+        try:
+            answer = _answer.decode(record.answer)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return [], None, None, None
+        alone = [answer.prediction] if isinstance(answer.prediction, _Prediction) else []
+        return alone + (answer.predictions or []), answer.error or None, None, None
+
+    def _told(self, said: _Prediction | None) -> tuple[tuple[Any, ...], str | None]:
+        """The columns of an answer, and as JSON what has no column."""
+        if self._label is None:
+            value = said.value if said else None
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return (float(value),), None
+            return (None,), _rest(said)
+        if said is None or said.probabilities is None or type(said.label) is not self._label:
+            return (None,) * (1 + len(self._classes)), _rest(said)
+        return (said.label, *(said.probabilities.get(name) for name in self._classes)), None
+
+
+def _rest(said: _Prediction | None) -> str | None:
+    if said is None:
+        return None
+    rest = {name: value for name, value in msgspec.structs.asdict(said).items() if value is not None}
+    return msgspec.json.encode(rest).decode() if rest else None

@@ -1,0 +1,198 @@
+"""The tap of one endpoint in one worker: what is answered is noted in memory, and written aside once a second.
+
+`add` costs the event loop about half a microsecond and never waits. The thread encodes a few hundred records at a time
+and lets go of the interpreter in between, so that no request waits for it either.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from zlib import crc32
+
+from arkwright.core.record import valid_name
+from arkwright.core.signature import Signature
+from arkwright.serve.tap.appending import SegmentFile
+from arkwright.serve.tap.redact import Redact, redaction
+from arkwright.serve.tap.segment import Header, Record, Release
+
+MEMORY = 64 << 20
+ROLL_BYTES = 64 << 20
+ROLL_S = 60.0
+INTERVAL_S = 1.0
+_OVERHEAD = 320  # bytes of a waiting record beside its body and its answer
+_BLOCK_BYTES, _BLOCK_RECORDS = 512 << 10, 256
+log = logging.getLogger("arkwright.serve")
+
+
+class Tap:
+    """Logs the answers of one endpoint into `folder` (`SITE/predictions/ENDPOINT`).
+
+    `sample`: the share of requests that is kept, chosen by a hash of the request's id. `redact`: columns that are never
+    written. `memory`: bytes that may wait for the disk; what comes on top is dropped and counted.
+
+    `add` is for one thread, the event loop's; everything else for any. Nothing here raises because of the disk.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        endpoint: str,
+        *,
+        sample: float = 1.0,
+        redact: Sequence[str] = (),
+        memory: int = MEMORY,
+        roll_bytes: int = ROLL_BYTES,
+        roll_s: float = ROLL_S,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        self.folder, self.header = folder, Header(valid_name(endpoint, "endpoint"), tuple(redact))
+        self.written = 0  # records that are safe on the disk
+        self._lost = 0  # by the disk: the thread counts them
+        self._refused = 0  # for want of memory: the loop counts them
+        self._memory, self._soon = memory, memory // 4
+        self._roll_bytes, self._roll_s, self._interval = roll_bytes, roll_s, interval_s
+        self._all, self._share = sample >= 1, int(sample * 2**32)
+        self._added = 0  # bytes, written by the loop alone; what waits is the difference to
+        self._taken = 0  # bytes, written by the thread alone
+        self._waiting: list[Record] = []
+        self._append = self._waiting.append
+        self._releases: list[Release] = []
+        self._redactions: list[Redact] = []
+        self._file: SegmentFile | None = None
+        self._named = 0  # releases that the open segment knows
+        self._failing = False
+        self._wake, self._stopping = threading.Event(), False
+        self._thread = threading.Thread(target=self._work, name=f"arkwright-tap-{endpoint}", daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Records that were not written: no memory, no disk."""
+        return self._refused + self._lost
+
+    def release(self, ref: str, digest: str, signature: Signature) -> int:
+        """Make a release known, once; the number by which `add` speaks of it."""
+        known = {column.name for column in signature.columns}
+        for name in self.header.redact:
+            if name not in known:
+                log.warning("%s: %r is redacted, and %s takes no such column", self.header.endpoint, name, ref)
+        columns = tuple(column for column in signature.columns if column.name not in self.header.redact)
+        self._redactions.append(redaction([column.name for column in columns]))
+        self._releases.append(Release(len(self._releases), ref, digest, columns, signature.classes))
+        return len(self._releases) - 1
+
+    def add(
+        self,
+        release: int,
+        id_: bytes,
+        caller: bytes,
+        body: bytes,
+        answer: bytes,
+        latency_us: int,
+        status: int = 200,
+        flags: int = 0,
+        head: int = 0,
+        answer_head: int = 0,
+    ) -> None:
+        """Note one answered request: the body as the handler got it, inflated, and the answer's body.
+
+        `flags`: INFER and SHADOW of `segment`. `head`, `answer_head`: where binary tensors follow the JSON, its size.
+        """
+        if self._all or crc32(id_) < self._share:
+            size = self._added + len(body) + len(answer) + _OVERHEAD
+            if size - self._taken > self._soon and not self._room(size):
+                return
+            self._added = size
+            self._append(
+                Record(time.time_ns(), latency_us, status, flags, release, head, answer_head, id_, caller, body, answer)
+            )
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits, and end. A disk that hangs is not waited for longer than this."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def _room(self, size: int) -> bool:
+        self._wake.set()  # do not wait for the second to be over
+        if size - self._taken <= self._memory:
+            return True
+        self._refused += 1
+        return False
+
+    def _work(self) -> None:
+        stopping = False
+        while not stopping:
+            self._wake.wait(self._interval)
+            self._wake.clear()
+            stopping = self._stopping
+            try:
+                self._flush()
+            except Exception:  # a mistake of ours must not end the log
+                log.exception("%s: the tap failed", self.header.endpoint)
+        self._roll()
+
+    def _flush(self) -> None:
+        """Write what waits and force it to the disk, or count it as lost."""
+        added, count = self._added, len(self._waiting)  # in this order: what comes in between is counted next time
+        if count:
+            records = self._waiting[:count]
+            del self._waiting[:count]
+            try:
+                self._write(records, max(1, (added - self._taken) // count))
+            except OSError as error:
+                self._failed(count, error)
+            except BaseException:
+                self._lost += count
+                self._abandon()
+                raise
+            else:
+                self.written += count
+                if self._failing:
+                    self._failing = False
+                    log.warning("%s: predictions are logged again; %d are lost", self.header.endpoint, self.dropped)
+            finally:
+                self._taken = added
+        file = self._file
+        if file and (file.size >= self._roll_bytes or time.monotonic() - file.born >= self._roll_s):
+            self._roll()
+
+    def _write(self, records: list[Record], size: int) -> None:
+        if self._file is None:
+            self._named = len(self._releases)
+            self._file = SegmentFile(self.folder, self.header, self._releases[: self._named])
+        while self._named < len(self._releases):
+            self._file.add_release(self._releases[self._named])
+            self._named += 1
+        step = min(_BLOCK_RECORDS, max(1, _BLOCK_BYTES // size))
+        for start in range(0, len(records), step):
+            block = records[start : start + step]
+            if self.header.redact:
+                for record in block:
+                    self._redactions[record.release](record)
+            self._file.add(block)
+        self._file.sync()
+
+    def _failed(self, count: int, error: OSError) -> None:
+        self._lost += count
+        self._abandon()
+        if not self._failing:
+            self._failing = True
+            why = error.strerror or "the disk failed"
+            log.warning("%s: predictions are not logged: %s (%s)", self.header.endpoint, why.lower(), self.folder)
+
+    def _abandon(self) -> None:
+        """Leave the segment without what was half written; the next flush begins another."""
+        if self._file:
+            try:
+                self._file.undo()
+            except OSError:
+                log.warning("%s: %s may end in a torn block", self.header.endpoint, self._file.path)
+            self._roll()
+
+    def _roll(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,318 @@
+"""Segments become Parquet, whatever happens on the way: nothing is lost and nothing doubled."""
+
+import datetime as dt
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from arkwright.core.nouns import Column
+from arkwright.infra.disk_store import DiskStore
+from arkwright.serve.tap import compact as compacting
+from arkwright.serve.tap.compact import compact
+from arkwright.serve.tap.files import locked
+from arkwright.serve.tap.parts import COMPACT_LOCK, Index
+from arkwright.serve.tap.segment import INFER, SHADOW, segments
+from arkwright.serve.tap.writer import Tap
+
+from .conftest import COLUMNS, DIGEST, fill, one, row, said, signature
+
+
+def table(place):
+    """Everything that was compacted, in the order of its ids."""
+    parts = [pq.read_table(place.store.path(part.digest)) for part in Index(place.folder).parts]
+    return pa.concat_tables(parts, promote_options="default").sort_by([("id", "ascending"), ("row", "ascending")])
+
+
+def ids(place):
+    return table(place).column("id").to_pylist() if Index(place.folder).parts else []
+
+
+def done(place, **words):
+    return compact(place.folder, place.store, place.scratch(), **words)
+
+
+def kept(place):
+    """Digests in the store."""
+    return {path.name for path in place.store.root.glob("??/??/*")}
+
+
+def test_every_column_has_its_type(place):
+    before = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    tap, release = place.tap()
+    body = json.dumps([row(1, left="2026-01-31T12:00:00Z"), row(2, left="2026-01-31T14:00:00+02:00", origin=None)])
+    answer = json.dumps({"predictions": [said(), said(label=False, probability=0.1)]})
+    tap.add(release, b"many", b"10.0.0.7", body.encode(), answer.encode(), 1500, 200, SHADOW)
+    tap.add(release, b"none", b"", b'{"x": 1}', b'{"error": "$: unknown field"}', 20, 422)
+    tap.close()
+    assert done(place).rows == 3
+    found = table(place)
+    types = {field.name: str(field.type) for field in found.schema}
+    assert types == {
+        "id": "string", "row": "int64", "at": "timestamp[us]", "latency_ms": "double", "endpoint": "string",
+        "release": "string", "digest": "string", "caller": "string", "kind": "string", "shadow": "bool",
+        "status": "int64", "error": "string", "distance": "double", "carrier": "string", "origin": "string",
+        "stops": "int64", "left": "timestamp[us]", "label": "bool", "probability_false": "double",
+        "probability_true": "double", "inputs": "string", "outputs": "string",
+    }  # fmt: skip
+    first, second, refused = found.to_pylist()
+    assert before <= first.pop("at") <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    assert first == {
+        "id": "many", "row": 0, "latency_ms": 1.5, "endpoint": "late", "release": "release:late@3", "digest": DIGEST,
+        "caller": "10.0.0.7", "kind": "predict", "shadow": True, "status": 200, "error": None, "distance": 1.0,
+        "carrier": "AA", "origin": "EWR", "stops": 1, "left": dt.datetime(2026, 1, 31, 12), "label": True,  # noqa: DTZ001
+        "probability_false": 0.25, "probability_true": 0.75, "inputs": None, "outputs": None,
+    }  # fmt: skip
+    assert (second["row"], second["origin"], second["label"], second["probability_true"]) == (1, None, False, 0.1)
+    assert second["left"] == first["left"]
+    assert (refused["status"], refused["error"], refused["distance"]) == (422, "$: unknown field", None)
+
+
+def test_values_and_answers_without_a_column(place):
+    tap = Tap(place.folder, "late")
+    release = tap.release("release:late@3", DIGEST, signature(columns=COLUMNS[:1], classes=()))
+    for id_, answer in ((b"a", {"value": 2}), (b"b", {"value": [1, 2]}), (b"c", {"outputs": {"x": 1}})):
+        tap.add(release, id_, b"", b'{"distance": 3}', json.dumps({"prediction": answer}).encode(), 1)
+    tap.close()
+    done(place)
+    rows = table(place).select(["value", "outputs", "distance"]).to_pylist()
+    assert rows == [
+        {"value": 2.0, "outputs": None, "distance": 3.0},
+        {"value": None, "outputs": '{"value":[1,2]}', "distance": 3.0},
+        {"value": None, "outputs": '{"outputs":{"x":1}}', "distance": 3.0},
+    ]
+
+
+def test_columns_that_have_our_names(place):
+    columns = tuple(Column(name=name, type="str") for name in ("ID", "label", "at", "row_at", "inputs"))
+    tap = Tap(place.folder, "late")
+    release = tap.release("release:late@3", DIGEST, signature(columns=columns))
+    tap.add(release, b"a", b"", json.dumps({c.name: c.name for c in columns}).encode(), one(1)[1], 1)
+    tap.close()
+    done(place)
+    (found,) = table(place).to_pylist()
+    assert {name: found[name] for name in ("row_ID", "row_label", "row_at", "row_row_at", "row_inputs")} == {
+        "row_ID": "ID", "row_label": "label", "row_at": "at", "row_row_at": "row_at", "row_inputs": "inputs",
+    }  # fmt: skip
+    assert found["label"] is True
+
+
+def test_tensors_are_kept_as_json(place):
+    tap, release = place.tap()
+    asked = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [[1.5, 2]]}]}
+    answer = {"outputs": [{"name": "y", "shape": [1], "datatype": "INT64", "data": [7]}]}
+    tap.add(release, b"a", b"", json.dumps(asked).encode(), json.dumps(answer).encode(), 1, 200, INFER)
+    sizes = {"binary_data_size": 8}
+    head = json.dumps({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": sizes}]}).encode()
+    tail = json.dumps({"outputs": [{"name": "y", "shape": [1], "datatype": "INT64", "parameters": sizes}]}).encode()
+    tap.add(
+        release,
+        b"b",
+        b"",
+        head + b"\0\0\xc0\x3f\0\0\0\x40",
+        tail + b"\7" + bytes(7),
+        1,
+        200,
+        INFER,
+        len(head),
+        len(tail),
+    )
+    tap.add(release, b"c", b"", b"\xff\xfe no tensors", b"\0", 1, 200, INFER)
+    tap.close()
+    done(place)
+    first, second, third = table(place).to_pylist()
+    assert json.loads(first["inputs"]) == asked["inputs"]
+    assert json.loads(first["outputs"]) == answer["outputs"]
+    assert json.loads(second["inputs"]) == [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1.5, 2.0]}]
+    assert json.loads(second["outputs"]) == answer["outputs"]
+    assert (third["kind"], third["inputs"], third["label"]) == ("infer", None, None)
+
+
+def test_a_segment_that_is_still_open_stays(place):
+    place.log(range(3))
+    tap, release = place.tap()
+    fill(tap, release, range(3, 6))
+    tap._flush()
+    assert done(place).segments == 1
+    assert len(segments(place.folder)) == 1
+    assert len(ids(place)) == 3
+    tap.close()
+    assert done(place).rows == 3
+    assert segments(place.folder) == []
+    assert ids(place) == [f"r{n}" for n in range(6)]
+    assert done(place).rows == 0
+
+
+def test_releases_of_another_shape_get_a_file_of_their_own(place):
+    tap, first = place.tap()
+    same = tap.release("release:late@4", "cd" * 32, signature())
+    other = tap.release("release:late@5", "ef" * 32, signature(columns=COLUMNS[:2]))
+    for number, release in enumerate((first, same, other)):
+        fill(tap, release, [number])
+    tap.close()
+    done(place)
+    assert [part.releases for part in Index(place.folder).parts] == [
+        ("release:late@3", "release:late@4"), ("release:late@5",),
+    ]  # fmt: skip
+    assert table(place).column("release").to_pylist() == [f"release:late@{n}" for n in (3, 4, 5)]
+
+
+CRASH = """
+import os, signal, sys
+from pathlib import Path
+from arkwright.infra.disk_store import DiskStore
+from arkwright.serve.tap.compact import compact
+step = int(sys.argv[3])
+def audit(event, arguments):
+    global step
+    if event in ("os.rename", "os.remove", "os.mkdir") or (event == "open" and arguments[2] & os.O_CREAT):
+        step -= 1
+        if step == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+root = Path(sys.argv[1])
+store = DiskStore(root / "store")
+sys.addaudithook(audit)
+compact(root / "predictions" / "late", store, Path(sys.argv[2]), keep_s=float(sys.argv[4]) if sys.argv[4] else None)
+"""
+
+
+def crash(place, step, keep=""):
+    """Compact in a process that is killed before its `step`-th change of the disk; whether it came to that."""
+    words = [sys.executable, "-c", CRASH, str(place.root), str(place.scratch()), str(step), keep]
+    code = subprocess.run(words, check=False).returncode
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+def test_killed_at_every_step_nothing_is_lost_or_doubled(place, monkeypatch):
+    step, number = 1, 0
+    while True:
+        for _ in range(2):
+            place.log(range(number, number + 3))
+            number += 3
+        killed = crash(place, step)
+        done(place)
+        assert sorted(ids(place), key=lambda id_: int(id_[1:])) == [f"r{n}" for n in range(number)]
+        assert segments(place.folder) == []
+        assert kept(place) == {part.digest for part in Index(place.folder).parts}  # no orphan with somebody's data
+        if not killed:
+            break
+        step += 1
+    assert step > 8
+
+
+@pytest.mark.parametrize("keep", ["", "1e-9"], ids=["merging", "expiring"])
+def test_killed_while_it_merges_or_forgets(place, keep, monkeypatch):
+    monkeypatch.setattr(compacting, "MERGE", 1000)
+    for start in range(0, 48, 3):
+        place.log(range(start, start + 3))
+        done(place)
+    assert len(Index(place.folder).parts) == 16
+    monkeypatch.undo()
+    everything = [f"r{n}" for n in range(48)]
+    steps = 0
+    for step in range(1, 60):
+        killed = crash(place, step, keep)
+        steps += killed
+        there = ids(place)
+        if keep:
+            assert set(there) <= set(everything)
+            assert len(there) == len(set(there))
+        else:
+            assert sorted(there, key=lambda id_: int(id_[1:])) == everything
+        if not killed:
+            break
+    assert steps > 5
+    assert len(Index(place.folder).parts) == (0 if keep else 1)
+    assert kept(place) == {part.digest for part in Index(place.folder).parts}
+
+
+def test_small_parts_of_a_day_become_one(place):
+    for number in range(40):
+        place.log([number])
+        done(place)
+    assert len(Index(place.folder).parts) < 16
+    assert len(ids(place)) == len(set(ids(place))) == 40
+
+
+def test_what_is_older_than_it_may_be_goes_with_its_bytes(place, monkeypatch):
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 100 * 86_400 * 10**9)
+    place.log(range(3))
+    monkeypatch.undo()
+    place.log(range(3, 5))
+    assert done(place, keep_s=200 * 86_400).removed == 0
+    place.log(range(5, 6))
+    done(place)
+    old = Index(place.folder).parts[0]
+    assert old.rows == 5
+    place.log([6])
+    assert done(place, keep_s=90 * 86_400).removed == 0  # the youngest row of a part counts
+    monkeypatch.setattr(time, "time_ns", lambda: now + 91 * 86_400 * 10**9)
+    assert done(place, keep_s=90 * 86_400).removed == 3
+    monkeypatch.undo()
+    assert ids(place) == []
+    assert kept(place) == set()
+
+
+def test_a_clock_that_is_set_back_changes_nothing(place, monkeypatch):
+    place.log(range(3))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
+    tap, release = place.tap(interval_s=3600)
+    fill(tap, release, range(3, 5))
+    tap._flush()
+    monkeypatch.setattr(time, "time_ns", lambda: now - 7200 * 10**9)
+    fill(tap, release, range(5, 7))
+    tap.close()
+    done(place)
+    assert ids(place) == [f"r{n}" for n in range(7)]
+    (part,) = Index(place.folder).parts
+    assert part.until - part.since > 7100 * 10**9
+
+
+def test_a_damaged_segment_is_put_aside_with_what_it_still_said(place, caplog):
+    place.log(range(3))
+    (path,) = segments(place.folder)
+    path.write_bytes(b"ARKWTAP9" + path.read_bytes()[8:])
+    place.log(range(3, 5))
+    assert done(place).rows == 2
+    assert ids(place) == ["r3", "r4"]
+    assert "another version" in caplog.text
+    assert [p.name for p in place.folder.glob("*.damaged")] == [path.with_suffix(".damaged").name]
+    assert done(place).segments == 0
+
+
+def test_a_torn_tail_is_said(place, caplog):
+    place.log(range(3))
+    (path,) = segments(place.folder)
+    path.write_bytes(path.read_bytes() + b"half a block")
+    assert done(place).rows == 3
+    assert "12 bytes at its end were torn off by a crash" in caplog.text
+
+
+def test_one_at_a_time(place):
+    place.log(range(3))
+    with locked(place.folder / COMPACT_LOCK):
+        assert done(place).rows == 0
+    assert done(place).rows == 3
+
+
+def test_nothing_there(tmp_path):
+    store = DiskStore(tmp_path / "store")
+    assert compact(tmp_path / "nothing", store, tmp_path).rows == 0
+
+
+def test_a_full_disk_loses_nothing(place, small_disk):
+    place.log(range(2000))
+    disk = small_disk(1)
+    (disk / "filler").write_bytes(b"x" * (1020 << 10))
+    with pytest.raises(Exception, match=r"(?i)no space left|disk is full"):
+        compact(place.folder, place.store, disk)
+    assert done(place).rows == 2000
+    assert len(ids(place)) == 2000

@@ -1,0 +1,170 @@
+"""Predictions are found again, wherever they are by now, with their labels."""
+
+import datetime as dt
+import json
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from arkwright.core.nouns import Column
+from arkwright.serve.tap import compact as compacting
+from arkwright.serve.tap.compact import compact
+from arkwright.serve.tap.labels import Label, Labels
+from arkwright.serve.tap.query import Wanted, find, unknown
+from arkwright.serve.tap.segment import segments
+from arkwright.serve.tap.writer import Tap
+
+from .conftest import COLUMNS, DIGEST, fill, row, said, signature
+
+
+def found(place, **words):
+    scratch = place.scratch()
+    out = place.root / "out.parquet"
+    count = find(place.folder, place.store, place.tables, scratch, Wanted(**words), out)
+    table = pq.read_table(out)
+    assert len(table) == count
+    return table
+
+
+def ids(place, **words):
+    return found(place, **words).column("id").to_pylist()
+
+
+def done(place):
+    compact(place.folder, place.store, place.scratch())
+
+
+def label(place, *labels):
+    with Labels(place.folder) as log:
+        log.add([Label(*one) for one in labels], "ana").result(60)
+
+
+def test_parts_closed_and_open_segments_together_newest_first(place):
+    place.log(range(2))
+    done(place)
+    place.log(range(2, 4))
+    tap, release = place.tap()
+    fill(tap, release, range(4, 6))
+    tap._flush()
+    assert ids(place) == [f"r{n}" for n in range(5, -1, -1)]
+    assert ids(place, limit=2) == ["r5", "r4"]
+    tap.close()
+
+
+def test_nothing_there(place):
+    assert found(place).num_rows == 0
+    place.log(range(2))
+    done(place)
+    assert ids(place, id="it's") == []
+
+
+def test_by_time_release_and_id(place, monkeypatch):
+    moments = [dt.datetime(2026, 11, day, 12) for day in (1, 2, 3)]  # noqa: DTZ001
+    for number, moment in enumerate(moments):
+        stamp = int(moment.replace(tzinfo=dt.UTC).timestamp()) * 10**9
+        with monkeypatch.context() as clock:
+            clock.setattr(time, "time_ns", lambda stamp=stamp: stamp)
+            tap = Tap(place.folder, "late")
+            release = tap.release(f"release:late@{number + 1}", DIGEST, signature())
+            fill(tap, release, [number])
+            tap.close()
+        if number < 2:
+            done(place)
+    assert ids(place) == ["r2", "r1", "r0"]
+    assert ids(place, since=moments[1]) == ["r2", "r1"]
+    assert ids(place, until=moments[1]) == ["r0"]
+    assert ids(place, since=moments[1], until=moments[2]) == ["r1"]
+    assert ids(place, since=moments[2] + dt.timedelta(microseconds=1)) == []
+    assert ids(place, release="release:late@2") == ["r1"]
+    assert ids(place, id="r0") == ["r0"]
+    assert found(place).column("at").to_pylist() == moments[::-1]
+
+
+def test_the_last_label_of_a_row_is_joined(place):
+    label(place, ("r1", True))  # before the prediction is known
+    place.log(range(3))
+    tap, release = place.tap()
+    answer = json.dumps({"predictions": [said(), said()]}).encode()
+    tap.add(release, b"many", b"", json.dumps([row(1), row(2)]).encode(), answer, 1)
+    tap.close()
+    done(place)
+    label(place, ("r1", False), ("r2", True), ("many", False, 1), ("nobody", True))
+    label(place, ("r2", False), ("r2", True))
+    table = found(place)
+    there = {(r["id"], r["row"]): r["actual"] for r in table.to_pylist()}
+    assert there == {("r0", 0): None, ("r1", 0): False, ("r2", 0): True, ("many", 0): None, ("many", 1): False}
+    assert str(table.schema.field("actual").type) == "bool"
+    assert found(place, id="many").column("actual").to_pylist() == [None, False]
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "actual", "kind"),
+    [
+        ((0, 1), (1, 0), [1, 0], "int64"),
+        (("no", "yes"), ("yes", "it's 'new'"), ["yes", "it's 'new'"], "string"),
+        ((), (1.5, 2), [1.5, 2.0], "double"),
+    ],
+    ids=["int", "str", "number"],
+)
+def test_a_label_has_the_type_of_the_answers(place, classes, labels, actual, kind):
+    tap = Tap(place.folder, "late")
+    release = tap.release("release:late@3", DIGEST, signature(classes=classes))
+    fill(tap, release, range(2))
+    tap.close()
+    label(place, *((f"r{n}", said) for n, said in enumerate(labels)))
+    table = found(place).sort_by("id")
+    assert table.column("actual").to_pylist() == actual
+    assert str(table.schema.field("actual").type) == kind
+
+
+def test_releases_with_other_columns_and_types_together(place):
+    tap = Tap(place.folder, "late")
+    other = (Column(name="distance", type="str"), Column(name="new", type="int"))
+    for columns, classes in ((COLUMNS, (False, True)), (other, ("a", "b"))):
+        release = tap.release("release:late@3", DIGEST, signature(columns=columns, classes=classes))
+        body = row(1) if columns is COLUMNS else {"distance": "far", "new": 2}
+        answer = said() if columns is COLUMNS else {"label": "a", "probabilities": {"a": 1.0, "b": 0.0}}
+        tap.add(release, b"r", b"", json.dumps(body).encode(), json.dumps({"prediction": answer}).encode(), 1)
+    tap.close()
+    label(place, ("r", "b"))
+    rows = found(place).to_pylist()
+    assert sorted((r["distance"], r["new"] or 0, r["label"], r["actual"]) for r in rows) == [
+        ("1.0", 0, "true", "b"), ("far", 2, "a", "b"),
+    ]  # fmt: skip
+
+
+def test_many_parts(place, monkeypatch):
+    monkeypatch.setattr(compacting, "MERGE", 10_000)
+    for number in range(300):
+        place.log([number])
+        if number % 5 == 4:
+            done(place)
+    assert len(ids(place)) == 300
+
+
+def test_a_query_and_a_compaction_do_not_meet(place, monkeypatch):
+    """While rows move from segments to parts, each is seen exactly once."""
+    place.log(range(5))
+    put = place.store.put
+
+    def look_and_put(path):
+        assert len(ids(place)) == 5
+        return put(path)
+
+    monkeypatch.setattr(place.store, "put", look_and_put)
+    done(place)
+    assert segments(place.folder) == []
+    assert len(ids(place)) == 5
+
+
+def test_labels_that_belong_to_nothing_are_counted(place):
+    def strangers(*given):
+        return unknown(place.folder, place.store, place.tables, place.scratch(), list(given))
+
+    place.folder.mkdir(parents=True)
+    assert strangers(("r0", 0)) == 1
+    place.log(range(3))
+    assert strangers(("r0", 0), ("r0", 0), ("r0", 1), ("x", 0)) == 2
+    done(place)
+    assert strangers(("r0", 0), ("r2", 0), ("it's", 0)) == 1

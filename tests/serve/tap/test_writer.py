@@ -1,0 +1,282 @@
+"""The tap: what it promises to whoever kills it, fills the disk, or reads what it must not have written."""
+
+import json
+import logging
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from arkwright.serve.tap.segment import INFER, Segment, segments
+from arkwright.serve.tap.writer import Tap
+
+from .conftest import DIGEST, fill, one, records, signature
+
+CYCLES = int(os.environ.get("ARKWRIGHT_CYCLES", "8"))
+SECRET = "s3cr3t-place"
+WRITER = """
+import sys
+from pathlib import Path
+from arkwright.core.nouns import Column
+from arkwright.core.signature import Signature
+from arkwright.serve.tap.writer import Tap
+shape = Signature(model="late", task="classification", target="late", inputs=(), outputs=(),
+                  columns=(Column(name="distance", type="float"),))
+tap = Tap(Path(sys.argv[1]), "late", interval_s=0.02, roll_bytes=200_000)
+release = tap.release("release:late@3", "ab" * 32, shape)
+number = before = 0
+while True:
+    tap.add(release, b"%s-%d" % (sys.argv[2].encode(), number), b"caller", b"x" * (number % 700), b"y" * 300, 10)
+    number += 1
+    if tap.written != before:
+        before = tap.written
+        print(before, flush=True)
+    if number - tap.written > 5000:
+        tap._wake.set()
+        while number - tap.written > 5000:
+            pass
+"""
+
+
+def test_what_is_added_is_read_back(place):
+    place.log(range(1000))
+    found = records(place.folder)
+    assert [record.id for record in found] == [b"r%d" % i for i in range(1000)]
+    assert [(record.body, record.answer) for record in found] == [one(i) for i in range(1000)]
+    assert {(record.status, record.latency, record.caller) for record in found} == {(200, 1500, b"127.0.0.1")}
+    assert abs(found[0].at - time.time_ns()) < 600 * 10**9
+
+
+def test_it_is_written_without_being_asked(place):
+    tap, release = place.tap(interval_s=0.01)
+    fill(tap, release, range(3))
+    until = time.monotonic() + 60
+    while tap.written < 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert len(records(place.folder)) == 3
+    tap.close()
+
+
+def test_nothing_answered_leaves_no_file(place):
+    tap, _ = place.tap(interval_s=0.01)
+    tap.close()
+    assert not place.folder.exists()
+
+
+def test_killed_at_any_moment_nothing_written_is_lost_or_torn(tmp_path):
+    chance = random.Random(CYCLES)
+    seen = 0
+    for cycle in range(CYCLES):
+        names = [f"{cycle}-{n}" for n in range(2)]  # two workers at once, in one folder
+        running = [
+            subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, name], stdout=subprocess.PIPE, text=True)
+            for name in names
+        ]
+        for process in running:
+            assert process.stdout.readline()
+        time.sleep(chance.random() * 0.3)
+        for process in running:
+            process.kill()
+        durable = [int(([0, *process.communicate()[0].split()])[-1]) for process in running]
+        found = records(tmp_path)
+        for name, least in zip(names, durable, strict=True):
+            numbers = [int(r.id.rpartition(b"-")[2]) for r in found if r.id.startswith(f"{name}-".encode())]
+            assert sorted(numbers) == list(range(len(numbers)))
+            assert len(numbers) >= least
+            seen += len(numbers)
+        for record in found:
+            assert (record.body.strip(b"x"), record.answer) == (b"", b"y" * 300)
+    assert seen > CYCLES
+
+
+def test_two_workers_write_two_files(place):
+    taps = [place.tap() for _ in range(2)]
+    for number, (tap, release) in enumerate(taps):
+        fill(tap, release, range(50), prefix=f"w{number}-")
+    for tap, _ in taps:
+        tap.close()
+    assert len(segments(place.folder)) == 2
+    assert len({record.id for record in records(place.folder)}) == 100
+
+
+def test_a_full_disk_costs_records_and_one_line(small_disk, caplog):
+    disk = small_disk(1)
+    filler = disk / "filler"
+    tap = Tap(disk / "late", "late", interval_s=3600)
+    release = tap.release("release:late@3", DIGEST, signature())
+    fill(tap, release, range(10))
+    tap._flush()
+    filler.write_bytes(b"x" * (900 << 10))
+    with caplog.at_level(logging.WARNING, "arkwright.serve"):
+        for start in (10, 2000, 4000):
+            fill(tap, release, range(start, start + 2000 - (start == 10) * 10))
+            tap._flush()
+    assert tap.written == 10
+    assert tap.dropped == 5990
+    assert [record.message for record in caplog.records if "not logged" in record.message] == [
+        f"late: predictions are not logged: no space left on device ({disk / 'late'})"
+    ]
+    filler.unlink()
+    fill(tap, release, range(6000, 6010))
+    tap.close()
+    assert (tap.written, tap.dropped) == (20, 5990)
+    assert [int(record.id[1:]) for record in records(disk / "late")] == [*range(10), *range(6000, 6010)]
+
+
+def test_a_folder_that_cannot_be_made_costs_records(tmp_path, caplog):
+    (tmp_path / "predictions").write_text("a file")
+    tap = Tap(tmp_path / "predictions" / "late", "late")
+    release = tap.release("release:late@3", DIGEST, signature())
+    fill(tap, release, range(5))
+    tap.close()
+    assert (tap.written, tap.dropped) == (0, 5)
+    assert len([r for r in caplog.records if "not logged" in r.message]) == 1
+
+
+def test_memory_is_bounded_and_drops_are_counted(place, monkeypatch):
+    free = threading.Event()
+    monkeypatch.setattr(Tap, "_write", lambda self, *_: free.wait(60))  # a disk that hangs
+    tap, release = place.tap(memory=1 << 20, interval_s=0.001)
+    for number in range(3000):
+        tap.add(release, b"%d" % number, b"c", bytes(1000), b"", 1)
+    held = sum(len(record.body) for record in tap._waiting)
+    assert held <= 1 << 20
+    assert 1500 < tap.dropped < 3000
+    free.set()
+    tap.close()
+    assert tap.written + tap.dropped == 3000
+
+
+def test_much_at_once_does_not_wait_for_the_second(place):
+    tap, release = place.tap(memory=1 << 20, interval_s=3600)
+    until = time.monotonic() + 60
+    for number in range(400):
+        tap.add(release, b"%d" % number, b"c", bytes(1000), b"", 1)
+    while not tap.written:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    tap.close()
+    assert (tap.written, tap.dropped) == (400, 0)
+
+
+def test_segments_roll_by_size_and_by_age(place):
+    tap, release = place.tap(roll_bytes=10_000, interval_s=3600)
+    for start in range(0, 100, 50):
+        fill(tap, release, range(start, start + 50))
+        tap._flush()
+    tap.close()
+    assert len(segments(place.folder)) == 2
+    old, release = place.tap(roll_s=0, interval_s=3600)
+    fill(old, release, [1])
+    old._flush()
+    assert old._file is None
+    old.close()
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [[b"%d" % i for i in range(20_000)], [os.urandom(16).hex().encode() for _ in range(20_000)]],
+    ids=["counted", "random"],
+)
+def test_a_sample_is_a_share_and_the_same_everywhere(tmp_path, ids):
+    kept = []
+    for worker in range(2):
+        tap = Tap(tmp_path / str(worker), "late", sample=0.25)
+        release = tap.release("release:late@3", DIGEST, signature())
+        for id_ in ids:
+            tap.add(release, id_, b"", b"", b"", 1)
+        tap.close()
+        kept.append([record.id for record in records(tmp_path / str(worker))])
+    assert kept[0] == kept[1]
+    assert 0.23 < len(kept[0]) / len(ids) < 0.27
+
+
+def test_a_release_that_comes_later_is_named_before_its_records(place):
+    tap, first = place.tap()
+    fill(tap, first, [1])
+    tap._flush()
+    second = tap.release("release:late@4", "cd" * 32, signature())
+    fill(tap, second, [2])
+    tap.close()
+    (path,) = segments(place.folder)
+    with Segment(path) as segment:
+        named = [segment.releases[record.release].ref for block in segment for record in block]
+    assert named == ["release:late@3", "release:late@4"]
+
+
+def raw(folder):
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+BODIES = {
+    "plain": json.dumps({"distance": 1.5, "carrier": "AA", "origin": SECRET}),
+    "many": json.dumps([{"distance": 1.5, "origin": SECRET}, {"origin": SECRET}]),
+    "escaped key": f'{{"distance": 1.5, "\\u006frigin": "{SECRET}"}}',
+    "twice": f'{{"origin": "{SECRET}", "distance": 1.5, "origin": "{SECRET}"}}',
+    "another key": json.dumps({"distance": 1.5, "orgin": SECRET}),
+    "no JSON": "{" + SECRET,
+    "other bytes": "ARROW1" + SECRET,
+    "white space": "  \n" + json.dumps({"origin": SECRET}),
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_redacted_column_is_never_written(place, body):
+    tap, release = place.tap(redact=["origin"])
+    tap.add(release, b"a", b"c", body.encode(), one(1)[1], 1)
+    tap.close()
+    assert SECRET.encode() not in raw(place.root)
+    (record,) = records(place.folder)
+    assert record.answer == one(1)[1]
+    if "1.5" in body:
+        assert b"1.5" in record.body
+
+
+def test_of_a_refused_request_nothing_is_written_where_columns_are_redacted(place):
+    tap, release = place.tap(redact=["origin"])
+    body = json.dumps({"distance": {"origin": SECRET}, "carrier": SECRET}).encode()
+    tap.add(release, b"a", b"c", body, b'{"error": "$.carrier: invalid value %s"}' % SECRET.encode(), 1, 422)
+    tap.close()
+    assert SECRET.encode() not in raw(place.root)
+    assert [record.status for record in records(place.folder)] == [422]
+
+
+def test_of_tensors_only_the_shape_is_written_where_columns_are_redacted(place):
+    tap, release = place.tap(redact=["origin"])
+    tensor = {"name": "features", "shape": [1, 3], "datatype": "FP32"}
+    as_json = json.dumps(
+        {"id": SECRET, "inputs": [tensor | {"data": [[1, 2, 3]], "parameters": {"x": SECRET}}]}
+    ).encode()
+    head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 12}}]}).encode()
+    tap.add(release, b"a", b"c", as_json, b"{}", 1, 200, INFER)
+    tap.add(release, b"b", b"c", head + SECRET.encode(), b"{}", 1, 200, INFER, len(head))
+    tap.close()
+    assert SECRET.encode() not in raw(place.root)
+    for record in records(place.folder):
+        assert json.loads(record.body) == {"inputs": [tensor]}
+        assert record.head == 0
+
+
+def test_a_redaction_of_what_no_caller_sends_is_said(place, caplog):
+    tap, _ = place.tap(redact=["orgin"])
+    tap.close()
+    assert "'orgin' is redacted, and release:late@3 takes no such column" in caplog.text
+
+
+def test_a_mistake_of_ours_does_not_end_the_log(place, caplog):
+    tap, release = place.tap(interval_s=3600)
+    tap._append(object())  # nothing that a record can be
+    tap._wake.set()
+    until = time.monotonic() + 60
+    while not tap.dropped:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    fill(tap, release, range(3))
+    tap.close()
+    assert (tap.written, tap.dropped) == (3, 1)
+    assert "the tap failed" in caplog.text
