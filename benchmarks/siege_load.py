@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import Self
 
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)")
 _LATER = re.compile(rb"\r\nRetry-After: (\d+)\r\n")
@@ -36,7 +37,7 @@ class Load:
         async with self:
             await asyncio.sleep(seconds)
 
-    async def __aenter__(self) -> "Load":
+    async def __aenter__(self) -> Self:
         self._ours = [_Connection(self) for _ in range(self.count)]
         await asyncio.gather(*(one.connect() for one in self._ours))
         self.started = time.perf_counter()
@@ -50,7 +51,7 @@ class Load:
         self.unsent += len(self.due)
         self.due.clear()
         end = time.perf_counter() + 30
-        while any(one.since for one in self._ours) and time.perf_counter() < end:
+        while any(one.since for one in self._ours) and time.perf_counter() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         self.failed += ["no answer in 30 s"] * sum(1 for one in self._ours if one.since)
         for one in self._ours:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 import msgspec
 import onnx
@@ -114,7 +114,7 @@ class Server:
         done = self.folder / "done"
         return done.exists() and done.read_text() == (self.folder / "said").read_text()
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         self.log = self.folder / "log"
         command = [sys.executable, "-c", SERVE, str(self.folder), str(self._workers)]
         with self.log.open("w") as log:
@@ -126,7 +126,7 @@ class Server:
         self.port = int(address.rpartition(":")[2])
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.terminate()
         try:
             self.process.wait(90)
@@ -147,5 +147,3 @@ class Server:
 def request(work: float = 0, wait: float = 0) -> bytes:
     body = json.dumps({"work": work, "wait": wait}).encode()
     return b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-
-
