@@ -1,4 +1,4 @@
-"""How an endpoint moves: a canary, a shadow, a hold, a share by hand, back again, two at once; and what then answers."""
+"""How an endpoint moves: a canary, a shadow, a hold, a share by hand, back, two at once; and what then answers."""
 
 import json
 import os

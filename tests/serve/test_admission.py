@@ -213,7 +213,7 @@ class Echo:
         return inputs
 
 
-def job(request, reply, fast=True, **words):
+def job(request, reply, *, fast=True, **words):
     prepare, finish = (lambda: {"x": np.zeros((1, 1))}), (lambda _: Response(200, b""))
     return Job(request, 1, fast=fast, prepare=prepare, finish=finish, reply=reply, **words)
 
