@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench lock clean fuzz
+.PHONY: demo test check bench siege lock clean fuzz
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
@@ -21,6 +21,9 @@ fuzz: $(VENV)/.test  ## look for bytes that the server's decoders get wrong, a m
 
 bench: $(VENV)/.test  ## how fast, as ratios in one interleaved run
 	@$(BIN)/python benchmarks/run.py
+
+siege: $(VENV)/.test  ## overload, swaps, restarts, kills, slow clients: what still holds
+	@$(BIN)/python benchmarks/siege.py --json siege.json
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -92,7 +91,7 @@ class Supervised:
             for name, shares in releases.items()
         }
         (self.folder / "next").write_text(json.dumps([self._said, said]))
-        os.replace(self.folder / "next", self.folder / "said")
+        (self.folder / "next").replace(self.folder / "said")
 
     def move(self, releases):
         """Say it, and return when all workers have done it."""

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from arkwright.serve import batch
 from arkwright.serve.batch import Batcher, Job
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
@@ -104,13 +105,33 @@ def test_a_deadline_that_is_none(tmp_path, value):
 
 
 @pytest.mark.parametrize(
-    ("timeout", "status"), [(1, 504), (60_000_000, 200), (0, 200), (-1, 400), (1.5, 400), ("1", 400), (True, 400)]
+    ("timeout", "status"), [(60_000_000, 200), (0, 200), (-1, 400), (1.5, 400), ("1", 400), (True, 400)]
 )
-def test_the_protocols_own_timeout(slow, timeout, status):
+def test_the_protocols_own_timeout(tmp_path, timeout, status):
+    with Live([late_release(tmp_path)]) as live:
+        assert statuses(exchange(live, infer(timeout))) == [status]
+
+
+def infer(timeout):
     tensor = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}
-    body = msgspec.json.encode({"inputs": [tensor], "parameters": {"timeout": timeout}})
-    with Live([slow.loaded]) as live:
-        assert statuses(exchange(live, ask(body, path=b"/v2/models/late/infer"))) == [status]
+    return ask(
+        msgspec.json.encode({"inputs": [tensor], "parameters": {"timeout": timeout}}), path=b"/v2/models/late/infer"
+    )
+
+
+def test_the_protocols_own_timeout_is_the_deadline_in_microseconds(tmp_path):
+    with Live([late_release(tmp_path)]) as live:
+        batcher, found = live.server.app.routes["late"].first.batcher, []
+        add = batcher.add
+
+        def over(job):
+            found.append(job.deadline - batcher.now())
+            job.deadline = 0.0
+            add(job)
+
+        batcher.add = over
+        assert statuses(exchange(live, infer(7_000_000))) == [504]
+        assert found == [pytest.approx(7)]
 
 
 def test_a_full_queue_is_503_and_says_when_to_come_back(slow):
@@ -153,6 +174,28 @@ def test_a_slow_queue_is_503(slow):
         assert statuses(first.result() + second.result()) == [200, 200]
 
 
+def test_a_queue_that_would_keep_everybody_waiting_is_503_however_short(slow):
+    """By what the last requests took, more than a quarter of a second; a few may wait all the same."""
+    with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
+        batcher = live.server.app.routes["late"].first.batcher
+        batcher._cost = 1.0
+        slow.hold()
+        first = pool.submit(exchange, live, ask(distance(0)))
+        slow.until(1)
+        waiting = [pool.submit(exchange, live, ask(distance(1), b"Arkwright-Timeout-Ms: 1\r\n")) for _ in range(3)]
+        while len(batcher._later) < 3:
+            threading.Event().wait(0.005)
+        for _ in range(batch.FEW - 3):
+            batcher.add(job(Request("POST", "/", {}, b"", gone=True), print, fast=False))
+        assert statuses(exchange(live, ask(distance(2)))) == [503]
+        batcher._cost = 0.01
+        later = pool.submit(exchange, live, ask(distance(3)))
+        while len(batcher._later) <= batch.FEW:
+            threading.Event().wait(0.005)
+        slow.let_go()
+        assert [statuses(one.result()) for one in (first, *waiting, later)] == [[200], *[[504]] * 3, [200]]
+
+
 def test_who_is_answered_504_and_asks_again_at_once_is_heard(slow):
     """Two requests on one connection, both too late when their turn comes, and nobody else comes behind them."""
     with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
@@ -170,11 +213,9 @@ class Echo:
         return inputs
 
 
-def job(request, reply, **words):
-    return Job(
-        request, 1, fast=True, prepare=lambda: {"x": np.zeros((1, 1))}, finish=lambda _: Response(200, b""), reply=reply,
-        **words,
-    )  # fmt: skip
+def job(request, reply, *, fast=True, **words):
+    prepare, finish = (lambda: {"x": np.zeros((1, 1))}), (lambda _: Response(200, b""))
+    return Job(request, 1, fast=fast, prepare=prepare, finish=finish, reply=reply, **words)
 
 
 def test_in_one_turn_of_the_loop_no_more_than_the_queue_takes():

@@ -3,6 +3,7 @@ the same as without that memory.
 """
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -115,7 +116,8 @@ PIECES = st.sampled_from([
     post(), post(b"[1]"), post(b"x" * 40), post(b"\r\n\r\n"), post(post()), post(b""), GET,
     GET.replace(b"GET", b"HEAD"), GET.replace(b"1.1", b"1.0"),
     post(extra=b"Connection: close\r\n"), post(extra=b"Connection: keep-alive\r\n").replace(b"1.1", b"1.0"),
-    post(extra=b"Expect: 100-continue\r\n"), post(extra=b"A: 1\r\nA: 2\r\n"), post(extra=b"Transfer-Encoding: chunked\r\n"),
+    post(extra=b"Expect: 100-continue\r\n"), post(extra=b"A: 1\r\nA: 2\r\n"),
+    post(extra=b"Transfer-Encoding: chunked\r\n"),
     b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     post(length=1), post(length=3), post(length=0), post() + b"\0", post() + b"\r\n", post() + b"G", post()[:-1],
     b"\r\n", b"\r", b"\n", b"\r\n\r\n", b"{}", b"x", b"0\r\n\r\n",
@@ -132,14 +134,14 @@ def cut(draw):
     ends = [sum(map(len, parts[: i + 1])) for i in range(len(parts))]
     cuts = draw(st.lists(st.sampled_from(ends) | st.integers(0, len(data)), max_size=8))
     at = sorted({0, *cuts, len(data)})
-    return [data[a:b] for a, b in zip(at, at[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(at)]
 
 
-@given(st.lists(cut(), min_size=1, max_size=5), st.booleans())
-@example([[post()], [post() + b"\0"]], False)
-@example([[post()], [post(), b"\r", post()]], False)
-@example([[post()], [post(length=3), post()]], False)
-@example([[post(extra=b"Connection: close\r\n")], [post(extra=b"Connection: close\r\n"), post()]], True)
+@given(talks=st.lists(cut(), min_size=1, max_size=5), late=st.booleans())
+@example(talks=[[post()], [post() + b"\0"]], late=False)
+@example(talks=[[post()], [post(), b"\r", post()]], late=False)
+@example(talks=[[post()], [post(length=3), post()]], late=False)
+@example(talks=[[post(extra=b"Connection: close\r\n")], [post(extra=b"Connection: close\r\n"), post()]], late=True)
 def test_the_answers_are_the_same_with_and_without_memory(talks, late):
     compare(talks, late=late)
 
@@ -157,7 +159,8 @@ ATTACKS = {
     "a known head inside a body": [post(post())[:-3], post()[-3:]],
     "a known head as a body": [b"POST /p HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(post()), post()],
     "a known head in a chunk": [
-        b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(post()), post(), b"\r\n0\r\n\r\n"
+        b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(post()),
+        post(), b"\r\n0\r\n\r\n",
     ],
     "a known head as a trailer": [b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", post()],
     "a known head behind half a line": [b"GET /evil HTTP/1.1\r\nX: ", post()],

@@ -171,7 +171,7 @@ def test_a_worker_that_dies_at_once_is_an_error_and_no_endless_loop(tmp_path):
     def ready(address):
         raise AssertionError(address)
 
-    with pytest.raises(Invalid, match="worker ends as soon as it starts .SIGKILL."):
+    with pytest.raises(Invalid, match=r"worker ends as soon as it starts \(SIGKILL\)"):
         serve(lambda: said.pop() if said else None, Serving(port=0), ready)
 
 

@@ -27,6 +27,8 @@ from arkwright.serve.tensors import Tensors
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = 4096
+FEW = 16  # may always wait
+SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")
 
@@ -70,21 +72,31 @@ class Job:
 class Batcher:
     """Collects the jobs of one model and runs them together.
 
-    Never more than `most` wait, and none longer than `longest` seconds: who comes to a queue that is full or too slow
-    is told at once to come later.
+    Never more than `most` wait, and none longer than `longest` seconds. Who comes to a queue that is full, or that by
+    what the last ones took would keep it waiting for longer than `delay`, is told at once to come later: more are then
+    asked of it than it can do, and a longer queue would only make everybody wait.
     """
 
     def __init__(
-        self, graph: Graph, name: str, *, most: int = 2048, longest: float = 5.0, page: Page | None = None, of: str = ""
+        self,
+        graph: Graph,
+        name: str,
+        *,
+        most: int = 2048,
+        longest: float = 5.0,
+        delay: float = 0.25,
+        page: Page | None = None,
+        of: str = "",
     ) -> None:
         """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
         self._graph, self._name = graph, name
         self._inline, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
-        self._most, self._longest = most, longest
+        self._most, self._longest, self._bearable = most, longest, delay
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
         self._later: list[Job] = []
         self._working = False
+        self._running, self._cost = 0, 0.0  # on the thread now; seconds that each of the last ones took there
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
 
     def add(self, job: Job) -> None:
@@ -96,13 +108,21 @@ class Batcher:
                 raise _busy()
             self._soon.append(job)
             return
+        self.must_have_room()
         job.added = self.now()
-        if len(self._later) >= self._most or (self._later and job.added - self._later[0].added > self._longest):
-            raise _busy()
         self._later.append(job)
         if not self._working:
             self._working = True
             self._loop.call_soon(self._hand_over)
+
+    def must_have_room(self) -> None:
+        """Raises Problem (503) when who comes now would wait too long for the thread."""
+        waiting = len(self._later)
+        if not waiting:
+            return
+        late = waiting >= FEW and (waiting + self._running) * self._cost > self._bearable
+        if late or waiting >= self._most or self.now() - self._later[0].added > self._longest:
+            raise _busy()
 
     async def idle(self) -> None:
         """Return when everything that was added is answered."""
@@ -132,16 +152,24 @@ class Batcher:
         if not jobs:
             self._working = False
             return
-        future = self._loop.run_in_executor(self._thread, self._compute, jobs, self._aside)
+        self._running = len(jobs)
+        future = self._loop.run_in_executor(self._thread, self._timed, jobs)
         future.add_done_callback(lambda done: self._handed_back(jobs, done))
 
     def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
+        self._running = 0
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
         if not done.cancelled():
             for job, response in zip(jobs, done.result(), strict=True):
                 job.reply(response)
+
+    def _timed(self, jobs: list[Job]) -> list[Response]:
+        start = monotonic()
+        responses = self._compute(jobs, self._aside)
+        self._cost += 0.2 * ((monotonic() - start) / len(jobs) - self._cost)
+        return responses
 
     def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
         if not jobs or desk is None:
@@ -163,7 +191,8 @@ class Batcher:
             suspects = {job for job, key in keys.items() if key in desk.page.suspects}
             refused += [(job, _poison()) for job, key in keys.items() if key in desk.page.poison]
             waiting[:] = [job for job, key in keys.items() if key not in desk.page.poison]
-        jobs = _front(waiting, suspects)
+        most = max(1, int(SLICE / self._cost)) if self._cost and waiting is self._later else len(waiting)
+        jobs = _front(waiting[:most], suspects)
         del waiting[: len(jobs)]
         for job, problem in refused:
             job.reply(problem.response())  # at last: whoever is answered may ask again at once

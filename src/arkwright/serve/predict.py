@@ -24,6 +24,8 @@ Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
     """One row or a list of rows, in JSON or as an Arrow stream. Raises Problem: 400 is neither, 422 is no such row."""
     loaded, read = lane.loaded, lane.read
+    if not loaded.fast:
+        lane.batcher.must_have_room()  # before any work is done for it
     if loaded.guards is not None:
         _only_json(loaded, request)
     tell = _arrow if ARROW in request.headers.get(b"accept", b"").lower() else _wrapped

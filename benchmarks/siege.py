@@ -1,0 +1,297 @@
+"""A server under siege: overload, swaps, restarts, kills, slow clients, large requests, poison. One table.
+
+    python benchmarks/siege.py [--short] [--only NAME …] [--json FILE]
+
+Each attack has bounds. What does not hold is said, and the exit code is 1.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from siege_load import Load
+from siege_server import Server, request
+from siege_slow import large, slow
+
+WORKERS = 2
+
+
+@dataclass
+class Report:
+    """What an attack found: `measured`, and for each bound whether it held."""
+
+    name: str
+    measured: dict[str, Any] = field(default_factory=dict)
+    bounds: dict[str, bool] = field(default_factory=dict)
+
+    def held(self) -> bool:
+        return all(self.bounds.values())
+
+
+def answers(load: Load) -> dict[str, int]:
+    return {str(status): count for status, count in sorted(load.statuses.items())} | {"failed": len(load.failed)}
+
+
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError
+        await asyncio.sleep(0.005)
+
+
+async def overload(folder: Path, *, seconds: float, work: float = 0, wait: float = 0, code: bool = True) -> Report:
+    """Ten times what one worker can do, for so many seconds."""
+    kind = f"{work:g} ms of Python" if work else f"{wait:g} ms of waiting" if wait else "on the loop"
+    report = Report(f"overload: {kind}")
+    with Server(folder, workers=1, code=code) as server:
+        asked = request(work, wait)
+        most = Load(server.port, asked, connections=16, rate=None)
+        await most.run(max(2.0, seconds / 4))
+        capacity = most.goodput()
+        one = Load(server.port, asked, connections=64, rate=capacity)
+        await one.run(seconds / 2)
+        before = server.megabytes()
+        ten = Load(server.port, asked, connections=1000, rate=10 * capacity)
+        await ten.run(seconds)
+        after = server.megabytes()
+    offered = (sum(ten.statuses.values()) + len(ten.failed)) / ten.seconds
+    report.measured = {
+        "capacity": round(capacity), "offered": round(offered), "offered x": round(offered / capacity, 1),
+        "goodput 1x": round(one.goodput()), "goodput 10x": round(ten.goodput()),
+        "goodput ratio": round(ten.goodput() / one.goodput(), 3),
+        "p99 1x ms": round(one.quantile(0.99), 1), "p99 10x ms": round(ten.quantile(0.99), 1),
+        "p99 of 503 ms": round(ten.quantile(0.99, 503), 1), "answers": answers(ten), "unsent": ten.unsent,
+        "MB before": round(before), "MB after": round(after),
+    }  # fmt: skip
+    report.bounds = {
+        "goodput >= 90 %": ten.goodput() >= 0.9 * one.goodput(),
+        "accepted p99 <= 2x": ten.quantile(0.99) <= 2 * one.quantile(0.99),
+        "the others 429 or 503": set(ten.statuses) <= {200, 429, 503} and not ten.failed,
+        "each with Retry-After": not ten.unhelpful,
+        "memory bounded": after < before + 100,
+    }
+    return report
+
+
+class Matching:
+    """Whether every answer is of one release, and says which."""
+
+    def __init__(self) -> None:
+        self.mixed: list[bytes] = []
+        self.by: dict[str, int] = {}
+        self.pids: dict[int, float] = {}  # when a process answered first
+
+    def __call__(self, status: int, head: bytes, body: bytes) -> None:
+        if status != 200:
+            return
+        said = json.loads(body)
+        pid, version = said["prediction"]["value"]
+        release = f"release:who@{version:.0f}"
+        digest = f"{int(version):02x}" * 32
+        lines = f"\r\nArkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode()
+        if (said["release"], said["digest"]) != (release, digest) or lines not in head:
+            self.mixed.append(body)
+        self.by[release] = self.by.get(release, 0) + 1
+        self.pids.setdefault(int(pid), time.perf_counter())
+
+
+async def swaps(folder: Path, *, count: int) -> Report:
+    """Another release, again and again, under load."""
+    seen, stale = Matching(), 0
+    with Server(folder, workers=WORKERS) as server:
+        async with Load(server.port, request(), connections=16, rate=400, seen=seen) as load:
+            for i in range(count):
+                server.say(2 - i % 2)
+                await until(server.followed)
+                after = Matching()
+                async with Load(server.port, request(), connections=2, rate=None, seen=after):
+                    await asyncio.sleep(0.02)
+                stale += sum(n for release, n in after.by.items() if release != f"release:who@{2 - i % 2}")
+    report = Report("hot swaps", {"swaps": count, "answers": answers(load), "by release": seen.by})
+    report.bounds = {
+        "0 failed": not load.failed and set(load.statuses) == {200},
+        "each of one release": not seen.mixed and len(seen.by) == 2,
+        "none of the old one after it was done": stale == 0,
+    }
+    report.measured |= {"mixed": len(seen.mixed), "stale": stale, "p99 ms": round(load.quantile(0.99), 1)}
+    return report
+
+
+async def restarts(folder: Path, *, count: int) -> Report:
+    """All workers replaced, again and again, under load on connections that are kept."""
+    seen = Matching()
+    with Server(folder, workers=WORKERS) as server:
+        async with Load(server.port, request(), connections=16, rate=400, seen=seen) as load:
+            for _ in range(count):
+                before = set(server.workers())
+                server.process.send_signal(signal.SIGHUP)
+                await until(lambda: len(now := set(server.workers())) == WORKERS and not now & before, 120)  # noqa: B023
+    report = Report("rolling restarts", {"restarts": count, "answers": answers(load), "processes": len(seen.pids)})
+    report.measured |= {"p99 ms": round(load.quantile(0.99), 1), "failures": load.failed[:3]}
+    report.bounds = {"0 failed": not load.failed and set(load.statuses) == {200}}
+    return report
+
+
+async def kills(folder: Path, *, count: int) -> Report:
+    """kill -9 for a worker, again and again, under load. Its place is taken when a new process answers."""
+    seen, times, lost = Matching(), [], []
+    connections = 16
+    chosen = random.Random(7)
+    with Server(folder, workers=WORKERS) as server:
+        await until(lambda: len(server.workers()) == WORKERS)
+        async with Load(server.port, request(), connections=connections, rate=300, seen=seen) as load:
+            for _ in range(count):
+                failed, known = len(load.failed), set(seen.pids)
+                os.kill(chosen.choice(server.workers()), signal.SIGKILL)
+                start = time.perf_counter()
+                probes: set[asyncio.Task[None]] = set()
+                while not (new := set(seen.pids) - known):
+                    probes.add(asyncio.create_task(_probe(server.port, seen)))
+                    await asyncio.sleep(0.02)
+                times.append(seen.pids[new.pop()] - start)
+                await asyncio.wait(probes)
+                lost.append(len(load.failed) - failed)
+                await asyncio.sleep(chosen.uniform(0, 0.1))
+    times.sort()
+    report = Report("kill -9", {"kills": count, "answers": answers(load), "lost by a kill, most": max(lost)})
+    report.measured |= {
+        "s to full capacity, p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2),
+        "most": round(times[-1], 2), "refused as poison": load.statuses[422],
+    }  # fmt: skip
+    report.bounds = {
+        "only what was in flight": max(lost) <= connections and set(load.statuses) == {200},
+        "full capacity within 2 s": times[-1] <= 2,
+    }
+    return report
+
+
+async def _probe(port: int, seen: Matching) -> None:
+    """One request on a connection of its own: it waits where the dead worker would have taken it."""
+    with suppress(OSError, asyncio.IncompleteReadError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request().replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        if body:
+            seen(int(head[9:12]), head + b"\r\n", body)
+
+
+async def poison(folder: Path, *, count: int) -> Report:
+    """A request that ends the process that computes it, sent again and again beside good ones."""
+    refused = 0
+    with Server(folder, workers=WORKERS) as server:
+        async with Load(server.port, request(wait=1), connections=8, rate=100) as load:
+            for _ in range(count):
+                with suppress(OSError):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                    writer.write(request(work=666).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+                    refused += (await reader.read())[9:12] == b"422"
+                    writer.close()
+        deaths = server.log.read_text().count("another takes its place")
+    report = Report("poison", {"sent": count, "deaths": deaths, "refused": refused, "others": answers(load)})
+    report.bounds = {
+        "at most 4 deaths": deaths <= 4,
+        "every other one refused": refused == count - deaths,
+        "others refused: none": set(load.statuses) == {200},
+        "others lost: only in flight": len(load.failed) <= 8 * deaths,
+    }
+    return report
+
+
+async def slow_clients(folder: Path, *, connections: int, seconds: float) -> list[Report]:
+    """Clients that are slow in four ways, while good ones are looked at."""
+    reports = []
+    with Server(folder, workers=WORKERS) as server:
+        for mode, (before, during, closed) in (await slow(server.port, request(wait=1), connections, seconds)).items():
+            report = Report(f"slow: {mode}", {"connections": connections, "seconds": seconds})
+            report.measured |= {
+                "good": answers(during), "p99 before ms": round(before.quantile(0.99), 1),
+                "p99 ms": round(during.quantile(0.99), 1), "slow ones closed by the server": closed,
+            }  # fmt: skip
+            report.bounds = {
+                "0 errors": not during.failed and set(during.statuses) == {200},
+                "good p99 <= 2x": during.quantile(0.99) <= 2 * before.quantile(0.99),
+            }
+            reports.append(report)
+    return reports
+
+
+async def leak(folder: Path, *, count: int) -> Report:
+    """Requests that are too large, or large and wrong: what is left of them in memory."""
+    with Server(folder, workers=1) as server:
+        found: dict[str, float] = {}
+        for kind in ("announced", "chunked", "wrong"):
+            await large(server.port, kind, 20)
+            before = server.megabytes()
+            await large(server.port, kind, count)
+            found[kind] = round(server.megabytes() - before, 2)
+    report = Report("leak", {"requests of each kind": count} | {f"MB more, {kind}": mb for kind, mb in found.items()})
+    report.bounds = {"< 1 MB for 100 requests": max(found.values()) < max(1, count / 100)}
+    return report
+
+
+def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, Any]]]:
+    def n(full: int, few: int) -> int:
+        return few if short else full
+
+    return {
+        "overload-python": lambda at: overload(at, seconds=n(60, 3), work=2),
+        "overload-wait": lambda at: overload(at, seconds=n(60, 3), wait=2),
+        "overload-loop": lambda at: overload(at, seconds=n(60, 3), code=False),
+        "swaps": lambda at: swaps(at, count=n(200, 4)),
+        "restarts": lambda at: restarts(at, count=n(100, 2)),
+        "kills": lambda at: kills(at, count=n(500, 3)),
+        "slow": lambda at: slow_clients(at, connections=n(2000, 100), seconds=n(60, 2)),
+        "leak": lambda at: leak(at, count=n(300, 20)),
+        "poison": lambda at: poison(at, count=n(50, 8)),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a few of each, in less than a minute")
+    parser.add_argument("--only", nargs="*", metavar="NAME", choices=list(attacks(short=True)))
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    words = parser.parse_args()
+    reports: list[Report] = []
+    for name, attack in attacks(short=words.short).items():
+        if words.only and name not in words.only:
+            continue
+        with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(attack(Path(folder)))
+        for report in found if isinstance(found, list) else [found]:
+            print(line(report), flush=True)
+            reports.append(report)
+        if words.json:
+            words.json.write_text(json.dumps([asdict(report) for report in reports], indent=1))
+    return 0 if all(report.held() for report in reports) else 1
+
+
+def line(report: Report) -> str:
+    """A row of the table."""
+    measured = ", ".join(f"{name} {_told(value)}" for name, value in report.measured.items())
+    bounds = "; ".join(f"{name}: {'yes' if held else '**no**'}" for name, held in report.bounds.items())
+    return f"| {report.name} | {measured} | {bounds} |"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name}: {count:,}" for name, count in value.items()) + ")"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
