@@ -56,7 +56,8 @@ def test_every_column_has_its_type(place):
     assert types == {
         "id": "string", "row": "int64", "at": "timestamp[us]", "latency_ms": "double", "endpoint": "string",
         "release": "string", "digest": "string", "caller": "string", "kind": "string", "shadow": "bool",
-        "status": "int64", "error": "string", "distance": "double", "carrier": "string", "origin": "string",
+        "status": "int64", "error": "string", "rule": "string", "because": "string", "review": "bool",
+        "distance": "double", "carrier": "string", "origin": "string",
         "stops": "int64", "left": "timestamp[us]", "label": "bool", "probability_false": "double",
         "probability_true": "double", "inputs": "string", "outputs": "string",
     }  # fmt: skip
@@ -64,7 +65,8 @@ def test_every_column_has_its_type(place):
     assert before <= first.pop("at") <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
     assert first == {
         "id": "many", "row": 0, "latency_ms": 1.5, "endpoint": "late", "release": "release:late@3", "digest": DIGEST,
-        "caller": "10.0.0.7", "kind": "predict", "shadow": True, "status": 200, "error": None, "distance": 1.0,
+        "caller": "10.0.0.7", "kind": "predict", "shadow": True, "status": 200, "error": None, "rule": None,
+        "because": None, "review": None, "distance": 1.0,
         "carrier": "AA", "origin": "EWR", "stops": 1, "left": dt.datetime(2026, 1, 31, 12), "label": True,  # noqa: DTZ001
         "probability_false": 0.25, "probability_true": 0.75, "inputs": None, "outputs": None,
     }  # fmt: skip
@@ -85,6 +87,28 @@ def test_values_and_answers_without_a_column(place):
         {"value": 2.0, "outputs": None, "distance": 3.0},
         {"value": None, "outputs": '{"value":[1,2]}', "distance": 3.0},
         {"value": None, "outputs": '{"outputs":{"x":1}}', "distance": 3.0},
+    ]
+
+
+def test_the_rule_that_answered_is_kept(place):
+    tap, release = place.tap()
+    alone = {"prediction": {"label": True}, "rule": "limits-3", "because": "too far"}
+    person = {"prediction": None, "rule": "unseen", "review": True}
+    rules = [None, {"rule": "limits-3", "review": True}]
+    for id_, rows, answer in (
+        (b"a", row(1), alone),
+        (b"b", row(1), person),
+        (b"c", [row(1), row(2)], {"predictions": [said(), {"label": False}], "rules": rules}),
+    ):
+        tap.add(release, id_, b"", json.dumps(rows).encode(), json.dumps(answer).encode(), 1)
+    tap.close()
+    done(place)
+    found = table(place).select(["label", "probability_true", "rule", "because", "review"]).to_pylist()
+    assert [tuple(one.values()) for one in found] == [
+        (True, None, "limits-3", "too far", None),
+        (None, None, "unseen", None, True),
+        (True, 0.75, None, None, None),
+        (False, None, "limits-3", None, True),
     ]
 
 

@@ -28,6 +28,9 @@ BASE = (
     Column(name="shadow", type="bool"),
     Column(name="status", type="int"),
     Column(name="error", type="str", nullable=True),
+    Column(name="rule", type="str", nullable=True),
+    Column(name="because", type="str", nullable=True),
+    Column(name="review", type="bool", nullable=True),
 )
 INFERRED = (Column(name="inputs", type="str", nullable=True), Column(name="outputs", type="str", nullable=True))
 ACTUAL = "actual"  # the label that came later, joined by a query
@@ -41,10 +44,19 @@ class _Prediction(msgspec.Struct, gc=False):
     outputs: Any = None
 
 
-class _Answer(msgspec.Struct, gc=False):
-    prediction: _Prediction | UnsetType = UNSET
-    predictions: list[_Prediction] | UnsetType = UNSET
-    error: str = ""
+class _Fired(msgspec.Struct, gc=False):
+    """The rule that answered a row, or wants a person to look at it."""
+
+    rule: str | None = None
+    because: str | None = None
+    review: bool | None = None
+
+
+class _Answer(_Fired, gc=False):
+    prediction: _Prediction | UnsetType | None = UNSET
+    predictions: list[_Prediction | None] | UnsetType = UNSET
+    rules: list[_Fired | None] | None = None
+    error: str | None = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
@@ -106,18 +118,19 @@ class Builder:
     def add(self, record: Record, endpoint: str, release: Release) -> None:
         """One record: a row for each of its rows, one for a request of tensors or one that was refused."""
         infer = bool(record.flags & INFER)
-        said, error, outputs, inputs = self._said(record, infer=infer)
+        said, outputs, inputs, answer = self._said(record, infer=infer)
         rows = [] if infer or record.status != 200 else self._asked(record.body)
         count = max(1, len(rows), len(said))
         nothing, silence = (None,) * self._width, self._told(None)
         id_, caller = record.id.decode("utf-8", "replace"), record.caller.decode("utf-8", "replace")
         kind, shadow = "infer" if infer else "predict", bool(record.flags & SHADOW)
         at, latency = record.at // 1000, record.latency / 1000
-        common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, error)
+        common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, answer.error)
         for number in range(count):
             row = rows[number] if number < len(rows) else nothing
             told, rest = self._told(said[number]) if number < len(said) else silence
-            self._rows.append((id_, number, *common, *row, *told, inputs, outputs or rest))
+            fired = _fired(answer, number)
+            self._rows.append((id_, number, *common, *fired, *row, *told, inputs, outputs or rest))
 
     def table(self) -> pa.Table:
         """What was gathered, once."""
@@ -133,17 +146,17 @@ class Builder:
             return []
         return [msgspec.structs.astuple(row) for row in found]
 
-    def _said(self, record: Record, *, infer: bool) -> tuple[list[_Prediction], str | None, str | None, str | None]:
-        """Predictions, an error, and for tensors the outputs and the inputs."""
+    def _said(self, record: Record, *, infer: bool) -> tuple[list[_Prediction | None], str | None, str | None, _Answer]:
+        """Predictions, for tensors the outputs and the inputs, and the whole answer."""
         if infer and record.status == 200:
             inputs = infers.tensors(record.body, record.head, "inputs")
-            return [], None, infers.tensors(record.answer, record.answer_head, "outputs"), inputs
+            return [], infers.tensors(record.answer, record.answer_head, "outputs"), inputs, _Answer()
         try:
             answer = _answer.decode(record.answer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return [], None, None, None
-        alone = [answer.prediction] if isinstance(answer.prediction, _Prediction) else []
-        return alone + (answer.predictions or []), answer.error or None, None, None
+            return [], None, None, _Answer()
+        alone = [] if isinstance(answer.prediction, UnsetType) else [answer.prediction]
+        return alone + (answer.predictions or []), None, None, answer
 
     def _told(self, said: _Prediction | None) -> tuple[tuple[Any, ...], str | None]:
         """The columns of an answer, and as JSON what has no column."""
@@ -152,9 +165,17 @@ class Builder:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return (float(value),), None
             return (None,), _rest(said)
-        if said is None or said.probabilities is None or type(said.label) is not self._label:
+        if said is None or type(said.label) is not self._label:
             return (None,) * (1 + len(self._classes)), _rest(said)
-        return (said.label, *(said.probabilities.get(name) for name in self._classes)), None
+        probabilities = said.probabilities or {}  # a rule gives none
+        return (said.label, *(probabilities.get(name) for name in self._classes)), None
+
+
+def _fired(answer: _Answer, number: int) -> tuple[str | None, str | None, bool | None]:
+    fired: _Fired | None = answer
+    if answer.rules is not None:
+        fired = answer.rules[number] if number < len(answer.rules) else None
+    return (fired.rule, fired.because, fired.review) if fired else (None, None, None)
 
 
 def _rest(said: _Prediction | None) -> str | None:
