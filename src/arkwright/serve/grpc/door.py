@@ -6,12 +6,13 @@ from arkwright.core.errors import did_you_mean
 from arkwright.serve.app import App
 from arkwright.serve.lane import Lane
 from arkwright.serve.messages import Problem, Request
+from arkwright.serve.quota import Quota
 from arkwright.serve.route import Route
 
 
 class AppDoor:
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, quota: Quota | None = None) -> None:
+        self._app, self._quota = app, quota
 
     def names(self) -> Sequence[str]:
         return list(self._app.routes)
@@ -27,6 +28,8 @@ class AppDoor:
         return [first, *(lane.loaded.version for lane in route.lanes if lane is not route.first)]
 
     def pick(self, name: str, version: str | None, request: Request) -> Lane:
+        if self._quota:
+            self._quota.check(request.caller, request.received)
         route = self._route(name)
         return route.version(version) if version else route.pick(request.headers)
 

@@ -57,5 +57,5 @@ def read(name: str, body: bytes) -> Message:
         raise Problem(400, f"the bytes are no {name}") from None
 
 
-def write(name: str, **fields: object) -> bytes:
-    return bytes(CLASSES[name](**fields).SerializeToString())
+def write(message: str, /, **fields: object) -> bytes:
+    return bytes(CLASSES[message](**fields).SerializeToString())

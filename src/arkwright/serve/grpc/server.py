@@ -18,7 +18,6 @@ from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.limits import Limits
 from arkwright.serve.messages import Problem, Request
 
-STREAMS = 256  # calls at once on one connection; a client that has more lets them wait
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
@@ -64,7 +63,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_metadata_size", limits.headers),
         ("grpc.absolute_max_metadata_size", limits.headers),
-        ("grpc.max_concurrent_streams", STREAMS),
+        ("grpc.max_concurrent_streams", limits.queue),  # a client that knows it lets more wait; a new one is refused
         ("grpc.server_handshake_timeout_ms", int(limits.header_time * 1000)),
         ("grpc.keepalive_time_ms", int(limits.idle * 1000)),  # a client that vanished is noticed
         ("grpc.keepalive_timeout_ms", 20_000),
@@ -103,7 +102,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             except Exception:
                 log.exception("a call failed")
                 refusal = Problem(500, "the server failed on this request; its log says why")
-            await _abort(context, refusal)
+            return await _abort(context, refusal)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
