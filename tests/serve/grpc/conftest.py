@@ -58,6 +58,7 @@ class Serving:
     def __init__(self, folders, **limits):
         self._arguments = [json.dumps(folders, default=str), json.dumps(limits)]
         self._lines = queue.Queue()
+        self._stopped = False
 
     def __enter__(self):
         command = [sys.executable, "-W", "error", Path(__file__).with_name("serving.py"), *self._arguments]
@@ -81,12 +82,18 @@ class Serving:
     def __exit__(self, *_):
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        self.process.terminate()
+        self.stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(LONG)
         self._end()
         assert self.process.returncode == 0, self.errors
         assert "Traceback" not in self.errors, self.errors
+
+    def stop(self):
+        """Once: a second signal could come when the first one's handler is gone."""
+        if not self._stopped:
+            self.process.terminate()
+        self._stopped = True
 
     def _end(self):
         self.process.kill()

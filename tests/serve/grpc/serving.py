@@ -72,7 +72,8 @@ async def main(folders, limits):
     for name, versions in folders.items():
         lanes = []
         for version, folder in versions.items():
-            lane = Lane(load(Path(folder), endpoint=name, release=f"release:{name}@{version}", digest=version * 64))
+            loaded = load(Path(folder), endpoint=name, release=f"release:{name}@{version}", digest=version * 64)
+            lane = Lane(loaded, most=limits.queue)
             lane.batcher.__class__ = Watched
             watch(lane)
             lanes.append((lane, 1 / len(versions)))
@@ -87,7 +88,8 @@ async def main(folders, limits):
     await stopped.wait()
     server.app.stopping = True
     say("stopping")
-    await asyncio.gather(grpc.stop(), server.stop())
+    await grpc.stop()  # before the queues close
+    await server.stop()
     telling.cancel()
     say("stopped")
 
