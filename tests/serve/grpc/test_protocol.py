@@ -129,7 +129,9 @@ def test_a_half_has_no_typed_contents(served):
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-@pytest.mark.parametrize(("name", "number"), [("INT8", 128), ("INT16", -(2**15) - 1), ("UINT8", 256), ("UINT16", 2**16)])
+@pytest.mark.parametrize(
+    ("name", "number"), [("INT8", 128), ("INT16", -(2**15) - 1), ("UINT8", 256), ("UINT16", 2**16)]
+)
 def test_typed_numbers_beyond_the_datatype(served, name, number):
     tensor = Input(name=name, datatype=name, shape=[1, 2], contents=Contents(**{TYPED[name]: [0, number]}))
     with served.stub() as stub, pytest.raises(grpc.RpcError, match=f"beyond {name}") as caught:

@@ -18,6 +18,7 @@ from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.limits import Limits
 from arkwright.serve.messages import Problem, Request
 
+QUIET, LEAVE = 0.02, 1.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
@@ -32,7 +33,8 @@ class GrpcServer:
         self._limits = limits
         self._stopping = asyncio.Event()
         self._server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.connections)
-        self._server.add_generic_rpc_handlers((_Calls(door, limits, self._stopping),))
+        self._calls = _Calls(door, limits, self._stopping)
+        self._server.add_generic_rpc_handlers((self._calls,))
 
     async def start(self, host: str, port: int, *, allow_remote: bool = False) -> str:
         """Listen; the address, like `127.0.0.1:8001`. Port 0 takes any free one.
@@ -51,8 +53,16 @@ class GrpcServer:
         return f"{shown}:{bound}"
 
     async def stop(self) -> None:
-        """Accept no more calls; finish what is in flight, at most `drain_time`. Streams end after what they are at."""
+        """Accept no more calls; finish what is in flight, at most `drain_time`. Streams end after what they are at.
+
+        gRPC's core cancels what it has received and not yet handed over, so first that is taken, for at most LEAVE.
+        """
         self._stopping.set()
+        loop, seen = asyncio.get_running_loop(), -1
+        end = loop.time() + LEAVE
+        while seen != self._calls.taken and loop.time() < end:
+            seen = self._calls.taken
+            await asyncio.sleep(QUIET)
         await self._server.stop(self._limits.drain_time)
 
 
@@ -80,6 +90,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._limits, self._stopping = limits, stopping
         self._service = Service(door)
         self._health = Health(door, stopping)
+        self.taken = 0  # calls, ever
         self._bytes = 0  # of the messages at work
         self._handlers = {_INFERENCE + name: self._unary(_at_once(act)) for name, act in self._service.calls.items()}
         self._handlers[_INFERENCE + "ModelInfer"] = self._unary(self._infer)
@@ -88,6 +99,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._watch)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        self.taken += 1
         return self._handlers.get(handler_call_details.method)
 
     def _unary(self, act: Act) -> grpc.RpcMethodHandler:
