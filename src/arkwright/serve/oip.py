@@ -17,7 +17,7 @@ from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.oip_messages import InferRequest, InputTensor, OutputWish, Parameters
-from arkwright.serve.requests import complete, fitting, input_port, output_port, supported
+from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
 from arkwright.serve.tensors import Array, Tensors, finite, from_binary, from_json, said, to_binary
 
 _HEADER = b"inference-header-content-length"
@@ -33,10 +33,7 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     with safeguards: they judge raw rows, and tensors would go around them.
     """
     loaded = lane.loaded
-    if loaded.guards is not None:
-        what = "has safeguards" if loaded.graph.inputs else "is made of rules"
-        to = f"/endpoints/{loaded.endpoint}/predict"
-        raise Problem(400, f"{loaded.endpoint} {what}, which judge raw rows, not tensors; post rows to {to}")
+    unguarded(loaded)
     asked, rest = _parse(request, body)
     if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")

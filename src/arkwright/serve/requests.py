@@ -4,10 +4,19 @@ from collections.abc import Iterable
 
 from arkwright.core.errors import did_you_mean
 from arkwright.serve.graph import Graph, Port
+from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import Problem
 from arkwright.serve.tensors import DATATYPES, Array, Tensors
 
 _UNSUPPORTED = ("shared_memory_region", "classification")
+
+
+def unguarded(loaded: Loaded) -> None:
+    """Raises Problem (400) for a model with safeguards: they judge raw rows, and tensors would go around them."""
+    if loaded.guards is not None:
+        what = "has safeguards" if loaded.graph.inputs else "is made of rules"
+        to = f"/endpoints/{loaded.endpoint}/predict"
+        raise Problem(400, f"{loaded.endpoint} {what}, which judge raw rows, not tensors; post rows to {to}")
 
 
 def input_port(graph: Graph, name: str, datatype: str, found: Tensors) -> Port:

@@ -19,7 +19,8 @@ from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.grpc.tensors import TYPED
 
-from ..conftest import echo_release, proto, value, write
+from tests.serve.conftest import echo_release, proto, value, write
+from tests.serve.test_guards import release as guarded_release
 
 LONG = 60  # seconds after which something has gone wrong
 TYPES = {
@@ -163,7 +164,9 @@ def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("grpc")
     f32 = echo_release(folder / "f32", ["f32"])
     every, typed = (echo_types(folder / end, n) for end, n in (("all", TYPES), ("typed", TYPED)))
-    return {"all": {"1": every}, "f32": {"3": f32}, "two": {"1": f32, "2": f32}, "typed": {"1": typed}}
+    guarded = guarded_release(folder / "guarded")
+    served = {"all": {"1": every}, "f32": {"3": f32}, "two": {"1": f32, "2": f32}, "typed": {"1": typed}}
+    return served | {"guarded": {"1": guarded}}
 
 
 @pytest.fixture(scope="session")

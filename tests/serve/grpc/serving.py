@@ -28,7 +28,8 @@ WATCHED = 300  # rows from which on a job is spoken of
 
 
 def say(*words):
-    print(*words, flush=True)
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def watch(lane):

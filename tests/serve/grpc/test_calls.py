@@ -1,7 +1,9 @@
 """What a call's caller and the server do to it: leaving, being late, sending too much, stopping."""
 
+import asyncio
 import contextlib
 import http.client
+import json
 import socket
 import threading
 
@@ -9,6 +11,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tritonclient.grpc import service_pb2
+
+from arkwright.core.errors import Invalid, Refused
+from arkwright.serve.grpc.door import AppDoor
+from arkwright.serve.grpc.server import GrpcServer
+from arkwright.serve.limits import Limits
 
 from .conftest import LONG, Serving, answered, rows
 from .serving import HELD
@@ -81,12 +88,11 @@ def test_a_connection_that_is_lost_takes_its_calls_along(alone):
 
 def test_both_protocols_share_a_run(alone, stub):
     client = http.client.HTTPConnection("127.0.0.1", alone.rest, timeout=LONG)
-    body = '{"inputs": [{"name": "f32", "datatype": "FP32", "shape": [320, 2], "data": [%s]}]}' % ",".join("1" * 640)
+    tensor = {"name": "f32", "datatype": "FP32", "shape": [320, 2], "data": [1] * 640}
     with busy(alone):
         over_grpc = stub.ModelInfer.future(rows(310))
-        client.request("POST", "/v2/models/f32/infer", body)
-        seen = {tuple(alone.wait("added", 320)[-1])}
-        assert seen == {("added", "320")}
+        client.request("POST", "/v2/models/f32/infer", json.dumps({"inputs": [tensor]}))
+        alone.wait("added", 320)
     assert client.getresponse().status == 200
     client.close()
     assert answered(over_grpc.result(LONG)).tolist() == list(range(620))
@@ -168,10 +174,9 @@ def test_not_one_message(served):
 
 
 def test_a_message_that_never_comes_is_given_up(folders):
-    with Serving({"f32": folders["f32"]}, request_time=0.5) as serving, serving.channel() as channel:
-        with silence() as messages:
-            call = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer").future(messages)
-            assert call.code() is Code.DEADLINE_EXCEEDED
+    with Serving({"f32": folders["f32"]}, request_time=0.5) as serving, serving.channel() as channel, silence() as said:
+        call = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer").future(said)
+        assert call.code() is Code.DEADLINE_EXCEEDED
 
 
 def test_metadata_that_are_too_large(served):
@@ -248,3 +253,13 @@ def test_nothing_is_told_by_reflection(served):
     with served.channel() as channel:
         call = channel.unary_unary("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo").future(b"")
         assert call.code() is Code.UNIMPLEMENTED
+
+
+def test_an_address_that_other_machines_reach_is_refused_and_a_port_that_is_taken():
+    async def main():
+        with pytest.raises(Refused, match="no authentication"):
+            await GrpcServer(AppDoor(None), Limits()).start("0.0.0.0", 0)
+        with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Invalid, match="choose another port"):
+            await GrpcServer(AppDoor(None), Limits()).start("127.0.0.1", taken.getsockname()[1])
+
+    asyncio.run(main())

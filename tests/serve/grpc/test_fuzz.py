@@ -1,4 +1,4 @@
-"""Bytes that are no request, and requests that are almost right: refused as the caller's mistake, and the server stays."""
+"""Bytes that are no request, and requests that are almost right: the caller's mistake, and the server stays."""
 
 import grpc
 import numpy as np

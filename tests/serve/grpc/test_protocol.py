@@ -81,7 +81,8 @@ def test_health_and_metadata(served):
         assert [output.name for output in model.outputs] == ["f32_out"]
         index = client.get_model_repository_index()
     assert [(m.name, m.version, m.state) for m in index.models] == [
-        ("all", "1", "READY"), ("f32", "3", "READY"), ("two", "1", "READY"), ("two", "2", "READY"), ("typed", "1", "READY"),
+        ("all", "1", "READY"), ("f32", "3", "READY"), ("two", "1", "READY"), ("two", "2", "READY"),
+        ("typed", "1", "READY"), ("guarded", "1", "READY"),
     ]  # fmt: skip
 
 
@@ -284,11 +285,20 @@ def test_unknown_names_are_told_with_the_nearest(served):
             (lambda: stub.ModelInfer(rows(1, **versionless)), "no version '4'; there is 3"),
             (lambda: stub.ModelReady(service_pb2.ModelReadyRequest(name="f33")), 'did you mean "f32"'),
             (lambda: stub.ModelReady(service_pb2.ModelReadyRequest(name="f32", version="4")), "no version"),
-            (lambda: stub.ModelMetadata(service_pb2.ModelMetadataRequest(name="")), "there is all, f32, two, typed"),
+            (
+                lambda: stub.ModelMetadata(service_pb2.ModelMetadataRequest(name="")),
+                "there is all, f32, guarded, two, typed",
+            ),
         ]:
             with pytest.raises(grpc.RpcError, match=said) as caught:
                 call()
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_tensors_do_not_go_around_the_safeguards(served):
+    with served.stub() as stub, pytest.raises(grpc.RpcError, match="has safeguards, which judge raw rows") as caught:
+        stub.ModelInfer(rows(1, model="guarded"))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_nothing_is_loaded_over_the_wire(served):

@@ -44,6 +44,7 @@ class GrpcServer:
         port is taken.
         """
         check_host(host, allow_remote=allow_remote)
+        host = "127.0.0.1" if host == "localhost" else host
         shown = f"[{host}]" if ":" in host else host
         try:
             bound = self._server.add_insecure_port(f"{shown}:{port}")

@@ -17,7 +17,7 @@ from arkwright.serve.grpc.tensors import TYPED, from_contents, split, to_content
 from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import Problem, Request, Response
-from arkwright.serve.requests import complete, fitting, input_port, output_port, supported
+from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
 from arkwright.serve.tensors import MOST_DIMENSIONS, Tensors, from_binary, to_binary
 
 _FIXED_HERE = "what is served is said by the project's gates, not over the wire; promote a release instead"
@@ -64,6 +64,7 @@ class Service:
         asked = read("ModelInferRequest", rest)
         lane = self._door.pick(asked.model_name, asked.model_version or None, request)
         loaded = lane.loaded
+        unguarded(loaded)
         inputs = _inputs(loaded.graph, asked, raws)
         wanted = _wanted(loaded.graph, asked)
         deadline = request.received + min(inf if remaining is None else remaining, _timeout(asked))
