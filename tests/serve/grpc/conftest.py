@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from onnx import TensorProto, helper
+from tests.serve.conftest import echo_release, proto, value, write
+from tests.serve.test_guards import release as guarded_release
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.grpc.tensors import TYPED
-
-from tests.serve.conftest import echo_release, proto, value, write
-from tests.serve.test_guards import release as guarded_release
 
 LONG = 60  # seconds after which something has gone wrong
 TYPES = {

@@ -1,10 +1,11 @@
 """gRPC on the worker's own event loop, on a port of its own."""
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
@@ -185,12 +186,13 @@ async def _message(context: Context) -> bytes:
     return bytes(body)
 
 
-async def _abort(context: Context, problem: Problem) -> NoReturn:
-    """Raises, always: that is how grpc.aio ends a call."""
+async def _abort(context: Context, problem: Problem) -> bytes:
+    """End a call with a refusal: raises, unless the caller is gone; then nothing that is returned is sent."""
     found = _RETRY.search(problem.headers)
     pushback = (("grpc-retry-pushback-ms", f"{int(found[1])}000"),) if found else ()
-    await context.abort(code(problem.status), problem.message, pushback)
-    raise AssertionError
+    with contextlib.suppress(grpc.aio.InternalError):
+        await context.abort(code(problem.status), problem.message, pushback)
+    return b""
 
 
 def _request(context: Context) -> Request:
