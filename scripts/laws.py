@@ -30,6 +30,8 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "httptools": ("serve/",),
     "prometheus_client": ("serve/telemetry/",),
     "opentelemetry": ("serve/telemetry/otlp.py",),
+    "grpc": ("serve/grpc/",),
+    "google": ("serve/grpc/",),
     "rich": ("cli/",),
 }
 

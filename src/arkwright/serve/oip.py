@@ -17,12 +17,12 @@ from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.oip_messages import InferRequest, InputTensor, OutputWish, Parameters
-from arkwright.serve.tensors import DATATYPES, Array, Tensors, finite, from_binary, from_json, said, to_binary
+from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
+from arkwright.serve.tensors import Array, Tensors, finite, from_binary, from_json, said, to_binary
 
 _HEADER = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
 _UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
-_UNSUPPORTED = ("shared_memory_region", "classification")
 
 
 _decoder = msgspec.json.Decoder(InferRequest)
@@ -33,10 +33,7 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     with safeguards: they judge raw rows, and tensors would go around them.
     """
     loaded = lane.loaded
-    if loaded.guards is not None:
-        what = "has safeguards" if loaded.graph.inputs else "is made of rules"
-        to = f"/endpoints/{loaded.endpoint}/predict"
-        raise Problem(400, f"{loaded.endpoint} {what}, which judge raw rows, not tensors; post rows to {to}")
+    unguarded(loaded)
     asked, rest = _parse(request, body)
     if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
@@ -92,52 +89,28 @@ def _told(text: str) -> str:
 
 
 def _inputs(loaded: Loaded, asked: InferRequest, rest: memoryview) -> Tensors:
-    ports = loaded.graph.inputs
     found: Tensors = {}
     for tensor in asked.inputs:
-        name = tensor.name[:80]
-        port = ports.get(tensor.name)
-        if port is None:
-            raise Problem(400, f"the model has no input {name!r}{did_you_mean(name, ports)}")
-        if tensor.name in found:
-            raise Problem(400, f"the input {name!r} is given twice")
+        port = input_port(loaded.graph, tensor.name, tensor.datatype, found)
         found[tensor.name], rest = _input(tensor, port, rest)
-    for name in ports:
-        if name not in found:
-            raise Problem(400, f"the input {name!r} is missing")
+    complete(loaded.graph, found)
     if len(rest):
         raise Problem(400, f"{len(rest)} bytes follow behind the last tensor")
-    if loaded.graph.batches and len({len(array) for array in found.values()}) != 1:
-        raise Problem(400, "the inputs have different numbers of rows")
     return found
 
 
 def _input(tensor: InputTensor, port: Port, rest: memoryview) -> tuple[Array, memoryview]:
-    if tensor.datatype != port.kind.name:
-        known = "" if tensor.datatype in DATATYPES else did_you_mean(tensor.datatype[:20], DATATYPES)
-        raise Problem(400, f"the input {port.name!r} is {port.kind.name}, not {tensor.datatype[:20]!r}{known}")
     parameters = tensor.parameters or {}
-    _supported(parameters)
+    supported(parameters)
     size = parameters.get("binary_data_size")
     data = bytes(tensor.data)
     if (size is None) == (not data):
         raise Problem(400, f"the input {port.name!r} needs either data or binary_data_size")
     if data:
-        array = from_json(port.name, data, port.kind, tensor.shape)
-    else:
-        if type(size) is not int or not 0 <= size <= len(rest):
-            raise Problem(400, f"binary_data_size of the input {port.name!r} is not in the body: {str(size)[:40]}")
-        array = from_binary(port.name, rest[:size], port.kind, tensor.shape)
-        rest = rest[size:]
-    if not port.fits(array.shape):
-        raise Problem(400, f"the input {port.name!r} is shaped {list(array.shape)}; the model takes {port.shown}")
-    return array, rest
-
-
-def _supported(parameters: Parameters) -> None:
-    for name in _UNSUPPORTED:
-        if name in parameters:
-            raise Problem(400, f"the parameter {name} is not supported")
+        return fitting(port, from_json(port.name, data, port.kind, tensor.shape)), rest
+    if type(size) is not int or not 0 <= size <= len(rest):
+        raise Problem(400, f"binary_data_size of the input {port.name!r} is not in the body: {str(size)[:40]}")
+    return fitting(port, from_binary(port.name, rest[:size], port.kind, tensor.shape)), rest[size:]
 
 
 def _wishes(loaded: Loaded, asked: InferRequest) -> dict[str, bool]:
@@ -147,13 +120,10 @@ def _wishes(loaded: Loaded, asked: InferRequest) -> dict[str, bool]:
         return dict.fromkeys(loaded.graph.outputs, by_default)
     wishes: dict[str, bool] = {}
     for wish in asked.outputs:
-        name = wish.name[:80]
-        if wish.name not in loaded.graph.outputs:
-            raise Problem(400, f"the model has no output {name!r}{did_you_mean(name, loaded.graph.outputs)}")
-        if wish.name in wishes:
-            raise Problem(400, f"the output {name!r} is asked for twice")
-        _supported(wish.parameters or {})
-        wishes[wish.name] = _flag(wish.parameters or {}, "binary_data", default=by_default)
+        output_port(loaded.graph, wish.name, wishes)
+        parameters = wish.parameters or {}
+        supported(parameters)
+        wishes[wish.name] = _flag(parameters, "binary_data", default=by_default)
     return wishes
 
 

@@ -1,5 +1,9 @@
 """How many requests a client may send: the generic cell rate algorithm (ITU-T I.371), one number for each client."""
 
+from math import ceil
+
+from arkwright.serve.messages import Problem
+
 MOST_CLIENTS = 100_000
 
 
@@ -18,6 +22,12 @@ class Quota:
             return due - now - self._ahead + self._gap
         self._due[client] = due + self._gap
         return 0.0
+
+    def check(self, client: str, now: float) -> None:
+        """Count this request. Raises Problem (429) when the client has used up its quota."""
+        if seconds := self.wait(client, now):
+            later = b"Retry-After: %d\r\n" % max(1, ceil(seconds))
+            raise Problem(429, "you sent more requests than one client may; send fewer, or later", later)
 
     def forget(self, now: float) -> None:
         """Let go of clients whose quota is whole again; of all when there are too many to remember."""

@@ -1,0 +1,219 @@
+"""gRPC on the worker's own event loop, on a port of its own."""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+import grpc.aio
+
+from arkwright.core.errors import Invalid
+from arkwright.serve.address import check_host
+from arkwright.serve.grpc.health import Health
+from arkwright.serve.grpc.messages import code, write
+from arkwright.serve.grpc.service import Door, Service
+from arkwright.serve.limits import Limits
+from arkwright.serve.messages import Problem, Request
+
+QUIET, LEAVE = 0.02, 1.0  # seconds without a new call until a stopping server takes no more, and at most
+Context = Any  # grpc.aio.ServicerContext, which no stub describes
+Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
+_INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
+_RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
+log = logging.getLogger("arkwright.serve")
+
+
+class GrpcServer:
+    """Answers for what is behind `door`, in the running loop."""
+
+    def __init__(self, door: Door, limits: Limits) -> None:
+        self._limits = limits
+        self._stopping = asyncio.Event()
+        self._server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.connections)
+        self._calls = _Calls(door, limits, self._stopping)
+        self._server.add_generic_rpc_handlers((self._calls,))
+
+    async def start(self, host: str, port: int, *, allow_remote: bool = False) -> str:
+        """Listen; the address, like `127.0.0.1:8001`. Port 0 takes any free one.
+
+        The port is shared with every process of the same user that asks for it in the same way (SO_REUSEPORT), as
+        workers do. Raises Refused for an address that other machines reach, unless `allow_remote`; Invalid when the
+        port is taken.
+        """
+        check_host(host, allow_remote=allow_remote)
+        host = "127.0.0.1" if host == "localhost" else host
+        shown = f"[{host}]" if ":" in host else host
+        try:
+            bound = self._server.add_insecure_port(f"{shown}:{port}")
+        except RuntimeError:
+            raise Invalid(f"cannot listen on {shown}:{port}; choose another port, 0 for any") from None
+        await self._server.start()
+        return f"{shown}:{bound}"
+
+    async def stop(self) -> None:
+        """Accept no more calls; finish what is in flight, at most `drain_time`. Streams end after what they are at.
+
+        gRPC's core cancels what it has received and not yet handed over, so first that is taken, for at most LEAVE.
+        """
+        self._stopping.set()
+        loop, seen = asyncio.get_running_loop(), -1
+        end = loop.time() + LEAVE
+        while seen != self._calls.taken and loop.time() < end:
+            seen = self._calls.taken
+            await asyncio.sleep(QUIET)
+        await self._server.stop(self._limits.drain_time)
+
+
+def _options(limits: Limits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", 1),
+        ("grpc.max_receive_message_length", limits.body),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", limits.headers),
+        ("grpc.absolute_max_metadata_size", limits.headers),
+        ("grpc.max_concurrent_streams", limits.queue),  # a client that knows it lets more wait; a new one is refused
+        ("grpc.server_handshake_timeout_ms", int(limits.header_time * 1000)),
+        ("grpc.keepalive_time_ms", int(limits.idle * 1000)),  # a client that vanished is noticed
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.max_ping_strikes", 2),
+    ]
+
+
+class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """From the wire to the service. Messages are read here, so that one that never comes whole is given up in time."""
+
+    def __init__(self, door: Door, limits: Limits, stopping: asyncio.Event) -> None:
+        self._limits, self._stopping = limits, stopping
+        self._service = Service(door)
+        self._health = Health(door, stopping)
+        self.taken = 0  # calls, ever
+        self._bytes = 0  # of the messages at work
+        self._handlers = {_INFERENCE + name: self._unary(_at_once(act)) for name, act in self._service.calls.items()}
+        self._handlers[_INFERENCE + "ModelInfer"] = self._unary(self._infer)
+        self._handlers[_INFERENCE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
+        self._handlers[_HEALTH + "Check"] = self._unary(_at_once(lambda body, _: self._health.check(body)))
+        self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._watch)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        self.taken += 1
+        return self._handlers.get(handler_call_details.method)
+
+    def _unary(self, act: Act) -> grpc.RpcMethodHandler:
+        async def handle(_: object, context: Context) -> bytes:
+            try:
+                async with asyncio.timeout(self._limits.request_time):
+                    return await self._answer(act, await _message(context), context)
+            except Problem as problem:
+                refusal = problem
+            except TimeoutError:
+                refusal = Problem(504, "the request took too long")
+            except Exception:
+                log.exception("a call failed")
+                refusal = Problem(500, "the server failed on this request; its log says why")
+            return await _abort(context, refusal)
+
+        return grpc.stream_unary_rpc_method_handler(handle)
+
+    async def _answer(self, act: Act, body: bytes, context: Context) -> bytes:
+        if self._bytes + len(body) > self._limits.bodies:
+            raise Problem(503, "too many large requests at once; try again", b"Retry-After: 1\r\n")
+        self._bytes += len(body)
+        try:
+            return await act(body, _request(context), context)
+        finally:
+            self._bytes -= len(body)
+
+    async def _infer(self, body: bytes, request: Request, context: Context) -> bytes:
+        return await self._service.infer(body, request, context.time_remaining())
+
+    async def _stream(self, _: object, context: Context) -> None:
+        """One request after the other, each answered in its turn. An error is an answer, and the stream goes on."""
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        reading = None
+        try:
+            while True:
+                reading = asyncio.ensure_future(context.read())
+                await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done() or (body := reading.result()) is grpc.aio.EOF:
+                    return
+                await context.write(await self._streamed(body, context))
+        finally:
+            stopping.cancel()
+            if reading is not None:
+                reading.cancel()
+
+    async def _streamed(self, body: bytes, context: Context) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.request_time):
+                return _framed(await self._answer(self._infer, body, context))
+        except Problem as problem:
+            return write("ModelStreamInferResponse", error_message=problem.message)
+        except TimeoutError:
+            return write("ModelStreamInferResponse", error_message="the answer took too long")
+        except Exception:
+            log.exception("a call failed")
+            said = "the server failed on this request; its log says why"
+            return write("ModelStreamInferResponse", error_message=said)
+
+    async def _watch(self, _: object, context: Context) -> None:
+        try:
+            async with asyncio.timeout(self._limits.request_time):
+                body = await _message(context)
+            await self._health.watch(body, context)
+        except Problem as problem:
+            await _abort(context, problem)
+        except TimeoutError:
+            await _abort(context, Problem(408, "the request took too long to arrive"))
+
+
+def _at_once(act: Callable[[bytes, Request], bytes]) -> Act:
+    async def answer(body: bytes, request: Request, _: Context) -> bytes:
+        return act(body, request)
+
+    return answer
+
+
+async def _message(context: Context) -> bytes:
+    body = await context.read()
+    if body is grpc.aio.EOF:
+        raise Problem(400, "the call came without a message")
+    return bytes(body)
+
+
+async def _abort(context: Context, problem: Problem) -> bytes:
+    """End a call with a refusal: raises, unless the caller is gone; then nothing that is returned is sent."""
+    found = _RETRY.search(problem.headers)
+    pushback = (("grpc-retry-pushback-ms", f"{int(found[1])}000"),) if found else ()
+    with contextlib.suppress(grpc.aio.InternalError):
+        await context.abort(code(problem.status), problem.message, pushback)
+    return b""
+
+
+def _request(context: Context) -> Request:
+    headers: dict[bytes, bytes] = {}
+    for key, value in context.invocation_metadata():
+        name, text = key.encode(), value if isinstance(value, bytes) else value.encode()
+        headers[name] = headers[name] + b", " + text if name in headers else text
+    caller = unquote(context.peer().partition(":")[2].rpartition(":")[0]).strip("[]")
+    received = asyncio.get_running_loop().time()
+    return Request("POST", _INFERENCE + "ModelInfer", headers, b"", caller=caller, received=received)
+
+
+def _framed(response: bytes) -> bytes:
+    """A ModelInferResponse inside a ModelStreamInferResponse: field 2, its length, itself."""
+    return bytes([2 << 3 | 2]) + _length(len(response)) + response
+
+
+def _length(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

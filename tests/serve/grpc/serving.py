@@ -1,0 +1,101 @@
+"""A server in a process of its own: both protocols in one loop. Says on its output what the tests wait for.
+
+A run of HELD rows says `held` and waits for a line on the input; every run says `ran ROWS`, every job `added ROWS`, and
+`gone ROWS` when its caller has left.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from arkwright.serve.batch import Batcher
+from arkwright.serve.grpc.door import AppDoor
+from arkwright.serve.grpc.server import GrpcServer
+from arkwright.serve.lane import Lane
+from arkwright.serve.limits import Limits
+from arkwright.serve.loaded import load
+from arkwright.serve.route import Route
+from arkwright.serve.server import Server
+
+HELD = 400
+WATCHED = 300  # rows from which on a job is spoken of
+
+
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+def watch(lane):
+    run = lane.loaded.graph.run
+
+    def held(inputs):
+        rows = len(next(iter(inputs.values())))
+        if rows == HELD:
+            say("held")
+            sys.stdin.readline()
+        if rows >= WATCHED:
+            say("ran", rows)
+        return run(inputs)
+
+    lane.loaded.graph.run = held
+
+
+class Watched(Batcher):
+    jobs: list = []  # noqa: RUF012 - one process, one list
+
+    def add(self, job):
+        super().add(job)
+        if job.rows >= WATCHED:
+            say("added", job.rows)
+            Watched.jobs.append(job)
+
+
+async def tell_who_left():
+    while True:
+        for job in [job for job in Watched.jobs if job.request.gone]:
+            Watched.jobs.remove(job)
+            say("gone", job.rows)
+        await asyncio.sleep(0.005)
+
+
+async def main(folders, limits):
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    server = Server(limits)
+    routes = {}
+    for name, versions in folders.items():
+        lanes = []
+        for version, folder in versions.items():
+            loaded = load(Path(folder), endpoint=name, release=f"release:{name}@{version}", digest=version * 64)
+            lane = Lane(loaded, most=limits.queue)
+            lane.batcher.__class__ = Watched
+            watch(lane)
+            lanes.append((lane, 1 / len(versions)))
+        routes[name] = Route(name, lanes)
+    server.app.install(routes)
+    listening = socket.create_server(("127.0.0.1", 0))
+    await server.start(listening)
+    grpc = GrpcServer(AppDoor(server.app, server.front.quota), limits)
+    address = await grpc.start("127.0.0.1", 0)
+    say(address.rpartition(":")[2], listening.getsockname()[1])
+    telling = asyncio.create_task(tell_who_left())
+    await stopped.wait()
+    server.app.stopping = True
+    say("stopping")
+    await grpc.stop()  # before the queues close
+    await server.stop()
+    telling.cancel()
+    say("stopped")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(json.loads(sys.argv[1]), Limits(**json.loads(sys.argv[2]))))
