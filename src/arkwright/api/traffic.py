@@ -1,6 +1,8 @@
 """The verb `serve`: endpoints answer, and follow the ledger. Nothing is loaded that does not verify."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,8 +12,10 @@ from arkwright.api.rollout import SIGNATURE, must_pass
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
-from arkwright.core.ports import Routing, Served, Serving, Share, Traffic
+from arkwright.core.ports import Logged, Routing, Served, Serving, Share, Traffic
 from arkwright.core.record import decode, digest_of
+from arkwright.project import toml
+from arkwright.project.spec import LogSpec
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
@@ -32,15 +36,31 @@ def serve(
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
     if not names and not versions.names(site.ledger, Endpoint):
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
-    with _Watch(site, names) as watch:
-        site.host.serve(watch, how, ready)
+    with _Watch(site, project, names) as watch, ExitStack() as aside:
+
+        def serving(address: str) -> None:
+            aside.enter_context(_compacting(project))
+            ready(address)
+
+        site.host.serve(watch, how, serving)
+
+
+@contextmanager
+def _compacting(project: Path) -> Iterator[None]:
+    """Have logged answers made into tables, in a process aside."""
+    command = [sys.executable, "-m", "arkwright.work.compact", str(project)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
 
 
 class _Watch:
     """What the ledger says is to be served, with every release verified and laid out once."""
 
-    def __init__(self, site: Site, names: Sequence[str]) -> None:
-        self._site, self._names = site, names
+    def __init__(self, site: Site, project: Path, names: Sequence[str]) -> None:
+        self._site, self._project, self._names = site, project, names
         self._seen: dict[str, int] = {}
         self._routings: dict[str, Routing] = {}
         self._before: dict[str, Routing] = {}
@@ -81,7 +101,13 @@ class _Watch:
         parts += [(ref, 0.0, True) for ref in endpoint.shadows]
         shares = [Share(self._served(ref), part, shadow) for ref, part, shadow in parts]
         shares.sort(key=lambda share: int(share.served.release.rpartition("@")[2]), reverse=True)
-        return Routing(tuple(shares), endpoint.version)
+        return Routing(tuple(shares), endpoint.version, self._log(endpoint.name))
+
+    def _log(self, name: str) -> Logged | None:
+        """As the project says now; what it no longer names is logged by default."""
+        spec = toml.read(self._project).spec.endpoint.get(name)
+        logged = spec.logged if spec else LogSpec()
+        return Logged(self._site.predictions / name, logged.sample, logged.redact) if logged else None
 
     def _served(self, ref: str) -> Served:
         if ref not in self._laid_out:

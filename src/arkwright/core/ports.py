@@ -155,7 +155,7 @@ class Serving:
     """How to serve: addresses, processes and what is on.
 
     `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still
-    accepts, what a load balancer needs to notice.
+    accepts, what a load balancer needs to notice. `access_log`: a file, or `-`. `traces`: the URL of a collector.
     """
 
     host: str = "127.0.0.1"
@@ -165,6 +165,8 @@ class Serving:
     rate: float | None = None
     repository: bool = False
     drain_delay: float = 0.0
+    access_log: str | None = None
+    traces: str | None = None
 
 
 class Host(Protocol):

@@ -1,5 +1,6 @@
 """Paths to answers. Every path is known when the server starts, so a request costs one dictionary look-up."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.observer import Observer
 from arkwright.serve.predict import predict
 from arkwright.serve.repository import PREFIX, Repository
 from arkwright.serve.route import Route
@@ -38,11 +40,13 @@ _HTML_HEADERS = (
 class App:
     """Answers requests for the routes that are installed. `stopping` turns readiness off."""
 
-    def __init__(self, body_limit: int, repository: Repository, mirror: Mirror | None = None) -> None:
+    def __init__(
+        self, body_limit: int, repository: Repository, mirror: Mirror | None = None, observer: Observer | None = None
+    ) -> None:
         self.repository = repository
         self.routes: dict[str, Route] = {}
         self.stopping = False
-        self._body_limit, self._mirror = body_limit, mirror
+        self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
 
@@ -58,20 +62,30 @@ class App:
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
+        found = self._posts.get(request.path) if request.method == "POST" else None
         try:
-            self._answer(request, reply)
-        except Problem as problem:
-            reply(problem.response())
-        except Exception:  # noqa: BLE001
-            log.exception("a request failed")
-            reply(Problem(500, "the server failed on this request; its log says why").response())
+            if found:
+                act, kinds = found
+                _check_type(request, kinds)
+                act(request, decoded_body(request, self._body_limit), reply)
+            else:
+                self._look(request, partial(self._apart, request, reply))
+        except Exception as error:  # noqa: BLE001
+            self._apart(request, reply, _told(error))
 
-    def _answer(self, request: Request, reply: Reply) -> None:
+    def _apart(self, request: Request, reply: Reply, response: Response) -> None:
+        """Answer what was given to no release."""
+        if self._observer:
+            self._observer.apart(request, reply, response)
+        else:
+            reply(response)
+
+    def _look(self, request: Request, reply: Reply) -> None:
+        """Answer what asks about the server. Raises Problem."""
         method, path = request.method, request.path
-        if method == "POST" and (found := self._posts.get(path)):
-            act, kinds = found
-            _check_type(request, kinds)
-            act(request, decoded_body(request, self._body_limit), reply)
+        if path == "/metrics" and method == "GET" and self._observer:
+            task = asyncio.create_task(self._observer.metrics(request))
+            task.add_done_callback(lambda made: reply(_told(e) if (e := made.exception()) else made.result()))
             return
         if path.startswith(PREFIX):
             self.repository.answer(request, self.routes, reply)
@@ -111,23 +125,36 @@ class App:
         base = f"/v2/models/{route.name}"
         versions = [lane.loaded.version for lane in route.lanes]
         self._describe(base, route.first.loaded, versions)
-        self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, oip.infer), (JSON, _OCTETS))
+        self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, "infer", oip.infer), (JSON, _OCTETS))
         self._posts[f"/endpoints/{route.name}/predict"] = (
-            partial(self._act, route, route.pick, predict),
+            partial(self._act, route, route.pick, "predict", predict),
             (JSON, ARROW),
         )
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
-            self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), oip.infer), (JSON, _OCTETS))
+            self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), "infer", oip.infer), (JSON, _OCTETS))
 
-    def _act(self, route: Route, pick: Pick, work: Work, request: Request, body: bytes, reply: Reply) -> None:
-        lane, headers = pick(request.headers), request.headers
-        deadline = inf if TIMEOUT not in headers else lane.batcher.now() + _seconds(headers[TIMEOUT])
-        work(lane, request, body, reply, deadline)
+    def _act(
+        self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
+    ) -> None:
+        headers = request.headers
+        lane = pick(headers)
+        deadline = inf if TIMEOUT not in headers else request.received + _seconds(headers[TIMEOUT])
+        if self._observer:
+            reply = self._observer.began(lane, kind, request, body, reply)
+        try:
+            work(lane, request, body, reply, deadline)
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            reply(_told(error))
+            return
+        if self._observer and request.call.span:
+            self._observer.decoded(request)
         if route.shadows and self._mirror:
             for release in route.shadows:
-                self._mirror.send(request, body, release)
+                taken = self._mirror.send(request, body, release)
+                if self._observer:
+                    self._observer.mirrored(lane, dropped=not taken)
 
     def _describe(self, base: str, one: Loaded, versions: Sequence[str]) -> None:
         described = json_response(oip.metadata(one) | {"versions": versions}, headers=one.headers)
@@ -156,6 +183,13 @@ class App:
 
     def _ready(self, about: dict[str, Any]) -> Response:
         return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
+
+
+def _told(error: BaseException) -> Response:
+    if isinstance(error, Problem):
+        return error.response()
+    log.error("a request failed", exc_info=error)
+    return Problem(500, "the server failed on this request; its log says why").response()
 
 
 def _always(lane: Lane) -> Pick:

@@ -16,7 +16,7 @@ from math import inf
 from operator import attrgetter
 from random import randint
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -69,6 +69,14 @@ class Job:
     kin: "Kin | None" = None
 
 
+class Listener(Protocol):
+    """Who is told what a batcher does."""
+
+    def taken(self, jobs: Sequence[Job]) -> None: ...
+
+    def ran(self, jobs: Sequence[Job]) -> None: ...
+
+
 class Batcher:
     """Collects the jobs of one model and runs them together.
 
@@ -92,6 +100,7 @@ class Batcher:
         self._graph, self._name = graph, name
         self._inline, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
         self._most, self._longest, self._bearable = most, longest, delay
+        self.listener: Listener | None = None
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
         self._later: list[Job] = []
@@ -142,8 +151,7 @@ class Batcher:
     def _flush(self) -> None:
         while self._soon:
             jobs = self._take(self._soon, self._inline)
-            for job, response in zip(jobs, self._compute(jobs, self._inline), strict=True):
-                job.reply(response)
+            self._reply(jobs, self._compute(jobs, self._inline))
 
     def _hand_over(self) -> None:
         jobs: list[Job] = []
@@ -162,8 +170,13 @@ class Batcher:
         if self._working:
             self._loop.call_soon(self._hand_over)
         if not done.cancelled():
-            for job, response in zip(jobs, done.result(), strict=True):
-                job.reply(response)
+            self._reply(jobs, done.result())
+
+    def _reply(self, jobs: Sequence[Job], responses: Sequence[Response]) -> None:
+        if self.listener and jobs:
+            self.listener.ran(jobs)
+        for job, response in zip(jobs, responses, strict=True):
+            job.reply(response)
 
     def _timed(self, jobs: list[Job]) -> list[Response]:
         start = monotonic()
@@ -183,7 +196,8 @@ class Batcher:
     def _take(self, waiting: list[Job], desk: Desk | None) -> list[Job]:
         """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
         now = self.now()
-        refused = [(job, _late()) for job in waiting if job.deadline <= now and not job.request.gone]
+        refused = [(job, _gone()) for job in waiting if job.request.gone]
+        refused += [(job, _late()) for job in waiting if job.deadline <= now and not job.request.gone]
         waiting[:] = [job for job in waiting if not job.request.gone and job.deadline > now]
         suspects: set[Job] = set()
         if desk and (desk.page.poison or desk.page.suspects):
@@ -194,6 +208,8 @@ class Batcher:
         most = max(1, int(SLICE / self._cost)) if self._cost and waiting is self._later else len(waiting)
         jobs = _front(waiting[:most], suspects)
         del waiting[: len(jobs)]
+        if self.listener and jobs:
+            self.listener.taken(jobs)
         for job, problem in refused:
             job.reply(problem.response())  # at last: whoever is answered may ask again at once
         return jobs
@@ -210,6 +226,10 @@ def _front(waiting: Sequence[Job], alone: Container[Job]) -> list[Job]:
         if job in alone:
             break
     return list(waiting[:count])
+
+
+def _gone() -> Problem:
+    return Problem(499, "the client left")  # for those who take note; nobody is there to be told
 
 
 def _late() -> Problem:

@@ -20,6 +20,12 @@ class Start(msgspec.Struct):
     mirror: str  # the socket of the process where the shadows are
     shadow: bool  # whether this is that process
     repository: bool
+    counters: str  # the folder of all workers' counters
+    worker: int  # its number among them
+    host: str
+    grpc_port: int | None
+    access_log: str | None
+    traces: str | None
     control: int = -1
     page: int = -1
 

@@ -1,13 +1,13 @@
 """What the connections of a server share: clocks, limits, known heads, and the end."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Protocol
 
 from arkwright.serve.limits import Limits
-from arkwright.serve.messages import Handler
+from arkwright.serve.messages import Handler, Problem, Request, Response
 from arkwright.serve.quota import Quota
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
@@ -41,6 +41,7 @@ class Front:
     def __init__(self, handler: Handler, limits: Limits, *, loopback: bool) -> None:
         self.handler, self.limits, self.loopback = handler, limits, loopback
         self.quota = Quota(limits.rate) if limits.rate else None
+        self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
         self.loop = asyncio.get_running_loop()
         self.connections: set[Client] = set()
         self.bodies = 0
@@ -49,6 +50,20 @@ class Front:
         self.now = 0.0  # the loop's time, as of the last sweep
         self.heads: dict[bytes, Head] = {}
         self._sweep()
+
+    def refused(self, request: Request) -> Response | None:
+        """The answer to a client that has used up its quota. Only what costs something counts: POST."""
+        if self.quota is None or request.method != "POST":
+            return None
+        try:
+            self.quota.check(request.caller, request.received)
+        except Problem as problem:
+            response = problem.response()
+        else:
+            return None
+        if self.limited:
+            self.limited(request, response)
+        return response
 
     def _sweep(self) -> None:
         self.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"

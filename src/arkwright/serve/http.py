@@ -8,7 +8,7 @@ errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in
 import asyncio
 from collections import deque
 from functools import partial
-from math import ceil, inf
+from math import inf
 from time import monotonic
 from typing import cast
 
@@ -17,7 +17,6 @@ import httptools
 from arkwright.serve.front import Front, Head
 from arkwright.serve.inflate import SMALL, encoded
 from arkwright.serve.messages import Problem, Request, Response
-from arkwright.serve.quota import Quota
 from arkwright.serve.target import head_without_offer, is_loopback, origin_form
 
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
@@ -259,8 +258,8 @@ class Connection(asyncio.Protocol):
         self._busy = request
         request.caller, request.received = self._caller, monotonic()
         self._answer_by = request.received + front.limits.request_time
-        if front.quota and (wait := self._wait(front.quota, request)):
-            self._reply(request, wait.response())
+        if refused := front.refused(request) if front.quota else None:
+            self._reply(request, refused)
         else:
             front.handler(request, partial(self._reply, request))
 
@@ -321,14 +320,6 @@ class Connection(asyncio.Protocol):
             self._held = False
             self._transport.resume_reading()
         self._say_continue()
-
-    def _wait(self, quota: Quota, request: Request) -> Problem | None:
-        """A Problem when the client has used up its quota. Only what costs something counts: POST."""
-        seconds = quota.wait(request.caller, request.received) if request.method == "POST" else 0.0
-        if not seconds:
-            return None
-        later = b"Retry-After: %d\r\n" % max(1, ceil(seconds))
-        return Problem(429, "you sent more requests than one client may; send fewer, or later", later)
 
     def _reply(self, request: Request, response: Response) -> None:
         if self._busy is not request:

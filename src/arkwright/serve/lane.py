@@ -1,5 +1,7 @@
 """One release at work behind an endpoint."""
 
+from typing import Any
+
 from arkwright.serve.answers import Reader, reader
 from arkwright.serve.batch import Batcher, Together
 from arkwright.serve.loaded import Loaded
@@ -10,11 +12,12 @@ from arkwright.serve.poison import Page
 class Lane:
     """A loaded release with its queue. `rows` and `ordinary` say how requests of a kind are worked on together."""
 
-    __slots__ = ("batcher", "loaded", "ordinary", "read", "rows")
+    __slots__ = ("batcher", "loaded", "ordinary", "read", "rows", "watched")
 
     def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0, page: Page | None = None) -> None:
         """`most` and `longest`: how many requests may wait for it, and how many seconds; `page`: where they stand."""
         self.loaded = loaded
+        self.watched: Any = None  # how its requests are noted, where they are
         self.read: Reader = reader(loaded.signature, loaded.graph)
         of = f"{loaded.endpoint} {loaded.digest}"  # another release may bear what this one did not
         self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)

@@ -31,6 +31,7 @@ class Request:
     gone: bool = False
     caller: str = ""
     received: float = 0.0
+    call: Any = None  # how it is noted, where it is
 
 
 @dataclass(slots=True)

@@ -22,21 +22,22 @@ class Mirror(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._opening: asyncio.Task[None] | None = None
 
-    def send(self, request: Request, body: bytes, release: str) -> None:
-        """A copy of this request for one shadow. Its answer is nobody's."""
+    def send(self, request: Request, body: bytes, release: str) -> bool:
+        """A copy of this request for one shadow, whose answer is nobody's; False when it was dropped."""
         transport = self._transport
         if transport is None:
             self.dropped += 1
             if self._opening is None:
                 self._opening = asyncio.create_task(self._open())
-            return
+            return False
         if transport.get_write_buffer_size() + len(body) > MOST_WAITING:
             self.dropped += 1
-            return
+            return False
         head = _HEAD % (request.path.encode(), release.encode(), len(body))
         more = b"".join(b"%b: %b\r\n" % (name, request.headers[name]) for name in _KEPT if name in request.headers)
         transport.write(b"%b%b\r\n%b" % (head, more, body))
         self.sent += 1
+        return True
 
     def close(self) -> None:
         if self._opening:

@@ -16,6 +16,7 @@ from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.observer import Observer
 from arkwright.serve.poison import Page
 from arkwright.serve.repository import Repository
 from arkwright.serve.route import Route
@@ -36,11 +37,14 @@ class Server:
         mirror: Mirror | None = None,
         shadow: bool = False,
         page: Page | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
+        self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
-        self.app = App(limits.body, repository or Repository(None), mirror)
+        self.app = App(limits.body, repository or Repository(None), mirror, observer)
         self.front = Front(self.app, limits, loopback=loopback)
+        self.front.limited = observer.limited if observer else None
         self._listener: asyncio.Server | None = None
 
     @property
@@ -105,6 +109,8 @@ class Server:
             lane = known.get((name, share.served.release, share.served.digest)) or await self._lane(name, share)
             lanes.append((lane, share.part))
         shadows = [share.served.release for share in routing.shares if share.shadow and not self._shadow]
+        if self._observer:
+            self._observer.follow(name, routing, [lane for lane, _ in lanes])
         return Route(name, lanes, shadows)
 
     async def _lane(self, name: str, share: Share) -> Lane:

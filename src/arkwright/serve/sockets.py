@@ -2,7 +2,6 @@
 
 import os
 import socket
-from ipaddress import ip_address
 from pathlib import Path
 
 from arkwright.core.errors import Invalid
@@ -11,11 +10,19 @@ from arkwright.core.ports import Serving
 WAITING = 2048  # connections that nobody accepted yet, on each
 
 
-def is_loopback(host: str) -> bool:
+def reserve(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen: it keeps a port for servers that share it. Raises Invalid when taken."""
+    host = "127.0.0.1" if host == "localhost" else host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        _must_be_free(family, host, port)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+    except (OSError, OverflowError) as error:
+        sock.close()
+        raise Invalid(f"cannot listen on {host}:{port}: {error}; choose another port, 0 for any") from None
+    return sock
 
 
 def listen(serving: Serving) -> list[socket.socket]:

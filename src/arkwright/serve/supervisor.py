@@ -11,16 +11,19 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from arkwright.core.errors import ArkwrightError, Invalid, Refused, did_you_mean
+from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve import control
+from arkwright.serve.address import check_host, is_loopback
 from arkwright.serve.limits import Limits
 from arkwright.serve.poison import Register
 from arkwright.serve.process import Worker, how
-from arkwright.serve.sockets import address, is_loopback, listen, processors, unix
+from arkwright.serve.sockets import address, listen, processors, reserve, unix
+from arkwright.serve.telemetry.counters import Counters
 
 log = logging.getLogger("arkwright.serve")
 LOOK = 0.25  # seconds between two looks at what is to be served
@@ -33,14 +36,16 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     SIGHUP replaces the workers one after the other. Raises Refused for an address that other machines reach: there is
     no authentication yet. Raises Invalid when the port is taken or the first releases cannot be served.
     """
-    if not is_loopback(serving.host):
-        raise Refused(
-            f"{serving.host} is reached by other machines, and there is no authentication yet; serve on 127.0.0.1"
-        )
+    check_host(serving.host, allow_remote=False)
     with contextlib.ExitStack() as held:
         listening = [held.enter_context(sock) for sock in listen(serving)]
-        aside = held.enter_context(unix(Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))))
-        asyncio.run(Supervisor(watch, serving, listening, aside, ready).run())
+        folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
+        aside = held.enter_context(unix(folder))
+        if serving.grpc_port is not None:
+            reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
+            serving = replace(serving, grpc_port=reserved.getsockname()[1])
+        Counters.create(folder, serving.workers + 1)
+        asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
 
 
 class Supervisor:
@@ -52,10 +57,11 @@ class Supervisor:
         serving: Serving,
         listening: Sequence[socket.socket],
         aside: socket.socket,
+        folder: Path,
         ready: Callable[[str], None],
     ) -> None:
         self._watch, self._ready, self._serving = watch, ready, serving
-        self._listening, self._aside = listening, aside
+        self._listening, self._aside, self._folder = listening, aside, folder
         self._traffic: dict[str, Routing] = {}
         self._unloaded: set[str] = set()
         self._keepers: list[asyncio.Task[None]] = []
@@ -163,6 +169,12 @@ class Supervisor:
             mirror=self._aside.getsockname(),
             shadow=shadow,
             repository=self._serving.repository,
+            counters=str(self._folder),
+            worker=len(self._listening) if shadow else self._listening.index(listening),
+            host=self._serving.host,
+            grpc_port=self._serving.grpc_port,
+            access_log=self._serving.access_log,
+            traces=self._serving.traces,
         )
         return Worker(listening, start, self._asked)
 

@@ -11,15 +11,22 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from arkwright.core.ports import Traffic
 from arkwright.serve import control
 from arkwright.serve.mirror import Mirror
+from arkwright.serve.observer import Observer
 from arkwright.serve.poison import Page
 from arkwright.serve.repository import Repository, Told
 from arkwright.serve.server import Server
+from arkwright.serve.telemetry.telemetry import Telemetry
 
 log = logging.getLogger("arkwright.serve")
 _LONGEST = 2**24  # bytes of one message of the supervisor's
@@ -33,22 +40,45 @@ async def serve(start: control.Start) -> None:
         loop.add_signal_handler(sign, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
     mirror = None if start.shadow else Mirror(start.mirror)
+    told = Telemetry(Path(start.counters), start.worker, access_log=start.access_log, collector=start.traces)
+    observer = Observer(told, shadow=start.shadow)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
     repository = Repository(asking if start.repository else None)
     page = Page(start.page)
-    server = Server(start.limits, repository, loopback=start.loopback, mirror=mirror, shadow=start.shadow, page=page)
-    listening = asyncio.create_task(_listen(server, page, asking, reader, writer, accepting))
+    server = Server(
+        start.limits,
+        repository,
+        loopback=start.loopback,
+        mirror=mirror,
+        shadow=start.shadow,
+        page=page,
+        observer=observer,
+    )
+    grpc = _grpc(server, start)
+    apply = partial(_serve, server, grpc, start, accepting)
+    listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
     listening.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
     if server.listening:
-        await (server.leave() if replaced.is_set() else server.stop())
+        ends = [server.leave() if replaced.is_set() else server.stop(), *([grpc.stop()] if grpc else [])]
+        await asyncio.gather(*ends)
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening
     writer.close()
     if mirror:
         mirror.close()
+    observer.close()
+
+
+def _grpc(server: Server, start: control.Start) -> Any:
+    """The server of calls, where it is asked for: to import it takes as long as all the rest."""
+    if start.grpc_port is None or start.shadow:
+        return None
+    return import_module("arkwright.serve.grpc.server").GrpcServer(
+        import_module("arkwright.serve.grpc.door").AppDoor(server.app, server.front.quota), start.limits
+    )
 
 
 def _set(*events: asyncio.Event) -> None:
@@ -79,7 +109,7 @@ async def _listen(
     asking: Asking,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    accepting: socket.socket,
+    apply: Callable[[Traffic], Awaitable[dict[str, str]]],
 ) -> None:
     """Do what the supervisor says, one after the other; end when it is gone."""
     while said := await reader.readline():
@@ -91,19 +121,23 @@ async def _listen(
             case control.Beware() as beware:
                 page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
             case message:
-                failed = await _serve(server, message.traffic, accepting)
+                failed = await apply(message.traffic)
                 server.app.repository.unloaded = tuple(message.unloaded)
         writer.write(control.line(control.Done(failed)))
         with contextlib.suppress(ConnectionError):
             await writer.drain()
 
 
-async def _serve(server: Server, traffic: Traffic, accepting: socket.socket) -> dict[str, str]:
+async def _serve(
+    server: Server, grpc: Any, start: control.Start, accepting: socket.socket, traffic: Traffic
+) -> dict[str, str]:
     failed = await server.serve(traffic)
     gc.collect()
     gc.freeze()  # what a release is made of stays: no collection has to walk through it again
     if not server.listening and server.app.routes:
         await server.start(accepting)
+        if grpc:
+            await grpc.start(start.host, start.grpc_port)
     return failed
 
 

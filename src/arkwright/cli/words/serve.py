@@ -20,6 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drain-delay", type=float, default=0.0, metavar="S", help="seconds in which it still accepts when stopped"
     )
+    parser.add_argument(
+        "--grpc-port", type=int, metavar="N", help="answer over gRPC too, on this port; 0: any free one"
+    )
+    parser.add_argument("--access-log", metavar="FILE", help="a JSON line for each request; -: standard output")
+    parser.add_argument("--otlp", metavar="URL", help="send traces to this OpenTelemetry collector")
     parser.add_argument("--repository", action="store_true", help="let clients load and unload endpoints")
 
 
@@ -27,8 +32,9 @@ def main(given: argparse.Namespace) -> int:
     site, actor, project = context.site(given), context.actor(given), context.project(given)
     screen = output.console()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    if not 0 <= given.port < 65536:
-        raise Invalid(f"{given.port} is no port; a port lies between 0 (any free one) and 65535")
+    for port in (given.port, given.grpc_port or 0):
+        if not 0 <= port < 65536:
+            raise Invalid(f"{port} is no port; a port lies between 0 (any free one) and 65535")
     if not 1 <= given.workers <= 256:
         raise Invalid(f"{given.workers} workers cannot be; take 1 to 256, at most one for each processor is of use")
     if given.rate is not None and not given.rate > 0:
@@ -47,6 +53,9 @@ def main(given: argparse.Namespace) -> int:
         rate=given.rate,
         drain_delay=given.drain_delay,
         repository=given.repository,
+        grpc_port=given.grpc_port,
+        access_log=given.access_log,
+        traces=given.otlp,
     )
     serve(site, actor, project, endpoints=given.endpoints, how=how, ready=ready)
     return 0

@@ -71,6 +71,7 @@ class Telemetry:
             self._sender = self._send_to(collector)
         self._asked = self._log is not None or self._sender is not None  # whether anybody wants the caller's context
         self._roots = self._sender is not None and self._sampling.ratio > 0
+        self.traced = self._sender is not None
         self._slot = Slot(self.counters, worker)
         self._before = self._slot.words.tolist()  # what workers before this one counted in its slot
         self.nobody = self._slot.series(at.NOBODY)  # for requests that are no endpoint's

@@ -1,0 +1,185 @@
+"""What is noted of each request beside its answer: counters, traces, the access log, the log of predictions.
+
+It is told when a request is given to a release and when its answer is on its way. It never waits and never raises.
+"""
+
+import asyncio
+import itertools
+import re
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from time import monotonic
+
+from arkwright.core.ports import Logged, Routing
+from arkwright.serve.batch import Job
+from arkwright.serve.lane import Lane
+from arkwright.serve.messages import Reply, Request, Response
+from arkwright.serve.tap.segment import INFER, SHADOW
+from arkwright.serve.tap.writer import Tap
+from arkwright.serve.telemetry import layout
+from arkwright.serve.telemetry.slot import Series
+from arkwright.serve.telemetry.telemetry import Call, Telemetry
+
+REQUEST_ID = b"x-request-id"
+KINDS = {"predict": layout.PREDICT, "infer": layout.INFER, "grpc": layout.GRPC}
+_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_UNANSWERED = frozenset((429, 499, 503, 504))  # nothing was predicted
+_HEAD = b"inference-header-content-length"
+_SIZE = re.compile(rb"Inference-Header-Content-Length: (\d+)\r\n")
+
+
+class Watched:
+    """How one release's requests are noted; what its batcher tells."""
+
+    __slots__ = ("number", "series", "tap", "traced")
+
+    def __init__(self, series: Series, tap: Tap | None, number: int, *, traced: bool) -> None:
+        self.series, self.tap, self.number, self.traced = series, tap, number, traced
+
+    def taken(self, jobs: Sequence[Job]) -> None:
+        """These are computed now."""
+        if self.traced:
+            _mark(jobs, "queue")
+
+    def ran(self, jobs: Sequence[Job]) -> None:
+        """They are computed, together."""
+        rows = sum(job.rows for job in jobs)
+        self.series.batch(rows)
+        for job in jobs:
+            if (call := job.request.call) is not None:
+                call.rows, call.batch = job.rows, rows
+        if self.traced:
+            _mark(jobs, "compute")
+
+
+class Observer:
+    """Of one worker. `shadow`: what is answered here, is answered to nobody."""
+
+    def __init__(self, telemetry: Telemetry, *, shadow: bool = False) -> None:
+        self.telemetry = telemetry
+        self._flags = SHADOW if shadow else 0
+        self._taps: dict[str, tuple[Logged, Tap]] = {}
+        self._known: dict[tuple[Tap, str], int] = {}
+        self._start, self._numbers = secrets.token_hex(6), itertools.count(1)
+
+    def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
+        """These releases answer for the endpoint from now on."""
+        parts = {share.served.release: share.part for share in routing.shares}
+        series = self.telemetry.series(name, parts, routing.version)
+        tap = self._tap(name, routing.log)
+        for lane in lanes:
+            number = self._number(tap, lane) if tap else 0
+            traced = self.telemetry.traced
+            lane.watched = lane.batcher.listener = Watched(series[lane.loaded.release], tap, number, traced=traced)
+
+    def began(self, lane: Lane, kind: str, request: Request, body: bytes, reply: Reply) -> Reply:
+        """A request is given to a release: what to reply through."""
+        watched: Watched = lane.watched
+        call = request.call = self.telemetry.start(watched.series, KINDS[kind], request.headers)
+        return partial(self._done, call, watched, request, body, reply)
+
+    def decoded(self, request: Request) -> None:
+        if request.call is not None and request.call.span is not None:
+            request.call.span.mark("decode")
+
+    def apart(self, request: Request, reply: Reply, response: Response) -> None:
+        """Answer what was given to no release."""
+        reply(response)
+        call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
+        call.began = request.received or call.began
+        self._told(call, request, response, "")
+
+    def limited(self, request: Request, response: Response) -> None:
+        """A client sent too much."""
+        self.telemetry.nobody.rate_limited()
+        self.apart(request, _nobody, response)
+
+    def mirrored(self, lane: Lane, *, dropped: bool) -> None:
+        lane.watched.series.shadow(dropped=dropped)
+
+    async def metrics(self, request: Request) -> Response:
+        """All workers' counters, made aside: it takes milliseconds."""
+        accept = request.headers.get(b"accept", b"").decode("latin-1")
+        kind, body = await asyncio.to_thread(self.telemetry.metrics, accept)
+        return Response(200, body, kind.encode("ascii"))
+
+    def close(self) -> None:
+        for _, tap in self._taps.values():
+            tap.close()
+        self.telemetry.close()
+
+    def _done(
+        self, call: Call, watched: Watched, request: Request, body: bytes, reply: Reply, response: Response
+    ) -> None:
+        tap, id_ = watched.tap, request.headers.get(REQUEST_ID)
+        if id_ is not None and not _ID.fullmatch(id_):
+            id_ = None
+        if id_ is None and tap is not None:
+            id_ = b"%s-%x" % (self._start.encode(), next(self._numbers))
+        if id_ is not None:
+            response.headers += b"X-Request-Id: %b\r\n" % id_
+        reply(response)
+        if call.span is not None:
+            call.span.mark("encode")
+        self._told(call, request, response, id_.decode() if id_ else "")
+        if tap is not None and id_ is not None and response.status not in _UNANSWERED:
+            self._log(tap, watched, call, request, body, response, id_)
+
+    def _log(
+        self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response, id_: bytes
+    ) -> None:
+        before = tap.dropped
+        flags, head, answered = self._flags, 0, 0
+        if call.kind != layout.PREDICT:
+            flags |= INFER
+            if _HEAD in request.headers:
+                sent = request.headers[_HEAD]
+                head = int(sent) if sent.isdigit() else 0
+            if found := _SIZE.search(response.headers):
+                answered = int(found[1])
+        took = int((monotonic() - request.received) * 1e6)
+        caller = request.caller.encode()
+        tap.add(watched.number, id_, caller, body, response.body, took, response.status, flags, head, answered)
+        watched.series.tap(dropped=tap.dropped != before)
+
+    def _told(self, call: Call, request: Request, response: Response, id_: str) -> None:
+        self.telemetry.done(
+            call,
+            response.status,
+            len(response.body),
+            caller=request.caller,
+            method=request.method,
+            path=request.path,
+            request_id=id_,
+        )
+
+    def _tap(self, name: str, wanted: Logged | None) -> Tap | None:
+        """The endpoint's log as it is asked for now; another one when that changed."""
+        there = self._taps.get(name)
+        if there and there[0] == wanted:
+            return there[1]
+        if there:
+            del self._taps[name]
+            asyncio.get_running_loop().run_in_executor(None, there[1].close)  # it writes what it still has
+        if wanted is None:
+            return None
+        tap = Tap(wanted.folder, name, sample=wanted.sample, redact=wanted.redact)
+        self._taps[name] = (wanted, tap)
+        return tap
+
+    def _number(self, tap: Tap, lane: Lane) -> int:
+        loaded = lane.loaded
+        if (tap, loaded.digest) not in self._known:
+            self._known[tap, loaded.digest] = tap.release(loaded.release, loaded.digest, loaded.signature)
+        return self._known[tap, loaded.digest]
+
+
+def _mark(jobs: Sequence[Job], phase: str) -> None:
+    for job in jobs:
+        if (call := job.request.call) is not None and call.span is not None:
+            call.span.mark(phase)
+
+
+def _nobody(response: Response) -> None:
+    del response
