@@ -239,7 +239,10 @@ async def leak(folder: Path, *, count: int) -> Report:
             await large(server.port, kind, count)
             found[kind] = round(server.megabytes() - before, 2)
     report = Report("leak", {"requests of each kind": count} | {f"MB more, {kind}": mb for kind, mb in found.items()})
-    report.bounds = {"< 1 MB for 100 requests": max(found.values()) < max(1, count / 100)}
+    report.bounds = {
+        "< 1 MB for 100 requests": max(found.values()) < max(1, count / 100),
+        "no body stays": max(found.values()) < 16 + count / 100,  # one alone has up to 66 MB
+    }
     return report
 
 

@@ -13,12 +13,12 @@ import onnx
 from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
-from arkwright.core.signature import Features, RowClass, Signature, Tensor
+from arkwright.core.signature import Features, Signature, Tensor
 
 SERVE = """
 import json, os, sys
 from pathlib import Path
-from arkwright.core.ports import Served, Serving, Share
+from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.supervisor import serve
 
 folder, workers = Path(sys.argv[1]), int(sys.argv[2])
@@ -34,7 +34,8 @@ def watch():
         return None
     returned = said
     _, version = json.loads(said)
-    return {"who": [Share(Served(folder / f"who@{version}", f"release:who@{version}", f"{version:02x}" * 32))]}
+    served = Served(folder / f"who@{version}", f"release:who@{version}", f"{version:02x}" * 32)
+    return {"who": Routing((Share(served),))}
 
 serve(watch, Serving(port=0, workers=workers), lambda address: print(address, flush=True))
 """
@@ -71,7 +72,6 @@ _SIGNATURE = Signature(
     inputs=(Tensor(name="said", datatype="FP64", columns=("pid", "version")),),
     outputs=(Tensor(name="out", datatype="FP64"),),
     features=Features(file="code/call.py", function="who", takes="row"),
-    row=RowClass(file="code/call.py", name="Call"),
 )
 
 
@@ -90,7 +90,6 @@ def release(folder: Path, version: int, *, code: bool = True) -> None:
     plain = replace(
         _SIGNATURE,
         features=None,
-        row=None,
         inputs=(Tensor(name="said", datatype="FP64", columns=("work", "wait")),),
     )
     (folder / "signature.json").write_bytes(msgspec.json.encode(_SIGNATURE if code else plain))

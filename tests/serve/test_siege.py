@@ -14,7 +14,7 @@ ALWAYS = {  # what must hold on any machine, however busy
     "restarts": {"0 failed"},
     "kills": {"only what was in flight"},
     "slow": {"0 errors"},
-    "leak": {"< 1 MB for 100 requests"},
+    "leak": {"no body stays"},
     "poison": {"at most 4 deaths", "every other one refused", "others refused: none", "others lost: only in flight"},
 }
 
