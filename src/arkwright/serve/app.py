@@ -130,6 +130,8 @@ class App:
             partial(self._act, route, route.pick, "predict", predict),
             (JSON, ARROW),
         )
+        if self._observer:
+            self._posts[f"/endpoints/{route.name}/labels"] = (partial(self._observer.labels, route), (JSON,))
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)

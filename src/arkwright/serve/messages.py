@@ -47,6 +47,7 @@ class Response:
     headers: bytes = b""
     close: bool = False
     bare: bool = False
+    logged: bytes | None = None  # the same in JSON, where the body is something else
 
     def head(self, length: int, more: bytes, *, close: bool, old: bool) -> bytes:
         """Everything before a body of `length` bytes; `more` are further lines, `old` is for a caller of HTTP/1.0."""

@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 
+from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
-from arkwright.serve.batch import Job
+from arkwright.serve.batch import Job, log
 from arkwright.serve.lane import Lane
-from arkwright.serve.messages import Reply, Request, Response
+from arkwright.serve.messages import Problem, Reply, Request, Response, json_response
+from arkwright.serve.route import Route
+from arkwright.serve.tap import asked
+from arkwright.serve.tap.labels import Labels
 from arkwright.serve.tap.segment import INFER, SHADOW
 from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
@@ -61,6 +65,7 @@ class Observer:
         self._flags = SHADOW if shadow else 0
         self._taps: dict[str, tuple[Logged, Tap]] = {}
         self._known: dict[tuple[Tap, str], int] = {}
+        self._labels: dict[str, Labels] = {}
         self._start, self._numbers = secrets.token_hex(6), itertools.count(1)
 
     def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
@@ -104,7 +109,34 @@ class Observer:
         kind, body = await asyncio.to_thread(self.telemetry.metrics, accept)
         return Response(200, body, kind.encode("ascii"))
 
+    def labels(self, route: Route, request: Request, body: bytes, reply: Reply) -> None:
+        """What turned out to be true of earlier answers; acknowledged when it is on the disk. Raises Problem."""
+        name = route.name
+        if name not in self._taps:
+            raise Problem(409, f"the answers of {name} are not logged, so labels would find nothing")
+        kind = type(route.first.loaded.signature.classes[0]) if route.first.loaded.signature.classes else float
+        labels = asked.decode(body, kind)
+        if name not in self._labels:
+            self._labels[name] = Labels(self._taps[name][0].folder)
+        try:
+            kept = self._labels[name].add(labels, request.caller)
+        except Refused as error:
+            raise Problem(503, str(error), b"Retry-After: 1\r\n") from None
+        done = asyncio.wrap_future(kept)
+        done.add_done_callback(partial(self._labelled, request, reply))
+
+    def _labelled(self, request: Request, reply: Reply, done: "asyncio.Future[int]") -> None:
+        error = done.exception()
+        if error is None:
+            response = json_response({"labels": done.result()})
+        else:
+            log.error("labels were not kept: %s", error)
+            response = Problem(507, "the labels were not kept; send them again").response()
+        self.apart(request, reply, response)
+
     def close(self) -> None:
+        for labels in self._labels.values():
+            labels.close()
         for _, tap in self._taps.values():
             tap.close()
         self.telemetry.close()
@@ -140,7 +172,9 @@ class Observer:
                 answered = int(found[1])
         took = int((monotonic() - request.received) * 1e6)
         caller = request.caller.encode()
-        tap.add(watched.number, id_, caller, body, response.body, took, response.status, flags, head, answered)
+        answer = response.body if response.logged is None else response.logged
+        body = request.body if call.kind == layout.GRPC else body  # in JSON by now
+        tap.add(watched.number, id_, caller, body, answer, took, response.status, flags, head, answered)
         watched.series.tap(dropped=tap.dropped != before)
 
     def _told(self, call: Call, request: Request, response: Response, id_: str) -> None:

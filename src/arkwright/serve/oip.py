@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2 over REST, with the binary tensor extension that Triton's clients speak."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from math import inf
 from typing import Any
@@ -18,7 +18,7 @@ from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.oip_messages import InferRequest, InputTensor, OutputWish, Parameters
 from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
-from arkwright.serve.tensors import Array, Tensors, finite, from_binary, from_json, said, to_binary
+from arkwright.serve.tensors import Array, Datatype, Tensors, finite, from_binary, from_json, said, to_binary
 
 _HEADER = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
@@ -158,6 +158,27 @@ def respond(loaded: Loaded, id_: str | None, wishes: Mapping[str, bool], outputs
     head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
     length = b"Inference-Header-Content-Length: %d\r\n" % len(head)
     return Response(200, b"".join((head, *tail)), _OCTETS, loaded.headers + length)
+
+
+def request(loaded: Loaded, inputs: Tensors) -> bytes:
+    """Tensors as a request in JSON; null where it has no word for a number."""
+    ports = loaded.graph.inputs
+    told = [_tensor(name, ports[name].kind, array) for name, array in inputs.items()]
+    return orjson.dumps({"inputs": told}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def told(loaded: Loaded, id_: str, names: Iterable[str], outputs: Tensors) -> bytes:
+    """Tensors as an answer in JSON; null where it has no word for a number."""
+    ports = loaded.graph.outputs
+    tensors = [_tensor(name, ports[name].kind, outputs[name]) for name in names]
+    answer = {"model_name": loaded.endpoint, "model_version": loaded.version, "id": id_, "outputs": tensors}
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _tensor(name: str, kind: Datatype, array: Array) -> dict[str, Any]:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    data = flat.tolist() if kind.python is str else flat
+    return {"name": name, "datatype": kind.name, "shape": array.shape, "data": data}
 
 
 def metadata(loaded: Loaded) -> dict[str, Any]:

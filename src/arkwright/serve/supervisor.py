@@ -107,6 +107,9 @@ class Supervisor:
         if not self._stopped.is_set():
             self._is_ready = True
             self._ready(address(self._listening[0]))
+            if self._serving.grpc_port is not None:
+                host = self._listening[0].getsockname()[0]
+                self._ready(f"grpc://{f'[{host}]' if ':' in host else host}:{self._serving.grpc_port}")
             log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
 
     async def _look(self) -> None:

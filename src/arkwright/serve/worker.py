@@ -55,7 +55,7 @@ async def serve(start: control.Start) -> None:
         page=page,
         observer=observer,
     )
-    grpc = _grpc(server, start)
+    grpc = _grpc(server, start, observer, mirror)
     apply = partial(_serve, server, grpc, start, accepting)
     listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
     listening.add_done_callback(lambda _: stopped.set())
@@ -72,12 +72,13 @@ async def serve(start: control.Start) -> None:
     observer.close()
 
 
-def _grpc(server: Server, start: control.Start) -> Any:
+def _grpc(server: Server, start: control.Start, observer: Observer, mirror: Mirror | None) -> Any:
     """The server of calls, where it is asked for: to import it takes as long as all the rest."""
     if start.grpc_port is None or start.shadow:
         return None
     return import_module("arkwright.serve.grpc.server").GrpcServer(
-        import_module("arkwright.serve.grpc.door").AppDoor(server.app, server.front.quota), start.limits
+        import_module("arkwright.serve.grpc.door").AppDoor(server.app, server.front.quota, observer, mirror),
+        start.limits,
     )
 
 

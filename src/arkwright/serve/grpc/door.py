@@ -3,16 +3,22 @@
 from collections.abc import Sequence
 
 from arkwright.core.errors import did_you_mean
+from arkwright.serve import oip
 from arkwright.serve.app import App
 from arkwright.serve.lane import Lane
-from arkwright.serve.messages import Problem, Request
+from arkwright.serve.messages import Problem, Reply, Request
+from arkwright.serve.mirror import Mirror
+from arkwright.serve.observer import Observer
 from arkwright.serve.quota import Quota
 from arkwright.serve.route import Route
+from arkwright.serve.tensors import Tensors
 
 
 class AppDoor:
-    def __init__(self, app: App, quota: Quota | None = None) -> None:
-        self._app, self._quota = app, quota
+    def __init__(
+        self, app: App, quota: Quota | None = None, observer: Observer | None = None, mirror: Mirror | None = None
+    ) -> None:
+        self._app, self._quota, self._observer, self._mirror = app, quota, observer, mirror
 
     def names(self) -> Sequence[str]:
         return list(self._app.routes)
@@ -32,6 +38,23 @@ class AppDoor:
             self._quota.check(request.caller, request.received)
         route = self._route(name)
         return route.version(version) if version else route.pick(request.headers)
+
+    def noted(self, lane: Lane, request: Request, reply: Reply) -> Reply:
+        """What to reply through, so that it is noted."""
+        return self._observer.began(lane, "grpc", request, request.body, reply) if self._observer else reply
+
+    def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
+        """Keep the request as JSON, which the log and the shadows read."""
+        shadows = self._app.routes[lane.loaded.endpoint].shadows if self._mirror else ()
+        if not shadows and not (lane.watched and lane.watched.tap):
+            return
+        request.body = oip.request(lane.loaded, inputs)
+        for release in shadows:
+            path = f"/v2/models/{lane.loaded.endpoint}/infer"
+            copy = Request("POST", path, {b"content-type": b"application/json"}, request.body)
+            taken = self._mirror.send(copy, request.body, release) if self._mirror else False
+            if self._observer:
+                self._observer.mirrored(lane, dropped=not taken)
 
     def _route(self, name: str) -> Route:
         found = self._app.routes.get(name)

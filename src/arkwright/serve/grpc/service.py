@@ -16,7 +16,7 @@ from arkwright.serve.grpc.messages import CLASSES, Message, read, write
 from arkwright.serve.grpc.tensors import TYPED, from_contents, split, to_contents
 from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
-from arkwright.serve.messages import Problem, Request, Response
+from arkwright.serve.messages import Problem, Reply, Request, Response
 from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
 from arkwright.serve.tensors import MOST_DIMENSIONS, Tensors, from_binary, to_binary
 
@@ -37,6 +37,12 @@ class Door(Protocol):
 
     def pick(self, name: str, version: str | None, request: Request) -> Lane:
         """The release for one request. Raises Problem: 404 for an unknown name or version, 429 beyond a quota."""
+
+    def noted(self, lane: Lane, request: Request, reply: Reply) -> Reply:
+        """What to reply through to a request that is given to this release, so that it is noted."""
+
+    def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
+        """These are the request's tensors: for the log, and for the shadows of the endpoint."""
 
 
 class Service:
@@ -63,22 +69,12 @@ class Service:
         rest, raws = split(body)
         asked = read("ModelInferRequest", rest)
         lane = self._door.pick(asked.model_name, asked.model_version or None, request)
-        loaded = lane.loaded
-        unguarded(loaded)
-        inputs = _inputs(loaded.graph, asked, raws)
-        wanted = _wanted(loaded.graph, asked)
-        deadline = request.received + min(inf if remaining is None else remaining, _timeout(asked))
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        job = Job(
-            request,
-            max(len(array) for array in inputs.values()),
-            fast=True,
-            prepare=lambda: inputs,
-            finish=partial(_respond, loaded, asked.id, wanted, bool(raws)),
-            reply=partial(_settle, answered),
-            deadline=deadline,
-        )
-        lane.batcher.add(job)
+        reply = self._door.noted(lane, request, partial(_settle, answered))
+        try:
+            self._add(lane, asked, raws, request, reply, inf if remaining is None else remaining)
+        except Problem as problem:
+            reply(problem.response())
         try:
             response = await answered
         except asyncio.CancelledError:
@@ -87,6 +83,33 @@ class Service:
         if response.status != 200:
             raise Problem(response.status, orjson.loads(response.body)["error"], response.headers)
         return response.body
+
+    def _add(
+        self,
+        lane: Lane,
+        asked: Message,
+        raws: Sequence[memoryview],
+        request: Request,
+        reply: Reply,
+        remaining: float,
+    ) -> None:
+        loaded = lane.loaded
+        unguarded(loaded)
+        inputs = _inputs(loaded.graph, asked, raws)
+        wanted = _wanted(loaded.graph, asked)
+        deadline = request.received + min(remaining, _timeout(asked))
+        self._door.asked(lane, request, inputs)
+        lane.batcher.add(
+            Job(
+                request,
+                max(len(array) for array in inputs.values()),
+                fast=True,
+                prepare=lambda: inputs,
+                finish=partial(_respond, loaded, asked.id, wanted, bool(raws)),
+                reply=reply,
+                deadline=deadline,
+            )
+        )
 
     def _model_ready(self, body: bytes, request: Request) -> bytes:
         asked = read("ModelReadyRequest", body)
@@ -173,7 +196,8 @@ def _respond(loaded: Loaded, id_: str, wanted: Sequence[str], raw: bool, outputs
     raws = [to_binary(outputs[name], kind) for name, kind in kinds.items()] if raw else []
     head = _head(loaded.endpoint, loaded.version, loaded.release, loaded.digest)
     # two messages one behind the other are read as one with the fields of both
-    return Response(200, head + write("ModelInferResponse", id=id_, outputs=tensors, raw_output_contents=raws))
+    body = head + write("ModelInferResponse", id=id_, outputs=tensors, raw_output_contents=raws)
+    return Response(200, body, logged=oip.told(loaded, id_, kinds, outputs))
 
 
 @lru_cache(64)
