@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from socket import AF_UNIX, socket
 
@@ -45,6 +45,7 @@ class Server:
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
         self.front = Front(self.app, limits, loopback=loopback)
         self.front.limited = observer.limited if observer else None
+        self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None
 
     @property
@@ -97,7 +98,7 @@ class Server:
         await self._end()
 
     async def _end(self) -> None:
-        await self.front.drain()
+        await asyncio.gather(self.front.drain(), *(stop() for stop in self.beside))
         for route in self.app.routes.values():
             for lane in route.lanes:
                 lane.batcher.close()

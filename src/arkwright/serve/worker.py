@@ -61,8 +61,7 @@ async def serve(start: control.Start) -> None:
     listening.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
     if server.listening:
-        ends = [server.leave() if replaced.is_set() else server.stop(), *([grpc.stop()] if grpc else [])]
-        await asyncio.gather(*ends)
+        await (server.leave() if replaced.is_set() else server.stop())
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening
@@ -139,6 +138,7 @@ async def _serve(
         await server.start(accepting)
         if grpc:
             await grpc.start(start.host, start.grpc_port)
+            server.beside.append(grpc.stop)
     return failed
 
 

@@ -84,12 +84,12 @@ async def main(folders, limits):
     await server.start(listening)
     grpc = GrpcServer(AppDoor(server.app, server.front.quota), limits)
     address = await grpc.start("127.0.0.1", 0)
+    server.beside.append(grpc.stop)
     say(address.rpartition(":")[2], listening.getsockname()[1])
     telling = asyncio.create_task(tell_who_left())
     await stopped.wait()
     server.app.stopping = True
     say("stopping")
-    await grpc.stop()  # before the queues close
     await server.stop()
     telling.cancel()
     say("stopped")

@@ -43,6 +43,7 @@ inputs = st.builds(
     parameters=parameters,
     contents=st.one_of(st.none(), contents),
 )
+sizes = st.sampled_from([127, 128, 129, 16_383, 16_384])  # where a length on the wire becomes longer
 requests = st.builds(
     Request,
     model_name=names,
@@ -51,7 +52,7 @@ requests = st.builds(
     parameters=parameters,
     inputs=st.lists(inputs, max_size=3),
     outputs=st.lists(st.builds(Request.InferRequestedOutputTensor, name=names, parameters=parameters), max_size=3),
-    raw_input_contents=st.lists(st.binary(max_size=20), max_size=3),
+    raw_input_contents=st.lists(st.one_of(st.binary(max_size=20), sizes.map(bytes)), max_size=3),
 )
 
 
