@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import tritonclient.grpc as grpc
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
@@ -21,7 +22,7 @@ said = [{name: Routing((Share(Served(Path(folder), f"release:{name}@1", "0" * 64
     word.split("=") for word in sys.argv[3:]]}]
 serve(
     lambda: said.pop() if said else None,
-    Serving(port=0, workers=int(sys.argv[1]), repository=sys.argv[2] == "on"),
+    Serving(port=0, workers=int(sys.argv[1]), repository=sys.argv[2] == "on", grpc_port=0),
     lambda address: print(address, flush=True),
 )
 """
@@ -34,14 +35,15 @@ def serving(tmp_path, repository, workers=2):
     command = [sys.executable, "-W", "error", "-c", PROGRAM, str(workers), repository, *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            yield server.stdout.readline().strip().removeprefix("http://")
+            addresses = [server.stdout.readline().strip().partition("://")[2] for _ in range(2)]
+            yield tuple(addresses)
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
 
 
 def test_what_is_unloaded_is_gone_in_every_worker_and_comes_back(tmp_path):
-    with serving(tmp_path, "on") as address:
+    with serving(tmp_path, "on") as (address, _):
         client = triton.InferenceServerClient(address)
         assert {(m["name"], m["state"]) for m in client.get_model_repository_index()} == {
             ("one", "READY"),
@@ -63,8 +65,28 @@ def test_what_is_unloaded_is_gone_in_every_worker_and_comes_back(tmp_path):
 
 
 def test_it_is_off_unless_asked_for(tmp_path):
-    with serving(tmp_path, "off", workers=1) as address, triton.InferenceServerClient(address) as client:
+    with serving(tmp_path, "off", workers=1) as (address, calls), triton.InferenceServerClient(address) as client:
         for ask in (client.get_model_repository_index, lambda: client.unload_model("one")):
             with pytest.raises(InferenceServerException, match="--repository"):
                 ask()
         assert client.is_model_ready("one")
+        with grpc.InferenceServerClient(calls) as other:
+            for ask in (other.get_model_repository_index, lambda: other.unload_model("one")):
+                with pytest.raises(InferenceServerException, match="--repository"):
+                    ask()
+
+
+def test_the_same_over_grpc(tmp_path):
+    with serving(tmp_path, "on") as (address, calls), grpc.InferenceServerClient(calls) as client:
+        assert {(m.name, m.state) for m in client.get_model_repository_index().models} == {
+            ("one", "READY"),
+            ("two", "READY"),
+        }
+        client.unload_model("one")
+        for _ in range(20):
+            with triton.InferenceServerClient(address) as other:
+                assert not other.is_model_ready("one")
+        client.load_model("one")
+        assert client.is_model_ready("one")
+        with pytest.raises(InferenceServerException, match='did you mean "one"'):
+            client.load_model("onee")

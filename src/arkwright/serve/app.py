@@ -166,7 +166,8 @@ class App:
     def _add_server(self, loaded: Sequence[Loaded]) -> None:
         about = json_response(oip.SERVER | {"version": version("arkwright")})
         live = json_response({"live": True})
-        document = Response(200, orjson.dumps(openapi.document(loaded)))
+        versions = {r.name: [lane.loaded.version for lane in r.lanes] for r in self.routes.values()}
+        document = Response(200, orjson.dumps(openapi.document(loaded, versions)))
 
         def index(request: Request) -> Response:
             sent = request.headers.get(b"host", b"").decode("latin-1")

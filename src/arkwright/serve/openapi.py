@@ -1,7 +1,7 @@
 """What is served, described: an OpenAPI 3.1 document made from the loaded releases, and the index page."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -34,8 +34,8 @@ _STREAM, _OCTETS = ARROW.decode(), "application/octet-stream"
 _INDEX = {"type": "object", "required": ["server", "openapi", "endpoints"]}
 
 
-def document(loaded: Sequence[Loaded]) -> dict[str, Any]:
-    """The OpenAPI document. Paths that are not in it are not served."""
+def document(loaded: Sequence[Loaded], versions: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The OpenAPI document; `versions`: those of each endpoint. Paths that are not in it are not served."""
     schemas = dict(SCHEMAS)
     paths: dict[str, Any] = {
         "/v2": {"get": _read("What this server is", _ref("ServerMetadata"))},
@@ -51,7 +51,8 @@ def document(loaded: Sequence[Loaded]) -> dict[str, Any]:
         paths[f"/endpoints/{name}/predict"] = {"post": _predict(one)}
         if len(loaded) == 1:
             paths["/predict"] = {"post": _predict(one, "predict")}
-        for base in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{one.version}"):
+        model = f"/v2/models/{name}"
+        for base in (model, *(f"{model}/versions/{version}" for version in versions[name])):
             paths[base] = {"get": _read(f"The tensors of {name}", _ref("ModelMetadata"))}
             paths[f"{base}/ready"] = {"get": _ready(f"200 when {name} answers; 503 when stopping")}
             paths[f"{base}/infer"] = {"post": _infer(one)}

@@ -22,19 +22,30 @@ class Repository:
 
     def answer(self, request: Request, routes: Mapping[str, Route], reply: Reply) -> None:
         """Raises Problem: 403 when it is off, 404, 405; 400 is told when a model cannot be loaded."""
-        if self._ask is None:
-            raise Problem(403, "the model repository is off; start with: arkwright serve --repository")
+        self.must_be_on()
         match request.path.removeprefix(PREFIX).split("/"):
             case ["index"]:
                 _must_post(request)
-                reply(json_response(self._index(routes)))
+                reply(json_response(self.index(routes)))
             case ["models", name, "load" | "unload" as verb] if NAME.fullmatch(name):
                 _must_post(request)
-                self._ask(verb, name, partial(_done, reply))
+                self.move(verb, name, partial(_done, reply))
             case _:
                 raise Problem(404, f"the repository answers {PREFIX}index and {PREFIX}models/NAME/load and /unload")
 
-    def _index(self, routes: Mapping[str, Route]) -> list[dict[str, Any]]:
+    def must_be_on(self) -> None:
+        """Raises Problem (403) when it is off."""
+        if self._ask is None:
+            raise Problem(403, "the model repository is off; start with: arkwright serve --repository")
+
+    def move(self, verb: str, name: str, told: Told) -> None:
+        """Have all workers `load` or `unload` an endpoint. Raises Problem (403) when the repository is off."""
+        self.must_be_on()
+        assert self._ask
+        self._ask(verb, name, told)
+
+    def index(self, routes: Mapping[str, Route]) -> list[dict[str, Any]]:
+        """Every release of every endpoint, and what is unloaded."""
         ready = [
             {"name": route.name, "version": lane.loaded.version, "state": "READY", "reason": ""}
             for route in routes.values()

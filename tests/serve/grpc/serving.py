@@ -20,6 +20,7 @@ from arkwright.serve.grpc.server import GrpcServer
 from arkwright.serve.lane import Lane
 from arkwright.serve.limits import Limits
 from arkwright.serve.loaded import load
+from arkwright.serve.repository import Repository
 from arkwright.serve.route import Route
 from arkwright.serve.server import Server
 
@@ -68,7 +69,11 @@ async def tell_who_left():
 async def main(folders, limits):
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    server = Server(limits)
+
+    def ask(verb, name, told):
+        told(None if name in server.app.routes else f"no endpoint is called {name!r}")
+
+    server = Server(limits, Repository(ask))
     routes = {}
     for name, versions in folders.items():
         lanes = []

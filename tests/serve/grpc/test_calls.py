@@ -87,16 +87,23 @@ def test_a_connection_that_is_lost_takes_its_calls_along(alone):
 
 
 def test_both_protocols_share_a_run(alone, stub):
+    """On a machine so busy that a run takes long, they are cut apart: what waits is served in slices of time."""
     client = http.client.HTTPConnection("127.0.0.1", alone.rest, timeout=LONG)
     tensor = {"name": "f32", "datatype": "FP32", "shape": [320, 2], "data": [1] * 640}
-    with busy(alone):
-        over_grpc = stub.ModelInfer.future(rows(310))
-        client.request("POST", "/v2/models/f32/infer", json.dumps({"inputs": [tensor]}))
-        alone.wait("added", 320)
-    assert client.getresponse().status == 200
+    for _ in range(10):
+        with busy(alone):
+            over_grpc = stub.ModelInfer.future(rows(310))
+            client.request("POST", "/v2/models/f32/infer", json.dumps({"inputs": [tensor]}))
+            alone.wait("added", 320)
+        answer = client.getresponse()
+        answer.read()
+        assert answer.status == 200
+        assert answered(over_grpc.result(LONG)).tolist() == list(range(620))
+        if ran(alone) == ["400", "630", "350"]:
+            break
+    else:
+        pytest.fail("they never shared a run")
     client.close()
-    assert answered(over_grpc.result(LONG)).tolist() == list(range(620))
-    assert ran(alone) == ["400", "630", "350"]
 
 
 def test_a_queue_that_is_full_says_so_and_when_to_come_again(folders):

@@ -301,12 +301,14 @@ def test_tensors_do_not_go_around_the_safeguards(served):
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_nothing_is_loaded_over_the_wire(served):
+def test_what_cannot_be_loaded_and_what_is_not_spoken(served):
     with served.triton() as client:
         for call in (client.load_model, client.unload_model):
-            with pytest.raises(triton.InferenceServerException, match="promote a release") as caught:
-                call("f32")
-            assert caught.value.status() == "StatusCode.UNIMPLEMENTED"
+            call("f32")
+            for name in ("f3", "../f32"):
+                with pytest.raises(triton.InferenceServerException) as caught:
+                    call(name)
+                assert caught.value.status() == "StatusCode.INVALID_ARGUMENT"
         with pytest.raises(triton.InferenceServerException, match="UNIMPLEMENTED"):
             client.get_inference_statistics()
 

@@ -1,6 +1,7 @@
 """The calls' way into the App that answers over REST: the same releases, the same queues, the same quotas."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from arkwright.core.errors import did_you_mean
 from arkwright.serve import oip
@@ -55,6 +56,18 @@ class AppDoor:
             taken = self._mirror.send(copy, request.body, release) if self._mirror else False
             if self._observer:
                 self._observer.mirrored(lane, dropped=not taken)
+
+    def index(self) -> Sequence[Mapping[str, str]]:
+        """What is in the repository. Raises Problem (403) when it is off."""
+        self._app.repository.must_be_on()
+        return self._app.repository.index(self._app.routes)
+
+    async def move(self, verb: str, name: str) -> None:
+        """Have an endpoint loaded or unloaded. Raises Problem: 403, or 400 with the reason why not."""
+        done: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._app.repository.move(verb, name, lambda why_not: None if done.done() else done.set_result(why_not))
+        if why_not := await done:
+            raise Problem(400, why_not)
 
     def _route(self, name: str) -> Route:
         found = self._app.routes.get(name)

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -96,6 +97,9 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._bytes = 0  # of the messages at work
         self._handlers = {_INFERENCE + name: self._unary(_at_once(act)) for name, act in self._service.calls.items()}
         self._handlers[_INFERENCE + "ModelInfer"] = self._unary(self._infer)
+        for verb in ("load", "unload"):
+            act = partial(self._repository, verb)
+            self._handlers[f"{_INFERENCE}RepositoryModel{verb.capitalize()}"] = self._unary(act)
         self._handlers[_INFERENCE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
         self._handlers[_HEALTH + "Check"] = self._unary(_at_once(lambda body, _: self._health.check(body)))
         self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._watch)
@@ -131,6 +135,10 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _infer(self, body: bytes, request: Request, context: Context) -> bytes:
         return await self._service.infer(body, request, context.time_remaining())
+
+    async def _repository(self, verb: str, body: bytes, request: Request, context: Context) -> bytes:
+        del request, context
+        return await self._service.repository(verb, body)
 
     async def _stream(self, _: object, context: Context) -> None:
         """One request after the other, each answered in its turn. An error is an answer, and the stream goes on."""

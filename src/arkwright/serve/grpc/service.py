@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from arkwright.core.record import NAME
 from arkwright.serve import oip
 from arkwright.serve.batch import Job
 from arkwright.serve.graph import Graph
@@ -19,8 +20,6 @@ from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import Problem, Reply, Request, Response
 from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
 from arkwright.serve.tensors import MOST_DIMENSIONS, Tensors, from_binary, to_binary
-
-_FIXED_HERE = "what is served is said by the project's gates, not over the wire; promote a release instead"
 
 
 class Door(Protocol):
@@ -41,6 +40,12 @@ class Door(Protocol):
     def noted(self, lane: Lane, request: Request, reply: Reply) -> Reply:
         """What to reply through to a request that is given to this release, so that it is noted."""
 
+    def index(self) -> Sequence[Mapping[str, str]]:
+        """What is in the repository: name, version, state, reason. Raises Problem (403) when it is off."""
+
+    async def move(self, verb: str, name: str) -> None:
+        """Have an endpoint loaded or unloaded. Raises Problem: 403 when the repository is off, 400 with why not."""
+
     def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
         """These are the request's tensors: for the log, and for the shadows of the endpoint."""
 
@@ -58,8 +63,6 @@ class Service:
             "ModelReady": self._model_ready,
             "ModelMetadata": self._model_metadata,
             "RepositoryIndex": self._index,
-            "RepositoryModelLoad": _refuse,
-            "RepositoryModelUnload": _refuse,
         }
 
     async def infer(self, body: bytes, request: Request, remaining: float | None) -> bytes:
@@ -128,17 +131,17 @@ class Service:
         asked = read("RepositoryIndexRequest", body)
         if asked.repository_name:
             raise Problem(400, "there is one repository here; leave repository_name empty")
-        models = []
-        for name in self._door.names():
-            ready = self._door.ready(name)
-            if ready or not asked.ready:
-                state = {"state": "READY"} if ready else {"state": "UNAVAILABLE", "reason": "the server is stopping"}
-                models += [{"name": name, "version": version} | state for version in self._door.versions(name)]
+        models = [one for one in self._door.index() if not asked.ready or one["state"] == "READY"]
         return write("RepositoryIndexResponse", models=models)
 
-
-def _refuse(*_: object) -> bytes:
-    raise Problem(501, _FIXED_HERE)
+    async def repository(self, verb: str, body: bytes) -> bytes:
+        """RepositoryModelLoad and RepositoryModelUnload."""
+        message = f"RepositoryModel{verb.capitalize()}"
+        asked = read(f"{message}Request", body)
+        if not NAME.fullmatch(asked.model_name):
+            raise Problem(400, "an endpoint's name has letters, digits, _ and -, at most 64")
+        await self._door.move(verb, asked.model_name)
+        return write(f"{message}Response")
 
 
 def _settle(answered: "asyncio.Future[Response]", response: Response) -> None:
