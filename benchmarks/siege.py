@@ -22,6 +22,7 @@ from typing import Any
 
 import uvloop
 from siege_load import Load
+from siege_proxies import through
 from siege_server import Server, request
 from siege_slow import large, slow
 
@@ -260,7 +261,18 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "slow": lambda at: slow_clients(at, connections=n(2000, 100), seconds=n(60, 2)),
         "leak": lambda at: leak(at, count=n(300, 20)),
         "poison": lambda at: poison(at, count=n(50, 8)),
+        "proxies": proxies,
     }
+
+
+async def proxies(folder: Path) -> list[Report]:
+    """Requests that two parsers might cut in two ways, through real proxies."""
+    reports = []
+    for kind in ("nginx", "haproxy"):
+        found = await through(kind, folder)
+        bounds = {"no bystander astray": not found["astray"], "asked": found["bystanders"] > 0}
+        reports.append(Report(f"smuggling through {kind}", found, bounds))
+    return reports
 
 
 def main() -> int:
