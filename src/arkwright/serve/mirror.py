@@ -9,7 +9,7 @@ from typing import cast
 from arkwright.serve.messages import Request
 
 MOST_WAITING = 2**20  # bytes that the other process has not taken yet
-_KEPT = (b"content-type", b"inference-header-content-length")
+_KEPT = (b"content-type", b"inference-header-content-length", b"x-request-id")
 _HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nArkwright-Release: %b\r\nContent-Length: %d\r\n"
 
 

@@ -13,6 +13,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from zlib import crc32
 
 MOST_HITS = 3
@@ -21,10 +22,12 @@ _SLOTS, _SLOT = 32, 2**18  # a slot for each thread that computes
 _ENTRIES = 4096
 _DATA = 4 * (_ENTRIES + 2)
 _ACQUITTALS = 64
-_DIGEST = 2**31  # in place of a length: eight bytes follow, of a body too large to copy
-SIZE = _SLOTS * _SLOT + _ACQUITTALS * 16
+_DIGEST = 2**31  # in place of a length: the key follows, of a body too large to copy
+_SECRET_AT = _SLOTS * _SLOT + _ACQUITTALS * 16
+SIZE = _SECRET_AT + 16
+_SECRET = os.urandom(16)  # of the supervisor, which writes it into every page: no caller can forge a key
 _KEY = struct.Struct("<QQ")
-Key = tuple[int, int]  # CRC-32 of the body, begun with that of who computes it, and its length
+Key = tuple[int, int]  # a keyed hash of the body and of who computes it, and its length
 
 
 def shared_memory() -> int:
@@ -35,6 +38,7 @@ def shared_memory() -> int:
         with tempfile.TemporaryFile() as file:
             made = os.dup(file.fileno())
     os.ftruncate(made, SIZE)
+    os.pwrite(made, _SECRET, _SECRET_AT)
     return made
 
 
@@ -47,10 +51,16 @@ class Page:
         self.poison: frozenset[Key] = frozenset()
         self._free = list(range(_SLOTS))
         self._acquitted = 0
+        self._secret = self.map[_SECRET_AT:SIZE]
 
     def desk(self, model: str) -> "Desk | None":
         """Where one thread notes what it computes with `model`; None when all are taken."""
         return Desk(self, self._free.pop(), crc32(model.encode())) if self._free else None
+
+    def key(self, salt: int, body: bytes) -> Key:
+        """What names a body that a model with this salt computes."""
+        hashed = blake2b(body, digest_size=8, key=self._secret, salt=salt.to_bytes(4, "little"))
+        return int.from_bytes(hashed.digest(), "little"), len(body)
 
     def give_back(self, slot: int) -> None:
         self._free.append(slot)
@@ -65,7 +75,7 @@ class Page:
         """Who was acquitted since this was asked before."""
         at = _SLOTS * _SLOT
         found = [_KEY.unpack_from(self.map, at + 16 * i) for i in range(_ACQUITTALS)]
-        self.map[at:SIZE] = bytes(SIZE - at)
+        self.map[at:_SECRET_AT] = bytes(_SECRET_AT - at)
         return [key for key in found if key != (0, 0)]
 
     def at_work(self) -> list[list[Key]]:
@@ -81,11 +91,11 @@ class Page:
         place = at + _DATA
         for size in struct.unpack_from(f"<{min(count, _ENTRIES)}I", self.map, at + 8):
             if size == _DIGEST:
-                crc, length = struct.unpack_from("<II", self.map, place)
-                yield crc, length
+                hashed, length = _KEY.unpack_from(self.map, place)
+                yield hashed, length
             else:
-                yield crc32(self.map[place : place + size], salt), size
-            place += 8 if size == _DIGEST else size
+                yield self.key(salt, self.map[place : place + size])
+            place += _KEY.size if size == _DIGEST else size
 
 
 class Desk:
@@ -97,14 +107,14 @@ class Desk:
         struct.pack_into("<II", self._map, self._at, salt, 0)
 
     def key(self, body: bytes) -> Key:
-        return crc32(body, self._salt), len(body)
+        return self.page.key(self._salt, body)
 
     def note(self, bodies: Sequence[bytes]) -> None:
         """These are computed from now on."""
         sizes: Sequence[int] = [len(body) for body in bodies]
         data = b"".join(bodies)
         if len(data) > _SLOT - _DATA:
-            data = b"".join(struct.pack("<II", *self.key(body)) for body in bodies)
+            data = b"".join(_KEY.pack(*self.key(body)) for body in bodies)
             sizes = [_DIGEST] * len(bodies)
         start = self._at + _DATA
         self._map[start : start + len(data)] = data

@@ -69,6 +69,7 @@ class Service:
         """A ModelInferRequest. `remaining`: seconds until the caller's deadline. Cancelled, it is not computed."""
         if remaining is not None and remaining <= 0:
             raise Problem(504, "the deadline had passed when the request came")
+        request.body = body  # by which it is known, should it end the process
         rest, raws = split(body)
         asked = read("ModelInferRequest", rest)
         lane = self._door.pick(asked.model_name, asked.model_version or None, request)
