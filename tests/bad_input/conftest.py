@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 from tests.bad_input.warm import Warm
 from tests.conftest import DATA_CODE, DATA_TOML, MODEL_CODE, MODEL_TOML, rows
-from tests.infra.conftest import small_disk  # noqa: F401 - a fixture
 
 from arkwright.cli.main import main
 from arkwright.core import versions

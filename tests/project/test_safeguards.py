@@ -89,7 +89,8 @@ def test_a_mistake_in_a_rule_is_told_with_its_line(shop, rule, message):
 
 def test_keys_of_a_rule_are_known(shop):
     guard(shop, '{ name = "a", whn = "spent > 3", when = "spent > 3", answer = 0 }')
-    assert mistakes(shop) == [f"{line(shop, 'safeguards')}: endpoint.buys.safeguards: unknown key 'whn'"]
+    where = f"{line(shop, 'safeguards')}: endpoint.buys.safeguards"
+    assert mistakes(shop) == [f"{where}: unknown key 'whn'; did you mean \"when\"?"]
 
 
 def test_rules_that_are_never_reached_are_told_with_their_line(shop):
