@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import struct
-from pathlib import Path
+import threading
 
 import grpc
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
@@ -223,6 +224,20 @@ def test_a_callers_own_id_is_kept(served):
         assert served.found("late" if value is ROW else "echo", own)["status"] == 200
 
 
+def test_an_answer_in_arrow_is_found_again(served):
+    table = pa.table({"distance": [1200.0, 1.0], "carrier": ["UA", "AA"], "delay": [4.0, None]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    kind = "application/vnd.apache.arrow.stream"
+    status, headers, _ = served.ask("POST", PREDICT, sink.getvalue().to_pybytes(), Content_Type=kind)
+    assert status == 200
+    first, second = served.found("late", headers["X-Request-Id"], rows=2)
+    assert (type(first["label"]), type(second["label"])) == (bool, bool)
+    status, headers, _ = served.post(PREDICT, [ROW], Accept=kind)
+    assert served.found("late", headers["X-Request-Id"])["distance"] == 1200
+
+
 HOSTILE = {
     "long": b"a" * 1000, "one too many": b"a" * 129, "a tab": b"a\tb", "a space": b"a b", "no ASCII": b"\xe9\xff",
     "empty": b"", "twice": b"a\r\nX-Request-Id: b",
@@ -303,3 +318,117 @@ def test_a_label_that_is_none_is_refused(served, body, status, words):
     assert got == status
     assert words in json.loads(said)["error"]
     assert served.post("/endpoints/lat/labels", {"id": "a", "label": True})[0] == 404
+
+
+# servers of their own, which are moved and killed
+
+
+def noted(folder, **how):
+    """A server of one endpoint, `late`; how it is logged, and how it can be."""
+    one = late(folder / "late@3")
+    made = Observed(folder, {}, **how)
+    made.one, made.log_there = [(one, 3, 1.0)], {"folder": made.site.predictions / "late"}
+    made.say({"late": made.one}, {"late": made.log_there})
+    return made
+
+
+def test_labels_that_were_acknowledged_are_kept(tmp_path):
+    with noted(tmp_path, workers=2) as server:
+        ids = [server.post(PREDICT, ROW)[1]["X-Request-Id"] for _ in range(6)]
+        for id_ in ids:
+            server.found("late", id_)
+        answers = [server.post("/endpoints/late/labels", {"id": id_, "label": True}) for id_ in ids[:3]]
+        answers.append(server.post("/endpoints/late/labels", [{"id": id_, "label": False} for id_ in ids[3:]]))
+        victims = [server.process.pid, *server.workers()]
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait(60)
+        assert [(status, json.loads(body)) for status, _, body in answers] == [(200, {"labels": n}) for n in (1, 1, 1, 3)]
+        found = {row["id"]: row["actual"] for row in server.logged("late")}
+        assert found == dict.fromkeys(ids[:3], True) | dict.fromkeys(ids[3:], False)
+        assert server.logged("late", id=ids[0])[0]["label"] in (True, False)
+
+
+def test_the_log_follows_what_is_said(tmp_path):
+    """Redacted columns are never on the disk; another folder gets the labels too; no log ends it."""
+    secret = ROW | {"distance": 987654.25}
+    with noted(tmp_path, workers=1) as server:
+        server.found("late", server.post(PREDICT, ROW)[1]["X-Request-Id"])
+        server.move({"late": server.one}, {"late": server.log_there | {"redact": ["distance"]}})
+        id_ = server.post(PREDICT, secret)[1]["X-Request-Id"]
+        refused = server.post(PREDICT, secret | {"distance": "987654.25"})[1]["X-Request-Id"]
+        row = server.found("late", id_)
+        assert (row.get("distance"), row["carrier"]) == (None, "UA")
+        assert server.found("late", refused)["status"] == 422
+        assert b"987654" not in server.bytes_on_disk("late")
+        server.move({"late": server.one}, {"late": {"folder": server.site.predictions / "other"}})
+        id_ = server.post(PREDICT, ROW)[1]["X-Request-Id"]
+        assert server.post("/endpoints/late/labels", {"id": id_, "label": True})[0] == 200
+        assert server.found("other", id_)["actual"] is True
+        server.move({"late": server.one})
+        assert server.post(PREDICT, ROW)[1]["X-Request-Id"] is None
+        assert server.post("/endpoints/late/labels", {"id": id_, "label": True})[0] == 409
+        server.move({"late": server.one}, {"late": server.log_there})
+        id_ = server.post(PREDICT, ROW)[1]["X-Request-Id"]
+        assert server.found("late", id_)["status"] == 200
+
+
+def test_what_is_computed_while_the_log_changes_is_logged(tmp_path):
+    who = [(who_release(tmp_path / "who"), 1, 1.0)]
+    two = [(who_release(tmp_path / "two"), 2, 1.0)]
+    server = Observed(tmp_path, {})
+    there, other = ({"folder": server.site.predictions / name} for name in ("who", "other"))
+    server.say({"who": who}, {"who": there})
+    with server:
+        for releases, log in ((who, other), (two, there)):
+            before = len(server.logged("who")), len(server.logged("other"))
+            asking = threading.Thread(target=server.call, args=("/predict", {"distance": 1.0}))
+            asking.start()
+            server.until(lambda: total(server.metrics(), "arkwright_in_flight", endpoint="who") == 1)
+            server.move({"who": releases}, {"who": log})
+            asking.join(60)
+            server.until(lambda: (len(server.logged("who")), len(server.logged("other"))) != before)
+        assert len(server.logged("who")) + len(server.logged("other")) == 2
+
+
+def test_shadows_get_copies_and_answer_nobody(tmp_path):
+    echo = echo_release(tmp_path / "echo", ["f32"])
+    folders = {"late": late(tmp_path / "late"), "echo": echo}
+    server = Observed(tmp_path, {}, workers=2, grpc_port=0, access_log=str(tmp_path / "access"))
+    logs = {name: {"folder": server.site.predictions / name} for name in folders}
+    server.say({name: [(at, 2, 0.0, True), (at, 1, 1.0)] for name, at in folders.items()}, logs)
+    with server:
+
+        def mirrored():
+            """Both workers' connections to the shadows are there: each drops what comes before."""
+            before = total(server.metrics(), "arkwright_shadow_dropped_total")
+            for _ in range(10):
+                server.post(PREDICT, ROW)
+            return total(server.metrics(), "arkwright_shadow_dropped_total") == before
+
+        server.until(mirrored)
+        before = total(server.metrics(), "arkwright_shadow_runs_total")
+        asked = {"late": [server.post(PREDICT, ROW)], "echo": []}
+        asked["echo"] += [server.post(INFER, {"inputs": [TENSOR]}), binary(server)]
+        asked["echo"].append(server.post("/v2/models/echo/versions/1/infer", {"inputs": [TENSOR]}))
+        assert {(status, headers["Arkwright-Release"][-2:]) for status, headers, _ in sum(asked.values(), [])} == {(200, "@1")}
+        ids = {name: [headers["X-Request-Id"] for _, headers, _ in answers] for name, answers in asked.items()}
+        for raw in (True, False):
+            answer, metadata = server.infer(raw=raw)
+            assert answer.model_version == "1"
+            ids["echo"].append(metadata["x-request-id"])
+        assert total(server.metrics(), "arkwright_shadow_runs_total") - before == 6
+        assert total(server.metrics(), "arkwright_shadow_runs_total", release="release:echo@2") == 0
+        for name, id_ in ((name, id_) for name in ids for id_ in ids[name]):
+            both = server.found(name, id_, rows=2)
+            told = {(row["shadow"], row["release"], row["status"]) for row in both}
+            assert told == {(False, f"release:{name}@1", 200), (True, f"release:{name}@2", 200)}
+            assert both[0]["outputs"] == both[1]["outputs"]
+        shadow = server.workers()[-1]
+        os.kill(shadow, signal.SIGKILL)
+        assert {server.post(PREDICT, ROW)[0] for _ in range(20)} == {200}
+        server.until(lambda: shadow not in server.workers() and len(server.workers()) == 3)
+        server.until(mirrored)
+        server.idle()
+    paths = [json.loads(line)["release"] for line in (tmp_path / "access").read_text().splitlines()]
+    assert not [release for release in paths if release.endswith("@2")]
