@@ -59,7 +59,9 @@ def test_predictions_are_logged_unless_it_says_otherwise(first, capsys):
         found = json.loads(capsys.readouterr().out)
         assert [row["label"] for row in found] == [one["label"] for one in answer["predictions"]]
         assert [(row["row"], row["actual"], row["release"]) for row in found] == [(0, 1, ONE), (1, 0, ONE)]
-        first.shop.edit("arkwright.toml", 'gate  = "production"\n', 'gate  = "production"\nlog = { redact = ["age"] }\n')
+        first.shop.edit(
+            "arkwright.toml", 'gate  = "production"\n', 'gate  = "production"\nlog = { redact = ["age"] }\n'
+        )
         made(first, 2)
         first.do(promote, release="buys@2", share=0.5)
         until(lambda: ask(address, Arkwright_Release="2") == (200, TWO))

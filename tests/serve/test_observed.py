@@ -94,7 +94,9 @@ class Observed(Supervised):
         data = json.dumps(body).encode()
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.sendall(b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(data)))
+            sock.sendall(
+                b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(data))
+            )
             sock.sendall(data)
 
     def infer(self, *, raw, metadata=(), endpoint="echo"):
@@ -343,7 +345,9 @@ def test_labels_that_were_acknowledged_are_kept(tmp_path):
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
         server.process.wait(60)
-        assert [(status, json.loads(body)) for status, _, body in answers] == [(200, {"labels": n}) for n in (1, 1, 1, 3)]
+        assert [(status, json.loads(body)) for status, _, body in answers] == [
+            (200, {"labels": n}) for n in (1, 1, 1, 3)
+        ]
         found = {row["id"]: row["actual"] for row in server.logged("late")}
         assert found == dict.fromkeys(ids[:3], True) | dict.fromkeys(ids[3:], False)
         assert server.logged("late", id=ids[0])[0]["label"] in (True, False)
@@ -411,7 +415,9 @@ def test_shadows_get_copies_and_answer_nobody(tmp_path):
         asked = {"late": [server.post(PREDICT, ROW)], "echo": []}
         asked["echo"] += [server.post(INFER, {"inputs": [TENSOR]}), binary(server)]
         asked["echo"].append(server.post("/v2/models/echo/versions/1/infer", {"inputs": [TENSOR]}))
-        assert {(status, headers["Arkwright-Release"][-2:]) for status, headers, _ in sum(asked.values(), [])} == {(200, "@1")}
+        assert {(status, headers["Arkwright-Release"][-2:]) for status, headers, _ in sum(asked.values(), [])} == {
+            (200, "@1")
+        }
         ids = {name: [headers["X-Request-Id"] for _, headers, _ in answers] for name, answers in asked.items()}
         for raw in (True, False):
             answer, metadata = server.infer(raw=raw)

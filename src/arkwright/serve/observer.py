@@ -156,9 +156,7 @@ class Observer:
             tap.close()
         self.telemetry.close()
 
-    def _done(
-        self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response
-    ) -> None:
+    def _done(self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response) -> None:
         if request.id:
             response.headers += b"X-Request-Id: %b\r\n" % request.id
         reply(response)
@@ -169,9 +167,7 @@ class Observer:
         if watched.tap is not None and request.id and response.status not in _UNANSWERED:
             self._log(watched.tap, watched, call, request, body, response)
 
-    def _log(
-        self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response
-    ) -> None:
+    def _log(self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response) -> None:
         before = tap.dropped
         flags, head, answered = self._flags, 0, 0
         if call.kind != layout.PREDICT:
