@@ -107,7 +107,7 @@ def test_one_process_compacts_and_ends_with_the_server(first):
 @pytest.mark.parametrize("at_once", [True, False])
 def test_nobody_is_left_behind_by_a_server_that_is_killed(first, at_once):
     """Neither while the process that compacts begins nor when it is at work."""
-    with pytest.raises(AssertionError), served(first) as (_, server):
+    with pytest.raises(AssertionError), served(first) as (_, server):  # noqa: PT012 - it does not end well
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
         until(lambda: compacting(first))
         if not at_once:

@@ -1,7 +1,8 @@
 """Compaction aside from the server: `python -m arkwright.work.compact PROJECT [--once]`.
 
 Every minute the closed segments of each endpoint become Parquet in the site's store, and what is older than the
-endpoint's `keep` goes. It ends on SIGTERM and with `--parent PID`; at whatever step that is, nothing is lost or doubled.
+endpoint's `keep` goes. It ends on SIGTERM and with `--parent PID`; at whatever step that is, nothing is lost, nothing
+doubled.
 """
 
 import argparse

@@ -25,7 +25,10 @@ class _Answered(msgspec.Struct):
     outputs: list[_Tensor] = []
 
 
-_decoders = {"inputs": msgspec.json.Decoder(_Asked), "outputs": msgspec.json.Decoder(_Answered)}
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    "inputs": msgspec.json.Decoder(_Asked),
+    "outputs": msgspec.json.Decoder(_Answered),
+}
 
 
 def tensors(body: bytes, head: int, which: str) -> str | None:
