@@ -20,7 +20,7 @@ from .conftest import proto, value, write
 SERVE = """
 import json, os, sys
 from pathlib import Path
-from arkwright.core.ports import Routing, Served, Serving, Share
+from arkwright.core.ports import Logged, Routing, Served, Serving, Share
 from arkwright.serve.supervisor import serve
 
 folder, how = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -35,10 +35,19 @@ def watch():
     if said == returned:
         return None
     returned = said
+    _, traffic, logs = json.loads(said)
     return {
-        name: Routing(tuple(Share(Served(Path(at), ref, digest), part) for at, ref, digest, part in shares))
-        for name, shares in json.loads(said)[1].items()
+        name: Routing(
+            tuple(Share(Served(Path(at), ref, digest), part, shadow) for at, ref, digest, part, shadow in shares),
+            log=logged(**logs[name]) if name in logs else None,
+        )
+        for name, shares in traffic.items()
     }
+
+
+def logged(folder, sample=1.0, redact=()):
+    return Logged(Path(folder), sample, tuple(redact))
+
 
 serve(watch, Serving(port=0, **how), lambda address: print(address, flush=True))
 """
@@ -77,25 +86,32 @@ def who_release(folder, code=CODE):
 
 
 class Supervised:
-    """Runs while the `with` block does. `releases`: endpoint -> [(folder, version, part)]."""
+    """Runs while the `with` block does.
 
-    def __init__(self, folder: Path, releases, **how):
+    `releases`: endpoint -> [(folder, version, part)], and True behind it for a shadow. `logs`: endpoint -> the words of
+    its `Logged`.
+    """
+
+    def __init__(self, folder: Path, releases, logs=None, **how):
         self.folder, self.how, self._said = folder, how, 0
         folder.mkdir(exist_ok=True)
-        self.say(releases)
+        self.say(releases, logs)
 
-    def say(self, releases):
+    def say(self, releases, logs=None):
         self._said += 1
         said = {
-            name: [(str(at), f"release:{name}@{version}", f"{version:02x}" * 32, part) for at, version, part in shares]
+            name: [
+                (str(at), f"release:{name}@{version}", f"{version:02x}" * 32, part, bool(shadow))
+                for at, version, part, *shadow in shares
+            ]
             for name, shares in releases.items()
         }
-        (self.folder / "next").write_text(json.dumps([self._said, said]))
+        (self.folder / "next").write_text(json.dumps([self._said, said, logs or {}], default=str))
         (self.folder / "next").replace(self.folder / "said")
 
-    def move(self, releases):
+    def move(self, releases, logs=None):
         """Say it, and return when all workers have done it."""
-        self.say(releases)
+        self.say(releases, logs)
         said = (self.folder / "said").read_text()
         self.until(lambda: (self.folder / "done").exists() and (self.folder / "done").read_text() == said)
 
@@ -110,6 +126,8 @@ class Supervised:
         address = self.process.stdout.readline()
         assert address, self.log.read_text()
         self.port = int(address.rpartition(":")[2])
+        if self.how.get("grpc_port") is not None:
+            self.grpc = self.process.stdout.readline().strip().removeprefix("grpc://")
         return self
 
     def __exit__(self, *_):

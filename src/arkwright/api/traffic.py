@@ -1,10 +1,12 @@
 """The verb `serve`: endpoints answer, and follow the ledger. Nothing is loaded that does not verify."""
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -38,8 +40,12 @@ def serve(
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
     with _Watch(site, project, names) as watch, ExitStack() as aside:
 
-        def serving(address: str) -> None:
+        @cache  # `ready` is told of each protocol's address
+        def compact() -> None:
             aside.enter_context(_compacting(project))
+
+        def serving(address: str) -> None:
+            compact()
             ready(address)
 
         site.host.serve(watch, how, serving)
@@ -48,7 +54,7 @@ def serve(
 @contextmanager
 def _compacting(project: Path) -> Iterator[None]:
     """Have logged answers made into tables, in a process aside."""
-    command = [sys.executable, "-m", "arkwright.work.compact", str(project)]
+    command = [sys.executable, "-m", "arkwright.work.compact", str(project), "--parent", str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             yield

@@ -153,8 +153,9 @@ class App:
         if self._observer and request.call.span:
             self._observer.decoded(request)
         if route.shadows and self._mirror:
+            path = f"/v2/models/{route.name}/infer" if kind == "infer" else f"/endpoints/{route.name}/predict"
             for release in route.shadows:
-                taken = self._mirror.send(request, body, release)
+                taken = self._mirror.send(request, path, body, release)
                 if self._observer:
                     self._observer.mirrored(lane, dropped=not taken)
 

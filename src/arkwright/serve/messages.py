@@ -19,7 +19,8 @@ class Request:
     """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
 
     `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over. `caller` is
-    the address it came from, `received` when its turn came, by the clock `monotonic`.
+    the address it came from, `received` when its turn came, by the clock `monotonic`. `id` is the caller's own or one
+    made for it, and empty where nobody needs one.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Request:
     gone: bool = False
     caller: str = ""
     received: float = 0.0
+    id: bytes = b""
     call: Any = None  # how it is noted, where it is
 
 

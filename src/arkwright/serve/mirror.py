@@ -9,7 +9,7 @@ from typing import cast
 from arkwright.serve.messages import Request
 
 MOST_WAITING = 2**20  # bytes that the other process has not taken yet
-_KEPT = (b"content-type", b"inference-header-content-length", b"x-request-id")
+_KEPT = (b"content-type", b"inference-header-content-length")
 _HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nArkwright-Release: %b\r\nContent-Length: %d\r\n"
 
 
@@ -22,8 +22,12 @@ class Mirror(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._opening: asyncio.Task[None] | None = None
 
-    def send(self, request: Request, body: bytes, release: str) -> bool:
-        """A copy of this request for one shadow, whose answer is nobody's; False when it was dropped."""
+    def send(self, request: Request, path: str, body: bytes, release: str) -> bool:
+        """A copy of this request for one shadow, whose answer is nobody's; False when it was dropped.
+
+        `path` names no version: the shadow is another than what was asked. The id goes with it, by which both answers
+        are found, and the label of both.
+        """
         transport = self._transport
         if transport is None:
             self.dropped += 1
@@ -33,8 +37,9 @@ class Mirror(asyncio.Protocol):
         if transport.get_write_buffer_size() + len(body) > MOST_WAITING:
             self.dropped += 1
             return False
-        head = _HEAD % (request.path.encode(), release.encode(), len(body))
+        head = _HEAD % (path.encode(), release.encode(), len(body))
         more = b"".join(b"%b: %b\r\n" % (name, request.headers[name]) for name in _KEPT if name in request.headers)
+        more += b"X-Request-Id: %b\r\n" % request.id if request.id else b""
         transport.write(b"%b%b\r\n%b" % (head, more, body))
         self.sent += 1
         return True

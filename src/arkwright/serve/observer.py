@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from time import monotonic
 
@@ -65,6 +65,7 @@ class Observer:
         self._flags = SHADOW if shadow else 0
         self._taps: dict[str, tuple[Logged, Tap]] = {}
         self._known: dict[tuple[Tap, str], int] = {}
+        self._left: list[Tap] = []  # what is still at work may write to them
         self._labels: dict[str, Labels] = {}
         self._start, self._numbers = secrets.token_hex(6), itertools.count(1)
 
@@ -78,11 +79,25 @@ class Observer:
             traced = self.telemetry.traced
             lane.watched = lane.batcher.listener = Watched(series[lane.loaded.release], tap, number, traced=traced)
 
+    def settled(self, names: Collection[str]) -> None:
+        """Only these endpoints answer now, and nothing of what left is at work any more."""
+        for name in self._taps.keys() - names:
+            self._leave(name)
+        left, self._left = self._left, []
+        for tap in left:
+            self._known = {key: number for key, number in self._known.items() if key[0] is not tap}
+            asyncio.get_running_loop().run_in_executor(None, tap.close)  # it writes what it still has
+
     def began(self, lane: Lane, kind: str, request: Request, body: bytes, reply: Reply) -> Reply:
         """A request is given to a release: what to reply through."""
         watched: Watched = lane.watched
         call = request.call = self.telemetry.start(watched.series, KINDS[kind], request.headers)
-        return partial(self._done, call, watched, request, body, reply)
+        id_ = request.headers.get(REQUEST_ID)
+        if id_ is not None and _ID.fullmatch(id_):
+            request.id = id_
+        elif watched.tap is not None:
+            request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
+        return partial(self._done, call, lane, request, body, reply)
 
     def decoded(self, request: Request) -> None:
         if request.call is not None and request.call.span is not None:
@@ -93,7 +108,7 @@ class Observer:
         reply(response)
         call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
         call.began = request.received or call.began
-        self._told(call, request, response, "")
+        self._told(call, request, response)
 
     def limited(self, request: Request, response: Response) -> None:
         """A client sent too much."""
@@ -137,47 +152,38 @@ class Observer:
     def close(self) -> None:
         for labels in self._labels.values():
             labels.close()
-        for _, tap in self._taps.values():
+        for tap in (*self._left, *(tap for _, tap in self._taps.values())):
             tap.close()
         self.telemetry.close()
 
-    def _done(
-        self, call: Call, watched: Watched, request: Request, body: bytes, reply: Reply, response: Response
-    ) -> None:
-        tap, id_ = watched.tap, request.headers.get(REQUEST_ID)
-        if id_ is not None and not _ID.fullmatch(id_):
-            id_ = None
-        if id_ is None and tap is not None:
-            id_ = b"%s-%x" % (self._start.encode(), next(self._numbers))
-        if id_ is not None:
-            response.headers += b"X-Request-Id: %b\r\n" % id_
+    def _done(self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response) -> None:
+        if request.id:
+            response.headers += b"X-Request-Id: %b\r\n" % request.id
         reply(response)
         if call.span is not None:
             call.span.mark("encode")
-        self._told(call, request, response, id_.decode() if id_ else "")
-        if tap is not None and id_ is not None and response.status not in _UNANSWERED:
-            self._log(tap, watched, call, request, body, response, id_)
+        self._told(call, request, response)
+        watched: Watched = lane.watched  # as it is logged by now
+        if watched.tap is not None and request.id and response.status not in _UNANSWERED:
+            self._log(watched.tap, watched, call, request, body, response)
 
-    def _log(
-        self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response, id_: bytes
-    ) -> None:
+    def _log(self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response) -> None:
         before = tap.dropped
         flags, head, answered = self._flags, 0, 0
         if call.kind != layout.PREDICT:
             flags |= INFER
-            if _HEAD in request.headers:
-                sent = request.headers[_HEAD]
-                head = int(sent) if sent.isdigit() else 0
+        if call.kind == layout.INFER and response.status == 200:  # what was refused may hold any number
+            head = int(request.headers.get(_HEAD, b"0"))
             if found := _SIZE.search(response.headers):
                 answered = int(found[1])
         took = int((monotonic() - request.received) * 1e6)
         caller = request.caller.encode()
         answer = response.body if response.logged is None else response.logged
         body = request.body if call.kind == layout.GRPC else body  # in JSON by now
-        tap.add(watched.number, id_, caller, body, answer, took, response.status, flags, head, answered)
+        tap.add(watched.number, request.id, caller, body, answer, took, response.status, flags, head, answered)
         watched.series.tap(dropped=tap.dropped != before)
 
-    def _told(self, call: Call, request: Request, response: Response, id_: str) -> None:
+    def _told(self, call: Call, request: Request, response: Response) -> None:
         self.telemetry.done(
             call,
             response.status,
@@ -185,7 +191,7 @@ class Observer:
             caller=request.caller,
             method=request.method,
             path=request.path,
-            request_id=id_,
+            request_id=request.id.decode(),
         )
 
     def _tap(self, name: str, wanted: Logged | None) -> Tap | None:
@@ -194,13 +200,17 @@ class Observer:
         if there and there[0] == wanted:
             return there[1]
         if there:
-            del self._taps[name]
-            asyncio.get_running_loop().run_in_executor(None, there[1].close)  # it writes what it still has
+            self._leave(name)
         if wanted is None:
             return None
         tap = Tap(wanted.folder, name, sample=wanted.sample, redact=wanted.redact)
         self._taps[name] = (wanted, tap)
         return tap
+
+    def _leave(self, name: str) -> None:
+        self._left.append(self._taps.pop(name)[1])
+        if labels := self._labels.pop(name, None):
+            asyncio.get_running_loop().run_in_executor(None, labels.close)
 
     def _number(self, tap: Tap, lane: Lane) -> int:
         loaded = lane.loaded

@@ -79,6 +79,8 @@ class Server:
         before = self.app.routes
         self.app.install(routes)
         await self._retire(before, routes)
+        if self._observer:
+            self._observer.settled(routes)
         return failed
 
     async def stop(self) -> None:

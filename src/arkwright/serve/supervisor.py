@@ -176,8 +176,8 @@ class Supervisor:
             worker=len(self._listening) if shadow else self._listening.index(listening),
             host=self._serving.host,
             grpc_port=self._serving.grpc_port,
-            access_log=self._serving.access_log,
-            traces=self._serving.traces,
+            access_log=None if shadow else self._serving.access_log,  # nobody asked for the copies
+            traces=None if shadow else self._serving.traces,
         )
         return Worker(listening, start, self._asked)
 

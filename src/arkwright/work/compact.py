@@ -1,7 +1,8 @@
 """Compaction aside from the server: `python -m arkwright.work.compact PROJECT [--once]`.
 
 Every minute the closed segments of each endpoint become Parquet in the site's store, and what is older than the
-endpoint's `keep` goes. It ends on SIGTERM and with its parent; at whatever step that is, nothing is lost or doubled.
+endpoint's `keep` goes. It ends on SIGTERM and with `--parent PID`; at whatever step that is, nothing is lost, nothing
+doubled.
 """
 
 import argparse
@@ -60,12 +61,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m arkwright.work.compact", description="Compact predictions.")
     parser.add_argument("project", type=Path)
     parser.add_argument("--once", action="store_true", help="now, and end")
+    parser.add_argument("--parent", type=int, metavar="PID", help="end with this process, which started it")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    _die_with_parent(given.once)
+    if given.parent is not None and not _dies_with(given.parent):
+        return 0
     os.nice(10)  # the server's requests come first
     site = local(given.project)
     while not stop.is_set():
@@ -76,10 +79,11 @@ def main() -> int:
     return 0
 
 
-def _die_with_parent(once: bool) -> None:  # noqa: FBT001
-    """A supervisor that was killed leaves nobody behind (Linux: PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux" and not once:
+def _dies_with(parent: int) -> bool:
+    """A server that was killed leaves nobody behind (Linux: PR_SET_PDEATHSIG). False when it is gone already."""
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    return os.getppid() == parent
 
 
 if __name__ == "__main__":

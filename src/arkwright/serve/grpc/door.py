@@ -46,14 +46,16 @@ class AppDoor:
 
     def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
         """Keep the request as JSON, which the log and the shadows read."""
+        if self._observer:
+            self._observer.decoded(request)
         shadows = self._app.routes[lane.loaded.endpoint].shadows if self._mirror else ()
         if not shadows and not (lane.watched and lane.watched.tap):
             return
         request.body = oip.request(lane.loaded, inputs)
         for release in shadows:
+            copy = Request("POST", "", {b"content-type": b"application/json"}, request.body, id=request.id)
             path = f"/v2/models/{lane.loaded.endpoint}/infer"
-            copy = Request("POST", path, {b"content-type": b"application/json"}, request.body)
-            taken = self._mirror.send(copy, request.body, release) if self._mirror else False
+            taken = self._mirror.send(copy, path, request.body, release) if self._mirror else False
             if self._observer:
                 self._observer.mirrored(lane, dropped=not taken)
 

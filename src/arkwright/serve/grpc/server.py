@@ -96,7 +96,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         self.taken = 0  # calls, ever
         self._bytes = 0  # of the messages at work
         self._handlers = {_INFERENCE + name: self._unary(_at_once(act)) for name, act in self._service.calls.items()}
-        self._handlers[_INFERENCE + "ModelInfer"] = self._unary(self._infer)
+        self._handlers[_INFERENCE + "ModelInfer"] = self._unary(self._infer_alone)
         for verb in ("load", "unload"):
             act = partial(self._repository, verb)
             self._handlers[f"{_INFERENCE}RepositoryModel{verb.capitalize()}"] = self._unary(act)
@@ -139,6 +139,13 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def _repository(self, verb: str, body: bytes, request: Request, context: Context) -> bytes:
         del request, context
         return await self._service.repository(verb, body)
+
+    async def _infer_alone(self, body: bytes, request: Request, context: Context) -> bytes:
+        try:
+            return await self._infer(body, request, context)
+        finally:
+            if request.id:
+                context.set_trailing_metadata((("x-request-id", request.id.decode()),))
 
     async def _stream(self, _: object, context: Context) -> None:
         """One request after the other, each answered in its turn. An error is an answer, and the stream goes on."""

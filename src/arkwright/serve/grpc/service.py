@@ -79,6 +79,9 @@ class Service:
             self._add(lane, asked, raws, request, reply, inf if remaining is None else remaining)
         except Problem as problem:
             reply(problem.response())
+        except Exception:
+            reply(Problem(500, "the server failed on this request; its log says why").response())
+            raise
         try:
             response = await answered
         except asyncio.CancelledError:

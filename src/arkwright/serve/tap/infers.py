@@ -17,18 +17,24 @@ class _Tensor(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw()
 
 
-class _Body(msgspec.Struct):
+class _Asked(msgspec.Struct):  # its `outputs` are wishes
     inputs: list[_Tensor] = []
+
+
+class _Answered(msgspec.Struct):
     outputs: list[_Tensor] = []
 
 
-_body = msgspec.json.Decoder(_Body)
+_decoders: dict[str, msgspec.json.Decoder[Any]] = {
+    "inputs": msgspec.json.Decoder(_Asked),
+    "outputs": msgspec.json.Decoder(_Answered),
+}
 
 
 def tensors(body: bytes, head: int, which: str) -> str | None:
     """`inputs` of a request or `outputs` of an answer; null for NaN, and None when the bytes hold no tensors."""
     try:
-        found: list[_Tensor] = getattr(_body.decode(body[: head or None]), which)
+        found: list[_Tensor] = getattr(_decoders[which].decode(body[: head or None]), which)
         rest = memoryview(body)[head or len(body) :]
         said = []
         for tensor in found:
