@@ -18,6 +18,7 @@ from random import randint
 from time import monotonic
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from arkwright.serve.graph import Graph
@@ -41,8 +42,7 @@ class Together:
     tell: Callable[[Tensors], Sequence[Any]]
 
 
-@dataclass(slots=True)  # not frozen: that costs a microsecond each
-class Kin:
+class Kin(msgspec.Struct, eq=False):
     """A request's part in what is done together: its items, and the answer from the texts of its rows."""
 
     together: Together
@@ -50,8 +50,7 @@ class Kin:
     wrap: Callable[[Sequence[Any]], Response]
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(msgspec.Struct, eq=False):
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock

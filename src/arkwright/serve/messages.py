@@ -1,10 +1,10 @@
 """What travels between the socket and the models: requests, responses and problems."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import orjson
 
 JSON = b"application/json"
@@ -14,8 +14,7 @@ _CLOSE, _KEEP = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
 LONGEST = 500  # of a message to a caller
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, eq=False):  # made several times faster than a dataclass
     """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
 
     `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over. `caller` is
@@ -34,8 +33,7 @@ class Request:
     call: Any = None  # how it is noted, where it is
 
 
-@dataclass(slots=True)
-class Response:
+class Response(msgspec.Struct, eq=False):
     """`headers` are whole lines, each ending in CRLF, made once when a model is loaded.
 
     `bare`: only the head is sent, as HEAD demands.
