@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 JSON = b"application/json"
+_JSON = b"Content-Type: application/json\r\n"
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
 _CLOSE, _KEEP = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
@@ -49,10 +50,11 @@ class Response(msgspec.Struct, eq=False):
 
     def head(self, length: int, more: bytes, *, close: bool, old: bool) -> bytes:
         """Everything before a body of `length` bytes; `more` are further lines, `old` is for a caller of HTTP/1.0."""
-        kind = b"Content-Type: %b\r\n" % self.content_type if length else b""
+        kind = _JSON
+        if self.content_type is not JSON or not length:
+            kind = b"Content-Type: %b\r\n" % self.content_type if length else b""
         last = _CLOSE if close else _KEEP if old else b"\r\n"
-        said = b"Content-Length: %d\r\n" % length
-        return b"".join((_STATUS[self.status], kind, said, more, self.headers, last))
+        return b"%b%bContent-Length: %d\r\n%b%b%b" % (_STATUS[self.status], kind, length, more, self.headers, last)
 
 
 Reply = Callable[[Response], None]

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from functools import partial
-from time import monotonic
+from time import monotonic, perf_counter
 
 from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
@@ -48,13 +48,17 @@ class Watched:
 
     def ran(self, jobs: Sequence[Job]) -> None:
         """They are computed, together."""
-        rows = sum(job.rows for job in jobs)
-        self.series.batch(rows)
+        rows = 0
         for job in jobs:
+            rows += job.rows
             if (call := job.request.call) is not None:
-                call.rows, call.batch = job.rows, rows
+                call.rows = job.rows
+        self.series.batch(rows)
         if self.traced:
             _mark(jobs, "compute")
+            for job in jobs:
+                if (call := job.request.call) is not None:
+                    call.batch = rows
 
 
 class Observer:
@@ -145,6 +149,10 @@ class Observer:
         self, call: Call, watched: Watched, request: Request, body: bytes, reply: Reply, response: Response
     ) -> None:
         tap, id_ = watched.tap, request.headers.get(REQUEST_ID)
+        if tap is None and id_ is None and not self.telemetry.asked:
+            reply(response)
+            call.series.observe(call.kind, response.status, perf_counter() - call.began, call.rows)
+            return
         if id_ is not None and not _ID.fullmatch(id_):
             id_ = None
         if id_ is None and tap is not None:
