@@ -10,7 +10,7 @@ from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.serve.graph import Graph
 from arkwright.serve.messages import Problem
-from arkwright.serve.tensors import Array, Tensors, finite
+from arkwright.serve.tensors import Array, Tensors
 
 Reader = Callable[[Tensors], Sequence[bytes]]  # outputs to one JSON text for each row
 
@@ -86,9 +86,15 @@ def _template(begin: bytes, keys: Sequence[str], end: bytes) -> bytes:
 
 def _texts(name: str, table: Array) -> Sequence[bytes]:
     """(n, m) numbers as JSON: for each row its numbers with commas between. Raises Problem (500)."""
-    if not finite(table):
+    return _text(name, table)[2:-2].split(b"],[")
+
+
+def _text(name: str, array: Array) -> bytes:
+    """Numbers as JSON. Raises Problem (500) for a NaN or an infinity: orjson writes them as null."""
+    text = orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
+    if b"null" in text:  # a tenth of the time of asking numpy
         raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
-    return orjson.dumps(np.ascontiguousarray(table), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+    return text
 
 
 def _values(name: str, array: Array) -> Sequence[bytes]:
@@ -97,9 +103,7 @@ def _values(name: str, array: Array) -> Sequence[bytes]:
         one = array.ndim > 1 and array.size == len(array)
         return [orjson.dumps(value) for value in (array.reshape(-1) if one else array).tolist()]
     if array.size == len(array):
-        return _texts(name, array.reshape(1, -1))[0].split(b",")
+        return _text(name, array.reshape(-1))[1:-1].split(b",")
     if array.ndim == 2:
         return [b"[%b]" % row for row in _texts(name, array)]
-    if not finite(array):
-        raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
-    return [orjson.dumps(np.ascontiguousarray(row), option=orjson.OPT_SERIALIZE_NUMPY) for row in array]
+    return [_text(name, row) for row in array]

@@ -66,8 +66,12 @@ class App:
         try:
             if found:
                 act, kinds = found
-                _check_type(request, kinds)
-                act(request, decoded_body(request, self._body_limit), reply)
+                headers, body = request.headers, request.body
+                if headers.get(b"content-type") not in kinds:
+                    _check_type(request, kinds)
+                if b"content-encoding" in headers:
+                    body = decoded_body(request, self._body_limit)
+                act(request, body, reply)
             else:
                 self._look(request, partial(self._apart, request, reply))
         except Exception as error:  # noqa: BLE001

@@ -18,6 +18,7 @@ from random import randint
 from time import monotonic
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 
 from arkwright.serve.graph import Graph
@@ -41,8 +42,7 @@ class Together:
     tell: Callable[[Tensors], Sequence[Any]]
 
 
-@dataclass(slots=True)  # not frozen: that costs a microsecond each
-class Kin:
+class Kin(msgspec.Struct, eq=False):
     """A request's part in what is done together: its items, and the answer from the texts of its rows."""
 
     together: Together
@@ -50,8 +50,7 @@ class Kin:
     wrap: Callable[[Sequence[Any]], Response]
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(msgspec.Struct, eq=False):
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
@@ -195,12 +194,27 @@ class Batcher:
 
     def _take(self, waiting: list[Job], desk: Desk | None) -> list[Job]:
         """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
-        now = self.now()
+        now, rows = self.now(), 0
+        for job in waiting:
+            if job.deadline <= now or job.request.gone:
+                break
+            rows += job.rows
+        else:
+            if rows <= BATCH_ROWS and waiting is self._soon and not (desk and desk.wary):
+                jobs = waiting.copy()  # nearly always
+                waiting.clear()
+                if self.listener and jobs:
+                    self.listener.taken(jobs)
+                return jobs
+        return self._sorted_out(waiting, desk, now)
+
+    def _sorted_out(self, waiting: list[Job], desk: Desk | None, now: float) -> list[Job]:
+        """The same, one by one."""
         refused = [(job, _gone()) for job in waiting if job.request.gone]
         refused += [(job, _late()) for job in waiting if job.deadline <= now and not job.request.gone]
         waiting[:] = [job for job in waiting if not job.request.gone and job.deadline > now]
         suspects: set[Job] = set()
-        if desk and (desk.page.poison or desk.page.suspects):
+        if desk and desk.wary:
             keys = {job: desk.key(job.request.body) for job in waiting}
             suspects = {job for job, key in keys.items() if key in desk.page.suspects}
             refused += [(job, _poison()) for job, key in keys.items() if key in desk.page.poison]
@@ -247,10 +261,11 @@ def _busy() -> Problem:
 
 def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
     """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
-    first = jobs[0].kin if jobs else None
-    if first is not None and all(job.kin is not None and job.kin.together is first.together for job in jobs):
+    kins = [job.kin for job in jobs]
+    together = kins[0].together if kins and kins[0] is not None else None
+    if together is not None and all([kin is not None and kin.together is together for kin in kins]):  # noqa: C419 - a generator takes longer
         try:
-            return _together(graph, first.together, jobs)
+            return _together(graph, together, jobs)
         except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
             log.debug("%s: a batch is answered one by one", name)
     return _apart(graph, name, jobs)

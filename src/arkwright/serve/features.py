@@ -1,5 +1,6 @@
 """From raw rows to the graph's inputs: straight, or through the project's own `features` function."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
 
     if len(takes) == 1 and takes[0][2] == tuple(range(len(fields))) and len(fields) > 1:
         port, columns, *_ = takes[0]
+        if _packs(port, fields):
+            return _packed(port, columns)
         return lambda rows: {port.name: _array(list(map(get, rows)), port, columns)}  # the rows as they are
 
     def prepare(rows: Sequence[Any]) -> Tensors:
@@ -58,6 +61,28 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
             else:
                 made[port.name] = _array(tuple(zip(*(values[i] for i in places), strict=True)), port, columns)
         return made
+
+    return prepare
+
+
+def _packs(port: Port, fields: Sequence[Field]) -> bool:
+    """Whether all columns are numbers that are always there, for one tensor of floats."""
+    plain = all(field.type in ("float", "int", "bool") and not field.nullable for field in fields)
+    return plain and port.kind.name in ("FP32", "FP64") and len(port.shape) > 1
+
+
+def _packed(port: Port, columns: tuple[str, ...]) -> Prepare:
+    """What `_array` makes of such rows, in less than half the time: the rounding is the same, row after row."""
+    width, get = len(columns), msgspec.structs.astuple
+    pack = struct.Struct(f"<{width}{'f' if port.kind.name == 'FP32' else 'd'}").pack
+
+    def prepare(rows: Sequence[Any]) -> Tensors:
+        try:
+            data = b"".join([pack(*get(row)) for row in rows])
+        except (struct.error, OverflowError):  # it is found out and told there
+            return {port.name: _array(list(map(get, rows)), port, columns)}
+        array: Array = np.frombuffer(data, port.kind.dtype)
+        return {port.name: array.reshape(-1, width)}
 
     return prepare
 

@@ -338,7 +338,8 @@ class Connection(asyncio.Protocol):
         close = response.close or request is None or not request.keep_alive or front.draining
         if response.status:
             body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
-            head = response.head(len(body), front.date + coding, close=close, old=request is not None and request.old)
+            more = front.date + coding if coding else front.date
+            head = response.head(len(body), more, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
             transport.write(head if bare else head + body)
         if close:

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
-from time import monotonic
+from time import monotonic, perf_counter
 
 from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
@@ -48,13 +48,17 @@ class Watched:
 
     def ran(self, jobs: Sequence[Job]) -> None:
         """They are computed, together."""
-        rows = sum(job.rows for job in jobs)
-        self.series.batch(rows)
+        rows = 0
         for job in jobs:
+            rows += job.rows
             if (call := job.request.call) is not None:
-                call.rows, call.batch = job.rows, rows
+                call.rows = job.rows
+        self.series.batch(rows)
         if self.traced:
             _mark(jobs, "compute")
+            for job in jobs:
+                if (call := job.request.call) is not None:
+                    call.batch = rows
 
 
 class Observer:
@@ -159,6 +163,10 @@ class Observer:
     def _done(self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response) -> None:
         if request.id:
             response.headers += b"X-Request-Id: %b\r\n" % request.id
+        elif not self.telemetry.asked:  # nobody asks for more than the count
+            reply(response)
+            call.series.observe(call.kind, response.status, perf_counter() - call.began, call.rows)
+            return
         reply(response)
         if call.span is not None:
             call.span.mark("encode")

@@ -20,6 +20,7 @@ from arkwright.serve.oip_messages import InferRequest, InputTensor, OutputWish, 
 from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
 from arkwright.serve.tensors import Array, Datatype, Tensors, finite, from_binary, from_json, said, to_binary
 
+_NOTHING = memoryview(b"")
 _HEADER = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
 _UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
@@ -37,18 +38,16 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     asked, rest = _parse(request, body)
     if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
-    deadline = min(deadline, _deadline(asked, lane.batcher))
-    ordinary = lane.ordinary.item(asked) if lane.ordinary and not rest else None
-
-    finish = partial(respond, loaded, asked.id, _wishes(loaded, asked))
-    if lane.ordinary and ordinary:
+    if asked.parameters:
+        deadline = min(deadline, _deadline(asked.parameters, lane.batcher))
+    together = lane.ordinary
+    if together is not None and not rest and (ordinary := together.item(asked)):
         item, rows = ordinary
-        kin = Kin(lane.ordinary.together, (item,), lane.ordinary.wrap)
-        prepare = partial(_inputs, loaded, asked, rest)
-        lane.batcher.add(
-            Job(request, rows, fast=True, prepare=prepare, finish=finish, reply=reply, deadline=deadline, kin=kin)
-        )
+        kin = Kin(together.together, (item,), together.wrap)
+        prepare, finish = partial(_inputs, loaded, asked, rest), partial(respond, loaded, None, together.wishes)
+        lane.batcher.add(Job(request, rows, True, prepare, finish, reply, deadline, 0.0, kin))  # noqa: FBT003
         return
+    finish = partial(respond, loaded, asked.id, _wishes(loaded, asked))
     inputs = _inputs(loaded, asked, rest)
     rows = max(len(array) for array in inputs.values())
     lane.batcher.add(
@@ -56,9 +55,9 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     )
 
 
-def _deadline(asked: InferRequest, batcher: Batcher) -> float:
+def _deadline(parameters: Parameters, batcher: Batcher) -> float:
     """When the answer is of no use any more, by the parameter `timeout` in microseconds, as Triton's clients say it."""
-    timeout = (asked.parameters or {}).get("timeout", 0)
+    timeout = parameters.get("timeout", 0)
     if type(timeout) is not int or timeout < 0:
         raise Problem(400, "the parameter timeout is a whole number of microseconds")
     return batcher.now() + timeout / 1e6 if timeout else inf
@@ -72,11 +71,12 @@ def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:
         if not header.isdigit() or len(header) > 12 or not 0 < int(header) <= len(body):
             raise Problem(400, "Inference-Header-Content-Length must be the size of the JSON at the body's start")
         size = int(header)
+    whole = size == len(body)
     try:
-        asked = _decoder.decode(body[:size] if size < len(body) else body)
+        asked = _decoder.decode(body if whole else body[:size])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"this is no inference request: {_told(said(error))}") from None
-    return asked, memoryview(body)[size:]
+    return asked, _NOTHING if whole else memoryview(body)[size:]
 
 
 def _told(text: str) -> str:

@@ -106,6 +106,11 @@ class Desk:
         self._map, self._at = page.map, slot * _SLOT
         struct.pack_into("<II", self._map, self._at, salt, 0)
 
+    @property
+    def wary(self) -> bool:
+        """Whether there are bodies to look out for."""
+        return bool(self.page.poison or self.page.suspects)
+
     def key(self, body: bytes) -> Key:
         return self.page.key(self._salt, body)
 

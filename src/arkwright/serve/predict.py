@@ -15,7 +15,7 @@ from arkwright.serve.batch import Job, Kin
 from arkwright.serve.guarded import Visit, told_alone
 from arkwright.serve.lane import Lane
 from arkwright.serve.loaded import Loaded
-from arkwright.serve.messages import Problem, Reply, Request, Response
+from arkwright.serve.messages import JSON, Problem, Reply, Request, Response
 from arkwright.serve.tensors import Tensors
 
 Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
@@ -28,8 +28,9 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         lane.batcher.must_have_room()  # before any work is done for it
     if loaded.guards is not None:
         _only_json(loaded, request)
-    tell = _arrow if ARROW in request.headers.get(b"accept", b"").lower() else _wrapped
-    if request.headers.get(b"content-type", b"").lower().startswith(ARROW):
+    accept, kind = request.headers.get(b"accept"), request.headers.get(b"content-type")
+    tell = _wrapped if accept is None or ARROW not in accept.lower() else _arrow
+    if kind is not None and kind != JSON and kind.lower().startswith(ARROW):
         stream = loaded.arrow.open(body)
         prepare, finish = partial(loaded.arrow.tensors, stream), partial(_finished, loaded, read, tell, False)  # noqa: FBT003
         lane.batcher.add(Job(request, stream.rows, loaded.fast, prepare, finish, reply, deadline))
@@ -41,7 +42,7 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         return
     prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, tell, alone)
     kin = Kin(lane.rows, rows, partial(tell, loaded, alone)) if lane.rows else None
-    lane.batcher.add(Job(request, len(rows), loaded.fast, prepare, finish, reply, deadline, kin=kin))
+    lane.batcher.add(Job(request, len(rows), loaded.fast, prepare, finish, reply, deadline, 0.0, kin))
 
 
 def _only_json(loaded: Loaded, request: Request) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
+import msgspec
+
 from arkwright.core.errors import Missing
 from arkwright.serve.telemetry import layout as at
 from arkwright.serve.telemetry import otlp
@@ -29,19 +31,18 @@ _ROUTES = {
 }
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One request on its way. Whoever answers sets `rows`, and `batch` (rows of the run it shared) where a span wants
     it; `span` is None unless the request is sampled.
     """
 
-    __slots__ = ("batch", "began", "caller", "kind", "rows", "series", "span")
-
-    def __init__(self, series: Series, kind: int) -> None:
-        self.series, self.kind = series, kind
-        self.rows = self.batch = 0
-        self.caller: Parent | None = None
-        self.span: Span | None = None
-        self.began = perf_counter()
+    series: Series
+    kind: int
+    began: float  # by perf_counter
+    rows: int = 0
+    batch: int = 0
+    caller: Parent | None = None
+    span: Span | None = None
 
 
 class Telemetry:
@@ -69,7 +70,7 @@ class Telemetry:
         if collector or otlp.wanted():
             self._sampling = sampling or Sampling.from_environment()
             self._sender = self._send_to(collector)
-        self._asked = self._log is not None or self._sender is not None  # whether anybody wants the caller's context
+        self.asked = self._log is not None or self._sender is not None  # whether anybody wants more than counters
         self._roots = self._sender is not None and self._sampling.ratio > 0
         self.traced = self._sender is not None
         self._slot = Slot(self.counters, worker)
@@ -89,9 +90,9 @@ class Telemetry:
 
     def start(self, series: Series, kind: int, headers: Mapping[bytes, bytes]) -> Call:
         """A request came. `kind` is PREDICT, INFER, GRPC or OTHER_KIND of layout."""
-        call = Call(series, kind)
+        call = Call(series, kind, perf_counter())
         series.begin()
-        if self._asked:
+        if self.asked:
             sent = headers.get(b"traceparent")
             if sent is not None or self._roots:
                 self._trace(call, sent, headers)
