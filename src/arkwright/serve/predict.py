@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 import orjson
 
 from arkwright.core.errors import ArkwrightError, Invalid
@@ -19,6 +20,25 @@ from arkwright.serve.messages import JSON, Problem, Reply, Request, Response
 from arkwright.serve.tensors import Tensors
 
 Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
+
+
+class _Asked(msgspec.Struct, eq=False):
+    """One request's rows: three methods of one object are made faster than three partial functions."""
+
+    loaded: Loaded
+    read: Reader
+    tell: Tell
+    rows: Sequence[Any]
+    alone: bool
+
+    def prepare(self) -> Tensors:
+        return _prepared(self.loaded, self.rows, self.alone)
+
+    def finish(self, outputs: Tensors) -> Response:
+        return self.wrap(self.read(outputs))
+
+    def wrap(self, said: Sequence[bytes]) -> Response:
+        return self.tell(self.loaded, self.alone, said)
 
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
@@ -40,9 +60,9 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         visit = Visit(loaded, loaded.guards, read, rows, alone)
         lane.batcher.add(Job(request, len(rows), loaded.fast, visit.prepare, visit.finish, reply, deadline))
         return
-    prepare, finish = partial(_prepared, loaded, rows, alone), partial(_finished, loaded, read, tell, alone)
-    kin = Kin(lane.rows, rows, partial(tell, loaded, alone)) if lane.rows else None
-    lane.batcher.add(Job(request, len(rows), loaded.fast, prepare, finish, reply, deadline, 0.0, kin))
+    asked = _Asked(loaded, read, tell, rows, alone)
+    kin = Kin(lane.rows, rows, asked.wrap) if lane.rows else None
+    lane.batcher.add(Job(request, len(rows), loaded.fast, asked.prepare, asked.finish, reply, deadline, 0.0, kin))
 
 
 def _only_json(loaded: Loaded, request: Request) -> None:
