@@ -16,3 +16,13 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def numeric(host: str) -> str:
+    """`localhost` as the address that it is everywhere."""
+    return "127.0.0.1" if host == "localhost" else host
+
+
+def shown(host: str, port: int) -> str:
+    """Host and port as an address writes them: `127.0.0.1:8001`, `[::1]:8001`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,5 @@
 """The Open Inference Protocol v2 over REST, with the binary tensor extension that Triton's clients speak."""
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from math import inf
@@ -18,12 +17,21 @@ from arkwright.serve.loaded import Loaded
 from arkwright.serve.messages import JSON, Problem, Reply, Request, Response, json_response
 from arkwright.serve.oip_messages import InferRequest, InputTensor, OutputWish, Parameters
 from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
-from arkwright.serve.tensors import Array, Datatype, Tensors, finite, from_binary, from_json, said, to_binary
+from arkwright.serve.tensors import (
+    Array,
+    Datatype,
+    Tensors,
+    finite,
+    from_binary,
+    from_json,
+    said,
+    to_binary,
+    unknown_field,
+)
 
 _NOTHING = memoryview(b"")
 _HEADER = b"inference-header-content-length"
 _OCTETS = b"application/octet-stream"
-_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
 
 
 _decoder = msgspec.json.Decoder(InferRequest)
@@ -80,10 +88,10 @@ def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:
 
 
 def _told(text: str) -> str:
-    unknown = _UNKNOWN.fullmatch(text)
+    unknown = unknown_field(text)
     if not unknown:
         return text
-    path, name = unknown["path"] or "$", unknown["name"][:80]
+    path, name = unknown
     kind = InputTensor if path.startswith("$.inputs") else OutputWish if path.startswith("$.outputs") else InferRequest
     return f"{path}: unknown field {name!r}{did_you_mean(name, kind.__struct_fields__)}"
 

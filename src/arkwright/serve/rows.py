@@ -1,6 +1,5 @@
 """Raw rows as callers send them: strict JSON into typed structs, mistakes told with their JSON path."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +9,8 @@ from arkwright.core import rows as core
 from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
 from arkwright.serve.messages import Problem
-from arkwright.serve.tensors import said
+from arkwright.serve.tensors import said, unknown_field
 
-_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
 _LONGEST_INT = 2**63
 
 
@@ -51,11 +49,11 @@ class RowDecoder:
         return rows, alone
 
     def _told(self, text: str) -> str:
-        unknown = _UNKNOWN.fullmatch(text)
+        unknown = unknown_field(text)
         if not unknown:
             return text if text.startswith("$") else f"$: {text}"
-        name = unknown["name"][:80]
+        path, name = unknown
         near = did_you_mean(name, self._names)
         if name == self._target:
             near = "; it is what the model predicts, so leave it out"
-        return f"{unknown['path'] or '$'}: unknown field {name!r}{near}"
+        return f"{path}: unknown field {name!r}{near}"

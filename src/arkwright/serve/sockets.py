@@ -6,17 +6,23 @@ from pathlib import Path
 
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
+from arkwright.serve.address import numeric, shown
 
 WAITING = 2048  # connections that nobody accepted yet, on each
 
 
-def reserve(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen: it keeps a port for servers that share it. Raises Invalid when taken."""
-    host = "127.0.0.1" if host == "localhost" else host
+def reserve(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A bound socket that does not listen: it keeps a port for servers that share it. Raises Invalid when taken.
+
+    `shared`: the port is ours already, by another socket.
+    """
+    host = numeric(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        _must_be_free(family, host, port)
+        if not shared:
+            _must_be_free(family, host, port)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
     except (OSError, OverflowError) as error:
@@ -28,24 +34,18 @@ def reserve(host: str, port: int) -> socket.socket:
 def listen(serving: Serving) -> list[socket.socket]:
     """A listening socket for each worker, all on one port. Raises Invalid when it is taken."""
     made: list[socket.socket] = []
-    host = "127.0.0.1" if serving.host == "localhost" else serving.host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     port = serving.port
     try:
-        _must_be_free(family, host, port)
         for _ in range(serving.workers):
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock = reserve(serving.host, port, shared=bool(made))
             made.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock.bind((host, port))
             sock.listen(WAITING)
             sock.setblocking(False)  # noqa: FBT003
             port = sock.getsockname()[1]
-    except (OSError, OverflowError) as error:
+    except BaseException:
         for sock in made:
             sock.close()
-        raise Invalid(f"cannot listen on {host}:{port}: {error}; choose another port, 0 for any") from None
+        raise
     return made
 
 
@@ -68,7 +68,7 @@ def _must_be_free(family: int, host: str, port: int) -> None:
 def address(sock: socket.socket) -> str:
     """Like `http://127.0.0.1:8000`."""
     host, port = sock.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{shown(host, port)}"
 
 
 def processors(workers: int) -> list[int | None]:

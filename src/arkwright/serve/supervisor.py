@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve import control
-from arkwright.serve.address import check_host, is_loopback
+from arkwright.serve.address import check_host, is_loopback, shown
 from arkwright.serve.limits import Limits
 from arkwright.serve.poison import Register
 from arkwright.serve.process import Worker, how
@@ -109,7 +109,7 @@ class Supervisor:
             self._ready(address(self._listening[0]))
             if self._serving.grpc_port is not None:
                 host = self._listening[0].getsockname()[0]
-                self._ready(f"grpc://{f'[{host}]' if ':' in host else host}:{self._serving.grpc_port}")
+                self._ready(f"grpc://{shown(host, self._serving.grpc_port)}")
             log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
 
     async def _look(self) -> None:

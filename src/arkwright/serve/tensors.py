@@ -21,6 +21,7 @@ Array = np.ndarray[Any, Any]
 Tensors = dict[str, Array]
 MOST_DIMENSIONS = 64
 LARGEST_DIMENSION = 2**31 - 1
+_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
 _NESTED = re.compile(rb"\s*\[\s*\[")
 
 
@@ -145,6 +146,12 @@ def to_binary(array: Array, kind: Datatype) -> bytes:
 def finite(array: Array) -> bool:
     """Whether JSON can say every number in it."""
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def unknown_field(text: str) -> tuple[str, str] | None:
+    """The path and the (bounded) name of the field that a decoder did not know, if that is what `said` says."""
+    found = _UNKNOWN.fullmatch(text)
+    return (found["path"] or "$", found["name"][:80]) if found else None
 
 
 def said(error: Exception) -> str:

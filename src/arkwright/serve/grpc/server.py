@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from arkwright.core.errors import Invalid
-from arkwright.serve.address import check_host
+from arkwright.serve.address import check_host, numeric, shown
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import code, write
 from arkwright.serve.grpc.service import Door, Service
@@ -46,14 +46,13 @@ class GrpcServer:
         port is taken.
         """
         check_host(host, allow_remote=allow_remote)
-        host = "127.0.0.1" if host == "localhost" else host
-        shown = f"[{host}]" if ":" in host else host
+        host = numeric(host)
         try:
-            bound = self._server.add_insecure_port(f"{shown}:{port}")
+            bound = self._server.add_insecure_port(shown(host, port))
         except RuntimeError:
-            raise Invalid(f"cannot listen on {shown}:{port}; choose another port, 0 for any") from None
+            raise Invalid(f"cannot listen on {shown(host, port)}; choose another port, 0 for any") from None
         await self._server.start()
-        return f"{shown}:{bound}"
+        return shown(host, bound)
 
     async def stop(self) -> None:
         """Accept no more calls; finish what is in flight, at most `drain_time`. Streams end after what they are at.

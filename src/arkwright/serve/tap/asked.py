@@ -1,17 +1,14 @@
 """Labels as callers send them: strict JSON, mistakes told with their JSON path."""
 
-import re
-
 import msgspec
 
 from arkwright.core.errors import did_you_mean
 from arkwright.serve.messages import Problem
 from arkwright.serve.tap.labels import Label, Value
-from arkwright.serve.tensors import said
+from arkwright.serve.tensors import said, unknown_field
 
 MOST_ID = 200
 MOST_TEXT = 10_000
-_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
 _NAMES = {int: "int", float: "float", str: "str", bool: "bool"}
 _one, _many = msgspec.json.Decoder(Label), msgspec.json.Decoder(list[Label])
 
@@ -51,8 +48,8 @@ def check(label: Label, path: str, kind: type[Value] | None) -> None:
 
 
 def _told(text: str) -> str:
-    unknown = _UNKNOWN.fullmatch(text)
+    unknown = unknown_field(text)
     if not unknown:
         return text if text.startswith("$") else f"$: {text}"
-    name = unknown["name"][:80]
-    return f"{unknown['path'] or '$'}: unknown field {name!r}{did_you_mean(name, Label.__struct_fields__)}"
+    path, name = unknown
+    return f"{path}: unknown field {name!r}{did_you_mean(name, Label.__struct_fields__)}"
