@@ -194,6 +194,11 @@ def test_nothing_stays_in_flight(served):
     assert {code for _, _, code in served.requests("who")} <= {"200", "499"}
 
 
+def test_how_long_the_last_batch_has_waited_is_told(served):
+    assert served.post("/endpoints/who/predict", {"distance": 0.1})[0] == 200
+    assert 0 < total(served.metrics(), "arkwright_queue_age_seconds", endpoint="who") < 60
+
+
 def test_a_killed_worker_has_counted(served):
     for _ in range(8):
         served.post(PREDICT, ROW)

@@ -42,7 +42,8 @@ class Watched:
         self.series, self.tap, self.number, self.traced = series, tap, number, traced
 
     def taken(self, jobs: Sequence[Job]) -> None:
-        """These are computed now."""
+        """These are computed now; the first has waited longest."""
+        self.series.queue_age(monotonic() - jobs[0].request.received)
         if self.traced:
             _mark(jobs, "queue")
 
