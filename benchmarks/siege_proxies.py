@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from arkwright.serve.front import Front
-from arkwright.serve.http import Connection
-from arkwright.serve.limits import Limits
-from arkwright.serve.messages import Reply, Request, json_response
+from arkwright.serve.wire.front import Front
+from arkwright.serve.wire.http import Connection
+from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Reply, Request, json_response
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;

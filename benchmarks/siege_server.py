@@ -19,7 +19,7 @@ SERVE = """
 import json, os, sys
 from pathlib import Path
 from arkwright.core.ports import Routing, Served, Serving, Share
-from arkwright.serve.supervisor import serve
+from arkwright.serve.processes.supervisor import serve
 
 folder, workers = Path(sys.argv[1]), int(sys.argv[2])
 returned = None

@@ -23,7 +23,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "skl2onnx": ("optimize/",),
     "onnxmltools": ("optimize/",),
     "onnx": ("optimize/",),
-    "onnxruntime": ("optimize/", "serve/graph.py"),
+    "onnxruntime": ("optimize/", "serve/model/graph.py"),
     "model_signing": ("release/openssf.py",),
     "cyclonedx": ("release/bom.py",),
     "uvloop": ("serve/",),

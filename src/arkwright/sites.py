@@ -23,7 +23,7 @@ ENGINES: dict[str, dict[str, str]] = {
     "host": {"process": "arkwright.infra.local_host:LocalHost"},
     "notifier": {"log": "arkwright.infra.log_notifier:LogNotifier"},
 }
-SERVER = "arkwright.serve.supervisor:serve"  # what a host runs: rooms do not know one another
+SERVER = "arkwright.serve.processes.supervisor:serve"  # what a host runs: rooms do not know one another
 DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 

@@ -18,11 +18,11 @@ from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, Signature, Tensor
-from arkwright.serve.lane import Lane
-from arkwright.serve.limits import Limits
-from arkwright.serve.loaded import load
-from arkwright.serve.route import Route
-from arkwright.serve.server import Server
+from arkwright.serve.model.loaded import load
+from arkwright.serve.processes.server import Server
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.limits import Limits
 
 DIGEST = "ab" * 32
 FLIGHTS = """

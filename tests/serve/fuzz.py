@@ -20,15 +20,16 @@ import pyarrow as pa
 
 from arkwright.core.nouns import Column
 from arkwright.core.rows import from_columns
-from arkwright.serve import arrow_stream, tensors
-from arkwright.serve.flatbuffer import Malformed
-from arkwright.serve.front import Front
-from arkwright.serve.http import Connection
-from arkwright.serve.inflate import decoded_body
-from arkwright.serve.limits import Limits
-from arkwright.serve.messages import Problem, Request, json_response
-from arkwright.serve.oip_messages import InferRequest
-from arkwright.serve.rows import RowDecoder
+from arkwright.serve.model import tensors
+from arkwright.serve.model.arrow import stream as arrow_stream
+from arkwright.serve.model.arrow.flatbuffer import Malformed
+from arkwright.serve.model.oip_messages import InferRequest
+from arkwright.serve.model.rows import RowDecoder
+from arkwright.serve.wire.front import Front
+from arkwright.serve.wire.http import Connection
+from arkwright.serve.wire.inflate import decoded_body
+from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Problem, Request, json_response
 
 COLUMNS = (
     Column(name="a", type="int"),

@@ -21,7 +21,7 @@ SERVE = """
 import json, os, sys
 from pathlib import Path
 from arkwright.core.ports import Logged, Routing, Served, Serving, Share
-from arkwright.serve.supervisor import serve
+from arkwright.serve.processes.supervisor import serve
 
 folder, how = Path(sys.argv[1]), json.loads(sys.argv[2])
 returned = None

@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature, Tensor
-from arkwright.serve.loaded import load
+from arkwright.serve.model.loaded import load
 
 from .conftest import DIGEST, Live, constant, helper, proto, value, write
 

@@ -6,8 +6,8 @@ from typing import Any
 from arkwright.api.traffic import verified
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Endpoint
-from arkwright.serve import loaded as serving
-from arkwright.serve.predict import predict_once
+from arkwright.serve.model import loaded as serving
+from arkwright.serve.rest.predict import predict_once
 from arkwright.sites import Site
 
 

@@ -5,6 +5,7 @@ It is told when a request is given to a release and when its answer is on its wa
 
 import asyncio
 import itertools
+import logging
 import re
 import secrets
 from collections.abc import Collection, Sequence
@@ -13,10 +14,6 @@ from time import monotonic, perf_counter
 
 from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
-from arkwright.serve.batch import Job, log
-from arkwright.serve.lane import Lane
-from arkwright.serve.messages import Problem, Reply, Request, Response, json_response
-from arkwright.serve.route import Route
 from arkwright.serve.tap import asked
 from arkwright.serve.tap.labels import Labels
 from arkwright.serve.tap.segment import INFER, SHADOW
@@ -24,6 +21,12 @@ from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.slot import Series
 from arkwright.serve.telemetry.telemetry import Call, Telemetry
+from arkwright.serve.traffic.batch import Job
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response, json_response
+
+log = logging.getLogger("arkwright.serve")
 
 REQUEST_ID = b"x-request-id"
 KINDS = {"predict": layout.PREDICT, "infer": layout.INFER, "grpc": layout.GRPC}

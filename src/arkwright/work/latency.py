@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from arkwright.project.apply import apply_features
-from arkwright.serve import loaded as serving
-from arkwright.serve.answers import reader
-from arkwright.serve.predict import answer_once
+from arkwright.serve.model import loaded as serving
+from arkwright.serve.model.answers import reader
+from arkwright.serve.rest.predict import answer_once
 
 Times = npt.NDArray[np.float64]
 _ROUNDS, _ROWS = 15, 64

@@ -14,7 +14,7 @@ import pytest
 import tritonclient.grpc as triton
 from onnx import TensorProto, helper
 from tests.serve.conftest import echo_release, proto, value, write
-from tests.serve.test_guards import release as guarded_release
+from tests.serve.model.test_guards import release as guarded_release
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from arkwright.core.nouns import Column

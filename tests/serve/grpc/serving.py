@@ -14,15 +14,15 @@ from pathlib import Path
 
 import uvloop
 
-from arkwright.serve.batch import Batcher
 from arkwright.serve.grpc.door import AppDoor
 from arkwright.serve.grpc.server import GrpcServer
-from arkwright.serve.lane import Lane
-from arkwright.serve.limits import Limits
-from arkwright.serve.loaded import load
-from arkwright.serve.repository import Repository
-from arkwright.serve.route import Route
-from arkwright.serve.server import Server
+from arkwright.serve.model.loaded import load
+from arkwright.serve.processes.server import Server
+from arkwright.serve.rest.repository import Repository
+from arkwright.serve.traffic.batch import Batcher
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.limits import Limits
 
 HELD = 400
 WATCHED = 300  # rows from which on a job is spoken of

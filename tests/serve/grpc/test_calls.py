@@ -15,7 +15,7 @@ from tritonclient.grpc import service_pb2
 from arkwright.core.errors import Invalid, Refused
 from arkwright.serve.grpc.door import AppDoor
 from arkwright.serve.grpc.server import GrpcServer
-from arkwright.serve.limits import Limits
+from arkwright.serve.wire.limits import Limits
 
 from .conftest import LONG, Serving, answered, rows
 from .serving import HELD

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tritonclient.grpc import service_pb2
 
 from arkwright.serve.grpc.tensors import split
-from arkwright.serve.messages import Problem
+from arkwright.serve.wire.messages import Problem
 
 from .conftest import LONG, Serving, answered, rows
 

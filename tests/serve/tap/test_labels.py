@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
-from arkwright.serve.messages import Problem
 from arkwright.serve.tap import asked, labels
 from arkwright.serve.tap.labels import Label, Labels, read
+from arkwright.serve.wire.messages import Problem
 
 CYCLES = int(os.environ.get("ARKWRIGHT_CYCLES", "8"))
 WRITER = """

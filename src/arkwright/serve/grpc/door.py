@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from arkwright.core.errors import did_you_mean
-from arkwright.serve import oip
-from arkwright.serve.app import App
-from arkwright.serve.lane import Lane
-from arkwright.serve.messages import Problem, Reply, Request
-from arkwright.serve.mirror import Mirror
+from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.observer import Observer
-from arkwright.serve.quota import Quota
-from arkwright.serve.route import Route
-from arkwright.serve.tensors import Tensors
+from arkwright.serve.rest import oip
+from arkwright.serve.rest.app import App
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.mirror import Mirror
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.messages import Problem, Reply, Request
+from arkwright.serve.wire.quota import Quota
 
 
 class AppDoor:

@@ -5,7 +5,7 @@ from typing import Any
 
 from arkwright.serve.grpc.messages import CLASSES, read, write
 from arkwright.serve.grpc.service import Door
-from arkwright.serve.messages import Problem
+from arkwright.serve.wire.messages import Problem
 
 LOOK = 0.25  # seconds between two looks at what is watched
 _WHOLE = ("", "inference.GRPCInferenceService", "grpc.health.v1.Health")

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from arkwright.serve.messages import Problem
+from arkwright.serve.wire.messages import Problem
 
 Message = Any
 _CODES = {

@@ -13,12 +13,12 @@ import grpc
 import grpc.aio
 
 from arkwright.core.errors import Invalid
-from arkwright.serve.address import check_host, numeric, shown
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import code, write
 from arkwright.serve.grpc.service import Door, Service
-from arkwright.serve.limits import Limits
-from arkwright.serve.messages import Problem, Request
+from arkwright.serve.wire.address import check_host, numeric, shown
+from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Problem, Request
 
 QUIET, LEAVE = 0.02, 1.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes

@@ -10,16 +10,16 @@ from typing import Any, Protocol
 import orjson
 
 from arkwright.core.record import NAME
-from arkwright.serve import oip
-from arkwright.serve.batch import Job
-from arkwright.serve.graph import Graph
 from arkwright.serve.grpc.messages import CLASSES, Message, read, write
 from arkwright.serve.grpc.tensors import TYPED, from_contents, split, to_contents
-from arkwright.serve.lane import Lane
-from arkwright.serve.loaded import Loaded
-from arkwright.serve.messages import Problem, Reply, Request, Response
-from arkwright.serve.requests import complete, fitting, input_port, output_port, supported, unguarded
-from arkwright.serve.tensors import MOST_DIMENSIONS, Tensors, from_binary, to_binary
+from arkwright.serve.model.graph import Graph
+from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.model.requests import complete, fitting, input_port, output_port, supported, unguarded
+from arkwright.serve.model.tensors import MOST_DIMENSIONS, Tensors, from_binary, to_binary
+from arkwright.serve.rest import oip
+from arkwright.serve.traffic.batch import Job
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response
 
 
 class Door(Protocol):

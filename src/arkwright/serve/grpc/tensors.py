@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from arkwright.serve.grpc.messages import Message
-from arkwright.serve.messages import Problem
-from arkwright.serve.tensors import Array, Datatype, check_shape
+from arkwright.serve.model.tensors import Array, Datatype, check_shape
+from arkwright.serve.wire.messages import Problem
 
 MOST_FIELDS = 4096  # of one request; an empty input is two bytes on the wire and a hundred in memory
 _RAW = 7 << 3 | 2  # raw_input_contents, length-delimited

@@ -3,9 +3,9 @@
 import msgspec
 
 from arkwright.core.errors import did_you_mean
-from arkwright.serve.messages import Problem
+from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.tap.labels import Label, Value
-from arkwright.serve.tensors import said, unknown_field
+from arkwright.serve.wire.messages import Problem
 
 MOST_ID = 200
 MOST_TEXT = 10_000

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from arkwright.serve.messages import Problem
-from arkwright.serve.tensors import DATATYPES, from_binary
+from arkwright.serve.model.tensors import DATATYPES, from_binary
+from arkwright.serve.wire.messages import Problem
 
 
 class _Tensor(msgspec.Struct):

@@ -1,0 +1,1 @@
+"""A release ready to answer: its graph, its rows, its safeguards, its words."""

@@ -1,0 +1,1 @@
+"""Rows and predictions as Arrow IPC streams."""

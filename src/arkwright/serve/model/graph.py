@@ -1,0 +1,93 @@
+"""The ONNX graph of a release and what it takes and gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from arkwright.core import onnx_guard
+from arkwright.core.errors import Invalid, Missing
+from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
+
+_PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One input or output of the graph. A dimension of None may have any size; the first counts the rows."""
+
+    name: str
+    kind: Datatype
+    shape: tuple[int | None, ...]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) == len(self.shape) and all(
+            mine is None or mine == theirs for mine, theirs in zip(self.shape, shape, strict=True)
+        )
+
+    @property
+    def shown(self) -> list[int]:
+        """The shape as the protocol writes it: -1 where any size will do."""
+        return [-1 if size is None else size for size in self.shape]
+
+
+class Graph:
+    """A session on one thread: the server's workers are the parallelism.
+
+    `batches` says whether rows of several requests may go in one run: every input and output counts its rows first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises Missing without the file, Refused when it holds what no release may, like tensors in other files, and
+        Invalid when no session takes it.
+        """
+        if not path.is_file():
+            raise Missing(f"{path.parent.name} holds no {path.name}; release a model in the ONNX format")
+        data = onnx_guard.check(path)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(data, options, providers=_providers())
+        except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
+            raise Invalid(f"{path.name} cannot be loaded: {str(error).splitlines()[0][:300]}") from None
+        self.inputs: Mapping[str, Port] = _ports(self._session.get_inputs())
+        self.outputs: Mapping[str, Port] = _ports(self._session.get_outputs())
+        self._names = list(self.outputs)
+        everything = (*self.inputs.values(), *self.outputs.values())
+        self.batches = all(port.shape and port.shape[0] is None for port in everything)
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """Every output for these inputs. Raises what onnxruntime raises."""
+        arrays: list[Array] = self._session.run(self._names, inputs)
+        return dict(zip(self._names, arrays, strict=True))
+
+
+class NoGraph(Graph):
+    """Of a model of rules: they answer every row, so nothing is ever run."""
+
+    def __init__(self) -> None:
+        self.inputs, self.outputs, self.batches = {}, {}, False
+
+    def run(self, inputs: Tensors) -> Tensors:
+        raise Invalid(f"a model of rules takes no tensors, such as {', '.join(inputs) or 'none'}")
+
+
+def _providers() -> list[str]:
+    """A GPU first where this onnxruntime can use one; what it cannot run there runs on the processor."""
+    return [name for name in _PREFERRED if name in ort.get_available_providers()]
+
+
+def _ports(nodes: Any) -> dict[str, Port]:
+    ports = {}
+    for node in nodes:
+        if node.type not in BY_ONNX:
+            raise Invalid(
+                f"model.onnx has {node.name!r} of {node.type}, which no protocol can carry; use plain tensors"
+            )
+        shape = tuple(size if isinstance(size, int) else None for size in node.shape)
+        ports[node.name] = Port(node.name, BY_ONNX[node.type], shape)
+    return ports

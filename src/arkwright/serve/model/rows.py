@@ -1,0 +1,59 @@
+"""Raw rows as callers send them: strict JSON into typed structs, mistakes told with their JSON path."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from arkwright.core import rows as core
+from arkwright.core.errors import did_you_mean
+from arkwright.core.rows import Field
+from arkwright.serve.model.tensors import said, unknown_field
+from arkwright.serve.wire.messages import Problem
+
+_LONGEST_INT = 2**63
+
+
+class RowDecoder:
+    """Decodes one row or a list of rows of one row class.
+
+    JSON keys that occur twice count once, the last one (RFC 8259 leaves it open).
+    """
+
+    def __init__(self, fields: Sequence[Field], target: str) -> None:
+        self.fields = tuple(fields)
+        self._target = target
+        self._names = [field.name for field in self.fields]
+        self.struct = core.struct("Row", self.fields)
+        self._one = msgspec.json.Decoder(self.struct)
+        self._many = msgspec.json.Decoder(list[self.struct])  # type: ignore[name-defined]
+        self._ints = tuple(field.name for field in self.fields if field.type == "int")
+
+    def decode(self, body: bytes) -> tuple[list[Any], bool]:
+        """The rows and whether it was one object alone. Raises Problem: 400 is no JSON, 422 is not such a row."""
+        alone = body[:1] == b"{" or body.lstrip()[:1] == b"{"
+        try:
+            rows = [self._one.decode(body)] if alone else self._many.decode(body)
+        except msgspec.ValidationError as error:
+            raise Problem(422, self._told(said(error))) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Problem(400, f"the body is not JSON: {said(error)}") from None
+        if not rows:
+            raise Problem(422, "$: the list is empty; send at least one row")
+        for name in self._ints:
+            for i, row in enumerate(rows):
+                value = getattr(row, name)
+                if value is not None and not -_LONGEST_INT <= value < _LONGEST_INT:
+                    path = f"$.{name}" if alone else f"$[{i}].{name}"
+                    raise Problem(422, f"{path}: the integer does not fit in 64 bits")
+        return rows, alone
+
+    def _told(self, text: str) -> str:
+        unknown = unknown_field(text)
+        if not unknown:
+            return text if text.startswith("$") else f"$: {text}"
+        path, name = unknown
+        near = did_you_mean(name, self._names)
+        if name == self._target:
+            near = "; it is what the model predicts, so leave it out"
+        return f"{path}: unknown field {name!r}{near}"

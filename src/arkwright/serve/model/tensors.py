@@ -1,0 +1,165 @@
+"""The Open Inference Protocol's datatypes, between JSON, the binary tensor extension and numpy.
+
+JSON is read strictly: an integer tensor takes integers only (1.0 is refused), a float tensor takes any finite number
+that it can hold, BOOL takes true and false, BYTES takes texts.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from arkwright.serve.wire.messages import Problem
+
+Array = np.ndarray[Any, Any]
+Tensors = dict[str, Array]
+MOST_DIMENSIONS = 64
+LARGEST_DIMENSION = 2**31 - 1
+_UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
+_NESTED = re.compile(rb"\s*\[\s*\[")
+
+
+@dataclass(frozen=True, slots=True)
+class Datatype:
+    """One datatype: its numpy twin, what JSON must hold, and what ONNX calls it."""
+
+    name: str
+    dtype: Any
+    python: type
+    onnx: str
+
+
+DATATYPES = {
+    kind.name: kind
+    for kind in (
+        Datatype("BOOL", np.dtype("?"), bool, "tensor(bool)"),
+        Datatype("UINT8", np.dtype("u1"), int, "tensor(uint8)"),
+        Datatype("UINT16", np.dtype("<u2"), int, "tensor(uint16)"),
+        Datatype("UINT32", np.dtype("<u4"), int, "tensor(uint32)"),
+        Datatype("UINT64", np.dtype("<u8"), int, "tensor(uint64)"),
+        Datatype("INT8", np.dtype("i1"), int, "tensor(int8)"),
+        Datatype("INT16", np.dtype("<i2"), int, "tensor(int16)"),
+        Datatype("INT32", np.dtype("<i4"), int, "tensor(int32)"),
+        Datatype("INT64", np.dtype("<i8"), int, "tensor(int64)"),
+        Datatype("FP16", np.dtype("<f2"), float, "tensor(float16)"),
+        Datatype("FP32", np.dtype("<f4"), float, "tensor(float)"),
+        Datatype("FP64", np.dtype("<f8"), float, "tensor(double)"),
+        Datatype("BYTES", np.dtype("O"), str, "tensor(string)"),
+    )
+}
+BY_ONNX = {kind.onnx: kind for kind in DATATYPES.values()}
+
+
+@cache
+def _decoder(python: type, depth: int) -> msgspec.json.Decoder[Any]:
+    kind: Any = python
+    for _ in range(depth):
+        kind = list[kind]
+    return msgspec.json.Decoder(kind)
+
+
+def check_shape(name: str, shape: Sequence[int]) -> int:
+    """How many elements a tensor of this shape has. Raises Problem for a shape that no tensor has."""
+    if not 1 <= len(shape) <= MOST_DIMENSIONS:
+        raise Problem(400, f"the input {name!r} has {len(shape)} dimensions; there are 1 to {MOST_DIMENSIONS}")
+    for size in shape:
+        if not 1 <= size <= LARGEST_DIMENSION:
+            raise Problem(400, f"the shape of the input {name!r} holds {str(size)[:40]}; a dimension is 1 to 2^31 - 1")
+    return math.prod(shape)
+
+
+def from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int]) -> Array:
+    """The tensor that `data`, a flat or nested JSON list, says. Raises Problem (400)."""
+    count = check_shape(name, shape)
+    if kind.python is not str and data.count(b",") + 1 != count:  # before a million numbers become objects
+        found = data.count(b",") + 1
+        raise Problem(400, f"the input {name!r} has the shape {list(shape)}, {count} elements, and data of {found}")
+    nested = _NESTED.match(data) is not None
+    try:
+        values = _decoder(kind.python, len(shape) if nested else 1).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the data of the input {name!r} is not {kind.name}: {said(error)}") from None
+    try:
+        with np.errstate(over="raise"):
+            array: Array = np.array(values, dtype=kind.dtype)
+    except (OverflowError, FloatingPointError):
+        raise Problem(400, f"the data of the input {name!r} holds a number beyond {kind.name}") from None
+    except ValueError:
+        raise Problem(400, f"the data of the input {name!r} is not shaped {list(shape)}") from None
+    if array.size != count or (nested and array.shape != tuple(shape)):
+        raise Problem(400, f"the data of the input {name!r} is shaped {list(array.shape)}, not {list(shape)}")
+    return array.reshape(shape)
+
+
+def from_binary(name: str, data: memoryview, kind: Datatype, shape: Sequence[int]) -> Array:
+    """The tensor in these little-endian bytes; NaN passes as it is. Raises Problem (400)."""
+    count = check_shape(name, shape)
+    if kind.python is str:
+        return _texts(name, data, count).reshape(shape)
+    if len(data) != count * kind.dtype.itemsize:
+        wanted = count * kind.dtype.itemsize
+        raise Problem(400, f"the input {name!r} has {len(data)} bytes; {kind.name} {list(shape)} has {wanted}")
+    if kind.name == "BOOL" and count and np.frombuffer(data, dtype="u1").max() > 1:
+        raise Problem(400, f"the input {name!r} is BOOL and holds a byte that is neither 0 nor 1")
+    array: Array = np.frombuffer(data, dtype=kind.dtype)
+    return (array if array.flags.aligned else array.copy()).reshape(shape)
+
+
+def _texts(name: str, data: memoryview, count: int) -> Array:
+    """BYTES: each element behind its length, four little-endian bytes."""
+    wrong = Problem(400, f"the input {name!r} does not hold {count} BYTES elements, each behind its 4-byte length")
+    if len(data) < 4 * count:
+        raise wrong
+    texts: Array = np.empty(count, dtype=object)
+    at = 0
+    for i in range(count):
+        if at + 4 > len(data):
+            raise wrong
+        (size,) = struct.unpack_from("<I", data, at)
+        at += 4
+        if at + size > len(data):
+            raise wrong
+        try:
+            texts[i] = str(data[at : at + size], "utf-8")
+        except UnicodeDecodeError:
+            raise Problem(400, f"the input {name!r} holds BYTES that are not UTF-8") from None
+        at += size
+    if at != len(data):
+        raise wrong
+    return texts
+
+
+def to_binary(array: Array, kind: Datatype) -> bytes:
+    """The bytes of a tensor in the binary extension, little-endian."""
+    if kind.python is not str:
+        return np.ascontiguousarray(array, dtype=kind.dtype).tobytes()
+    texts = [t if isinstance(t, bytes) else str(t).encode() for t in array.ravel().tolist()]
+    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+
+
+def finite(array: Array) -> bool:
+    """Whether JSON can say every number in it."""
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def unknown_field(text: str) -> tuple[str, str] | None:
+    """The path and the (bounded) name of the field that a decoder did not know, if that is what `said` says."""
+    found = _UNKNOWN.fullmatch(text)
+    return (found["path"] or "$", found["name"][:80]) if found else None
+
+
+def said(error: Exception) -> str:
+    """A decoder's complaint as one bounded line: `$[3]: expected float, got str`."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    text, _, path = str(error)[:300].replace("`", "").partition(" - at ")
+    text = text if text[:2].isupper() else text[:1].lower() + text[1:]
+    return f"{path}: {text}" if path else text

@@ -1,0 +1,81 @@
+"""What a supervisor and its workers say to each other: JSON, a line each, on a socket pair."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from arkwright.core.ports import Routing
+from arkwright.serve.traffic.poison import Key
+from arkwright.serve.wire.limits import Limits
+
+
+class Start(msgspec.Struct):
+    """How a worker begins: on its command line. `listening`, `control` and `page` are inherited file descriptors."""
+
+    listening: int
+    loopback: bool
+    limits: Limits
+    cpu: int | None
+    mirror: str  # the socket of the process where the shadows are
+    shadow: bool  # whether this is that process
+    repository: bool
+    counters: str  # the folder of all workers' counters
+    worker: int  # its number among them
+    host: str
+    grpc_port: int | None
+    access_log: str | None
+    traces: str | None
+    control: int = -1
+    page: int = -1
+
+
+class Serve(msgspec.Struct, tag=True):
+    """Supervisor to worker: serve this from now on."""
+
+    traffic: dict[str, Routing]
+    unloaded: list[str]
+
+
+class Beware(msgspec.Struct, tag=True):
+    """Supervisor to worker: compute `suspects` alone from now on, and `poison` never."""
+
+    suspects: list[Key]
+    poison: list[Key]
+
+
+class Answer(msgspec.Struct, tag=True):
+    """Supervisor to worker: what it asked for is done in all workers, or why not."""
+
+    number: int
+    why_not: str | None
+
+
+class Done(msgspec.Struct, tag=True):
+    """Worker to supervisor: so it is; endpoint -> why not, for those that stayed as they were."""
+
+    failed: dict[str, str]
+
+
+class Ask(msgspec.Struct, tag=True):
+    """Worker to supervisor: somebody wants this endpoint loaded or unloaded."""
+
+    number: int
+    verb: str
+    name: str
+
+
+Order = Serve | Beware
+
+
+def line(message: Any) -> bytes:
+    return msgspec.json.encode(message, enc_hook=str) + b"\n"
+
+
+def read(data: bytes, kind: Any) -> Any:
+    return msgspec.json.decode(data, type=kind, dec_hook=_path)
+
+
+def _path(kind: type, value: Any) -> Any:
+    assert kind is Path
+    return Path(value)

@@ -1,0 +1,122 @@
+"""One worker process, seen from outside."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from arkwright.serve.processes import control
+from arkwright.serve.traffic.poison import Page, shared_memory
+
+Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
+
+
+class Worker:
+    """`served`: it did what it was told once, so it can live. `gone`: it ended, and what was shared with it is closed.
+    `page`: what it notes of what it computes.
+    """
+
+    def __init__(self, listening: socket.socket, start: control.Start, asked: Asked) -> None:
+        """`start` lacks what is its own: its end of the wire and its page."""
+        self.listening, self.served, self.gone = listening, False, False
+        self._start, self._asked = start, asked
+        self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Raises OSError when no process can be made."""
+        ours, theirs = socket.socketpair()
+        page = shared_memory()
+        start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
+        try:
+            self.page = Page(page)
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "arkwright.serve.processes.worker",
+                control.line(start).decode(),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(start.listening, start.control, start.page),
+                start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(page)
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._hearing = asyncio.create_task(self._hear())
+
+    def twin(self) -> "Worker":
+        """Another for the same place."""
+        return Worker(self.listening, self._start, self._asked)
+
+    async def tell(self, order: control.Order) -> dict[str, str] | None:
+        """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile."""
+        if self._hearing.done():
+            return None
+        done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._writer.write(control.line(order))
+        return await done
+
+    async def _hear(self) -> None:
+        """What the worker says, until it is gone. It does what it is told in order."""
+        with contextlib.suppress(ConnectionError):
+            while said := await self._reader.readline():
+                message = control.read(said, control.Done | control.Ask)
+                if isinstance(message, control.Done):
+                    self.served = True
+                    self._settle(message.failed)
+                else:
+                    task = asyncio.create_task(self._answer(message))
+                    self._answers.add(task)
+                    task.add_done_callback(self._answers.discard)
+        while self._waiting:
+            self._settle(None)
+
+    def _settle(self, failed: dict[str, str] | None) -> None:
+        done = self._waiting.popleft()
+        if not done.done():
+            done.set_result(failed)
+
+    async def _answer(self, ask: control.Ask) -> None:
+        why_not = await self._asked(ask)
+        self._writer.write(control.line(control.Answer(ask.number, why_not)))
+
+    async def ended(self) -> int:
+        return await self.process.wait()
+
+    async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end, and after the time for draining end it."""
+        process: Any = getattr(self, "process", None)
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(sign)
+        try:
+            await asyncio.wait_for(process.wait(), self._start.limits.drain_delay + self._start.limits.drain_time + 5)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of what was shared with a worker that ended."""
+        self.gone = True
+        self._writer.close()
+        self.page.map.close()
+
+
+def how(code: int) -> str:
+    """How a process ended, in words."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

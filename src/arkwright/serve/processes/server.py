@@ -1,0 +1,136 @@
+"""The listening server inside one event loop: what it answers can be replaced while it answers."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from socket import AF_UNIX, socket
+
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.ports import Routing, Share, Traffic
+from arkwright.core.usercode import describe
+from arkwright.serve.model.loaded import load
+from arkwright.serve.observer import Observer
+from arkwright.serve.rest.app import App
+from arkwright.serve.rest.repository import Repository
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.mirror import Mirror
+from arkwright.serve.traffic.poison import Page
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.front import Front
+from arkwright.serve.wire.http import Connection
+from arkwright.serve.wire.limits import Limits
+
+log = logging.getLogger("arkwright.serve")
+LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
+
+
+class Server:
+    """One App behind one listening socket."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        repository: Repository | None = None,
+        *,
+        loopback: bool = True,
+        mirror: Mirror | None = None,
+        shadow: bool = False,
+        page: Page | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
+        self._observer = observer
+        self.limits, self._shadow, self._page = limits, shadow, page
+        self.app = App(limits.body, repository or Repository(None), mirror, observer)
+        self.front = Front(self.app, limits, loopback=loopback)
+        self.front.limited = observer.limited if observer else None
+        self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def listening(self) -> bool:
+        return self._listener is not None
+
+    async def start(self, listening: socket) -> None:
+        """Accept on a bound socket."""
+        loop = asyncio.get_running_loop()
+        create = loop.create_unix_server if listening.family == AF_UNIX else loop.create_server
+        self._listener = await create(partial(Connection, self.front), sock=listening)
+
+    async def serve(self, traffic: Traffic) -> dict[str, str]:
+        """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
+
+        Returns when nothing of what left is at work any more: no answer comes from it after that.
+        """
+        known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
+        routes: dict[str, Route] = {}
+        failed: dict[str, str] = {}
+        for name, routing in traffic.items():
+            if not any(share.shadow == self._shadow for share in routing.shares):
+                continue
+            try:
+                routes[name] = await self._route(name, routing, known)
+            except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
+                failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
+                if name in self.app.routes:
+                    routes[name] = self.app.routes[name]
+        before = self.app.routes
+        self.app.install(routes)
+        await self._retire(before, routes)
+        if self._observer:
+            self._observer.settled(routes)
+        return failed
+
+    async def stop(self) -> None:
+        """Not ready from now on; accept for `drain_delay` more; then finish what is in flight."""
+        assert self._listener
+        self.app.stopping = self.front.draining = True
+        await asyncio.sleep(self.limits.drain_delay)
+        self._listener.close()
+        await self._end()
+
+    async def leave(self) -> None:
+        """Another server accepts on the same socket now: what is connected is answered, and told to come anew."""
+        assert self._listener
+        self._listener.close()
+        self.front.draining = True
+        await asyncio.sleep(LEAVE)
+        await self._end()
+
+    async def _end(self) -> None:
+        await asyncio.gather(self.front.drain(), *(stop() for stop in self.beside))
+        for route in self.app.routes.values():
+            for lane in route.lanes:
+                lane.batcher.close()
+
+    async def _route(self, name: str, routing: Routing, known: Mapping[tuple[str, str, str], Lane]) -> Route:
+        """The endpoint's releases that are at work here: the shadows or the others."""
+        lanes = []
+        for share in (share for share in routing.shares if share.shadow == self._shadow):
+            lane = known.get((name, share.served.release, share.served.digest)) or await self._lane(name, share)
+            lanes.append((lane, share.part))
+        shadows = [share.served.release for share in routing.shares if share.shadow and not self._shadow]
+        if self._observer:
+            self._observer.follow(name, routing, [lane for lane, _ in lanes])
+        return Route(name, lanes, shadows)
+
+    async def _lane(self, name: str, share: Share) -> Lane:
+        """Load aside: a session takes a while to make, and the loop goes on answering."""
+        served = share.served
+        make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
+        loaded = await asyncio.to_thread(make)
+        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
+
+    async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
+        kept = {id(lane) for route in now.values() for lane in route.lanes}
+        for route in before.values():
+            for lane in route.lanes:
+                if id(lane) not in kept:
+                    await lane.batcher.idle()
+                    lane.batcher.close()
+
+
+def _identity(lane: Lane) -> tuple[str, str, str]:
+    return lane.loaded.endpoint, lane.loaded.release, lane.loaded.digest

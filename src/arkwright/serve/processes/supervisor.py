@@ -1,0 +1,281 @@
+"""The process that people start: it holds the sockets, keeps the workers alive, and tells them what to serve.
+
+The listening sockets are its own, one for each worker on the same port (SO_REUSEPORT): when a worker dies, whoever
+waits to be accepted is answered by the next one. It parses no request and imports no runtime, so nothing that a caller
+sends can end it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
+from arkwright.core.ports import Routing, Serving, Traffic, Watch
+from arkwright.serve.processes import control
+from arkwright.serve.processes.process import Worker, how
+from arkwright.serve.processes.sockets import address, listen, processors, reserve, unix
+from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.traffic.poison import Register
+from arkwright.serve.wire.address import check_host, is_loopback, shown
+from arkwright.serve.wire.limits import Limits
+
+log = logging.getLogger("arkwright.serve")
+LOOK = 0.25  # seconds between two looks at what is to be served
+_MOST_STILLBORN = 5
+
+
+def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
+    """Serve what `watch` says until SIGTERM or SIGINT; `ready` gets the address, like `http://127.0.0.1:8000`.
+
+    SIGHUP replaces the workers one after the other. Raises Refused for an address that other machines reach: there is
+    no authentication yet. Raises Invalid when the port is taken or the first releases cannot be served.
+    """
+    check_host(serving.host, allow_remote=False)
+    with contextlib.ExitStack() as held:
+        listening = [held.enter_context(sock) for sock in listen(serving)]
+        folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
+        aside = held.enter_context(unix(folder))
+        if serving.grpc_port is not None:
+            reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
+            serving = replace(serving, grpc_port=reserved.getsockname()[1])
+        Counters.create(folder, serving.workers + 1)
+        asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
+
+
+class Supervisor:
+    """Keeps a worker for each socket, and one more for the shadows as soon as there are any."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        serving: Serving,
+        listening: Sequence[socket.socket],
+        aside: socket.socket,
+        folder: Path,
+        ready: Callable[[str], None],
+    ) -> None:
+        self._watch, self._ready, self._serving = watch, ready, serving
+        self._listening, self._aside, self._folder = listening, aside, folder
+        self._traffic: dict[str, Routing] = {}
+        self._unloaded: set[str] = set()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._register = Register()
+        self._failed: BaseException | None = None
+        self._is_ready = False
+
+    async def run(self) -> None:
+        """Until a signal, or a worker that cannot live."""
+        self._stopped, self._restart, self._served = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, self._stopped.set)
+        loop.add_signal_handler(signal.SIGHUP, self._restart.set)
+        cpus = processors(len(self._listening))
+        self._workers = [self._worker(sock, cpu) for sock, cpu in zip(self._listening, cpus, strict=True)]
+        try:
+            await asyncio.gather(*(worker.start() for worker in self._workers))  # they import while we verify
+            for place in range(len(self._workers)):
+                self._have_kept(place)
+            await self._begin()
+            while not self._stopped.is_set():
+                await self._look()
+        finally:
+            for keeper in self._keepers:
+                keeper.cancel()
+            for sock in (*self._listening, self._aside):
+                sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
+            await asyncio.gather(*(worker.stop() for worker in self._workers))
+        if self._failed:
+            raise self._failed
+
+    async def _begin(self) -> None:
+        first = self._watch()
+        assert first is not None
+        self._traffic = dict(first)
+        await self._shadows()
+        for name, why in (await self._tell()).items():
+            raise Invalid(f"{name} cannot be served: {why}")
+        while not all(worker.served for worker in self._workers) and not self._stopped.is_set():
+            await self._first_of(self._served, self._stopped)  # one died at once; its keeper tries again
+            self._served.clear()
+        if not self._stopped.is_set():
+            self._is_ready = True
+            self._ready(address(self._listening[0]))
+            if self._serving.grpc_port is not None:
+                host = self._listening[0].getsockname()[0]
+                self._ready(f"grpc://{shown(host, self._serving.grpc_port)}")
+            log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
+
+    async def _look(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._first_of(self._stopped, self._restart), LOOK)
+        if self._restart.is_set():
+            self._restart.clear()
+            await self._replace_all()
+        try:
+            changed = self._watch()
+        except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
+            said = str(error) if isinstance(error, ArkwrightError) else repr(error)
+            log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
+            return
+        if changed is not None:
+            await self._follow(changed)
+
+    async def _follow(self, changed: Traffic) -> None:
+        before, self._traffic = self._traffic, dict(changed)
+        await self._shadows()
+        for name in await self._tell():
+            if name in before:
+                self._traffic[name] = before[name]  # what the workers still serve, and the next one has to
+
+    async def _first_of(self, *events: asyncio.Event) -> None:
+        waiting = [asyncio.create_task(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _tell(self) -> Mapping[str, str]:
+        """Have all workers serve the present traffic; endpoint -> why not. Who dies meanwhile, is told again."""
+        order = self._order()
+        failed: dict[str, str] = {}
+        for told in await asyncio.gather(*(worker.tell(order) for worker in self._workers)):
+            failed |= told or {}
+        return failed
+
+    def _order(self) -> control.Serve:
+        on = {name: routing for name, routing in self._traffic.items() if name not in self._unloaded}
+        return control.Serve(on, sorted(self._unloaded))
+
+    async def _asked(self, ask: control.Ask) -> str | None:
+        """Load or unload an endpoint in every worker; why not, or None."""
+        if ask.name not in self._traffic:
+            return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
+        (self._unloaded.discard if ask.verb == "load" else self._unloaded.add)(ask.name)
+        return (await self._tell()).get(ask.name)
+
+    def _worker(self, listening: socket.socket, cpu: int | None = None) -> Worker:
+        shadow = listening is self._aside
+        rate = None if shadow else self._serving.rate
+        start = control.Start(
+            listening=listening.fileno(),
+            loopback=not shadow and is_loopback(listening.getsockname()[0]),
+            limits=Limits(rate=rate, drain_delay=self._serving.drain_delay),
+            cpu=cpu,
+            mirror=self._aside.getsockname(),
+            shadow=shadow,
+            repository=self._serving.repository,
+            counters=str(self._folder),
+            worker=len(self._listening) if shadow else self._listening.index(listening),
+            host=self._serving.host,
+            grpc_port=self._serving.grpc_port,
+            access_log=None if shadow else self._serving.access_log,  # nobody asked for the copies
+            traces=None if shadow else self._serving.traces,
+        )
+        return Worker(listening, start, self._asked)
+
+    async def _shadows(self) -> None:
+        """Start the process of the shadows when it is first needed."""
+        there = len(self._workers) > len(self._listening)
+        if not there and any(share.shadow for routing in self._traffic.values() for share in routing.shares):
+            worker = self._worker(self._aside)
+            await worker.start()
+            self._workers.append(worker)
+            self._have_kept(len(self._workers) - 1)
+
+    def _have_kept(self, place: int) -> None:
+        keeper = asyncio.create_task(self._keep(place))
+        keeper.add_done_callback(self._kept)
+        self._keepers.append(keeper)
+
+    async def _keep(self, place: int) -> None:
+        """Replace the worker at this place whenever it dies."""
+        stillborn = 0
+        while True:
+            worker = self._workers[place]
+            code = await worker.ended()
+            if worker is not self._workers[place]:
+                continue  # replaced on purpose
+            stillborn = 0 if worker.served else stillborn + 1
+            log.warning("a worker ended (%s); another takes its place", how(code))
+            if stillborn > _MOST_STILLBORN and not self._is_ready:
+                self._failed = Invalid(
+                    f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
+                )
+                self._stopped.set()
+                return
+            await asyncio.gather(self._bury(worker), self._raise(place, stillborn))
+
+    def _kept(self, keeper: "asyncio.Task[None]") -> None:
+        """A place that nobody keeps any more would stay empty unseen: rather end."""
+        if not keeper.cancelled() and (error := keeper.exception()):
+            self._failed = error
+            self._stopped.set()
+
+    async def _bury(self, worker: Worker) -> None:
+        """Tell the others who was at work when this one died."""
+        living = [other for other in self._workers if other.served and not other.gone and other is not worker]
+        news = self._register.died(worker.page, [other.page for other in living])
+        worker.forget()
+        if news:
+            for key in self._register.poison:
+                log.warning("a request of %d bytes ended too many workers; it is refused from now on", key[1])
+            await asyncio.gather(*(other.tell(self._beware()) for other in living))
+
+    def _beware(self) -> control.Beware:
+        return control.Beware(self._register.suspects, self._register.poison)
+
+    async def _raise(self, place: int, stillborn: int) -> None:
+        """A worker for an empty place."""
+        if stillborn:
+            await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
+        while True:
+            try:
+                await self._another(place)
+            except OSError as error:
+                log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _another(self, place: int) -> Mapping[str, str] | None:
+        """A new worker at this place, told what there is; what failed in it. None when it died at once."""
+        made = self._workers[place].twin()
+        await made.start()
+        self._workers[place] = made  # from here on it is told whatever changes, behind what is told now
+        if self._register.suspects or self._register.poison:
+            await made.tell(self._beware())
+        failed = await made.tell(self._order()) if self._traffic else {}
+        self._served.set()
+        return failed
+
+    async def _replace_all(self) -> None:
+        for place in range(len(self._workers)):
+            if self._stopped.is_set() or not await self._replace(place):
+                return
+
+    async def _replace(self, place: int) -> bool:
+        """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
+
+        When the new one cannot do what the old one does, the old one stays.
+        """
+        old = self._workers[place]
+        try:
+            failed = await self._another(place)
+        except OSError as error:
+            failed = {"a worker": str(error)}
+        if not failed and failed is not None:
+            await old.stop(signal.SIGHUP)
+            return True
+        new, self._workers[place] = self._workers[place], old
+        log.error("the workers are not replaced: %s", failed or "the new one ended at once")
+        if new is not old:
+            await new.stop(signal.SIGKILL)
+        return False

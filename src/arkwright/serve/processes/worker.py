@@ -1,0 +1,156 @@
+"""One worker: a process with one event loop, which serves what its supervisor says until it is told to stop.
+
+`python -m arkwright.serve.processes.worker START`, where START is the JSON of `control.Start`.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from arkwright.core.ports import Traffic
+from arkwright.serve.observer import Observer
+from arkwright.serve.processes import control
+from arkwright.serve.processes.server import Server
+from arkwright.serve.rest.repository import Repository, Told
+from arkwright.serve.telemetry.telemetry import Telemetry
+from arkwright.serve.traffic.mirror import Mirror
+from arkwright.serve.traffic.poison import Page
+
+log = logging.getLogger("arkwright.serve")
+_LONGEST = 2**24  # bytes of one message of the supervisor's
+_SWITCH = 0.0005  # seconds until a thread that computes features gives way to the loop
+
+
+async def serve(start: control.Start) -> None:
+    """Answer until SIGTERM or SIGHUP (another worker is there already), or until the supervisor is gone."""
+    loop, stopped, replaced = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
+    mirror = None if start.shadow else Mirror(start.mirror)
+    told = Telemetry(Path(start.counters), start.worker, access_log=start.access_log, collector=start.traces)
+    observer = Observer(told, shadow=start.shadow)
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
+    asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
+    repository = Repository(asking if start.repository else None)
+    page = Page(start.page)
+    server = Server(
+        start.limits,
+        repository,
+        loopback=start.loopback,
+        mirror=mirror,
+        shadow=start.shadow,
+        page=page,
+        observer=observer,
+    )
+    grpc = _grpc(server, start, observer, mirror)
+    apply = partial(_serve, server, grpc, start, accepting)
+    listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
+    listening.add_done_callback(lambda _: stopped.set())
+    await stopped.wait()
+    if server.listening:
+        await (server.leave() if replaced.is_set() else server.stop())
+    listening.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await listening
+    writer.close()
+    if mirror:
+        mirror.close()
+    observer.close()
+
+
+def _grpc(server: Server, start: control.Start, observer: Observer, mirror: Mirror | None) -> Any:
+    """The server of calls, where it is asked for: to import it takes as long as all the rest."""
+    if start.grpc_port is None or start.shadow:
+        return None
+    return import_module("arkwright.serve.grpc.server").GrpcServer(
+        import_module("arkwright.serve.grpc.door").AppDoor(server.app, server.front.quota, observer, mirror),
+        start.limits,
+    )
+
+
+def _set(*events: asyncio.Event) -> None:
+    for event in events:
+        event.set()
+
+
+class Asking:
+    """What this worker asks of its supervisor."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._waiting: dict[int, Told] = {}
+        self._number = 0
+
+    def __call__(self, verb: str, name: str, told: Told) -> None:
+        self._number += 1
+        self._waiting[self._number] = told
+        self._writer.write(control.line(control.Ask(self._number, verb, name)))
+
+    def answered(self, answer: control.Answer) -> None:
+        self._waiting.pop(answer.number)(answer.why_not)
+
+
+async def _listen(
+    server: Server,
+    page: Page,
+    asking: Asking,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    apply: Callable[[Traffic], Awaitable[dict[str, str]]],
+) -> None:
+    """Do what the supervisor says, one after the other; end when it is gone."""
+    while said := await reader.readline():
+        failed: dict[str, str] = {}
+        match control.read(said, control.Order | control.Answer):
+            case control.Answer() as answer:
+                asking.answered(answer)
+                continue
+            case control.Beware() as beware:
+                page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
+            case message:
+                failed = await apply(message.traffic)
+                server.app.repository.unloaded = tuple(message.unloaded)
+        writer.write(control.line(control.Done(failed)))
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+
+
+async def _serve(
+    server: Server, grpc: Any, start: control.Start, accepting: socket.socket, traffic: Traffic
+) -> dict[str, str]:
+    failed = await server.serve(traffic)
+    gc.collect()
+    gc.freeze()  # what a release is made of stays: no collection has to walk through it again
+    if not server.listening and server.app.routes:
+        await server.start(accepting)
+        if grpc:
+            await grpc.start(start.host, start.grpc_port)
+            server.beside.append(grpc.stop)
+    return failed
+
+
+def main() -> None:
+    start = control.read(sys.argv[1].encode(), control.Start)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    sys.setswitchinterval(_SWITCH)
+    if start.cpu is not None:
+        os.sched_setaffinity(0, {start.cpu})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(start))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is answered over REST: raw rows, inference requests, and what asks about the server."""

@@ -1,0 +1,227 @@
+"""Paths to answers. Every path is known when the server starts, so a request costs one dictionary look-up."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from math import inf
+from typing import Any
+
+import orjson
+
+from arkwright.core.errors import did_you_mean
+from arkwright.core.record import NAME
+from arkwright.serve.model.arrow.rows import ARROW
+from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.observer import Observer
+from arkwright.serve.rest import oip, openapi
+from arkwright.serve.rest.predict import predict
+from arkwright.serve.rest.repository import PREFIX, Repository
+from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.mirror import Mirror
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.inflate import decoded_body
+from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, json_response
+
+log = logging.getLogger("arkwright.serve")
+
+TIMEOUT = b"arkwright-timeout-ms"  # after which the caller has no use for the answer
+Pick = Callable[[Mapping[bytes, bytes]], Lane]
+Work = Callable[[Lane, Request, bytes, Reply, float], None]
+Act = Callable[[Request, bytes, Reply], None]
+_OCTETS = b"application/octet-stream"
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+_HTML_HEADERS = (
+    b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n"
+    b"Vary: Accept\r\n"
+)
+
+
+class App:
+    """Answers requests for the routes that are installed. `stopping` turns readiness off."""
+
+    def __init__(
+        self, body_limit: int, repository: Repository, mirror: Mirror | None = None, observer: Observer | None = None
+    ) -> None:
+        self.repository = repository
+        self.routes: dict[str, Route] = {}
+        self.stopping = False
+        self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
+        self._gets: dict[str, Callable[[Request], Response]] = {}
+        self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
+
+    def install(self, routes: Mapping[str, Route]) -> None:
+        """Answer by these routes from the next request on. What was asked before is answered by the old ones."""
+        self._gets, self._posts = {}, {}
+        self.routes = dict(routes)
+        for route in routes.values():
+            self._add(route)
+        if len(routes) == 1:
+            self._posts["/predict"] = self._posts[f"/endpoints/{route.name}/predict"]
+        self._add_server([route.first.loaded for route in routes.values()])
+
+    def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer now or later, always once. Never raises."""
+        found = self._posts.get(request.path) if request.method == "POST" else None
+        try:
+            if found:
+                act, kinds = found
+                headers, body = request.headers, request.body
+                if headers.get(b"content-type") not in kinds:
+                    _check_type(request, kinds)
+                if b"content-encoding" in headers:
+                    body = decoded_body(request, self._body_limit)
+                act(request, body, reply)
+            else:
+                self._look(request, partial(self._apart, request, reply))
+        except Exception as error:  # noqa: BLE001
+            self._apart(request, reply, _told(error))
+
+    def _apart(self, request: Request, reply: Reply, response: Response) -> None:
+        """Answer what was given to no release."""
+        if self._observer:
+            self._observer.apart(request, reply, response)
+        else:
+            reply(response)
+
+    def _look(self, request: Request, reply: Reply) -> None:
+        """Answer what asks about the server. Raises Problem."""
+        method, path = request.method, request.path
+        if path == "/metrics" and method == "GET" and self._observer:
+            task = asyncio.create_task(self._observer.metrics(request))
+            task.add_done_callback(lambda made: reply(_told(e) if (e := made.exception()) else made.result()))
+            return
+        if path.startswith(PREFIX):
+            self.repository.answer(request, self.routes, reply)
+            return
+        allowed = self._allowed(path)
+        if method in ("GET", "HEAD") and path in self._gets:
+            reply(self._gets[path](request))
+        elif not allowed:
+            raise self._nothing(path)
+        elif method == "OPTIONS":
+            reply(Response(200, b"", headers=f"Allow: {allowed}\r\n".encode()))
+        else:
+            raise Problem(405, f"{path} answers {allowed}", f"Allow: {allowed}\r\n".encode())
+
+    def _allowed(self, path: str) -> str:
+        if path == "*" or path in self._gets:
+            return "GET, HEAD, OPTIONS"
+        return "POST, OPTIONS" if path in self._posts else ""
+
+    def _nothing(self, path: str) -> Problem:
+        """400 for a path that can name nothing, 404 with what there is for one that might."""
+        parts = path.split("/")
+        if parts[0] or any(part in (".", "..") or not _plain(part) for part in parts[1:]):
+            return Problem(400, "this is no path of this server; see GET /")
+        match parts[1:]:
+            case ["v2", "models", name, *_] | ["endpoints", name, *_] if name not in self.routes:
+                if not NAME.fullmatch(name):
+                    return Problem(400, "an endpoint's name has letters, digits, _ and -, at most 64")
+                return Problem(404, f"no endpoint is called {name!r}{did_you_mean(name, self.routes)}")
+            case ["v2", "models", name, "versions", wanted, *_]:
+                self.routes[name].version(wanted)
+            case ["predict"]:
+                return Problem(404, f"say which endpoint: /endpoints/NAME/predict{did_you_mean('', self.routes)}")
+        return Problem(404, f"there is nothing at {path[:80]}{did_you_mean(path, [*self._gets, *self._posts])}")
+
+    def _add(self, route: Route) -> None:
+        base = f"/v2/models/{route.name}"
+        versions = [lane.loaded.version for lane in route.lanes]
+        self._describe(base, route.first.loaded, versions)
+        self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, "infer", oip.infer), (JSON, _OCTETS))
+        self._posts[f"/endpoints/{route.name}/predict"] = (
+            partial(self._act, route, route.pick, "predict", predict),
+            (JSON, ARROW),
+        )
+        if self._observer:
+            self._posts[f"/endpoints/{route.name}/labels"] = (partial(self._observer.labels, route), (JSON,))
+        for lane in route.lanes:
+            at = f"{base}/versions/{lane.loaded.version}"
+            self._describe(at, lane.loaded, versions)
+            self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), "infer", oip.infer), (JSON, _OCTETS))
+
+    def _act(
+        self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
+    ) -> None:
+        headers = request.headers
+        lane = pick(headers)
+        deadline = inf if TIMEOUT not in headers else request.received + _seconds(headers[TIMEOUT])
+        if self._observer:
+            reply = self._observer.began(lane, kind, request, body, reply)
+        try:
+            work(lane, request, body, reply, deadline)
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            reply(_told(error))
+            return
+        if self._observer and request.call.span:
+            self._observer.decoded(request)
+        if route.shadows and self._mirror:
+            path = f"/v2/models/{route.name}/infer" if kind == "infer" else f"/endpoints/{route.name}/predict"
+            for release in route.shadows:
+                taken = self._mirror.send(request, path, body, release)
+                if self._observer:
+                    self._observer.mirrored(lane, dropped=not taken)
+
+    def _describe(self, base: str, one: Loaded, versions: Sequence[str]) -> None:
+        described = json_response(oip.metadata(one) | {"versions": versions}, headers=one.headers)
+        self._gets[base] = lambda _: described
+        self._gets[f"{base}/ready"] = lambda _: self._ready({"name": one.endpoint})
+
+    def _add_server(self, loaded: Sequence[Loaded]) -> None:
+        about = json_response(oip.SERVER | {"version": version("arkwright")})
+        live = json_response({"live": True})
+        versions = {r.name: [lane.loaded.version for lane in r.lanes] for r in self.routes.values()}
+        document = Response(200, orjson.dumps(openapi.document(loaded, versions)))
+
+        def index(request: Request) -> Response:
+            sent = request.headers.get(b"host", b"").decode("latin-1")
+            host = sent if _HOST.fullmatch(sent) else "HOST"
+            if b"text/html" in request.headers.get(b"accept", b""):
+                return Response(200, openapi.page(loaded, host).encode(), b"text/html; charset=utf-8", _HTML_HEADERS)
+            return json_response(openapi.index(loaded, host))
+
+        self._gets |= {
+            "/v2": lambda _: about,
+            "/v2/health/live": lambda _: live,
+            "/v2/health/ready": lambda _: self._ready({}),
+            "/openapi.json": lambda _: document,
+            "/": index,
+        }
+
+    def _ready(self, about: dict[str, Any]) -> Response:
+        return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
+
+
+def _told(error: BaseException) -> Response:
+    if isinstance(error, Problem):
+        return error.response()
+    log.error("a request failed", exc_info=error)
+    return Problem(500, "the server failed on this request; its log says why").response()
+
+
+def _always(lane: Lane) -> Pick:
+    return lambda _: lane
+
+
+def _seconds(milliseconds: bytes) -> float:
+    if not milliseconds.isdigit() or len(milliseconds) > 9:
+        raise Problem(400, "Arkwright-Timeout-Ms is a whole number of milliseconds")
+    return int(milliseconds) / 1000
+
+
+def _plain(part: str) -> bool:
+    return part.isascii() and all(c.isalnum() or c in "._-" for c in part)
+
+
+def _check_type(request: Request, kinds: tuple[bytes, ...]) -> None:
+    """No content type is taken as the right one: inference clients send none."""
+    sent = request.headers.get(b"content-type")
+    if sent is None or sent in kinds:
+        return
+    kind, _, parameters = sent.lower().partition(b";")
+    charset = parameters.strip().removeprefix(b"charset=").strip(b'"')
+    if kind.strip() not in kinds or charset not in (b"", b"utf-8"):
+        raise Problem(415, "send JSON in UTF-8, with the header Content-Type: application/json")

@@ -1,0 +1,63 @@
+"""The model repository extension of the Open Inference Protocol: what is there, load, unload. Off by default."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from arkwright.core.record import NAME
+from arkwright.serve.traffic.route import Route
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response, json_response
+
+PREFIX = "/v2/repository/"
+Told = Callable[[str | None], None]  # why not, or None when it is done
+Ask = Callable[[str, str, Told], None]  # verb, endpoint, whom to tell
+
+
+class Repository:
+    """Answers for the repository. `ask` has all workers load or unload; None when the repository is off."""
+
+    def __init__(self, ask: Ask | None) -> None:
+        self._ask = ask
+        self.unloaded: tuple[str, ...] = ()
+
+    def answer(self, request: Request, routes: Mapping[str, Route], reply: Reply) -> None:
+        """Raises Problem: 403 when it is off, 404, 405; 400 is told when a model cannot be loaded."""
+        self.must_be_on()
+        match request.path.removeprefix(PREFIX).split("/"):
+            case ["index"]:
+                _must_post(request)
+                reply(json_response(self.index(routes)))
+            case ["models", name, "load" | "unload" as verb] if NAME.fullmatch(name):
+                _must_post(request)
+                self.move(verb, name, partial(_done, reply))
+            case _:
+                raise Problem(404, f"the repository answers {PREFIX}index and {PREFIX}models/NAME/load and /unload")
+
+    def must_be_on(self) -> None:
+        """Raises Problem (403) when it is off."""
+        if self._ask is None:
+            raise Problem(403, "the model repository is off; start with: arkwright serve --repository")
+
+    def move(self, verb: str, name: str, told: Told) -> None:
+        """Have all workers `load` or `unload` an endpoint. Raises Problem (403) when the repository is off."""
+        self.must_be_on()
+        assert self._ask
+        self._ask(verb, name, told)
+
+    def index(self, routes: Mapping[str, Route]) -> list[dict[str, Any]]:
+        """Every release of every endpoint, and what is unloaded."""
+        ready = [
+            {"name": route.name, "version": lane.loaded.version, "state": "READY", "reason": ""}
+            for route in routes.values()
+            for lane in route.lanes
+        ]
+        return ready + [{"name": n, "state": "UNAVAILABLE", "reason": "unloaded"} for n in self.unloaded]
+
+
+def _must_post(request: Request) -> None:
+    if request.method != "POST":
+        raise Problem(405, f"{request.path} answers POST", b"Allow: POST\r\n")
+
+
+def _done(reply: Reply, why_not: str | None) -> None:
+    reply(Problem(400, why_not).response() if why_not else Response(200, b""))

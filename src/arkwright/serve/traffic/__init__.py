@@ -1,0 +1,1 @@
+"""Between requests and models: which release answers, and what is computed together."""

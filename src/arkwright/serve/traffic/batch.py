@@ -1,0 +1,335 @@
+"""Natural batching: whatever arrived in one turn of the loop goes through the model in one run. There is no timer,
+so a request alone never waits.
+
+Two lanes. Small requests of models without user code run on the loop, where a run costs less than handing it over.
+Everything that may take long (the project's `features`, many rows) runs on a thread of its own, one per model, where
+what arrives meanwhile forms the next batch; the loop keeps answering health checks. `features` is called for each
+request alone: rows of two callers never meet in user code, only in the graph, whose rows are independent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import inf
+from operator import attrgetter
+from random import randint
+from time import monotonic
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from arkwright.serve.model.graph import Graph
+from arkwright.serve.model.tensors import Tensors
+from arkwright.serve.model.together import Together
+from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response
+
+INLINE_ROWS = 256  # about a millisecond of a tree model
+BATCH_ROWS = 4096
+FEW = 16  # may always wait
+SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
+log = logging.getLogger("arkwright.serve")
+_body = attrgetter("request.body")
+
+
+class Kin(msgspec.Struct, eq=False):
+    """A request's part in what is done together: its items, and the answer from the texts of its rows."""
+
+    together: Together
+    items: Sequence[Any]
+    wrap: Callable[[Sequence[Any]], Response]
+
+
+class Job(msgspec.Struct, eq=False):
+    """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
+
+    Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
+    `monotonic`) it is not computed any more. With `kin` it may be prepared and told together with others.
+    """
+
+    request: Request
+    rows: int
+    fast: bool
+    prepare: Callable[[], Tensors]
+    finish: Callable[[Tensors], Response]
+    reply: Reply
+    deadline: float = inf
+    added: float = 0.0
+    kin: "Kin | None" = None
+
+
+class Listener(Protocol):
+    """Who is told what a batcher does."""
+
+    def taken(self, jobs: Sequence[Job]) -> None: ...
+
+    def ran(self, jobs: Sequence[Job]) -> None: ...
+
+
+class Batcher:
+    """Collects the jobs of one model and runs them together.
+
+    Never more than `most` wait, and none longer than `longest` seconds. Who comes to a queue that is full, or that by
+    what the last ones took would keep it waiting for longer than `delay`, is told at once to come later: more are then
+    asked of it than it can do, and a longer queue would only make everybody wait.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        *,
+        most: int = 2048,
+        longest: float = 5.0,
+        delay: float = 0.25,
+        page: Page | None = None,
+        of: str = "",
+    ) -> None:
+        """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
+        self._graph, self._name = graph, name
+        self._inline, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
+        self._most, self._longest, self._bearable = most, longest, delay
+        self.listener: Listener | None = None
+        self._loop = asyncio.get_running_loop()
+        self._soon: list[Job] = []
+        self._later: list[Job] = []
+        self._working = False
+        self._running, self._cost = 0, 0.0  # on the thread now; seconds that each of the last ones took there
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
+
+    def add(self, job: Job) -> None:
+        """Take a job. Raises Problem (503) when too many wait, or the first has waited too long."""
+        if job.fast and job.rows <= INLINE_ROWS:
+            if not self._soon:
+                self._loop.call_soon(self._flush)
+            elif len(self._soon) >= self._most:
+                raise _busy()
+            self._soon.append(job)
+            return
+        self.must_have_room()
+        job.added = self.now()
+        self._later.append(job)
+        if not self._working:
+            self._working = True
+            self._loop.call_soon(self._hand_over)
+
+    def must_have_room(self) -> None:
+        """Raises Problem (503) when who comes now would wait too long for the thread."""
+        waiting = len(self._later)
+        if not waiting:
+            return
+        late = waiting >= FEW and (waiting + self._running) * self._cost > self._bearable
+        if late or waiting >= self._most or self.now() - self._later[0].added > self._longest:
+            raise _busy()
+
+    async def idle(self) -> None:
+        """Return when everything that was added is answered."""
+        while self._soon or self._later or self._working:  # noqa: ASYNC110 - only when a release leaves
+            await asyncio.sleep(0.005)
+
+    def now(self) -> float:
+        """The clock of the deadlines."""
+        return monotonic()  # the loop's own has milliseconds only
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        for desk in (self._inline, self._aside):
+            if desk:
+                desk.leave()
+
+    def _flush(self) -> None:
+        while self._soon:
+            jobs = self._take(self._soon, self._inline)
+            self._reply(jobs, self._compute(jobs, self._inline))
+
+    def _hand_over(self) -> None:
+        jobs: list[Job] = []
+        while self._later and not jobs:
+            jobs = self._take(self._later, self._aside)
+        if not jobs:
+            self._working = False
+            return
+        self._running = len(jobs)
+        future = self._loop.run_in_executor(self._thread, self._timed, jobs)
+        future.add_done_callback(lambda done: self._handed_back(jobs, done))
+
+    def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
+        self._running = 0
+        self._working = bool(self._later) and not done.cancelled()
+        if self._working:
+            self._loop.call_soon(self._hand_over)
+        if not done.cancelled():
+            self._reply(jobs, done.result())
+
+    def _reply(self, jobs: Sequence[Job], responses: Sequence[Response]) -> None:
+        if self.listener and jobs:
+            self.listener.ran(jobs)
+        for job, response in zip(jobs, responses, strict=True):
+            job.reply(response)
+
+    def _timed(self, jobs: list[Job]) -> list[Response]:
+        start = monotonic()
+        responses = self._compute(jobs, self._aside)
+        self._cost += 0.2 * ((monotonic() - start) / len(jobs) - self._cost)
+        return responses
+
+    def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
+        if not jobs or desk is None:
+            return answer(self._graph, self._name, jobs)
+        bodies = list(map(_body, jobs))
+        desk.note(bodies)
+        responses = answer(self._graph, self._name, jobs)
+        desk.done(bodies)
+        return responses
+
+    def _take(self, waiting: list[Job], desk: Desk | None) -> list[Job]:
+        """The jobs at the front that fit in one batch. What nobody waits for any more is dropped, not computed."""
+        now, rows = self.now(), 0
+        for job in waiting:
+            if job.deadline <= now or job.request.gone:
+                break
+            rows += job.rows
+        else:
+            if rows <= BATCH_ROWS and waiting is self._soon and not (desk and desk.wary):
+                jobs = waiting.copy()  # nearly always
+                waiting.clear()
+                if self.listener and jobs:
+                    self.listener.taken(jobs)
+                return jobs
+        return self._sorted_out(waiting, desk, now)
+
+    def _sorted_out(self, waiting: list[Job], desk: Desk | None, now: float) -> list[Job]:
+        """The same, one by one."""
+        refused = [(job, _gone()) for job in waiting if job.request.gone]
+        refused += [(job, _late()) for job in waiting if job.deadline <= now and not job.request.gone]
+        waiting[:] = [job for job in waiting if not job.request.gone and job.deadline > now]
+        suspects: set[Job] = set()
+        if desk and desk.wary:
+            keys = {job: desk.key(job.request.body) for job in waiting}
+            suspects = {job for job, key in keys.items() if key in desk.page.suspects}
+            refused += [(job, _poison()) for job, key in keys.items() if key in desk.page.poison]
+            waiting[:] = [job for job, key in keys.items() if key not in desk.page.poison]
+        most = max(1, int(SLICE / self._cost)) if self._cost and waiting is self._later else len(waiting)
+        jobs = _front(waiting[:most], suspects)
+        del waiting[: len(jobs)]
+        if self.listener and jobs:
+            self.listener.taken(jobs)
+        for job, problem in refused:
+            job.reply(problem.response())  # at last: whoever is answered may ask again at once
+        return jobs
+
+
+def _front(waiting: Sequence[Job], alone: Container[Job]) -> list[Job]:
+    """As many as fit in one batch, or the first if it is to be alone."""
+    rows, count = 0, 0
+    for job in waiting:
+        rows += job.rows
+        if count and (rows > BATCH_ROWS or job in alone):
+            break
+        count += 1
+        if job in alone:
+            break
+    return list(waiting[:count])
+
+
+def _gone() -> Problem:
+    return Problem(499, "the client left")  # for those who take note; nobody is there to be told
+
+
+def _late() -> Problem:
+    return Problem(504, "the deadline passed before the model could run")
+
+
+def _poison() -> Problem:
+    return Problem(422, f"this request ended the server {MOST_HITS} times; it is not computed again")
+
+
+def _busy() -> Problem:
+    # jittered, so that those who were refused together do not come back together
+    return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % randint(1, 3))  # noqa: S311
+
+
+def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
+    """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
+    kins = [job.kin for job in jobs]
+    together = kins[0].together if kins and kins[0] is not None else None
+    if together is not None and all([kin is not None and kin.together is together for kin in kins]):  # noqa: C419 - a generator takes longer
+        try:
+            return _together(graph, together, jobs)
+        except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
+            log.debug("%s: a batch is answered one by one", name)
+    return _apart(graph, name, jobs)
+
+
+def _together(graph: Graph, together: Together, jobs: Sequence[Job]) -> list[Response]:
+    """All items are prepared, run and told as if they were one request's. Raises what goes wrong for any of them."""
+    items = [item for job in jobs if job.kin for item in job.kin.items]
+    said = together.tell(graph.run(together.prepare(items)))
+    responses, at = [], 0
+    for job in jobs:
+        assert job.kin
+        responses.append(job.kin.wrap(said[at : at + job.rows]))
+        at += job.rows
+    if at != len(said):
+        raise ValueError
+    return responses
+
+
+def _apart(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
+    results: list[Tensors | Problem] = [_tried(name, job.prepare) for job in jobs]
+    for group in _groups(graph, results):
+        _run(graph, name, group, results)
+    return [_finished(name, job, result) for job, result in zip(jobs, results, strict=True)]
+
+
+def _tried(name: str, work: Callable[[], Tensors]) -> Tensors | Problem:
+    try:
+        return work()
+    except Problem as problem:
+        return problem
+    except (Exception, SystemExit):  # user code may try to exit; the server stays
+        log.exception("%s: a request failed", name)
+        return Problem(500, f"the endpoint {name} failed on this request; its log says why")
+
+
+def _finished(name: str, job: Job, result: Tensors | Problem) -> Response:
+    if isinstance(result, Problem):
+        return result.response()
+    try:
+        return job.finish(result)
+    except Problem as problem:
+        return problem.response()
+    except Exception:
+        log.exception("%s: an answer failed", name)
+        return Problem(500, f"the endpoint {name} failed on this request; its log says why").response()
+
+
+def _groups(graph: Graph, results: Sequence[Tensors | Problem]) -> list[list[int]]:
+    """Which jobs can share a run: all dimensions but the first must be equal."""
+    groups: dict[object, list[int]] = {}
+    for i, result in enumerate(results):
+        if not isinstance(result, Problem):
+            key: object = tuple(result[port].shape[1:] for port in graph.inputs) if graph.batches else i
+            groups.setdefault(key, []).append(i)
+    return list(groups.values())
+
+
+def _run(graph: Graph, name: str, group: list[int], results: list[Tensors | Problem]) -> None:
+    """Replace the inputs of these jobs with their outputs."""
+    parts = [result for i in group if not isinstance(result := results[i], Problem)]
+    if len(parts) == 1:
+        results[group[0]] = _tried(name, lambda: graph.run(parts[0]))
+        return
+    first = next(iter(graph.inputs))
+    ends = np.cumsum([len(part[first]) for part in parts]).tolist()
+    together = _tried(
+        name, lambda: graph.run({port: np.concatenate([p[port] for p in parts]) for port in graph.inputs})
+    )
+    if isinstance(together, Problem) or any(len(array) != ends[-1] for array in together.values()):
+        for i, part in zip(group, parts, strict=True):  # one request's trouble is not its neighbours'
+            results[i] = _tried(name, lambda part=part: graph.run(part))  # type: ignore[misc]
+        return
+    for i, start, end in zip(group, [0, *ends], ends, strict=False):
+        results[i] = {port: array[start:end] for port, array in together.items()}

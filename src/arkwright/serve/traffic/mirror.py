@@ -1,0 +1,66 @@
+"""Copies of requests for the shadows of an endpoint, which run in a process of their own.
+
+A copy never delays what it is a copy of: what the other process cannot take at once is dropped, and counted.
+"""
+
+import asyncio
+from typing import cast
+
+from arkwright.serve.wire.messages import Request
+
+MOST_WAITING = 2**20  # bytes that the other process has not taken yet
+_KEPT = (b"content-type", b"inference-header-content-length")
+_HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nArkwright-Release: %b\r\nContent-Length: %d\r\n"
+
+
+class Mirror(asyncio.Protocol):
+    """One connection to the process of the shadows, opened when it is first needed and again when it broke."""
+
+    def __init__(self, path: str) -> None:
+        self.sent = self.dropped = 0
+        self._path = path
+        self._transport: asyncio.Transport | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    def send(self, request: Request, path: str, body: bytes, release: str) -> bool:
+        """A copy of this request for one shadow, whose answer is nobody's; False when it was dropped.
+
+        `path` names no version: the shadow is another than what was asked. The id goes with it, by which both answers
+        are found, and the label of both.
+        """
+        transport = self._transport
+        if transport is None:
+            self.dropped += 1
+            if self._opening is None:
+                self._opening = asyncio.create_task(self._open())
+            return False
+        if transport.get_write_buffer_size() + len(body) > MOST_WAITING:
+            self.dropped += 1
+            return False
+        head = _HEAD % (path.encode(), release.encode(), len(body))
+        more = b"".join(b"%b: %b\r\n" % (name, request.headers[name]) for name in _KEPT if name in request.headers)
+        more += b"X-Request-Id: %b\r\n" % request.id if request.id else b""
+        transport.write(b"%b%b\r\n%b" % (head, more, body))
+        self.sent += 1
+        return True
+
+    def close(self) -> None:
+        if self._opening:
+            self._opening.cancel()
+        if self._transport:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._transport = None
+
+    async def _open(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, self._path)
+        except OSError:
+            await asyncio.sleep(0.2)  # it is being started
+        finally:
+            self._opening = None

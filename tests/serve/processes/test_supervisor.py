@@ -1,0 +1,278 @@
+"""Workers that share a port, die, are replaced, and follow what their supervisor says."""
+
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from tests.serve.conftest import flat_release
+from tests.serve.supervised import DEADLY, Supervised, calling, who_release
+
+from arkwright.core.errors import Invalid
+from arkwright.core.ports import Routing, Served, Serving, Share
+from arkwright.serve.processes.supervisor import serve
+
+ROW = {"km": 1.0, "aa": 0.0, "delay": 2.0}
+
+
+@pytest.fixture(scope="module")
+def who(tmp_path_factory):
+    """Two workers that answer with the number of their process."""
+    folder = tmp_path_factory.mktemp("who")
+    with Supervised(folder, {"who": [(who_release(folder / "who@1"), 1, 1.0)]}, workers=2) as server:
+        yield server
+
+
+def settle(server, count=2):
+    """Until so many answer that are not those that died."""
+    server.until(lambda: len(server.workers()) == count)
+    found = set()
+
+    def all_answer():
+        found.add(server.who())
+        return found >= set(server.workers())
+
+    server.until(all_answer)
+    return found
+
+
+def test_workers_share_the_port(who):
+    assert settle(who) == set(who.workers())
+
+
+def test_another_takes_the_place_of_a_killed_worker(who):
+    settle(who)
+    before = set(who.workers())
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    who.until(lambda: victim not in who.workers() and len(who.workers()) == 2)
+    after = settle(who)
+    assert before - {victim} < after
+    assert victim not in after
+
+
+def test_who_waits_to_be_accepted_is_answered_by_the_next_worker(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}) as server:
+        (pid,) = server.workers()
+        os.kill(pid, signal.SIGSTOP)  # accepts nothing from now on
+        answers, waiting = [], []
+        for _ in range(8):
+            waiting.append(threading.Thread(target=lambda: answers.append(server.who())))
+            waiting[-1].start()
+        server.until(lambda: queued(server.port) == 8)
+        os.kill(pid, signal.SIGKILL)
+        for thread in waiting:
+            thread.join(60)
+        assert answers == server.workers() * 8
+
+
+def queued(port):
+    """Connections of the listening sockets that nobody accepted yet."""
+    return sum(int(queues.partition(":")[2], 16) for queues in sockets(port, "0A"))
+
+
+def sockets(port, state):
+    """The queues of this machine's sockets at a port that are in a state: 01 is connected, 0A listens."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [words[4] for words in lines if words[1].endswith(f":{port:04X}") and words[3] == state]
+
+
+def test_only_what_was_in_flight_is_lost(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
+        settle(server)
+        with calling(4, server.port, "/predict", {"distance": 100}) as callers:
+            for killed in range(1, 4):
+                victim = min(server.workers())
+                os.kill(victim, signal.SIGKILL)
+                server.until(lambda: server.said("another takes its place") == killed and len(server.workers()) == 2)  # noqa: B023
+                settle(server)
+        assert sum(caller.answered for caller in callers) > 100
+        # each caller has one request at a time: each death costs each of them one, and its connection
+        assert all(len(caller.failed) <= 3 for caller in callers)
+
+
+def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
+        fds = [os.pidfd_open(pid) for pid in server.workers()]
+        server.process.kill()
+        for fd in fds:
+            ended(fd)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", server.port), timeout=5)
+
+
+def ended(pidfd):
+    assert select.select([pidfd], [], [], 60)[0], "it goes on"
+    os.close(pidfd)
+
+
+def test_workers_are_replaced_one_after_the_other_and_nobody_notices(who):
+    before = settle(who)
+    with calling(4, who.port, "/predict", {"distance": 100}) as callers:
+        for _ in range(2):
+            then = set(who.workers())
+            who.process.send_signal(signal.SIGHUP)
+            who.until(lambda: len(who.workers()) == 2 and not then & set(who.workers()))  # noqa: B023
+    assert not before & settle(who)
+    assert [caller.failed for caller in callers] == [[]] * 4
+    assert all(caller.answered for caller in callers)
+
+
+def test_when_the_new_ones_cannot_live_the_old_ones_stay(tmp_path):
+    folder = who_release(tmp_path / "who@1")
+    with Supervised(tmp_path / "s", {"who": [(folder, 1, 1.0)]}, workers=2) as server:
+        before = settle(server)
+        (folder / "code" / "flights.py").write_text(DEADLY)
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: server.said("the workers are not replaced: the new one ended at once"))
+        server.until(lambda: set(server.workers()) == before)
+        (folder / "signature.json").unlink()
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: server.said("the workers are not replaced: {'who': "))
+        server.until(lambda: set(server.workers()) == before)
+        assert settle(server) == before
+
+
+def test_sigterm_answers_what_was_asked_and_accepts_for_the_drain_delay(tmp_path):
+    releases = {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}
+    with Supervised(tmp_path / "s", releases, workers=2, drain_delay=2.0) as server:
+        settle(server)
+        answers = []
+        slow = [threading.Thread(target=lambda: answers.append(server.call("/predict", {"distance": 3}))) for _ in "ab"]
+        for thread in slow:
+            thread.start()
+        server.until(lambda: len(sockets(server.port, "01")) >= 2)
+        server.process.send_signal(signal.SIGTERM)
+
+        def ready():
+            client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+            client.request("GET", "/v2/health/ready")
+            status = client.getresponse().status
+            client.close()
+            return status
+
+        server.until(lambda: ready() == 503)
+        for thread in slow:
+            thread.join(60)
+        assert [(status, headers["Connection"]) for status, headers, _ in answers] == [(200, "close")] * 2
+        assert server.process.wait(60) == 0
+
+
+def test_a_worker_that_dies_at_once_is_an_error_and_no_endless_loop(tmp_path):
+    folder = who_release(tmp_path / "who@1", DEADLY)
+    said = [{"who": Routing((Share(Served(folder, "release:who@1", "1" * 64)),))}]
+
+    def ready(address):
+        raise AssertionError(address)
+
+    with pytest.raises(Invalid, match=r"worker ends as soon as it starts \(SIGKILL\)"):
+        serve(lambda: said.pop() if said else None, Serving(port=0), ready)
+
+
+def test_ready_is_said_when_every_worker_answers(tmp_path):
+    """One that dies while it loads is replaced first."""
+    folder = who_release(tmp_path / "who@1")
+    once = f"\nimport pathlib\nonce = pathlib.Path({str(tmp_path / 'once')!r})\nif not once.exists():\n"
+    with (folder / "code" / "flights.py").open("a") as code:
+        code.write(once + "    once.touch()\n    os.kill(os.getpid(), 9)\n")
+    with Supervised(tmp_path / "s", {"who": [(folder, 1, 1.0)]}, workers=2) as server:
+        assert server.said("another takes its place") >= 1
+        assert len(settle(server)) == 2
+
+
+def test_a_swap_mixes_no_two_releases_and_leaves_nothing_of_the_old_one(tmp_path):
+    one, two = flat_release(tmp_path / "late@1", 0.5), flat_release(tmp_path / "late@2", -3.0)
+    at = {1: {"late": [(one, 1, 1.0)]}, 2: {"late": [(two, 2, 1.0)]}}
+    seen = set()
+
+    def look(answer, said):
+        seen.add((answer.headers["Arkwright-Release"], answer.headers["Arkwright-Digest"], said))
+
+    with Supervised(tmp_path / "s", at[1], workers=2) as server, calling(4, server.port, "/predict", ROW, look) as all_:
+        for version in (2, 1) * 5:
+            server.move(at[version])
+            seen.clear()  # what follows was asked before, or is the new one's
+            server.until(lambda: server.call("/predict", ROW)[0] == 200)
+            answers = [server.call("/predict", ROW) for _ in range(10)]
+            assert {headers["Arkwright-Release"] for _, headers, _ in answers} == {f"release:late@{version}"}
+            assert {body["release"] for _, _, body in answers} == {f"release:late@{version}"}
+            assert len({json.dumps(body["prediction"]) for _, _, body in answers}) == 1
+    assert [caller.failed for caller in all_] == [[]] * 4
+    by_release = {}
+    for release, digest, said in seen:
+        by_release.setdefault(release, set()).add((digest, said))
+        assert json.loads(said)["release"] == release
+        assert json.loads(said)["digest"] == digest
+    assert all(len(answers) == 1 for answers in by_release.values())
+
+
+def test_what_cannot_be_loaded_is_not_served_also_not_by_the_next_worker(tmp_path):
+    one, two = flat_release(tmp_path / "late@1"), flat_release(tmp_path / "late@2")
+    (two / "model.onnx").write_bytes(b"no graph")
+    with Supervised(tmp_path / "s", {"late": [(one, 1, 1.0)]}, workers=1) as server:
+        server.move({"late": [(two, 2, 1.0)]})
+        assert server.said("late cannot be served: ") == 1
+        assert server.call("/predict", ROW)[2]["release"] == "release:late@1"
+        (pid,) = server.workers()
+        os.kill(pid, signal.SIGKILL)
+        server.until(lambda: server.workers() not in ([], [pid]))
+        assert server.call("/predict", ROW)[2]["release"] == "release:late@1"
+
+
+def test_a_worker_that_starts_during_a_swap_serves_the_new_release(tmp_path):
+    one, two = who_release(tmp_path / "who@1"), who_release(tmp_path / "who@2")
+    with Supervised(tmp_path / "s", {"who": [(one, 1, 1.0)]}, workers=2) as server:
+        settle(server)
+        for version, folder in [(2, two), (1, one)] * 3:
+            os.kill(min(server.workers()), signal.SIGKILL)
+            server.move({"who": [(folder, version, 1.0)]})
+            settle(server)
+            found = {server.call("/predict", {"distance": 100})[2]["release"] for _ in range(20)}
+            assert found == {f"release:who@{version}"}
+
+
+def test_a_request_that_ends_workers_is_refused_and_the_others_go_on(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
+        settle(server)
+        deaths = 0
+        while True:
+            try:
+                status, _, answer = server.call("/predict", {"distance": 666})
+            except (http.client.HTTPException, ConnectionError):
+                deaths += 1
+                assert deaths <= 3
+                server.until(lambda: server.said("another takes its place") == deaths)  # noqa: B023
+                settle(server)
+            else:
+                break
+        assert (status, deaths) == (422, 3)
+        assert answer == {"error": "this request ended the server 3 times; it is not computed again"}
+        assert server.said("refused from now on") == 1
+        os.kill(min(server.workers()), signal.SIGKILL)  # who comes later knows it too
+        server.until(lambda: server.said("another takes its place") == 4)
+        settle(server)
+        before = set(server.workers())
+        for _ in range(10):
+            assert server.call("/predict", {"distance": 666})[0] == 422
+            assert server.call("/predict", {"distance": 667})[0] == 200
+        assert set(server.workers()) == before
+
+
+def test_who_was_computed_beside_it_is_not_refused(tmp_path):
+    """The same good request is in flight whenever a worker dies, and is answered all the same."""
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}) as server:
+        with calling(6, server.port, "/predict", {"distance": 0.01}) as callers:
+            for killed in range(1, 6):
+                count = sum(caller.answered for caller in callers)
+                server.until(lambda: sum(caller.answered for caller in callers) > count + 20)  # noqa: B023
+                os.kill(server.workers()[0], signal.SIGKILL)
+                server.until(lambda: server.said("another takes its place") == killed)  # noqa: B023
+            count = sum(caller.answered for caller in callers)
+            server.until(lambda: sum(caller.answered for caller in callers) > count + 20)
+        assert not [why for caller in callers for why in caller.failed if isinstance(why, tuple)]
+        assert server.said("refused from now on") == 0

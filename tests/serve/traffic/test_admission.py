@@ -1,0 +1,248 @@
+"""What is let in: deadlines, and queues that are full or slow."""
+
+import asyncio
+import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+import numpy as np
+import pytest
+from tests.serve.conftest import DIGEST, FLIGHTS, Live, late_model, late_release, late_signature, write
+from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
+
+from arkwright.serve.model.loaded import load
+from arkwright.serve.traffic import batch
+from arkwright.serve.traffic.batch import Batcher, Job
+from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Problem, Request, Response
+
+FLAT = b'{"km": 1.0, "aa": 0.0, "delay": 2.0}'
+WAITING = """
+
+def waiting(flights: "pl.DataFrame") -> "pl.DataFrame":
+    import time
+    from pathlib import Path
+
+    here = Path(__file__)
+    with here.with_name("calls").open("a") as calls:
+        calls.write(f"{flights['distance'].to_list()}\\n")
+    while here.with_name("wait").exists():
+        time.sleep(0.005)
+    return polars_features(flights)
+"""
+
+
+def ask(body, headers=b"", path=b"/predict"):
+    return POST.replace(b"/predict", path) + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.fixture
+def slow(tmp_path):
+    """A release whose `features` waits as long as the file `wait` is there, and writes down what it saw."""
+    folder = write(tmp_path / "late@3", late_signature("waiting"), late_model(), FLIGHTS + WAITING)
+
+    class Slow:
+        loaded = load(folder, endpoint="late", release="release:late@3", digest=DIGEST)
+
+        def calls(self):
+            return (folder / "code" / "calls").read_text().splitlines()[1:]  # the first warms up
+
+        def hold(self):
+            (folder / "code" / "wait").touch()
+
+        def let_go(self):
+            (folder / "code" / "wait").unlink(missing_ok=True)
+
+        def until(self, count):
+            while len(self.calls()) < count:
+                threading.Event().wait(0.005)
+
+    yield Slow()
+    Slow().let_go()
+
+
+def distance(metres):
+    return ROW.replace(b"1200", b"%d" % metres)
+
+
+@pytest.mark.parametrize("asked", [b"Arkwright-Timeout-Ms: 30\r\n", b"arkwright-timeout-ms: 0\r\n"])
+def test_what_nobody_waits_for_any_more_is_not_computed(slow, asked):
+    with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
+        slow.hold()
+        first = pool.submit(exchange, live, ask(distance(1)))
+        slow.until(1)
+        second = pool.submit(exchange, live, ask(distance(2), asked))
+        third = pool.submit(exchange, live, ask(distance(3), b"Arkwright-Timeout-Ms: 600000\r\n"))
+        while len(live.server.app.routes["late"].first.batcher._later) < 2:
+            threading.Event().wait(0.005)
+        threading.Event().wait(0.1)  # until the deadline is over
+        slow.let_go()
+        assert [statuses(one.result()) for one in (first, second, third)] == [[200], [504], [200]]
+        assert slow.calls() == ["[1.0]", "[3.0]"]
+        assert b"the deadline passed" in second.result()
+
+
+def test_a_deadline_that_is_over_on_arrival(tmp_path):
+    """Also where nothing waits, and beside others in one batch; the loop goes on."""
+    with Live([late_release(tmp_path)]) as live:
+        late, good = ask(FLAT, b"Arkwright-Timeout-Ms: 0\r\n"), ask(FLAT)
+        assert statuses(exchange(live, (late + good + late) * 5)) == [504, 200, 504] * 5
+        socks = [connect(live) for _ in range(6)]
+        for i, sock in enumerate(socks):
+            sock.sendall(late if i % 2 else good)
+        assert [statuses(sock.recv(65536)) for sock in socks] == [[200], [504]] * 3
+        for sock in socks:
+            sock.close()
+
+
+@pytest.mark.parametrize("value", [b"-1", b"1.5", b"soon", b"", b"1234567890", "\u0663".encode()])
+def test_a_deadline_that_is_none(tmp_path, value):
+    with Live([late_release(tmp_path)]) as live:
+        answer = exchange(live, ask(FLAT, b"Arkwright-Timeout-Ms: " + value + b"\r\n"))
+        assert statuses(answer) == [400]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "status"), [(60_000_000, 200), (0, 200), (-1, 400), (1.5, 400), ("1", 400), (True, 400)]
+)
+def test_the_protocols_own_timeout(tmp_path, timeout, status):
+    with Live([late_release(tmp_path)]) as live:
+        assert statuses(exchange(live, infer(timeout))) == [status]
+
+
+def infer(timeout):
+    tensor = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}
+    return ask(
+        msgspec.json.encode({"inputs": [tensor], "parameters": {"timeout": timeout}}), path=b"/v2/models/late/infer"
+    )
+
+
+def test_the_protocols_own_timeout_is_the_deadline_in_microseconds(tmp_path):
+    with Live([late_release(tmp_path)]) as live:
+        batcher, found = live.server.app.routes["late"].first.batcher, []
+        add = batcher.add
+
+        def over(job):
+            found.append(job.deadline - batcher.now())
+            job.deadline = 0.0
+            add(job)
+
+        batcher.add = over
+        assert statuses(exchange(live, infer(7_000_000))) == [504]
+        assert found == [pytest.approx(7, abs=5)]
+
+
+def test_a_full_queue_is_503_and_says_when_to_come_back(slow):
+    with Live([slow.loaded], Limits(queue=3)) as live, ThreadPoolExecutor() as pool:
+        slow.hold()
+        first = pool.submit(exchange, live, ask(distance(0)))
+        slow.until(1)
+        waiting = [connect(live) for _ in range(3)]
+        for sock in waiting:
+            sock.sendall(ask(distance(1), b"Connection: close\r\n"))
+        while len(live.server.app.routes["late"].first.batcher._later) < 3:
+            threading.Event().wait(0.005)
+        seen = set()
+        for _ in range(20):
+            answer = exchange(live, ask(distance(9)))
+            assert statuses(answer) == [503]
+            seen.add(int(answer.partition(b"Retry-After: ")[2].partition(b"\r\n")[0]))
+        assert seen <= set(range(1, 31))
+        assert len(seen) > 1  # jittered
+        slow.let_go()
+        assert statuses(first.result()) == [200]
+        for sock in waiting:
+            assert statuses(read_all(sock)) == [200]
+            sock.close()
+        assert statuses(exchange(live, ask(distance(4)))) == [200]
+        assert "[9.0]" not in slow.calls()
+
+
+def test_a_slow_queue_is_503(slow):
+    with Live([slow.loaded], Limits(queue_time=0.1)) as live, ThreadPoolExecutor() as pool:
+        slow.hold()
+        first = pool.submit(exchange, live, ask(distance(0)))
+        slow.until(1)
+        second = pool.submit(exchange, live, ask(distance(1)))
+        while not live.server.app.routes["late"].first.batcher._later:
+            threading.Event().wait(0.005)
+        threading.Event().wait(0.2)
+        assert statuses(exchange(live, ask(distance(2)))) == [503]
+        slow.let_go()
+        assert statuses(first.result() + second.result()) == [200, 200]
+
+
+def test_a_queue_that_would_keep_everybody_waiting_is_503_however_short(slow):
+    """By what the last requests took, more than a quarter of a second; a few may wait all the same."""
+    with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
+        batcher = live.server.app.routes["late"].first.batcher
+        batcher._cost = 1.0
+        slow.hold()
+        first = pool.submit(exchange, live, ask(distance(0)))
+        slow.until(1)
+        waiting = [pool.submit(exchange, live, ask(distance(1), b"Arkwright-Timeout-Ms: 1\r\n")) for _ in range(3)]
+        while len(batcher._later) < 3:
+            threading.Event().wait(0.005)
+        for _ in range(batch.FEW - 3):
+            batcher.add(job(Request("POST", "/", {}, b"", gone=True), print, fast=False))
+        assert statuses(exchange(live, ask(distance(2)))) == [503]
+        batcher._cost = 0.01
+        later = pool.submit(exchange, live, ask(distance(3)))
+        while len(batcher._later) <= batch.FEW:
+            threading.Event().wait(0.005)
+        slow.let_go()
+        assert [statuses(one.result()) for one in (first, *waiting, later)] == [[200], *[[504]] * 3, [200]]
+
+
+def test_who_is_answered_504_and_asks_again_at_once_is_heard(slow):
+    """Two requests on one connection, both too late when their turn comes, and nobody else comes behind them."""
+    with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
+        late = ask(distance(2), b"Arkwright-Timeout-Ms: 0\r\n")
+        assert statuses(pool.submit(exchange, live, late + late + ask(distance(3))).result(20)) == [504, 504, 200]
+        assert slow.calls() == ["[3.0]"]
+
+
+class Echo:
+    """A graph that gives back what it takes."""
+
+    batches, inputs, outputs = True, {"x": None}, {"x": None}
+
+    def run(self, inputs):
+        return inputs
+
+
+def job(request, reply, *, fast=True, **words):
+    prepare, finish = (lambda: {"x": np.zeros((1, 1))}), (lambda _: Response(200, b""))
+    return Job(request, 1, fast=fast, prepare=prepare, finish=finish, reply=reply, **words)
+
+
+def test_in_one_turn_of_the_loop_no_more_than_the_queue_takes():
+    async def run():
+        batcher, answers = Batcher(Echo(), "late", most=3), []
+        for i in range(5):
+            try:
+                batcher.add(job(Request("POST", "/", {}, b""), lambda response: answers.append(response.status)))
+            except Problem as problem:
+                answers.append((i, problem.status))
+        await batcher.idle()
+        batcher.close()
+        return answers
+
+    assert asyncio.run(run()) == [(3, 503), (4, 503), 200, 200, 200]
+
+
+def test_when_all_who_asked_have_left_nothing_breaks():
+    async def run():
+        broken = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+        batcher, answers = Batcher(Echo(), "late"), []
+        for deadline, gone in ((math.inf, True), (0.0, False), (math.inf, True)):
+            batcher.add(job(Request("POST", "/", {}, b"", gone=gone), answers.append, deadline=deadline))
+        await batcher.idle()
+        batcher.close()
+        return broken, [answer.status for answer in answers]
+
+    broken, statuses = asyncio.run(run())
+    assert broken == []
+    assert sorted(statuses) == [499, 499, 504]  # 499: told to those who count, not to who left

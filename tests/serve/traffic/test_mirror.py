@@ -1,0 +1,101 @@
+"""Shadows: every request is copied to them, none of their answers is anybody's."""
+
+import asyncio
+import socket
+
+import uvloop
+from tests.serve.conftest import FLIGHTS, late_model, late_signature, write
+from tests.serve.raw import HOST, ROW
+
+from arkwright.core.ports import Routing, Served, Share
+from arkwright.serve.processes.server import Server
+from arkwright.serve.traffic.mirror import Mirror
+from arkwright.serve.wire.limits import Limits
+
+NOTED = """
+
+def noted(flights: "pl.DataFrame") -> "pl.DataFrame":
+    from pathlib import Path
+
+    with Path(__file__).with_name("seen").open("a") as seen:
+        seen.write(f"{flights['distance'].to_list()}\\n")
+    return polars_features(flights)
+"""
+ASK = b"POST /endpoints/late/predict HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b"
+
+
+def shares(tmp_path):
+    live = write(tmp_path / "3", late_signature("polars_features"), late_model(), FLIGHTS)
+    shadow = write(tmp_path / "4", late_signature("noted"), late_model(), FLIGHTS + NOTED)
+    return {
+        "late": Routing(
+            (
+                Share(Served(shadow, "release:late@4", "cd" * 32), 0.0, shadow=True),
+                Share(Served(live, "release:late@3", "ab" * 32)),
+            )
+        )
+    }
+
+
+async def answers(port, count):
+    """`count` requests, one after the other, and the releases that answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found = set()
+    for i in range(count):
+        row = ROW.replace(b"1200", b"%d" % (1000 + i))
+        writer.write(ASK % (HOST, len(row), row))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        size = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+        body = await reader.readexactly(size)
+        found.add(body.partition(b'"release":"')[2].partition(b'"')[0])
+    writer.close()
+    return found
+
+
+async def served(tmp_path, *, with_shadow):
+    aside = socket.socket(socket.AF_UNIX)
+    aside.bind(str(tmp_path / "aside"))
+    mirror = Mirror(str(tmp_path / "aside"))
+    front, back = Server(Limits(), mirror=mirror), Server(Limits(), shadow=True)
+    listening = socket.create_server(("127.0.0.1", 0))
+    traffic = shares(tmp_path)
+    assert await front.serve(traffic) == {}
+    await front.start(listening)
+    if with_shadow:
+        assert await back.serve(traffic) == {}
+        await back.start(aside)
+        await answers(listening.getsockname()[1], 1)  # the first opens the connection and is dropped
+        while mirror._transport is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    found = await answers(listening.getsockname()[1], 20)
+    await front.stop()
+    if with_shadow:
+        lane = back.app.routes["late"].first
+        while mirror._transport.get_write_buffer_size():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        await lane.batcher.idle()
+        await back.stop()
+    mirror.close()
+    aside.close()
+    return found, mirror
+
+
+def run(made):
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(made)
+
+
+def test_a_shadow_gets_a_copy_of_every_request_and_answers_none(tmp_path):
+    found, mirror = run(served(tmp_path, with_shadow=True))
+    assert found == {b"release:late@3"}
+    assert (mirror.sent, mirror.dropped) == (20, 1)
+    seen = (tmp_path / "4" / "code" / "seen").read_text().split()
+    assert sorted(seen)[-20:] == sorted(f"[{1000.0 + i}]" for i in range(20))
+
+
+def test_a_shadow_that_is_not_there_harms_nobody(tmp_path):
+    found, mirror = run(served(tmp_path, with_shadow=False))
+    assert found == {b"release:late@3"}
+    assert (mirror.sent, mirror.dropped) == (0, 20)

@@ -1,0 +1,126 @@
+"""Stopping: not ready first, then no listener, and whatever was asked before is answered."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from tests.serve.conftest import FLIGHTS, Live, late_model, late_signature, loaded_late, write
+from tests.serve.raw import HOST, LIVE, POST, ROW, connect, exchange, read_all, statuses
+
+from arkwright.core.errors import Invalid, Refused
+from arkwright.core.ports import Routing, Served, Serving, Share
+from arkwright.serve.processes.supervisor import serve
+from arkwright.serve.wire.limits import Limits
+
+READY = b"GET /v2/health/ready HTTP/1.1\r\n" + HOST + b"\r\n"
+ASK = POST + b"Content-Length: %d\r\n\r\n" % len(ROW) + ROW
+
+
+def test_not_ready_but_accepting_until_the_balancer_knows(tmp_path):
+    with Live([loaded_late(tmp_path, "polars_features")], Limits(drain_delay=0.6)) as live:
+        kept = connect(live)
+        kept.sendall(LIVE)
+        assert b"Connection: close" not in kept.recv(65536)
+        live.stop()
+        time.sleep(0.1)
+        answer = exchange(live, READY)
+        assert statuses(answer) == [503]
+        assert b'"ready":false' in answer
+        assert statuses(exchange(live, LIVE)) == [200]
+        kept.sendall(ASK)
+        answer = read_all(kept)
+        assert statuses(answer) == [200]
+        assert b"Connection: close\r\n" in answer  # so that a pooled client opens its next one elsewhere
+        kept.close()
+        live.thread.join(5)
+        with pytest.raises(ConnectionRefusedError):
+            connect(live)
+
+
+def test_what_is_in_flight_is_answered_and_what_is_idle_is_closed(tmp_path):
+    with Live([loaded_late(tmp_path, "slow_features")]) as live:
+        idle, busy, half = connect(live), connect(live), connect(live)
+        idle.sendall(LIVE)
+        assert statuses(idle.recv(65536)) == [200]
+        busy.sendall(ASK)
+        half.sendall(ASK[:-5])
+        time.sleep(0.1)
+        live.stop()
+        start = time.perf_counter()
+        assert read_all(idle) == b""
+        assert time.perf_counter() - start < 0.4
+        half.sendall(ASK[-5:])
+        assert statuses(read_all(busy)) == [200]
+        assert statuses(read_all(half)) == [200]
+        for sock in (idle, busy, half):
+            sock.close()
+
+
+def test_draining_ends(tmp_path):
+    """A client that never finishes its request does not keep the server."""
+    with Live([loaded_late(tmp_path, "polars_features")], Limits(drain_time=0.4)) as live, connect(live) as sock:
+        sock.sendall(POST + b"Content-Length: 10\r\n\r\n{")
+        time.sleep(0.1)
+        start = time.perf_counter()
+        live.stop()
+        live.thread.join(5)
+        assert 0.3 < time.perf_counter() - start < 2
+        assert read_all(sock) == b""
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from arkwright.core.ports import Routing, Served, Serving, Share
+from arkwright.serve.processes.supervisor import serve
+late = Served(Path(sys.argv[1]), "release:late@3", "0" * 64)
+said = [{"late": Routing((Share(late),))}]
+serve(lambda: said.pop() if said else None, Serving(port=0), lambda address: print(address, flush=True))
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_process_without_losing_an_answer(tmp_path, sign):
+    folder = write(tmp_path / "late@3", late_signature("slow_features"), late_model(), FLIGHTS)
+    command = [sys.executable, "-W", "error", "-c", SERVE, folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline().rpartition(":")[2])
+        found = []
+
+        def ask():
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            client.request("POST", "/predict", ROW)
+            answer = client.getresponse()
+            found.append((answer.status, answer.headers["Arkwright-Release"], answer.headers["Connection"]))
+            client.close()
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(0.3)
+        os.kill(server.pid, sign)
+        asking.join(10)
+        assert server.wait(10) == 0
+        assert found == [(200, "release:late@3", "close")]
+        assert server.stderr.read() == ""
+
+
+def test_what_is_never_served(tmp_path):
+    def ready(address):
+        raise AssertionError(address)
+
+    def watch():
+        return {"late": Routing((Share(Served(tmp_path, "release:late@3", "0" * 64)),))}
+
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
+        with pytest.raises(Refused, match="no authentication"):
+            serve(watch, Serving(host=host, port=0), ready)
+    with pytest.raises(Invalid, match=r"late cannot be served: .* holds no signature.json"):
+        serve(watch, Serving(port=0), ready)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Invalid, match="choose another port"):
+        serve(watch, Serving(port=taken.getsockname()[1]), ready)
