@@ -43,7 +43,7 @@ class Server:
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
-        self.front = Front(self.app, limits, loopback=loopback)
+        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way)
         self.front.limited = observer.limited if observer else None
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None
@@ -78,6 +78,7 @@ class Server:
                     routes[name] = self.app.routes[name]
         before = self.app.routes
         self.app.install(routes)
+        self.front.heads.clear()  # they know the short ways of before
         await self._retire(before, routes)
         if self._observer:
             self._observer.settled(routes)
@@ -103,7 +104,7 @@ class Server:
         await asyncio.gather(self.front.drain(), *(stop() for stop in self.beside))
         for route in self.app.routes.values():
             for lane in route.lanes:
-                lane.batcher.close()
+                lane.close()
 
     async def _route(self, name: str, routing: Routing, known: Mapping[tuple[str, str, str], Lane]) -> Route:
         """The endpoint's releases that are at work here: the shadows or the others."""
@@ -128,8 +129,8 @@ class Server:
         for route in before.values():
             for lane in route.lanes:
                 if id(lane) not in kept:
-                    await lane.batcher.idle()
-                    lane.batcher.close()
+                    await lane.idle()
+                    lane.close()
 
 
 def _identity(lane: Lane) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import Protocol
 
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Handler, Problem, Request, Response
+from arkwright.serve.wire.messages import Handler, Problem, Request, Response, Way
 from arkwright.serve.wire.quota import Quota
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
@@ -23,6 +23,7 @@ class Head:
     length: int
     keep_alive: bool
     old: bool
+    way: Way | None
 
 
 class Client(Protocol):
@@ -38,8 +39,11 @@ class Client(Protocol):
 class Front:
     """What all connections of one server share."""
 
-    def __init__(self, handler: Handler, limits: Limits, *, loopback: bool) -> None:
-        self.handler, self.limits, self.loopback = handler, limits, loopback
+    def __init__(
+        self, handler: Handler, limits: Limits, *, loopback: bool, way: Callable[[Request], Way | None]
+    ) -> None:
+        """`way` finds the short way of a request by its head; when its answers change, `heads` must be forgotten."""
+        self.handler, self.limits, self.loopback, self.way = handler, limits, loopback, way
         self.quota = Quota(limits.rate) if limits.rate else None
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
         self.loop = asyncio.get_running_loop()

@@ -24,6 +24,7 @@ MOST_QUEUED = 16
 MOST_HEADS = 1024
 LONGEST_HEAD = 2048  # that is remembered
 _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
+_GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b%b\r\n%b"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ONCE = frozenset(b"host content-length content-type content-encoding transfer-encoding expect".split()) | {
     b"inference-header-content-length"
@@ -114,7 +115,9 @@ class Connection(asyncio.Protocol):
             return False
         self._idle_by = inf
         front.bodies += head.length
-        self._take(Request(head.method, head.path, head.headers, data[end:], head.keep_alive, head.old))
+        request = Request(head.method, head.path, head.headers, data[end:], head.keep_alive, head.old)
+        request.way = head.way
+        self._take(request)
         return True
 
     def eof_received(self) -> bool:
@@ -225,6 +228,7 @@ class Connection(asyncio.Protocol):
             parser.should_keep_alive(),
             parser.get_http_version() == "1.0",
         )
+        request.way = self._front.way(request)
         self._continue = False
         self._clean = True
         self._remember(request)
@@ -240,7 +244,7 @@ class Connection(asyncio.Protocol):
         if len(heads) >= MOST_HEADS:
             heads.clear()
         heads[self._piece[:end]] = Head(
-            request.method, request.path, request.headers, length, request.keep_alive, request.old
+            request.method, request.path, request.headers, length, request.keep_alive, request.old, request.way
         )
 
     def _take(self, request: Request) -> None:
@@ -260,8 +264,12 @@ class Connection(asyncio.Protocol):
         self._answer_by = request.received + front.limits.request_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
-        else:
-            front.handler(request, partial(self._reply, request))
+        elif request.way is None or not request.way(request, self):
+            self.long_way(request)
+
+    def long_way(self, request: Request) -> None:
+        """Give it to the handler."""
+        self._front.handler(request, partial(self._reply, request))
 
     # one request after the other
 
@@ -328,6 +336,22 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         self._front.bodies -= len(request.body)
         self._write(request, response)
+        if self._queue or self._held or self._continue:
+            self._step()
+
+    def said(self, request: Request, body: bytes, headers: bytes) -> None:
+        """Send a good answer in JSON: what `_reply` does, for the most common case."""
+        front = self._front
+        if len(body) > SMALL or not request.keep_alive or request.old or front.draining or self._busy is not request:
+            self._reply(request, Response(200, body, headers=headers))
+            return
+        self._busy = None
+        self._answer_by = inf
+        front.bodies -= len(request.body)
+        if self._transport is not None:
+            self._transport.write(_GOOD % (len(body), front.date, headers, body))
+            if self._read_by == inf:
+                self._idle_by = front.now + front.limits.idle
         if self._queue or self._held or self._continue:
             self._step()
 
