@@ -145,7 +145,7 @@ async def _http(data):
         seen.append((request.method, request.path, dict(request.headers), bytes(request.body)))
         reply(json_response({"n": len(seen)}))
 
-    front = Front(handler, Limits(headers=4000, url=1000, body=5000, chunks=50), loopback=True)
+    front = Front(handler, Limits(headers=4000, url=1000, body=5000, chunks=50), loopback=True, way=lambda _: None)
     front.date = b""
     found = []
     cuts = [[data], [data], [data[i : i + 1] for i in range(len(data))]]

@@ -79,14 +79,25 @@ class Plainly:
         self._watched.taken(jobs)
 
     def ran(self, jobs: Sequence[Computed]) -> None:
-        self._watched.ran(jobs)
+        if self._observer.telemetry.asked:
+            self._watched.ran(jobs)
+        else:
+            self._watched.series.batch(sum([job.rows for job in jobs]))
 
     def began(self, request: Request) -> None:
         self._observer.note(self._watched, self._kind, request)
-        self._observer.decoded(request)
+        if request.call.span is not None:
+            request.call.span.since(request.received)
+            request.call.span.mark("decode")
 
-    def answered(self, request: Request, body: bytes) -> None:
-        self._observer.plainly(self._watched, request, body)
+    def answered(self, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
+        observer, watched, now = self._observer, self._watched, monotonic()
+        if not observer.telemetry.asked:  # nobody asks for more than the count
+            seconds = [now - job.request.received for job in jobs]
+            watched.series.observe_good(self._kind, seconds, sum([job.rows for job in jobs]))
+            if watched.tap is None:
+                return
+        observer.plainly(watched, jobs, bodies)
 
 
 class Observer:
@@ -140,17 +151,16 @@ class Observer:
         elif watched.tap is not None:
             request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
 
-    def plainly(self, watched: Watched, request: Request, body: bytes) -> None:
-        """A plain request was answered well."""
-        call = request.call
-        if self.telemetry.asked:
-            if call.span is not None:
-                call.span.mark("encode")
-            self._told(call, request, Response(200, body))
-        else:
-            call.series.observe(call.kind, 200, perf_counter() - call.began, call.rows)
-        if watched.tap is not None:
-            self._log(watched.tap, watched, call, request, request.body, Response(200, body))
+    def plainly(self, watched: Watched, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
+        """Plain requests were answered well, by these bodies."""
+        for job, body in zip(jobs, bodies, strict=True):
+            request, response = job.request, Response(200, body)
+            if self.telemetry.asked:
+                if request.call.span is not None:
+                    request.call.span.mark("encode")
+                self._told(request.call, request, response)
+            if watched.tap is not None:
+                self._log(watched.tap, watched, request.call, request, request.body, response)
 
     def decoded(self, request: Request) -> None:
         if request.call is not None and request.call.span is not None:

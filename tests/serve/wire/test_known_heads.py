@@ -92,7 +92,12 @@ def compare(talks, *, late=False, limits=None):
         waiting = []
         both = []
         for heads in ({}, Forgetful()):
-            front = Front(lambda request, reply: waiting.append((request, reply)), limits or Limits(), loopback=True)
+            front = Front(
+                lambda request, reply: waiting.append((request, reply)),
+                limits or Limits(),
+                loopback=True,
+                way=lambda _: None,
+            )
             front.heads = heads
             front.date = b"Date: now\r\n"
             both.append([Talk(front, waiting).say(pieces, late=late) for pieces in talks])
@@ -178,7 +183,9 @@ def test_smuggling_with_a_known_head(name):
 
 def heads_after(pieces, limits=None):
     async def run():
-        front = Front(lambda request, reply: reply(Response(200, b"")), limits or Limits(), loopback=True)
+        front = Front(
+            lambda request, reply: reply(Response(200, b"")), limits or Limits(), loopback=True, way=lambda _: None
+        )
         connection = Connection(front)
         connection.connection_made(Wire())
         sizes = []

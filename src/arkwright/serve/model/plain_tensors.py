@@ -6,7 +6,7 @@ Whatever is not plain goes the long way of `rest/oip.py`, which has the words fo
 from collections.abc import Callable, Sequence
 from itertools import chain
 from math import prod
-from struct import pack
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -28,11 +28,45 @@ _WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError
 _DATA = b'"data":'
 MOST_FRAMES = 256
 LONGEST_FRAME = 1024
-# of one input: its name, its datatype, its dimensions behind the rows, elements of a row, characters of an element,
-# how to read its elements, and how to pack them
-Expected = tuple[str, str, list[int], int, int, Callable[[Any], Any], str]
 Item = tuple[Any, ...]  # of one request: the flat elements of every input, in the ports' order; packed, if floats
+Read = Callable[[Any], Any]  # elements as JSON to a list, or packed; None where they are not what they should be
 _decoder = msgspec.json.Decoder(InferRequest)
+
+
+class _Input:
+    """What is expected of one input."""
+
+    def __init__(self, port: Port) -> None:
+        self._name, self._datatype = port.name, port.kind.name
+        self._rest = [size for size in port.shape[1:] if size is not None]
+        self._width = prod(self._rest)
+        self._least = 0 if port.kind.python is str else 2  # characters of an element
+        self._decode, self._code = _DECODE[port.kind.python], _PACKED.get(port.kind.name)
+
+    def fits(self, tensor: InputTensor) -> bool:
+        shape = tensor.shape
+        named = tensor.name == self._name and tensor.datatype == self._datatype and not tensor.parameters
+        return named and bool(shape) and shape[1:] == self._rest and 0 < shape[0] <= LARGEST_DIMENSION
+
+    def reader(self, rows: int) -> Read:
+        """How so many rows are read."""
+        size, decode = rows * self._width, self._decode
+        least = self._least * size
+        # raises for what is beyond the datatype, and rounds as numpy does
+        pack = Struct(f"<{size}{self._code}").pack if self._code else None
+
+        def read(data: Any) -> Any:
+            if len(data) < least:
+                return None  # too few characters for so many elements
+            try:
+                values = decode(data)
+                if len(values) != size:
+                    return None
+                return pack(*values) if pack else values
+            except _WRONG:
+                return None
+
+        return read
 
 
 class PlainTensors:
@@ -41,13 +75,13 @@ class PlainTensors:
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
         self._ports = tuple(loaded.graph.inputs.values())
-        self._expected = [_expect(port) for port in self._ports]
+        self._inputs = [_Input(port) for port in self._ports]
         self._texts = [_describe(port) for port in loaded.graph.outputs.values()]
         name, version = orjson.dumps(loaded.endpoint), orjson.dumps(loaded.version)
         self._head = b'{"model_name":%b,"model_version":%b,"outputs":[' % (name, version)
         self._alone = self._head.replace(b"%", b"%%") + b",".join(t % (1, b"%b") for t in self._texts) + b"]}"
-        # what stood before and behind the elements of a request that was plain; the number of rows it spoke of
-        self._frames: dict[bytes, tuple[bytes, int]] = {}
+        # what stood before the elements of a request that was plain: what stood behind, how many rows, how to read them
+        self._frames: dict[bytes, tuple[bytes, int, Read]] = {}
 
     def read(self, body: bytes) -> tuple[Item, int] | None:
         """The elements of every input and the number of rows; None when the request is not plain."""
@@ -55,7 +89,7 @@ class PlainTensors:
         frame = self._frames.get(body[:at]) if at <= LONGEST_FRAME else None
         end = body.find(b"]", at) + 1
         if frame is not None and frame[0] == body[end:]:
-            values = _elements(memoryview(body)[at:end], frame[1], self._expected[0])
+            values = frame[2](memoryview(body)[at:end])
             return None if values is None else ((values,), frame[1])
         return self._read_whole(body, at, end)
 
@@ -82,7 +116,7 @@ class PlainTensors:
             return
         if len(self._frames) >= MOST_FRAMES:
             self._frames.clear()
-        self._frames[before] = behind, rows
+        self._frames[before] = behind, rows, self._inputs[0].reader(rows)
 
     def _item(self, asked: InferRequest) -> tuple[Item, int] | None:
         if asked.outputs or asked.id or len(asked.inputs) != len(self._ports):
@@ -93,9 +127,9 @@ class PlainTensors:
         if asked.parameters:
             return None
         found, shape = [], asked.inputs[0].shape[:1]
-        for tensor, expected in zip(asked.inputs, self._expected, strict=True):
-            fits = tensor.shape[:1] == shape and _fits(tensor, expected)
-            values = _elements(memoryview(tensor.data), shape[0], expected) if fits else None
+        for tensor, expected in zip(asked.inputs, self._inputs, strict=True):
+            fits = tensor.shape[:1] == shape and expected.fits(tensor)
+            values = expected.reader(shape[0])(memoryview(tensor.data)) if fits else None
             if values is None:
                 return None
             found.append(values)
@@ -130,37 +164,6 @@ class PlainTensors:
         columns = (said,) if len(self._texts) == 1 else zip(*said, strict=True)
         told = (t % (len(said), b",".join(c)) for t, c in zip(self._texts, columns, strict=True))
         return self._head + b",".join(told) + b"]}"
-
-
-def _expect(port: Port) -> Expected:
-    rest = [size for size in port.shape[1:] if size is not None]
-    least = 0 if port.kind.python is str else 2
-    kind = port.kind
-    return port.name, kind.name, rest, prod(rest), least, _DECODE[kind.python], _PACKED.get(kind.name, "")
-
-
-def _fits(tensor: InputTensor, expected: Expected) -> bool:
-    name, datatype, rest, *_ = expected
-    if tensor.name != name or tensor.datatype != datatype or tensor.parameters:
-        return False
-    shape = tensor.shape
-    return bool(shape) and shape[1:] == rest and 0 < shape[0] <= LARGEST_DIMENSION
-
-
-def _elements(data: memoryview, rows: int, expected: Expected) -> Any:
-    """The flat elements of one input, or None."""
-    _, _, _, width, least, decode, code = expected
-    size = rows * width
-    if len(data) < least * size:
-        return None  # too few characters for so many elements
-    try:
-        values: list[Any] = decode(data)
-        if len(values) != size:
-            return None
-        # raises for what is beyond the datatype, and rounds as numpy does
-        return pack(f"<{size}{code}", *values) if code else values
-    except _WRONG:
-        return None
 
 
 def offers(loaded: Loaded) -> bool:

@@ -155,12 +155,18 @@ class App:
         if self._observer:
             self._posts[f"/endpoints/{route.name}/labels"] = (partial(self._observer.labels, route), (JSON,))
         if not route.shadows:
-            self._ways[f"{base}/infer"] = partial(_shortly, route.pick, attrgetter("infer"))
-            self._ways[f"/endpoints/{route.name}/predict"] = partial(_shortly, route.pick, attrgetter("predict"))
+            for path, kind in ((f"{base}/infer", "infer"), (f"/endpoints/{route.name}/predict", "predict")):
+                self._add_way(path, route, attrgetter(kind))
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
             self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), "infer", oip.infer), (JSON, _OCTETS))
+
+    def _add_way(self, path: str, route: Route, kind: Callable[[Lane], Together | None]) -> None:
+        if len(route.lanes) > 1:
+            self._ways[path] = partial(_shortly, route.pick, kind)
+        elif (together := kind(route.first)) is not None:
+            self._ways[path] = together.take
 
     def _act(
         self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply

@@ -13,6 +13,7 @@ import msgspec
 
 from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.tensors import Tensors
+from arkwright.serve.traffic.batch import INLINE_ROWS
 from arkwright.serve.traffic.poison import Desk
 from arkwright.serve.wire.messages import Request, Sender
 
@@ -54,7 +55,7 @@ class Noting(Protocol):
 
     def ran(self, jobs: Sequence[Asked]) -> None: ...
 
-    def answered(self, request: Request, body: bytes) -> None: ...
+    def answered(self, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None: ...
 
 
 class Together:
@@ -73,7 +74,7 @@ class Together:
         if len(body) > LARGEST or len(waiting) >= self._most or (self._desk is not None and self._desk.wary):
             return False
         read = self._plain.read(body)
-        if read is None:
+        if read is None or read[1] > INLINE_ROWS:
             return False
         if self.noting is not None:
             self.noting.began(request)
@@ -115,8 +116,8 @@ class Together:
             request = asked.request
             headers = self._headers + b"X-Request-Id: %b\r\n" % request.id if request.id else self._headers
             asked.sender.said(request, body, headers)
-            if noting is not None:
-                noting.answered(request, body)
+        if noting is not None:
+            noting.answered(batch, bodies)
 
     def _compute(self, batch: Sequence[Asked]) -> list[bytes]:
         """The body of each answer. Raises what goes wrong for any of them."""
