@@ -30,6 +30,10 @@ _ONCE = frozenset(b"host content-length content-type content-encoding transfer-e
 }
 
 
+class _StopParsing(Exception):
+    """Not the problem itself: a raised one holds the frames it came through, and with them up to 256 KiB of data."""
+
+
 class Connection(asyncio.Protocol):
     """One client. The four clocks are infinite when they do not run."""
 
@@ -72,6 +76,7 @@ class Connection(asyncio.Protocol):
             self._front.bodies -= len(self._busy.body)
         self._size, self._busy, self._transport = 0, None, None
         self._forget_queue()
+        del self._parser  # which knows this object too: what it holds would wait for the garbage collector
 
     def _forget_queue(self) -> None:
         self._front.bodies -= sum(len(item.body) for item in self._queue if isinstance(item, Request))
@@ -289,7 +294,7 @@ class Connection(asyncio.Protocol):
     def _stop(self, status: int, message: str, headers: bytes = b"") -> None:
         """Leave the parser: it wraps what a callback raises, so the reason is kept here."""
         self._problem = Problem(status, message, headers)
-        raise self._problem
+        raise _StopParsing
 
     def _refuse(self, problem: Problem) -> None:
         """The last answer on this connection, after those that are due before it."""
