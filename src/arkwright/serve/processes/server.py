@@ -20,6 +20,7 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.unread import show_unread
 
 log = logging.getLogger("arkwright.serve")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
@@ -55,6 +56,7 @@ class Server:
     async def start(self, listening: socket) -> None:
         """Accept on a bound socket."""
         loop = asyncio.get_running_loop()
+        show_unread(listening)
         create = loop.create_unix_server if listening.family == AF_UNIX else loop.create_server
         self._listener = await create(partial(Connection, self.front), sock=listening)
 
