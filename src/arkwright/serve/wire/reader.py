@@ -34,15 +34,15 @@ class Reader:
     """
 
     __slots__ = (
-        "_body", "_chunks", "_front", "_head", "_headers", "_known", "_length", "_parser", "_silent", "_trailing",
-        "_url", "by", "clean", "continues", "idle_by", "problem", "size", "whole",
+        "_body", "_chunks", "_front", "_head", "_headers", "_known", "_length", "_parser", "_silent", "_tail",
+        "_trailing", "_url", "by", "clean", "continues", "idle_by", "problem", "size", "whole",
     )  # fmt: skip
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._parser = httptools.HttpRequestParser(self)
         self.whole: deque[Request] = deque()
-        self.clean, self.continues, self._known = True, False, b""
+        self.clean, self.continues, self._known, self._tail = True, False, b"", b""
         self.problem: Problem | None = None
         self.size = self._silent = 0
         self.by = self.idle_by = inf
@@ -57,12 +57,13 @@ class Reader:
         """
         most = self._front.limits.headers + self._front.limits.url
         if not self._trailing:
-            end = data.find(b"\r\n\r\n", at) + 4
-            self._known = data[at:end] if self.clean and 3 < end <= at + LONGEST_HEAD else b""
-            end = min(end if end > 3 else len(data), at + most)  # a head in small pieces, to be counted
+            end = self._end_of_head(data, at)
+            self._known = data[at:end] if self.clean and at < end <= at + LONGEST_HEAD else b""
+            end = min(end or len(data), at + most)  # a head in small pieces, to be counted
         else:
             end = at + (_PIECE if self._length < 0 else max(1, self._length - self.size))
         piece = data[at:end]
+        self._tail = b"" if self._trailing else (self._tail + piece[-3:])[-3:]
         self._silent += len(piece)
         try:
             self._feed(piece)
@@ -87,6 +88,15 @@ class Reader:
         """Nothing more will be read."""
         self.forget()
         del self._parser  # which knows this object too: what it holds would wait for the garbage collector
+
+    def _end_of_head(self, data: bytes, at: int) -> int:
+        """Behind the empty line, which may have begun in the piece before; 0 where there is none."""
+        tail = b"" if self.clean else self._tail
+        found = (tail + data[at : at + 3]).find(b"\r\n\r\n")
+        if found >= 0:
+            return at + found + 4 - len(tail)
+        found = data.find(b"\r\n\r\n", at)
+        return found + 4 if found >= 0 else 0
 
     def _feed(self, piece: bytes) -> None:
         try:
