@@ -45,6 +45,7 @@ class Server:
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
         self.front = Front(self.app, limits, loopback=loopback)
+        self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None

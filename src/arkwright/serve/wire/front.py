@@ -53,6 +53,7 @@ class Front:
         self.handler, self.limits, self.loopback = handler, limits, loopback
         self.quota = Quota(limits.rate) if limits.rate else None
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
+        self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()
         self.connections: set[Client] = set()
         self.behind: set[Client] = set()  # who has not taken what it was answered

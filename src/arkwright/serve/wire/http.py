@@ -11,7 +11,7 @@ from math import inf
 from time import monotonic
 from typing import cast
 
-from arkwright.serve.wire.front import Front
+from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import Problem, Request, Response
 from arkwright.serve.wire.reader import Reader
@@ -130,11 +130,27 @@ class Connection(asyncio.Protocol):
         if head is None or len(data) < end + head.length or front.bodies > front.limits.bodies:
             return False
         last = end + head.length
+        if front.crowded and last == len(data) and self._shed(head):
+            return True
         if last < len(data):
             self._keep(data, last)
         self._idle_by = inf
         front.bodies += head.length
         self._begin(Request(head.method, head.path, head.headers, data[end:last], head.keep_alive, head.old))
+        return True
+
+    def _shed(self, head: Head) -> bool:
+        """Refuse what would be refused anyhow, before anything is done for it."""
+        front, transport = self._front, self._transport
+        shed = front.crowded.get(head.path) if head.method == "POST" else None
+        if shed is None or front.quota or front.draining or not head.keep_alive or head.old or transport is None:
+            return False
+        answer = shed(head.headers)
+        if answer is None:
+            del front.crowded[head.path]
+            return False
+        transport.write(answer)
+        self._idle_by = front.now + front.limits.idle
         return True
 
     def _keep(self, data: bytes, at: int) -> None:
