@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.serve.wire.wire import Wire
 
 from arkwright.serve.wire import reader as protocol
 from arkwright.serve.wire.front import Front
@@ -23,40 +24,6 @@ class Forgetful(dict):
 
     def __setitem__(self, key, value):
         pass
-
-
-class Wire:
-    """A transport: what was written to it, and how it ended."""
-
-    def __init__(self):
-        self.said, self.ended, self.reading = b"", "", True
-
-    def get_extra_info(self, name):
-        return ("127.0.0.1", 1)
-
-    def write(self, data):
-        assert not self.ended
-        self.said += data
-
-    def can_write_eof(self):
-        return True
-
-    def is_closing(self):
-        return bool(self.ended)
-
-    def write_eof(self):
-        self.ended = "eof"
-
-    def pause_reading(self):
-        self.reading = False
-
-    def resume_reading(self):
-        self.reading = True
-
-    def close(self):
-        self.ended = self.ended or "closed"
-
-    abort = close
 
 
 class Talk:

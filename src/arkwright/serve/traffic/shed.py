@@ -29,7 +29,7 @@ class Shed:
             return None
         batcher.refused += 1
         now = batcher.now()
-        if now > self._until:
+        if now >= self._until:
             self._until = now + FRESH
             self._answers = cycle([self._answer() for _ in range(_DIFFERENT)])
         return next(self._answers)

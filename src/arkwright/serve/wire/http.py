@@ -274,18 +274,25 @@ class Connection(asyncio.Protocol):
     # clocks
 
     def look_at_the_clock(self, now: float) -> None:
-        if self._unread is not None and not self.unread():
-            self._unread = None
-            self._front.behind.discard(self)
-        if self._unread is not None and now > self._unread.by:
+        unread = self._unread
+        if unread is not None and not self.unread():
+            self._caught_up(now)
+        elif unread is not None and now > unread.by:
             self.abort()
-        elif now > self._idle_by and self._busy is None:
+        elif unread is None and now > self._idle_by and self._busy is None:
             self._end()
         elif now > self._reader.by or now > self._reader.idle_by:
             self._refuse(Problem(408, "the request took too long to arrive"))
         elif now > self._answer_by and self._busy is not None:
             self._busy.gone = True
             self._reply(self._busy, Problem(504, "the answer took too long").response(close=True))
+
+    def _caught_up(self, now: float) -> None:
+        """It has taken everything: only from now on it is idle."""
+        self._unread = None
+        self._front.behind.discard(self)
+        if self._busy is None and self._reader.by == inf:
+            self._idle_by = now + (LINGER if self._deaf else self._front.limits.idle)
 
     def unread(self) -> int:
         """Bytes of answers that wait for the client."""
