@@ -178,6 +178,12 @@ class Observer:
         self.telemetry.nobody.rate_limited()
         self.apart(request, _nobody, response)
 
+    def shed(self, lane: Lane) -> bool:
+        """A prediction was refused before it was looked at; False when more is to be told of it than that."""
+        if not self.telemetry.asked:
+            lane.watched.series.refused(layout.PREDICT)
+        return not self.telemetry.asked
+
     def mirrored(self, lane: Lane, *, dropped: bool) -> None:
         lane.watched.series.shadow(dropped=dropped)
 

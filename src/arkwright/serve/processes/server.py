@@ -20,6 +20,7 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.unread import show_unread
 
 log = logging.getLogger("arkwright.serve")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
@@ -44,6 +45,7 @@ class Server:
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
         self.front = Front(self.app, limits, loopback=loopback, way=self.app.way)
+        self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None
@@ -55,6 +57,7 @@ class Server:
     async def start(self, listening: socket) -> None:
         """Accept on a bound socket."""
         loop = asyncio.get_running_loop()
+        show_unread(listening)
         create = loop.create_unix_server if listening.family == AF_UNIX else loop.create_server
         self._listener = await create(partial(Connection, self.front), sock=listening)
 

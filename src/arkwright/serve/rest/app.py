@@ -23,6 +23,7 @@ from arkwright.serve.rest.repository import PREFIX, Repository
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.route import WANTED, Route
+from arkwright.serve.traffic.shed import Shed
 from arkwright.serve.traffic.together import Together
 from arkwright.serve.wire.inflate import decoded_body
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, Sender, Way, json_response
@@ -56,10 +57,15 @@ class App:
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
         self._ways: dict[str, Way] = {}
+        self._sheds: dict[str, Shed] = {}
+        self.crowded: dict[
+            str, Callable[[Mapping[bytes, bytes]], bytes | None]
+        ] = {}  # for paths whose queue was full when it was looked at last
 
     def install(self, routes: Mapping[str, Route]) -> None:
         """Answer by these routes from the next request on. What was asked before is answered by the old ones."""
-        self._gets, self._posts, self._ways = {}, {}, {}
+        self._gets, self._posts, self._ways, self._sheds = {}, {}, {}, {}
+        self.crowded.clear()
         self.routes = dict(routes)
         for route in routes.values():
             self._add(route)
@@ -68,6 +74,8 @@ class App:
             self._posts["/predict"] = self._posts[full]
             if full in self._ways:
                 self._ways["/predict"] = self._ways[full]
+            if full in self._sheds:
+                self._sheds["/predict"] = self._sheds[full]
         self._add_server([route.first.loaded for route in routes.values()])
 
     def way(self, request: Request) -> Way | None:
@@ -152,6 +160,9 @@ class App:
             partial(self._act, route, route.pick, "predict", predict),
             (JSON, ARROW),
         )
+        if len(route.lanes) == 1 and not route.first.loaded.fast:  # others do not refuse before they look
+            noted = partial(self._observer.shed, route.first) if self._observer else lambda: True
+            self._sheds[f"/endpoints/{route.name}/predict"] = Shed(route.first.batcher, noted)
         if self._observer:
             self._posts[f"/endpoints/{route.name}/labels"] = (partial(self._observer.labels, route), (JSON,))
         if not route.shadows:
@@ -180,6 +191,8 @@ class App:
             work(lane, request, body, reply, deadline)
         except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
             reply(_told(error))
+            if request.path in self._sheds and lane.batcher.full():
+                self.crowded[request.path] = self._sheds[request.path]
             return
         if self._observer and request.call.span:
             self._observer.decoded(request)

@@ -64,6 +64,10 @@ class Series:
         self._floats[LATENCY_SUM] += sum(seconds)
         words[ROWS] += rows
 
+    def refused(self, kind: int) -> None:
+        """A request was answered with 503 before anything was done for it."""
+        self._words[kind + CODE_AT[503]] += 1
+
     def batch(self, rows: int) -> None:
         """The model ran once, on so many rows."""
         self._words[BATCH + bisect_left(BATCH_BOUNDS, rows)] += 1

@@ -28,6 +28,7 @@ from arkwright.serve.wire.messages import Problem, Reply, Request, Response
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = 4096
 FEW = 16  # may always wait
+LATEST = 30  # seconds after which who was refused should come again, at most
 SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")
@@ -86,6 +87,7 @@ class Batcher:
         self._soon: list[Job] = []
         self._later: list[Job] = []
         self._working = False
+        self.refused, self._looked, self._spread = 0, 0.0, 3
         self._running, self._cost = 0, 0.0  # on the thread now; seconds that each of the last ones took there
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
 
@@ -95,7 +97,7 @@ class Batcher:
             if not self._soon:
                 self._loop.call_soon(self._flush)
             elif len(self._soon) >= self._most:
-                raise _busy()
+                raise self.busy()
             self._soon.append(job)
             return
         self.must_have_room()
@@ -107,12 +109,27 @@ class Batcher:
 
     def must_have_room(self) -> None:
         """Raises Problem (503) when who comes now would wait too long for the thread."""
+        if self.full():
+            self.refused += 1
+            raise self.busy()
+
+    def full(self) -> bool:
+        """Whether who comes now would wait too long for the thread."""
         waiting = len(self._later)
         if not waiting:
-            return
+            return False
         late = waiting >= FEW and (waiting + self._running) * self._cost > self._bearable
-        if late or waiting >= self._most or self.now() - self._later[0].added > self._longest:
-            raise _busy()
+        return late or waiting >= self._most or self.now() - self._later[0].added > self._longest
+
+    def busy(self) -> Problem:
+        """Why a request is refused, and when to come again: the more work is refused, the later; not all at once."""
+        now = self.now()
+        if now - self._looked > 1:
+            work = self.refused * self._cost / (now - self._looked)  # seconds of it that were refused in each second
+            self._spread = min(LATEST, max(3, round(2 * work)))
+            self.refused, self._looked = 0, now
+        seconds = randint(1, self._spread)  # noqa: S311 - no secret
+        return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % seconds)
 
     async def idle(self) -> None:
         """Return when everything that was added is answered."""
@@ -234,11 +251,6 @@ def _late() -> Problem:
 
 def _poison() -> Problem:
     return Problem(422, f"this request ended the server {MOST_HITS} times; it is not computed again")
-
-
-def _busy() -> Problem:
-    # jittered, so that those who were refused together do not come back together
-    return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % randint(1, 3))  # noqa: S311
 
 
 def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
