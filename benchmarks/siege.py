@@ -24,7 +24,7 @@ import uvloop
 from siege_load import Load
 from siege_proxies import through
 from siege_server import Server, request
-from siege_slow import large, slow
+from siege_slow import MODES, large, slow
 
 WORKERS = 2
 
@@ -213,18 +213,24 @@ async def poison(folder: Path, *, count: int) -> Report:
 
 
 async def slow_clients(folder: Path, *, connections: int, seconds: float) -> list[Report]:
-    """Clients that are slow in four ways, while good ones are looked at."""
+    """Clients that are slow in five ways, while good ones are looked at."""
     reports = []
     with Server(folder, workers=WORKERS) as server:
-        for mode, (before, during, closed) in (await slow(server.port, request(wait=1), connections, seconds)).items():
+        for mode, longest in MODES.items():
+            free = server.megabytes()
+            before, during, crowd = await slow(server.port, mode, request(wait=1), connections, seconds)
             report = Report(f"slow: {mode}", {"connections": connections, "seconds": seconds})
+            most = max(crowd.lives + crowd.open, default=0.0)
             report.measured |= {
                 "good": answers(during), "p99 before ms": round(before.quantile(0.99), 1),
-                "p99 ms": round(during.quantile(0.99), 1), "slow ones closed by the server": closed,
+                "p99 ms": round(during.quantile(0.99), 1), "most ms": round(during.quantile(1.0), 1),
+                "slow ones sent away": len(crowd.lives), "and there": len(crowd.open), "s, most": round(most, 1),
+                "MB before": round(free), "MB after": round(server.megabytes()),
             }  # fmt: skip
             report.bounds = {
                 "0 errors": not during.failed and set(during.statuses) == {200},
                 "good p99 <= 2x": during.quantile(0.99) <= 2 * before.quantile(0.99),
+                f"none is let longer than {longest} s": most <= longest + 2,
             }
             reports.append(report)
     return reports
@@ -236,8 +242,10 @@ async def leak(folder: Path, *, count: int) -> Report:
         found: dict[str, float] = {}
         for kind in ("announced", "chunked", "wrong"):
             await large(server.port, kind, 20)
+            await asyncio.sleep(1)  # in which free memory is given back
             before = server.megabytes()
             await large(server.port, kind, count)
+            await asyncio.sleep(1)
             found[kind] = round(server.megabytes() - before, 2)
     report = Report("leak", {"requests of each kind": count} | {f"MB more, {kind}": mb for kind, mb in found.items()})
     report.bounds = {
@@ -258,8 +266,8 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "swaps": lambda at: swaps(at, count=n(200, 4)),
         "restarts": lambda at: restarts(at, count=n(100, 2)),
         "kills": lambda at: kills(at, count=n(500, 3)),
-        "slow": lambda at: slow_clients(at, connections=n(2000, 100), seconds=n(60, 2)),
-        "leak": lambda at: leak(at, count=n(300, 20)),
+        "slow": lambda at: slow_clients(at, connections=n(2000, 100), seconds=n(240, 2)),
+        "leak": lambda at: leak(at, count=n(1000, 20)),
         "poison": lambda at: poison(at, count=n(50, 8)),
         "proxies": proxies,
     }

@@ -96,7 +96,7 @@ class Wire:
     """A transport that keeps what is written."""
 
     def __init__(self):
-        self.written, self.closed = b"", False
+        self.written, self.closed, self.reading = b"", False, True
 
     def write(self, data):
         self.written += data
@@ -113,20 +113,23 @@ class Wire:
         return self.closed
 
     def pause_reading(self):
-        pass
+        self.reading = False
 
-    resume_reading = pause_reading
+    def resume_reading(self):
+        self.reading = True
 
     def get_extra_info(self, name, default=None):
         return ("127.0.0.1", 1) if name == "peername" else default
 
 
-def exchange(front, pieces):
+async def exchange(front, pieces):
     """What one connection answers to these pieces, one after the other."""
     wire, connection = Wire(), Connection(front)
     connection.connection_made(wire)
     for piece in filter(None, pieces):
         connection.data_received(piece)
+        while not (wire.reading or wire.closed):  # noqa: ASYNC110 - its turns
+            await asyncio.sleep(0)
     connection.connection_lost(None)
     return wire.written
 
@@ -152,7 +155,7 @@ async def _http(data):
     cuts += [[data[: len(data) // 2], data[len(data) // 2 :]], [data[:1], data[1:]], [data[:-1], data[-1:]]]
     for pieces in cuts:
         seen = []
-        answers = exchange(front, pieces)
+        answers = await exchange(front, pieces)
         told = None if b'\r\nConnection: close\r\n\r\n{"error' in answers else answers
         found.append((re.findall(rb"HTTP/1.1 ([^\r]+)", answers), told, seen))
     front._timer.cancel()

@@ -24,6 +24,7 @@ from arkwright.serve.telemetry.telemetry import Call, Telemetry
 from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
+from arkwright.serve.traffic.together import Asked
 from arkwright.serve.wire.messages import Problem, Reply, Request, Response, json_response
 
 log = logging.getLogger("arkwright.serve")
@@ -36,6 +37,9 @@ _HEAD = b"inference-header-content-length"
 _SIZE = re.compile(rb"Inference-Header-Content-Length: (\d+)\r\n")
 
 
+Computed = Job | Asked
+
+
 class Watched:
     """How one release's requests are noted; what its batcher tells."""
 
@@ -44,13 +48,13 @@ class Watched:
     def __init__(self, series: Series, tap: Tap | None, number: int, *, traced: bool) -> None:
         self.series, self.tap, self.number, self.traced = series, tap, number, traced
 
-    def taken(self, jobs: Sequence[Job]) -> None:
+    def taken(self, jobs: Sequence[Computed]) -> None:
         """These are computed now; the first has waited longest."""
         self.series.queue_age(monotonic() - jobs[0].request.received)
         if self.traced:
             _mark(jobs, "queue")
 
-    def ran(self, jobs: Sequence[Job]) -> None:
+    def ran(self, jobs: Sequence[Computed]) -> None:
         """They are computed, together."""
         rows = 0
         for job in jobs:
@@ -63,6 +67,37 @@ class Watched:
             for job in jobs:
                 if (call := job.request.call) is not None:
                     call.batch = rows
+
+
+class Plainly:
+    """How the plain requests of one kind to one release are noted."""
+
+    def __init__(self, observer: "Observer", watched: Watched, kind: int) -> None:
+        self._observer, self._watched, self._kind = observer, watched, kind
+
+    def taken(self, jobs: Sequence[Computed]) -> None:
+        self._watched.taken(jobs)
+
+    def ran(self, jobs: Sequence[Computed]) -> None:
+        if self._observer.telemetry.asked:
+            self._watched.ran(jobs)
+        else:
+            self._watched.series.batch(sum([job.rows for job in jobs]))
+
+    def began(self, request: Request) -> None:
+        self._observer.note(self._watched, self._kind, request)
+        if request.call.span is not None:
+            request.call.span.since(request.received)
+            request.call.span.mark("decode")
+
+    def answered(self, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
+        observer, watched, now = self._observer, self._watched, monotonic()
+        if not observer.telemetry.asked:  # nobody asks for more than the count
+            seconds = [now - job.request.received for job in jobs]
+            watched.series.observe_good(self._kind, seconds, sum([job.rows for job in jobs]))
+            if watched.tap is None:
+                return
+        observer.plainly(watched, jobs, bodies)
 
 
 class Observer:
@@ -85,7 +120,12 @@ class Observer:
         for lane in lanes:
             number = self._number(tap, lane) if tap else 0
             traced = self.telemetry.traced
-            lane.watched = lane.batcher.listener = Watched(series[lane.loaded.release], tap, number, traced=traced)
+            watched = lane.watched = lane.batcher.listener = Watched(
+                series[lane.loaded.release], tap, number, traced=traced
+            )
+            for together, kind in ((lane.infer, "infer"), (lane.predict, "predict")):
+                if together is not None:
+                    together.noting = Plainly(self, watched, KINDS[kind])
 
     def settled(self, names: Collection[str]) -> None:
         """Only these endpoints answer now, and nothing of what left is at work any more."""
@@ -98,14 +138,29 @@ class Observer:
 
     def began(self, lane: Lane, kind: str, request: Request, body: bytes, reply: Reply) -> Reply:
         """A request is given to a release: what to reply through."""
-        watched: Watched = lane.watched
-        call = request.call = self.telemetry.start(watched.series, KINDS[kind], request.headers)
+        if request.call is None:  # else it comes from the short way
+            self.note(lane.watched, KINDS[kind], request)
+        return partial(self._done, request.call, lane, request, body, reply)
+
+    def note(self, watched: Watched, kind: int, request: Request) -> None:
+        """A request is given to a release."""
+        request.call = self.telemetry.start(watched.series, kind, request.headers)
         id_ = request.headers.get(REQUEST_ID)
         if id_ is not None and _ID.fullmatch(id_):
             request.id = id_
         elif watched.tap is not None:
             request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
-        return partial(self._done, call, lane, request, body, reply)
+
+    def plainly(self, watched: Watched, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
+        """Plain requests were answered well, by these bodies."""
+        for job, body in zip(jobs, bodies, strict=True):
+            request, response = job.request, Response(200, body)
+            if self.telemetry.asked:
+                if request.call.span is not None:
+                    request.call.span.mark("encode")
+                self._told(request.call, request, response)
+            if watched.tap is not None:
+                self._log(watched.tap, watched, request.call, request, request.body, response)
 
     def decoded(self, request: Request) -> None:
         if request.call is not None and request.call.span is not None:
@@ -122,6 +177,12 @@ class Observer:
         """A client sent too much."""
         self.telemetry.nobody.rate_limited()
         self.apart(request, _nobody, response)
+
+    def shed(self, lane: Lane) -> bool:
+        """A prediction was refused before it was looked at; False when more is to be told of it than that."""
+        if not self.telemetry.asked:
+            lane.watched.series.refused(layout.PREDICT)
+        return not self.telemetry.asked
 
     def mirrored(self, lane: Lane, *, dropped: bool) -> None:
         lane.watched.series.shadow(dropped=dropped)
@@ -231,7 +292,7 @@ class Observer:
         return self._known[tap, loaded.digest]
 
 
-def _mark(jobs: Sequence[Job], phase: str) -> None:
+def _mark(jobs: Sequence[Computed], phase: str) -> None:
     for job in jobs:
         if (call := job.request.call) is not None and call.span is not None:
             call.span.mark(phase)

@@ -66,6 +66,18 @@ def test_every_answer_is_counted_once_where_it_belongs(counters):
 
 
 @pytest.mark.parametrize(("seconds", "bucket"), [(0, 0), (50e-6, 0), (51e-6, 1), (10.0, 32), (10.1, 33), (1e9, 33)])
+def test_many_good_answers_at_once_count_as_one_by_one(counters):
+    slot, seconds = Slot(counters, 0), [0.0001, 0.0004, 0.0004, 7.0]
+    one, many = series_of(slot, "one"), series_of(slot, "many")
+    for each in seconds:
+        one.begin()
+        many.begin()
+        one.observe(layout.INFER, 200, each, 2)
+    many.observe_good(layout.INFER, seconds, 8)
+    assert many._words.tolist() == one._words.tolist()
+    assert many._floats.tolist() == pytest.approx(one._floats.tolist(), nan_ok=True)
+
+
 def test_a_time_at_a_bound_belongs_below_it(counters, seconds, bucket):
     slot = Slot(counters, 0)
     series = series_of(slot)

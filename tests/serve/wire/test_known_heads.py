@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.serve.wire.wire import Wire
 
-from arkwright.serve.wire import http as protocol
+from arkwright.serve.wire import reader as protocol
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
@@ -25,40 +26,6 @@ class Forgetful(dict):
         pass
 
 
-class Wire:
-    """A transport: what was written to it, and how it ended."""
-
-    def __init__(self):
-        self.said, self.ended, self.reading = b"", "", True
-
-    def get_extra_info(self, name):
-        return ("127.0.0.1", 1)
-
-    def write(self, data):
-        assert not self.ended
-        self.said += data
-
-    def can_write_eof(self):
-        return True
-
-    def is_closing(self):
-        return bool(self.ended)
-
-    def write_eof(self):
-        self.ended = "eof"
-
-    def pause_reading(self):
-        self.reading = False
-
-    def resume_reading(self):
-        self.reading = True
-
-    def close(self):
-        self.ended = self.ended or "closed"
-
-    abort = close
-
-
 class Talk:
     """One connection of a front whose handler says what it was asked, at once or when it is let."""
 
@@ -67,22 +34,23 @@ class Talk:
         self.connection = Connection(front)
         self.connection.connection_made(self.wire)
 
-    def say(self, pieces, *, late):
+    async def say(self, pieces, *, late):
         for piece in pieces:
             self.connection.data_received(piece)
             if not late:
-                self._answer()
-        self._answer()
+                await self._answer()
+        await self._answer()
         if not self.wire.ended:
             self.connection.eof_received()
         self.connection.connection_lost(None)
         return self.wire.said, self.wire.ended
 
-    def _answer(self):
+    async def _answer(self):
         while self._waiting:
             request, reply = self._waiting.pop(0)
             heads = b"".join(b"%b=%b;" % pair for pair in request.headers.items())
             reply(Response(200, b"%b %b %b %b" % (request.method.encode(), request.path.encode(), heads, request.body)))
+            await asyncio.sleep(0)  # its turn
 
 
 def compare(talks, *, late=False, limits=None):
@@ -92,10 +60,14 @@ def compare(talks, *, late=False, limits=None):
         waiting = []
         both = []
         for heads in ({}, Forgetful()):
-            front = Front(lambda request, reply: waiting.append((request, reply)), limits or Limits(), loopback=True)
+            front = Front(
+                lambda request, reply: waiting.append((request, reply)),
+                limits or Limits(),
+                loopback=True,
+            )
             front.heads = heads
             front.date = b"Date: now\r\n"
-            both.append([Talk(front, waiting).say(pieces, late=late) for pieces in talks])
+            both.append([await Talk(front, waiting).say(pieces, late=late) for pieces in talks])
             assert front.bodies == 0
             assert len(front.heads) <= protocol.MOST_HEADS
             front._timer.cancel()
@@ -184,6 +156,7 @@ def heads_after(pieces, limits=None):
         sizes = []
         for piece in pieces:
             connection.data_received(piece)
+            await asyncio.sleep(0)  # for what came behind it
             sizes.append(len(front.heads))
         connection.connection_lost(None)
         front._timer.cancel()
@@ -201,11 +174,11 @@ def test_what_is_remembered_is_bounded():
 
 
 def test_what_is_not_remembered():
-    """Framed in another way, in two pieces, refused, or not alone."""
+    """Framed in another way, its head in two pieces, or refused."""
     chunked = b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     for pieces in (
-        [chunked], [post()[:-1], post()[-1:]], [post() + post()], [b"\r\n\r\n" + post()],
-        [post(extra=b"Expect: 100-continue\r\n")], [post().replace(b"localhost", b"evil.example")], [post(length=1)],
+        [chunked], [post()[:-5], post()[-5:]], [b"\r\n" + post()[:9], post()[9:]],
+        [post(extra=b"Expect: 100-continue\r\n")], [post().replace(b"localhost", b"evil.example")],
     ):  # fmt: skip
         assert heads_after(pieces)[1] == [], pieces
     assert len(heads_after([post(), GET])[1]) == 2

@@ -20,6 +20,7 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.unread import show_unread
 
 log = logging.getLogger("arkwright.serve")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
@@ -43,7 +44,8 @@ class Server:
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
-        self.front = Front(self.app, limits, loopback=loopback)
+        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way)
+        self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None
@@ -55,6 +57,7 @@ class Server:
     async def start(self, listening: socket) -> None:
         """Accept on a bound socket."""
         loop = asyncio.get_running_loop()
+        show_unread(listening)
         create = loop.create_unix_server if listening.family == AF_UNIX else loop.create_server
         self._listener = await create(partial(Connection, self.front), sock=listening)
 
@@ -78,6 +81,7 @@ class Server:
                     routes[name] = self.app.routes[name]
         before = self.app.routes
         self.app.install(routes)
+        self.front.heads.clear()  # they know the short ways of before
         await self._retire(before, routes)
         if self._observer:
             self._observer.settled(routes)
@@ -103,7 +107,7 @@ class Server:
         await asyncio.gather(self.front.drain(), *(stop() for stop in self.beside))
         for route in self.app.routes.values():
             for lane in route.lanes:
-                lane.batcher.close()
+                lane.close()
 
     async def _route(self, name: str, routing: Routing, known: Mapping[tuple[str, str, str], Lane]) -> Route:
         """The endpoint's releases that are at work here: the shadows or the others."""
@@ -128,8 +132,8 @@ class Server:
         for route in before.values():
             for lane in route.lanes:
                 if id(lane) not in kept:
-                    await lane.batcher.idle()
-                    lane.batcher.close()
+                    await lane.idle()
+                    lane.close()
 
 
 def _identity(lane: Lane) -> tuple[str, str, str]:

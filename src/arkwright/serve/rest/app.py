@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from math import inf
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -21,9 +22,11 @@ from arkwright.serve.rest.predict import predict
 from arkwright.serve.rest.repository import PREFIX, Repository
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
-from arkwright.serve.traffic.route import Route
+from arkwright.serve.traffic.route import WANTED, Route
+from arkwright.serve.traffic.shed import Shed
+from arkwright.serve.traffic.together import Together
 from arkwright.serve.wire.inflate import decoded_body
-from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, json_response
+from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, Sender, Way, json_response
 
 log = logging.getLogger("arkwright.serve")
 
@@ -32,6 +35,8 @@ Pick = Callable[[Mapping[bytes, bytes]], Lane]
 Work = Callable[[Lane, Request, bytes, Reply, float], None]
 Act = Callable[[Request, bytes, Reply], None]
 _OCTETS = b"application/octet-stream"
+# heads that ask for more than an answer, each told what is wrong with it on the long way
+_NOT_PLAIN = frozenset((TIMEOUT, WANTED, b"content-encoding", b"inference-header-content-length"))
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 _HTML_HEADERS = (
     b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\n"
@@ -51,16 +56,35 @@ class App:
         self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
+        self._ways: dict[str, Way] = {}
+        self._sheds: dict[str, Shed] = {}
+        self.crowded: dict[
+            str, Callable[[Mapping[bytes, bytes]], bytes | None]
+        ] = {}  # for paths whose queue was full when it was looked at last
 
     def install(self, routes: Mapping[str, Route]) -> None:
         """Answer by these routes from the next request on. What was asked before is answered by the old ones."""
-        self._gets, self._posts = {}, {}
+        self._gets, self._posts, self._ways, self._sheds = {}, {}, {}, {}
+        self.crowded.clear()
         self.routes = dict(routes)
         for route in routes.values():
             self._add(route)
         if len(routes) == 1:
-            self._posts["/predict"] = self._posts[f"/endpoints/{route.name}/predict"]
+            full = f"/endpoints/{route.name}/predict"
+            self._posts["/predict"] = self._posts[full]
+            if full in self._ways:
+                self._ways["/predict"] = self._ways[full]
+            if full in self._sheds:
+                self._sheds["/predict"] = self._sheds[full]
         self._add_server([route.first.loaded for route in routes.values()])
+
+    def way(self, request: Request) -> Way | None:
+        """The short way of a request with such a head, if it has one: nothing about it is out of the ordinary."""
+        headers = request.headers
+        found = self._ways.get(request.path) if request.method == "POST" else None
+        if found is None or headers.get(b"content-type", JSON) != JSON or not _NOT_PLAIN.isdisjoint(headers):
+            return None
+        return None if ARROW in headers.get(b"accept", b"").lower() else found
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -136,12 +160,24 @@ class App:
             partial(self._act, route, route.pick, "predict", predict),
             (JSON, ARROW),
         )
+        if len(route.lanes) == 1 and not route.first.loaded.fast:  # others do not refuse before they look
+            noted = partial(self._observer.shed, route.first) if self._observer else lambda: True
+            self._sheds[f"/endpoints/{route.name}/predict"] = Shed(route.first.batcher, noted)
         if self._observer:
             self._posts[f"/endpoints/{route.name}/labels"] = (partial(self._observer.labels, route), (JSON,))
+        if not route.shadows:
+            for path, kind in ((f"{base}/infer", "infer"), (f"/endpoints/{route.name}/predict", "predict")):
+                self._add_way(path, route, attrgetter(kind))
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
             self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), "infer", oip.infer), (JSON, _OCTETS))
+
+    def _add_way(self, path: str, route: Route, kind: Callable[[Lane], Together | None]) -> None:
+        if len(route.lanes) > 1:
+            self._ways[path] = partial(_shortly, route.pick, kind)
+        elif (together := kind(route.first)) is not None:
+            self._ways[path] = together.take
 
     def _act(
         self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
@@ -155,6 +191,8 @@ class App:
             work(lane, request, body, reply, deadline)
         except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
             reply(_told(error))
+            if request.path in self._sheds and lane.batcher.full():
+                self.crowded[request.path] = self._sheds[request.path]
             return
         if self._observer and request.call.span:
             self._observer.decoded(request)
@@ -193,6 +231,11 @@ class App:
 
     def _ready(self, about: dict[str, Any]) -> Response:
         return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
+
+
+def _shortly(pick: Pick, kind: Callable[[Lane], Together | None], request: Request, sender: Sender) -> bool:
+    together = kind(pick(request.headers))
+    return together is not None and together.take(request, sender)
 
 
 def _told(error: BaseException) -> Response:

@@ -25,7 +25,7 @@ from arkwright.serve.model.tensors import (
     to_binary,
     unknown_field,
 )
-from arkwright.serve.traffic.batch import Batcher, Job, Kin
+from arkwright.serve.traffic.batch import Batcher, Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, json_response
 
@@ -48,13 +48,6 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
     if asked.parameters:
         deadline = min(deadline, _deadline(asked.parameters, lane.batcher))
-    together = lane.ordinary
-    if together is not None and not rest and (ordinary := together.item(asked)):
-        item, rows = ordinary
-        kin = Kin(together.together, (item,), together.wrap)
-        prepare, finish = partial(_inputs, loaded, asked, rest), partial(respond, loaded, None, together.wishes)
-        lane.batcher.add(Job(request, rows, True, prepare, finish, reply, deadline, 0.0, kin))  # noqa: FBT003
-        return
     finish = partial(respond, loaded, asked.id, _wishes(loaded, asked))
     inputs = _inputs(loaded, asked, rest)
     rows = max(len(array) for array in inputs.values())

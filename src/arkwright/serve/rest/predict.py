@@ -13,9 +13,10 @@ from arkwright.serve.model.answers import Reader, reader
 from arkwright.serve.model.arrow.answer import arrow_response
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.model.plain_rows import wrapped
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.rest.guarded import Visit, told_alone
-from arkwright.serve.traffic.batch import Job, Kin
+from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response
 
@@ -35,10 +36,7 @@ class _Asked(msgspec.Struct, eq=False):
         return _prepared(self.loaded, self.rows, self.alone)
 
     def finish(self, outputs: Tensors) -> Response:
-        return self.wrap(self.read(outputs))
-
-    def wrap(self, said: Sequence[bytes]) -> Response:
-        return self.tell(self.loaded, self.alone, said)
+        return self.tell(self.loaded, self.alone, self.read(outputs))
 
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
@@ -61,8 +59,7 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         lane.batcher.add(Job(request, len(rows), loaded.fast, visit.prepare, visit.finish, reply, deadline))
         return
     asked = _Asked(loaded, read, tell, rows, alone)
-    kin = Kin(lane.rows, rows, asked.wrap) if lane.rows else None
-    lane.batcher.add(Job(request, len(rows), loaded.fast, asked.prepare, asked.finish, reply, deadline, 0.0, kin))
+    lane.batcher.add(Job(request, len(rows), loaded.fast, asked.prepare, asked.finish, reply, deadline))
 
 
 def _only_json(loaded: Loaded, request: Request) -> None:
@@ -110,9 +107,7 @@ def _finished(loaded: Loaded, read: Reader, tell: Tell, alone: bool, outputs: Te
 
 
 def _wrapped(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
-    if alone:
-        return Response(200, b'{"prediction":%b%b' % (said[0], loaded.tail), headers=loaded.headers)
-    return Response(200, b'{"predictions":[%b]%b' % (b",".join(said), loaded.tail), headers=loaded.headers)
+    return Response(200, wrapped(loaded, said, alone=alone), headers=loaded.headers)
 
 
 def _arrow(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001

@@ -4,6 +4,7 @@ import fcntl
 import os
 import time
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from arkwright.core.errors import Refused
 from arkwright.serve.telemetry import layout as at
@@ -52,6 +53,20 @@ class Series:
             self._floats[LATENCY_SUM] += seconds
             if rows:
                 words[ROWS] += rows
+
+    def observe_good(self, kind: int, seconds: Sequence[float], rows: int) -> None:
+        """Requests were answered well, one for each of `seconds`; `rows` of all together."""
+        words, count = self._words, len(seconds)
+        words[IN_FLIGHT] -= count
+        words[kind + CODE_AT[200]] += count
+        for one in seconds:
+            words[LATENCY + bisect_left(LATENCY_BOUNDS, one)] += 1
+        self._floats[LATENCY_SUM] += sum(seconds)
+        words[ROWS] += rows
+
+    def refused(self, kind: int) -> None:
+        """A request was answered with 503 before anything was done for it."""
+        self._words[kind + CODE_AT[503]] += 1
 
     def batch(self, rows: int) -> None:
         """The model ran once, on so many rows."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import getrandbits, random
-from time import perf_counter_ns, time_ns
+from time import monotonic_ns, perf_counter_ns, time_ns
 from typing import NamedTuple
 
 from arkwright.core.errors import Invalid, did_you_mean
@@ -95,6 +95,12 @@ class Span:
         self.name, self.failed, self.ended = "", False, 0
         self.facts: dict[str, str | int | float] = {}
         self.wall, self.began = time_ns(), perf_counter_ns()
+
+    def since(self, began: float) -> None:
+        """It began before this was made: at `began`, in seconds of the clock `monotonic`."""
+        earlier = max(0, monotonic_ns() - int(began * 1e9))
+        self.wall -= earlier
+        self.began -= earlier
 
     def mark(self, phase: str) -> None:
         """`phase` (decode, queue, compute, encode) ends now; it began where the one before ended."""

@@ -15,38 +15,30 @@ from math import inf
 from operator import attrgetter
 from random import randint
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
 
 from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.tensors import Tensors
-from arkwright.serve.model.together import Together
 from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
 from arkwright.serve.wire.messages import Problem, Reply, Request, Response
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = 4096
 FEW = 16  # may always wait
+LATEST = 30  # seconds after which who was refused should come again, at most
 SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")
-
-
-class Kin(msgspec.Struct, eq=False):
-    """A request's part in what is done together: its items, and the answer from the texts of its rows."""
-
-    together: Together
-    items: Sequence[Any]
-    wrap: Callable[[Sequence[Any]], Response]
 
 
 class Job(msgspec.Struct, eq=False):
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
-    `monotonic`) it is not computed any more. With `kin` it may be prepared and told together with others.
+    `monotonic`) it is not computed any more.
     """
 
     request: Request
@@ -57,7 +49,6 @@ class Job(msgspec.Struct, eq=False):
     reply: Reply
     deadline: float = inf
     added: float = 0.0
-    kin: "Kin | None" = None
 
 
 class Listener(Protocol):
@@ -89,13 +80,14 @@ class Batcher:
     ) -> None:
         """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
         self._graph, self._name = graph, name
-        self._inline, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
+        self.desk, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
         self._most, self._longest, self._bearable = most, longest, delay
         self.listener: Listener | None = None
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
         self._later: list[Job] = []
         self._working = False
+        self.refused, self._looked, self._spread = 0, 0.0, 3
         self._running, self._cost = 0, 0.0  # on the thread now; seconds that each of the last ones took there
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
 
@@ -105,7 +97,7 @@ class Batcher:
             if not self._soon:
                 self._loop.call_soon(self._flush)
             elif len(self._soon) >= self._most:
-                raise _busy()
+                raise self.busy()
             self._soon.append(job)
             return
         self.must_have_room()
@@ -117,12 +109,27 @@ class Batcher:
 
     def must_have_room(self) -> None:
         """Raises Problem (503) when who comes now would wait too long for the thread."""
+        if self.full():
+            self.refused += 1
+            raise self.busy()
+
+    def full(self) -> bool:
+        """Whether who comes now would wait too long for the thread."""
         waiting = len(self._later)
         if not waiting:
-            return
+            return False
         late = waiting >= FEW and (waiting + self._running) * self._cost > self._bearable
-        if late or waiting >= self._most or self.now() - self._later[0].added > self._longest:
-            raise _busy()
+        return late or waiting >= self._most or self.now() - self._later[0].added > self._longest
+
+    def busy(self) -> Problem:
+        """Why a request is refused, and when to come again: the more work is refused, the later; not all at once."""
+        now = self.now()
+        if now - self._looked > 1:
+            work = self.refused * self._cost / (now - self._looked)  # seconds of it that were refused in each second
+            self._spread = min(LATEST, max(3, round(2 * work)))
+            self.refused, self._looked = 0, now
+        seconds = randint(1, self._spread)  # noqa: S311 - no secret
+        return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % seconds)
 
     async def idle(self) -> None:
         """Return when everything that was added is answered."""
@@ -135,14 +142,14 @@ class Batcher:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
-        for desk in (self._inline, self._aside):
+        for desk in (self.desk, self._aside):
             if desk:
                 desk.leave()
 
     def _flush(self) -> None:
         while self._soon:
-            jobs = self._take(self._soon, self._inline)
-            self._reply(jobs, self._compute(jobs, self._inline))
+            jobs = self._take(self._soon, self.desk)
+            self._reply(jobs, self._compute(jobs, self.desk))
 
     def _hand_over(self) -> None:
         jobs: list[Job] = []
@@ -246,38 +253,8 @@ def _poison() -> Problem:
     return Problem(422, f"this request ended the server {MOST_HITS} times; it is not computed again")
 
 
-def _busy() -> Problem:
-    # jittered, so that those who were refused together do not come back together
-    return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % randint(1, 3))  # noqa: S311
-
-
 def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
     """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
-    kins = [job.kin for job in jobs]
-    together = kins[0].together if kins and kins[0] is not None else None
-    if together is not None and all([kin is not None and kin.together is together for kin in kins]):  # noqa: C419 - a generator takes longer
-        try:
-            return _together(graph, together, jobs)
-        except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
-            log.debug("%s: a batch is answered one by one", name)
-    return _apart(graph, name, jobs)
-
-
-def _together(graph: Graph, together: Together, jobs: Sequence[Job]) -> list[Response]:
-    """All items are prepared, run and told as if they were one request's. Raises what goes wrong for any of them."""
-    items = [item for job in jobs if job.kin for item in job.kin.items]
-    said = together.tell(graph.run(together.prepare(items)))
-    responses, at = [], 0
-    for job in jobs:
-        assert job.kin
-        responses.append(job.kin.wrap(said[at : at + job.rows]))
-        at += job.rows
-    if at != len(said):
-        raise ValueError
-    return responses
-
-
-def _apart(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
     results: list[Tensors | Problem] = [_tried(name, job.prepare) for job in jobs]
     for group in _groups(graph, results):
         _run(graph, name, group, results)

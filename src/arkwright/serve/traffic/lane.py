@@ -1,19 +1,24 @@
 """One release at work behind an endpoint."""
 
+import asyncio
 from typing import Any
 
+from arkwright.serve.model import plain_rows, plain_tensors
 from arkwright.serve.model.answers import Reader, reader
 from arkwright.serve.model.loaded import Loaded
-from arkwright.serve.model.oip_batch import Ordinary, offers
-from arkwright.serve.model.together import Together
+from arkwright.serve.model.plain_rows import PlainRows
+from arkwright.serve.model.plain_tensors import PlainTensors
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.poison import Page
+from arkwright.serve.traffic.together import Plain, Together
 
 
 class Lane:
-    """A loaded release with its queue. `rows` and `ordinary` say how requests of a kind are worked on together."""
+    """A loaded release with its queues: `batcher` takes every request, `infer` and `predict` the plain ones of their
+    kind, where the release has such.
+    """
 
-    __slots__ = ("batcher", "loaded", "ordinary", "read", "rows", "watched")
+    __slots__ = ("batcher", "infer", "loaded", "predict", "read", "watched")
 
     def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0, page: Page | None = None) -> None:
         """`most` and `longest`: how many requests may wait for it, and how many seconds; `page`: where they stand."""
@@ -22,5 +27,19 @@ class Lane:
         self.read: Reader = reader(loaded.signature, loaded.graph)
         of = f"{loaded.endpoint} {loaded.digest}"  # another release may bear what this one did not
         self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)
-        self.rows = Together(loaded.prepare, self.read) if loaded.fast and loaded.graph.batches else None
-        self.ordinary = Ordinary(loaded) if offers(loaded.graph) else None
+
+        def together(plain: Plain) -> Together:
+            return Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
+
+        self.infer = together(PlainTensors(loaded)) if plain_tensors.offers(loaded) else None
+        self.predict = together(PlainRows(loaded, self.read)) if plain_rows.offers(loaded) else None
+
+    async def idle(self) -> None:
+        """Return when everything that came is answered."""
+        for together in (self.infer, self.predict):
+            while together is not None and together.waiting:  # noqa: ASYNC110 - one turn of the loop
+                await asyncio.sleep(0)
+        await self.batcher.idle()
+
+    def close(self) -> None:
+        self.batcher.close()

@@ -1,16 +1,21 @@
 """What the connections of a server share: clocks, limits, known heads, and the end."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from time import monotonic
 from typing import Protocol
 
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Handler, Problem, Request, Response
+from arkwright.serve.wire.memory import give_back
+from arkwright.serve.wire.messages import Handler, Problem, Request, Response, Way
 from arkwright.serve.wire.quota import Quota
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
+LARGE = 2**18  # bytes of a body that are worth giving back
+TURN = 0.002  # seconds for those who sent more than one request at once, before new ones are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,19 @@ class Head:
     length: int
     keep_alive: bool
     old: bool
+    way: Way | None
 
 
 class Client(Protocol):
     """A connection, as the front sees it."""
 
+    def go_on(self) -> None: ...
+
     def look_at_the_clock(self, now: float) -> None: ...
+
+    def unread(self) -> int: ...
+
+    def pace(self, now: float) -> float: ...
 
     def close_if_idle(self) -> None: ...
 
@@ -38,13 +50,21 @@ class Client(Protocol):
 class Front:
     """What all connections of one server share."""
 
-    def __init__(self, handler: Handler, limits: Limits, *, loopback: bool) -> None:
-        self.handler, self.limits, self.loopback = handler, limits, loopback
+    def __init__(
+        self, handler: Handler, limits: Limits, *, loopback: bool, way: Callable[[Request], Way | None] = lambda _: None
+    ) -> None:
+        """`way` finds the short way of a request by its head; when its answers change, `heads` must be forgotten."""
+        self.handler, self.limits, self.loopback, self.way = handler, limits, loopback, way
         self.quota = Quota(limits.rate) if limits.rate else None
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
+        self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()
         self.connections: set[Client] = set()
-        self.bodies = 0
+        self.behind: set[Client] = set()  # who has not taken what it was answered
+        self.bodies = 0  # bytes that came and are not answered
+        self.large = False  # whether there was a body that may leave much free memory behind
+        self._turns: deque[Client] = deque()
+        self._turning = False
         self.draining = False
         self.date = b""
         self.now = 0.0  # the loop's time, as of the last sweep
@@ -65,14 +85,46 @@ class Front:
             self.limited(request, response)
         return response
 
+    def soon(self, client: Client) -> None:
+        """Let it go on when those who wait already, and whoever sends something now, had their turn."""
+        self._turns.append(client)
+        if not self._turning:
+            self._turning = True
+            self.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        end = monotonic() + TURN
+        for _ in range(len(self._turns)):
+            self._turns.popleft().go_on()
+            if monotonic() > end:
+                break
+        self._turning = bool(self._turns)
+        if self._turning:
+            self.loop.call_soon(self._turn)
+
     def _sweep(self) -> None:
         self.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
         self.now = now = self.loop.time()
         for connection in tuple(self.connections):
             connection.look_at_the_clock(now)
+        if self.behind:
+            self._cut_off(now)
+        if self.large and self.bodies < LARGE:
+            self.large = False
+            give_back()
         if self.quota:
             self.quota.forget(now)
         self._timer = self.loop.call_later(SWEEP, self._sweep)
+
+    def _cut_off(self, now: float) -> None:
+        """Keep no more unread answers than may be kept: who takes them slowest is cut off first."""
+        left = sum(client.unread() for client in self.behind)
+        if left > self.limits.unread:
+            for client in sorted(self.behind, key=lambda client: client.pace(now)):
+                left -= client.unread()
+                client.abort()
+                if left <= self.limits.unread:
+                    break
 
     async def drain(self) -> None:
         """Close what is idle, wait for what is in flight, at most `drain_time`."""

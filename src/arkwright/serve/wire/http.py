@@ -1,8 +1,7 @@
-"""HTTP/1.1 on a raw asyncio protocol: parsed by llhttp (httptools), every limit enforced before bytes pile up.
+"""HTTP/1.1 on a raw asyncio protocol: whose turn it is, what is answered, and how long anything may take.
 
-One connection answers one request at a time, in order; pipelined requests wait in a short queue. llhttp is strict: a
-double Content-Length, Content-Length with Transfer-Encoding, bare line feeds, obsolete folding, odd chunk sizes are
-errors (RFC 9112), answered with 400 and a closed connection, so that a proxy in front can never see other borders.
+One connection answers one request at a time, in order. What a client sends before it has its answer waits as bytes,
+unread, and the next turn is everybody else's: who sends a thousand at once gets one answer when others get one.
 """
 
 import asyncio
@@ -12,46 +11,37 @@ from math import inf
 from time import monotonic
 from typing import cast
 
-import httptools
-
 from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import Problem, Request, Response
-from arkwright.serve.wire.target import head_without_offer, is_loopback, origin_form
+from arkwright.serve.wire.reader import Reader
+from arkwright.serve.wire.unread import Unread, acknowledged
 
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
-MOST_QUEUED = 16
-MOST_HEADS = 1024
-LONGEST_HEAD = 2048  # that is remembered
-_SPECIAL = frozenset((b"transfer-encoding", b"expect"))
+_GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b%b\r\n%b"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_ONCE = frozenset(b"host content-length content-type content-encoding transfer-encoding expect".split()) | {
-    b"inference-header-content-length"
-}
 
 
 class Connection(asyncio.Protocol):
-    """One client. The four clocks are infinite when they do not run."""
+    """One client. The clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_answer_by", "_body", "_busy", "_caller", "_chunks", "_clean", "_continue", "_deaf", "_front", "_head",
-        "_headers", "_held", "_idle_body_by", "_idle_by", "_parser", "_paused", "_piece", "_problem", "_queue",
-        "_read_by", "_silent", "_size", "_stepping", "_trailing", "_transport", "_url", "_write_by",
+        "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue", "_reader",
+        "_rest", "_stepping", "_transport", "_turning", "_unread",
     )  # fmt: skip
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = Reader(front)
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Request | Response] = deque()
         self._busy: Request | None = None
-        self._stepping = self._paused = self._held = self._deaf = self._continue = False
-        self._clean, self._piece, self._caller = True, b"", ""
-        self._problem: Problem | None = None
-        self._size = self._silent = 0
-        self._read_by = self._idle_body_by = self._answer_by = self._write_by = inf
+        self._rest, self._at = b"", 0
+        self._stepping = self._paused = self._held = self._deaf = self._turning = False
+        self._unread: Unread | None = None
+        self._caller = ""
+        self._answer_by = inf
         self._idle_by = front.loop.time() + front.limits.header_time
-        self.on_message_begin_reset()
 
     # what the transport calls
 
@@ -66,56 +56,28 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._front.connections.discard(self)
-        self._front.bodies -= self._size
+        self._front.behind.discard(self)
+        self._reader.end()
         if self._busy is not None:
             self._busy.gone = True
             self._front.bodies -= len(self._busy.body)
-        self._size, self._busy, self._transport = 0, None, None
+        self._busy = self._transport = self._unread = None
         self._forget_queue()
 
     def _forget_queue(self) -> None:
-        self._front.bodies -= sum(len(item.body) for item in self._queue if isinstance(item, Request))
+        self._front.bodies -= len(self._rest) + sum(len(item.body) for item in self._queue if isinstance(item, Request))
         self._queue.clear()
+        self._rest = b""
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf or (self._clean and self._known(data)):
+        if self._deaf:
             return
-        self._piece = data if self._clean else b""
-        most = self._front.limits.headers + self._front.limits.url
-        step = len(data) if self._trailing or len(data) <= most else most  # a head in small pieces, to be counted
-        for at in range(0, len(data), step):
-            piece = data[at : at + step]
-            self._silent += len(piece)
-            try:
-                self._feed(piece)
-            except httptools.HttpParserError as error:
-                why = str(error)[:100].replace("`", "")
-                self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {why}"))
-            else:
-                if self._silent > most:
-                    self._refuse(Problem(431, f"headers may have {self._front.limits.headers} bytes"))
-            if self._deaf:
-                return
-
-    def _feed(self, piece: bytes) -> None:
-        try:
-            self._parser.feed_data(piece)
-        except httptools.HttpParserUpgrade as offer:  # declined, by reading the request as if there were none
-            old, self._parser = self._parser, httptools.HttpRequestParser(self)
-            self._parser.feed_data(head_without_offer(old, self._url, self._headers))
-            self._feed(piece[offer.args[0] :])
-
-    def _known(self, data: bytes) -> bool:
-        """Take a whole request whose head came before, byte by byte the same: it need not be parsed again."""
-        front = self._front
-        end = data.find(b"\r\n\r\n") + 4
-        head = front.heads.get(data[:end])
-        if head is None or len(data) - end != head.length or front.bodies > front.limits.bodies:
-            return False
-        self._idle_by = inf
-        front.bodies += head.length
-        self._take(Request(head.method, head.path, head.headers, data[end:], head.keep_alive, head.old))
-        return True
+        if self._rest:
+            data = self._rest[self._at :] + data
+            self._front.bodies -= len(self._rest)
+            self._keep(data, 0)
+        else:
+            self._look(data, 0)
 
     def eof_received(self) -> bool:
         """A client that shut its side down still gets the answers it waits for."""
@@ -126,132 +88,85 @@ class Connection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        self._paused = True
-        self._write_by = self._front.loop.time() + self._front.limits.body_idle
+        front, self._paused = self._front, True
+        if self._unread is None:
+            self._unread = Unread(front.loop.time(), front.limits)
+            front.behind.add(self)
+        self._unread.more(self.unread())
         self._hold()
 
     def resume_writing(self) -> None:
         self._paused = False
-        self._write_by = inf
-        self._step()
+        self._turn()
 
-    # what the parser calls
+    # from bytes to one request after the other
 
-    def on_message_begin_reset(self) -> None:
-        self._url = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._head = self._chunks = 0
-        self._body: list[bytes] = []
-        self._trailing = False
-
-    def on_message_begin(self) -> None:
-        self.on_message_begin_reset()
-        self._clean = False
-        self._silent = 0
-        now = self._front.loop.time()
-        self._idle_by, self._read_by = inf, now + self._front.limits.header_time
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        if len(self._url) > self._front.limits.url:
-            self._stop(414, f"a URL may have {self._front.limits.url} bytes")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._silent = 0
-        self._head += len(name) + len(value) + 4
-        if self._head > self._front.limits.headers:
-            self._stop(431, f"headers may have {self._front.limits.headers} bytes")
-        if self._trailing:
-            return
-        name = name.lower()
-        if name in self._headers:
-            if name in _ONCE:
-                self._stop(400, f"the header {name.decode('latin-1')} occurs twice")
-            value = self._headers[name] + b", " + value
-        self._headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        limits, headers = self._front.limits, self._headers
-        self._trailing = True
-        self._silent = 0
-        self._check_head(headers)
-        if self._parser.should_upgrade():
-            return
-        length = headers.get(b"content-length")
-        chunked = b"transfer-encoding" in headers
-        if length is not None and int(length) > limits.body:
-            self._stop(413, f"a body may have {limits.body} bytes")
-        if length is not None or chunked:
-            now = self._front.loop.time()
-            self._read_by, self._idle_body_by = now + limits.request_time, now + limits.body_idle
-        if b"expect" in headers:
-            if headers[b"expect"].lower() != b"100-continue":
-                self._stop(417, "the only expectation that can be met is 100-continue")
-            if chunked or length not in (None, b"0"):
-                self._continue = True
+    def _look(self, data: bytes, at: int) -> None:
+        """Take one request from these bytes; what is behind it waits until it is answered, and for its turn."""
+        reader = self._reader
+        if reader.clean:
+            if self._busy is not None or self._queue or self._paused:
+                self._keep(data, at)
+                return
+            if self._known(data, at):
+                return
+        while at < len(data) and not reader.whole and not reader.problem:
+            at = reader.read(data, at)
+            if reader.continues:
                 self._say_continue()
+        if reader.whole or not reader.clean:
+            self._idle_by = inf
+        if at < len(data) and not reader.problem:
+            self._keep(data, at)
+        while reader.whole:
+            self._take(reader.whole.popleft())
+        if reader.problem:
+            self._refuse(reader.problem)
 
-    def on_body(self, body: bytes) -> None:
-        front, size = self._front, len(body)
-        self._silent = 0
-        self._body.append(body)
-        self._size += size
-        front.bodies += size
-        if self._size > front.limits.body:
-            self._stop(413, f"a body may have {front.limits.body} bytes")
-        if front.bodies > front.limits.bodies:
-            self._stop(503, "too many large requests at once; try again", b"Retry-After: 1\r\n")
-        self._idle_body_by = front.loop.time() + front.limits.body_idle
+    def _known(self, data: bytes, at: int) -> bool:
+        """Take a whole request whose head came before, byte by byte the same: it need not be parsed again."""
+        front = self._front
+        end = data.find(b"\r\n\r\n", at) + 4
+        head = front.heads.get(data[at:end])
+        if head is None or len(data) < end + head.length or front.bodies > front.limits.bodies:
+            return False
+        last = end + head.length
+        if front.crowded and last == len(data) and self._shed(head):
+            return True
+        if last < len(data):
+            self._keep(data, last)
+        self._idle_by = inf
+        front.bodies += head.length
+        request = Request(head.method, head.path, head.headers, data[end:last], head.keep_alive, head.old)
+        request.way = head.way
+        self._begin(request)
+        return True
 
-    def on_chunk_header(self) -> None:
-        self._silent = 0
-        self._chunks += 1
-        if self._chunks > self._front.limits.chunks:
-            self._stop(400, f"a body may have {self._front.limits.chunks} chunks")
+    def _shed(self, head: Head) -> bool:
+        """Refuse what would be refused anyhow, before anything is done for it."""
+        front, transport = self._front, self._transport
+        shed = front.crowded.get(head.path) if head.method == "POST" else None
+        if shed is None or front.quota or front.draining or not head.keep_alive or head.old or transport is None:
+            return False
+        answer = shed(head.headers)
+        if answer is None:
+            del front.crowded[head.path]
+            return False
+        transport.write(answer)
+        self._idle_by = front.now + front.limits.idle
+        return True
 
-    def on_message_complete(self) -> None:
-        if self._parser.should_upgrade():
-            return  # it is read again, see _feed
-        self._read_by = self._idle_body_by = inf
-        self._silent = 0
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        parser, self._body, self._trailing = self._parser, [], False
-        path, _, _ = self._url.partition(b"?")
-        request = Request(
-            parser.get_method().decode("ascii"),
-            path.decode("latin-1"),
-            self._headers,
-            body,
-            parser.should_keep_alive(),
-            parser.get_http_version() == "1.0",
-        )
-        self._continue = False
-        self._clean = True
-        self._remember(request)
-        self._take(request)
-
-    def _remember(self, request: Request) -> None:
-        """Keep the head of a request that came in one piece, its body framed by its length alone."""
-        end = self._piece.find(b"\r\n\r\n") + 4
-        length = int(request.headers.get(b"content-length", b"0"))
-        if end > LONGEST_HEAD or len(self._piece) != end + length or not _SPECIAL.isdisjoint(request.headers):
-            return
-        heads = self._front.heads
-        if len(heads) >= MOST_HEADS:
-            heads.clear()
-        heads[self._piece[:end]] = Head(
-            request.method, request.path, request.headers, length, request.keep_alive, request.old
-        )
+    def _keep(self, data: bytes, at: int) -> None:
+        """These bytes from `at` on are not looked at yet."""
+        self._rest, self._at = data, at
+        self._front.bodies += len(data)
+        self._hold()
 
     def _take(self, request: Request) -> None:
-        self._size = 0
         if self._busy is None and not self._queue and not self._paused and not self._stepping:
             self._begin(request)
-            return
-        self._queue.append(request)
-        if len(self._queue) > MOST_QUEUED:
-            self._hold()
-        self._step()
+        else:
+            self._queue.append(request)
 
     def _begin(self, request: Request) -> None:
         front = self._front
@@ -260,49 +175,45 @@ class Connection(asyncio.Protocol):
         self._answer_by = request.received + front.limits.request_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
-        else:
-            front.handler(request, partial(self._reply, request))
+        elif request.way is None or not request.way(request, self):
+            self.long_way(request)
 
-    # one request after the other
-
-    def _check_head(self, headers: dict[bytes, bytes]) -> None:
-        version, host = self._parser.get_http_version(), headers.get(b"host")
-        if version not in ("1.1", "1.0"):
-            self._stop(505, "this server speaks HTTP/1.1")
-        if self._url[:1] not in (b"/", b"*"):
-            found = origin_form(self._url, host, self._parser.get_method())
-            if found is None:
-                self._stop(400, "the target must be a path, or http:// with the host that the Host header says")
-            else:
-                self._url, host = found
-        if b"host" not in headers and version == "1.1":
-            self._stop(400, "the Host header is missing")
-        if self._front.loopback and host is not None and not is_loopback(host):
-            # a page elsewhere may point its own name at this address (DNS rebinding)
-            self._stop(403, "this server answers on this machine only, as localhost or 127.0.0.1")
-        encoding = headers.get(b"transfer-encoding")
-        if encoding is not None and (version == "1.0" or encoding.lower() != b"chunked"):
-            self._stop(400, "the only transfer encoding is chunked, in HTTP/1.1")
-        if self._parser.get_method() == b"CONNECT":
-            self._stop(400, "this server is no proxy")
-
-    def _stop(self, status: int, message: str, headers: bytes = b"") -> None:
-        """Leave the parser: it wraps what a callback raises, so the reason is kept here."""
-        self._problem = Problem(status, message, headers)
-        raise self._problem
+    def long_way(self, request: Request) -> None:
+        """Give it to the handler."""
+        self._front.handler(request, partial(self._reply, request))
 
     def _refuse(self, problem: Problem) -> None:
         """The last answer on this connection, after those that are due before it."""
         if self._deaf:
             return  # the last answer is said or queued already
         self._deaf = True
-        self._read_by = self._idle_body_by = inf
-        self._front.bodies -= self._size
-        self._size, self._body = 0, []
+        self._reader.forget()
         response = problem.response(close=True)
-        response.bare = bool(self._url) and self._parser.get_method() == b"HEAD"
+        response.bare = self._reader.asks_for_head()
         self._queue.append(response)
         self._step()
+
+    # turns
+
+    def _turn(self) -> None:
+        """Go on, when the others had their turn."""
+        if not self._turning:
+            self._turning = True
+            self._front.soon(self)
+
+    def go_on(self) -> None:
+        """It is this connection's turn."""
+        self._turning = False
+        self._step()
+        if self._rest and self._busy is None and not self._queue and not self._paused:
+            data, self._rest = self._rest, b""
+            self._front.bodies -= len(data)
+            self._look(data, self._at)
+        waits = self._busy is not None or self._queue or self._rest or self._paused or self._deaf
+        if self._held and not waits and self._transport is not None:
+            self._held = False
+            self._transport.resume_reading()
+        self._say_continue()
 
     def _step(self) -> None:
         """Take the next in the queue, unless one is being answered or the client does not read."""
@@ -316,10 +227,6 @@ class Connection(asyncio.Protocol):
                 break
             self._begin(item)
         self._stepping = False
-        if self._held and not (self._queue or self._busy or self._paused or self._deaf) and self._transport:
-            self._held = False
-            self._transport.resume_reading()
-        self._say_continue()
 
     def _reply(self, request: Request, response: Response) -> None:
         if self._busy is not request:
@@ -328,8 +235,24 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         self._front.bodies -= len(request.body)
         self._write(request, response)
-        if self._queue or self._held or self._continue:
-            self._step()
+        if self._held or self._queue or self._reader.continues:
+            self._turn()
+
+    def said(self, request: Request, body: bytes, headers: bytes) -> None:
+        """Send a good answer in JSON: what `_reply` does, for the most common case."""
+        front = self._front
+        if len(body) > SMALL or not request.keep_alive or request.old or front.draining or self._busy is not request:
+            self._reply(request, Response(200, body, headers=headers))
+            return
+        self._busy = None
+        self._answer_by = inf
+        front.bodies -= len(request.body)
+        if self._transport is not None:
+            self._transport.write(_GOOD % (len(body), front.date, headers, body))
+            if self._reader.by == inf:
+                self._idle_by = front.now + front.limits.idle
+        if self._held or self._queue or self._reader.continues:
+            self._turn()
 
     def _write(self, request: Request | None, response: Response) -> None:
         transport, front = self._transport, self._front
@@ -344,14 +267,14 @@ class Connection(asyncio.Protocol):
             transport.write(head if bare else head + body)
         if close:
             self._finish(transport)
-        elif self._read_by == inf:
+        elif self._reader.by == inf:
             self._idle_by = front.now + front.limits.idle
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
         self._forget_queue()
         self._deaf = True
-        self._read_by = self._idle_body_by = inf
+        self._reader.forget()
         self._idle_by = self._front.loop.time() + LINGER
         if transport.can_write_eof() and not transport.is_closing():
             transport.write_eof()
@@ -367,26 +290,51 @@ class Connection(asyncio.Protocol):
 
     def _say_continue(self) -> None:
         """Only when it is this request's turn: an interim answer must not overtake the answers before it."""
-        if self._continue and self._busy is None and not self._queue and self._transport is not None:
-            self._continue = False
+        if self._reader.continues and self._busy is None and not self._queue and self._transport is not None:
+            self._reader.continues = False
             self._transport.write(_CONTINUE)
 
     # clocks
 
     def look_at_the_clock(self, now: float) -> None:
-        if now > self._write_by:
+        unread = self._unread
+        if unread is not None and not self.unread():
+            self._caught_up(now)
+        elif unread is not None and now > unread.by:
             self.abort()
-        elif now > self._idle_by and self._busy is None:
-            self.close()
-        elif now > self._read_by or now > self._idle_body_by:
+        elif unread is None and now > self._idle_by and self._busy is None:
+            self._end()
+        elif now > self._reader.by or now > self._reader.idle_by:
             self._refuse(Problem(408, "the request took too long to arrive"))
         elif now > self._answer_by and self._busy is not None:
             self._busy.gone = True
             self._reply(self._busy, Problem(504, "the answer took too long").response(close=True))
 
+    def _caught_up(self, now: float) -> None:
+        """It has taken everything: only from now on it is idle."""
+        self._unread = None
+        self._front.behind.discard(self)
+        if self._busy is None and self._reader.by == inf:
+            self._idle_by = now + (LINGER if self._deaf else self._front.limits.idle)
+
+    def unread(self) -> int:
+        """Bytes of answers that wait for the client."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def pace(self, now: float) -> float:
+        """Bytes a second at which it takes them."""
+        return self._unread.pace(now, self.unread()) if self._unread is not None else inf
+
     def close_if_idle(self) -> None:
-        if self._busy is None and not self._queue and self._read_by == inf:
+        if self._busy is None and not self._queue and not self._rest and self._reader.by == inf:
             self.close()
+
+    def _end(self) -> None:
+        """The time to ask or to listen is over. Who has not read its last answer by now never will."""
+        if self._transport is not None and (self._deaf or acknowledged(self._transport)):
+            self.close()
+        else:
+            self.abort()
 
     def close(self) -> None:
         if self._transport is not None:

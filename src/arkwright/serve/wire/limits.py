@@ -20,5 +20,7 @@ class Limits:
     body_idle: float = 15.0
     request_time: float = 60.0  # to send the whole request, and again to answer it
     idle: float = 60.0  # between requests
+    slowest: int = 16 * 2**10  # bytes a second that a client takes of its answers, once it had `body_idle` for them
+    unread: int = 256 * 2**20  # of answers that clients have not taken yet, of all connections together
     drain_delay: float = 0.0  # how long a stopping server still accepts: what a load balancer needs to notice
     drain_time: float = 30.0

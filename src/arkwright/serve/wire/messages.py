@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
@@ -34,6 +34,7 @@ class Request(msgspec.Struct, eq=False):  # made several times faster than a dat
     received: float = 0.0
     id: bytes = b""
     call: Any = None  # how it is noted, where it is
+    way: "Way | None" = None  # a shorter one than the handler's, to be tried first
 
 
 class Response(msgspec.Struct, eq=False):
@@ -59,6 +60,17 @@ class Response(msgspec.Struct, eq=False):
         return b"%b%bContent-Length: %d\r\n%b%b%b" % (_STATUS[self.status], kind, length, more, self.headers, last)
 
 
+class Sender(Protocol):
+    """Who waits for an answer, seen from the short way."""
+
+    def said(self, request: Request, body: bytes, headers: bytes) -> None:
+        """Send a good answer in JSON."""
+
+    def long_way(self, request: Request) -> None:
+        """Give the request to the handler, as if it had never been on the short way."""
+
+
+Way = Callable[[Request, Sender], bool]  # takes a request, or leaves it for the long way; never raises
 Reply = Callable[[Response], None]
 Handler = Callable[[Request, Reply], None]
 

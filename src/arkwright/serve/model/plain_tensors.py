@@ -1,0 +1,191 @@
+"""Inference requests of the plain kind (JSON tensors in, every output out as JSON), read and told together.
+
+Whatever is not plain goes the long way of `rest/oip.py`, which has the words for what is wrong with it.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from math import prod
+from struct import Struct
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from arkwright.serve.model.graph import Port
+from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.model.oip_messages import InferRequest, InputTensor
+from arkwright.serve.model.tensors import LARGEST_DIMENSION, Array, Tensors
+from arkwright.serve.wire.messages import Problem
+
+_DECODE: dict[type, Callable[[Any], Any]] = {
+    kind: msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
+    for kind in (int, float, bool, str)
+}
+_PACKED = {"FP32": "f", "FP64": "d"}  # what struct is faster at than numpy
+_WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+_DATA = b'"data":'
+MOST_FRAMES = 256
+LONGEST_FRAME = 1024
+Item = tuple[Any, ...]  # of one request: the flat elements of every input, in the ports' order; packed, if floats
+Read = Callable[[Any], Any]  # elements as JSON to a list, or packed; None where they are not what they should be
+_decoder = msgspec.json.Decoder(InferRequest)
+
+
+class _Input:
+    """What is expected of one input."""
+
+    def __init__(self, port: Port) -> None:
+        self._name, self._datatype = port.name, port.kind.name
+        self._rest = [size for size in port.shape[1:] if size is not None]
+        self._width = prod(self._rest)
+        self._least = 0 if port.kind.python is str else 2  # characters of an element
+        self._decode, self._code = _DECODE[port.kind.python], _PACKED.get(port.kind.name)
+
+    def fits(self, tensor: InputTensor) -> bool:
+        shape = tensor.shape
+        named = tensor.name == self._name and tensor.datatype == self._datatype and not tensor.parameters
+        return named and bool(shape) and shape[1:] == self._rest and 0 < shape[0] <= LARGEST_DIMENSION
+
+    def reader(self, rows: int) -> Read:
+        """How so many rows are read."""
+        size, decode = rows * self._width, self._decode
+        least = self._least * size
+        # raises for what is beyond the datatype, and rounds as numpy does
+        pack = Struct(f"<{size}{self._code}").pack if self._code else None
+
+        def read(data: Any) -> Any:
+            if len(data) < least:
+                return None  # too few characters for so many elements
+            try:
+                values = decode(data)
+                if len(values) != size:
+                    return None
+                return pack(*values) if pack else values
+            except _WRONG:
+                return None
+
+        return read
+
+
+class PlainTensors:
+    """Inference requests to one release."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._ports = tuple(loaded.graph.inputs.values())
+        self._inputs = [_Input(port) for port in self._ports]
+        self._texts = [_describe(port) for port in loaded.graph.outputs.values()]
+        name, version = orjson.dumps(loaded.endpoint), orjson.dumps(loaded.version)
+        self._head = b'{"model_name":%b,"model_version":%b,"outputs":[' % (name, version)
+        self._alone = self._head.replace(b"%", b"%%") + b",".join(t % (1, b"%b") for t in self._texts) + b"]}"
+        # what stood before the elements of a request that was plain: what stood behind, how many rows, how to read them
+        self._frames: dict[bytes, tuple[bytes, int, Read]] = {}
+
+    def read(self, body: bytes) -> tuple[Item, int] | None:
+        """The elements of every input and the number of rows; None when the request is not plain."""
+        at = body.find(b"[", body.find(_DATA) + len(_DATA))
+        frame = self._frames.get(body[:at]) if at <= LONGEST_FRAME else None
+        end = body.find(b"]", at) + 1
+        if frame is not None and frame[0] == body[end:]:
+            values = frame[2](memoryview(body)[at:end])
+            return None if values is None else ((values,), frame[1])
+        return self._read_whole(body, at, end)
+
+    def _read_whole(self, body: bytes, at: int, end: int) -> tuple[Item, int] | None:
+        try:
+            asked = _decoder.decode(body)
+        except _WRONG:
+            return None
+        found = self._item(asked)
+        if found and len(self._ports) == 1 and at <= LONGEST_FRAME and len(body) - end <= LONGEST_FRAME:
+            self._learn(body[:at], body[end:], asked, found[1])
+        return found
+
+    def _learn(self, before: bytes, behind: bytes, asked: InferRequest, rows: int) -> None:
+        """Keep the frame, once it is sure that other elements in it would be the elements of its one tensor."""
+        try:
+            twin = _decoder.decode(before + b"[7]" + behind)
+        except _WRONG:
+            return
+        if bytes(twin.inputs[0].data) != b"[7]":
+            return
+        twin.inputs[0].data = asked.inputs[0].data
+        if twin != asked:
+            return
+        if len(self._frames) >= MOST_FRAMES:
+            self._frames.clear()
+        self._frames[before] = behind, rows, self._inputs[0].reader(rows)
+
+    def _item(self, asked: InferRequest) -> tuple[Item, int] | None:
+        if asked.outputs or asked.id or len(asked.inputs) != len(self._ports):
+            return None
+        loaded = self._loaded
+        if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
+            return None
+        if asked.parameters:
+            return None
+        found, shape = [], asked.inputs[0].shape[:1]
+        for tensor, expected in zip(asked.inputs, self._inputs, strict=True):
+            fits = tensor.shape[:1] == shape and expected.fits(tensor)
+            values = expected.reader(shape[0])(memoryview(tensor.data)) if fits else None
+            if values is None:
+                return None
+            found.append(values)
+        return tuple(found), shape[0]
+
+    def prepare(self, items: Sequence[Item]) -> Tensors:
+        """The graph's inputs. Raises what numpy raises for numbers that are beyond a datatype."""
+        made = {}
+        for port, parts in zip(self._ports, zip(*items, strict=True), strict=True):
+            if port.kind.name in _PACKED:
+                array: Array = np.frombuffer(b"".join(parts), port.kind.dtype)
+            else:
+                values = parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+                with np.errstate(over="raise"):
+                    array = np.array(values, dtype=port.kind.dtype)
+            made[port.name] = array.reshape(-1, *(size or 1 for size in port.shape[1:]))
+        return made
+
+    def tell(self, outputs: Tensors) -> Sequence[Any]:
+        """For each row the text of every output. Raises Problem (500)."""
+        if len(outputs) == 1:
+            ((name, array),) = outputs.items()
+            return _row_texts(name, array)
+        return list(zip(*(_row_texts(name, outputs[name]) for name in self._loaded.graph.outputs), strict=True))
+
+    def wrap(self, item: Item, said: Sequence[Any]) -> bytes:
+        """The body of the answer from the texts of its rows."""
+        del item
+        if len(said) == 1:
+            row: bytes = self._alone % said[0]
+            return row
+        columns = (said,) if len(self._texts) == 1 else zip(*said, strict=True)
+        told = (t % (len(said), b",".join(c)) for t, c in zip(self._texts, columns, strict=True))
+        return self._head + b",".join(told) + b"]}"
+
+
+def offers(loaded: Loaded) -> bool:
+    """Whether requests can be plain: rows come first everywhere, only their number varies, and nothing judges them."""
+    graph = loaded.graph
+    ports = (*graph.inputs.values(), *graph.outputs.values())
+    return graph.batches and loaded.guards is None and all(None not in port.shape[1:] for port in ports)
+
+
+def _describe(port: Port) -> bytes:
+    """An output's JSON with places for the number of rows and for the data."""
+    name = orjson.dumps(port.name).replace(b"%", b"%%")
+    rest = b"".join(b",%d" % size for size in port.shape[1:] if size is not None)
+    return b'{"name":%b,"datatype":"%b","shape":[%%d%b],"data":[%%b]}' % (name, port.kind.name.encode(), rest)
+
+
+def _row_texts(name: str, array: Array) -> Sequence[bytes]:
+    """For each row its elements as JSON, with commas between. Raises Problem (500) for what JSON has no word for."""
+    flat = array.reshape(len(array), -1)
+    if flat.dtype.kind not in "fiu":
+        return [orjson.dumps(row)[1:-1] for row in flat.tolist()]
+    text = orjson.dumps(np.ascontiguousarray(flat), option=orjson.OPT_SERIALIZE_NUMPY)
+    if b"null" in text:  # how orjson writes NaN and infinities
+        raise Problem(500, f"the output {name!r} holds NaN or Infinity, which JSON cannot say; ask for binary_data")
+    return text[2:-2].split(b"],[")

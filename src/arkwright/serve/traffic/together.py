@@ -1,0 +1,140 @@
+"""The short way of plain requests: those that came in one turn of the loop go through the model in one run.
+
+What is not plain, or goes wrong, goes the long way (`batch.py`), where every request is worked on by itself and
+every mistake has its words. Both answer the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from arkwright.serve.model.graph import Graph
+from arkwright.serve.model.tensors import Tensors
+from arkwright.serve.traffic.batch import INLINE_ROWS
+from arkwright.serve.traffic.poison import Desk
+from arkwright.serve.wire.messages import Request, Sender
+
+log = logging.getLogger("arkwright.serve")
+LARGEST = 65_536  # bytes of a body; what is larger would hold up the others
+BATCH_ROWS = 1024  # of one run
+
+
+class Plain(Protocol):
+    """How plain requests of one kind are read and told."""
+
+    def read(self, body: bytes) -> tuple[Any, int] | None:
+        """What it asks for and the number of its rows; None for what is not plain."""
+
+    def prepare(self, items: Sequence[Any]) -> Tensors: ...
+
+    def tell(self, outputs: Tensors) -> Sequence[Any]:
+        """A text for each row."""
+
+    def wrap(self, item: Any, said: Sequence[Any]) -> bytes:
+        """The body of one answer from the texts of its rows."""
+
+
+class Asked(msgspec.Struct, eq=False):
+    """A request that waits for the end of this turn."""
+
+    request: Request
+    sender: Sender
+    item: Any
+    rows: int
+
+
+class Noting(Protocol):
+    """Who takes note of plain requests. A request that began may go the long way instead of being answered here."""
+
+    def began(self, request: Request) -> None: ...
+
+    def taken(self, jobs: Sequence[Asked]) -> None: ...
+
+    def ran(self, jobs: Sequence[Asked]) -> None: ...
+
+    def answered(self, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None: ...
+
+
+class Together:
+    """The plain requests of one kind to one release."""
+
+    def __init__(self, plain: Plain, graph: Graph, headers: bytes, *, most: int, desk: Desk | None) -> None:
+        """At most `most` wait. At `desk`, if there is one, stands what is computed; `headers` are every answer's."""
+        self._plain, self._graph, self._headers, self._most, self._desk = plain, graph, headers, most, desk
+        self.noting: Noting | None = None
+        self._loop = asyncio.get_running_loop()
+        self.waiting: list[Asked] = []
+
+    def take(self, request: Request, sender: Sender) -> bool:
+        """Take a request, or leave it for the long way: False. Never raises."""
+        body, waiting = request.body, self.waiting
+        if len(body) > LARGEST or len(waiting) >= self._most or (self._desk is not None and self._desk.wary):
+            return False
+        read = self._plain.read(body)
+        if read is None or read[1] > INLINE_ROWS:
+            return False
+        if self.noting is not None:
+            self.noting.began(request)
+        if not waiting:
+            self._loop.call_soon(self._flush)
+        waiting.append(Asked(request, sender, *read))
+        return True
+
+    def _flush(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        rows = 0
+        batch: list[Asked] = []
+        for asked in waiting:
+            if asked.request.gone:
+                asked.sender.long_way(asked.request)  # where it is noted
+                continue
+            if batch and rows + asked.rows > BATCH_ROWS:
+                self._answer(batch)
+                rows, batch = 0, []
+            rows += asked.rows
+            batch.append(asked)
+        if batch:
+            self._answer(batch)
+
+    def _answer(self, batch: Sequence[Asked]) -> None:
+        noting = self.noting
+        if noting is not None:
+            noting.taken(batch)
+        try:
+            bodies = self._compute(batch)
+        except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
+            log.debug("a batch is answered one by one")
+            for asked in batch:
+                asked.sender.long_way(asked.request)
+            return
+        if noting is not None:
+            noting.ran(batch)
+        for asked, body in zip(batch, bodies, strict=True):
+            request = asked.request
+            headers = self._headers + b"X-Request-Id: %b\r\n" % request.id if request.id else self._headers
+            asked.sender.said(request, body, headers)
+        if noting is not None:
+            noting.answered(batch, bodies)
+
+    def _compute(self, batch: Sequence[Asked]) -> list[bytes]:
+        """The body of each answer. Raises what goes wrong for any of them."""
+        plain, desk = self._plain, self._desk
+        inputs = plain.prepare([asked.item for asked in batch])
+        if desk is None:
+            outputs = self._graph.run(inputs)
+        else:
+            asking = [asked.request.body for asked in batch]
+            desk.note(asking)
+            outputs = self._graph.run(inputs)
+            desk.done(asking)
+        said = plain.tell(outputs)
+        found, at = [], 0
+        for asked in batch:
+            found.append(plain.wrap(asked.item, said[at : at + asked.rows]))
+            at += asked.rows
+        if at != len(said):
+            raise ValueError
+        return found

@@ -1,0 +1,225 @@
+"""The short way of plain requests and the long way of all others: nobody can tell them apart."""
+
+import asyncio
+import json
+import random
+import socket
+import threading
+from time import monotonic
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+from tests.serve.conftest import DIGEST, Live, echo_release, late_release, proto, value, write
+from tests.serve.raw import connect, read_all
+from tests.serve.telemetry.conftest import samples, total
+
+from arkwright.core.nouns import Column
+from arkwright.core.ports import Routing, Served, Share
+from arkwright.core.signature import Signature, Tensor
+from arkwright.serve.model.loaded import load
+from arkwright.serve.observer import Observer
+from arkwright.serve.processes.server import Server
+from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.telemetry.exposition import Exposition
+from arkwright.serve.telemetry.telemetry import Telemetry
+from arkwright.serve.traffic import together
+from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Request
+
+LONG = {"Content-Type": "application/json", "Arkwright-Timeout-Ms": "60000"}
+SHORT = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory):
+    """Endpoints `late` (rows of numbers) and `f32` (a tensor given back)."""
+    folder = echo_release(tmp_path_factory.mktemp("f32"), ["f32"])
+    f32 = load(folder, endpoint="f32", release="release:f32@1", digest=DIGEST)
+    with Live([late_release(tmp_path_factory.mktemp("late")), f32]) as live:
+        yield live
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """How many requests took the short way, and how many runs there were."""
+    counted = {"requests": 0, "runs": 0}
+    answer = together.Together._answer
+
+    def counting(self, batch):
+        counted["requests"] += len(batch)
+        counted["runs"] += 1
+        answer(self, batch)
+
+    monkeypatch.setattr(together.Together, "_answer", counting)
+    return counted
+
+
+def whole(sock):
+    with sock:
+        return read_all(sock)
+
+
+def infer(*values, rows=1):
+    return {"inputs": [{"name": "f32", "shape": [rows, 2], "datatype": "FP32", "data": list(values)}]}
+
+
+def both(live, path, body):
+    """The answers by the short way, once and again, and by the long one: status, what names the release, body."""
+    found = []
+    for headers in (SHORT, SHORT, LONG):
+        status, sent, said = live.call("POST", path, body, headers)
+        found.append((status, sent["Arkwright-Release"], sent["Arkwright-Digest"], sent["Content-Type"], said))
+    return found
+
+
+ROW = {"km": 1.5, "aa": 0.0, "delay": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "short"),
+    [
+        ("/endpoints/late/predict", ROW, True),
+        ("/endpoints/late/predict", [ROW, ROW | {"km": 3}], True),
+        ("/endpoints/late/predict", [], False),
+        ("/endpoints/late/predict", ROW | {"km": "x"}, False),
+        ("/endpoints/late/predict", ROW | {"kn": 1}, False),
+        ("/v2/models/f32/infer", infer(1.5, 2), True),
+        ("/v2/models/f32/infer", infer(1, 2, 3, 4, rows=2), True),
+        ("/v2/models/f32/infer", infer(1, 2, 3), False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"id": "a"}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"model_name": "other"}, False),
+        ("/v2/models/f32/versions/1/infer", infer(1.5, 2), False),
+    ],
+)
+def test_both_ways_answer_alike(live, taken, path, body, short):
+    first, second, long = both(live, path, body)
+    assert first == second == long
+    assert taken["requests"] == (2 if short else 0)
+
+
+values = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-(2**40), 2**40)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.integers(1, 5).flatmap(lambda n: st.lists(values, min_size=2 * n, max_size=2 * n)))
+def test_any_numbers(live, numbers):
+    first, second, long = both(live, "/v2/models/f32/infer", infer(*numbers, rows=len(numbers) // 2))
+    assert first == second == long
+    assert first[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("Content-Type", "text/plain"), ("Arkwright-Release", "nothing"), ("Arkwright-Timeout-Ms", "x")],
+)
+def test_heads_that_are_refused_are_refused_whatever_came_before(live, name, sent):
+    assert live.call("POST", "/v2/models/f32/infer", infer(1, 2), SHORT)[0] == 200
+    status, _, said = live.call("POST", "/v2/models/f32/infer", infer(1, 2), SHORT | {name: sent})
+    assert status in (400, 404, 415)
+    assert "error" in said
+
+
+def test_arrow_is_answered_in_arrow(live):
+    _, headers, _ = live.call(
+        "POST", "/endpoints/late/predict", ROW, SHORT | {"Accept": "application/vnd.apache.arrow.stream"}
+    )
+    assert headers["Content-Type"] == "application/vnd.apache.arrow.stream"
+
+
+def reciprocal(folder):
+    """1 / x: infinite for whoever asks for 0, and JSON has no word for that."""
+    graph = proto(
+        [value("x", TensorProto.FLOAT, ["n", 1])],
+        [value("y", TensorProto.FLOAT, ["n", 1])],
+        [helper.make_node("Reciprocal", ["x"], ["y"])],
+    )
+    tensors = [(Tensor(name=n, datatype="FP32"),) for n in "xy"]
+    columns = (Column(name="x", type="float"),)
+    about = Signature(model="m", task="regression", target="t", columns=columns, inputs=tensors[0], outputs=tensors[1])
+    return write(folder, about, graph)
+
+
+def test_each_is_counted_once_whichever_way_it_went(tmp_path):
+    (tmp_path / "counters").mkdir()
+    counters = Counters.create(tmp_path / "counters", 1)
+    share = Share(Served(reciprocal(tmp_path / "m"), "release:m@1", DIGEST), 1.0)
+
+    class Sender:
+        def __init__(self, handler):
+            self.handler, self.answers = handler, []
+
+        def said(self, request, body, headers):
+            self.answers.append(200)
+
+        def long_way(self, request):
+            self.handler(request, lambda response: self.answers.append(response.status))
+
+    async def run():
+        observer = Observer(Telemetry(counters.folder, 0))
+        server = Server(Limits(), observer=observer)
+        assert await server.serve({"m": Routing((share,), 1)}) == {}
+        sender = Sender(server.app)
+        for i, body in enumerate([b'{"x":1}', b'{"x":0}', b'{"x":2}', b'{"x":4}', b'{"x":"5"}']):
+            request = Request("POST", "/predict", {}, body, gone=i == 3, received=monotonic())
+            if not server.app.way(request)(request, sender):
+                sender.long_way(request)
+        await asyncio.sleep(0.05)
+        assert sorted(sender.answers) == [200, 200, 422, 499, 500]
+        observer.close()
+
+    uvloop.run(run())
+    told = samples(Exposition(counters).render()[1].decode())
+    for code, count in {"200": 2, "422": 1, "499": 1, "500": 1}.items():
+        assert total(told, "arkwright_requests_total", code=code) == count
+    assert total(told, "arkwright_requests_total") == 5
+    assert total(told, "arkwright_requests_in_flight") == 0
+
+
+def test_one_bad_answer_is_its_own_trouble(tmp_path, taken):
+    folder = reciprocal(tmp_path)
+    with Live([load(folder, endpoint="m", release="release:m@1", digest=DIGEST)]) as live:
+        lane = live.server.app.routes["m"].lanes[0]
+        held = threading.Event()
+        live.loop.call_soon_threadsafe(held.wait, 20)  # until all have sent, so that they come in one turn
+        socks = []
+        for x in (2, 0, 4):
+            data = json.dumps({"x": x}).encode()
+            socks.append(connect(live))
+            head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            socks[-1].sendall(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+            socks[-1].shutdown(socket.SHUT_WR)
+        held.set()
+        answers = [whole(sock) for sock in socks]
+        assert [int(answer.split()[1]) for answer in answers] == [200, 500, 200]
+        assert b'"value":0.5' in answers[0]
+        assert b'"value":0.25' in answers[2]
+        assert b"NaN or Infinity" in answers[1]
+        assert taken["requests"] == 3
+        assert not lane.predict.waiting
+
+
+def test_who_comes_in_one_turn_shares_a_run_and_gets_its_own_answer(live, taken):
+    rng, expected = random.Random(3), []
+    socks = [connect(live) for _ in range(40)]
+    for sock in socks:  # each is accepted
+        sock.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert sock.recv(65536)
+    held = threading.Event()
+    live.loop.call_soon_threadsafe(held.wait, 20)  # until all have sent, so that they come in one turn
+    for sock in socks:
+        numbers = [rng.randint(-1000, 1000) for _ in range(2 * rng.randint(1, 3))]
+        data = json.dumps(infer(*numbers, rows=len(numbers) // 2)).encode()
+        head = b"POST /v2/models/f32/infer HTTP/1.1\r\nHost: localhost\r\n"
+        sock.sendall(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+        sock.shutdown(socket.SHUT_WR)
+        expected.append(numbers)
+    held.set()
+    for sock, numbers in zip(socks, expected, strict=True):
+        answer = json.loads(whole(sock).split(b"\r\n\r\n", 1)[1])
+        assert answer["outputs"][0]["data"] == numbers
+        assert answer["outputs"][0]["shape"] == [len(numbers) // 2, 2]
+    assert taken["requests"] == 40
+    assert taken["runs"] < 40
