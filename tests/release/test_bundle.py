@@ -1,6 +1,7 @@
 """What is accepted as a signature is what the format's own library accepts, or less."""
 
 import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -106,7 +107,6 @@ INSIDE = {
     "a digest of another kind": lambda s: s["predicate"]["resources"][0].update(algorithm="blake2b"),
     "a digest too short": lambda s: s["predicate"]["resources"][0].update(digest="00"),
     "a digest and a line feed": lambda s: s["subject"][0]["digest"].update(sha256="0" * 64 + "\n"),
-    "a file twice": lambda s: s["predicate"]["resources"].append(s["predicate"]["resources"][0]),
     "a file less": lambda s: s["predicate"]["resources"].pop(),
     "shards": lambda s: s["predicate"]["serialization"].update(method="shards"),
     "links": lambda s: s["predicate"]["serialization"].update(allow_symlinks=True),
@@ -121,6 +121,32 @@ def test_what_the_key_signed_must_mean_this_folder(signed, change):
     INSIDE[change](signed.statement)
     signed.seal()
     with pytest.raises(Corrupt, match=r"late@3"):
+        signed.ours()
+
+
+def test_a_file_that_is_signed_twice(signed):
+    resources = signed.statement["predicate"]["resources"]
+    resources.insert(0, resources[0] | {"digest": "0" * 64})
+    whole = hashlib.sha256(b"".join(bytes.fromhex(one["digest"]) for one in resources)).hexdigest()
+    signed.statement["subject"][0]["digest"]["sha256"] = whole
+    signed.seal()
+    with pytest.raises(Corrupt, match="contradicts itself"):
+        signed.ours()
+
+
+def test_bits_of_base64_that_no_decoder_reads(signed):
+    envelope = signed.bundle["dsseEnvelope"]
+    while not envelope["payload"].endswith("=="):
+        signed.statement["subject"][0]["name"] += "x"
+        signed.seal()
+    signed.ours()
+    payload = envelope["payload"]
+    other = payload[:-3] + chr(ord(payload[-3]) + 1) + "=="
+    assert base64.b64decode(other, validate=True) == base64.b64decode(payload)
+    envelope["payload"] = other
+    signed.write()
+    signed.theirs()
+    with pytest.raises(Corrupt, match="not spelt as it was written"):
         signed.ours()
 
 
