@@ -143,6 +143,7 @@ async def _serve(
 
 
 def main() -> None:
+    gc.freeze()  # what was imported stays
     start = control.read(sys.argv[1].encode(), control.Start)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     sys.setswitchinterval(_SWITCH)
