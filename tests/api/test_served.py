@@ -41,7 +41,7 @@ def compacting(at):
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"arkwright.work.compact" in words and str(at.folder).encode() in words:
+            if b"arkwright.work.compacting" in words and str(at.folder).encode() in words:
                 found.append(int(entry.name))
     return found
 
