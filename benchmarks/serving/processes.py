@@ -12,6 +12,7 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}  # compiled, as what is installed is
 
 
 def free_port() -> int:
@@ -26,7 +27,7 @@ def start(words: Sequence[str], folder: Path, log: Path, environment: Mapping[st
         return subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *words],
             cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            env={**os.environ, **ENVIRONMENT, **environment},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -1,12 +1,15 @@
 """What was answered is found again and labelled: the verbs "predictions" and "label", and the compaction aside."""
 
+import fcntl
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 import pyarrow.parquet as pq
@@ -33,20 +36,24 @@ def logged(at):
     at.do(sign, at.ben, release="buys")
     at.do(sign, at.cleo, release="buys")
     at.do(promote, release="buys")
+    tap = Tap(at.site.predictions / "buys", "buys")
+    add(at, tap)
+    tap.close()
+    return at
+
+
+def add(at, tap):
     release = versions.resolve(at.site.ledger, Release, "buys")
     shape = msgspec.json.decode(at.site.store.path(release.files["signature.json"]).read_bytes(), type=Signature)
-    tap = Tap(at.site.predictions / "buys", "buys")
     number = tap.release(release.ref, release.digest, shape)
     for id_, asked in ((b"one", ROW), (b"two", [ROW, ROW | {"spent": 1.5}])):
         body = json.dumps(asked).encode()
         answer = json.dumps(at.do(predict, endpoint="buys", rows=body)).encode()
         tap.add(number, id_, b"127.0.0.1", body, answer, 400)
-    tap.close()
-    return at
 
 
 def compact(at):
-    command = [sys.executable, "-m", "arkwright.work.compact", str(at.folder), "--once"]
+    command = [sys.executable, "-m", "arkwright.work.compact", str(at.folder)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
 
@@ -138,17 +145,52 @@ def test_the_trouble_of_one_endpoint_does_not_stop_the_others(logged):
     assert segments(logged.site.predictions / "buys") == []
 
 
+def beside(at):
+    """The process beside a server, whose minutes are short."""
+    code = "import sys; from arkwright.work import compacting; compacting.EVERY_S = 0.05; sys.exit(compacting.main())"
+    paths = [str(at.folder), str(at.site.predictions)]
+    return subprocess.Popen([sys.executable, "-c", code, *paths, str(os.getpid())])
+
+
 def test_compaction_ends_when_it_is_told(logged):
-    command = [sys.executable, "-m", "arkwright.work.compact", str(logged.folder)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    process = beside(logged)
     try:
-        while segments(logged.site.predictions / "buys"):
-            assert process.poll() is None
+        for _ in range(2):  # it goes on
+            while segments(logged.site.predictions / "buys"):
+                assert process.poll() is None
+                time.sleep(0.01)
+            tap = Tap(logged.site.predictions / "buys", "buys")
+            add(logged, tap)
+            tap.close()
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+
+
+def test_compaction_that_runs_ends_with_what_started_it(logged):
+    segment = next((logged.site.predictions / "buys").glob("*.segment"))
+    with segment.open() as held:  # as long as it is written to, it is looked for again and again
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = beside(logged)
+        try:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            while not (left := children.read_text().split()):
+                assert process.poll() is None
+            process.kill()
+            process.wait()
+            while any(Path(f"/proc/{pid}").exists() for pid in left):
+                time.sleep(0.01)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_what_waits_beside_a_server_imports_next_to_nothing():
+    code = "import sys, arkwright.work.compacting;"
+    code += "print([m for m in ('msgspec', 'numpy', 'pyarrow', 'asyncio', 'dataclasses') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
 def said(logged, capsys, *words):

@@ -3,7 +3,11 @@
 import contextlib
 import json
 import os
+import re
+import select
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -41,9 +45,29 @@ def compacting(at):
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"arkwright.work.compact" in words and str(at.folder).encode() in words:
+            if b"arkwright.work.compacting" in words and str(at.folder).encode() in words:
                 found.append(int(entry.name))
     return found
+
+
+def test_a_server_begins_with_little_and_says_at_once_where_it_answers(first, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    words = ["arkwright.cli.main", "serve", "--port", "0", "--project", str(first.folder)]
+    with (first.folder / "log").open("w+") as log:
+        command = [sys.executable, "-X", "importtime", "-m", *words]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as server:
+            try:
+                assert select.select([server.stdout], [], [], 60)[0]
+                said = server.stdout.readline().decode()
+            finally:
+                server.terminate()
+        log.seek(0)
+        times = [line for line in log if line.startswith("import time:")]
+    assert re.fullmatch(r"✓ answers at http://127\.0\.0\.1:\d+  \(Ctrl-C stops it\)\n", said)
+    found = {line.rpartition("|")[2].strip() for line in times}
+    assert {"asyncio", "cryptography.exceptions", "arkwright.serve.processes.control"} <= found
+    heavy = {"numpy", "onnxruntime", "polars", "pandas", "pyarrow", "duckdb", "model_signing", "pydantic", "google"}
+    assert not found & (heavy | {"rich", "email", "importlib.metadata", "uvloop", "sqlalchemy"})
 
 
 def test_predictions_are_logged_unless_it_says_otherwise(first, capsys):

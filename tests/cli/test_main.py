@@ -187,6 +187,10 @@ def test_nothing_heavy_is_imported_before_a_word_is_chosen(args):
     assert not found & HEAVY
 
 
+def test_the_overview_needs_no_parser_and_no_near_misses():
+    assert not imported("from arkwright.cli.main import main; main(['--help'])") & {"argparse", "difflib", "logging"}
+
+
 def test_importing_arkwright_costs_nothing():
     found = imported("import arkwright; dir(arkwright)")
     assert "arkwright" in found

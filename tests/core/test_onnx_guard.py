@@ -195,8 +195,29 @@ def test_any_bytes_are_answered(data):
         onnx_guard._Guard().model(memoryview(data))
 
 
-def test_lists_of_numbers_are_skipped_and_what_stands_behind_is_seen(put):
-    numbers = {"floats": [1.5] * 5000, "ints": [-1, 2**40, 0] * 2000}
+PIECES = st.sampled_from(
+    (b"\x3d", b"\x40", b"\x4a", b"\x4a\x04LEAF", b"\x4a\x00", b"\x2a\x02\x70\x01", b"\xb2\x01\x00")
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES | st.binary(max_size=20), max_size=12).map(b"".join))
+def test_skipping_lists_changes_nothing(data):
+    def found():
+        try:
+            onnx_guard._Guard().attribute(memoryview(data), 0)
+        except (Invalid, Refused) as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(onnx_guard, "_LISTS", None)
+        expected = found()
+    assert found() == expected
+
+
+def test_lists_are_skipped_and_what_stands_behind_is_seen(put):
+    words = ["BRANCH_LEQ", "LEAF", "", "\n", "a long word, as no tree has", "x" * 200]
+    numbers = {"floats": [1.5] * 5000, "ints": [-1, 2**40, 0] * 2000, "strings": words * 500}
     node = helper.make_node("Constant", [], ["y"], **numbers)
     check(put(linear(nodes=[node])))
     node.attribute.append(helper.make_attribute("value", external()))

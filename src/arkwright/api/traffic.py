@@ -42,19 +42,20 @@ def serve(
 
         @cache  # `ready` is told of each protocol's address
         def compact() -> None:
-            aside.enter_context(_compacting(project))
+            aside.enter_context(_compacting(site, project))
 
         def serving(address: str) -> None:
-            compact()
             ready(address)
+            compact()
 
         site.host.serve(watch, how, serving)
 
 
 @contextmanager
-def _compacting(project: Path) -> Iterator[None]:
+def _compacting(site: Site, project: Path) -> Iterator[None]:
     """Have logged answers made into tables, in a process aside."""
-    command = [sys.executable, "-m", "arkwright.work.compact", str(project), "--parent", str(os.getpid())]
+    paths = str(project), str(site.predictions)
+    command = [sys.executable, "-m", "arkwright.work.compacting", *paths, str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             yield

@@ -3,14 +3,17 @@
 Nothing heavy is imported before a word is chosen, so that `arkwright --help` answers at once.
 """
 
-import argparse
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from arkwright.cli.words import WORDS, Word, overview
 from arkwright.core.errors import ArkwrightError, did_you_mean
 from arkwright.core.visible import visible
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -55,13 +58,15 @@ def _answer(args: list[str]) -> int:
     return int(import_module(f"arkwright.cli.words.{word.module}").main(made.parse_args(args[1:])) or 0)
 
 
-def parser(word: Word) -> argparse.ArgumentParser:
+def parser(word: Word) -> "ArgumentParser":
     """The parser of one word, with the options that every word has."""
-    made = argparse.ArgumentParser(
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    made = ArgumentParser(
         prog=f"arkwright {word.name}",
         description=word.summary,
         epilog="examples:\n" + "\n".join(f"  {example}" for example in word.examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawDescriptionHelpFormatter,
     )
     import_module(f"arkwright.cli.words.{word.module}").arguments(made)
     common = made.add_argument_group("everywhere")

@@ -1,33 +1,39 @@
-"""How words answer: tables for people, JSON for programs."""
+"""How words answer: tables for people, JSON for programs. What draws tables is imported where one is drawn."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from rich import markup
-from rich.console import Console, Group
-from rich.table import Table
 
-from arkwright.core.nouns import Finding
 from arkwright.core.visible import visible
-from arkwright.optimize.table import Measured
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.table import Table
+
+    from arkwright.core.nouns import Finding
+    from arkwright.optimize.table import Measured
 
 VERDICTS = {"kept": "[green]kept[/]", "broken": "[bold red]broken[/]", "unproven": "[yellow]unproven[/]"}
 
 
 def escape(text: str) -> str:
     """Text from data or people as it is safe to show: no markup, nothing that moves a cursor or turns letters round."""
-    return markup.escape(visible(text))
+    from rich.markup import escape as plain
+
+    return plain(visible(text))
 
 
 class Say(Protocol):
     def __call__(self, text: str, /) -> None: ...
 
 
-def console() -> Console:
+def console() -> "Console":
     """A terminal as wide as it is; a file or a pipe gets lines of 120."""
+    from rich.console import Console
+
     wide = None if sys.stdout.isatty() else 120
     return Console(highlight=False, soft_wrap=wide is not None, width=wide)
 
@@ -44,6 +50,8 @@ def progress(*, quiet: bool) -> Iterator[Say]:
     if quiet:
         yield lambda _text: None
         return
+    from rich.console import Console
+
     err = Console(stderr=True, highlight=False)
     if not err.is_terminal:
         yield lambda text: err.print(f"· {escape(text)}", soft_wrap=True)
@@ -52,8 +60,10 @@ def progress(*, quiet: bool) -> Iterator[Say]:
         yield lambda text: status.update(escape(text))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> "Table":
     """A plain table; cells that are already markup pass through."""
+    from rich.table import Table
+
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
     for column in columns:
         right = column.startswith(">")
@@ -73,7 +83,7 @@ def number(value: Any) -> str:
     return escape(str(value))
 
 
-def findings(found: Iterable[Finding], *, title: str | None = None) -> Table:
+def findings(found: "Iterable[Finding]", *, title: str | None = None) -> "Table":
     """The gate as a list of sentences: what was promised, what was found, its interval and the verdict."""
     rows: list[tuple[str, ...]] = []
     for f in found:
@@ -89,8 +99,10 @@ def findings(found: Iterable[Finding], *, title: str | None = None) -> Table:
     return table(head, rows, title=title)
 
 
-def candidates(measured: Measured) -> Group:
+def candidates(measured: "Measured") -> "Group":
     """Every form in which a model could be served, what each costs, and why one was chosen."""
+    from rich.console import Group
+
     rows, reasons = [], []
     for c in measured.candidates:
         scores = [g.score for g in c.groups if g.score is not None]

@@ -1,7 +1,6 @@
 """One tree of errors. The class carries the HTTP status and the exit code, the message carries the way out."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 LONGEST_MESSAGE = 2000  # a converter once printed 35,000 lines
 
@@ -65,6 +64,8 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A near miss as a question, or what there is: `; did you mean "recall"?`."""
+    from difflib import get_close_matches
+
     known = list(known)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if close:

@@ -19,8 +19,10 @@ ENDLESS = ("Loop",)
 LARGEST = 2**31 - 1  # what protobuf can hold, and the most elements of one tensor
 DEEPEST = 16
 MOST_NODES = 50_000
-# trees are long lists of numbers, field after field (floats = 7, ints = 8); they are skipped in one step
-_NUMBERS = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f])++", re.DOTALL)
+# trees are long lists of numbers and words, field after field (floats = 7, ints = 8, strings = 9, here the short ones);
+# they are skipped in one step
+_WORDS = b"|".join(b"%b.{%d}" % (re.escape(bytes([length])), length) for length in range(16))
+_LISTS = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:%b))++" % _WORDS, re.DOTALL)
 
 
 def check(path: Path, *, largest: int = LARGEST) -> bytes:
@@ -93,7 +95,7 @@ class _Guard:
             raise Refused(f"it holds a {operator}, which may never end; write the model without")
 
     def attribute(self, message: memoryview, depth: int) -> None:
-        for number, value in fields(message, skip=_NUMBERS):
+        for number, value in fields(message, skip=_LISTS):
             if number in (5, 10):
                 _tensor(_part(value))
             elif number in (6, 11):

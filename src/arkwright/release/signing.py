@@ -1,23 +1,21 @@
 """Signatures of a release folder in the OpenSSF format (Model Signing Specification 1.0), with a key of our own.
 
 Whoever has the public key can check a release without Arkwright: `model_signing verify key FOLDER --signature FILE
---public-key FILE`. The library takes about a second to import, so it is imported when something is signed.
+--public-key FILE`. Its library signs; what it signed is read in `bundle`.
 """
 
-import base64
 import contextlib
-import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
+from arkwright.core.errors import Corrupt, Invalid, Refused
+from arkwright.release import bundle
 from arkwright.release.folder import verify_folder
 from arkwright.release.openssf import library
 
@@ -75,7 +73,7 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
     """Check that the key in `keys` signed exactly what is in `folder`.
 
     Raises Refused when there is no signature, no key, or another signer; Corrupt when the signature is damaged or a
-    file was changed, added or removed, saying which.
+    file was changed, added or removed, saying which; Invalid when the key is none.
     """
     public = keys / PUBLIC
     if not public.is_file():
@@ -84,59 +82,27 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
         raise Refused(f"{folder.name} is not signed; promote it, which signs it")
     if signature.stat().st_size > LARGEST_SIGNATURE:
         raise Corrupt(f"the signature of {folder.name} is not one: it has {signature.stat().st_size} bytes")
-    if not _spelt_once(signature.read_bytes()):
-        raise Corrupt(f"the signature of {folder.name} is not spelt as it was written")
-    hashing = _hashing(folder, signature)
-    checker: Any = library().verifying.Config()
-    try:
-        checker.use_elliptic_key_verifier(public_key=public).set_hashing_config(hashing).verify(folder, signature)
-    except Exception as error:  # noqa: BLE001 - what a damaged signature raises in the library is its own affair
-        raise _explain(error, folder, signature, public) from None
-
-
-def _spelt_once(data: bytes) -> bool:
-    """Base64 may spell the same bytes in several ways, by bits that no decoder reads; one of them was written."""
-    try:
-        envelope = json.loads(data)["dsseEnvelope"]
-        texts = [envelope["payload"], *(one["sig"] for one in envelope["signatures"])]
-        return all(base64.b64encode(base64.b64decode(text)).decode() == text for text in texts)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return True  # not one at all: the library says what is wrong with it
-
-
-def _explain(error: Exception, folder: Path, signature: Path, public: Path) -> ArkwrightError:
-    said, name = _plain(error), folder.name
-    if isinstance(error, InvalidSignature):
-        return Corrupt(f"the signature of {name} does not fit its own text: it was changed")
-    if "Key mismatch" in said:
-        return Refused(f"{name} was not signed with the key {fingerprint(public)[:16]}… of this site, but with another")
-    if said.startswith(("Signature mismatch", "Cannot use")):
-        return _difference(folder, signature)
-    return Corrupt(f"the signature of {name} cannot be read: {said}")
-
-
-def _difference(folder: Path, signature: Path) -> ArkwrightError:
-    """What differs from the signed manifest, which is in the signature as an in-toto statement."""
+    files = bundle.signed(signature.read_bytes(), _public_key(public), folder.name)
     beside = [str(signature.relative_to(folder))] if signature.is_relative_to(folder) else []
     try:
-        payload = json.loads(signature.read_bytes())["dsseEnvelope"]["payload"]
-        resources = json.loads(base64.b64decode(payload))["predicate"]["resources"]
-        verify_folder(folder, {r["name"]: r["digest"] for r in resources}, beside=beside)
-    except ArkwrightError as error:
-        return Corrupt(str(error))
-    except (ValueError, KeyError, TypeError):
-        pass  # written by another tool in another way
-    return Corrupt(f"{folder.name} is not what was signed")
+        verify_folder(folder, files, beside=beside)
+    except Invalid as error:  # another tool signs names that mean different files on different systems
+        raise Corrupt(f"the signature of {folder.name} cannot be read: {error}") from None
 
 
 def fingerprint(public: Path) -> str:
-    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), by which people compare keys."""
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), by which people compare keys. Raises Invalid."""
+    return bundle.fingerprint(_public_key(public))
+
+
+def _public_key(public: Path) -> ec.EllipticCurvePublicKey:
     try:
         key = serialization.load_pem_public_key(public.read_bytes())
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise Invalid(f"{public} is no public key") from None
-    info = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(info).hexdigest()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in bundle.HASHES:
+        raise Invalid(f"{public} is not a key on one of the curves {', '.join(bundle.HASHES)}")
+    return key
 
 
 def _hashing(folder: Path, signature: Path) -> Any:

@@ -6,8 +6,8 @@ It is told when a request is given to a release and when its answer is on its wa
 import asyncio
 import itertools
 import logging
+import os
 import re
-import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
 from time import monotonic, perf_counter
@@ -110,7 +110,7 @@ class Observer:
         self._known: dict[tuple[Tap, str], int] = {}
         self._left: list[Tap] = []  # what is still at work may write to them
         self._labels: dict[str, Labels] = {}
-        self._start, self._numbers = secrets.token_hex(6), itertools.count(1)
+        self._start, self._numbers = os.urandom(6).hex(), itertools.count(1)
 
     def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
         """These releases answer for the endpoint from now on."""

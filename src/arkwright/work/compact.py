@@ -1,17 +1,11 @@
-"""Compaction aside from the server: `python -m arkwright.work.compact PROJECT [--once]`.
+"""Compaction, once: `python -m arkwright.work.compact PROJECT`.
 
-Every minute the closed segments of each endpoint become Parquet in the site's store, and what is older than the
-endpoint's `keep` goes. It ends on SIGTERM and with `--parent PID`; at whatever step that is, nothing is lost, nothing
-doubled.
+The closed segments of each endpoint become Parquet in the site's store, and what is older than the endpoint's `keep`
+goes. It may be killed: at whatever step that is, nothing is lost, nothing doubled.
 """
 
 import argparse
-import ctypes
 import logging
-import os
-import signal
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +16,13 @@ from arkwright.project import toml
 from arkwright.project.spec import LogSpec
 from arkwright.serve.tap.compact import Compacted, compact
 from arkwright.sites import Site, local
+from arkwright.work.parent import dies_with
 
-EVERY_S = 60.0
 log = logging.getLogger("arkwright.compact")
 
 
 def once(site: Site, project: Path) -> dict[str, Compacted]:
-    """Compact every endpoint once; what was done. One endpoint's trouble is logged and does not stop the others."""
+    """Compact every endpoint; what was done. One endpoint's trouble is logged and does not stop the others."""
     done = {}
     for folder in _folders(site.predictions):
         try:
@@ -57,33 +51,14 @@ def _keep(project: Path, endpoint: str) -> int | None:
 
 
 def main() -> int:
-    """Until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m arkwright.work.compact", description="Compact predictions.")
     parser.add_argument("project", type=Path)
-    parser.add_argument("--once", action="store_true", help="now, and end")
     parser.add_argument("--parent", type=int, metavar="PID", help="end with this process, which started it")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    if given.parent is not None and not _dies_with(given.parent):
-        return 0
-    os.nice(10)  # the server's requests come first
-    site = local(given.project)
-    while not stop.is_set():
-        once(site, given.project)
-        if given.once:
-            break
-        stop.wait(EVERY_S)
+    if given.parent is None or dies_with(given.parent):
+        once(local(given.project), given.project)
     return 0
-
-
-def _dies_with(parent: int) -> bool:
-    """A server that was killed leaves nobody behind (Linux: PR_SET_PDEATHSIG). False when it is gone already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    return os.getppid() == parent
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 
 from arkwright.api.traffic import serve
 from arkwright.cli import context, output
@@ -30,7 +31,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     site, actor, project = context.site(given), context.actor(given), context.project(given)
-    screen = output.console()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     for port in (given.port, given.grpc_port or 0):
         if not 0 <= port < 65536:
@@ -44,7 +44,8 @@ def main(given: argparse.Namespace) -> int:
         if given.json:
             output.as_json({"address": address})
         else:
-            screen.print(f"[green]✓[/] answers at {address}  (Ctrl-C stops it)")
+            print(f"✓ answers at {address}  (Ctrl-C stops it)")  # noqa: T201
+        sys.stdout.flush()  # whoever reads a pipe waits for it
 
     how = Serving(
         host=given.host,

@@ -40,7 +40,7 @@ class Worker:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "arkwright.serve.processes.worker",
+                "arkwright.serve.processes",
                 control.line(start).decode(),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(start.listening, start.control, start.page),

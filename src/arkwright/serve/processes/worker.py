@@ -1,7 +1,4 @@
-"""One worker: a process with one event loop, which serves what its supervisor says until it is told to stop.
-
-`python -m arkwright.serve.processes.worker START`, where START is the JSON of `control.Start`.
-"""
+"""One worker: a process with one event loop, which serves what its supervisor says until it is told to stop."""
 
 import asyncio
 import contextlib
@@ -143,6 +140,8 @@ async def _serve(
 
 
 def main() -> None:
+    gc.freeze()  # what was imported stays
+    gc.enable()
     start = control.read(sys.argv[1].encode(), control.Start)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     sys.setswitchinterval(_SWITCH)
@@ -150,7 +149,3 @@ def main() -> None:
         os.sched_setaffinity(0, {start.cpu})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(start))
-
-
-if __name__ == "__main__":
-    main()

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from importlib.metadata import version
+from functools import cache, partial
 from math import inf
 from operator import attrgetter
 from typing import Any
@@ -209,10 +208,18 @@ class App:
         self._gets[f"{base}/ready"] = lambda _: self._ready({"name": one.endpoint})
 
     def _add_server(self, loaded: Sequence[Loaded]) -> None:
-        about = json_response(oip.SERVER | {"version": version("arkwright")})
         live = json_response({"live": True})
         versions = {r.name: [lane.loaded.version for lane in r.lanes] for r in self.routes.values()}
-        document = Response(200, orjson.dumps(openapi.document(loaded, versions)))
+
+        @cache  # what few ask for is made when somebody does: a server answers sooner
+        def about() -> Response:
+            from importlib.metadata import version
+
+            return json_response(oip.SERVER | {"version": version("arkwright")})
+
+        @cache
+        def document() -> Response:
+            return Response(200, orjson.dumps(openapi.document(loaded, versions)))
 
         def index(request: Request) -> Response:
             sent = request.headers.get(b"host", b"").decode("latin-1")
@@ -222,10 +229,10 @@ class App:
             return json_response(openapi.index(loaded, host))
 
         self._gets |= {
-            "/v2": lambda _: about,
+            "/v2": lambda _: about(),
             "/v2/health/live": lambda _: live,
             "/v2/health/ready": lambda _: self._ready({}),
-            "/openapi.json": lambda _: document,
+            "/openapi.json": lambda _: document(),
             "/": index,
         }
 

@@ -1,7 +1,6 @@
 """The segment that a worker appends to."""
 
 import os
-import secrets
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ class SegmentFile:
 
     def __init__(self, folder: Path, header: Header, releases: Iterable[Release]) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}"
         half, self.path = folder / f".{name}.half", folder / f"{name}{SUFFIX}"
         self.born = time.monotonic()
         self._handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

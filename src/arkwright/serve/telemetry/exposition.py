@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from arkwright.serve.telemetry import layout as at
@@ -32,7 +31,6 @@ class Exposition:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._about = {"version": version("arkwright"), "python": platform.python_version()}
 
     def render(self, accept: str = "") -> tuple[str, bytes]:
         """The content type and the body."""
@@ -57,10 +55,12 @@ class Exposition:
         yield from self._build()
 
     def _build(self) -> Iterator["Metric"]:
+        from importlib.metadata import version
+
         from prometheus_client.metrics_core import InfoMetricFamily
 
         info = InfoMetricFamily("arkwright_build", "What answers.")
-        info.add_metric([], self._about)
+        info.add_metric([], {"version": version("arkwright"), "python": platform.python_version()})
         yield info
 
 

@@ -11,7 +11,6 @@ import contextlib
 import mmap
 import os
 import struct
-import tempfile
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from zlib import crc32
@@ -35,7 +34,9 @@ def shared_memory() -> int:
     if hasattr(os, "memfd_create"):
         made = os.memfd_create("arkwright")
     else:
-        with tempfile.TemporaryFile() as file:
+        from tempfile import TemporaryFile
+
+        with TemporaryFile() as file:
             made = os.dup(file.fileno())
     os.ftruncate(made, SIZE)
     os.pwrite(made, _SECRET, _SECRET_AT)
