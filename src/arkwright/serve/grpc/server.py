@@ -26,6 +26,8 @@ Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
 log = logging.getLogger("arkwright.serve")
+# it tells what a caller sent, whole, where metadata is no text
+logging.getLogger("grpc._cython.cygrpc").addFilter(lambda record: "Invalid encoding" not in str(record.msg))
 
 
 class GrpcServer:
@@ -75,7 +77,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_metadata_size", limits.headers),
         ("grpc.absolute_max_metadata_size", limits.headers),
-        ("grpc.max_concurrent_streams", limits.queue),  # a client that knows it lets more wait; a new one is refused
+        ("grpc.max_concurrent_streams", limits.streams),  # a client that knows it lets more wait; others are refused
         ("grpc.server_handshake_timeout_ms", int(limits.header_time * 1000)),
         ("grpc.keepalive_time_ms", int(limits.idle * 1000)),  # a client that vanished is noticed
         ("grpc.keepalive_timeout_ms", 20_000),
