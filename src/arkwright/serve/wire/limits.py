@@ -13,7 +13,6 @@ class Limits:
     url: int = 8 * 2**10
     chunks: int = 65_536
     connections: int = 4096
-    streams: int = 100  # calls at once on one connection of gRPC; with many more a few callers could crowd out all
     rate: float | None = None  # requests a second of one client
     queue: int = 2048  # requests that wait for one model
     queue_time: float = 5.0  # how long the first of them may wait
