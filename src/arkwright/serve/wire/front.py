@@ -62,7 +62,7 @@ class Front:
         self.connections: set[Client] = set()
         self.behind: set[Client] = set()  # who has not taken what it was answered
         self.bodies = 0  # bytes that came and are not answered
-        self.large = False  # whether there was a body that may leave much free memory behind
+        self.large = False  # whether something ended that may have left much free memory behind
         self._turns: deque[Client] = deque()
         self._turning = False
         self.draining = False
