@@ -27,6 +27,7 @@ from siege_server import Server, request
 from siege_slow import MODES, large, slow
 
 WORKERS = 2
+GIVEN_BACK = 2.5  # seconds after which the server has given free memory back
 
 
 @dataclass
@@ -242,10 +243,10 @@ async def leak(folder: Path, *, count: int) -> Report:
         found: dict[str, float] = {}
         for kind in ("announced", "chunked", "wrong"):
             await large(server.port, kind, 20)
-            await asyncio.sleep(1)  # in which free memory is given back
+            await asyncio.sleep(GIVEN_BACK)
             before = server.megabytes()
             await large(server.port, kind, count)
-            await asyncio.sleep(1)
+            await asyncio.sleep(GIVEN_BACK)
             found[kind] = round(server.megabytes() - before, 2)
     report = Report("leak", {"requests of each kind": count} | {f"MB more, {kind}": mb for kind, mb in found.items()})
     report.bounds = {
