@@ -116,7 +116,7 @@ async def swaps(folder: Path, *, count: int) -> Report:
     with Server(folder, workers=WORKERS) as server:
         async with Load(server.port, request(), connections=16, rate=400, seen=seen) as load:
             for i in range(count):
-                server.say(2 - i % 2)
+                server.turn_to(2 - i % 2)
                 await until(server.followed)
                 after = Matching()
                 async with Load(server.port, request(), connections=2, rate=None, seen=after):
