@@ -1,4 +1,4 @@
-"""A server under siege: what the tests of the supervisor start, with releases that say who answered and that can work."""
+"""A server under siege: the one of the tests, with releases that say who answered and work as long as they are told."""
 
 import json
 import os
