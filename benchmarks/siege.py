@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -24,7 +24,7 @@ from typing import Any
 
 import uvloop
 from siege_load import Load
-from siege_proxies import through
+from siege_proxies import proxy, through
 from siege_server import Server, request
 from siege_slow import MODES, large, slow
 
@@ -124,8 +124,8 @@ class Matching:
         pid, version = said["prediction"]["value"]
         release = f"release:who@{version:.0f}"
         digest = f"{int(version):02x}" * 32
-        lines = f"\r\nArkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode()
-        if (said["release"], said["digest"]) != (release, digest) or lines not in head:
+        lines = f"\r\narkwright-release: {release}\r\narkwright-digest: {digest}\r\n".encode()
+        if (said["release"], said["digest"]) != (release, digest) or lines not in head.lower():
             self.mixed.append(body)
         self.by[release] = self.by.get(release, 0) + 1
         self.pids.setdefault(int(pid), time.perf_counter())
@@ -153,16 +153,22 @@ async def swaps(folder: Path, *, count: int) -> Report:
     return report
 
 
-async def restarts(folder: Path, *, count: int) -> Report:
-    """All workers replaced, again and again, under load on connections that are kept."""
-    seen = Matching()
-    with Server(folder, workers=WORKERS) as server:
-        async with Load(server.port, request(), connections=16, rate=400, seen=seen) as load:
-            for _ in range(count):
-                before = set(server.workers())
-                server.process.send_signal(signal.SIGHUP)
-                await until(lambda: len(now := set(server.workers())) == WORKERS and not now & before, 120)  # noqa: B023
-    report = Report("rolling restarts", {"restarts": count, "answers": answers(load), "processes": len(seen.pids)})
+async def restarts(folder: Path, *, count: int, requests: int, behind: str = "") -> Report:
+    """All workers replaced, at least so often and for so many requests, under load on connections that are kept;
+    `behind` a proxy or not.
+    """
+    seen, done = Matching(), 0
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(Server(folder, workers=WORKERS))
+        port = await stack.enter_async_context(proxy(behind, folder, server.port)) if behind else server.port
+        load = await stack.enter_async_context(Load(port, request(), connections=16, rate=None, seen=seen))
+        while done < count or sum(load.statuses.values()) < requests:
+            before = set(server.workers())
+            server.process.send_signal(signal.SIGHUP)
+            await until(lambda: len(now := set(server.workers())) == WORKERS and not now & before, 120)  # noqa: B023
+            done += 1
+    name = f"rolling restarts behind {behind}" if behind else "rolling restarts"
+    report = Report(name, {"restarts": done, "answers": answers(load), "processes": len(seen.pids)})
     report.measured |= {"p99 ms": round(load.quantile(0.99), 1), "failures": load.failed[:3]}
     report.bounds = {"0 failed": not load.failed and set(load.statuses) == {200}}
     return report
@@ -286,7 +292,9 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "overload-wait": lambda at: overload(at, seconds=n(60, 3), wait=2),
         "overload-loop": lambda at: overload(at, seconds=n(60, 3), code=False),
         "swaps": lambda at: swaps(at, count=n(200, 4)),
-        "restarts": lambda at: restarts(at, count=n(100, 2)),
+        "restarts": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0)),
+        "restarts-nginx": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0), behind="nginx"),
+        "restarts-haproxy": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0), behind="haproxy"),
         "kills": lambda at: kills(at, count=n(500, 3)),
         "slow": lambda at: slow_clients(at, connections=n(2000, 100), seconds=n(240, 2)),
         "leak": lambda at: leak(at, count=n(1000, 20)),
