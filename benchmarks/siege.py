@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import sys
 import tempfile
 import time
@@ -283,6 +284,23 @@ async def leak(folder: Path, *, count: int) -> Report:
     return report
 
 
+async def soak(folder: Path, *, seconds: float) -> Report:
+    """Steady work for long: what memory grows by. The first sixth of the time is for warming up."""
+    found: list[float] = []
+    with Server(folder, workers=1) as server:
+        async with Load(server.port, request(), connections=16, rate=500) as load:
+            await asyncio.sleep(seconds / 6)
+            for _ in range(50):
+                await asyncio.sleep(seconds / 60)
+                found.append(server.megabytes())
+    slope = statistics.linear_regression(range(len(found)), found).slope * 60 / seconds * 3600
+    percent = 100 * slope / statistics.mean(found)
+    report = Report("soak", {"minutes": round(seconds / 60), "answers": answers(load), "MB": round(found[-1])})
+    report.measured["% more an hour"] = round(percent, 2)
+    report.bounds = {"0 failed": not load.failed and set(load.statuses) == {200}, "< 1 % an hour": percent < 1}
+    return report
+
+
 def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, Any]]]:
     def n(full: int, few: int) -> int:
         return few if short else full
@@ -300,6 +318,7 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "leak": lambda at: leak(at, count=n(1000, 20)),
         "poison": lambda at: poison(at, count=n(50, 8)),
         "proxies": proxies,
+        "soak": lambda at: soak(at, seconds=n(3600, 6)),
     }
 
 

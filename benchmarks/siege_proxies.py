@@ -25,7 +25,8 @@ http {{
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   upstream us {{ server 127.0.0.1:{server}; keepalive 4; }}
   server {{ listen 127.0.0.1:{port}; location / {{
-    proxy_pass http://us; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_request_buffering off; }} }}
+    proxy_pass http://us; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_set_header Host $http_host; proxy_request_buffering off; }} }}
 }}
 """
 HAPROXY = """
