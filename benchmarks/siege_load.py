@@ -7,8 +7,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Self
 
-_LENGTH = re.compile(rb"\r\nContent-Length: (\d+)")
-_LATER = re.compile(rb"\r\nRetry-After: (\d+)\r\n")
+_LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+_LATER = re.compile(rb"\r\nRetry-After: (\d+)\r\n", re.IGNORECASE)
 MOST_WAITING = 100_000
 Seen = Callable[[int, bytes, bytes], None]
 
@@ -142,7 +142,7 @@ class _Connection(asyncio.Protocol):
         head, body, since = self._data[: end + 2], self._data[end + 4 : size], self.since
         self._data, self.since = self._data[size:], 0.0
         self._load.answered(int(head[9:12]), head, body, since)
-        if b"\r\nConnection: close" in head:
+        if b"\r\nconnection: close" in head.lower():
             assert self._transport
             self._transport.close()
         else:

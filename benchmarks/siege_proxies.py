@@ -25,7 +25,8 @@ http {{
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   upstream us {{ server 127.0.0.1:{server}; keepalive 4; }}
   server {{ listen 127.0.0.1:{port}; location / {{
-    proxy_pass http://us; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off; }} }}
+    proxy_pass http://us; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_set_header Host $http_host; proxy_request_buffering off; }} }}
 }}
 """
 HAPROXY = """
@@ -111,7 +112,7 @@ async def proxy(kind: str, folder: Path, behind: int) -> AsyncIterator[int]:
     try:
         for _ in range(200):
             with suppress(OSError):
-                if await ask(port, "/ready") == "/ready":
+                if await attack(port, b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"):
                     break
             await asyncio.sleep(0.05)
         else:

@@ -1,44 +1,20 @@
-"""A server under siege: a supervisor with workers in processes of their own, moved by what stands in a file."""
+"""A server under siege: the one of the tests, with releases that say who answered and work as long as they are told."""
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
-import msgspec
-import onnx
 from onnx import TensorProto, helper
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, Signature, Tensor
 
-SERVE = """
-import json, os, sys
-from pathlib import Path
-from arkwright.core.ports import Routing, Served, Serving, Share
-from arkwright.serve.processes.supervisor import serve
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.serve.conftest import proto, value, write
+from tests.serve.supervised import Supervised
 
-folder, workers = Path(sys.argv[1]), int(sys.argv[2])
-returned = None
-
-def watch():
-    global returned
-    if returned is not None:  # whoever asks again has done what was said before
-        (folder / "new").write_text(returned)
-        os.replace(folder / "new", folder / "done")
-    said = (folder / "said").read_text()
-    if said == returned:
-        return None
-    returned = said
-    _, version = json.loads(said)
-    served = Served(folder / f"who@{version}", f"release:who@{version}", f"{version:02x}" * 32)
-    return {"who": Routing((Share(served),))}
-
-serve(watch, Serving(port=0, workers=workers), lambda address: print(address, flush=True))
-"""
 CODE = """
 import os
 import time
@@ -71,76 +47,40 @@ _SIGNATURE = Signature(
     columns=(Column(name="work", type="float"), Column(name="wait", type="float")),
     inputs=(Tensor(name="said", datatype="FP64", columns=("pid", "version")),),
     outputs=(Tensor(name="out", datatype="FP64"),),
-    features=Features(file="code/call.py", function="who", takes="row"),
+    features=Features(file="code/flights.py", function="who", takes="row"),
 )
 
 
-def release(folder: Path, version: int, *, code: bool = True) -> None:
+def release(folder: Path, version: int, *, code: bool = True) -> Path:
     """One that answers with its process and its version, after as many milliseconds of work or waiting as it is told.
 
     Without code its graph gives back what it is sent, on the event loop.
     """
-    (folder / "code").mkdir(parents=True)
-    (folder / "code" / "call.py").write_text(CODE.format(version=version))
-    ports = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", 2]) for name in ("said", "out")]
-    graph = helper.make_graph([helper.make_node("Identity", ["said"], ["out"])], "g", ports[:1], ports[1:])
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx"
-    )
-    plain = replace(
-        _SIGNATURE,
-        features=None,
-        inputs=(Tensor(name="said", datatype="FP64", columns=("work", "wait")),),
-    )
-    (folder / "signature.json").write_bytes(msgspec.json.encode(_SIGNATURE if code else plain))
+    said = Tensor(name="said", datatype="FP64", columns=("work", "wait"))
+    signature = _SIGNATURE if code else replace(_SIGNATURE, features=None, inputs=(said,))
+    ports = [[value(name, TensorProto.DOUBLE, ["n", 2])] for name in ("said", "out")]
+    model = proto(*ports, [helper.make_node("Identity", ["said"], ["out"])])
+    return write(folder, signature, model, CODE.format(version=version))
 
 
-class Server:
-    """Runs while the `with` block does."""
+class Server(Supervised):
+    """Serves the first of two versions of `who` while the `with` block runs."""
 
     def __init__(self, folder: Path, *, workers: int, code: bool = True) -> None:
-        self.folder, self._workers, self._count = folder, workers, 0
-        for version in (1, 2):
-            release(folder / f"who@{version}", version, code=code)
-        self.say(1)
+        self._releases = {version: release(folder / f"who@{version}", version, code=code) for version in (1, 2)}
+        super().__init__(folder, self._traffic(1), workers=workers)
 
-    def say(self, version: int) -> None:
-        self._count += 1
-        (self.folder / "next").write_text(json.dumps([self._count, version]))
-        (self.folder / "next").replace(self.folder / "said")
-
-    def followed(self) -> bool:
-        done = self.folder / "done"
-        return done.exists() and done.read_text() == (self.folder / "said").read_text()
-
-    def __enter__(self) -> Self:
-        self.log = self.folder / "log"
-        command = [sys.executable, "-c", SERVE, str(self.folder), str(self._workers)]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert self.process.stdout
-        address = self.process.stdout.readline()
-        if not address:
-            raise RuntimeError(self.log.read_text())
-        self.port = int(address.rpartition(":")[2])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(90)
-        finally:
-            self.process.kill()
-            self.process.communicate()
-
-    def workers(self) -> list[int]:
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    def turn_to(self, version: int) -> None:
+        """Serve another version from now on; `followed` says when it is so."""
+        self.say(self._traffic(version))
 
     def megabytes(self) -> float:
         """Resident memory of all workers together."""
         pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.workers())
         return sum(pages) * os.sysconf("SC_PAGESIZE") / 2**20
+
+    def _traffic(self, version: int) -> dict[str, list[tuple[Path, int, float]]]:
+        return {"who": [(self._releases[version], version, 1.0)]}
 
 
 def request(work: float = 0, wait: float = 0) -> bytes:

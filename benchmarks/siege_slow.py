@@ -106,7 +106,7 @@ async def _body(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
 async def _read(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
     """Asks for the largest page, a hundred times at once, and reads a little each second."""
     await loop.sock_sendall(sock, (_PAGE + b"\r\n") * 100)
-    while await loop.sock_recv(sock, 64):  # noqa: ASYNC110 - it is slow
+    while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) and await loop.sock_recv(sock, 64):  # noqa: ASYNC110
         await asyncio.sleep(1)
 
 

@@ -112,8 +112,12 @@ class Supervised:
     def move(self, releases, logs=None):
         """Say it, and return when all workers have done it."""
         self.say(releases, logs)
-        said = (self.folder / "said").read_text()
-        self.until(lambda: (self.folder / "done").exists() and (self.folder / "done").read_text() == said)
+        self.until(self.followed)
+
+    def followed(self):
+        """Whether all workers have done what was said last."""
+        done = self.folder / "done"
+        return done.exists() and done.read_text() == (self.folder / "said").read_text()
 
     def start(self):
         self.log = self.folder / "log"

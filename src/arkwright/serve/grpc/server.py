@@ -20,12 +20,14 @@ from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Problem, Request
 
-QUIET, LEAVE = 0.02, 1.0  # seconds without a new call until a stopping server takes no more, and at most
+QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
 log = logging.getLogger("arkwright.serve")
+# it tells what a caller sent, whole, where metadata is no text
+logging.getLogger("grpc._cython.cygrpc").addFilter(lambda record: "Invalid encoding" not in str(record.msg))
 
 
 class GrpcServer:
@@ -75,6 +77,9 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_metadata_size", limits.headers),
         ("grpc.absolute_max_metadata_size", limits.headers),
+        # else of many that wait to be taken some are dropped, whoever sent them
+        ("grpc.server.max_pending_requests", 16 * limits.queue),
+        ("grpc.server.max_pending_requests_hard_limit", 32 * limits.queue),
         ("grpc.max_concurrent_streams", limits.queue),  # a client that knows it lets more wait; a new one is refused
         ("grpc.server_handshake_timeout_ms", int(limits.header_time * 1000)),
         ("grpc.keepalive_time_ms", int(limits.idle * 1000)),  # a client that vanished is noticed

@@ -15,6 +15,7 @@ from arkwright.serve.wire.quota import Quota
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
 LARGE = 2**18  # bytes of a body that are worth giving back
+REST = 2.0  # seconds between two times that memory is given back, each of which takes milliseconds
 TURN = 0.002  # seconds for those who sent more than one request at once, before new ones are looked at
 
 
@@ -62,7 +63,8 @@ class Front:
         self.connections: set[Client] = set()
         self.behind: set[Client] = set()  # who has not taken what it was answered
         self.bodies = 0  # bytes that came and are not answered
-        self.large = False  # whether there was a body that may leave much free memory behind
+        self.large = False  # whether something ended that may have left much free memory behind
+        self._given_back = 0.0
         self._turns: deque[Client] = deque()
         self._turning = False
         self.draining = False
@@ -109,8 +111,8 @@ class Front:
             connection.look_at_the_clock(now)
         if self.behind:
             self._cut_off(now)
-        if self.large and self.bodies < LARGE:
-            self.large = False
+        if self.large and self.bodies < LARGE and now > self._given_back + REST:
+            self.large, self._given_back = False, now
             give_back()
         if self.quota:
             self.quota.forget(now)

@@ -15,7 +15,7 @@ from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import Problem, Request, Response
 from arkwright.serve.wire.reader import Reader
-from arkwright.serve.wire.unread import Unread, acknowledged
+from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
 
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b%b\r\n%b"
@@ -56,12 +56,12 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._front.connections.discard(self)
-        self._front.behind.discard(self)
+        self._not_behind()
         self._reader.end()
         if self._busy is not None:
             self._busy.gone = True
             self._front.bodies -= len(self._busy.body)
-        self._busy = self._transport = self._unread = None
+        self._busy = self._transport = None
         self._forget_queue()
 
     def _forget_queue(self) -> None:
@@ -312,10 +312,15 @@ class Connection(asyncio.Protocol):
 
     def _caught_up(self, now: float) -> None:
         """It has taken everything: only from now on it is idle."""
-        self._unread = None
-        self._front.behind.discard(self)
+        self._not_behind()
         if self._busy is None and self._reader.by == inf:
             self._idle_by = now + (LINGER if self._deaf else self._front.limits.idle)
+
+    def _not_behind(self) -> None:
+        if self._unread is not None:
+            self._unread = None
+            self._front.behind.discard(self)
+            self._front.large = True  # what lay there is free memory now
 
     def unread(self) -> int:
         """Bytes of answers that wait for the client."""
@@ -342,4 +347,5 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         if self._transport is not None:
+            drop_unsent(self._transport)
             self._transport.abort()

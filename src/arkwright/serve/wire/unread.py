@@ -1,6 +1,7 @@
 """Answers that a client has not taken yet: for how long it may leave them, and what a system tells of it."""
 
 import asyncio
+import contextlib
 import fcntl
 import socket
 import struct
@@ -50,3 +51,9 @@ def acknowledged(transport: asyncio.Transport) -> bool:
     except (OSError, AttributeError):
         return True  # unknown here
     return struct.unpack("i", waiting) == (0,)
+
+
+def drop_unsent(transport: asyncio.Transport) -> None:
+    """Have the connection reset when it is closed: else the system would go on to send what it still has."""
+    with contextlib.suppress(OSError, AttributeError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
