@@ -7,17 +7,19 @@ import socket
 import threading
 from time import monotonic
 
+import msgspec
 import pytest
 import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from tests.serve.conftest import DIGEST, Live, echo_release, late_release, proto, value, write
+from tests.serve.conftest import DIGEST, Live, echo_release, flat_release, late_release, proto, value, write
 from tests.serve.raw import connect, read_all
 from tests.serve.telemetry.conftest import samples, total
 
 from arkwright.core.nouns import Column
 from arkwright.core.ports import Routing, Served, Share
+from arkwright.core.safeguards.words import Rule, Seen
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.loaded import load
 from arkwright.serve.observer import Observer
@@ -223,3 +225,45 @@ def test_who_comes_in_one_turn_shares_a_run_and_gets_its_own_answer(live, taken)
         assert answer["outputs"][0]["shape"] == [len(numbers) // 2, 2]
     assert taken["requests"] == 40
     assert taken["runs"] < 40
+
+
+GUARDS = (
+    Rule(name="far", when="km > 5", answer="review", because="no such flight was in the data"),
+    Rule(name="unsure", when="confidence < 0.6", answer="review"),
+    Rule(name="sure", when="probability(true) > 0.85", answer=True),
+)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    folder = flat_release(tmp_path_factory.mktemp("guarded"))
+    (folder / "safeguards.json").write_bytes(msgspec.json.encode(GUARDS))
+    (folder / "seen.json").write_bytes(msgspec.json.encode(Seen()))
+    with Live([load(folder, endpoint="late", release="release:late@3", digest=DIGEST)]) as live:
+        yield live
+
+
+RULED = {
+    "nobody's": (ROW, True, None),
+    "before the model": (ROW | {"km": 6}, False, "far"),
+    "after it": (ROW | {"km": 0}, True, "unsure"),
+    "after it, an answer": (ROW | {"km": 5}, True, "sure"),
+}
+
+
+@pytest.mark.parametrize("case", RULED)
+def test_safeguards_on_both_ways(guarded, taken, case):
+    row, short, rule = RULED[case]
+    first, second, long = both(guarded, "/endpoints/late/predict", row)
+    assert first == second == long
+    assert first[0] == 200
+    assert first[-1].get("rule") == rule
+    assert taken["requests"] == (2 if short else 0)
+
+
+def test_safeguards_in_a_list_on_both_ways(guarded, taken):
+    rows = [row for row, short, _ in RULED.values() if short]
+    first, second, long = both(guarded, "/endpoints/late/predict", rows)
+    assert first == second == long
+    assert [told and told["rule"] for told in first[-1]["rules"]] == [None, "unsure", "sure"]
+    assert taken["requests"] == 2

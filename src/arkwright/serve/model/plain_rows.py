@@ -1,4 +1,4 @@
-"""Raw rows in JSON of models without safeguards and without code of the project's: read and told together."""
+"""Raw rows in JSON of models without code of the project's: read and told together."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -43,4 +43,4 @@ def wrapped(loaded: Loaded, said: Sequence[bytes], *, alone: bool) -> bytes:
 
 def offers(loaded: Loaded) -> bool:
     """Whether rows of several callers may be worked on together: nothing but the graph looks at them."""
-    return loaded.fast and loaded.graph.batches and loaded.guards is None
+    return loaded.fast and loaded.graph.batches

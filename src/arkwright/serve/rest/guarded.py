@@ -7,6 +7,7 @@ from typing import Any
 from arkwright.serve.model.answers import Reader
 from arkwright.serve.model.guards import MODEL, Guards
 from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.model.plain_guarded import judged
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.wire.messages import Problem, Response
 
@@ -75,20 +76,10 @@ class Visit:
         return Problem(problem.status, message, problem.headers)
 
     def _wrapped(self, said: Sequence[bytes]) -> Response:
-        """The answer of rows and rules; where no rule fired it is the model's alone."""
         guards, loaded = self._guards, self._loaded
         by_model = dict(zip(self._places, said, strict=True))
         texts = [by_model[i] if rule == MODEL else guards.predictions[rule] for i, rule in enumerate(self._fired)]
-        if self._alone:
-            (rule,) = self._fired
-            told = b"" if rule == MODEL else b"," + guards.told[rule]
-            body = b'{"prediction":%b%b%b' % (texts[0], told, loaded.tail)
-        else:
-            told = b""
-            if any(rule != MODEL for rule in self._fired):
-                each = (b"null" if rule == MODEL else b"{%b}" % guards.told[rule] for rule in self._fired)
-                told = b',"rules":[%b]' % b",".join(each)
-            body = b'{"predictions":[%b]%b%b' % (b",".join(texts), told, loaded.tail)
+        body = judged(loaded, guards, texts, self._fired, alone=self._alone)
         return Response(200, body, headers=loaded.headers)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from arkwright.serve.model import plain_rows, plain_tensors
 from arkwright.serve.model.answers import Reader, reader
 from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.model.plain_guarded import PlainGuardedRows
 from arkwright.serve.model.plain_rows import PlainRows
 from arkwright.serve.model.plain_tensors import PlainTensors
 from arkwright.serve.traffic.batch import Batcher
@@ -32,7 +33,9 @@ class Lane:
             return Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
 
         self.infer = together(PlainTensors(loaded)) if plain_tensors.offers(loaded) else None
-        self.predict = together(PlainRows(loaded, self.read)) if plain_rows.offers(loaded) else None
+        guards = loaded.guards
+        rows = PlainGuardedRows(loaded, self.read, guards) if guards else PlainRows(loaded, self.read)
+        self.predict = together(rows) if plain_rows.offers(loaded) else None
 
     async def idle(self) -> None:
         """Return when everything that came is answered."""
