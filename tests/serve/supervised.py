@@ -85,6 +85,14 @@ def who_release(folder, code=CODE):
     return write(folder, signature, proto(*shapes, [helper.make_node("Identity", ["pid"], ["out"])]), code)
 
 
+def works(pid):
+    """Whether it is a worker, and not its keeper or what workers are forked from."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "ark-worker\n"
+    except OSError:
+        return False
+
+
 class Supervised:
     """Runs while the `with` block does.
 
@@ -151,7 +159,8 @@ class Supervised:
 
     def workers(self):
         pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return [child for child in children if works(child)]
 
     def said(self, words):
         return self.log.read_text().count(words)
