@@ -56,7 +56,8 @@ def keep(listening: int, passing: int) -> memoryview | None:
 
 def called(name: str) -> None:
     """What this process is called in lists of processes: they all began as one program."""
-    Path("/proc/self/comm").write_text(f"ark-{name}")
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"ark-{name}")
 
 
 def _wait(worker: int, standing: memoryview, port: int, passing: int) -> None:

@@ -10,6 +10,7 @@ was imported. It has no threads but those of numpy's linear algebra, which ends 
 becomes a child of the supervisor, a subreaper, for its parent ends at once. `- START` instead of WAY: be that worker.
 """
 
+import contextlib
 import gc
 import os
 import socket
@@ -30,22 +31,30 @@ def main() -> None:
     way = socket.socket(fileno=int(sys.argv[1]))
     called("zygote")
     gc.freeze()  # no collection writes to what is shared
-    while True:
-        said, fds, _, _ = socket.recv_fds(way, LONGEST, len(control.INHERITED))
-        if not said:
-            return  # the supervisor is gone
-        born = _fork()
-        if born is None:
-            way.close()
-            called("worker")
-            start = control.read(said, control.Start)
-            inherited = zip(control.inherited(start), fds, strict=True)
-            start = replace(start, **dict(inherited))
-            worker.main(start, keep(start.listening, start.passing))
-            return
-        for fd in fds:
-            os.close(fd)
-        way.send(control.PID.pack(born))
+    if asked := _born(way):
+        said, fds = asked
+        way.close()
+        called("worker")
+        start = control.read(said, control.Start)
+        inherited = zip(control.inherited(start), fds, strict=True)
+        start = replace(start, **dict(inherited))
+        worker.main(start, keep(start.listening, start.passing))
+
+
+def _born(way: socket.socket) -> tuple[bytes, list[int]] | None:
+    """Fork whenever one is asked for: what was asked, in a new process; None when the supervisor is gone."""
+    with contextlib.suppress(ConnectionError):
+        while True:
+            said, fds, _, _ = socket.recv_fds(way, LONGEST, len(control.INHERITED))
+            if not said:
+                break
+            born = _fork()
+            if born is None:
+                return said, fds
+            for fd in fds:
+                os.close(fd)
+            way.send(control.PID.pack(born))
+    return None
 
 
 def _fork() -> int | None:
