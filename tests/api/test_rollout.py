@@ -10,9 +10,9 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
+from tests.serve.supervised import workers
 
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote, rollback
@@ -206,7 +206,6 @@ def test_what_does_not_verify_is_not_served_and_the_old_one_goes_on(first):
         server.send_signal(signal.SIGCONT)
         until(lambda: "endpoint:buys@2 is not followed" in log.read_text())
         assert {ask(address) for _ in range(20)} == {(200, ONE)}
-        children = f"/proc/{server.pid}/task/{server.pid}/children"
-        os.kill(int(Path(children).read_text().split()[0]), signal.SIGKILL)
+        os.kill(workers(server.pid)[0], signal.SIGKILL)
         until(lambda: "another takes its place" in log.read_text())
         assert {ask(address) for _ in range(20)} == {(200, ONE)}

@@ -85,6 +85,20 @@ def who_release(folder, code=CODE):
     return write(folder, signature, proto(*shapes, [helper.make_node("Identity", ["pid"], ["out"])]), code)
 
 
+def workers(supervisor):
+    """The processes of a supervisor's workers."""
+    children = map(int, Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split())
+    return [child for child in children if works(child)]
+
+
+def works(pid):
+    """Whether it is a worker, and not its keeper or what workers are forked from."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "ark-worker\n"
+    except OSError:
+        return False
+
+
 class Supervised:
     """Runs while the `with` block does.
 
@@ -150,8 +164,7 @@ class Supervised:
             time.sleep(0.01)
 
     def workers(self):
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return workers(self.process.pid)
 
     def said(self, words):
         return self.log.read_text().count(words)

@@ -6,7 +6,10 @@ class Wire:
         self.said, self.ended, self.reading, self.waiting = b"", "", True, 0
 
     def get_extra_info(self, name):
-        return ("127.0.0.1", 1) if name == "peername" else None
+        return {"peername": ("127.0.0.1", 1), "socket": self}.get(name)
+
+    def fileno(self):
+        return 7
 
     def get_write_buffer_size(self):
         return self.waiting

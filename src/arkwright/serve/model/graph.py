@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
-
 from arkwright.core import onnx_guard
 from arkwright.core.errors import Invalid, Missing
 from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
 
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+def runtime() -> Any:
+    """Imported late: it starts a thread, and a process that workers are forked from may have none."""
+    import onnxruntime
+
+    return onnxruntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Graph:
         if not path.is_file():
             raise Missing(f"{path.parent.name} holds no {path.name}; release a model in the ONNX format")
         data = onnx_guard.check(path)
+        ort = runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
@@ -78,7 +84,7 @@ class NoGraph(Graph):
 
 def _providers() -> list[str]:
     """A GPU first where this onnxruntime can use one; what it cannot run there runs on the processor."""
-    return [name for name in _PREFERRED if name in ort.get_available_providers()]
+    return [name for name in _PREFERRED if name in runtime().get_available_providers()]
 
 
 def _ports(nodes: Any) -> dict[str, Port]:

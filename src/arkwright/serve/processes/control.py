@@ -1,5 +1,6 @@
 """What a supervisor and its workers say to each other: JSON, a line each, on a socket pair."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from arkwright.serve.wire.limits import Limits
 
 
 class Start(msgspec.Struct):
-    """How a worker begins: on its command line. `listening`, `control` and `page` are inherited file descriptors."""
+    """How a worker begins. What INHERITED names are file descriptors, -1 for none."""
 
     listening: int
+    passing: int  # on which connections go to the next worker at this place, if this one dies
+    passed: int  # and on which they come
     loopback: bool
     limits: Limits
     cpu: int | None
@@ -28,6 +31,10 @@ class Start(msgspec.Struct):
     traces: str | None
     control: int = -1
     page: int = -1
+
+
+PID = struct.Struct("<q")  # the number of a process, on its own wire
+INHERITED = ("listening", "passing", "passed", "control", "page")
 
 
 class Serve(msgspec.Struct, tag=True):
@@ -66,6 +73,11 @@ class Ask(msgspec.Struct, tag=True):
 
 
 Order = Serve | Beware
+
+
+def inherited(start: Start) -> dict[str, int]:
+    """The descriptors that it says, by their names."""
+    return {name: fd for name in INHERITED if (fd := getattr(start, name)) >= 0}
 
 
 def line(message: Any) -> bytes:

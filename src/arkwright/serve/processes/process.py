@@ -5,14 +5,13 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
 
 from arkwright.serve.processes import control
+from arkwright.serve.processes.birth import Child, Nursery
 from arkwright.serve.traffic.poison import Page, shared_memory
 
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
@@ -23,10 +22,10 @@ class Worker:
     `page`: what it notes of what it computes.
     """
 
-    def __init__(self, listening: socket.socket, start: control.Start, asked: Asked) -> None:
+    def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
         self.listening, self.served, self.gone = listening, False, False
-        self._start, self._asked = start, asked
+        self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -37,15 +36,7 @@ class Worker:
         start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
         try:
             self.page = Page(page)
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "arkwright.serve.processes",
-                control.line(start).decode(),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(start.listening, start.control, start.page),
-                start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
-            )
+            self.process = await self._nursery.born(start)
         except BaseException:
             ours.close()
             raise
@@ -57,7 +48,7 @@ class Worker:
 
     def twin(self) -> "Worker":
         """Another for the same place."""
-        return Worker(self.listening, self._start, self._asked)
+        return Worker(self.listening, self._start, self._asked, self._nursery)
 
     async def tell(self, order: control.Order) -> dict[str, str] | None:
         """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile."""
@@ -97,7 +88,7 @@ class Worker:
 
     async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and after the time for draining end it."""
-        process: Any = getattr(self, "process", None)
+        process: Child | None = getattr(self, "process", None)
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -115,6 +106,13 @@ class Worker:
         self.gone = True
         self._writer.close()
         self.page.map.close()
+        self._reaping = asyncio.create_task(self._reap())
+
+    async def _reap(self) -> None:
+        """Its keeper ends in a moment, in the same process group, and is our child."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-self.process.pid, os.WNOHANG) == (0, 0):  # noqa: ASYNC110, ASYNC222 - does not wait
+                await asyncio.sleep(0.2)
 
 
 def how(code: int) -> str:

@@ -11,6 +11,7 @@ from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.model.loaded import load
 from arkwright.serve.observer import Observer
+from arkwright.serve.processes.adopter import Adopter
 from arkwright.serve.rest.app import App
 from arkwright.serve.rest.repository import Repository
 from arkwright.serve.traffic.lane import Lane
@@ -38,28 +39,31 @@ class Server:
         mirror: Mirror | None = None,
         shadow: bool = False,
         page: Page | None = None,
+        standing: memoryview | None = None,
         observer: Observer | None = None,
     ) -> None:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
-        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way)
+        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing)
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None
+        self._adopter: Adopter | None = None
 
     @property
     def listening(self) -> bool:
         return self._listener is not None
 
-    async def start(self, listening: socket) -> None:
-        """Accept on a bound socket."""
+    async def start(self, listening: socket, passed: socket | None = None) -> None:
+        """Accept on a bound socket. On `passed` come connections that another server had."""
         loop = asyncio.get_running_loop()
         show_unread(listening)
         create = loop.create_unix_server if listening.family == AF_UNIX else loop.create_server
         self._listener = await create(partial(Connection, self.front), sock=listening)
+        self._adopter = Adopter(self.front, passed) if passed else None
 
     async def serve(self, traffic: Traffic) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
@@ -89,19 +93,24 @@ class Server:
 
     async def stop(self) -> None:
         """Not ready from now on; accept for `drain_delay` more; then finish what is in flight."""
-        assert self._listener
         self.app.stopping = self.front.draining = True
         await asyncio.sleep(self.limits.drain_delay)
-        self._listener.close()
+        self._close()
         await self._end()
 
     async def leave(self) -> None:
         """Another server accepts on the same socket now: what is connected is answered, and told to come anew."""
-        assert self._listener
-        self._listener.close()
+        self._close()
         self.front.draining = True
         await asyncio.sleep(LEAVE)
         await self._end()
+
+    def _close(self) -> None:
+        """Nobody new."""
+        assert self._listener
+        self._listener.close()
+        if self._adopter:
+            self._adopter.close()
 
     async def _end(self) -> None:
         await asyncio.gather(self.front.drain(), *(stop() for stop in self.beside))

@@ -12,12 +12,14 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
+from arkwright.serve.processes.birth import Nursery
 from arkwright.serve.processes.process import Worker, how
 from arkwright.serve.processes.sockets import address, listen, processors, reserve, unix
 from arkwright.serve.telemetry.counters import Counters
@@ -62,6 +64,7 @@ class Supervisor:
     ) -> None:
         self._watch, self._ready, self._serving = watch, ready, serving
         self._listening, self._aside, self._folder = listening, aside, folder
+        self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
         self._traffic: dict[str, Routing] = {}
         self._unloaded: set[str] = set()
         self._keepers: list[asyncio.Task[None]] = []
@@ -76,6 +79,7 @@ class Supervisor:
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self._restart.set)
+        self._nursery = Nursery()
         cpus = processors(len(self._listening))
         self._workers = [self._worker(sock, cpu) for sock, cpu in zip(self._listening, cpus, strict=True)]
         try:
@@ -88,9 +92,9 @@ class Supervisor:
         finally:
             for keeper in self._keepers:
                 keeper.cancel()
-            for sock in (*self._listening, self._aside):
+            for sock in (*self._listening, self._aside, *chain(*self._passes)):
                 sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
-            await asyncio.gather(*(worker.stop() for worker in self._workers))
+            await asyncio.gather(*(worker.stop() for worker in self._workers), self._nursery.close())
         if self._failed:
             raise self._failed
 
@@ -164,8 +168,12 @@ class Supervisor:
     def _worker(self, listening: socket.socket, cpu: int | None = None) -> Worker:
         shadow = listening is self._aside
         rate = None if shadow else self._serving.rate
+        place = len(self._listening) if shadow else self._listening.index(listening)
+        passing, passed = (-1, -1) if shadow else (end.fileno() for end in self._passes[place])
         start = control.Start(
             listening=listening.fileno(),
+            passing=passing,
+            passed=passed,
             loopback=not shadow and is_loopback(listening.getsockname()[0]),
             limits=Limits(rate=rate, drain_delay=self._serving.drain_delay),
             cpu=cpu,
@@ -173,13 +181,13 @@ class Supervisor:
             shadow=shadow,
             repository=self._serving.repository,
             counters=str(self._folder),
-            worker=len(self._listening) if shadow else self._listening.index(listening),
+            worker=place,
             host=self._serving.host,
             grpc_port=self._serving.grpc_port,
             access_log=None if shadow else self._serving.access_log,  # nobody asked for the copies
             traces=None if shadow else self._serving.traces,
         )
-        return Worker(listening, start, self._asked)
+        return Worker(listening, start, self._asked, self._nursery)
 
     async def _shadows(self) -> None:
         """Start the process of the shadows when it is first needed."""
@@ -257,6 +265,7 @@ class Supervisor:
         return failed
 
     async def _replace_all(self) -> None:
+        await self._nursery.close()  # it has imported what was installed when it began
         for place in range(len(self._workers)):
             if self._stopped.is_set() or not await self._replace(place):
                 return

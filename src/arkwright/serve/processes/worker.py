@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from arkwright.core.ports import Traffic
+from arkwright.serve.model.graph import runtime
 from arkwright.serve.observer import Observer
 from arkwright.serve.processes import control
 from arkwright.serve.processes.server import Server
@@ -30,7 +31,7 @@ _LONGEST = 2**24  # bytes of one message of the supervisor's
 _SWITCH = 0.0005  # seconds until a thread that computes features gives way to the loop
 
 
-async def serve(start: control.Start) -> None:
+async def serve(start: control.Start, standing: memoryview | None) -> None:
     """Answer until SIGTERM or SIGHUP (another worker is there already), or until the supervisor is gone."""
     loop, stopped, replaced = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -50,6 +51,7 @@ async def serve(start: control.Start) -> None:
         mirror=mirror,
         shadow=start.shadow,
         page=page,
+        standing=standing,
         observer=observer,
     )
     grpc = _grpc(server, start, observer, mirror)
@@ -132,20 +134,21 @@ async def _serve(
     gc.collect()
     gc.freeze()  # what a release is made of stays: no collection has to walk through it again
     if not server.listening and server.app.routes:
-        await server.start(accepting)
+        await server.start(accepting, None if start.shadow else socket.socket(fileno=start.passed))
         if grpc:
             await grpc.start(start.host, start.grpc_port)
             server.beside.append(grpc.stop)
     return failed
 
 
-def main() -> None:
+def main(start: control.Start, standing: memoryview | None) -> None:
+    """Be a worker; how each connection stands is noted in `standing`, for the keeper."""
+    runtime()  # while the supervisor verifies
     gc.freeze()  # what was imported stays
     gc.enable()
-    start = control.read(sys.argv[1].encode(), control.Start)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     sys.setswitchinterval(_SWITCH)
     if start.cpu is not None:
         os.sched_setaffinity(0, {start.cpu})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(start))
+        runner.run(serve(start, standing))

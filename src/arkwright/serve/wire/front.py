@@ -12,6 +12,7 @@ from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.memory import give_back
 from arkwright.serve.wire.messages import Handler, Problem, Request, Response, Way
 from arkwright.serve.wire.quota import Quota
+from arkwright.serve.wire.standing import noting
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
 LARGE = 2**18  # bytes of a body that are worth giving back
@@ -52,14 +53,23 @@ class Front:
     """What all connections of one server share."""
 
     def __init__(
-        self, handler: Handler, limits: Limits, *, loopback: bool, way: Callable[[Request], Way | None] = lambda _: None
+        self,
+        handler: Handler,
+        limits: Limits,
+        *,
+        loopback: bool,
+        way: Callable[[Request], Way | None] = lambda _: None,
+        standing: memoryview | None = None,
     ) -> None:
-        """`way` finds the short way of a request by its head; when its answers change, `heads` must be forgotten."""
+        """`way` finds the short way of a request by its head; when its answers change, `heads` must be forgotten.
+        `standing`: where each connection notes how it stands, for somebody else to read.
+        """
         self.handler, self.limits, self.loopback, self.way = handler, limits, loopback, way
         self.quota = Quota(limits.rate) if limits.rate else None
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
         self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()
+        self.standing = noting() if standing is None else standing
         self.connections: set[Client] = set()
         self.behind: set[Client] = set()  # who has not taken what it was answered
         self.bodies = 0  # bytes that came and are not answered

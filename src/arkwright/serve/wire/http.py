@@ -15,6 +15,7 @@ from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import Problem, Request, Response
 from arkwright.serve.wire.reader import Reader
+from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
 
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
@@ -27,11 +28,12 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue", "_reader",
-        "_rest", "_stepping", "_transport", "_turning", "_unread",
+        "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
     )  # fmt: skip
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
+    def __init__(self, front: Front, stand: Stand | None = None) -> None:
+        """`stand`: how it stands, if it was another worker's connection."""
+        self._front, self._stand = front, stand or Stand(front.standing)
         self._reader = Reader(front)
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Request | Response] = deque()
@@ -50,11 +52,13 @@ class Connection(asyncio.Protocol):
         self._caller = str((transport.get_extra_info("peername") or ("",))[0])
         front = self._front
         front.connections.add(self)
+        self._stand.begin(transport.get_extra_info("socket").fileno())
         if len(front.connections) > front.limits.connections:
             self._refuse(Problem(503, "too many connections; try again", b"Retry-After: 1\r\n"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
+        self._stand.end()
         self._front.connections.discard(self)
         self._not_behind()
         self._reader.end()
@@ -70,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
+        self._stand.came(len(data))
         if self._deaf:
             return
         if self._rest:
@@ -152,7 +157,7 @@ class Connection(asyncio.Protocol):
         if answer is None:
             del front.crowded[head.path]
             return False
-        transport.write(answer)
+        self._send(transport, answer)
         self._idle_by = front.now + front.limits.idle
         return True
 
@@ -248,7 +253,7 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         front.bodies -= len(request.body)
         if self._transport is not None:
-            self._transport.write(_GOOD % (len(body), front.date, headers, body))
+            self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle
         if self._held or self._queue or self._reader.continues:
@@ -264,11 +269,16 @@ class Connection(asyncio.Protocol):
             more = front.date + coding if coding else front.date
             head = response.head(len(body), more, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
-            transport.write(head if bare else head + body)
+            self._send(transport, head if bare else head + body, last=close)
         if close:
             self._finish(transport)
         elif self._reader.by == inf:
             self._idle_by = front.now + front.limits.idle
+
+    def _send(self, transport: asyncio.Transport, answer: bytes, *, last: bool = False) -> None:
+        more = self._rest or self._queue or not self._reader.clean
+        self._stand.answer(len(answer), last=last, more=bool(more))
+        transport.write(answer)
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
@@ -292,6 +302,7 @@ class Connection(asyncio.Protocol):
         """Only when it is this request's turn: an interim answer must not overtake the answers before it."""
         if self._reader.continues and self._busy is None and not self._queue and self._transport is not None:
             self._reader.continues = False
+            self._stand.interim(len(_CONTINUE))
             self._transport.write(_CONTINUE)
 
     # clocks

@@ -1,0 +1,150 @@
+"""How a supervisor gets new processes for its workers: from the zygote, or each from nothing where that cannot be."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from functools import cache
+from typing import Protocol
+
+from arkwright.serve.processes import control
+
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+
+
+@cache
+def forks() -> bool:
+    """Whether this system has what it takes: subreapers and handles of processes."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return _adopt_orphans(yes=False)
+
+
+def _adopt_orphans(*, yes: bool) -> bool:
+    return bool(ctypes.CDLL(None).prctl(_SUBREAPER, int(yes), 0, 0, 0) == 0)
+
+
+class Child(Protocol):
+    """A process of ours."""
+
+    pid: int
+
+    async def wait(self) -> int: ...
+
+    def send_signal(self, sign: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class Nursery:
+    """The zygote, seen from outside. Another takes its place when it is gone; its children go on without it."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._way: socket.socket | None = None
+        self._zygote: asyncio.subprocess.Process | None = None
+
+    async def born(self, start: control.Start) -> Child:
+        """A new worker. Raises OSError when no process can be made."""
+        if not forks():
+            return await _exec(["-", control.line(start).decode()], control.inherited(start).values())
+        async with self._turn:
+            for _ in range(2):
+                if pid := await self._ask(start):
+                    return Forked(pid)
+        raise OSError("the process that workers are forked from ends at once; see its last words")
+
+    async def _ask(self, start: control.Start) -> int:
+        """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
+        if self._way is None:
+            await self._begin()
+        assert self._way
+        fds = list(control.inherited(start).values())
+        try:
+            socket.send_fds(self._way, [control.line(start)], fds)
+            told = await asyncio.get_running_loop().sock_recv(self._way, control.PID.size)
+        except ConnectionError:
+            told = b""
+        except BaseException:
+            await self._close()  # what it says next would be taken for the answer to something else
+            raise
+        if not told:
+            await self._close()
+            return 0
+        (pid,) = control.PID.unpack(told)
+        if not pid:
+            raise OSError("no process can be forked")
+        return int(pid)
+
+    async def _begin(self) -> None:
+        _adopt_orphans(yes=True)  # a worker's parent ends at once: then it is ours
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)  # noqa: FBT003
+        with theirs:
+            self._zygote = await _exec([str(theirs.fileno())], [theirs.fileno()])
+        self._way = ours
+
+    async def close(self) -> None:
+        """End it; who was born stays, and who is asked for next is born of another."""
+        async with self._turn:
+            await self._close()
+
+    async def _close(self) -> None:
+        if self._way:
+            self._way.close()
+            self._way = None
+        if self._zygote:
+            with contextlib.suppress(ProcessLookupError):
+                self._zygote.kill()
+            await self._zygote.wait()
+            self._zygote = None
+            _adopt_orphans(yes=False)
+
+
+class Forked:
+    """A child that we did not start ourselves."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+        self._gone = asyncio.Event()
+        self._fd = os.pidfd_open(pid)
+        asyncio.get_running_loop().add_reader(self._fd, self._end)
+
+    def _end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+        _, status = os.waitpid(self.pid, 0)
+        self._code = os.waitstatus_to_exitcode(status)
+        self._gone.set()
+
+    async def wait(self) -> int:
+        """Its exit code, or minus the signal that ended it."""
+        await self._gone.wait()
+        assert self._code is not None
+        return self._code
+
+    def send_signal(self, sign: int, /) -> None:
+        if self._code is None:  # until we ask how it ended, nobody else gets its number
+            os.kill(self.pid, sign)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+async def _exec(words: list[str], fds: Iterable[int]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "arkwright.serve.processes",
+        *words,
+        stdin=asyncio.subprocess.DEVNULL,
+        pass_fds=list(fds),
+        start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
+    )
