@@ -8,6 +8,7 @@ import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -15,15 +16,19 @@ import onnx
 import pytest
 import uvloop
 from onnx import TensorProto, helper
+from tests.serve.described import Overheard, described
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.serve.model.loaded import load
+from arkwright.serve.processes import server as processes_server
 from arkwright.serve.processes.server import Server
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Request
 
+processes_server.Connection = Overheard  # what every Live listens with
 DIGEST = "ab" * 32
 FLIGHTS = """
 from dataclasses import dataclass
@@ -198,12 +203,17 @@ def write(folder: Path, signature, model, code=None):
 
 
 class Live:
-    """A server in a thread and a plain client for it."""
+    """A server in a thread and a plain client for it. Whatever it answers, to whomever, is held against its own OpenAPI
+    document when a test ends.
+    """
+
+    running: ClassVar = []
 
     def __init__(self, loaded, limits=None):
         self.loaded, self.limits = loaded, limits or Limits()
         self.started = threading.Event()
         self.fatal = []  # what a connection raised into the loop: never anything
+        self.said = []  # what was answered and not looked at yet
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
@@ -220,6 +230,7 @@ class Live:
         self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
+        self.server.front.said = self.said
         await self.server.start(listening)
         self.started.set()
         await self.stopping.wait()
@@ -228,13 +239,25 @@ class Live:
     def __enter__(self):
         self.thread.start()
         assert self.started.wait(20)
+        Live.running.append(self)
         return self
 
     def __exit__(self, *_):
         self.stop()
         self.thread.join(20)
+        Live.running.remove(self)
         assert not self.thread.is_alive()
         assert not self.fatal
+        self.check()
+
+    def check(self):
+        """Everything that was answered since is as the server describes it."""
+        found = []
+        self.server.app(Request("GET", "/openapi.json", {}, b""), found.append)
+        document = described(found[0].body)
+        said, self.said[:] = self.said[:], []
+        for answer in said:
+            document.check(answer)
 
     def stop(self):
         with contextlib.suppress(RuntimeError):  # it has stopped already
@@ -259,6 +282,13 @@ class Live:
     def post(self, path, body, **headers):
         status, _, answer = self.call("POST", path, body, headers or None)
         return status, answer
+
+
+@pytest.fixture(autouse=True)
+def _as_described():
+    yield
+    for live in Live.running:
+        live.check()
 
 
 def loaded_late(folder, function=None, takes="polars", endpoint="late"):

@@ -1,0 +1,118 @@
+"""Whether an answer is as the server's own OpenAPI document describes it: its status, its content type, its JSON.
+
+Not looked for in the document, but still JSON with an `error`: what answers a path that is in no document (400, 404), and
+what refuses bytes that never became a request, where its path is not known. OPTIONS has no body, and HEAD only the head.
+"""
+
+import gzip
+import json
+import zlib
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import jsonschema
+
+from arkwright.serve.wire.http import Connection
+
+ERROR = {
+    "type": "object", "required": ["error"], "additionalProperties": False, "properties": {"error": {"type": "string"}},
+}  # fmt: skip
+NOWHERE = {400, 403, 404, 405, 408, 413, 414, 417, 429, 431, 503, 505}  # to a path of no document, or to none
+JSON = "application/json"
+
+
+class Said(NamedTuple):
+    """An answer as it went to the socket. `path` is empty where bytes were refused before it was known."""
+
+    method: str
+    path: str
+    data: bytes
+
+
+class Overheard(Connection):
+    """A connection that notes in `front.said` what it answers."""
+
+    def _write(self, request, response):
+        transport, sent = self._transport, []
+        if transport is not None:
+            self._transport = _Wire(transport, sent)
+        try:
+            super()._write(request, response)
+        finally:
+            if self._transport is not None:
+                self._transport = transport
+        if sent and response.status:
+            method, path = (request.method, request.path) if request is not None else self._half_read()
+            self._front.said.append(Said(method, path, b"".join(sent)))
+
+    def _half_read(self):
+        path = self._url.partition(b"?")[0].decode("latin-1")
+        return (self._parser.get_method().decode(), path) if path else ("", "")
+
+
+class _Wire:
+    def __init__(self, transport, sent):
+        self._transport, self._sent = transport, sent
+
+    def write(self, data):
+        self._sent.append(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self._transport, name)
+
+
+class Described:
+    """A document. Its validators are made once for each answer that it describes."""
+
+    def __init__(self, text):
+        self._text = text
+        self._validators = {}
+
+    @cached_property
+    def document(self):
+        return json.loads(self._text)
+
+    def check(self, said):
+        head, _, body = said.data.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        status, headers = int(first.split(" ")[1]), {k.lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
+        kind = headers.get("content-type", "").partition(";")[0]
+        where = f"{said.method} {said.path[:80]} -> {status} {kind!r}"
+        if said.method == "OPTIONS" and status == 200:
+            assert (kind, body, "allow" in headers) == ("", b"", True), where
+            return
+        content = self._content(said, status, where)
+        assert kind in content, f"{where} is not described, only {list(content)}"
+        assert not (status == 405 and "allow" not in headers), where
+        if kind != JSON or said.method == "HEAD":
+            return
+        coding = headers.get("content-encoding")
+        body = gzip.decompress(body) if coding == "gzip" else zlib.decompress(body) if coding else body
+        value = json.loads(body, parse_constant=lambda word: AssertionError(word))
+        error = next(self._validator(content[kind].get("schema", {})).iter_errors(value), None)
+        assert error is None, f"{where}: {error}"
+
+    def _content(self, said, status, where):
+        """Content type -> its description, for this answer."""
+        item = self.document["paths"].get(said.path)
+        if item is None:
+            assert status in NOWHERE, f"{where}, and the path is not described"
+            return {JSON: {"schema": ERROR}}
+        method = {"HEAD": "get"}.get(said.method, said.method.lower())
+        operation = item.get(method)
+        if operation is None:
+            assert status in NOWHERE, where
+            return {JSON: {"schema": ERROR}}
+        assert str(status) in operation["responses"], f"{where}: this status is not described"
+        return operation["responses"][str(status)].get("content", {"": {}})
+
+    def _validator(self, schema):
+        key = json.dumps(schema)
+        if key not in self._validators:
+            whole = schema | {"components": self.document["components"]}
+            self._validators[key] = jsonschema.Draft202012Validator(whole)
+        return self._validators[key]
+
+
+described = lru_cache(64)(Described)
