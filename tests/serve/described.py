@@ -6,6 +6,7 @@ what refuses bytes that never became a request, where its path is not known. OPT
 
 import gzip
 import json
+import re
 import zlib
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -41,9 +42,10 @@ class Overheard(Connection):
         finally:
             if self._transport is not None:
                 self._transport = transport
-        if sent and response.status:
+        noted = getattr(self._front, "said", None)  # a server that is no Live notes nothing
+        if sent and noted is not None:
             method, path = (request.method, request.path) if request is not None else self._half_read()
-            self._front.said.append(Said(method, path, b"".join(sent)))
+            noted.append(Said(method, path, b"".join(sent)))
 
     def _half_read(self):
         path = self._url.partition(b"?")[0].decode("latin-1")
@@ -95,7 +97,7 @@ class Described:
 
     def _content(self, said, status, where):
         """Content type -> its description, for this answer."""
-        item = self.document["paths"].get(said.path)
+        item = self.item(said.path)
         if item is None:
             assert status in NOWHERE, f"{where}, and the path is not described"
             return {JSON: {"schema": ERROR}}
@@ -105,7 +107,15 @@ class Described:
             assert status in NOWHERE, where
             return {JSON: {"schema": ERROR}}
         assert str(status) in operation["responses"], f"{where}: this status is not described"
-        return operation["responses"][str(status)].get("content", {"": {}})
+        answer = operation["responses"][str(status)]
+        if "$ref" in answer:
+            answer = self.document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+        return answer.get("content", {"": {}})
+
+    def item(self, path):
+        """What is described for a path, also for one with a name in it."""
+        paths = self.document["paths"]
+        return paths.get(path) or next((i for each, i in paths.items() if _pattern(each).fullmatch(path)), None)
 
     def _validator(self, schema):
         key = json.dumps(schema)
@@ -113,6 +123,11 @@ class Described:
             whole = schema | {"components": self.document["components"]}
             self._validators[key] = jsonschema.Draft202012Validator(whole)
         return self._validators[key]
+
+
+@lru_cache(1024)
+def _pattern(path):
+    return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)))
 
 
 described = lru_cache(64)(Described)

@@ -219,7 +219,9 @@ class App:
 
         @cache
         def document() -> Response:
-            return Response(200, orjson.dumps(openapi.document(loaded, versions)))
+            observed, repository = self._observer is not None, self.repository.on
+            said = openapi.document(loaded, versions, observed=observed, repository=repository)
+            return Response(200, orjson.dumps(said))
 
         def index(request: Request) -> Response:
             sent = request.headers.get(b"host", b"").decode("latin-1")
