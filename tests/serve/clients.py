@@ -24,10 +24,11 @@ def environment(name, version):
     return python
 
 
-def run(python, *arguments, **environment):
-    """What a script of such an environment says, when it ends well."""
+def run(program, *arguments, folder=None, **environment):
+    """What a program of such an environment says, when it ends well."""
     env = {"NO_PROXY": "*", "PATH": ""} | environment
-    done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False, timeout=400, env=env)
+    pipes = {"capture_output": True, "text": True, "cwd": folder, "env": env}
+    done = subprocess.run([program, *arguments], check=False, timeout=400, **pipes)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     return done.stdout
 

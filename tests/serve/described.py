@@ -1,7 +1,7 @@
 """Whether an answer is as the server's own OpenAPI document describes it: its status, its content type, its JSON.
 
-Not looked for in the document, but still JSON with an `error`: what answers a path that is in no document (400, 404), and
-what refuses bytes that never became a request, where its path is not known. OPTIONS has no body, and HEAD only the head.
+Not looked for in the document, but still JSON with an `error`: what answers a path that is in no document (400, 404),
+and what refuses bytes that never became a request, where its path is not known. OPTIONS has no body, HEAD only a head.
 """
 
 import gzip
@@ -78,7 +78,10 @@ class Described:
     def check(self, said):
         head, _, body = said.data.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
-        status, headers = int(first.split(" ")[1]), {k.lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
+        status, headers = (
+            int(first.split(" ")[1]),
+            {k.lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)},
+        )
         kind = headers.get("content-type", "").partition(";")[0]
         where = f"{said.method} {said.path[:80]} -> {status} {kind!r}"
         if said.method == "OPTIONS" and status == 200:
@@ -91,7 +94,7 @@ class Described:
             return
         coding = headers.get("content-encoding")
         body = gzip.decompress(body) if coding == "gzip" else zlib.decompress(body) if coding else body
-        value = json.loads(body, parse_constant=lambda word: AssertionError(word))
+        value = json.loads(body, parse_constant=_no_number)
         error = next(self._validator(content[kind].get("schema", {})).iter_errors(value), None)
         assert error is None, f"{where}: {error}"
 
@@ -123,6 +126,10 @@ class Described:
             whole = schema | {"components": self.document["components"]}
             self._validators[key] = jsonschema.Draft202012Validator(whole)
         return self._validators[key]
+
+
+def _no_number(word):
+    raise AssertionError(word)
 
 
 @lru_cache(1024)

@@ -167,6 +167,17 @@ def test_every_worker_speaks_for_all(served):
     assert seen <= set(served.workers())
 
 
+def test_metrics_are_asked_for_as_everything_else_is(served):
+    assert [served.ask(method, "/metrics")[0] for method in ("GET", "HEAD", "OPTIONS", "POST", "DELETE")] == [
+        200, 200, 200, 405, 405,
+    ]  # fmt: skip
+    assert served.ask("POST", "/metrics")[1]["Allow"] == served.ask("OPTIONS", "/metrics")[1]["Allow"]
+    assert served.ask("HEAD", "/metrics")[2] == b""
+    described = json.loads(served.ask("GET", "/openapi.json")[2])["paths"]
+    assert {"/metrics", "/endpoints/late/labels"} <= described.keys()
+    assert "/v2/repository/index" not in described
+
+
 def test_calls_over_grpc_are_counted(served):
     before = served.requests("echo")
     served.infer(raw=True)

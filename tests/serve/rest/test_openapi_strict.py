@@ -78,6 +78,20 @@ def check(value, schema, document):
     jsonschema.Draft202012Validator(whole).validate(value)
 
 
+EDGES = [("u8", 255, 256), ("i8", -128, -129), ("u64", 0, -1), ("f16", 65519.9, 65520.0), ("f32", 3.4e38, 3.41e38)]
+
+
+@pytest.mark.parametrize(("column", "fits", "beyond"), EDGES, ids=[name for name, *_ in EDGES])
+def test_a_row_is_described_with_what_its_tensors_hold(both, document, column, fits, beyond):
+    row = {n: json.loads(first(n))[0] for n in ECHO}
+    schema = {"$ref": "#/components/schemas/echo.Row"}
+    check(row | {column: fits}, schema, document)
+    assert both.call("POST", "/endpoints/echo/predict", row | {column: fits})[0] == 200
+    with pytest.raises(jsonschema.ValidationError):
+        check(row | {column: beyond}, schema, document)
+    assert both.call("POST", "/endpoints/echo/predict", row | {column: beyond})[0] == 422
+
+
 @pytest.mark.parametrize("accept", ["text/html", "application/json", "*/*"])
 def test_the_index_is_a_page_for_browsers(both, accept):
     status, headers, _ = both.call("GET", "/", None, {"Accept": accept})

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from arkwright.core import rows
-from arkwright.core.errors import Invalid
 from arkwright.core.safeguards.words import class_name
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.rest import openapi_beside as beside
 from arkwright.serve.rest.openapi_oip import SCHEMAS
+from arkwright.serve.rest.openapi_rows import row_schemas
 from arkwright.serve.rest.openapi_words import (
     OCTETS,
     POSTED,
@@ -45,7 +45,7 @@ def document(
     }
     for one in loaded:
         name = one.endpoint
-        schemas |= _row_schemas(one)
+        schemas |= row_schemas(one)
         schemas[f"{name}.Prediction"] = _prediction(one)
         paths[f"/endpoints/{name}/predict"] = {"post": _predict(one)}
         if len(loaded) == 1:
@@ -64,15 +64,6 @@ def document(
     info = {"title": "Arkwright endpoints", "version": "1", "description": "Every answer names its release and digest."}
     components = {"schemas": schemas, "responses": responses()}
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
-
-
-def _row_schemas(one: Loaded) -> dict[str, Any]:
-    template = f"#/components/schemas/{one.endpoint}.{{name}}"
-    try:
-        _, found = msgspec.json.schema_components([one.rows.struct], ref_template=template)
-    except TypeError as error:
-        raise Invalid(f"the rows of {one.endpoint} cannot be described: {error}") from None
-    return {f"{one.endpoint}.{name}": schema for name, schema in found.items()}
 
 
 def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:

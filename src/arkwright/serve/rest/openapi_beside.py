@@ -50,8 +50,7 @@ def labels(one: Loaded) -> dict[str, Any]:
             "operationId": f"label_{one.endpoint}",
             "summary": f"Say what turned out to be true of answers of {one.endpoint}",
             "requestBody": body({"oneOf": [each, {"type": "array", "items": each, "minItems": 1}]}),
-            "responses": {"200": said(kept, "So many labels are on the disk")}
-            | errors(*POSTED, "409", "422", "507"),
+            "responses": {"200": said(kept, "So many labels are on the disk")} | errors(*POSTED, "409", "422", "507"),
         }
     }
 
