@@ -19,10 +19,14 @@ from onnx import TensorProto, helper
 from tests.serve.described import Overheard, described
 
 from arkwright.core.nouns import Column
+from arkwright.core.ports import Routing, Served, Share
 from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.serve.model.loaded import load
+from arkwright.serve.observer import Observer
 from arkwright.serve.processes import server as processes_server
 from arkwright.serve.processes.server import Server
+from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
@@ -209,8 +213,9 @@ class Live:
 
     running: ClassVar = []
 
-    def __init__(self, loaded, limits=None):
-        self.loaded, self.limits = loaded, limits or Limits()
+    def __init__(self, loaded, limits=None, observed=None):
+        """`observed`: an empty folder for counters, where they are wanted."""
+        self.loaded, self.limits, self.observed = loaded, limits or Limits(), observed
         self.started = threading.Event()
         self.fatal = []  # what a connection raised into the loop: never anything
         self.said = []  # what was answered and not looked at yet
@@ -224,10 +229,14 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
-        self.server = Server(self.limits)
+        observer = self._observer() if self.observed else None
+        self.server = Server(self.limits, observer=observer)
         most, longest = self.limits.queue, self.limits.queue_time
-        lanes = {one.endpoint: [(Lane(one, most=most, longest=longest), 1.0)] for one in self.loaded}
-        self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})
+        lanes = {one.endpoint: Lane(one, most=most, longest=longest) for one in self.loaded}
+        self.server.app.install({name: Route(name, [(lane, 1.0)]) for name, lane in lanes.items()})
+        for name, lane in lanes.items() if observer else ():
+            share = Share(Served(self.observed, lane.loaded.release, lane.loaded.digest), 1.0)
+            observer.follow(name, Routing((share,)), [lane])
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
         self.server.front.said = self.said
@@ -235,6 +244,12 @@ class Live:
         self.started.set()
         await self.stopping.wait()
         await self.server.stop()
+        if observer:
+            observer.close()
+
+    def _observer(self):
+        Counters.create(self.observed, 1)
+        return Observer(Telemetry(self.observed, 0, access_log=str(self.observed / "access")))
 
     def __enter__(self):
         self.thread.start()

@@ -145,10 +145,9 @@ class Observer:
     def note(self, watched: Watched, kind: int, request: Request) -> None:
         """A request is given to a release."""
         request.call = self.telemetry.start(watched.series, kind, request.headers)
-        id_ = request.headers.get(REQUEST_ID)
-        if id_ is not None and _ID.fullmatch(id_):
-            request.id = id_
-        elif watched.tap is not None:
+        if REQUEST_ID in request.headers:
+            _name(request)
+        if not request.id and watched.tap is not None:
             request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
 
     def plainly(self, watched: Watched, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
@@ -171,11 +170,17 @@ class Observer:
         reply(response)
         call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
         call.began = request.received or call.began
+        if REQUEST_ID in request.headers:
+            _name(request)
         self._told(call, request, response)
 
     def limited(self, request: Request, response: Response) -> None:
         """A client sent too much."""
         self.telemetry.nobody.rate_limited()
+        self.answered(request, response)
+
+    def answered(self, request: Request, response: Response) -> None:
+        """It was given to no release, and is answered already."""
         self.apart(request, _nobody, response)
 
     def shed(self, lane: Lane) -> bool:
@@ -230,14 +235,14 @@ class Observer:
             response.headers += b"X-Request-Id: %b\r\n" % request.id
         elif not self.telemetry.asked:  # nobody asks for more than the count
             reply(response)
-            call.series.observe(call.kind, response.status, perf_counter() - call.began, call.rows)
+            call.series.observe(call.kind, request.gone or response.status, perf_counter() - call.began, call.rows)
             return
         reply(response)
         if call.span is not None:
             call.span.mark("encode")
         self._told(call, request, response)
         watched: Watched = lane.watched  # as it is logged by now
-        if watched.tap is not None and request.id and response.status not in _UNANSWERED:
+        if watched.tap is not None and request.id and (request.gone or response.status) not in _UNANSWERED:
             self._log(watched.tap, watched, call, request, body, response)
 
     def _log(self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response) -> None:
@@ -259,8 +264,8 @@ class Observer:
     def _told(self, call: Call, request: Request, response: Response) -> None:
         self.telemetry.done(
             call,
-            response.status,
-            len(response.body),
+            request.gone or response.status,  # what the caller got, and not what came too late for it
+            0 if request.gone else len(response.body),
             caller=request.caller,
             method=request.method,
             path=request.path,
@@ -296,6 +301,13 @@ def _mark(jobs: Sequence[Computed], phase: str) -> None:
     for job in jobs:
         if (call := job.request.call) is not None and call.span is not None:
             call.span.mark(phase)
+
+
+def _name(request: Request) -> None:
+    """The caller's own id, if it is one."""
+    id_ = request.headers[REQUEST_ID]
+    if _ID.fullmatch(id_):
+        request.id = id_
 
 
 def _nobody(response: Response) -> None:
