@@ -24,7 +24,9 @@ def picture(traffic: Traffic) -> RenderableType:
         "",
         output.table(_HEAD, [_cells(row) for row in traffic.rows if row.share or row.requests_per_s or row.in_flight]),
         "",
-        output.table(("worker", ">processors", ">memory MB", ">restarts"), [_worker(w) for w in traffic.workers]),
+        output.table(
+            ("worker", ">processors", ">memory MB", ">died", ">replaced"), [_worker(w) for w in traffic.workers]
+        ),
         "",
         _keys(),
     )
@@ -52,4 +54,10 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _worker(worker: WorkerRow) -> tuple[str, ...]:
-    return worker.worker, f"{worker.cpu:.2f}", f"{worker.resident_bytes / 1e6:,.0f}", f"{worker.restarts:,}"
+    return (
+        worker.worker,
+        f"{worker.cpu:.2f}",
+        f"{worker.resident_bytes / 1e6:,.0f}",
+        f"{worker.died:,}",
+        f"{worker.replaced:,}",
+    )
