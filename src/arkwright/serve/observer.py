@@ -16,9 +16,10 @@ from time import monotonic, perf_counter
 
 from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
+from arkwright.serve.model.arrow.rows import ARROW as ARROW_TYPE
 from arkwright.serve.tap import asked
 from arkwright.serve.tap.labels import Labels
-from arkwright.serve.tap.segment import INFER, SHADOW
+from arkwright.serve.tap.segment import ARROW, INFER, SHADOW
 from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.slot import Series
@@ -256,6 +257,8 @@ class Observer:
         flags, head, answered = self._flags, 0, 0
         if call.kind != layout.PREDICT:
             flags |= INFER
+        elif request.headers.get(b"content-type", b"").lower().startswith(ARROW_TYPE):
+            flags |= ARROW
         if call.kind == layout.INFER and response.status == 200:  # what was refused may hold any number
             head = int(request.headers.get(_HEAD, b"0"))
             if found := _SIZE.search(response.headers):

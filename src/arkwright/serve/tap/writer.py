@@ -84,9 +84,10 @@ class Tap:
             if name not in known:
                 log.warning("%s: %r is redacted, and %s takes no such column", self.header.endpoint, name, ref)
         columns = tuple(column for column in signature.columns if column.name not in self.header.redact)
-        self._redactions.append(redaction([column.name for column in columns]))
-        self._releases.append(Release(len(self._releases), ref, digest, columns, signature.classes))
-        return len(self._releases) - 1
+        self._redactions.append(redaction(columns))
+        known_as = len(self._releases)
+        self._releases.append(Release(known_as, ref, digest, columns, signature.classes, signature.outputs))
+        return known_as
 
     def add(
         self,
