@@ -254,8 +254,14 @@ def test_an_answer_in_arrow_is_found_again(served):
     assert status == 200
     first, second = served.found("late", headers["X-Request-Id"], rows=2)
     assert (type(first["label"]), type(second["label"])) == (bool, bool)
-    status, headers, _ = served.post(PREDICT, [ROW], Accept=kind)
-    assert served.found("late", headers["X-Request-Id"])["distance"] == 1200
+    assert [(one["distance"], one["carrier"], one["delay"]) for one in (first, second)] == [
+        (1200, "UA", 4), (1, "AA", None),
+    ]  # fmt: skip
+    status, headers, answer = served.post(PREDICT, [ROW], Accept=kind)
+    (told,) = pa.ipc.open_stream(answer).read_all().to_pylist()
+    found = served.found("late", headers["X-Request-Id"])
+    assert (found["distance"], found["label"]) == (1200, told["label"])
+    assert found["probability_true"] == told["probabilities"]["true"]
 
 
 HOSTILE = {
