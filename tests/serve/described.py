@@ -31,33 +31,46 @@ class Said(NamedTuple):
 
 
 class Overheard(Connection):
-    """A connection that notes in `front.said` what it answers."""
+    """A connection that notes in `front.heard` what it answers."""
+
+    ears = None  # what is being sent for one request
+
+    def connection_made(self, transport):
+        super().connection_made(_Wire(transport, self))
 
     def _write(self, request, response):
-        transport, sent = self._transport, []
-        if transport is not None:
-            self._transport = _Wire(transport, sent)
+        asked = (request.method, request.path) if request is not None else self._half_read()
+        self._overhear(asked, super()._write, request, response)
+
+    def said(self, request, body, headers):
+        self._overhear((request.method, request.path), super().said, request, body, headers)
+
+    def _shed(self, head):
+        return self._overhear((head.method, head.path), super()._shed, head)
+
+    def _overhear(self, asked, send, *what):
+        before, self.ears = self.ears, []
         try:
-            super()._write(request, response)
+            return send(*what)
         finally:
-            if self._transport is not None:
-                self._transport = transport
-        noted = getattr(self._front, "said", None)  # a server that is no Live notes nothing
-        if sent and noted is not None:
-            method, path = (request.method, request.path) if request is not None else self._half_read()
-            noted.append(Said(method, path, b"".join(sent)))
+            sent, self.ears = b"".join(self.ears), before
+            heard = getattr(self._front, "heard", None)  # a server that is no Live notes nothing
+            if sent and heard is not None:
+                heard.append(Said(*asked, sent))
 
     def _half_read(self):
-        path = self._url.partition(b"?")[0].decode("latin-1")
-        return (self._parser.get_method().decode(), path) if path else ("", "")
+        reader = self._reader
+        path = reader._url.partition(b"?")[0].decode("latin-1")
+        return (reader._parser.get_method().decode(), path) if path else ("", "")
 
 
 class _Wire:
-    def __init__(self, transport, sent):
-        self._transport, self._sent = transport, sent
+    def __init__(self, transport, connection):
+        self._transport, self._connection = transport, connection
 
     def write(self, data):
-        self._sent.append(data)
+        if self._connection.ears is not None:
+            self._connection.ears.append(data)
         self._transport.write(data)
 
     def __getattr__(self, name):

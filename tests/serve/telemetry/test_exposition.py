@@ -73,6 +73,10 @@ def test_what_a_shadow_answers_is_no_request_of_a_callers(counters):
     for status in (200, 200, 422):
         series.begin()
         series.observe(layout.INFER, status, 0.02, 5)
+    for _ in range(2):
+        series.begin()
+    series.observe_good(layout.PREDICT, [0.01, 0.03], 7)
+    series.refused(layout.PREDICT)
     found = {
         (s.name, s.labels.get("code")): s.value
         for f in prometheus(Exposition(counters).render()[1].decode())
@@ -80,7 +84,7 @@ def test_what_a_shadow_answers_is_no_request_of_a_callers(counters):
         if s.labels.get("release") == "release:late@4" and s.value and "le" not in s.labels
     }
     assert found == {
-        ("arkwright_shadow_answers_total", "200"): 2, ("arkwright_shadow_answers_total", "422"): 1,
-        ("arkwright_shadow_seconds_count", None): 2, ("arkwright_shadow_seconds_sum", None): 0.04,
-        ("arkwright_shadow_rows_total", None): 10,
+        ("arkwright_shadow_answers_total", "200"): 4, ("arkwright_shadow_answers_total", "422"): 1,
+        ("arkwright_shadow_answers_total", "503"): 1, ("arkwright_shadow_seconds_count", None): 4,
+        ("arkwright_shadow_seconds_sum", None): 0.08, ("arkwright_shadow_rows_total", None): 17,
     }  # fmt: skip

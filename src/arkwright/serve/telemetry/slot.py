@@ -102,14 +102,25 @@ class ShadowSeries(Series):
     __slots__ = ()
 
     def observe(self, kind: int, status: int, seconds: float, rows: int = 0) -> None:
-        del kind
-        words = self._words
-        words[IN_FLIGHT] -= 1
-        words[SHADOW_ANSWERS + CODE_AT[status]] += 1
         if status == 200:
-            words[SHADOW_LATENCY + bisect_left(LATENCY_BOUNDS, seconds)] += 1
-            self._floats[SHADOW_SUM] += seconds
-            words[SHADOW_ROWS] += rows
+            self.observe_good(kind, (seconds,), rows)
+        else:
+            self._words[IN_FLIGHT] -= 1
+            self._words[SHADOW_ANSWERS + CODE_AT[status]] += 1
+
+    def observe_good(self, kind: int, seconds: Sequence[float], rows: int) -> None:
+        del kind
+        words, count = self._words, len(seconds)
+        words[IN_FLIGHT] -= count
+        words[SHADOW_ANSWERS + CODE_AT[200]] += count
+        for one in seconds:
+            words[SHADOW_LATENCY + bisect_left(LATENCY_BOUNDS, one)] += 1
+        self._floats[SHADOW_SUM] += sum(seconds)
+        words[SHADOW_ROWS] += rows
+
+    def refused(self, kind: int) -> None:
+        del kind
+        self._words[SHADOW_ANSWERS + CODE_AT[503]] += 1
 
 
 class Slot:
