@@ -79,6 +79,18 @@ def test_a_window_tells_what_happened_in_it(counters, answering):
     assert worker.resident_bytes > 1e6
 
 
+def test_what_a_shadow_does_is_told_and_no_request(counters, answering):
+    slot, exposition = Slot(counters, 0), Exposition(counters)
+    number = counters.declare("late", {"release:late@4": 0.0}, 1)["release:late@4"]
+    answering.body = exposition.render()[1]
+    before = reading.poll(answering.url)
+    slot.series(number, shadow=True).observe_good(layout.PREDICT, [0.0008] * 4, 8)
+    answering.body = exposition.render()[1]
+    row = between("u", before, reading.poll(answering.url), 2.0).rows[-1]
+    assert (row.release, row.requests_per_s, row.copies_per_s, row.rows_per_s) == ("release:late@4", 0, 2, 4)
+    assert row.p50_ms == pytest.approx(0.85)
+
+
 def test_a_server_that_began_anew_counts_from_nothing(counters, answering):
     series = Slot(counters, 0).series(layout.NOBODY)
     for _ in range(8):

@@ -19,14 +19,15 @@ Sample = dict[str, dict[Labels, float]]  # metric to labels to value
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A release of an endpoint in one window. Times in milliseconds, None where nothing was answered. Of a shadow, its
-    answers, which nobody asked for.
+    """A release of an endpoint in one window. Times in milliseconds, None where nothing was answered. Of a shadow,
+    what it does with its copies of requests.
     """
 
     endpoint: str
     release: str
     share: float
     requests_per_s: float
+    copies_per_s: float  # answered by a shadow, to nobody
     errors_per_s: float  # answers of 400 and above
     rows_per_s: float
     p50_ms: float | None
@@ -142,7 +143,7 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
     def one(sample: Sample, name: str) -> float:
         return sample.get(name, {}).get(frozenset(mine), 0.0)
 
-    requests = all_of("arkwright_requests_total") + all_of("arkwright_shadow_answers_total")
+    requests, copies = all_of("arkwright_requests_total"), all_of("arkwright_shadow_answers_total")
     buckets: dict[float, float] = defaultdict(float)
     for labels, n in all_of("arkwright_request_seconds_bucket") + all_of("arkwright_shadow_seconds_bucket"):
         buckets[float(labels["le"])] += n
@@ -153,7 +154,8 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
         release=release,
         share=one(now, "arkwright_endpoint_share"),
         requests_per_s=sum(n for _, n in requests) / seconds,
-        errors_per_s=sum(n for labels, n in requests if labels["code"] != "200") / seconds,
+        copies_per_s=sum(n for _, n in copies) / seconds,
+        errors_per_s=sum(n for labels, n in requests + copies if labels["code"] != "200") / seconds,
         rows_per_s=(one(grown, "arkwright_rows_total") + one(grown, "arkwright_shadow_rows_total")) / seconds,
         p50_ms=p50,
         p95_ms=p95,
