@@ -1,5 +1,6 @@
 """What was answered is found again and labelled: the verbs "predictions" and "label", and the compaction aside."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -24,7 +25,7 @@ from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Release
 from arkwright.core.signature import Signature
-from arkwright.serve.tap.segment import segments
+from arkwright.serve.tap.segment import INFER, segments
 from arkwright.serve.tap.writer import Tap
 
 ROW = {"country": "DE", "spent": 90.5, "age": None}
@@ -212,6 +213,37 @@ def test_the_words(logged, capsys, tmp_path):
     assert (code, pq.read_table(tmp_path / "all.parquet").num_rows) == (0, 3)
     code, out, _ = said(logged, capsys, "predictions", "buys", "--since", "2200-01-01")
     assert (code, out) == (0, "no prediction was logged that fits\n")
+
+
+def test_tensors_are_shown_as_raw_rows_are(logged, capsys):
+    """One row for each of theirs, with the label; what has none, by the names of the outputs."""
+    release = versions.resolve(logged.site.ledger, Release, "buys")
+    shape = msgspec.json.decode(logged.site.store.path(release.files["signature.json"]).read_bytes(), type=Signature)
+    label_, probabilities = (t.name for t in shape.outputs)
+    labels = {"name": label_, "datatype": "INT64", "shape": [2], "data": [1, 0]}
+    chances = {"name": probabilities, "datatype": "FP32", "shape": [2, 2], "data": [0.25, 0.75, 0.5, 0.5]}
+    asked = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 1], "data": [3, 4]}]}
+    with contextlib.closing(Tap(logged.site.predictions / "buys", "buys")) as tap:
+        number = tap.release(release.ref, release.digest, shape)
+        for id_, outputs in ((b"tensors", [labels, chances]), (b"part", [chances])):
+            body, answer = json.dumps(asked).encode(), json.dumps({"outputs": outputs}).encode()
+            tap.add(number, id_, b"127.0.0.1", body, answer, 400, 200, INFER)
+    rows = logged.do(predictions, endpoint="buys", id="tensors").to_pylist()
+    assert [(r["row"], r["label"], r["probability_0"], r["probability_1"], r["kind"]) for r in rows] == [
+        (0, 1, 0.25, 0.75, "infer"), (1, 0, 0.5, 0.5, "infer"),
+    ]  # fmt: skip
+    assert [json.loads(r["inputs"])[0] for r in rows] == [
+        {"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [value]} for value in (3, 4)
+    ]
+    assert json.loads(rows[1]["outputs"])[1] == chances | {"shape": [1, 2], "data": [0.5, 0.5]}
+    done = logged.do(label, endpoint="buys", labels=[{"id": "tensors", "label": 1, "row": 1}])
+    assert (done.labels, done.unknown) == (1, 0)
+    assert main(["predictions", "buys", "--project", str(logged.folder)]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"tensors +0 .* 1 \(0.75\)", shown)
+    assert re.search(r"tensors +1 .* 0 \(0.5\) +1", shown)
+    assert f"{probabilities} [0.25, 0.75]" in shown
+    assert "datatype" not in shown
 
 
 def test_labels_from_files(logged, capsys, tmp_path):

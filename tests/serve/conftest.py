@@ -6,8 +6,10 @@ import http.client
 import json
 import socket
 import threading
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -15,15 +17,22 @@ import onnx
 import pytest
 import uvloop
 from onnx import TensorProto, helper
+from tests.serve.described import Overheard, described
 
 from arkwright.core.nouns import Column
+from arkwright.core.ports import Routing, Served, Share
 from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.serve.model.loaded import load
+from arkwright.serve.observer import Observer
+from arkwright.serve.processes import server as processes_server
 from arkwright.serve.processes.server import Server
+from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
 
+processes_server.Connection = Overheard  # what every Live listens with
 DIGEST = "ab" * 32
 FLIGHTS = """
 from dataclasses import dataclass
@@ -198,12 +207,18 @@ def write(folder: Path, signature, model, code=None):
 
 
 class Live:
-    """A server in a thread and a plain client for it."""
+    """A server in a thread and a plain client for it. Whatever it answers, to whomever, is held against its own OpenAPI
+    document when a test ends.
+    """
 
-    def __init__(self, loaded, limits=None):
-        self.loaded, self.limits = loaded, limits or Limits()
+    running: ClassVar = []
+
+    def __init__(self, loaded, limits=None, observed=None):
+        """`observed`: an empty folder for counters, where they are wanted."""
+        self.loaded, self.limits, self.observed = loaded, limits or Limits(), observed
         self.started = threading.Event()
         self.fatal = []  # what a connection raised into the loop: never anything
+        self.heard = deque()  # what was answered and not looked at yet
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
@@ -214,27 +229,47 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
-        self.server = Server(self.limits)
+        observer = self._observer() if self.observed else None
+        self.server = Server(self.limits, observer=observer)
         most, longest = self.limits.queue, self.limits.queue_time
-        lanes = {one.endpoint: [(Lane(one, most=most, longest=longest), 1.0)] for one in self.loaded}
-        self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})
+        lanes = {one.endpoint: Lane(one, most=most, longest=longest) for one in self.loaded}
+        self.server.app.install({name: Route(name, [(lane, 1.0)]) for name, lane in lanes.items()})
+        for name, lane in lanes.items() if observer else ():
+            share = Share(Served(self.observed, lane.loaded.release, lane.loaded.digest), 1.0)
+            observer.follow(name, Routing((share,)), [lane])
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = listening.getsockname()[1]
+        self.server.front.heard = self.heard
         await self.server.start(listening)
         self.started.set()
         await self.stopping.wait()
         await self.server.stop()
+        if observer:
+            observer.close()
+
+    def _observer(self):
+        Counters.create(self.observed, 1)
+        return Observer(Telemetry(self.observed, 0, access_log=str(self.observed / "access")))
 
     def __enter__(self):
         self.thread.start()
         assert self.started.wait(20)
+        Live.running.append(self)
         return self
 
     def __exit__(self, *_):
         self.stop()
         self.thread.join(20)
+        Live.running.remove(self)
         assert not self.thread.is_alive()
         assert not self.fatal
+        self.check()
+
+    def check(self):
+        """Everything that was answered since is as the server describes it."""
+        document = described(self.server.app._gets["/openapi.json"](None).body)  # not asked for: that would count
+        while self.heard:
+            document.check(self.heard.popleft())
 
     def stop(self):
         with contextlib.suppress(RuntimeError):  # it has stopped already
@@ -259,6 +294,13 @@ class Live:
     def post(self, path, body, **headers):
         status, _, answer = self.call("POST", path, body, headers or None)
         return status, answer
+
+
+@pytest.fixture(autouse=True)
+def _as_described():
+    yield
+    for live in Live.running:
+        live.check()
 
 
 def loaded_late(folder, function=None, takes="polars", endpoint="late"):

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from functools import partial
+from zlib import crc32
 
 import grpc
 import numpy as np
@@ -167,6 +168,17 @@ def test_every_worker_speaks_for_all(served):
     assert seen <= set(served.workers())
 
 
+def test_metrics_are_asked_for_as_everything_else_is(served):
+    assert [served.ask(method, "/metrics")[0] for method in ("GET", "HEAD", "OPTIONS", "POST", "DELETE")] == [
+        200, 200, 200, 405, 405,
+    ]  # fmt: skip
+    assert served.ask("POST", "/metrics")[1]["Allow"] == served.ask("OPTIONS", "/metrics")[1]["Allow"]
+    assert served.ask("HEAD", "/metrics")[2] == b""
+    described = json.loads(served.ask("GET", "/openapi.json")[2])["paths"]
+    assert {"/metrics", "/endpoints/late/labels"} <= described.keys()
+    assert "/v2/repository/index" not in described
+
+
 def test_calls_over_grpc_are_counted(served):
     before = served.requests("echo")
     served.infer(raw=True)
@@ -242,8 +254,14 @@ def test_an_answer_in_arrow_is_found_again(served):
     assert status == 200
     first, second = served.found("late", headers["X-Request-Id"], rows=2)
     assert (type(first["label"]), type(second["label"])) == (bool, bool)
-    status, headers, _ = served.post(PREDICT, [ROW], Accept=kind)
-    assert served.found("late", headers["X-Request-Id"])["distance"] == 1200
+    assert [(one["distance"], one["carrier"], one["delay"]) for one in (first, second)] == [
+        (1200, "UA", 4), (1, "AA", None),
+    ]  # fmt: skip
+    status, headers, answer = served.post(PREDICT, [ROW], Accept=kind)
+    (told,) = pa.ipc.open_stream(answer).read_all().to_pylist()
+    found = served.found("late", headers["X-Request-Id"])
+    assert (found["distance"], found["label"]) == (1200, told["label"])
+    assert found["probability_true"] == told["probabilities"]["true"]
 
 
 HOSTILE = {
@@ -341,6 +359,50 @@ def noted(folder, **how):
     return made
 
 
+def test_what_the_sample_leaves_out_is_counted_apart(tmp_path):
+    with noted(tmp_path, workers=2) as server:
+        server.move({"late": server.one}, {"late": server.log_there | {"sample": 0.5}})
+        ids = [f"sampled/{n}" for n in range(40)]
+        for id_ in ids:
+            assert server.post(PREDICT, ROW, X_Request_Id=id_)[0] == 200
+        kept = sum(crc32(id_.encode()) < 2**31 for id_ in ids)
+        assert 0 < kept < 40
+        server.until(lambda: total(server.metrics(), "arkwright_tap_records_total") >= kept)
+        assert {row["id"] for row in server.logged("late")} == {id_ for id_ in ids if crc32(id_.encode()) < 2**31}
+        found = server.metrics()
+        assert total(found, "arkwright_tap_records_total", endpoint="late", release=LATE) == kept
+        assert total(found, "arkwright_tap_left_out_total", endpoint="late", release=LATE) == 40 - kept
+        assert total(found, "arkwright_tap_dropped_total") == 0
+
+
+def test_what_the_disk_loses_is_counted_as_lost(tmp_path):
+    with noted(tmp_path, workers=1) as server:
+        (tmp_path / "no folder").touch()
+        server.move({"late": server.one}, {"late": {"folder": tmp_path / "no folder"}})
+        for _ in range(3):
+            assert server.post(PREDICT, ROW)[0] == 200
+        server.until(lambda: total(server.metrics(), "arkwright_tap_dropped_total", release=LATE) == 3)
+        assert total(server.metrics(), "arkwright_tap_records_total") == 0
+
+
+def test_restarts_are_told_by_their_cause(tmp_path):
+    with noted(tmp_path, workers=2) as server:
+
+        def restarts():
+            now = server.metrics()
+            return [total(now, "arkwright_worker_restarts_total", cause=cause) for cause in ("died", "replaced")]
+
+        assert restarts() == [0, 0]
+        before = server.workers()
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: len(server.workers()) == 2 and not set(before) & set(server.workers()))
+        server.until(lambda: restarts() == [0, 2])
+        victim = server.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        server.until(lambda: victim not in server.workers() and len(server.workers()) == 2)
+        server.until(lambda: restarts() == [1, 2])
+
+
 def test_labels_that_were_acknowledged_are_kept(tmp_path):
     with noted(tmp_path, workers=2) as server:
         ids = [server.post(PREDICT, ROW)[1]["X-Request-Id"] for _ in range(6)]
@@ -434,6 +496,13 @@ def test_shadows_get_copies_and_answer_nobody(tmp_path):
             ids["echo"].append(metadata["x-request-id"])
         assert total(server.metrics(), "arkwright_shadow_runs_total") - before == 6
         assert total(server.metrics(), "arkwright_shadow_runs_total", release="release:echo@2") == 0
+        shadows = {"release": "release:echo@2", "code": "200"}
+        server.until(lambda: total(server.metrics(), "arkwright_shadow_answers_total", **shadows) == 5)
+        found = server.metrics()
+        assert total(found, "arkwright_shadow_seconds_count", release="release:echo@2") == 5
+        assert {release for release, _, _ in server.requests("echo", found)} == {"release:echo@1"}
+        assert total(found, "arkwright_request_seconds_count", release="release:echo@2") == 0
+        assert total(found, "arkwright_requests_total", endpoint="echo") == 5
         for name, id_ in [("late", ids["late"][0]), *(("echo", id_) for id_ in ids["echo"])]:
             both = server.found(name, id_, rows=2)
             told = {(row["shadow"], row["release"], row["status"]) for row in both}

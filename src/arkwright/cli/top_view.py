@@ -22,9 +22,11 @@ def picture(traffic: Traffic) -> RenderableType:
     return Group(
         f"[bold]{where}[/]  {total:,.0f} requests/s, {cpu:.2f} processors, in the last {traffic.seconds:.1f} s",
         "",
-        output.table(_HEAD, [_cells(row) for row in traffic.rows if row.share or row.requests_per_s or row.in_flight]),
+        output.table(_HEAD, [_cells(row) for row in traffic.rows if row.share or _answers(row) or row.in_flight]),
         "",
-        output.table(("worker", ">processors", ">memory MB", ">restarts"), [_worker(w) for w in traffic.workers]),
+        output.table(
+            ("worker", ">processors", ">memory MB", ">died", ">replaced"), [_worker(w) for w in traffic.workers]
+        ),
         "",
         _keys(),
     )
@@ -39,8 +41,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         output.escape(row.endpoint),
         output.escape(row.release.removeprefix("release:")),
-        f"{row.share:.0%}",
-        f"{row.requests_per_s:,.0f}",
+        "shadow" if row.copies_per_s and not row.share else f"{row.share:.0%}",
+        f"{_answers(row):,.0f}",
         f"[bold red]{errors}[/]" if row.errors_per_s else errors,
         f"{row.rows_per_s:,.0f}",
         *("–" if ms is None else f"{ms:,.2f}" for ms in (row.p50_ms, row.p95_ms, row.p99_ms)),
@@ -51,5 +53,15 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def _answers(row: Row) -> float:
+    return row.requests_per_s + row.copies_per_s
+
+
 def _worker(worker: WorkerRow) -> tuple[str, ...]:
-    return worker.worker, f"{worker.cpu:.2f}", f"{worker.resident_bytes / 1e6:,.0f}", f"{worker.restarts:,}"
+    return (
+        worker.worker,
+        f"{worker.cpu:.2f}",
+        f"{worker.resident_bytes / 1e6:,.0f}",
+        f"{worker.died:,}",
+        f"{worker.replaced:,}",
+    )

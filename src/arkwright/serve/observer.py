@@ -4,19 +4,22 @@ It is told when a request is given to a release and when its answer is on its wa
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
 import re
+from collections import deque
 from collections.abc import Collection, Sequence
 from functools import partial
 from time import monotonic, perf_counter
 
 from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
+from arkwright.serve.model.arrow.rows import ARROW as ARROW_TYPE
 from arkwright.serve.tap import asked
 from arkwright.serve.tap.labels import Labels
-from arkwright.serve.tap.segment import INFER, SHADOW
+from arkwright.serve.tap.segment import ARROW, INFER, SHADOW
 from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.slot import Series
@@ -101,15 +104,18 @@ class Plainly:
 
 
 class Observer:
-    """Of one worker. `shadow`: what is answered here, is answered to nobody."""
+    """Of one worker."""
 
-    def __init__(self, telemetry: Telemetry, *, shadow: bool = False) -> None:
+    def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
-        self._flags = SHADOW if shadow else 0
+        self._flags = SHADOW if telemetry.shadow else 0
         self._taps: dict[str, tuple[Logged, Tap]] = {}
         self._known: dict[tuple[Tap, str], int] = {}
         self._left: list[Tap] = []  # what is still at work may write to them
         self._labels: dict[str, Labels] = {}
+        self._numbered: dict[Tap, list[Series]] = {}  # its releases by their numbers
+        self._unsaid: deque[tuple[Series, int, int]] = deque()  # what taps have written and nobody counted
+        self._loop = asyncio.get_running_loop()
         self._start, self._numbers = os.urandom(6).hex(), itertools.count(1)
 
     def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
@@ -118,7 +124,7 @@ class Observer:
         series = self.telemetry.series(name, parts, routing.version)
         tap = self._tap(name, routing.log)
         for lane in lanes:
-            number = self._number(tap, lane) if tap else 0
+            number = self._number(tap, lane, series[lane.loaded.release]) if tap else 0
             traced = self.telemetry.traced
             watched = lane.watched = lane.batcher.listener = Watched(
                 series[lane.loaded.release], tap, number, traced=traced
@@ -134,6 +140,7 @@ class Observer:
         left, self._left = self._left, []
         for tap in left:
             self._known = {key: number for key, number in self._known.items() if key[0] is not tap}
+            del self._numbered[tap]
             asyncio.get_running_loop().run_in_executor(None, tap.close)  # it writes what it still has
 
     def began(self, lane: Lane, kind: str, request: Request, body: bytes, reply: Reply) -> Reply:
@@ -145,10 +152,9 @@ class Observer:
     def note(self, watched: Watched, kind: int, request: Request) -> None:
         """A request is given to a release."""
         request.call = self.telemetry.start(watched.series, kind, request.headers)
-        id_ = request.headers.get(REQUEST_ID)
-        if id_ is not None and _ID.fullmatch(id_):
-            request.id = id_
-        elif watched.tap is not None:
+        if REQUEST_ID in request.headers:
+            _name(request)
+        if not request.id and watched.tap is not None:
             request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
 
     def plainly(self, watched: Watched, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
@@ -171,11 +177,17 @@ class Observer:
         reply(response)
         call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
         call.began = request.received or call.began
+        if REQUEST_ID in request.headers:
+            _name(request)
         self._told(call, request, response)
 
     def limited(self, request: Request, response: Response) -> None:
         """A client sent too much."""
         self.telemetry.nobody.rate_limited()
+        self.answered(request, response)
+
+    def answered(self, request: Request, response: Response) -> None:
+        """It was given to no release, and is answered already."""
         self.apart(request, _nobody, response)
 
     def shed(self, lane: Lane) -> bool:
@@ -223,6 +235,7 @@ class Observer:
             labels.close()
         for tap in (*self._left, *(tap for _, tap in self._taps.values())):
             tap.close()
+        self._count_written()
         self.telemetry.close()
 
     def _done(self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response) -> None:
@@ -230,21 +243,22 @@ class Observer:
             response.headers += b"X-Request-Id: %b\r\n" % request.id
         elif not self.telemetry.asked:  # nobody asks for more than the count
             reply(response)
-            call.series.observe(call.kind, response.status, perf_counter() - call.began, call.rows)
+            call.series.observe(call.kind, request.gone or response.status, perf_counter() - call.began, call.rows)
             return
         reply(response)
         if call.span is not None:
             call.span.mark("encode")
         self._told(call, request, response)
         watched: Watched = lane.watched  # as it is logged by now
-        if watched.tap is not None and request.id and response.status not in _UNANSWERED:
+        if watched.tap is not None and request.id and (request.gone or response.status) not in _UNANSWERED:
             self._log(watched.tap, watched, call, request, body, response)
 
     def _log(self, tap: Tap, watched: Watched, call: Call, request: Request, body: bytes, response: Response) -> None:
-        before = tap.dropped
         flags, head, answered = self._flags, 0, 0
         if call.kind != layout.PREDICT:
             flags |= INFER
+        elif request.headers.get(b"content-type", b"").lower().startswith(ARROW_TYPE):
+            flags |= ARROW
         if call.kind == layout.INFER and response.status == 200:  # what was refused may hold any number
             head = int(request.headers.get(_HEAD, b"0"))
             if found := _SIZE.search(response.headers):
@@ -253,14 +267,15 @@ class Observer:
         caller = request.caller.encode()
         answer = response.body if response.logged is None else response.logged
         body = request.body if call.kind == layout.GRPC else body  # in JSON by now
-        tap.add(watched.number, request.id, caller, body, answer, took, response.status, flags, head, answered)
-        watched.series.tap(dropped=tap.dropped != before)
+        noted = tap.add(watched.number, request.id, caller, body, answer, took, response.status, flags, head, answered)
+        if not noted:  # else it is counted when it is on the disk
+            watched.series.tap(dropped=noted is False, left_out=noted is None)
 
     def _told(self, call: Call, request: Request, response: Response) -> None:
         self.telemetry.done(
             call,
-            response.status,
-            len(response.body),
+            request.gone or response.status,  # what the caller got, and not what came too late for it
+            0 if request.gone else len(response.body),
             caller=request.caller,
             method=request.method,
             path=request.path,
@@ -276,18 +291,33 @@ class Observer:
             self._leave(name)
         if wanted is None:
             return None
-        tap = Tap(wanted.folder, name, sample=wanted.sample, redact=wanted.redact)
-        self._taps[name] = (wanted, tap)
+        numbered: list[Series] = []
+        tap = Tap(
+            wanted.folder, name, sample=wanted.sample, redact=wanted.redact, told=partial(self._written, numbered)
+        )
+        self._taps[name], self._numbered[tap] = (wanted, tap), numbered
         return tap
+
+    def _written(self, numbered: Sequence[Series], release: int, kept: int, lost: int) -> None:
+        """Said by the thread of a tap. Counters are the loop's, which is told when it next turns."""
+        self._unsaid.append((numbered[release], kept, lost))
+        with contextlib.suppress(RuntimeError):  # the loop has ended: `close` counts it
+            self._loop.call_soon_threadsafe(self._count_written)
+
+    def _count_written(self) -> None:
+        while self._unsaid:
+            series, kept, lost = self._unsaid.popleft()
+            series.tap(kept=kept, dropped=lost)
 
     def _leave(self, name: str) -> None:
         self._left.append(self._taps.pop(name)[1])
         if labels := self._labels.pop(name, None):
             asyncio.get_running_loop().run_in_executor(None, labels.close)
 
-    def _number(self, tap: Tap, lane: Lane) -> int:
+    def _number(self, tap: Tap, lane: Lane, series: Series) -> int:
         loaded = lane.loaded
         if (tap, loaded.digest) not in self._known:
+            self._numbered[tap].append(series)
             self._known[tap, loaded.digest] = tap.release(loaded.release, loaded.digest, loaded.signature)
         return self._known[tap, loaded.digest]
 
@@ -296,6 +326,13 @@ def _mark(jobs: Sequence[Computed], phase: str) -> None:
     for job in jobs:
         if (call := job.request.call) is not None and call.span is not None:
             call.span.mark(phase)
+
+
+def _name(request: Request) -> None:
+    """The caller's own id, if it is one."""
+    id_ = request.headers[REQUEST_ID]
+    if _ID.fullmatch(id_):
+        request.id = id_
 
 
 def _nobody(response: Response) -> None:

@@ -53,10 +53,12 @@ def echo_types(folder, names):
 
 
 class Serving:
-    """The process, what it says, and stubs for it. `folders`: endpoint -> version -> release folder."""
+    """The process, what it says, and stubs for it. `folders`: endpoint -> version -> release folder. `observed`: an
+    empty folder for counters, where they are wanted.
+    """
 
-    def __init__(self, folders, **limits):
-        self._arguments = [json.dumps(folders, default=str), json.dumps(limits)]
+    def __init__(self, folders, observed="", **limits):
+        self._arguments = [json.dumps(folders, default=str), json.dumps(limits), str(observed)]
         self._lines = queue.Queue()
         self._stopped = False
 

@@ -14,11 +14,15 @@ from pathlib import Path
 
 import uvloop
 
+from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.grpc.door import AppDoor
 from arkwright.serve.grpc.server import GrpcServer
 from arkwright.serve.model.loaded import load
+from arkwright.serve.observer import Observer
 from arkwright.serve.processes.server import Server
 from arkwright.serve.rest.repository import Repository
+from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
@@ -66,14 +70,23 @@ async def tell_who_left():
         await asyncio.sleep(0.005)
 
 
-async def main(folders, limits):
+def observer_in(folder):
+    """Counters and an access log in this folder; None without one."""
+    if not folder:
+        return None
+    Counters.create(Path(folder), 1)
+    return Observer(Telemetry(Path(folder), 0, access_log=f"{folder}/access"))
+
+
+async def main(folders, limits, observed):
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
 
     def ask(verb, name, told):
         told(None if name in server.app.routes else f"no endpoint is called {name!r}")
 
-    server = Server(limits, Repository(ask))
+    observer = observer_in(observed)
+    server = Server(limits, Repository(ask), observer=observer)
     routes = {}
     for name, versions in folders.items():
         lanes = []
@@ -84,10 +97,13 @@ async def main(folders, limits):
             watch(lane)
             lanes.append((lane, 1 / len(versions)))
         routes[name] = Route(name, lanes)
+        if observer:
+            shares = [Share(Served(Path(), lane.loaded.release, lane.loaded.digest), part) for lane, part in lanes]
+            observer.follow(name, Routing(tuple(shares)), [lane for lane, _ in lanes])
     server.app.install(routes)
     listening = socket.create_server(("127.0.0.1", 0))
     await server.start(listening)
-    grpc = GrpcServer(AppDoor(server.app, server.front.quota), limits)
+    grpc = GrpcServer(AppDoor(server.app, server.front.quota, observer), limits)
     address = await grpc.start("127.0.0.1", 0)
     server.beside.append(grpc.stop)
     say(address.rpartition(":")[2], listening.getsockname()[1])
@@ -97,10 +113,12 @@ async def main(folders, limits):
     say("stopping")
     await server.stop()
     telling.cancel()
+    if observer:
+        observer.close()
     say("stopped")
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(json.loads(sys.argv[1]), Limits(**json.loads(sys.argv[2]))))
+        runner.run(main(json.loads(sys.argv[1]), Limits(**json.loads(sys.argv[2])), sys.argv[3]))

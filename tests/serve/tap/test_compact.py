@@ -17,7 +17,7 @@ from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap.compact import compact
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import COMPACT_LOCK, Index
-from arkwright.serve.tap.segment import INFER, SHADOW, segments
+from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, segments
 from arkwright.serve.tap.writer import Tap
 
 from .conftest import COLUMNS, DIGEST, fill, one, row, said, signature
@@ -340,3 +340,51 @@ def test_a_full_disk_loses_nothing(place, small_disk):
         compact(place.folder, place.store, disk)
     assert done(place).rows == 2000
     assert len(ids(place)) == 2000
+
+
+def stream(**columns):
+    """An Arrow stream of these columns."""
+    made, sink = pa.table(columns), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, made.schema) as writer:
+        writer.write_table(made)
+    return sink.getvalue().to_pybytes()
+
+
+LEFT = dt.datetime(2026, 11, 25, 1, 2, 3, 4000)  # noqa: DTZ001
+FRAME = {
+    "distance": pa.array([1, 2], pa.int32()), "carrier": pa.array(["AA", "UA"]).dictionary_encode(),
+    "origin": pa.array([None, "SECRET"]), "left": pa.array([LEFT, None], pa.timestamp("ms", "UTC")),
+}  # fmt: skip
+ANSWER = json.dumps({"predictions": [said(), said(label=False)]}).encode()
+
+
+@pytest.mark.parametrize("redact", [(), ("origin", "stops")], ids=["whole", "redacted"])
+def test_rows_that_came_as_a_stream_have_their_columns(place, redact):
+    tap, release = place.tap(redact=redact)
+    tap.add(release, b"a", b"", stream(**FRAME), ANSWER, 1, 200, ARROW)
+    tap.add(release, b"b", b"", b"no stream" * 9, ANSWER, 1, 200, ARROW)
+    tap.add(release, b"c", b"", stream(**FRAME), b'{"error":"SECRET"}', 1, 422, ARROW)
+    tap.close()
+    written = b"".join(path.read_bytes() for path in segments(place.folder))
+    assert (b"SECRET" in written) == (not redact)
+    done(place)
+    first, second, *rest = table(place).to_pylist()
+    names = ["distance", "carrier", "left", "label", *([] if redact else ["origin", "stops"])]
+    wanted = [
+        {"distance": 1.0, "carrier": "AA", "left": LEFT, "label": True, "origin": None},
+        {"distance": 2.0, "carrier": "UA", "left": None, "label": False, "origin": "SECRET"},
+    ]
+    for found, one_ in zip((first, second), wanted, strict=True):
+        assert {name: found[name] for name in names} == {name: one_.get(name) for name in names}
+    assert [(one_["id"], one_["distance"], one_["label"]) for one_ in rest] == [
+        ("b", None, True), ("b", None, False), ("c", None, None),
+    ]  # fmt: skip
+
+
+def test_nothing_of_a_stream_is_kept_where_every_column_is_redacted(place):
+    tap, release = place.tap(redact=[column.name for column in COLUMNS])
+    tap.add(release, b"a", b"", stream(**FRAME), ANSWER, 1, 200, ARROW)
+    tap.close()
+    assert b"SECRET" not in b"".join(path.read_bytes() for path in segments(place.folder))
+    done(place)
+    assert [row["label"] for row in table(place).to_pylist()] == [True, False]

@@ -63,6 +63,37 @@ def test_whatever_is_sent_stays_in_its_string(tmp_path_factory, caller, method, 
     assert (first["method"], first["request_id"], second["path"]) == (method[:96], request_id[:96], "/")
 
 
+def test_lines_share_texts_and_never_mix_them(tmp_path):
+    log = AccessLog(str(tmp_path / "log"))
+    count = 2 * access_log.MOST_KNOWN + 7
+    for turn in range(2):
+        for i in range(count):
+            add(log, path=f"/{i}", method="PUT" if i % 2 else "GET", status=200 + i % 3, seconds=i / 1e6, size=i,
+                release=f"r@{i % 5}", request_id=f"{turn}.{i}")  # fmt: skip
+    log.close()
+    assert [
+        (x["path"], x["method"], x["status"], x["ms"], x["bytes"], x["release"], x["request_id"])
+        for x in lines(tmp_path / "log")
+    ] == [
+        (f"/{i}", "PUT" if i % 2 else "GET", 200 + i % 3, int(i / 1e6 * 1e6) / 1e3, i, f"r@{i % 5}", f"{turn}.{i}")
+        for turn in range(2)
+        for i in range(count)
+    ]
+    assert max(len(log._known), len(log._times)) <= access_log.MOST_KNOWN
+
+
+def test_each_line_has_the_time_it_was_made_at(tmp_path, monkeypatch):
+    log = AccessLog(str(tmp_path / "log"))
+    for now in (0.0009, 0.001, 1764028800.9996, 1764028801.0, 1764028801.0004, 1764028801.9):
+        monkeypatch.setattr(access_log, "time", lambda now=now: now)
+        add(log)
+    log.close()
+    assert [line["time"] for line in lines(tmp_path / "log")] == [
+        "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.001Z", "2025-11-25T00:00:00.999Z", "2025-11-25T00:00:01.000Z",
+        "2025-11-25T00:00:01.000Z", "2025-11-25T00:00:01.900Z",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("there", [True, False], ids=["made by the rotation", "not there"])
 def test_after_a_file_was_moved_away_the_new_one_is_written(tmp_path, there):
     log = AccessLog(str(tmp_path / "log"))

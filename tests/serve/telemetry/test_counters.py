@@ -39,8 +39,8 @@ def test_every_answer_is_counted_once_where_it_belongs(counters):
     series.queue_age(0.25)
     series.shadow()
     series.shadow(dropped=True)
-    series.tap()
-    series.tap(dropped=True)
+    series.tap(kept=1)
+    series.tap(dropped=1, left_out=1)
     series.rate_limited()
     found, mine = told(counters), {"endpoint": "late", "release": "release:late@3"}
     asked = "arkwright_requests_total"
@@ -60,7 +60,7 @@ def test_every_answer_is_counted_once_where_it_belongs(counters):
     assert total(found, "arkwright_batch_rows_bucket", **mine, le="4") == 1
     assert total(found, "arkwright_batch_rows_bucket", **mine, le="+Inf") == 2
     assert total(found, "arkwright_queue_age_seconds", **mine) == 0.25
-    for name in ("shadow_runs", "shadow_dropped", "tap_records", "tap_dropped", "rate_limited"):
+    for name in ("shadow_runs", "shadow_dropped", "tap_records", "tap_dropped", "tap_left_out", "rate_limited"):
         assert total(found, f"arkwright_{name}_total", **mine) == 1
         assert total(found, f"arkwright_{name}_total") == 1
 
@@ -179,13 +179,13 @@ def test_killed_and_followed_by_another_nothing_goes_back(workers):
     between = workers.metrics()
     assert total(between, "arkwright_worker_up", worker="0") == 0
     assert total(between, "arkwright_worker_up", worker="1") == 1
-    workers.start(0)
+    workers.start(0, "--follows", "died")
     for _ in range(200):
         workers.ask()
     last = workers.metrics()
     assert total(last, "arkwright_requests_total") == 400
-    assert total(last, "arkwright_worker_restarts_total", worker="0") == 1
-    assert total(last, "arkwright_worker_restarts_total", worker="1") == 0
+    assert total(last, "arkwright_worker_restarts_total", worker="0", cause="died") == 1
+    assert total(last, "arkwright_worker_restarts_total") == 1
     counting = [key for key in first if key[0].endswith(("_total", "_count", "_sum", "_bucket"))]
     assert len(counting) > 100
     for key in counting:

@@ -11,7 +11,9 @@ TYPES = {
     "arkwright_requests": "counter", "arkwright_rows": "counter", "arkwright_request_seconds": "histogram",
     "arkwright_batch_rows": "histogram", "arkwright_in_flight": "gauge", "arkwright_queue_age_seconds": "gauge",
     "arkwright_endpoint_share": "gauge", "arkwright_shadow_runs": "counter", "arkwright_shadow_dropped": "counter",
-    "arkwright_tap_records": "counter", "arkwright_tap_dropped": "counter", "arkwright_rate_limited": "counter",
+    "arkwright_shadow_answers": "counter", "arkwright_shadow_seconds": "histogram", "arkwright_shadow_rows": "counter",
+    "arkwright_tap_records": "counter", "arkwright_tap_dropped": "counter",
+    "arkwright_tap_left_out": "counter", "arkwright_rate_limited": "counter",
     "arkwright_worker_up": "gauge", "arkwright_worker_resident_bytes": "gauge",
     "arkwright_worker_restarts": "counter", "arkwright_worker_cpu_seconds": "counter",
     "arkwright_access_log_lines": "counter", "arkwright_access_log_lines_dropped": "counter",
@@ -62,3 +64,27 @@ def test_help_and_type_come_once_for_each(counters):
     _, body = counted(counters).render()
     heads = [line for line in body.decode().splitlines() if line.startswith("#")]
     assert len(heads) == len(set(heads)) == 2 * (len(TYPES) + 1)
+
+
+def test_what_a_shadow_answers_is_no_request_of_a_callers(counters):
+    slot = Slot(counters, 0)
+    number = counters.declare("late", {"release:late@3": 1.0, "release:late@4": 0.0}, 1)["release:late@4"]
+    series = slot.series(number, shadow=True)
+    for status in (200, 200, 422):
+        series.begin()
+        series.observe(layout.INFER, status, 0.02, 5)
+    for _ in range(2):
+        series.begin()
+    series.observe_good(layout.PREDICT, [0.01, 0.03], 7)
+    series.refused(layout.PREDICT)
+    found = {
+        (s.name, s.labels.get("code")): s.value
+        for f in prometheus(Exposition(counters).render()[1].decode())
+        for s in f.samples
+        if s.labels.get("release") == "release:late@4" and s.value and "le" not in s.labels
+    }
+    assert found == {
+        ("arkwright_shadow_answers_total", "200"): 4, ("arkwright_shadow_answers_total", "422"): 1,
+        ("arkwright_shadow_answers_total", "503"): 1, ("arkwright_shadow_seconds_count", None): 4,
+        ("arkwright_shadow_seconds_sum", None): 0.08, ("arkwright_shadow_rows_total", None): 17,
+    }  # fmt: skip

@@ -65,7 +65,7 @@ def test_a_window_tells_what_happened_in_it(counters, answering):
     answer(40)
     series.batch(4)
     series.batch(8)
-    series.tap(dropped=True)
+    series.tap(dropped=1)
     series.begin()
     now = answer(10, 503)
     traffic = between("u", before, now, 2.0)
@@ -75,8 +75,20 @@ def test_a_window_tells_what_happened_in_it(counters, answering):
     assert (row.requests_per_s, row.errors_per_s, row.rows_per_s, row.batch_rows) == (25, 5, 40, 6)
     assert row.p50_ms == pytest.approx(0.85)  # the middle of 0.7 to 1 ms
     [worker] = traffic.workers
-    assert (worker.worker, worker.restarts) == ("0", 0)
+    assert (worker.worker, worker.died, worker.replaced) == ("0", 0, 0)
     assert worker.resident_bytes > 1e6
+
+
+def test_what_a_shadow_does_is_told_and_no_request(counters, answering):
+    slot, exposition = Slot(counters, 0), Exposition(counters)
+    number = counters.declare("late", {"release:late@4": 0.0}, 1)["release:late@4"]
+    answering.body = exposition.render()[1]
+    before = reading.poll(answering.url)
+    slot.series(number, shadow=True).observe_good(layout.PREDICT, [0.0008] * 4, 8)
+    answering.body = exposition.render()[1]
+    row = between("u", before, reading.poll(answering.url), 2.0).rows[-1]
+    assert (row.release, row.requests_per_s, row.copies_per_s, row.rows_per_s) == ("release:late@4", 0, 2, 4)
+    assert row.p50_ms == pytest.approx(0.85)
 
 
 def test_a_server_that_began_anew_counts_from_nothing(counters, answering):
@@ -96,10 +108,10 @@ def test_a_server_that_goes_away_is_told_and_waited_for(workers):
     assert next(seen).gone == ""
     workers.stop(0)
     assert "nothing answers" in next(seen).gone
-    workers.start(0)
+    workers.start(0, "--follows", "died")
     workers.ask()
     back = next(seen)
-    assert (back.gone, back.workers[0].restarts) == ("", 1)
+    assert (back.gone, back.workers[0].died, back.workers[0].replaced) == ("", 1, 0)
 
 
 @pytest.mark.parametrize(

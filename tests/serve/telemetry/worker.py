@@ -1,6 +1,6 @@
 """A worker of a small server: the least that speaks HTTP and calls the telemetry as a real one does.
 
-    python worker.py FOLDER WORKER PORT [--access-log FILE] [--otlp URL]
+    python worker.py FOLDER WORKER PORT [--access-log FILE] [--otlp URL] [--follows died]
 
 `POST /endpoints/late/predict` answers, every hundredth with 500; `POST /hang` never does; `GET /metrics` tells.
 """
@@ -68,8 +68,11 @@ async def main():
     parser.add_argument("port", type=int)
     parser.add_argument("--access-log")
     parser.add_argument("--otlp")
+    parser.add_argument("--follows", default="")
     given = parser.parse_args()
-    telemetry = Telemetry(given.folder, given.worker, access_log=given.access_log, collector=given.otlp)
+    telemetry = Telemetry(
+        given.folder, given.worker, access_log=given.access_log, collector=given.otlp, follows=given.follows
+    )
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     listener = socket.create_server(("127.0.0.1", given.port), reuse_port=True)

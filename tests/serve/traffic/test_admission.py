@@ -15,7 +15,7 @@ from arkwright.serve.model.loaded import load
 from arkwright.serve.traffic import batch
 from arkwright.serve.traffic.batch import Batcher, Job
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Problem, Request, Response
+from arkwright.serve.wire.messages import GONE, Problem, Request, Response
 
 FLAT = b'{"km": 1.0, "aa": 0.0, "delay": 2.0}'
 WAITING = """
@@ -185,7 +185,7 @@ def test_a_queue_that_would_keep_everybody_waiting_is_503_however_short(slow):
         while len(batcher._later) < 3:
             threading.Event().wait(0.005)
         for _ in range(batch.FEW - 3):
-            batcher.add(job(Request("POST", "/", {}, b"", gone=True), print, fast=False))
+            batcher.add(job(Request("POST", "/", {}, b"", gone=GONE), print, fast=False))
         assert statuses(exchange(live, ask(distance(2)))) == [503]
         batcher._cost = 0.01
         later = pool.submit(exchange, live, ask(distance(3)))

@@ -29,7 +29,7 @@ from arkwright.serve.telemetry.exposition import Exposition
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic import together
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Request
+from arkwright.serve.wire.messages import GONE, Request
 
 LONG = {"Content-Type": "application/json", "Arkwright-Timeout-Ms": "60000"}
 SHORT = {"Content-Type": "application/json"}
@@ -165,7 +165,7 @@ def test_each_is_counted_once_whichever_way_it_went(tmp_path):
         assert await server.serve({"m": Routing((share,), 1)}) == {}
         sender = Sender(server.app)
         for i, body in enumerate([b'{"x":1}', b'{"x":0}', b'{"x":2}', b'{"x":4}', b'{"x":"5"}']):
-            request = Request("POST", "/predict", {}, body, gone=i == 3, received=monotonic())
+            request = Request("POST", "/predict", {}, body, gone=GONE if i == 3 else 0, received=monotonic())
             if not server.app.way(request)(request, sender):
                 sender.long_way(request)
         await asyncio.sleep(0.05)

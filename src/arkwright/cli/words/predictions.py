@@ -1,6 +1,7 @@
 """`arkwright predictions`."""
 
 import argparse
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,14 +76,36 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _said(row: dict[str, Any]) -> str:
-    """The answer in one cell: the label with its probability, the value, why it was refused, or the tensors."""
+    """The answer in one cell: the label with its probability, the value, why it was refused, or outputs by name."""
     label = row.get("label")
     if label is not None:
         name = _word(label)
         probability = row.get(f"probability_{name}")
         return output.escape(name if probability is None else f"{name} ({probability:.3g})")
-    said = next((row[name] for name in ("value", "error", "outputs") if row.get(name) is not None), "")
-    return output.escape(said[:LONGEST]) if isinstance(said, str) else output.number(said)
+    if row.get("value") is not None:
+        return output.number(row["value"])
+    said = row.get("error") or _outputs(row.get("outputs") or "")
+    return output.escape(said[:LONGEST])
+
+
+def _outputs(text: str) -> str:
+    """Tensors, or an answer that has no column of its own, by their names."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(found, list):
+        found = {tensor["name"]: tensor.get("data") for tensor in found}
+    named = found.get("outputs", found)
+    return "  ".join(name if value is None else f"{name} {_short(value)}" for name, value in named.items())
+
+
+def _short(value: Any) -> str:
+    """Numbers as people read them, and a list of one without its brackets."""
+    if isinstance(value, list):
+        each = ", ".join(map(_short, value))
+        return each if len(value) == 1 else f"[{each}]"
+    return f"{value:.4g}" if isinstance(value, float) else _word(value)
 
 
 def _actual(row: dict[str, Any]) -> str:

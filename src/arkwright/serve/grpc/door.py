@@ -11,7 +11,7 @@ from arkwright.serve.rest.app import App
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.route import Route
-from arkwright.serve.wire.messages import Problem, Reply, Request
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response
 from arkwright.serve.wire.quota import Quota
 
 
@@ -43,6 +43,11 @@ class AppDoor:
     def noted(self, lane: Lane, request: Request, reply: Reply) -> Reply:
         """What to reply through, so that it is noted."""
         return self._observer.began(lane, "grpc", request, request.body, reply) if self._observer else reply
+
+    def told(self, request: Request, response: Response) -> None:
+        """It is answered: note it, unless a release that it was given to does."""
+        if self._observer and request.call is None:
+            (self._observer.limited if response.status == 429 else self._observer.answered)(request, response)
 
     def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
         """Keep the request as JSON, which the log and the shadows read."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -14,16 +15,17 @@ import grpc.aio
 
 from arkwright.core.errors import Invalid
 from arkwright.serve.grpc.health import Health
-from arkwright.serve.grpc.messages import code, write
+from arkwright.serve.grpc.messages import CLASSES, code, write
 from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Problem, Request
+from arkwright.serve.wire.messages import LATE, Problem, Request, Response
 
 QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
+_STREAM, _ID = _INFERENCE + "ModelStreamInfer", b"x-request-id"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
 log = logging.getLogger("arkwright.serve")
 # it tells what a caller sent, whole, where metadata is no text
@@ -94,46 +96,66 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
     """From the wire to the service. Messages are read here, so that one that never comes whole is given up in time."""
 
     def __init__(self, door: Door, limits: Limits, stopping: asyncio.Event) -> None:
-        self._limits, self._stopping = limits, stopping
+        self._door, self._limits, self._stopping = door, limits, stopping
         self._service = Service(door)
         self._health = Health(door, stopping)
         self.taken = 0  # calls, ever
         self._bytes = 0  # of the messages at work
-        self._handlers = {_INFERENCE + name: self._unary(_at_once(act)) for name, act in self._service.calls.items()}
-        self._handlers[_INFERENCE + "ModelInfer"] = self._unary(self._infer_alone)
+        acts = {_INFERENCE + name: _at_once(act) for name, act in self._service.calls.items()}
+        acts[_INFERENCE + "ModelInfer"] = self._infer
         for verb in ("load", "unload"):
-            act = partial(self._repository, verb)
-            self._handlers[f"{_INFERENCE}RepositoryModel{verb.capitalize()}"] = self._unary(act)
-        self._handlers[_INFERENCE + "ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(self._stream)
-        self._handlers[_HEALTH + "Check"] = self._unary(_at_once(lambda body, _: self._health.check(body)))
+            acts[f"{_INFERENCE}RepositoryModel{verb.capitalize()}"] = partial(self._repository, verb)
+        acts[_HEALTH + "Check"] = _at_once(lambda body, _: self._health.check(body))
+        self._handlers = {path: self._unary(path, act) for path, act in acts.items()}
+        self._handlers[_STREAM] = grpc.stream_stream_rpc_method_handler(self._stream)
         self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._watch)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         self.taken += 1
         return self._handlers.get(handler_call_details.method)
 
-    def _unary(self, act: Act) -> grpc.RpcMethodHandler:
+    def _unary(self, path: str, act: Act) -> grpc.RpcMethodHandler:
         async def handle(_: object, context: Context) -> bytes:
+            request = _request(context, path)
             try:
-                async with asyncio.timeout(self._limits.request_time):
-                    return await self._answer(act, await _message(context), context)
-            except Problem as problem:
-                refusal = problem
-            except TimeoutError:
-                refusal = Problem(504, "the request took too long")
-            except Exception:
-                log.exception("a call failed")
-                refusal = Problem(500, "the server failed on this request; its log says why")
-            return await _abort(context, refusal)
+                answer = await self._answer(act, request, context)
+            except Problem as refusal:
+                _name(context, request)
+                return await _abort(context, refusal)
+            _name(context, request)
+            return answer
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
-    async def _answer(self, act: Act, body: bytes, context: Context) -> bytes:
+    async def _answer(self, act: Act, request: Request, context: Context, body: bytes | None = None) -> bytes:
+        """The answer to one message, this one or the call's only one, noted. Raises Problem, whatever goes wrong."""
+        try:
+            async with asyncio.timeout(self._limits.request_time):
+                if body is None:
+                    body = await _message(context)
+                request.received = asyncio.get_running_loop().time()
+                answer = await self._within(act, body, request, context)
+        except Problem as problem:
+            refusal = problem
+        except TimeoutError:
+            request.gone = LATE
+            refusal = Problem(LATE, "the request took too long")
+        except Exception:
+            log.exception("a call failed")
+            refusal = Problem(500, "the server failed on this request; its log says why")
+        else:
+            self._door.told(request, Response(200, answer))
+            return answer
+        self._door.told(request, refusal.response())
+        raise refusal
+
+    async def _within(self, act: Act, body: bytes, request: Request, context: Context) -> bytes:
+        """The answer, if there is room for a message of this size. Raises Problem (503)."""
         if self._bytes + len(body) > self._limits.bodies:
             raise Problem(503, "too many large requests at once; try again", b"Retry-After: 1\r\n")
         self._bytes += len(body)
         try:
-            return await act(body, _request(context), context)
+            return await act(body, request, context)
         finally:
             self._bytes -= len(body)
 
@@ -144,15 +166,12 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         del request, context
         return await self._service.repository(verb, body)
 
-    async def _infer_alone(self, body: bytes, request: Request, context: Context) -> bytes:
-        try:
-            return await self._infer(body, request, context)
-        finally:
-            if request.id:
-                context.set_trailing_metadata((("x-request-id", request.id.decode()),))
-
     async def _stream(self, _: object, context: Context) -> None:
-        """One request after the other, each answered in its turn. An error is an answer, and the stream goes on."""
+        """One request after the other, each answered in its turn. An error is an answer, and the stream goes on.
+
+        The caller's id is the stream's: with the message's number behind it, it is the message's.
+        """
+        numbers = itertools.count(1)
         stopping = asyncio.ensure_future(self._stopping.wait())
         reading = None
         try:
@@ -161,24 +180,24 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
                 await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
                 if not reading.done() or (body := reading.result()) is grpc.aio.EOF:
                     return
-                await context.write(await self._streamed(body, context))
+                await context.write(await self._streamed(body, context, next(numbers)))
         finally:
             stopping.cancel()
             if reading is not None:
                 reading.cancel()
 
-    async def _streamed(self, body: bytes, context: Context) -> bytes:
+    async def _streamed(self, body: bytes, context: Context, number: int) -> bytes:
+        request = _request(context, _STREAM)
+        if own := request.headers.get(_ID):
+            request.headers = {**request.headers, _ID: b"%b-%d" % (own, number)}
         try:
-            async with asyncio.timeout(self._limits.request_time):
-                return _framed(await self._answer(self._infer, body, context))
+            error, answer = b"", await self._answer(self._infer, request, context, body)
         except Problem as problem:
-            return write("ModelStreamInferResponse", error_message=problem.message)
-        except TimeoutError:
-            return write("ModelStreamInferResponse", error_message="the answer took too long")
-        except Exception:
-            log.exception("a call failed")
-            said = "the server failed on this request; its log says why"
-            return write("ModelStreamInferResponse", error_message=said)
+            error, answer = write("ModelStreamInferResponse", error_message=problem.message), b""
+        if request.id:
+            named = CLASSES["InferParameter"](string_param=request.id.decode())
+            answer += write("ModelInferResponse", parameters={"x-request-id": named})
+        return error + _framed(answer) if answer else error
 
     async def _watch(self, _: object, context: Context) -> None:
         try:
@@ -205,6 +224,11 @@ async def _message(context: Context) -> bytes:
     return bytes(body)
 
 
+def _name(context: Context, request: Request) -> None:
+    if request.id:
+        context.set_trailing_metadata((("x-request-id", request.id.decode()),))
+
+
 async def _abort(context: Context, problem: Problem) -> bytes:
     """End a call with a refusal: raises, unless the caller is gone; then nothing that is returned is sent."""
     found = _RETRY.search(problem.headers)
@@ -214,14 +238,13 @@ async def _abort(context: Context, problem: Problem) -> bytes:
     return b""
 
 
-def _request(context: Context) -> Request:
+def _request(context: Context, path: str) -> Request:
     headers: dict[bytes, bytes] = {}
     for key, value in context.invocation_metadata():
         name, text = key.encode(), value if isinstance(value, bytes) else value.encode()
         headers[name] = headers[name] + b", " + text if name in headers else text
     caller = unquote(context.peer().partition(":")[2].rpartition(":")[0]).strip("[]")
-    received = asyncio.get_running_loop().time()
-    return Request("POST", _INFERENCE + "ModelInfer", headers, b"", caller=caller, received=received)
+    return Request("POST", path, headers, b"", caller=caller, received=asyncio.get_running_loop().time())
 
 
 def _framed(response: bytes) -> bytes:

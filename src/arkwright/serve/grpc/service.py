@@ -19,7 +19,9 @@ from arkwright.serve.model.tensors import MOST_DIMENSIONS, Tensors, from_binary,
 from arkwright.serve.rest import oip
 from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
-from arkwright.serve.wire.messages import Problem, Reply, Request, Response
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
+
+_CLOCKS = 0.02  # seconds by which a caller's clock may differ: its deadline is told as what is left of it
 
 
 class Door(Protocol):
@@ -39,6 +41,9 @@ class Door(Protocol):
 
     def noted(self, lane: Lane, request: Request, reply: Reply) -> Reply:
         """What to reply through to a request that is given to this release, so that it is noted."""
+
+    def told(self, request: Request, response: Response) -> None:
+        """Note that this was answered, if it was given to no release."""
 
     def index(self) -> Sequence[Mapping[str, str]]:
         """What is in the repository: name, version, state, reason. Raises Problem (403) when it is off."""
@@ -85,7 +90,8 @@ class Service:
         try:
             response = await answered
         except asyncio.CancelledError:
-            request.gone = True
+            late = remaining is not None and lane.batcher.now() > request.received + remaining - _CLOCKS
+            request.gone = LATE if late else GONE
             raise
         if response.status != 200:
             raise Problem(response.status, orjson.loads(response.body)["error"], response.headers)

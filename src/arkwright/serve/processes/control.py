@@ -29,6 +29,7 @@ class Start(msgspec.Struct):
     grpc_port: int | None
     access_log: str | None
     traces: str | None
+    follows: str = ""  # what became of the worker before it at this place: `died` or `replaced`
     control: int = -1
     page: int = -1
 

@@ -46,9 +46,9 @@ class Worker:
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         self._hearing = asyncio.create_task(self._hear())
 
-    def twin(self) -> "Worker":
-        """Another for the same place."""
-        return Worker(self.listening, self._start, self._asked, self._nursery)
+    def twin(self, follows: str) -> "Worker":
+        """Another for the same place, where this one `died` or is `replaced`."""
+        return Worker(self.listening, msgspec.structs.replace(self._start, follows=follows), self._asked, self._nursery)
 
     async def tell(self, order: control.Order) -> dict[str, str] | None:
         """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile."""

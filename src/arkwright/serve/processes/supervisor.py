@@ -246,16 +246,16 @@ class Supervisor:
             await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
         while True:
             try:
-                await self._another(place)
+                await self._another(place, "died")
             except OSError as error:
                 log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
                 await asyncio.sleep(1)
             else:
                 return
 
-    async def _another(self, place: int) -> Mapping[str, str] | None:
+    async def _another(self, place: int, follows: str) -> Mapping[str, str] | None:
         """A new worker at this place, told what there is; what failed in it. None when it died at once."""
-        made = self._workers[place].twin()
+        made = self._workers[place].twin(follows)
         await made.start()
         self._workers[place] = made  # from here on it is told whatever changes, behind what is told now
         if self._register.suspects or self._register.poison:
@@ -277,7 +277,7 @@ class Supervisor:
         """
         old = self._workers[place]
         try:
-            failed = await self._another(place)
+            failed = await self._another(place, "replaced")
         except OSError as error:
             failed = {"a worker": str(error)}
         if not failed and failed is not None:

@@ -38,8 +38,15 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
         loop.add_signal_handler(sign, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
     mirror = None if start.shadow else Mirror(start.mirror)
-    told = Telemetry(Path(start.counters), start.worker, access_log=start.access_log, collector=start.traces)
-    observer = Observer(told, shadow=start.shadow)
+    told = Telemetry(
+        Path(start.counters),
+        start.worker,
+        access_log=start.access_log,
+        collector=start.traces,
+        shadow=start.shadow,
+        follows=start.follows,
+    )
+    observer = Observer(told)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
     repository = Repository(asking if start.repository else None)

@@ -112,7 +112,7 @@ class App:
     def _look(self, request: Request, reply: Reply) -> None:
         """Answer what asks about the server. Raises Problem."""
         method, path = request.method, request.path
-        if path == "/metrics" and method == "GET" and self._observer:
+        if path == "/metrics" and method in ("GET", "HEAD") and self._observer:
             task = asyncio.create_task(self._observer.metrics(request))
             task.add_done_callback(lambda made: reply(_told(e) if (e := made.exception()) else made.result()))
             return
@@ -130,7 +130,7 @@ class App:
             raise Problem(405, f"{path} answers {allowed}", f"Allow: {allowed}\r\n".encode())
 
     def _allowed(self, path: str) -> str:
-        if path == "*" or path in self._gets:
+        if path == "*" or path in self._gets or (path == "/metrics" and self._observer):
             return "GET, HEAD, OPTIONS"
         return "POST, OPTIONS" if path in self._posts else ""
 
@@ -219,7 +219,9 @@ class App:
 
         @cache
         def document() -> Response:
-            return Response(200, orjson.dumps(openapi.document(loaded, versions)))
+            observed, repository = self._observer is not None, self.repository.on
+            said = openapi.document(loaded, versions, observed=observed, repository=repository)
+            return Response(200, orjson.dumps(said))
 
         def index(request: Request) -> Response:
             sent = request.headers.get(b"host", b"").decode("latin-1")

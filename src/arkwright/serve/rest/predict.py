@@ -112,4 +112,6 @@ def _wrapped(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  #
 
 def _arrow(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
     del alone  # a stream always has rows
-    return arrow_response(said, release=loaded.release, digest=loaded.digest, headers=loaded.headers)
+    response = arrow_response(said, release=loaded.release, digest=loaded.digest, headers=loaded.headers)
+    response.logged = _wrapped(loaded, False, said).body  # noqa: FBT003
+    return response

@@ -20,6 +20,10 @@ class Repository:
         self._ask = ask
         self.unloaded: tuple[str, ...] = ()
 
+    @property
+    def on(self) -> bool:
+        return self._ask is not None
+
     def answer(self, request: Request, routes: Mapping[str, Route], reply: Reply) -> None:
         """Raises Problem: 403 when it is off, 404, 405; 400 is told when a model cannot be loaded."""
         self.must_be_on()

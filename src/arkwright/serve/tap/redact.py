@@ -10,7 +10,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from arkwright.serve.tap.segment import INFER, Record
+from arkwright.core.nouns import Column
+from arkwright.core.rows import from_columns
+from arkwright.serve.model.arrow.rows import lists
+from arkwright.serve.tap.segment import ARROW, INFER, Record
+from arkwright.serve.wire.messages import Problem
 
 Redact = Callable[[Record], None]
 
@@ -28,9 +32,12 @@ class _Shapes(msgspec.Struct):
 _shapes = msgspec.json.Decoder(_Shapes)
 
 
-def redaction(keep: Sequence[str]) -> Redact:
-    """A function that takes out of a record all but these columns of a row; of tensors it leaves the shapes."""
-    row = msgspec.defstruct("Kept", [(name, Raw | UnsetType, UNSET) for name in keep], gc=False)
+def redaction(keep: Sequence[Column]) -> Redact:
+    """A function that takes out of a record all but these columns of a row; of tensors it leaves the shapes. Rows that
+    came as a stream are JSON afterwards.
+    """
+    row = msgspec.defstruct("Kept", [(column.name, Raw | UnsetType, UNSET) for column in keep], gc=False)
+    fields = from_columns(tuple(keep))
     one, many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
 
     def redact(record: Record) -> None:
@@ -41,11 +48,16 @@ def redaction(keep: Sequence[str]) -> Redact:
             if record.flags & INFER:
                 record.body = msgspec.json.encode(_shapes.decode(record.body[: record.head or None]))
                 record.head = 0
+            elif record.flags & ARROW:
+                count, found = lists(record.body, fields)
+                values = zip(*found.values(), strict=True) if found else iter([()] * count)
+                record.body = msgspec.json.encode([dict(zip(found, each, strict=True)) for each in values])
+                record.flags &= ~ARROW
             elif record.body.lstrip()[:1] == b"{":
                 record.body = msgspec.json.encode(one.decode(record.body))
             else:
                 record.body = msgspec.json.encode(many.decode(record.body))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError, Problem):
             record.body, record.head = b"", 0
 
     return redact

@@ -16,6 +16,7 @@ import msgspec
 
 from arkwright.core.errors import Corrupt
 from arkwright.core.nouns import Column
+from arkwright.core.signature import Tensor
 from arkwright.serve.tap.blocks import Blocks
 from arkwright.serve.tap.files import lock
 
@@ -23,7 +24,7 @@ T = TypeVar("T")
 MAGIC = b"ARKWTAP1"
 SUFFIX = ".segment"
 HEADER, RELEASE, RECORDS = b"H", b"R", b"D"
-INFER, SHADOW = 1, 2  # flags
+INFER, SHADOW, ARROW = 1, 2, 4  # flags; of ARROW the body is a stream of rows
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ class Header(msgspec.Struct, frozen=True):
 class Release(msgspec.Struct, frozen=True):
     """A release that answers: its place in this segment's records, and what its rows and answers look like.
 
-    `columns` leaves out what is redacted; `classes` is empty unless the answer is a label.
+    `columns` leaves out what is redacted; `classes` is empty unless the answer is a label. `outputs` are the graph's.
     """
 
     index: int
@@ -44,6 +45,7 @@ class Release(msgspec.Struct, frozen=True):
     digest: str
     columns: tuple[Column, ...]
     classes: tuple[int | str | bool, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):

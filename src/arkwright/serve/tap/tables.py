@@ -10,9 +10,11 @@ from msgspec import UNSET, UnsetType
 from arkwright.core import arrow
 from arkwright.core.nouns import Column
 from arkwright.core.record import digest_of
-from arkwright.core.rows import PYTHON
+from arkwright.core.rows import PYTHON, from_columns
+from arkwright.serve.model.arrow.rows import lists
 from arkwright.serve.tap import infers
-from arkwright.serve.tap.segment import INFER, SHADOW, Record, Release
+from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
+from arkwright.serve.wire.messages import Problem
 
 ROWS = 16_384  # of one table that is built
 BASE = (
@@ -105,6 +107,7 @@ class Builder:
     def __init__(self, release: Release) -> None:
         self.schema = arrow.schema(columns(release))
         self._width = len(release.columns)
+        self._fields = from_columns(release.columns)
         fields = [(c.name, PYTHON[c.type] | None, None) for c in release.columns]
         row = msgspec.defstruct("Row", fields, gc=False)
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
@@ -116,21 +119,26 @@ class Builder:
         return len(self._rows)
 
     def add(self, record: Record, endpoint: str, release: Release) -> None:
-        """One record: a row for each of its rows, one for a request of tensors or one that was refused."""
+        """One record: a row for each of its rows, one for what was refused."""
         infer = bool(record.flags & INFER)
-        said, outputs, inputs, answer = self._said(record, infer=infer)
-        rows = [] if infer or record.status != 200 else self._asked(record.body)
-        count = max(1, len(rows), len(said))
+        ok = record.status == 200
+        rows, answer = [] if infer or not ok else self._asked(record), _Answer()
+        inputs: Sequence[str | None] = ()
+        outputs: Sequence[str | None] = ()
+        if infer and ok:
+            said, inputs, outputs = _inferred(record, release)
+        else:
+            said, answer = _said(record.answer)
         nothing, silence = (None,) * self._width, self._told(None)
         id_, caller = record.id.decode("utf-8", "replace"), record.caller.decode("utf-8", "replace")
         kind, shadow = "infer" if infer else "predict", bool(record.flags & SHADOW)
         at, latency = record.at // 1000, record.latency / 1000
         common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, answer.error)
-        for number in range(count):
+        for number in range(max(1, len(rows), len(said))):
             row = rows[number] if number < len(rows) else nothing
             told, rest = self._told(said[number]) if number < len(said) else silence
-            fired = _fired(answer, number)
-            self._rows.append((id_, number, *common, *fired, *row, *told, inputs, outputs or rest))
+            tensors = (inputs[number], outputs[number]) if infer and ok else (None, rest)
+            self._rows.append((id_, number, *common, *_fired(answer, number), *row, *told, *tensors))
 
     def table(self) -> pa.Table:
         """What was gathered, once."""
@@ -139,24 +147,17 @@ class Builder:
         self._rows = []
         return pa.table(made, schema=self.schema)
 
-    def _asked(self, body: bytes) -> Rows:
+    def _asked(self, record: Record) -> Rows:
+        body = record.body
         try:
+            if record.flags & ARROW:
+                count, columns = lists(body, self._fields)
+                each = [columns.get(field.name, [None] * count) for field in self._fields]
+                return list(zip(*each, strict=True)) if each else [()] * count
             found = [self._one.decode(body)] if body.lstrip()[:1] == b"{" else self._many.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # redacted whole, or no JSON at all
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem):  # redacted whole, or no rows at all
             return []
         return [msgspec.structs.astuple(row) for row in found]
-
-    def _said(self, record: Record, *, infer: bool) -> tuple[list[_Prediction | None], str | None, str | None, _Answer]:
-        """Predictions, for tensors the outputs and the inputs, and the whole answer."""
-        if infer and record.status == 200:
-            inputs = infers.tensors(record.body, record.head, "inputs")
-            return [], infers.tensors(record.answer, record.answer_head, "outputs"), inputs, _Answer()
-        try:
-            answer = _answer.decode(record.answer)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return [], None, None, _Answer()
-        alone = [] if isinstance(answer.prediction, UnsetType) else [answer.prediction]
-        return alone + (answer.predictions or []), None, None, answer
 
     def _told(self, said: _Prediction | None) -> tuple[tuple[Any, ...], str | None]:
         """The columns of an answer, and as JSON what has no column."""
@@ -169,6 +170,33 @@ class Builder:
             return (None,) * (1 + len(self._classes)), _rest(said)
         probabilities = said.probabilities or {}  # a rule gives none
         return (said.label, *(probabilities.get(name) for name in self._classes)), None
+
+
+def _said(answer: bytes) -> tuple[list[_Prediction | None], _Answer]:
+    """Predictions, and the whole answer."""
+    try:
+        found = _answer.decode(answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [], _Answer()
+    alone = [] if isinstance(found.prediction, UnsetType) else [found.prediction]
+    return alone + (found.predictions or []), found
+
+
+def _inferred(
+    record: Record, release: Release
+) -> tuple[list[_Prediction | None], Sequence[str | None], Sequence[str | None]]:
+    """Of a request of tensors, for each row: the prediction, the inputs and the outputs."""
+    asked = infers.read(record.body, record.head, "inputs")
+    answered = infers.read(record.answer, record.answer_head, "outputs")
+    count = infers.rows(asked, answered)
+    said: list[_Prediction | None] = []
+    for row in range(count):
+        found = infers.predicted(answered, release.outputs, release.classes, row, count)
+        each = found.get("probabilities") if found else None
+        names = [_class(value) for value in release.classes]
+        probabilities = dict(zip(names, each, strict=True)) if each else None
+        said.append(_Prediction(found.get("label"), probabilities, found.get("value")) if found else None)
+    return said, infers.texts(asked, count), infers.texts(answered, count)
 
 
 def _fired(answer: _Answer, number: int) -> tuple[str | None, str | None, bool | None]:

@@ -7,7 +7,8 @@ and lets go of the interpreter in between, so that no request waits for it eithe
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -23,6 +24,7 @@ ROLL_S = 60.0
 INTERVAL_S = 1.0
 _OVERHEAD = 320  # bytes of a waiting record beside its body and its answer
 _BLOCK_BYTES, _BLOCK_RECORDS = 512 << 10, 256
+Told = Callable[[int, int, int], None]  # a release by its number, how many are on the disk, how many are lost
 log = logging.getLogger("arkwright.serve")
 
 
@@ -32,7 +34,8 @@ class Tap:
     `sample`: the share of requests that is kept, chosen by a hash of the request's id. `redact`: columns that are never
     written. `memory`: bytes that may wait for the disk; what comes on top is dropped and counted.
 
-    `add` is for one thread, the event loop's; everything else for any. Nothing here raises because of the disk.
+    `add` is for one thread, the event loop's; everything else for any. Nothing here raises because of the disk. `told`
+    is called by the tap's own thread, which must not wait there: so many of a release are on the disk, or are lost.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Tap:
         roll_bytes: int = ROLL_BYTES,
         roll_s: float = ROLL_S,
         interval_s: float = INTERVAL_S,
+        told: Told | None = None,
     ) -> None:
         self.folder, self.header = folder, Header(valid_name(endpoint, "endpoint"), tuple(redact))
         self.written = 0  # records that are safe on the disk
@@ -53,6 +57,7 @@ class Tap:
         self._refused = 0  # for want of memory: the loop counts them
         self._memory, self._soon = memory, memory // 4
         self._roll_bytes, self._roll_s, self._interval = roll_bytes, roll_s, interval_s
+        self._told = told
         self._all, self._share = sample >= 1, int(sample * 2**32)
         self._added = 0  # bytes, written by the loop alone; what waits is the difference to
         self._taken = 0  # bytes, written by the thread alone
@@ -79,9 +84,10 @@ class Tap:
             if name not in known:
                 log.warning("%s: %r is redacted, and %s takes no such column", self.header.endpoint, name, ref)
         columns = tuple(column for column in signature.columns if column.name not in self.header.redact)
-        self._redactions.append(redaction([column.name for column in columns]))
-        self._releases.append(Release(len(self._releases), ref, digest, columns, signature.classes))
-        return len(self._releases) - 1
+        self._redactions.append(redaction(columns))
+        known_as = len(self._releases)
+        self._releases.append(Release(known_as, ref, digest, columns, signature.classes, signature.outputs))
+        return known_as
 
     def add(
         self,
@@ -95,19 +101,22 @@ class Tap:
         flags: int = 0,
         head: int = 0,
         answer_head: int = 0,
-    ) -> None:
-        """Note one answered request: the body as the handler got it, inflated, and the answer's body.
+    ) -> bool | None:
+        """Note one answered request: the body as the handler got it, inflated, and the answer's body. False when there
+        is no memory for it, None when it is not in the sample.
 
         `flags`: INFER and SHADOW of `segment`. `head`, `answer_head`: where binary tensors follow the JSON, its size.
         """
-        if self._all or crc32(id_) < self._share:
-            size = self._added + len(body) + len(answer) + _OVERHEAD
-            if size - self._taken > self._soon and not self._room(size):
-                return
-            self._added = size
-            self._append(
-                Record(time.time_ns(), latency_us, status, flags, release, head, answer_head, id_, caller, body, answer)
-            )
+        if not (self._all or crc32(id_) < self._share):
+            return None
+        size = self._added + len(body) + len(answer) + _OVERHEAD
+        if size - self._taken > self._soon and not self._room(size):
+            return False
+        self._added = size
+        self._append(
+            Record(time.time_ns(), latency_us, status, flags, release, head, answer_head, id_, caller, body, answer)
+        )
+        return True
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what waits, and end. A disk that hangs is not waited for longer than this."""
@@ -143,13 +152,15 @@ class Tap:
             try:
                 self._write(records, max(1, (added - self._taken) // count))
             except OSError as error:
-                self._failed(count, error)
+                self._lose(records)
+                self._failed(error)
             except BaseException:
-                self._lost += count
+                self._lose(records)
                 self._abandon()
                 raise
             else:
                 self.written += count
+                self._tell(records, kept=True)
                 if self._failing:
                     self._failing = False
                     log.warning("%s: predictions are logged again; %d are lost", self.header.endpoint, self.dropped)
@@ -175,8 +186,16 @@ class Tap:
             self._file.add(block)
         self._file.sync()
 
-    def _failed(self, count: int, error: OSError) -> None:
-        self._lost += count
+    def _lose(self, records: list[Record]) -> None:
+        self._lost += len(records)
+        self._tell(records, kept=False)
+
+    def _tell(self, records: list[Record], *, kept: bool) -> None:
+        if self._told:
+            for release, count in Counter([record.release for record in records]).items():
+                self._told(release, count if kept else 0, 0 if kept else count)
+
+    def _failed(self, error: OSError) -> None:
         self._abandon()
         if not self._failing:
             self._failing = True

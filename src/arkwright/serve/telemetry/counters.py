@@ -58,7 +58,7 @@ class Counters:
     def create(cls, folder: Path, workers: int) -> "Counters":
         """New counters for so many workers, and as many again that may follow them before they are gone.
 
-        `folder` exists and is of this run of the server alone. Takes 0.7 MB for each slot. Raises ArkwrightError where
+        `folder` exists and is of this run of the server alone. Takes 0.8 MB for each slot. Raises ArkwrightError where
         there is no room.
         """
         slots, beside = 2 * workers, folder / f"{FILE}.{os.getpid()}"
@@ -121,7 +121,7 @@ class Counters:
     def process(self, slot: int) -> list[float]:
         """The numbers about the worker itself, all 0 where there never was one."""
         start = at.slot_at(slot)
-        found = [*map(float, self.words[start : start + at.SPANS_FAILED + 1])]
+        found = [*map(float, self.words[start : start + at.REPLACED + 1])]
         found[at.CPU] = self.floats[start + at.CPU]
         return found
 

@@ -16,8 +16,10 @@ _COUNTERS = (
     (at.ROWS, "rows", "Rows answered."),
     (at.SHADOW_RUNS, "shadow_runs", "Requests that a shadow release computed too."),
     (at.SHADOW_DROPS, "shadow_dropped", "Requests that a shadow release left out, so as to delay nobody."),
-    (at.TAP_RECORDS, "tap_records", "Predictions written aside."),
-    (at.TAP_DROPS, "tap_dropped", "Predictions not written aside, for want of room."),
+    (at.SHADOW_ROWS, "shadow_rows", "Rows that a shadow release answered, to nobody."),
+    (at.TAP_RECORDS, "tap_records", "Answers written to the log of predictions."),
+    (at.TAP_DROPS, "tap_dropped", "Answers lost to the log of predictions: no memory, or no disk."),
+    (at.TAP_LEFT_OUT, "tap_left_out", "Answers that are not in the sample that is logged."),
     (at.RATE_LIMITED, "rate_limited", "Requests refused because their client sent too many."),
 )
 _PROCESS = (
@@ -101,12 +103,28 @@ def _requests(told: Sequence[Told]) -> Iterator["Metric"]:
                 word += 1
         latency.add_metric(labels, _buckets(at.LATENCY_BOUNDS, n, at.LATENCY), n[at.LATENCY_SUM])
         batch.add_metric(labels, _buckets(at.BATCH_BOUNDS, n, at.BATCH), n[at.BATCH_SUM])
-    yield from (requests, latency, batch)
+    yield from (requests, latency, batch, *_shadows(told))
     for word, name, help_text in _COUNTERS:
         family = CounterMetricFamily(f"arkwright_{name}", help_text, labels=_OF)
         for labels, n in told:
             family.add_metric(labels, n[word])
         yield family
+
+
+def _shadows(told: Sequence[Told]) -> Iterator["Metric"]:
+    """Of releases that answered nobody, and of no others."""
+    from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+
+    answers = CounterMetricFamily("arkwright_shadow_answers", "Answers of a shadow, to nobody.", labels=(*_OF, "code"))
+    latency = HistogramMetricFamily("arkwright_shadow_seconds", "How long a shadow took to answer 200.", labels=_OF)
+    for labels, n in told:
+        codes = dict(zip(at.CODE_NAMES, n[at.SHADOW_ANSWERS : at.SHADOW_LATENCY], strict=True))
+        for code, count in codes.items():
+            if count:
+                answers.add_metric((*labels, code), count)
+        if any(codes.values()):
+            latency.add_metric(labels, _buckets(at.LATENCY_BOUNDS, n, at.SHADOW_LATENCY), n[at.SHADOW_SUM])
+    yield from (answers, latency)
 
 
 def _buckets(bounds: Sequence[float], numbers: Sequence[float], start: int) -> list[tuple[str, float]]:
@@ -139,7 +157,11 @@ def _workers(counters: Counters, ever: Sequence[int], up: Sequence[bool]) -> Ite
     of = ("worker",)
     alive = GaugeMetricFamily("arkwright_worker_up", "1 while the worker runs.", labels=of)
     resident = GaugeMetricFamily("arkwright_worker_resident_bytes", "Memory of the worker.", labels=of)
-    starts = CounterMetricFamily("arkwright_worker_restarts", "Workers that followed one before them.", labels=of)
+    starts = CounterMetricFamily(
+        "arkwright_worker_restarts",
+        "Workers that followed one before them, which died or was replaced.",
+        labels=(*of, "cause"),
+    )
     cpu = CounterMetricFamily("arkwright_worker_cpu_seconds", "Processor time of the worker and of those before it.",
                               labels=of)  # fmt: skip
     written = [CounterMetricFamily(f"arkwright_{name}", f"{what} written.", labels=of) for *_, name, what in _PROCESS]
@@ -151,7 +173,8 @@ def _workers(counters: Counters, ever: Sequence[int], up: Sequence[bool]) -> Ite
         n, label = counters.process(slot), str(slot)
         alive.add_metric([label], float(up[slot]))
         resident.add_metric([label], n[at.RESIDENT] if up[slot] else 0)
-        starts.add_metric([label], n[at.STARTS] - 1)
+        starts.add_metric([label, "died"], n[at.DIED])
+        starts.add_metric([label, "replaced"], n[at.REPLACED])
         cpu.add_metric([label], n[at.CPU])
         for (done, full, failed, _, _), lines, lost in zip(_PROCESS, written, dropped, strict=True):
             lines.add_metric([label], n[done])

@@ -19,12 +19,15 @@ Sample = dict[str, dict[Labels, float]]  # metric to labels to value
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A release of an endpoint in one window. Times in milliseconds, None where nothing was answered."""
+    """A release of an endpoint in one window. Times in milliseconds, None where nothing was answered. Of a shadow,
+    what it does with its copies of requests.
+    """
 
     endpoint: str
     release: str
     share: float
     requests_per_s: float
+    copies_per_s: float  # answered by a shadow, to nobody
     errors_per_s: float  # answers of 400 and above
     rows_per_s: float
     p50_ms: float | None
@@ -38,12 +41,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One worker: processors it used in the window, memory, how often its place was taken over."""
+    """One worker: processors it used in the window, memory, how often it followed one that died or was replaced."""
 
     worker: str
     cpu: float
     resident_bytes: int
-    restarts: int
+    died: int
+    replaced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ def between(url: str, before: Sample, now: Sample, seconds: float) -> Traffic:
             worker=dict(labels)["worker"],
             cpu=grown["arkwright_worker_cpu_seconds_total"][labels] / seconds,
             resident_bytes=int(now["arkwright_worker_resident_bytes"][labels]),
-            restarts=int(now["arkwright_worker_restarts_total"][labels]),
+            died=_restarts(now, labels, "died"),
+            replaced=_restarts(now, labels, "replaced"),
         )
         for labels, up in sorted(now.get("arkwright_worker_up", {}).items(), key=lambda item: sorted(item[0]))
         if up
@@ -138,8 +143,10 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
     def one(sample: Sample, name: str) -> float:
         return sample.get(name, {}).get(frozenset(mine), 0.0)
 
-    requests = all_of("arkwright_requests_total")
-    buckets = {float(labels["le"]): n for labels, n in all_of("arkwright_request_seconds_bucket")}
+    requests, copies = all_of("arkwright_requests_total"), all_of("arkwright_shadow_answers_total")
+    buckets: dict[float, float] = defaultdict(float)
+    for labels, n in all_of("arkwright_request_seconds_bucket") + all_of("arkwright_shadow_seconds_bucket"):
+        buckets[float(labels["le"])] += n
     runs = one(grown, "arkwright_batch_rows_count")
     p50, p95, p99 = (None if (found := quantile(buckets, part)) is None else found * 1000 for part in (0.5, 0.95, 0.99))
     return Row(
@@ -147,8 +154,9 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
         release=release,
         share=one(now, "arkwright_endpoint_share"),
         requests_per_s=sum(n for _, n in requests) / seconds,
-        errors_per_s=sum(n for labels, n in requests if labels["code"] != "200") / seconds,
-        rows_per_s=one(grown, "arkwright_rows_total") / seconds,
+        copies_per_s=sum(n for _, n in copies) / seconds,
+        errors_per_s=sum(n for labels, n in requests + copies if labels["code"] != "200") / seconds,
+        rows_per_s=(one(grown, "arkwright_rows_total") + one(grown, "arkwright_shadow_rows_total")) / seconds,
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
@@ -157,6 +165,10 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
         queue_age_ms=one(now, "arkwright_queue_age_seconds") * 1000,
         dropped=int(one(grown, "arkwright_tap_dropped_total") + one(grown, "arkwright_shadow_dropped_total")),
     )
+
+
+def _restarts(now: Sample, labels: Labels, cause: str) -> int:
+    return int(now["arkwright_worker_restarts_total"].get(labels | {("cause", cause)}, 0))
 
 
 def _growth(now: float, before: float) -> float:

@@ -21,9 +21,14 @@ from arkwright.serve.telemetry.layout import (
     QUEUE_AGE,
     RATE_LIMITED,
     ROWS,
+    SHADOW_ANSWERS,
     SHADOW_DROPS,
+    SHADOW_LATENCY,
+    SHADOW_ROWS,
     SHADOW_RUNS,
+    SHADOW_SUM,
     TAP_DROPS,
+    TAP_LEFT_OUT,
     TAP_RECORDS,
 )  # fmt: skip
 
@@ -80,19 +85,50 @@ class Series:
     def shadow(self, *, dropped: bool = False) -> None:
         self._words[SHADOW_DROPS if dropped else SHADOW_RUNS] += 1
 
-    def tap(self, *, dropped: bool = False) -> None:
-        self._words[TAP_DROPS if dropped else TAP_RECORDS] += 1
+    def tap(self, *, kept: int = 0, dropped: int = 0, left_out: int = 0) -> None:
+        """So many answers are in the log of predictions, are lost to it, or are not in its sample."""
+        words = self._words
+        words[TAP_RECORDS] += kept
+        words[TAP_DROPS] += dropped
+        words[TAP_LEFT_OUT] += left_out
 
     def rate_limited(self) -> None:
         self._words[RATE_LIMITED] += 1
 
 
+class ShadowSeries(Series):
+    """The same of a shadow, which answers nobody: what it answers is no request of a caller's."""
+
+    __slots__ = ()
+
+    def observe(self, kind: int, status: int, seconds: float, rows: int = 0) -> None:
+        if status == 200:
+            self.observe_good(kind, (seconds,), rows)
+        else:
+            self._words[IN_FLIGHT] -= 1
+            self._words[SHADOW_ANSWERS + CODE_AT[status]] += 1
+
+    def observe_good(self, kind: int, seconds: Sequence[float], rows: int) -> None:
+        del kind
+        words, count = self._words, len(seconds)
+        words[IN_FLIGHT] -= count
+        words[SHADOW_ANSWERS + CODE_AT[200]] += count
+        for one in seconds:
+            words[SHADOW_LATENCY + bisect_left(LATENCY_BOUNDS, one)] += 1
+        self._floats[SHADOW_SUM] += sum(seconds)
+        words[SHADOW_ROWS] += rows
+
+    def refused(self, kind: int) -> None:
+        del kind
+        self._words[SHADOW_ANSWERS + CODE_AT[503]] += 1
+
+
 class Slot:
     """One worker's part of the file. Held by a lock that ends with the process, however it ends."""
 
-    def __init__(self, counters: Counters, worker: int) -> None:
-        """Take the slot of this number, or a spare one while the worker before still drains. Raises Refused when every
-        slot is held.
+    def __init__(self, counters: Counters, worker: int, follows: str = "") -> None:
+        """Take the slot of this number, or a spare one while the worker before still drains. `follows`: what became of
+        the worker before it, which `died` or is `replaced`. Raises Refused when every slot is held.
         """
         self.counters = counters
         half = counters.slots // 2
@@ -112,12 +148,15 @@ class Slot:
         self._cpu_before = self.floats[at.CPU]
         self.words[at.PID] = os.getpid()
         self.words[at.STARTS] += 1
+        if follows:
+            self.words[at.DIED if follows == "died" else at.REPLACED] += 1
         self.tick()
 
-    def series(self, number: int) -> Series:
+    def series(self, number: int, *, shadow: bool = False) -> Series:
         start, record = at.block_at(self.number, number), self.counters.records()[number]
         block = slice(start, start + at.BLOCK)
-        return Series(record.endpoint, record.release, self.counters.words[block], self.counters.floats[block])
+        kind = ShadowSeries if shadow else Series
+        return kind(record.endpoint, record.release, self.counters.words[block], self.counters.floats[block])
 
     def tick(self) -> None:
         """Tell what this process has used so far."""

@@ -56,9 +56,12 @@ class Telemetry:
         access_log: str | None = None,
         collector: str | None = None,
         sampling: Sampling | None = None,
+        shadow: bool = False,
+        follows: str = "",
     ) -> None:
         """`folder` holds the counters that the supervisor made. `access_log` is a file or `-`. Spans are sent to
-        `collector`, a URL, or to where OTEL_EXPORTER_OTLP_ENDPOINT says.
+        `collector`, a URL, or to where OTEL_EXPORTER_OTLP_ENDPOINT says. `shadow`: what is answered here, is answered
+        to nobody. `follows`: what became of the worker before this one, which `died` or is `replaced`.
 
         Raises Invalid for what cannot be opened, Missing for a `collector` without the extra `otel`; where only the
         environment asks for one, the log says what is missing.
@@ -73,9 +76,10 @@ class Telemetry:
         self.asked = self._log is not None or self._sender is not None  # whether anybody wants more than counters
         self._roots = self._sender is not None and self._sampling.ratio > 0
         self.traced = self._sender is not None
-        self._slot = Slot(self.counters, worker)
+        self.shadow = shadow
+        self._slot = Slot(self.counters, worker, follows)
         self._before = self._slot.words.tolist()  # what workers before this one counted in its slot
-        self.nobody = self._slot.series(at.NOBODY)  # for requests that are no endpoint's
+        self.nobody = self._slot.series(at.NOBODY, shadow=shadow)  # for requests that are no endpoint's
         self._exposition = Exposition(self.counters)
         self._stop = threading.Event()
         self._ticker = threading.Thread(target=self._run, name="arkwright-telemetry", daemon=True)
@@ -86,7 +90,7 @@ class Telemetry:
         the endpoint's in the ledger.
         """
         numbers = self.counters.declare(endpoint, shares, version)
-        return {release: self._slot.series(number) for release, number in numbers.items()}
+        return {release: self._slot.series(number, shadow=self.shadow) for release, number in numbers.items()}
 
     def start(self, series: Series, kind: int, headers: Mapping[bytes, bytes]) -> Call:
         """A request came. `kind` is PREDICT, INFER, GRPC or OTHER_KIND of layout."""

@@ -23,7 +23,7 @@ import numpy as np
 from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
-from arkwright.serve.wire.messages import Problem, Reply, Request, Response
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = 4096
@@ -242,11 +242,11 @@ def _front(waiting: Sequence[Job], alone: Container[Job]) -> list[Job]:
 
 
 def _gone() -> Problem:
-    return Problem(499, "the client left")  # for those who take note; nobody is there to be told
+    return Problem(GONE, "nobody waits any more")  # for those who take note; nobody is there to be told
 
 
 def _late() -> Problem:
-    return Problem(504, "the deadline passed before the model could run")
+    return Problem(LATE, "the deadline passed before the model could run")
 
 
 def _poison() -> Problem:

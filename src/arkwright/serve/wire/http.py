@@ -13,7 +13,7 @@ from typing import cast
 
 from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
-from arkwright.serve.wire.messages import Problem, Request, Response
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._not_behind()
         self._reader.end()
         if self._busy is not None:
-            self._busy.gone = True
+            self._busy.gone = GONE
             self._front.bodies -= len(self._busy.body)
         self._busy = self._transport = None
         self._forget_queue()
@@ -318,8 +318,8 @@ class Connection(asyncio.Protocol):
         elif now > self._reader.by or now > self._reader.idle_by:
             self._refuse(Problem(408, "the request took too long to arrive"))
         elif now > self._answer_by and self._busy is not None:
-            self._busy.gone = True
-            self._reply(self._busy, Problem(504, "the answer took too long").response(close=True))
+            self._busy.gone = LATE
+            self._reply(self._busy, Problem(LATE, "the answer took too long").response(close=True))
 
     def _caught_up(self, now: float) -> None:
         """It has taken everything: only from now on it is idle."""

@@ -12,15 +12,16 @@ _JSON = b"Content-Type: application/json\r\n"
 _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
 _CLOSE, _KEEP = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
+GONE, LATE = 499, 504  # what becomes of a request that ends before its answer is there, as statuses
 LONGEST = 500  # of a message to a caller
 
 
 class Request(msgspec.Struct, eq=False):  # made several times faster than a dataclass
     """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
 
-    `gone` is set when nobody waits for the answer any more: the client left, or the time for it is over. `caller` is
-    the address it came from, `received` when its turn came, by the clock `monotonic`. `id` is the caller's own or one
-    made for it, and empty where nobody needs one.
+    `gone` is set when nobody waits for the answer any more: to GONE when the client left, to LATE when it was told that
+    the time is over. `caller` is the address it came from, `received` when its turn came, by the clock `monotonic`.
+    `id` is the caller's own or one made for it, and empty where nobody needs one.
     """
 
     method: str
@@ -29,7 +30,7 @@ class Request(msgspec.Struct, eq=False):  # made several times faster than a dat
     body: bytes
     keep_alive: bool = True
     old: bool = False  # HTTP/1.0, which must be told that the connection stays
-    gone: bool = False
+    gone: int = 0
     caller: str = ""
     received: float = 0.0
     id: bytes = b""

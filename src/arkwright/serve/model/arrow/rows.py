@@ -27,6 +27,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip  # which values break the bound
 _FITS = {"float": ("float", "int"), "int": ("int",)}  # JSON says 1 for 1.0, too
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # microseconds: the years 1 to 9999
+_MOST_COLUMNS = 100_000
 _DAY = 86_400_000_000
 
 
@@ -145,6 +146,19 @@ class ArrowRows:
             array[missing] = np.nan
         self._refuse(name, beyond, f"does not fit in {port.kind.name}")
         return array
+
+
+def lists(body: bytes, fields: Sequence[Field]) -> tuple[int, dict[str, list[Any]]]:
+    """The number of rows of a stream, and these of its columns as Python's own objects, None where they are missing; a
+    column that is not there is left out. Raises Problem for a stream that no server takes.
+    """
+    try:
+        stream = arrow_stream.read(body, _MOST_COLUMNS)
+        columns = stream.columns()
+    except Malformed as error:
+        raise _no_stream(error) from None
+    there = [field for field in fields if field.name in columns]
+    return stream.rows, {f.name: _values(_typed(columns[f.name], f), 0, stream.rows) for f in there}
 
 
 def _no_stream(error: Malformed) -> Problem:

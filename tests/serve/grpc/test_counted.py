@@ -1,0 +1,132 @@
+"""What is counted and logged of calls: also of those that no release was picked for, and of a stream's messages."""
+
+import contextlib
+import http.client
+import json
+import time
+
+import grpc
+import pytest
+from tests.serve.telemetry.conftest import samples, total
+from tritonclient.grpc import service_pb2
+
+from .conftest import LONG, Serving, rows
+from .test_calls import busy
+
+INFER, STREAM = "/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/ModelStreamInfer"
+
+
+class Counted(Serving):
+    def __init__(self, folder, folders, **limits):
+        self.observed = folder
+        super().__init__({"f32": folders["f32"]}, observed=folder, **limits)
+
+    def metrics(self):
+        client = http.client.HTTPConnection("127.0.0.1", self.rest, timeout=LONG)
+        with contextlib.closing(client):
+            client.request("GET", "/metrics")
+            return samples(client.getresponse().read().decode())
+
+
+@pytest.fixture
+def served(folders, tmp_path):
+    with Counted(tmp_path, folders) as serving:
+        yield serving
+
+
+def refused(stub, request, **how):
+    with pytest.raises(grpc.RpcError) as error:
+        stub.ModelInfer(request, timeout=LONG, **how)
+    return error.value.code()
+
+
+def test_calls_that_no_release_was_picked_for(served):
+    with served.stub() as stub, served.channel() as channel:
+        with pytest.raises(grpc.RpcError) as error:
+            stub.ModelInfer(rows(1, model="f33"), metadata=[("x-request-id", "mine")], timeout=LONG)
+        assert error.value.code() is grpc.StatusCode.NOT_FOUND
+        assert dict(error.value.trailing_metadata())["x-request-id"] == "mine"
+        assert refused(stub, rows(1, model_version="9")) is grpc.StatusCode.NOT_FOUND
+        with pytest.raises(grpc.RpcError):
+            channel.unary_unary(INFER)(b"\xff\xff", timeout=LONG)
+        stub.ModelInfer(rows(1), timeout=LONG)
+        stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=LONG)
+    found = lines(served, 5)
+    assert [(path, status, release) for path, status, release in found] == [
+        (INFER, 404, ""), (INFER, 404, ""), (INFER, 400, ""), (INFER, 200, "release:f32@3"),
+        ("/inference.GRPCInferenceService/ServerLive", 200, ""),
+    ]  # fmt: skip
+    codes = counts(served)
+    assert codes["(none)", "other", "404"] == 2
+    assert codes["(none)", "other", "400"] == 1
+    assert codes["f32", "grpc", "200"] == 1
+    assert total(served.metrics(), "arkwright_in_flight") == 0
+
+
+def test_callers_who_used_up_their_quota(folders, tmp_path):
+    with Counted(tmp_path, folders, rate=1) as served, served.stub() as stub:
+        stub.ModelInfer(rows(1), timeout=LONG)
+        assert refused(stub, rows(1)) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert [status for _, status, _ in lines(served, 2)] == [200, 429]
+        assert counts(served)["(none)", "other", "429"] == 1
+        assert total(served.metrics(), "arkwright_rate_limited_total") == 1
+
+
+def test_calls_that_end_before_their_answer(served):
+    with served.stub() as stub, busy(served):
+        late = stub.ModelInfer.future(rows(310), timeout=0.3)
+        left = stub.ModelInfer.future(rows(320), timeout=LONG)
+        served.wait("added", 320)
+        assert late.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        left.cancel()
+        served.wait("gone", 320)
+    assert sorted(status for _, status, _ in lines(served, 3)) == [200, 499, 504]
+    codes = counts(served)
+    assert {code: codes["f32", "grpc", code] for code in ("200", "499", "504")} == {"200": 1, "499": 1, "504": 1}
+
+
+def test_calls_that_take_too_long(folders, tmp_path):
+    with Counted(tmp_path, folders, request_time=1.0) as served, served.stub() as stub:
+        held = stub.ModelInfer.future(rows(400), timeout=LONG)
+        served.wait("held")
+        assert held.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        served.go()
+        assert [status for _, status, _ in lines(served, 1)] == [504]
+        assert counts(served)["f32", "grpc", "504"] == 1
+
+
+def test_every_message_of_a_stream_has_an_id_of_its_own(served):
+    sent = [rows(1), rows(1, model="f33"), rows(1, first=0, id="7"), rows(1, model_version="9")]
+    with served.stub() as stub:
+        said = list(stub.ModelStreamInfer(iter(sent), metadata=[("x-request-id", "mine")], timeout=LONG))
+        nameless = list(stub.ModelStreamInfer(iter(sent[:2]), timeout=LONG))
+    assert [bool(one.error_message) for one in said] == [False, True, False, True]
+    ids = [one.infer_response.parameters["x-request-id"].string_param for one in said]
+    assert ids == ["mine-1", "mine-2", "mine-3", "mine-4"]
+    assert [one.infer_response.id for one in said] == ["", "", "7", ""]
+    assert said[0].infer_response.parameters["release"].string_param == "release:f32@3"
+    assert not any("x-request-id" in one.infer_response.parameters for one in nameless)
+    found = lines(served, 6)
+    assert [(path, status) for path, status, _ in found] == [(STREAM, code) for code in (200, 404, 200, 404, 200, 404)]
+    log = [json.loads(line) for line in (served.observed / "access").read_text().splitlines()]
+    named = [one["request_id"] for one in log if one["path"] == STREAM]
+    assert named == [*ids, "", ""]
+
+
+def lines(served, count):
+    """(path, status, release) of so many calls in the access log, which is written once a second."""
+    end = time.monotonic() + LONG
+    while True:
+        log = served.observed / "access"
+        said = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        found = [(one["path"], one["status"], one["release"]) for one in said if one["path"] != "/metrics"]
+        if len(found) >= count:
+            assert len(found) == count
+            return found
+        assert time.monotonic() < end, found
+        time.sleep(0.01)
+
+
+def counts(served):
+    labels = [(dict(key[1:]), n) for key, n in served.metrics().items() if key[0] == "arkwright_requests_total"]
+    return {(k["endpoint"], k["kind"], k["code"]): n for k, n in labels}
