@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import socket
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from arkwright.serve.processes.server import Server
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 
 DIGEST = "ab" * 32
 FLIGHTS = """
@@ -197,6 +199,14 @@ def write(folder: Path, signature, model, code=None):
     return folder
 
 
+def a_quota(folder, rate):
+    """As a supervisor and its worker make it, where there is a rate."""
+    if rate is None:
+        return None
+    Quota.create(folder)
+    return Quota(folder, rate)
+
+
 class Live:
     """A server in a thread and a plain client for it."""
 
@@ -214,7 +224,8 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
-        self.server = Server(self.limits)
+        with tempfile.TemporaryDirectory() as folder:
+            self.server = Server(self.limits, quota=a_quota(Path(folder), self.limits.rate))
         most, longest = self.limits.queue, self.limits.queue_time
         lanes = {one.endpoint: [(Lane(one, most=most, longest=longest), 1.0)] for one in self.loaded}
         self.server.app.install({name: Route(name, shares) for name, shares in lanes.items()})

@@ -20,7 +20,7 @@ class Start(msgspec.Struct):
     mirror: str  # the socket of the process where the shadows are
     shadow: bool  # whether this is that process
     repository: bool
-    counters: str  # the folder of all workers' counters
+    shared: str  # the folder of all workers' counters and quotas
     worker: int  # its number among them
     host: str
     grpc_port: int | None

@@ -20,6 +20,7 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 from arkwright.serve.wire.unread import show_unread
 
 log = logging.getLogger("arkwright.serve")
@@ -39,12 +40,13 @@ class Server:
         shadow: bool = False,
         page: Page | None = None,
         observer: Observer | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
-        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way)
+        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, quota=quota)
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops

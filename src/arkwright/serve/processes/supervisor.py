@@ -24,6 +24,7 @@ from arkwright.serve.telemetry.counters import Counters
 from arkwright.serve.traffic.poison import Register
 from arkwright.serve.wire.address import check_host, is_loopback, shown
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
 LOOK = 0.25  # seconds between two looks at what is to be served
@@ -45,6 +46,8 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
             serving = replace(serving, grpc_port=reserved.getsockname()[1])
         Counters.create(folder, serving.workers + 1)
+        if serving.rate:
+            Quota.create(folder)
         asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
 
 
@@ -172,7 +175,7 @@ class Supervisor:
             mirror=self._aside.getsockname(),
             shadow=shadow,
             repository=self._serving.repository,
-            counters=str(self._folder),
+            shared=str(self._folder),
             worker=len(self._listening) if shadow else self._listening.index(listening),
             host=self._serving.host,
             grpc_port=self._serving.grpc_port,

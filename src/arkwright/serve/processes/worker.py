@@ -24,6 +24,7 @@ from arkwright.serve.rest.repository import Repository, Told
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.poison import Page
+from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
 _LONGEST = 2**24  # bytes of one message of the supervisor's
@@ -37,7 +38,7 @@ async def serve(start: control.Start) -> None:
         loop.add_signal_handler(sign, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
     mirror = None if start.shadow else Mirror(start.mirror)
-    told = Telemetry(Path(start.counters), start.worker, access_log=start.access_log, collector=start.traces)
+    told = Telemetry(Path(start.shared), start.worker, access_log=start.access_log, collector=start.traces)
     observer = Observer(told, shadow=start.shadow)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
@@ -51,6 +52,7 @@ async def serve(start: control.Start) -> None:
         shadow=start.shadow,
         page=page,
         observer=observer,
+        quota=Quota(Path(start.shared), start.limits.rate) if start.limits.rate else None,
     )
     grpc = _grpc(server, start, observer, mirror)
     apply = partial(_serve, server, grpc, start, accepting)

@@ -52,11 +52,17 @@ class Front:
     """What all connections of one server share."""
 
     def __init__(
-        self, handler: Handler, limits: Limits, *, loopback: bool, way: Callable[[Request], Way | None] = lambda _: None
+        self,
+        handler: Handler,
+        limits: Limits,
+        *,
+        loopback: bool,
+        way: Callable[[Request], Way | None] = lambda _: None,
+        quota: Quota | None = None,
     ) -> None:
         """`way` finds the short way of a request by its head; when its answers change, `heads` must be forgotten."""
         self.handler, self.limits, self.loopback, self.way = handler, limits, loopback, way
-        self.quota = Quota(limits.rate) if limits.rate else None
+        self.quota = quota
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
         self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()
@@ -114,8 +120,6 @@ class Front:
         if self.large and self.bodies < LARGE and now > self._given_back + REST:
             self.large, self._given_back = False, now
             give_back()
-        if self.quota:
-            self.quota.forget(now)
         self._timer = self.loop.call_later(SWEEP, self._sweep)
 
     def _cut_off(self, now: float) -> None:
