@@ -4,7 +4,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -70,7 +70,6 @@ class _Watch:
         self._site, self._project, self._names = site, project, names
         self._seen: dict[str, int] = {}
         self._routings: dict[str, Routing] = {}
-        self._before: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
 
     def __enter__(self) -> Self:
@@ -80,9 +79,9 @@ class _Watch:
         for laid_out in self._laid_out.values():
             laid_out[0].close()
 
-    def __call__(self) -> Traffic | None:
-        """The traffic, or None when no endpoint moved. What does not verify is refused at first, and later left out
-        with a word in the log while the endpoint answers as before.
+    def __call__(self, held: Collection[str]) -> Traffic | None:
+        """The traffic, or None when no endpoint moved; what is `held` stays laid out. What does not verify is refused
+        at first, and later left out with a word in the log while the endpoint answers as before.
         """
         ledger = self._site.ledger
         found = (versions.latest(ledger, Endpoint, n) for n in self._names or versions.names(ledger, Endpoint))
@@ -93,14 +92,12 @@ class _Watch:
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
             try:
-                routing = self._of(endpoint)
-                self._before[endpoint.name] = self._routings.get(endpoint.name, routing)
-                self._routings[endpoint.name] = routing
+                self._routings[endpoint.name] = self._of(endpoint)
             except (ArkwrightError, OSError) as error:
                 if first:
                     raise
                 log.error("%s is not followed: %s; it answers as before", endpoint.ref, error)  # noqa: TRY400
-        self._clear()
+        self._clear(held)
         return dict(self._routings)
 
     def _of(self, endpoint: Endpoint) -> Routing:
@@ -122,13 +119,10 @@ class _Watch:
             self._laid_out[ref] = (stack, stack.enter_context(verified(self._site, ref)))
         return self._laid_out[ref][1]
 
-    def _clear(self) -> None:
-        """Remove what an endpoint does not answer with and did not before it moved: that is what stays where a worker
-        cannot load the new one.
-        """
-        kept = [*self._routings.values(), *self._before.values()]
-        used = {share.served.release for routing in kept for share in routing.shares}
-        for ref in set(self._laid_out) - used:
+    def _clear(self, held: Collection[str]) -> None:
+        """Remove what is neither at work nor to be."""
+        used = {share.served.release for routing in self._routings.values() for share in routing.shares}
+        for ref in set(self._laid_out) - used - set(held):
             self._laid_out.pop(ref)[0].close()
 
 

@@ -10,6 +10,9 @@ from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 
 
+LONGEST_LOAD = 24 * 60 * 60.0  # seconds
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("endpoints", nargs="*", metavar="ENDPOINT", help="which (default: every one with a release)")
     parser.add_argument("--host", default="127.0.0.1", help="loopback only: there is no authentication yet")
@@ -20,6 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=float, metavar="N", help="requests a second that one client may send")
     parser.add_argument(
         "--drain-delay", type=float, default=0.0, metavar="S", help="seconds in which it still accepts when stopped"
+    )
+    parser.add_argument(
+        "--load-time", type=float, default=60.0, metavar="S", help="seconds in which a release must load (default: 60)"
     )
     parser.add_argument(
         "--grpc-port", type=int, metavar="N", help="answer over gRPC too, on this port; 0: any free one"
@@ -40,6 +46,9 @@ def main(given: argparse.Namespace) -> int:
     if given.rate is not None and not given.rate > 0:
         raise Invalid(f"a rate of {given.rate:g} requests a second lets nothing through; take one above 0")
 
+    if not 0 < given.load_time <= LONGEST_LOAD:
+        raise Invalid(f"no release loads in {given.load_time:g} s; take a time above 0, of a day at most")
+
     def ready(address: str) -> None:
         if given.json:
             output.as_json({"address": address})
@@ -53,6 +62,7 @@ def main(given: argparse.Namespace) -> int:
         workers=given.workers,
         rate=given.rate,
         drain_delay=given.drain_delay,
+        load_time=given.load_time,
         repository=given.repository,
         grpc_port=given.grpc_port,
         access_log=given.access_log,

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from arkwright.core.ports import Routing
+from arkwright.core.ports import Routing, Served
 from arkwright.serve.traffic.poison import Key
 from arkwright.serve.wire.limits import Limits
 
@@ -20,6 +20,7 @@ class Start(msgspec.Struct):
     mirror: str  # the socket of the process where the shadows are
     shadow: bool  # whether this is that process
     repository: bool
+    load_time: float  # seconds for one release
     shared: str  # the folder of all workers' counters and quotas
     worker: int  # its number among them
     host: str
@@ -28,6 +29,15 @@ class Start(msgspec.Struct):
     traces: str | None
     control: int = -1
     page: int = -1
+
+
+class Try(msgspec.Struct):
+    """Supervisor to a process of its own: load this release, and say why not into the inherited descriptor `answer`."""
+
+    endpoint: str
+    served: Served
+    seconds: float
+    answer: int
 
 
 class Serve(msgspec.Struct, tag=True):
@@ -55,6 +65,12 @@ class Done(msgspec.Struct, tag=True):
     """Worker to supervisor: so it is; endpoint -> why not, for those that stayed as they were."""
 
     failed: dict[str, str]
+
+
+class Loading(msgspec.Struct, tag=True):
+    """Worker to supervisor: this release is loaded just now; empty when none is any more."""
+
+    release: str
 
 
 class Ask(msgspec.Struct, tag=True):

@@ -54,6 +54,7 @@ async def serve(start: control.Start) -> None:
         observer=observer,
         quota=Quota(Path(start.shared), start.limits.rate) if start.limits.rate else None,
     )
+    server.loads = partial(_say, writer)
     grpc = _grpc(server, start, observer, mirror)
     apply = partial(_serve, server, grpc, start, accepting)
     listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
@@ -83,6 +84,13 @@ def _grpc(server: Server, start: control.Start, observer: Observer, mirror: Mirr
 def _set(*events: asyncio.Event) -> None:
     for event in events:
         event.set()
+
+
+async def _say(writer: asyncio.StreamWriter, release: str) -> None:
+    """Tell the supervisor what is loaded just now. It is on its way before anything is: code may halt this process."""
+    writer.write(control.line(control.Loading(release)))
+    while writer.transport.get_write_buffer_size() and not writer.transport.is_closing():  # noqa: ASYNC110 - at most once
+        await asyncio.sleep(0)
 
 
 class Asking:
