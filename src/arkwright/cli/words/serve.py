@@ -9,7 +9,6 @@ from arkwright.cli import context, output
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 
-
 LONGEST_LOAD = 24 * 60 * 60.0  # seconds
 
 
