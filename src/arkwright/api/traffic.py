@@ -5,19 +5,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Self
 
+from arkwright.api import terms
 from arkwright.api.rollout import SIGNATURE, must_pass
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.ports import Logged, Routing, Served, Serving, Share, Traffic
 from arkwright.core.record import decode, digest_of
-from arkwright.project import toml
-from arkwright.project.spec import LogSpec
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
@@ -34,15 +33,20 @@ def serve(
     how: Serving = Serving(),  # noqa: B008 - frozen
     ready: Callable[[str], None] = print,
 ) -> None:
-    """Answer for these endpoints (default: all that have a release) until stopped, and follow them when they move."""
+    """Answer for these endpoints (default: all that have a release) until stopped, and follow them when they move.
+
+    All that it takes is on record: `project` may be any folder. Where it is the endpoints' own and says something else
+    by now, that is told.
+    """
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
     if not names and not versions.names(site.ledger, Endpoint):
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
-    with _Watch(site, project, names) as watch, ExitStack() as aside:
+    _tell_what_differs(site, project, names)
+    with _Watch(site, names) as watch, ExitStack() as aside:
 
         @cache  # `ready` is told of each protocol's address
         def compact() -> None:
-            aside.enter_context(_compacting(site, project))
+            aside.enter_context(_compacting(site))
 
         def serving(address: str) -> None:
             ready(address)
@@ -51,10 +55,24 @@ def serve(
         site.host.serve(watch, how, serving)
 
 
+def _tell_what_differs(site: Site, project: Path, names: Sequence[str]) -> None:
+    """A project that cannot be read now says nothing."""
+    with suppress(ArkwrightError):
+        said = terms.current(site, project)
+        for name in names or versions.names(site.ledger, Endpoint):
+            endpoint = versions.resolve(site.ledger, Endpoint, name)
+            if endpoint.terms and said.get(name, endpoint.terms) != endpoint.terms:
+                log.warning(
+                    "[endpoint.%s] was changed since %s was promoted; promote its release again to have it so",
+                    name,
+                    endpoint.ref,
+                )
+
+
 @contextmanager
-def _compacting(site: Site, project: Path) -> Iterator[None]:
+def _compacting(site: Site) -> Iterator[None]:
     """Have logged answers made into tables, in a process aside."""
-    paths = str(project), str(site.predictions)
+    paths = str(site.folder), str(site.predictions)
     command = [sys.executable, "-m", "arkwright.work.compacting", *paths, str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as process:
         try:
@@ -66,8 +84,8 @@ def _compacting(site: Site, project: Path) -> Iterator[None]:
 class _Watch:
     """What the ledger says is to be served, with every release verified and laid out once."""
 
-    def __init__(self, site: Site, project: Path, names: Sequence[str]) -> None:
-        self._site, self._project, self._names = site, project, names
+    def __init__(self, site: Site, names: Sequence[str]) -> None:
+        self._site, self._names = site, names
         self._seen: dict[str, int] = {}
         self._routings: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
@@ -105,13 +123,11 @@ class _Watch:
         parts += [(ref, 0.0, True) for ref in endpoint.shadows]
         shares = [Share(self._served(ref), part, shadow) for ref, part, shadow in parts]
         shares.sort(key=lambda share: int(share.served.release.rpartition("@")[2]), reverse=True)
-        return Routing(tuple(shares), endpoint.version, self._log(endpoint.name))
+        return Routing(tuple(shares), endpoint.version, self._log(endpoint))
 
-    def _log(self, name: str) -> Logged | None:
-        """As the project says now; what it no longer names is logged by default."""
-        spec = toml.read(self._project).spec.endpoint.get(name)
-        logged = spec.logged if spec else LogSpec()
-        return Logged(self._site.predictions / name, logged.sample, logged.redact) if logged else None
+    def _log(self, endpoint: Endpoint) -> Logged | None:
+        agreed = terms.recorded(endpoint)
+        return Logged(self._site.predictions / endpoint.name, agreed.sample, agreed.redact) if agreed.log else None
 
     def _served(self, ref: str) -> Served:
         if ref not in self._laid_out:

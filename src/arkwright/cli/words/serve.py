@@ -32,10 +32,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--access-log", metavar="FILE", help="a JSON line for each request; -: standard output")
     parser.add_argument("--otlp", metavar="URL", help="send traces to this OpenTelemetry collector")
     parser.add_argument("--repository", action="store_true", help="let clients load and unload endpoints")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     for port in (given.port, given.grpc_port or 0):
         if not 0 <= port < 65536:
