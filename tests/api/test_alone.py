@@ -123,6 +123,9 @@ def test_words_that_look_and_decide(alone, capsys, word):
     code = main([word, *words[word], "--site", str(alone.site.folder), "--by", "dora"])
     out, err = capsys.readouterr()
     assert (code, bool(out)) == (0, True), err
+    if word == "show":
+        assert "redact: age" in out
+        assert "None" not in out
 
 
 def test_what_is_not_there_is_told(alone, capsys):

@@ -89,7 +89,11 @@ def _one(found: Shown) -> None:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {inner}" for key, inner in value.items())
+        return "\n".join(f"{key}: {_inner(inner)}" for key, inner in value.items() if inner not in (None, ()))
     if isinstance(value, list | tuple):
         return "\n".join(str(item) for item in value)
     return str(value)
+
+
+def _inner(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

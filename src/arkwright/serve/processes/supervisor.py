@@ -166,6 +166,7 @@ class Supervisor:
                 del self._traffic[name]
                 if before:
                     self._traffic[name] = before  # what the workers still serve, and the next one has to
+                await self._tell()  # who began meanwhile was told of the new one
             await self._relieve()
 
     async def _relieve(self) -> None:
