@@ -271,5 +271,5 @@ def test_the_old_one_stays_however_many_do_not_load(first):
 
 def worker(server):
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    (pid,) = [pid for pid in children if b"processes.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (pid,) = [pid for pid in children if b"arkwright.serve.processes\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return int(pid)
