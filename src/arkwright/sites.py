@@ -12,7 +12,7 @@ from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables
 from arkwright.infra.scratch import scratch
 
-FOLDER = ".arkwright"
+FOLDER, LEDGER = ".arkwright", "ledger.db"
 
 # engines are imported when they are used: a glance at the ledger should not wait for DuckDB
 ENGINES: dict[str, dict[str, str]] = {
@@ -37,7 +37,7 @@ class Site:
     @cached_property
     def ledger(self) -> Ledger:
         self.folder.mkdir(parents=True, exist_ok=True)
-        return cast(Ledger, self._engine("ledger")(self.folder / "ledger.db"))
+        return cast(Ledger, self._engine("ledger")(self.folder / LEDGER))
 
     @cached_property
     def store(self) -> Store:
@@ -87,3 +87,16 @@ def _named(place: str) -> Any:
 def local(project: Path) -> Site:
     """The site inside a project's folder."""
     return Site(project / FOLDER)
+
+
+def is_site(folder: Path) -> bool:
+    """Whether anything was recorded there."""
+    return (folder / LEDGER).is_file()
+
+
+def existing(folder: Path) -> Site:
+    """The site in this folder, or in the folder `.arkwright` of it. Raises Unknown: none is begun by looking for it."""
+    for place in (folder, folder / FOLDER):
+        if is_site(place):
+            return Site(place)
+    raise Unknown(f"there is no site in {folder}: neither it nor a folder {FOLDER} in it holds a {LEDGER}")

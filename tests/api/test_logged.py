@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from arkwright.api.rollout import promote
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown
-from arkwright.core.nouns import Release
+from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.signature import Signature
 from arkwright.serve.tap.segment import INFER, segments
 from arkwright.serve.tap.writer import Tap
@@ -54,7 +55,7 @@ def add(at, tap):
 
 
 def compact(at):
-    command = [sys.executable, "-m", "arkwright.work.compact", str(at.folder)]
+    command = [sys.executable, "-m", "arkwright.work.compact", str(at.site.folder)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
 
@@ -120,7 +121,8 @@ def test_a_label_that_is_none(text, kind):
         spelt(text, kind)
 
 
-def test_compaction_keeps_what_the_toml_says(logged):
+def test_compaction_keeps_what_was_promoted(logged):
+    """Written in the project it means nothing yet; promoted again, it does."""
     compact(logged)
     logged.shop.edit("arkwright.toml", 'gate  = "production"\n', 'gate  = "production"\nlog = { keep = "1s" }\n')
     (part,) = (logged.site.predictions / "buys" / "parts").glob("*.json")
@@ -128,12 +130,15 @@ def test_compaction_keeps_what_the_toml_says(logged):
     while until > time.time_ns() - 10**9:
         time.sleep(0.05)
     compact(logged)
+    assert logged.do(predictions, endpoint="buys").num_rows == 3
+    assert logged.do(promote, release="buys").reason == "its terms changed"
+    compact(logged)
     assert logged.do(predictions, endpoint="buys").num_rows == 0
 
 
-def test_a_toml_that_cannot_be_read_removes_nothing(logged):
-    compact(logged)
-    logged.shop.edit("arkwright.toml", 'gate  = "production"\n', 'gate  = "production"\nlog = { keep = "1x" }\n')
+def test_where_nothing_is_on_record_nothing_is_removed(logged):
+    before = versions.latest(logged.site.ledger, Endpoint, "buys")
+    versions.move(logged.site.ledger, "ana", replace(before, version=2, terms=None))
     compact(logged)
     assert logged.do(predictions, endpoint="buys").num_rows == 3
 
@@ -149,7 +154,7 @@ def test_the_trouble_of_one_endpoint_does_not_stop_the_others(logged):
 def beside(at):
     """The process beside a server, whose minutes are short."""
     code = "import sys; from arkwright.work import compacting; compacting.EVERY_S = 0.05; sys.exit(compacting.main())"
-    paths = [str(at.folder), str(at.site.predictions)]
+    paths = [str(at.site.folder), str(at.site.predictions)]
     return subprocess.Popen([sys.executable, "-c", code, *paths, str(os.getpid())])
 
 

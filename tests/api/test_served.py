@@ -40,12 +40,12 @@ def post(address, path, value, **headers):
 
 
 def compacting(at):
-    """The processes that compact this project."""
+    """The processes that compact this site."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"arkwright.work.compacting" in words and str(at.folder).encode() in words:
+            if b"arkwright.work.compacting" in words and str(at.site.folder).encode() in words:
                 found.append(int(entry.name))
     return found
 

@@ -23,7 +23,7 @@ given = msgspec.json.decode(sys.argv[1])
 said = [{name: Routing((Share(Served(Path(f), r, d)),)) for name, (f, r, d) in given.items()}]
 
 
-def watch():
+def watch(held):
     return said.pop() if said else None
 
 

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import socket
+import tempfile
 import threading
 from collections import deque
 from dataclasses import replace
@@ -31,6 +32,7 @@ from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 
 processes_server.Connection = Overheard  # what every Live listens with
 DIGEST = "ab" * 32
@@ -206,6 +208,14 @@ def write(folder: Path, signature, model, code=None):
     return folder
 
 
+def a_quota(folder, rate):
+    """As a supervisor and its worker make it, where there is a rate."""
+    if rate is None:
+        return None
+    Quota.create(folder)
+    return Quota(folder, rate)
+
+
 class Live:
     """A server in a thread and a plain client for it. Whatever it answers, to whomever, is held against its own OpenAPI
     document when a test ends.
@@ -230,7 +240,9 @@ class Live:
         self.loop.set_exception_handler(lambda _, context: self.fatal.append(context))
         self.stopping = asyncio.Event()
         observer = self._observer() if self.observed else None
-        self.server = Server(self.limits, observer=observer)
+        with tempfile.TemporaryDirectory() as folder:
+            quota = a_quota(Path(folder), self.limits.rate)
+        self.server = Server(self.limits, observer=observer, quota=quota)
         most, longest = self.limits.queue, self.limits.queue_time
         lanes = {one.endpoint: Lane(one, most=most, longest=longest) for one in self.loaded}
         self.server.app.install({name: Route(name, [(lane, 1.0)]) for name, lane in lanes.items()})

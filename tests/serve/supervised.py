@@ -18,7 +18,7 @@ from arkwright.core.signature import Features, Signature, Tensor
 from .conftest import proto, value, write
 
 SERVE = """
-import json, os, sys
+import json, logging, sys
 from pathlib import Path
 from arkwright.core.ports import Logged, Routing, Served, Serving, Share
 from arkwright.serve.processes.supervisor import serve
@@ -26,19 +26,17 @@ from arkwright.serve.processes.supervisor import serve
 folder, how = Path(sys.argv[1]), json.loads(sys.argv[2])
 returned = None
 
-def watch():
+def watch(held):
     global returned
-    if returned is not None:  # whoever asks again has done what was said before
-        (folder / "new").write_text(returned)
-        os.replace(folder / "new", folder / "done")
     said = (folder / "said").read_text()
     if said == returned:
         return None
     returned = said
-    _, traffic, logs = json.loads(said)
+    number, traffic, logs = json.loads(said)
     return {
         name: Routing(
             tuple(Share(Served(Path(at), ref, digest), part, shadow) for at, ref, digest, part, shadow in shares),
+            version=number,
             log=logged(**logs[name]) if name in logs else None,
         )
         for name, shares in traffic.items()
@@ -49,6 +47,7 @@ def logged(folder, sample=1.0, redact=()):
     return Logged(Path(folder), sample, tuple(redact))
 
 
+logging.basicConfig(level=logging.INFO)
 serve(watch, Serving(port=0, **how), lambda address: print(address, flush=True))
 """
 CODE = """
@@ -113,6 +112,7 @@ class Supervised:
 
     def say(self, releases, logs=None):
         self._said += 1
+        self._names = list(releases)
         said = {
             name: [
                 (str(at), f"release:{name}@{version}", f"{version:02x}" * 32, part, bool(shadow))
@@ -124,14 +124,14 @@ class Supervised:
         (self.folder / "next").replace(self.folder / "said")
 
     def move(self, releases, logs=None):
-        """Say it, and return when all workers have done it."""
+        """Say it, and return when all workers have done it, or refused it."""
         self.say(releases, logs)
         self.until(self.followed)
 
     def followed(self):
-        """Whether all workers have done what was said last."""
-        done = self.folder / "done"
-        return done.exists() and done.read_text() == (self.folder / "said").read_text()
+        """Whether all workers have done what was said last, or refused it."""
+        words, log = ("answers with", "cannot be served"), self.log.read_text()
+        return all(any(f"endpoint:{name}@{self._said} {w}" in log for w in words) for name in self._names)
 
     def start(self):
         self.log = self.folder / "log"

@@ -1,19 +1,20 @@
 """Verbs that move an endpoint: promote (at once, as a canary or as a shadow first) and roll back."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from arkwright.api.decide import judgement
+from arkwright.api.terms import current
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
-from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.nouns import Actor, Endpoint, Release, Terms
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode
-from arkwright.project import toml
-from arkwright.project.spec import ProjectSpec, RolloutSpec
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
@@ -33,6 +34,7 @@ def promote(
 ) -> Endpoint:
     """Sign the release and move an endpoint to it: as its `rollout` says, or with this `share`, or as a shadow.
 
+    What the project says of the endpoint goes on record with it; without a project, what is on record stays so.
     Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
     that is none.
     """
@@ -41,21 +43,25 @@ def promote(
     if share is not None and shadow:
         raise Invalid("a shadow has no share: it gets a copy of every request and answers none")
     noun = versions.resolve(site.ledger, Release, release)
-    spec = toml.read(project).spec
-    name = _endpoint_for(spec, noun, endpoint)
+    known = current(site, project)
+    name = _endpoint_for(known, noun, endpoint)
     must_pass(site, noun)
     _sign(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
-    rollout = spec.endpoint[name].rollout
+    terms = known[name]
     if before is None:
         if shadow:
             raise Refused(f"{noun.ref} cannot be a shadow: nothing answers at {name} yet")
-        return _move(site, by, Endpoint(name=name, version=1, shares={noun.ref: 1.0}, reason="promoted"))
+        first = Endpoint(name=name, version=1, shares={noun.ref: 1.0}, reason="promoted", terms=terms)
+        return _move(site, by, first)
     if share is None and not shadow:
-        share, shadow = _as_agreed(site, before, noun.ref, rollout)
+        share, shadow = _as_agreed(site, before, noun.ref, terms)
     moved = _with_shadow(before, noun.ref) if shadow else _with_share(before, noun.ref, share or 1.0)
-    same = (moved.shares, moved.shadows) == (before.shares, before.shadows)
-    return before if same else _move(site, by, moved)
+    if (moved.shares, moved.shadows) == (before.shares, before.shadows):
+        if terms == before.terms:
+            return before
+        moved = replace(moved, reason="its terms changed")
+    return _move(site, by, replace(moved, terms=terms))
 
 
 def rollback(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "") -> Endpoint:
@@ -68,8 +74,8 @@ def rollback(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str
             for ref in before.shares:
                 must_pass(site, versions.resolve(site.ledger, Release, ref))
             said = f"rolled back from {', '.join(left)}{': ' if reason else ''}{reason}"
-            moved = Endpoint(name=now.name, version=now.version + 1, shares=before.shares, reason=said)
-            return _move(site, by, moved)
+            moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said)
+            return _move(site, by, moved)  # on today's terms: what is redacted now was not always
     raise Refused(f"{now.ref} has answered with nothing else before, so there is nothing to go back to")
 
 
@@ -80,25 +86,25 @@ def must_pass(site: Site, release: Release) -> None:
         raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}")
 
 
-def _as_agreed(site: Site, before: Endpoint, ref: str, rollout: RolloutSpec) -> tuple[float, bool]:
+def _as_agreed(site: Site, before: Endpoint, ref: str, terms: Terms) -> tuple[float, bool]:
     """The next step of the rollout for this release: (share, whether as a shadow). Raises Refused before its time."""
     if ref in before.shadows or ref in before.shares:
-        _must_have_held(site, before, ref, rollout)
-        return (1.0 if ref in before.shares else rollout.canary or 1.0), False
-    return rollout.canary or 1.0, rollout.shadow
+        _must_have_held(site, before, ref, terms)
+        return (1.0 if ref in before.shares else terms.canary or 1.0), False
+    return terms.canary or 1.0, terms.shadow
 
 
-def _must_have_held(site: Site, before: Endpoint, ref: str, rollout: RolloutSpec) -> None:
-    if rollout.hold is None or before.shares.get(ref) == 1.0:
+def _must_have_held(site: Site, before: Endpoint, ref: str, terms: Terms) -> None:
+    if terms.hold is None or before.shares.get(ref) == 1.0:
         return
     event = site.ledger.get(Endpoint.KIND, f"{before.name}@{before.version}")
     assert event is not None
-    due = seconds(rollout.hold)
+    due = seconds(terms.hold)
     held = (datetime.now(UTC) - datetime.fromisoformat(event.at)).total_seconds()
     if held < due:
         left = max(1, round((due - held) / 60))
         raise Refused(
-            f"{ref} must be tried for {rollout.hold} before it goes on, {left} min from now; "
+            f"{ref} must be tried for {terms.hold} before it goes on, {left} min from now; "
             "to move it all the same: --share 1"
         )
 
@@ -132,20 +138,19 @@ def _left(now: Endpoint, then: Endpoint) -> list[str]:
     return [ref for ref in now.shares if ref not in then.shares]
 
 
-def _endpoint_for(spec: ProjectSpec, release: Release, wanted: str | None) -> str:
-    fits = [n for n, e in spec.endpoint.items() if e.model == release.name and e.gate == release.gate.name]
+def _endpoint_for(known: Mapping[str, Terms], release: Release, wanted: str | None) -> str:
+    fits = [n for n, terms in known.items() if terms.model == release.name and terms.gate == release.gate.name]
     if wanted is not None:
-        if wanted not in spec.endpoint:
-            raise Unknown(f"no endpoint is called {wanted!r}{did_you_mean(wanted, spec.endpoint)}")
+        if wanted not in known:
+            raise Unknown(f"no endpoint is called {wanted!r}{did_you_mean(wanted, known)}")
         if wanted not in fits:
-            asks = spec.endpoint[wanted]
+            asks = known[wanted]
             passed = f"{release.ref} is a {release.name} for the gate {release.gate.name}"
             raise Refused(f"the endpoint {wanted} takes {asks.model} through the gate {asks.gate}; {passed}")
         return wanted
     if len(fits) != 1:
-        some = (
-            f"say which: --endpoint {' or '.join(fits)}" if fits else "add an [endpoint.NAME] for it to arkwright.toml"
-        )
+        begin = "add an [endpoint.NAME] for it to the project's arkwright.toml"
+        some = f"say which: --endpoint {' or '.join(fits)}" if fits else begin
         raise Invalid(f"{release.ref} fits {len(fits)} endpoints; {some}")
     return fits[0]
 

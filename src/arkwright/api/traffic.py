@@ -4,20 +4,19 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Self
 
+from arkwright.api import terms
 from arkwright.api.rollout import SIGNATURE, must_pass
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.ports import Logged, Routing, Served, Serving, Share, Traffic
 from arkwright.core.record import decode, digest_of
-from arkwright.project import toml
-from arkwright.project.spec import LogSpec
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
@@ -34,15 +33,20 @@ def serve(
     how: Serving = Serving(),  # noqa: B008 - frozen
     ready: Callable[[str], None] = print,
 ) -> None:
-    """Answer for these endpoints (default: all that have a release) until stopped, and follow them when they move."""
+    """Answer for these endpoints (default: all that have a release) until stopped, and follow them when they move.
+
+    All that it takes is on record: `project` may be any folder. Where it is the endpoints' own and says something else
+    by now, that is told.
+    """
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
     if not names and not versions.names(site.ledger, Endpoint):
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
-    with _Watch(site, project, names) as watch, ExitStack() as aside:
+    _tell_what_differs(site, project, names)
+    with _Watch(site, names) as watch, ExitStack() as aside:
 
         @cache  # `ready` is told of each protocol's address
         def compact() -> None:
-            aside.enter_context(_compacting(site, project))
+            aside.enter_context(_compacting(site))
 
         def serving(address: str) -> None:
             ready(address)
@@ -51,10 +55,24 @@ def serve(
         site.host.serve(watch, how, serving)
 
 
+def _tell_what_differs(site: Site, project: Path, names: Sequence[str]) -> None:
+    """A project that cannot be read now says nothing."""
+    with suppress(ArkwrightError):
+        said = terms.current(site, project)
+        for name in names or versions.names(site.ledger, Endpoint):
+            endpoint = versions.resolve(site.ledger, Endpoint, name)
+            if endpoint.terms and said.get(name, endpoint.terms) != endpoint.terms:
+                log.warning(
+                    "[endpoint.%s] was changed since %s was promoted; promote its release again to have it so",
+                    name,
+                    endpoint.ref,
+                )
+
+
 @contextmanager
-def _compacting(site: Site, project: Path) -> Iterator[None]:
+def _compacting(site: Site) -> Iterator[None]:
     """Have logged answers made into tables, in a process aside."""
-    paths = str(project), str(site.predictions)
+    paths = str(site.folder), str(site.predictions)
     command = [sys.executable, "-m", "arkwright.work.compacting", *paths, str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as process:
         try:
@@ -66,11 +84,10 @@ def _compacting(site: Site, project: Path) -> Iterator[None]:
 class _Watch:
     """What the ledger says is to be served, with every release verified and laid out once."""
 
-    def __init__(self, site: Site, project: Path, names: Sequence[str]) -> None:
-        self._site, self._project, self._names = site, project, names
+    def __init__(self, site: Site, names: Sequence[str]) -> None:
+        self._site, self._names = site, names
         self._seen: dict[str, int] = {}
         self._routings: dict[str, Routing] = {}
-        self._before: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
 
     def __enter__(self) -> Self:
@@ -80,9 +97,9 @@ class _Watch:
         for laid_out in self._laid_out.values():
             laid_out[0].close()
 
-    def __call__(self) -> Traffic | None:
-        """The traffic, or None when no endpoint moved. What does not verify is refused at first, and later left out
-        with a word in the log while the endpoint answers as before.
+    def __call__(self, held: Collection[str]) -> Traffic | None:
+        """The traffic, or None when no endpoint moved; what is `held` stays laid out. What does not verify is refused
+        at first, and later left out with a word in the log while the endpoint answers as before.
         """
         ledger = self._site.ledger
         found = (versions.latest(ledger, Endpoint, n) for n in self._names or versions.names(ledger, Endpoint))
@@ -93,14 +110,12 @@ class _Watch:
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
             try:
-                routing = self._of(endpoint)
-                self._before[endpoint.name] = self._routings.get(endpoint.name, routing)
-                self._routings[endpoint.name] = routing
+                self._routings[endpoint.name] = self._of(endpoint)
             except (ArkwrightError, OSError) as error:
                 if first:
                     raise
                 log.error("%s is not followed: %s; it answers as before", endpoint.ref, error)  # noqa: TRY400
-        self._clear()
+        self._clear(held)
         return dict(self._routings)
 
     def _of(self, endpoint: Endpoint) -> Routing:
@@ -108,13 +123,11 @@ class _Watch:
         parts += [(ref, 0.0, True) for ref in endpoint.shadows]
         shares = [Share(self._served(ref), part, shadow) for ref, part, shadow in parts]
         shares.sort(key=lambda share: int(share.served.release.rpartition("@")[2]), reverse=True)
-        return Routing(tuple(shares), endpoint.version, self._log(endpoint.name))
+        return Routing(tuple(shares), endpoint.version, self._log(endpoint))
 
-    def _log(self, name: str) -> Logged | None:
-        """As the project says now; what it no longer names is logged by default."""
-        spec = toml.read(self._project).spec.endpoint.get(name)
-        logged = spec.logged if spec else LogSpec()
-        return Logged(self._site.predictions / name, logged.sample, logged.redact) if logged else None
+    def _log(self, endpoint: Endpoint) -> Logged | None:
+        agreed = terms.recorded(endpoint)
+        return Logged(self._site.predictions / endpoint.name, agreed.sample, agreed.redact) if agreed.log else None
 
     def _served(self, ref: str) -> Served:
         if ref not in self._laid_out:
@@ -122,13 +135,10 @@ class _Watch:
             self._laid_out[ref] = (stack, stack.enter_context(verified(self._site, ref)))
         return self._laid_out[ref][1]
 
-    def _clear(self) -> None:
-        """Remove what an endpoint does not answer with and did not before it moved: that is what stays where a worker
-        cannot load the new one.
-        """
-        kept = [*self._routings.values(), *self._before.values()]
-        used = {share.served.release for routing in kept for share in routing.shares}
-        for ref in set(self._laid_out) - used:
+    def _clear(self, held: Collection[str]) -> None:
+        """Remove what is neither at work nor to be."""
+        used = {share.served.release for routing in self._routings.values() for share in routing.shares}
+        for ref in set(self._laid_out) - used - set(held):
             self._laid_out.pop(ref)[0].close()
 
 

@@ -1,4 +1,4 @@
-"""What every word starts from: the project's folder, its site, and who acts."""
+"""What every word starts from: the project's folder or a site alone, and who acts."""
 
 import argparse
 import getpass
@@ -9,7 +9,7 @@ from pathlib import Path
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Actor
 from arkwright.core.visible import visible
-from arkwright.sites import Site, local
+from arkwright.sites import FOLDER, Site, existing, is_site, local
 
 
 def project(given: argparse.Namespace) -> Path:
@@ -25,6 +25,35 @@ def project(given: argparse.Namespace) -> Path:
 
 def site(given: argparse.Namespace) -> Site:
     return local(project(given))
+
+
+def site_option(parser: argparse.ArgumentParser) -> None:
+    """For a word that needs no project."""
+    parser.add_argument(
+        "--site", metavar="DIR", help="act on this site, without a project (default: the project's, or the one here)"
+    )
+
+
+def where(given: argparse.Namespace) -> tuple[Site, Path]:
+    """The site that is named, else the project's, else the one in the nearest folder upwards that has one; and the
+    project, or the site's own folder where there is none. Raises Unknown.
+    """
+    if given.site is not None and given.project:
+        raise Invalid("name a project or a site, not both: a project has a site of its own")
+    if given.site is not None:
+        named = existing(Path(given.site).resolve())
+        return named, named.folder
+    here = Path.cwd()
+    for folder in () if given.project else (here, *here.parents):
+        if (folder / "arkwright.toml").is_file():
+            break
+        if is_site(folder / FOLDER):
+            return Site(folder / FOLDER), folder / FOLDER
+    try:
+        found = project(given)
+    except Unknown as error:
+        raise Unknown(f"{error}; or name a site: --site DIR") from None
+    return local(found), found
 
 
 def actor(given: argparse.Namespace) -> Actor:

@@ -168,6 +168,25 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the project says of an endpoint, as of when it was moved: who serves or moves it needs no project beside.
+
+    `model` and `gate`: what its releases are made of and must pass. `canary`, `hold`, `shadow`: how one takes over from
+    the one before. `log`: whether answers are logged; `sample` (0 to 1), `redact` (columns), `keep` (a span): how.
+    """
+
+    model: str
+    gate: str
+    canary: float | None = None
+    hold: str | None = None
+    shadow: bool = False
+    log: bool = True
+    sample: float = 1.0
+    redact: tuple[str, ...] = ()
+    keep: str = "90d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A name that answers, and which release gets which share of its traffic. Moved by compare-and-set."""
 
@@ -178,6 +197,7 @@ class Endpoint:
     shares: dict[str, float]  # release:late@3 -> share of traffic; together 1
     reason: str = ""
     shadows: tuple[str, ...] = ()  # releases that get a copy of every request and never answer
+    terms: Terms | None = None  # not on record where it was moved by what knew none
 
     @property
     def ref(self) -> str:

@@ -1,6 +1,6 @@
 """The six sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -147,7 +147,8 @@ class Routing:
 
 
 Traffic = Mapping[str, Routing]  # by endpoint
-Watch = Callable[[], Traffic | None]  # what is to be served now; None while nothing changed
+# given the releases whose folders are in use: what is to be served now; None while nothing changed
+Watch = Callable[[Collection[str]], Traffic | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ class Serving:
     """How to serve: addresses, processes and what is on.
 
     `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still
-    accepts, what a load balancer needs to notice. `access_log`: a file, or `-`. `traces`: the URL of a collector.
+    accepts, what a load balancer needs to notice. `load_time`: seconds in which a release must load, or it counts as
+    one that cannot. `access_log`: a file, or `-`. `traces`: the URL of a collector.
     """
 
     host: str = "127.0.0.1"
@@ -165,6 +167,7 @@ class Serving:
     rate: float | None = None
     repository: bool = False
     drain_delay: float = 0.0
+    load_time: float = 60.0
     access_log: str | None = None
     traces: str | None = None
 
@@ -175,7 +178,8 @@ class Host(Protocol):
     def serve(self, watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
         """Serve what `watch` says until stopped, and follow it when it says something new; `ready` gets the address.
 
-        `watch` is asked again and again. Its first answer is never None.
+        `watch` is asked again and again. Its first answer is never None. A release that cannot be loaded changes
+        nothing: the endpoint answers as before, and the releases that it needs for that are told to `watch` as in use.
         """
         ...
 

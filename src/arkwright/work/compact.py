@@ -1,4 +1,4 @@
-"""Compaction, once: `python -m arkwright.work.compact PROJECT`.
+"""Compaction, once: `python -m arkwright.work.compact SITE`.
 
 The closed segments of each endpoint become Parquet in the site's store, and what is older than the endpoint's `keep`
 goes. It may be killed: at whatever step that is, nothing is lost, nothing doubled.
@@ -9,25 +9,25 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Endpoint
 from arkwright.core.record import NAME
-from arkwright.project import toml
-from arkwright.project.spec import LogSpec
 from arkwright.serve.tap.compact import Compacted, compact
-from arkwright.sites import Site, local
+from arkwright.sites import Site
 from arkwright.work.parent import dies_with
 
 log = logging.getLogger("arkwright.compact")
 
 
-def once(site: Site, project: Path) -> dict[str, Compacted]:
+def once(site: Site) -> dict[str, Compacted]:
     """Compact every endpoint; what was done. One endpoint's trouble is logged and does not stop the others."""
     done = {}
     for folder in _folders(site.predictions):
         try:
             with site.scratch("compact") as scratch:
-                done[folder.name] = compact(folder, site.store, scratch, keep_s=_keep(project, folder.name))
+                done[folder.name] = compact(folder, site.store, scratch, keep_s=_keep(site, folder.name))
         except (ArkwrightError, OSError) as error:
             log.warning("%s: predictions were not compacted: %s", folder.name, error)
     return done
@@ -38,26 +38,23 @@ def _folders(predictions: Path) -> Iterator[Path]:
         yield from (path for path in sorted(predictions.iterdir()) if path.is_dir() and NAME.fullmatch(path.name))
 
 
-def _keep(project: Path, endpoint: str) -> int | None:
-    """How long this endpoint's predictions are kept, as its TOML says now; what it no longer names, by default.
-
-    A file that cannot be read just now removes nothing.
-    """
+def _keep(site: Site, endpoint: str) -> int | None:
+    """How long this endpoint's predictions are kept, as is on record; where nothing is, nothing is removed."""
     try:
-        spec = toml.read(project).spec.endpoint.get(endpoint)
+        found = versions.latest(site.ledger, Endpoint, endpoint)
     except ArkwrightError:
         return None
-    return seconds(((spec.logged if spec else None) or LogSpec()).keep)
+    return seconds(found.terms.keep) if found and found.terms else None
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m arkwright.work.compact", description="Compact predictions.")
-    parser.add_argument("project", type=Path)
+    parser.add_argument("site", type=Path)
     parser.add_argument("--parent", type=int, metavar="PID", help="end with this process, which started it")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     if given.parent is None or dies_with(given.parent):
-        once(local(given.project), given.project)
+        once(Site(given.site))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Compaction beside a server: `python -m arkwright.work.compacting PROJECT PREDICTIONS PARENT`.
+"""Compaction beside a server: `python -m arkwright.work.compacting SITE PREDICTIONS PARENT`.
 
 Each minute in which something was logged, and each hour for what is old enough to go, a process is started that
 compacts once; the rest of the time there is only this one, which imports next to nothing. It ends on SIGTERM and with
@@ -19,13 +19,13 @@ SEGMENTS = "*/*.segment"  # of every endpoint; `serve.tap.segment`, which says s
 
 
 def main() -> int:
-    project, predictions, parent = sys.argv[1:]
+    site, predictions, parent = sys.argv[1:]
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: sys.exit(0))  # kills what runs now on the way
     if not dies_with(int(parent)):
         return 0
     os.nice(10)  # the server's requests come first
-    command = [sys.executable, "-m", "arkwright.work.compact", project, "--parent", str(os.getpid())]
+    command = [sys.executable, "-m", "arkwright.work.compact", site, "--parent", str(os.getpid())]
     due = 0.0
     while True:
         time.sleep(EVERY_S)

@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import uvloop
@@ -27,6 +28,7 @@ from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 
 HELD = 400
 WATCHED = 300  # rows from which on a job is spoken of
@@ -85,8 +87,12 @@ async def main(folders, limits, observed):
     def ask(verb, name, told):
         told(None if name in server.app.routes else f"no endpoint is called {name!r}")
 
-    observer = observer_in(observed)
-    server = Server(limits, Repository(ask), observer=observer)
+    observer, quota = observer_in(observed), None
+    if limits.rate:
+        with tempfile.TemporaryDirectory() as shared:
+            Quota.create(Path(shared))
+            quota = Quota(Path(shared), limits.rate)
+    server = Server(limits, Repository(ask), observer=observer, quota=quota)
     routes = {}
     for name, versions in folders.items():
         lanes = []

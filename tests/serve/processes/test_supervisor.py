@@ -173,7 +173,7 @@ def test_a_worker_that_dies_at_once_is_an_error_and_no_endless_loop(tmp_path):
         raise AssertionError(address)
 
     with pytest.raises(Invalid, match=r"worker ends as soon as it starts \(SIGKILL\)"):
-        serve(lambda: said.pop() if said else None, Serving(port=0), ready)
+        serve(lambda held: said.pop() if said else None, Serving(port=0), ready)
 
 
 def test_where_no_worker_can_be_forked_each_begins_from_nothing(tmp_path, monkeypatch):
@@ -246,7 +246,7 @@ def test_what_cannot_be_loaded_is_not_served_also_not_by_the_next_worker(tmp_pat
     (two / "model.onnx").write_bytes(b"no graph")
     with Supervised(tmp_path / "s", {"late": [(one, 1, 1.0)]}, workers=1) as server:
         server.move({"late": [(two, 2, 1.0)]})
-        assert server.said("late cannot be served: ") == 1
+        assert server.said("endpoint:late@2 cannot be served: release:late@2: ") == 1
         assert server.call("/predict", ROW)[2]["release"] == "release:late@1"
         (pid,) = server.workers()
         os.kill(pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ from arkwright.serve.processes.supervisor import serve
 said = [{name: Routing((Share(Served(Path(folder), f"release:{name}@1", "0" * 64)),)) for name, folder in [
     word.split("=") for word in sys.argv[3:]]}]
 serve(
-    lambda: said.pop() if said else None,
+    lambda held: said.pop() if said else None,
     Serving(port=0, workers=int(sys.argv[1]), repository=sys.argv[2] == "on", grpc_port=0),
     lambda address: print(address, flush=True),
 )

@@ -81,7 +81,7 @@ from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.processes.supervisor import serve
 late = Served(Path(sys.argv[1]), "release:late@3", "0" * 64)
 said = [{"late": Routing((Share(late),))}]
-serve(lambda: said.pop() if said else None, Serving(port=0), lambda address: print(address, flush=True))
+serve(lambda held: said.pop() if said else None, Serving(port=0), lambda address: print(address, flush=True))
 """
 
 
@@ -114,7 +114,7 @@ def test_what_is_never_served(tmp_path):
     def ready(address):
         raise AssertionError(address)
 
-    def watch():
+    def watch(held):
         return {"late": Routing((Share(Served(tmp_path, "release:late@3", "0" * 64)),))}
 
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):

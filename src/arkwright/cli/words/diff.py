@@ -9,10 +9,11 @@ from arkwright.cli import context, output
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", help="such as late@1 or dataset:flights@1")
     parser.add_argument("after", help="such as late@2 or dataset:flights@2")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     found = diff(site, actor, project, before=given.before, after=given.after)
     if given.json:
         output.as_json(found)

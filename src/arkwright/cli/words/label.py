@@ -23,10 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", help="what turned out to be true")
     parser.add_argument("--row", type=int, default=0, help="which row of the request, counted from 0")
     parser.add_argument("--file", metavar="FILE", help="many labels: CSV with id,label[,row], or JSON lines")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     one = given.id is not None and given.label is not None
     if one == (given.file is not None):
         raise Invalid("give --id and --label for one prediction, or --file for many")

@@ -14,10 +14,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", metavar="HEAD", help="with verify: a head noted earlier and kept elsewhere")
     parser.add_argument("--last", type=int, default=20, help="how many events to list")
     parser.add_argument("--kind", help="only events of this kind")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     screen = output.console()
     if given.action == "verify":
         count = site.ledger.verify(given.against)

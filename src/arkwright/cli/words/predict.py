@@ -14,10 +14,11 @@ from arkwright.core.errors import Invalid
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("endpoint", help="such as late")
     parser.add_argument("rows", help="a file with a JSON object, a JSON list or JSON lines; - reads standard input")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     try:
         body = sys.stdin.buffer.read() if given.rows == "-" else Path(given.rows).read_bytes()
     except OSError as error:

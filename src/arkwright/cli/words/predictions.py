@@ -23,10 +23,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", help="only of this request")
     parser.add_argument("--limit", type=int, help="at most so many rows, the newest (default: 100; all with --out)")
     parser.add_argument("--out", metavar="FILE", help="write every column of them into this Parquet file")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     if given.limit is not None and given.limit < 1:
         raise Invalid(f"--limit {given.limit} shows nothing; give 1 or more")
     now = datetime.now(UTC).replace(tzinfo=None)

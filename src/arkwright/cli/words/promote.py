@@ -11,10 +11,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", help="which endpoint, where the project has several for this model")
     parser.add_argument("--share", type=float, metavar="PART", help="answer this part of the requests, such as 0.1")
     parser.add_argument("--shadow", action="store_true", help="get a copy of every request and answer none")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     endpoint = promote(
         site,
         actor,

@@ -9,10 +9,11 @@ from arkwright.cli import context, output
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", help="such as late or late@3")
     parser.add_argument("--reason", required=True, help="why not")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     decision = refuse(site, actor, project, release=given.release, reason=given.reason)
     if given.json:
         output.as_json(decision)

@@ -9,10 +9,11 @@ from arkwright.cli import context, output
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("endpoint", help="such as late")
     parser.add_argument("--reason", default="", help="why; it goes on record")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     endpoint = rollback(site, actor, project, endpoint=given.endpoint, reason=given.reason)
     if given.json:
         output.as_json(endpoint)

@@ -9,6 +9,8 @@ from arkwright.cli import context, output
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 
+LONGEST_LOAD = 24 * 60 * 60.0  # seconds
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("endpoints", nargs="*", metavar="ENDPOINT", help="which (default: every one with a release)")
@@ -22,15 +24,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--drain-delay", type=float, default=0.0, metavar="S", help="seconds in which it still accepts when stopped"
     )
     parser.add_argument(
+        "--load-time", type=float, default=60.0, metavar="S", help="seconds in which a release must load (default: 60)"
+    )
+    parser.add_argument(
         "--grpc-port", type=int, metavar="N", help="answer over gRPC too, on this port; 0: any free one"
     )
     parser.add_argument("--access-log", metavar="FILE", help="a JSON line for each request; -: standard output")
     parser.add_argument("--otlp", metavar="URL", help="send traces to this OpenTelemetry collector")
     parser.add_argument("--repository", action="store_true", help="let clients load and unload endpoints")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     for port in (given.port, given.grpc_port or 0):
         if not 0 <= port < 65536:
@@ -39,6 +45,9 @@ def main(given: argparse.Namespace) -> int:
         raise Invalid(f"{given.workers} workers cannot be; take 1 to 256, at most one for each processor is of use")
     if given.rate is not None and not given.rate > 0:
         raise Invalid(f"a rate of {given.rate:g} requests a second lets nothing through; take one above 0")
+
+    if not 0 < given.load_time <= LONGEST_LOAD:
+        raise Invalid(f"no release loads in {given.load_time:g} s; take a time above 0, of a day at most")
 
     def ready(address: str) -> None:
         if given.json:
@@ -53,6 +62,7 @@ def main(given: argparse.Namespace) -> int:
         workers=given.workers,
         rate=given.rate,
         drain_delay=given.drain_delay,
+        load_time=given.load_time,
         repository=given.repository,
         grpc_port=given.grpc_port,
         access_log=given.access_log,

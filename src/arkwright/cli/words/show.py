@@ -17,12 +17,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file", metavar="NAME", help="print a file of a release or a model, such as README.md, its card"
     )
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
     if given.file:
         return _file(given)
-    found = show(context.site(given), context.actor(given), context.project(given), reference=given.reference)
+    (site, project), actor = context.where(given), context.actor(given)
+    found = show(site, actor, project, reference=given.reference)
     if given.json:
         output.as_json(found)
     elif isinstance(found, Glance):
@@ -35,7 +37,7 @@ def main(given: argparse.Namespace) -> int:
 def _file(given: argparse.Namespace) -> int:
     if not given.reference:
         raise Invalid("say whose file: arkwright show late --file README.md")
-    site, actor, project = context.site(given), context.actor(given), context.project(given)
+    (site, project), actor = context.where(given), context.actor(given)
     path = file(site, actor, project, reference=given.reference, name=given.file)
     sys.stdout.flush()
     with path.open("rb") as source:
@@ -87,7 +89,11 @@ def _one(found: Shown) -> None:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {inner}" for key, inner in value.items())
+        return "\n".join(f"{key}: {_inner(inner)}" for key, inner in value.items() if inner not in (None, ()))
     if isinstance(value, list | tuple):
         return "\n".join(str(item) for item in value)
     return str(value)
+
+
+def _inner(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -8,10 +8,12 @@ from arkwright.cli import context, output
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("release", help="such as late or late@3")
+    context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    release, now = why(context.site(given), context.actor(given), context.project(given), release=given.release)
+    (site, project), actor = context.where(given), context.actor(given)
+    release, now = why(site, actor, project, release=given.release)
     if given.json:
         output.as_json({"release": release.ref, "passed": now.passed, "missing": now.missing, "judgement": now})
         return 0

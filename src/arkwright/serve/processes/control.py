@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from arkwright.core.ports import Routing
+from arkwright.core.ports import Routing, Served
 from arkwright.serve.traffic.poison import Key
 from arkwright.serve.wire.limits import Limits
 
@@ -23,7 +23,8 @@ class Start(msgspec.Struct):
     mirror: str  # the socket of the process where the shadows are
     shadow: bool  # whether this is that process
     repository: bool
-    counters: str  # the folder of all workers' counters
+    load_time: float  # seconds for one release
+    shared: str  # the folder of all workers' counters and quotas
     worker: int  # its number among them
     host: str
     grpc_port: int | None
@@ -36,6 +37,15 @@ class Start(msgspec.Struct):
 
 PID = struct.Struct("<q")  # the number of a process, on its own wire
 INHERITED = ("listening", "passing", "passed", "control", "page")
+
+
+class Try(msgspec.Struct):
+    """Supervisor to a process of its own: load this release, and say why not into the inherited descriptor `answer`."""
+
+    endpoint: str
+    served: Served
+    seconds: float
+    answer: int
 
 
 class Serve(msgspec.Struct, tag=True):
@@ -63,6 +73,12 @@ class Done(msgspec.Struct, tag=True):
     """Worker to supervisor: so it is; endpoint -> why not, for those that stayed as they were."""
 
     failed: dict[str, str]
+
+
+class Loading(msgspec.Struct, tag=True):
+    """Worker to supervisor: this release is loaded just now; empty when none is any more."""
+
+    release: str
 
 
 class Ask(msgspec.Struct, tag=True):

@@ -14,17 +14,20 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import Child, Nursery
 from arkwright.serve.traffic.poison import Page, shared_memory
 
+_LOOK = 0.5  # seconds between two looks whether anything is loaded
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
 
 class Worker:
     """`served`: it did what it was told once, so it can live. `gone`: it ended, and what was shared with it is closed.
-    `page`: what it notes of what it computes.
+    `stuck`: it loads a release that takes too long, and does nothing else it is told. `page`: what it notes of what it
+    computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
-        self.listening, self.served, self.gone = listening, False, False
+        self.listening, self.served, self.gone, self.stuck = listening, False, False, False
+        self._loading, self._since = "", 0.0
         self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
         self._answers: set[asyncio.Task[None]] = set()
@@ -51,20 +54,37 @@ class Worker:
         return Worker(self.listening, msgspec.structs.replace(self._start, follows=follows), self._asked, self._nursery)
 
     async def tell(self, order: control.Order) -> dict[str, str] | None:
-        """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile."""
-        if self._hearing.done():
+        """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile, or is stuck: its
+        loop may go on answering, but what it loads can be called off by nobody.
+        """
+        if self._hearing.done() or self.stuck:
             return None
-        done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[dict[str, str] | None] = loop.create_future()
         self._waiting.append(done)
         self._writer.write(control.line(order))
-        return await done
+        most = self._start.load_time
+        while not done.done():
+            left = self._since + most - loop.time() if self._loading else _LOOK
+            if left <= 0:
+                self.stuck = True
+                return None
+            await asyncio.wait((done,), timeout=left)
+        return done.result()
+
+    @property
+    def loading(self) -> str:
+        """The release that it loads just now, or nothing."""
+        return self._loading
 
     async def _hear(self) -> None:
         """What the worker says, until it is gone. It does what it is told in order."""
         with contextlib.suppress(ConnectionError):
             while said := await self._reader.readline():
-                message = control.read(said, control.Done | control.Ask)
-                if isinstance(message, control.Done):
+                message = control.read(said, control.Done | control.Ask | control.Loading)
+                if isinstance(message, control.Loading):
+                    self._loading, self._since = message.release, asyncio.get_running_loop().time()
+                elif isinstance(message, control.Done):
                     self.served = True
                     self._settle(message.failed)
                 else:
@@ -87,10 +107,12 @@ class Worker:
         return await self.process.wait()
 
     async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end, and after the time for draining end it."""
+        """Ask it to end, and after the time for draining end it; at once, when it never answered anybody."""
         process: Child | None = getattr(self, "process", None)
         if process is None:
             return
+        if not self.served:
+            sign = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(sign)
         try:

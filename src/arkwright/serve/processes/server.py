@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from functools import partial
 from socket import AF_UNIX, socket
+from typing import TypeVar
 
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Routing, Share, Traffic
@@ -21,9 +24,11 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 from arkwright.serve.wire.unread import show_unread
 
 log = logging.getLogger("arkwright.serve")
+T = TypeVar("T")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
 
 
@@ -41,14 +46,16 @@ class Server:
         page: Page | None = None,
         standing: memoryview | None = None,
         observer: Observer | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
-        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing)
+        self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing, quota=quota)
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
+        self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._listener: asyncio.Server | None = None
         self._adopter: Adopter | None = None
@@ -83,6 +90,8 @@ class Server:
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
                 if name in self.app.routes:
                     routes[name] = self.app.routes[name]
+        if self.loads:
+            await self.loads("")
         before = self.app.routes
         self.app.install(routes)
         self.front.heads.clear()  # they know the short ways of before
@@ -132,8 +141,10 @@ class Server:
     async def _lane(self, name: str, share: Share) -> Lane:
         """Load aside: a session takes a while to make, and the loop goes on answering."""
         served = share.served
+        if self.loads:
+            await self.loads(served.release)
         make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
-        loaded = await asyncio.to_thread(make)
+        loaded = await aside(make)
         return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
 
     async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
@@ -143,6 +154,20 @@ class Server:
                 if id(lane) not in kept:
                     await lane.idle()
                     lane.close()
+
+
+async def aside(make: Callable[[], T]) -> T:
+    """What `make` makes, on a thread that ends with the process, wherever it is: nobody can call off what it does."""
+    loop, made = asyncio.get_running_loop(), Future[T]()
+
+    def run() -> None:
+        try:
+            made.set_result(make())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            made.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="load").start()
+    return await asyncio.wrap_future(made, loop=loop)
 
 
 def _identity(lane: Lane) -> tuple[str, str, str]:

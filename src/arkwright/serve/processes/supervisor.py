@@ -10,22 +10,26 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.following import Following, refused, releases
 from arkwright.serve.processes.process import Worker, how
 from arkwright.serve.processes.sockets import address, listen, processors, reserve, unix
+from arkwright.serve.processes.trial import late
 from arkwright.serve.telemetry.counters import Counters
 from arkwright.serve.traffic.poison import Register
 from arkwright.serve.wire.address import check_host, is_loopback, shown
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
 LOOK = 0.25  # seconds between two looks at what is to be served
@@ -47,6 +51,8 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
             serving = replace(serving, grpc_port=reserved.getsockname()[1])
         Counters.create(folder, serving.workers + 1)
+        if serving.rate:
+            Quota.create(folder)
         asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
 
 
@@ -69,12 +75,16 @@ class Supervisor:
         self._unloaded: set[str] = set()
         self._keepers: list[asyncio.Task[None]] = []
         self._register = Register()
+        self._following = Following(serving.load_time, self._apply)
+        self._wanted: dict[str, Routing] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._failed: BaseException | None = None
         self._is_ready = False
 
     async def run(self) -> None:
         """Until a signal, or a worker that cannot live."""
         self._stopped, self._restart, self._served = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._applying = asyncio.Lock()
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stopped.set)
@@ -86,25 +96,28 @@ class Supervisor:
             await asyncio.gather(*(worker.start() for worker in self._workers))  # they import while we verify
             for place in range(len(self._workers)):
                 self._have_kept(place)
-            await self._begin()
+            await self._unless_stopped(self._begin())
             while not self._stopped.is_set():
                 await self._look()
         finally:
             for keeper in self._keepers:
                 keeper.cancel()
+            await self._following.close()
             for sock in (*self._listening, self._aside, *chain(*self._passes)):
                 sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
-            await asyncio.gather(*(worker.stop() for worker in self._workers), self._nursery.close())
+            stops = (worker.stop() for worker in self._workers)
+            await asyncio.gather(*stops, *self._leaving, self._nursery.close())
         if self._failed:
             raise self._failed
 
     async def _begin(self) -> None:
-        first = self._watch()
+        first = self._watch(())
         assert first is not None
-        self._traffic = dict(first)
+        self._traffic, self._wanted = dict(first), dict(first)
         await self._shadows()
         for name, why in (await self._tell()).items():
             raise Invalid(f"{name} cannot be served: {why}")
+        self._following.loaded(first)
         while not all(worker.served for worker in self._workers) and not self._stopped.is_set():
             await self._first_of(self._served, self._stopped)  # one died at once; its keeper tries again
             self._served.clear()
@@ -123,7 +136,7 @@ class Supervisor:
             self._restart.clear()
             await self._replace_all()
         try:
-            changed = self._watch()
+            changed = self._watch(releases(self._traffic.values()) | self._following.releases)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
             said = str(error) if isinstance(error, ArkwrightError) else repr(error)
             log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
@@ -132,11 +145,49 @@ class Supervisor:
             await self._follow(changed)
 
     async def _follow(self, changed: Traffic) -> None:
-        before, self._traffic = self._traffic, dict(changed)
-        await self._shadows()
-        for name in await self._tell():
-            if name in before:
-                self._traffic[name] = before[name]  # what the workers still serve, and the next one has to
+        before, self._wanted = self._wanted, dict(changed)
+        for name, routing in changed.items():
+            if before.get(name) != routing:
+                self._following.follow(name, routing)
+        gone = self._traffic.keys() - changed.keys()
+        for name in before.keys() - changed.keys():
+            self._following.drop(name)
+        if gone:
+            async with self._applying:
+                self._traffic = {name: routing for name, routing in self._traffic.items() if name not in gone}
+                await self._tell()
+
+    async def _apply(self, name: str, routing: Routing) -> None:
+        """Have all workers answer so; where one cannot, all go on as before."""
+        async with self._applying:
+            before = self._traffic.get(name)
+            self._traffic[name] = routing
+            await self._shadows()
+            why = (await self._tell()).get(name)
+            if why is None:
+                log.info("endpoint:%s@%d answers with %s", name, routing.version, ", ".join(releases((routing,))))
+            else:
+                refused(name, routing, why)
+                del self._traffic[name]
+                if before:
+                    self._traffic[name] = before  # what the workers still serve, and the next one has to
+                await self._tell()  # who began meanwhile was told of the new one
+            await self._relieve()
+
+    async def _relieve(self) -> None:
+        """Others take the places of workers that are stuck in what they load; who is connected to one is answered."""
+        for place, worker in enumerate(tuple(self._workers)):
+            if worker.stuck:
+                await self._replace(place)
+
+    async def _unless_stopped(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Called off by a signal. Raises what it raises."""
+        task, stopped = asyncio.create_task(doing), asyncio.create_task(self._stopped.wait())
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if task.done():
+            task.result()
+        task.cancel()
 
     async def _first_of(self, *events: asyncio.Event) -> None:
         waiting = [asyncio.create_task(event.wait()) for event in events]
@@ -148,11 +199,16 @@ class Supervisor:
 
     async def _tell(self) -> Mapping[str, str]:
         """Have all workers serve the present traffic; endpoint -> why not. Who dies meanwhile, is told again."""
-        order = self._order()
+        order, workers = self._order(), tuple(self._workers)
         failed: dict[str, str] = {}
-        for told in await asyncio.gather(*(worker.tell(order) for worker in self._workers)):
-            failed |= told or {}
+        for worker, told in zip(workers, await asyncio.gather(*(w.tell(order) for w in workers)), strict=True):
+            failed |= self._stuck(worker) if worker.stuck else told or {}
         return failed
+
+    def _stuck(self, worker: Worker) -> dict[str, str]:
+        """Endpoint -> why not, of a worker that cannot be told any more."""
+        why = late(worker.loading, self._serving.load_time)
+        return {name: why for name, routing in self._traffic.items() if worker.loading in releases((routing,))}
 
     def _order(self) -> control.Serve:
         on = {name: routing for name, routing in self._traffic.items() if name not in self._unloaded}
@@ -162,8 +218,13 @@ class Supervisor:
         """Load or unload an endpoint in every worker; why not, or None."""
         if ask.name not in self._traffic:
             return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
-        (self._unloaded.discard if ask.verb == "load" else self._unloaded.add)(ask.name)
-        return (await self._tell()).get(ask.name)
+        async with self._applying:
+            (self._unloaded.discard if ask.verb == "load" else self._unloaded.add)(ask.name)
+            why_not = (await self._tell()).get(ask.name)
+            if why_not:
+                self._unloaded.add(ask.name)
+                await self._relieve()
+            return why_not
 
     def _worker(self, listening: socket.socket, cpu: int | None = None) -> Worker:
         shadow = listening is self._aside
@@ -180,7 +241,8 @@ class Supervisor:
             mirror=self._aside.getsockname(),
             shadow=shadow,
             repository=self._serving.repository,
-            counters=str(self._folder),
+            load_time=self._serving.load_time,
+            shared=str(self._folder),
             worker=place,
             host=self._serving.host,
             grpc_port=self._serving.grpc_port,
@@ -261,6 +323,11 @@ class Supervisor:
         if self._register.suspects or self._register.poison:
             await made.tell(self._beware())
         failed = await made.tell(self._order()) if self._traffic else {}
+        if made.stuck:
+            failed = self._stuck(made)
+            for why in set(failed.values()):
+                log.error("a worker is of no use: %s", why)
+            made.process.kill()  # who keeps its place raises another
         self._served.set()
         return failed
 
@@ -281,7 +348,11 @@ class Supervisor:
         except OSError as error:
             failed = {"a worker": str(error)}
         if not failed and failed is not None:
-            await old.stop(signal.SIGHUP)
+            leaving = asyncio.create_task(old.stop(signal.SIGHUP))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            if not old.stuck:  # which may never leave by itself
+                await leaving
             return True
         new, self._workers[place] = self._workers[place], old
         log.error("the workers are not replaced: %s", failed or "the new one ended at once")

@@ -25,6 +25,7 @@ from arkwright.serve.rest.repository import Repository, Told
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.poison import Page
+from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
 _LONGEST = 2**24  # bytes of one message of the supervisor's
@@ -39,7 +40,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
     mirror = None if start.shadow else Mirror(start.mirror)
     told = Telemetry(
-        Path(start.counters),
+        Path(start.shared),
         start.worker,
         access_log=start.access_log,
         collector=start.traces,
@@ -60,7 +61,9 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
         page=page,
         standing=standing,
         observer=observer,
+        quota=Quota(Path(start.shared), start.limits.rate) if start.limits.rate else None,
     )
+    server.loads = partial(_say, writer)
     grpc = _grpc(server, start, observer, mirror)
     apply = partial(_serve, server, grpc, start, accepting)
     listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
@@ -90,6 +93,13 @@ def _grpc(server: Server, start: control.Start, observer: Observer, mirror: Mirr
 def _set(*events: asyncio.Event) -> None:
     for event in events:
         event.set()
+
+
+async def _say(writer: asyncio.StreamWriter, release: str) -> None:
+    """Tell the supervisor what is loaded just now. It is on its way before anything is: code may halt this process."""
+    writer.write(control.line(control.Loading(release)))
+    while writer.transport.get_write_buffer_size() and not writer.transport.is_closing():  # noqa: ASYNC110 - at most once
+        await asyncio.sleep(0)
 
 
 class Asking:

@@ -60,12 +60,13 @@ class Front:
         loopback: bool,
         way: Callable[[Request], Way | None] = lambda _: None,
         standing: memoryview | None = None,
+        quota: Quota | None = None,
     ) -> None:
         """`way` finds the short way of a request by its head; when its answers change, `heads` must be forgotten.
         `standing`: where each connection notes how it stands, for somebody else to read.
         """
         self.handler, self.limits, self.loopback, self.way = handler, limits, loopback, way
-        self.quota = Quota(limits.rate) if limits.rate else None
+        self.quota = quota
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
         self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()
@@ -124,8 +125,6 @@ class Front:
         if self.large and self.bodies < LARGE and now > self._given_back + REST:
             self.large, self._given_back = False, now
             give_back()
-        if self.quota:
-            self.quota.forget(now)
         self._timer = self.loop.call_later(SWEEP, self._sweep)
 
     def _cut_off(self, now: float) -> None:

@@ -13,7 +13,7 @@ class Limits:
     url: int = 8 * 2**10
     chunks: int = 65_536
     connections: int = 4096
-    rate: float | None = None  # requests a second of one client
+    rate: float | None = None  # requests a second of one client, of all workers together
     queue: int = 2048  # requests that wait for one model
     queue_time: float = 5.0  # how long the first of them may wait
     header_time: float = 10.0

@@ -1,0 +1,84 @@
+"""Releases on their way into the traffic. Each endpoint goes by itself, so none waits for what another has to load."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from arkwright.core.ports import Routing, Served, Traffic
+from arkwright.serve.processes.trial import attempt
+
+log = logging.getLogger("arkwright.serve")
+_Identity = tuple[str, str, str]
+
+
+class Following:
+    """Tries what was never loaded here, and has `apply` do the rest; what is newer takes the place of what is tried."""
+
+    def __init__(self, seconds: float, apply: Callable[[str, Routing], Awaitable[None]]) -> None:
+        """`seconds`: how long a release may take to load."""
+        self._seconds, self._apply = seconds, apply
+        self._known: set[_Identity] = set()
+        self._tried: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[asyncio.Task[None], Routing] = {}
+
+    @property
+    def releases(self) -> set[str]:
+        """What is on its way."""
+        return releases(self._tasks.values())
+
+    def loaded(self, traffic: Traffic) -> None:
+        """All of this was loaded by the workers."""
+        self._known |= {_identity(name, share.served) for name, r in traffic.items() for share in r.shares}
+
+    def follow(self, name: str, routing: Routing) -> None:
+        """Have the endpoint answer so, when all its releases can be loaded."""
+        self.drop(name)
+        task = asyncio.create_task(self._follow(name, routing))
+        self._tried[name], self._tasks[task] = task, routing
+        task.add_done_callback(self._done)
+
+    def drop(self, name: str) -> None:
+        """What is tried for this endpoint is no longer wanted."""
+        if name in self._tried:
+            self._tried.pop(name).cancel()
+
+    async def close(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, name: str, routing: Routing) -> None:
+        why = await self._why_not(name, routing)
+        del self._tried[name]  # from here on it is not called off
+        if why:
+            refused(name, routing, why)
+        else:
+            await self._apply(name, routing)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (error := task.exception()):
+            log.error("an endpoint is not followed: %r", error)
+
+    async def _why_not(self, name: str, routing: Routing) -> str | None:
+        for served in (share.served for share in routing.shares):
+            if _identity(name, served) in self._known:
+                continue
+            if why := await attempt(name, served, self._seconds):
+                return why
+            self._known.add(_identity(name, served))
+        return None
+
+
+def refused(name: str, routing: Routing, why: str) -> None:
+    """Tell the operator, in one line."""
+    log.error("endpoint:%s@%d cannot be served: %s; what is served stays as it was", name, routing.version, why)
+
+
+def releases(routings: Iterable[Routing]) -> set[str]:
+    return {share.served.release for routing in routings for share in routing.shares}
+
+
+def _identity(name: str, served: Served) -> _Identity:
+    return name, served.release, served.digest

@@ -1,0 +1,63 @@
+"""A release is loaded in a process of its own before any worker loads it: code that hangs, ends its process or takes
+all memory does it there, beside the server. A thread would not do: code that holds the interpreter's lock, such as a
+regular expression without end, halts the whole worker with it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import msgspec
+
+from arkwright.core.ports import Served
+from arkwright.serve.processes import control
+from arkwright.serve.processes.process import how
+
+LONGEST = 2**16  # bytes of an answer: what a pipe takes without a reader
+
+
+async def attempt(endpoint: str, served: Served, seconds: float) -> str | None:
+    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None."""
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    try:
+        code = await _load(control.Try(endpoint, served, seconds, theirs), seconds)
+        said = b""
+        with contextlib.suppress(BlockingIOError):
+            said = os.read(ours, LONGEST)
+    except TimeoutError:
+        return late(served.release, seconds)
+    except OSError as error:
+        return f"{served.release} cannot be tried: {error.strerror}"
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    why = msgspec.json.decode(said, type=str) if said else f"the process that loads it ends ({how(code)})"
+    return f"{served.release}: {why}" if why else None
+
+
+def late(release: str, seconds: float) -> str:
+    """What is said of a release that takes too long."""
+    return f"{release} did not load within {seconds:g} s: its code waits, goes on without end, or needs more time"
+
+
+async def _load(asked: control.Try, seconds: float) -> int:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "arkwright.serve.processes.tried",
+        control.line(asked).decode(),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,  # what the code prints is printed by the workers
+        pass_fds=(asked.answer,),
+        start_new_session=True,
+    )
+    try:
+        return await asyncio.wait_for(process.wait(), seconds)
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it started
+            await process.wait()
