@@ -8,10 +8,10 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.serve.supervised import workers
 
 from arkwright.api.answer import predict
 from arkwright.api.logged import predictions
@@ -264,12 +264,7 @@ def test_the_old_one_stays_however_many_do_not_load(first):
             words = f"endpoint:buys@{version} cannot be served: release:buys@{version} did not load within 3 s: "
             until(lambda: words in log.read_text())  # noqa: B023
             assert ask(address) == (200, ONE)
-        os.kill(worker(server), signal.SIGKILL)
+        (worker,) = workers(server.pid)
+        os.kill(worker, signal.SIGKILL)
         until(lambda: log.read_text().count("another takes its place") == 1)
         assert ask(address) == (200, ONE)
-
-
-def worker(server):
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    (pid,) = [pid for pid in children if b"arkwright.serve.processes\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return int(pid)

@@ -199,7 +199,7 @@ def test_where_no_worker_can_be_forked_each_begins_from_nothing(tmp_path, monkey
         asking.append(threading.Thread(target=ask, args=[int(address.rpartition(":")[2])]))
         asking[0].start()
 
-    serve(lambda: said.pop() if said else None, Serving(port=0), ready)
+    serve(lambda _: said.pop() if said else None, Serving(port=0), ready)
     asking[0].join(60)
     assert len(set(answers)) == 2
 
