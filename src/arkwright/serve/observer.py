@@ -175,8 +175,10 @@ class Observer:
     def apart(self, request: Request, reply: Reply, response: Response) -> None:
         """Answer what was given to no release."""
         reply(response)
-        call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
-        call.began = request.received or call.began
+        call = request.call  # it was given to a release that is gone
+        if call is None:
+            call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
+            call.began = request.received or call.began
         if REQUEST_ID in request.headers:
             _name(request)
         self._told(call, request, response)

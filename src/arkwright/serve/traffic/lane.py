@@ -30,7 +30,9 @@ class Lane:
         self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)
 
         def together(plain: Plain) -> Together:
-            return Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
+            made = Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
+            made.lane = self
+            return made
 
         self.infer = together(PlainTensors(loaded)) if plain_tensors.offers(loaded) else None
         guards = loaded.guards
