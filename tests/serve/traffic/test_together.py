@@ -1,10 +1,12 @@
 """The short way of plain requests and the long way of all others: nobody can tell them apart."""
 
 import asyncio
+import gc
 import json
 import random
 import socket
 import threading
+import weakref
 from dataclasses import replace
 from time import monotonic
 
@@ -292,7 +294,7 @@ class Caller:
             self.long_way(request)
 
     async def all(self, count):
-        while len(self.answers) < count:
+        while len(self.answers) < count:  # noqa: ASYNC110 - one turn of the loop
             await asyncio.sleep(0)
         return self.answers
 
@@ -376,3 +378,27 @@ def test_what_a_release_could_not_answer_shortly_it_answers_the_long_way(tmp_pat
     assert total(told, "arkwright_requests_total", code="500") == 2
     assert total(told, "arkwright_requests_total") == 211
     assert total(told, "arkwright_requests_in_flight") == 0
+
+
+def test_a_release_that_left_is_gone(tmp_path):
+    """Without the garbage collector, which does not look at what was there when a worker froze it."""
+    old, new = (Share(Served(reciprocal(tmp_path / n), f"release:m@{n}", DIGEST), 1.0) for n in "12")
+
+    async def run():
+        server = Server(Limits())
+        assert await server.serve({"m": Routing((old,), 1)}) == {}
+        caller, left = Caller(server.app), weakref.ref(server.app.routes["m"].first.loaded.graph)
+        caller.ask("/predict", b'{"x":0}')
+        await caller.all(1)
+        gc.disable()
+        try:
+            assert await server.serve({"m": Routing((new,), 2)}) == {}
+            caller.ask("/predict", b'{"x":1}')
+            await caller.all(2)
+            del caller.answers[:]
+            await asyncio.sleep(0)
+            assert left() is None
+        finally:
+            gc.enable()
+
+    uvloop.run(run())

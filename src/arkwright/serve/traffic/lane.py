@@ -47,4 +47,7 @@ class Lane:
         await self.batcher.idle()
 
     def close(self) -> None:
+        for together in (self.infer, self.predict):
+            if together is not None:
+                together.lane = None  # they would keep each other, and what is frozen no garbage collector looks at
         self.batcher.close()
