@@ -183,7 +183,7 @@ def test_each_is_counted_once_whichever_way_it_went(tmp_path):
     for code, count in {"200": 2, "422": 1, "499": 1, "500": 1}.items():
         assert total(told, "arkwright_requests_total", code=code) == count
     assert total(told, "arkwright_requests_total") == 5
-    assert total(told, "arkwright_requests_in_flight") == 0
+    assert total(told, "arkwright_in_flight") == 0
 
 
 def test_one_bad_answer_is_its_own_trouble(tmp_path, taken):
@@ -377,7 +377,7 @@ def test_what_a_release_could_not_answer_shortly_it_answers_the_long_way(tmp_pat
         assert 0 < by == total(told, "arkwright_requests_total", release=release, code="200")
     assert total(told, "arkwright_requests_total", code="500") == 2
     assert total(told, "arkwright_requests_total") == 211
-    assert total(told, "arkwright_requests_in_flight") == 0
+    assert total(told, "arkwright_in_flight") == 0
 
 
 def test_a_release_that_left_is_gone(tmp_path):
