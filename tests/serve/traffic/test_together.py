@@ -402,3 +402,17 @@ def test_a_release_that_left_is_gone(tmp_path):
             gc.enable()
 
     uvloop.run(run())
+
+
+def test_a_rule_that_fails_fails_for_its_request_alone(guarded, monkeypatch):
+    """It is no rule that can be written; but what is raised must be told, and not end the connection."""
+    (lane,) = guarded.server.app.routes["late"].lanes
+    before = lane.loaded.guards.before
+
+    def failing(rows):
+        if any(row.km == 4 for row in rows):
+            raise OverflowError
+        return before(rows)
+
+    monkeypatch.setattr(lane.loaded.guards, "before", failing)
+    assert [guarded.post("/predict", ROW | {"km": km})[0] for km in (1, 4, 1)] == [200, 500, 200]

@@ -74,7 +74,10 @@ class Together:
         body, waiting = request.body, self.waiting
         if len(body) > LARGEST or len(waiting) >= self._most or (self._desk is not None and self._desk.wary):
             return False
-        read = self._plain.read(body)
+        try:
+            read = self._plain.read(body)
+        except Exception:  # noqa: BLE001 - the long way tells what it is
+            return False
         if read is None or read[1] > INLINE_ROWS:
             return False
         if self.noting is not None:
