@@ -165,7 +165,7 @@ class Observer:
                 if request.call.span is not None:
                     request.call.span.mark("encode")
                 self._told(request.call, request, response)
-            if watched.tap is not None:
+            if watched.tap is not None and request.id:  # else it came before the log
                 self._log(watched.tap, watched, request.call, request, request.body, response)
 
     def decoded(self, request: Request) -> None:

@@ -22,7 +22,7 @@ from tests.serve.raw import connect, read_all
 from tests.serve.telemetry.conftest import samples, total
 
 from arkwright.core.nouns import Column
-from arkwright.core.ports import Routing, Served, Share
+from arkwright.core.ports import Logged, Routing, Served, Share
 from arkwright.core.safeguards.words import Rule, Seen
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.loaded import load
@@ -416,3 +416,26 @@ def test_a_rule_that_fails_fails_for_its_request_alone(guarded, monkeypatch):
 
     monkeypatch.setattr(lane.loaded.guards, "before", failing)
     assert [guarded.post("/predict", ROW | {"km": km})[0] for km in (1, 4, 1)] == [200, 500, 200]
+
+
+def test_what_came_before_a_log_was_asked_for_is_not_in_it(tmp_path):
+    """It has no id by which anybody could find it."""
+    (tmp_path / "counters").mkdir()
+    counters = Counters.create(tmp_path / "counters", 1)
+    share = Share(Served(reciprocal(tmp_path / "m"), "release:m@1", DIGEST), 1.0)
+
+    async def run():
+        observer = Observer(Telemetry(counters.folder, 0))
+        server = Server(Limits(), observer=observer)
+        assert await server.serve({"m": Routing((share,), 1)}) == {}
+        caller = Caller(server.app)
+        caller.ask("/predict", b'{"x":1}')
+        observer.follow("m", Routing((share,), 2, log=Logged(tmp_path / "log")), server.app.routes["m"].lanes)
+        caller.ask("/predict", b'{"x":2}')
+        await caller.all(2)
+        observer.close()
+
+    uvloop.run(run())
+    told = samples(Exposition(counters).render()[1].decode())
+    assert total(told, "arkwright_requests_total", code="200") == 2
+    assert total(told, "arkwright_tap_records_total") == 1
