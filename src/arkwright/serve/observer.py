@@ -165,7 +165,7 @@ class Observer:
                 if request.call.span is not None:
                     request.call.span.mark("encode")
                 self._told(request.call, request, response)
-            if watched.tap is not None:
+            if watched.tap is not None and request.id:  # else it came before the log
                 self._log(watched.tap, watched, request.call, request, request.body, response)
 
     def decoded(self, request: Request) -> None:
@@ -175,8 +175,10 @@ class Observer:
     def apart(self, request: Request, reply: Reply, response: Response) -> None:
         """Answer what was given to no release."""
         reply(response)
-        call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
-        call.began = request.received or call.began
+        call = request.call  # it was given to a release that is gone
+        if call is None:
+            call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
+            call.began = request.received or call.began
         if REQUEST_ID in request.headers:
             _name(request)
         self._told(call, request, response)

@@ -97,6 +97,18 @@ def test_rows_as_callers_send_them(times):
     assert np.isnan(found["maybe_moment"]).all()
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-00:01"])
+def test_a_time_that_has_no_year_in_utc_is_told(moment):
+    decoder, row = RowDecoder(fields(Times), "y"), b'{"day": "2024-02-29", "moment": "%b"}'
+    good, bad = row % b"0001-01-01T00:00:00Z", row % moment.encode()
+    assert len(decoder.decode(b"[%b,%b]" % (good, good))[0]) == 2
+    with pytest.raises(Problem, match=r"^\$\[1\]\.moment: in UTC the time is not in the years 1 to 9999$") as told:
+        decoder.decode(b"[%b,%b]" % (good, bad))
+    assert told.value.status == 422
+    with pytest.raises(Problem, match=r"^\$\.moment: in UTC"):
+        decoder.decode(bad)
+
+
 class Bytes:
     raw: bytes
 

@@ -127,3 +127,29 @@ def test_nothing_waits_for_the_garbage_collector(data):
             gc.enable()
 
     talking(work)
+
+
+def test_a_mistake_with_one_client_takes_no_turn_from_the_others(caplog):
+    """What is raised is a mistake of ours; its client is cut off, since it would wait for nothing."""
+
+    async def work(front, connect):
+        (bad, cut), (good, wire) = connect(), connect()
+        bad.data_received(get(b"good") + get(b"bad") + get(b"good"))
+        good.data_received(get(b"good") * 3)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert wire.said.count(b"200 OK") == 3
+        assert cut.ended == "aborted"
+        assert cut.said.count(b"200 OK") == 1
+        good.data_received(get(b"good") * 2)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert wire.said.count(b"200 OK") == 5
+
+    def handler(request, reply):
+        if request.path == "/bad":
+            raise ValueError(request.path)
+        reply(Response(200, b""))
+
+    talking(work, handler)
+    assert "a connection failed" in caplog.text

@@ -1,6 +1,7 @@
 """Raw rows as callers send them: strict JSON into typed structs, mistakes told with their JSON path."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ class RowDecoder:
         self._one = msgspec.json.Decoder(self.struct)
         self._many = msgspec.json.Decoder(list[self.struct])  # type: ignore[name-defined]
         self._ints = tuple(field.name for field in self.fields if field.type == "int")
+        self._times = tuple(field.name for field in self.fields if field.type == "datetime")
 
     def decode(self, body: bytes) -> tuple[list[Any], bool]:
         """The rows and whether it was one object alone. Raises Problem: 400 is no JSON, 422 is not such a row."""
@@ -44,8 +46,12 @@ class RowDecoder:
             for i, row in enumerate(rows):
                 value = getattr(row, name)
                 if value is not None and not -_LONGEST_INT <= value < _LONGEST_INT:
-                    path = f"$.{name}" if alone else f"$[{i}].{name}"
-                    raise Problem(422, f"{path}: the integer does not fit in 64 bits")
+                    raise Problem(422, f"{_path(name, i, alone)}: the integer does not fit in 64 bits")
+        for name in self._times:
+            for i, row in enumerate(rows):
+                value = getattr(row, name)
+                if value is not None and value.tzinfo is not None and not _has_utc(value):
+                    raise Problem(422, f"{_path(name, i, alone)}: in UTC the time is not in the years 1 to 9999")
         return rows, alone
 
     def _told(self, text: str) -> str:
@@ -57,3 +63,15 @@ class RowDecoder:
         if name == self._target:
             near = "; it is what the model predicts, so leave it out"
         return f"{path}: unknown field {name!r}{near}"
+
+
+def _path(name: str, i: int, alone: bool) -> str:  # noqa: FBT001
+    return f"$.{name}" if alone else f"$[{i}].{name}"
+
+
+def _has_utc(value: datetime) -> bool:
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True

@@ -182,7 +182,7 @@ class App:
         self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
     ) -> None:
         headers = request.headers
-        lane = pick(headers)
+        lane = request.lane or pick(headers)  # to pick twice would change the shares
         deadline = inf if TIMEOUT not in headers else request.received + _seconds(headers[TIMEOUT])
         if self._observer:
             reply = self._observer.began(lane, kind, request, body, reply)
@@ -243,7 +243,8 @@ class App:
 
 
 def _shortly(pick: Pick, kind: Callable[[Lane], Together | None], request: Request, sender: Sender) -> bool:
-    together = kind(pick(request.headers))
+    request.lane = pick(request.headers)
+    together = kind(request.lane)
     return together is not None and together.take(request, sender)
 
 

@@ -30,7 +30,9 @@ class Lane:
         self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)
 
         def together(plain: Plain) -> Together:
-            return Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
+            made = Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
+            made.lane = self
+            return made
 
         self.infer = together(PlainTensors(loaded)) if plain_tensors.offers(loaded) else None
         guards = loaded.guards
@@ -45,4 +47,7 @@ class Lane:
         await self.batcher.idle()
 
     def close(self) -> None:
+        for together in (self.infer, self.predict):
+            if together is not None:
+                together.lane = None  # they would keep each other, and what is frozen no garbage collector looks at
         self.batcher.close()

@@ -65,6 +65,7 @@ class Together:
         """At most `most` wait. At `desk`, if there is one, stands what is computed; `headers` are every answer's."""
         self._plain, self._graph, self._headers, self._most, self._desk = plain, graph, headers, most, desk
         self.noting: Noting | None = None
+        self.lane: Any = None  # the release, where requests are told of it
         self._loop = asyncio.get_running_loop()
         self.waiting: list[Asked] = []
 
@@ -73,7 +74,10 @@ class Together:
         body, waiting = request.body, self.waiting
         if len(body) > LARGEST or len(waiting) >= self._most or (self._desk is not None and self._desk.wary):
             return False
-        read = self._plain.read(body)
+        try:
+            read = self._plain.read(body)
+        except Exception:  # noqa: BLE001 - the long way tells what it is
+            return False
         if read is None or read[1] > INLINE_ROWS:
             return False
         if self.noting is not None:
@@ -89,7 +93,7 @@ class Together:
         batch: list[Asked] = []
         for asked in waiting:
             if asked.request.gone:
-                asked.sender.long_way(asked.request)  # where it is noted
+                self._long_way(asked)  # where it is noted
                 continue
             if batch and rows + asked.rows > BATCH_ROWS:
                 self._answer(batch)
@@ -108,7 +112,7 @@ class Together:
         except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
             log.debug("a batch is answered one by one")
             for asked in batch:
-                asked.sender.long_way(asked.request)
+                self._long_way(asked)
             return
         if noting is not None:
             noting.ran(batch)
@@ -118,6 +122,11 @@ class Together:
             asked.sender.said(request, body, headers)
         if noting is not None:
             noting.answered(batch, bodies)
+
+    def _long_way(self, asked: Asked) -> None:
+        """It was noted of this release, so this release answers, whatever is served by now."""
+        asked.request.lane = self.lane
+        asked.sender.long_way(asked.request)
 
     def _compute(self, batch: Sequence[Asked]) -> list[bytes]:
         """The body of each answer. Raises what goes wrong for any of them."""

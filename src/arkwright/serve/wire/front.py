@@ -1,6 +1,7 @@
 """What the connections of a server share: clocks, limits, known heads, and the end."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from arkwright.serve.wire.memory import give_back
 from arkwright.serve.wire.messages import Handler, Problem, Request, Response, Way
 from arkwright.serve.wire.quota import Quota
 from arkwright.serve.wire.standing import noting
+
+log = logging.getLogger("arkwright.serve")
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
 LARGE = 2**18  # bytes of a body that are worth giving back
@@ -108,7 +111,12 @@ class Front:
     def _turn(self) -> None:
         end = monotonic() + TURN
         for _ in range(len(self._turns)):
-            self._turns.popleft().go_on()
+            client = self._turns.popleft()
+            try:
+                client.go_on()
+            except Exception:  # a mistake of ours must not end the turns of all others
+                log.exception("a connection failed")
+                client.abort()
             if monotonic() > end:
                 break
         self._turning = bool(self._turns)

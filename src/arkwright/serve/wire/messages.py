@@ -36,6 +36,7 @@ class Request(msgspec.Struct, eq=False):  # made several times faster than a dat
     id: bytes = b""
     call: Any = None  # how it is noted, where it is
     way: "Way | None" = None  # a shorter one than the handler's, to be tried first
+    lane: Any = None  # the release that is to answer, where the short way has picked one
 
 
 class Response(msgspec.Struct, eq=False):
