@@ -162,3 +162,44 @@ def alive(pid):
         return stat(pid)[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            ("--access-log", "nowhere/log"),
+            "error: the access log nowhere/log cannot be written: No such file or directory",
+        ),
+        (("--otlp", "nonsense"), "error: 'nonsense' is no collector's address; it looks like http://127.0.0.1:4318"),
+        (
+            ("--otlp", "http://[::1"),
+            "error: 'http://[::1' is no collector's address; it looks like http://127.0.0.1:4318",
+        ),
+        (
+            ("--otlp", "http://h:99999"),
+            "error: 'http://h:99999' is no collector's address; it looks like http://127.0.0.1:4318",
+        ),
+        (("--drain-delay", "nan"), "error: a server cannot go on accepting for nan s; take 0 to an hour of them"),
+        (("--drain-delay", "-1"), "error: a server cannot go on accepting for -1 s; take 0 to an hour of them"),
+    ],
+    ids=str,
+)
+def test_what_no_worker_could_live_with_is_said_in_one_line(first, capfd, option, said):
+    assert main(["serve", "--port", "0", "--project", str(first.folder), *option]) == 2
+    assert capfd.readouterr() == ("", said + "\n")
+
+
+def test_a_server_goes_on_where_nobody_reads_its_words(first):
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = ["serve", "--port", "0", "--project", str(first.folder), "--debug"]
+    command = [sys.executable, "-m", "arkwright.cli.main", *words]
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE) as server:
+        os.close(writing)
+        try:
+            until(lambda: compacting(first) or server.poll() is not None)  # begun behind the word
+            assert server.poll() is None
+        finally:
+            server.terminate()
+    assert server.returncode == 0

@@ -204,3 +204,10 @@ def test_help_is_quick():
         subprocess.run([ARKWRIGHT, "--help"], capture_output=True, check=True, timeout=20)
         taken.append(time.perf_counter() - start)
     assert min(taken) < 0.5
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_whoever_started_it_may_have_closed_its_streams(closed):
+    word = [sys.executable, "-m", "arkwright.cli.main", "--version"]
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *word], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Run one word; the exit code comes from the error tree."""
     args = list(sys.argv[1:] if argv is None else argv)
+    _have_streams()
     try:
         try:
             return _answer(args)
@@ -38,6 +39,16 @@ def main(argv: list[str] | None = None) -> int:
             raise
         what = f"{type(error).__name__}: {error}"[:500]
         return _fail(f"unexpected: {what}\nplease report it with what --debug prints", 1)
+
+
+def _have_streams() -> None:
+    """Whoever started us may have closed some: then a file or a client's socket would get its number, and its words."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - the lowest free number: this one
+            setattr(sys, name, os.fdopen(fd, "w" if fd else "r", closefd=False))
 
 
 def _answer(args: list[str]) -> int:

@@ -1,6 +1,7 @@
 """`arkwright serve`."""
 
 import argparse
+import contextlib
 import logging
 import sys
 
@@ -9,7 +10,7 @@ from arkwright.cli import context, output
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 
-LONGEST_LOAD = 24 * 60 * 60.0  # seconds
+LONGEST_LOAD, LONGEST_DRAIN = 24 * 60 * 60.0, 60 * 60.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +49,16 @@ def main(given: argparse.Namespace) -> int:
 
     if not 0 < given.load_time <= LONGEST_LOAD:
         raise Invalid(f"no release loads in {given.load_time:g} s; take a time above 0, of a day at most")
+    if not 0 <= given.drain_delay <= LONGEST_DRAIN:
+        raise Invalid(f"a server cannot go on accepting for {given.drain_delay:g} s; take 0 to an hour of them")
 
     def ready(address: str) -> None:
-        if given.json:
-            output.as_json({"address": address})
-        else:
-            print(f"✓ answers at {address}  (Ctrl-C stops it)")  # noqa: T201
-        sys.stdout.flush()  # whoever reads a pipe waits for it
+        with contextlib.suppress(OSError):  # nobody reads it, or nothing takes it: that ends no server
+            if given.json:
+                output.as_json({"address": address})
+            else:
+                print(f"✓ answers at {address}  (Ctrl-C stops it)")  # noqa: T201
+            sys.stdout.flush()  # whoever reads a pipe waits for it
 
     how = Serving(
         host=given.host,

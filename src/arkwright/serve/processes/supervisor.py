@@ -25,6 +25,8 @@ from arkwright.serve.processes.following import Following, refused, releases
 from arkwright.serve.processes.process import Worker, how
 from arkwright.serve.processes.sockets import address, listen, processors, reserve, unix
 from arkwright.serve.processes.trial import late
+from arkwright.serve.telemetry import otlp
+from arkwright.serve.telemetry.access_log import AccessLog
 from arkwright.serve.telemetry.counters import Counters
 from arkwright.serve.traffic.poison import Register
 from arkwright.serve.wire.address import check_host, is_loopback, shown
@@ -40,9 +42,11 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     """Serve what `watch` says until SIGTERM or SIGINT; `ready` gets the address, like `http://127.0.0.1:8000`.
 
     SIGHUP replaces the workers one after the other. Raises Refused for an address that other machines reach: there is
-    no authentication yet. Raises Invalid when the port is taken or the first releases cannot be served.
+    no authentication yet. Raises Invalid when the port is taken, the access log cannot be written or the first
+    releases cannot be served; Missing where traces need the extra.
     """
     check_host(serving.host, allow_remote=False)
+    _must_be_told(serving)
     with contextlib.ExitStack() as held:
         listening = [held.enter_context(sock) for sock in listen(serving)]
         folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
@@ -54,6 +58,14 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
         if serving.rate:
             Quota.create(folder)
         asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
+
+
+def _must_be_told(serving: Serving) -> None:
+    """Said once, here: each worker would find it out for itself."""
+    if serving.access_log:
+        AccessLog(serving.access_log).close()
+    if serving.traces:
+        otlp.must_be_possible(serving.traces)
 
 
 class Supervisor:

@@ -1,11 +1,13 @@
 """Spans to a collector, by OTLP over HTTP, from a thread of its own. A collector that is slow or gone costs spans."""
 
+import contextlib
 import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from arkwright.core.errors import Invalid, Missing
 from arkwright.core.visible import visible
@@ -23,6 +25,25 @@ log = logging.getLogger("arkwright.serve")
 def wanted(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the environment names a collector."""
     return any(environment.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
+
+
+def must_be_possible(url: str) -> None:
+    """Raises Missing without the extra, Invalid for an address that is none; asks no collector, imports nothing."""
+    _parts(url)
+    if find_spec("opentelemetry") is None:
+        raise _missing()
+
+
+def _parts(url: str) -> SplitResult:
+    with contextlib.suppress(ValueError):  # of a port that is none, or half an IPv6 address
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    raise Invalid(f"{url[:100]!r} is no collector's address; it looks like http://127.0.0.1:4318")
+
+
+def _missing() -> Missing:
+    return Missing("traces need OpenTelemetry; pip install 'arkwright[otel]'")
 
 
 class Sender:
@@ -75,12 +96,10 @@ def _exporter(url: str | None) -> Any:
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError:
-        raise Missing("traces need OpenTelemetry; pip install 'arkwright[otel]'") from None
+        raise _missing() from None
     if url is not None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Invalid(f"{url[:100]!r} is no collector's address; it looks like http://127.0.0.1:4318")
-        url = url if parts.path.strip("/") else f"{url.rstrip('/')}/v1/traces"
+        path = _parts(url).path
+        url = url if path.strip("/") else f"{url.rstrip('/')}/v1/traces"
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it tells each failure and quotes callers' headers
     return OTLPSpanExporter(endpoint=url, timeout=PATIENCE)
 
