@@ -8,6 +8,7 @@ import struct
 import threading
 from pathlib import Path
 
+import grpc
 import pytest
 
 from .conftest import LONG, Serving, answered, rows
@@ -89,6 +90,13 @@ def ping_flood():
         yield frame(PING, 0, 0, b"12345678") * 100
 
 
+def table_bomb():
+    """A field of the dynamic table, named a thousand times in a kilobyte (HPACK bomb)."""
+    stored = b"\x40\x01a\x7f\x81\x1e" + b"v" * 3968  # literal, added to the table
+    for stream in streams(200):
+        yield frame(HEADERS, END_HEADERS, stream, headers() + (stored if stream == 1 else b"") + b"\xbe" * 1000)
+
+
 def many_unfinished():
     """More calls than may wait, each of which stays open."""
     for at in range(0, 5000, 100):
@@ -113,7 +121,7 @@ def a_message_of_4_gb():
 
 ATTACKS = [
     rapid_reset, reset_after_data, made_you_reset, continuation_flood, empty_continuations, empty_data, settings_flood,
-    ping_flood, many_unfinished, window_overflow, wrong_frames, huge_frame, a_message_of_4_gb,
+    ping_flood, table_bomb, many_unfinished, window_overflow, wrong_frames, huge_frame, a_message_of_4_gb,
 ]  # fmt: skip
 
 
@@ -180,3 +188,13 @@ def test_what_a_caller_sends_is_not_in_the_servers_log(folders):
         serving.stop()
         serving.process.wait(LONG)
     assert "secret" not in serving.errors
+
+
+def test_metadata_that_is_small_on_the_wire_and_large_behind_it_is_refused(victim):
+    """A field that is in the client's table already takes one byte on the wire."""
+    with victim.stub() as stub:
+        metadata = [("a", "v" * 2000)] * 20
+        with pytest.raises(grpc.RpcError, match="metadata may have 16384 bytes") as caught:
+            stub.ModelInfer(rows(1), metadata=metadata, timeout=LONG)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert len(answered(stub.ModelInfer(rows(1), metadata=metadata[:5], timeout=LONG))) == 2

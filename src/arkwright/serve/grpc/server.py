@@ -107,12 +107,17 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             acts[f"{_INFERENCE}RepositoryModel{verb.capitalize()}"] = partial(self._repository, verb)
         acts[_HEALTH + "Check"] = _at_once(lambda body, _: self._health.check(body))
         self._handlers = {path: self._unary(path, act) for path, act in acts.items()}
+        self._too_large = grpc.stream_unary_rpc_method_handler(self._refuse)
         self._handlers[_STREAM] = grpc.stream_stream_rpc_method_handler(self._stream)
         self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._watch)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         self.taken += 1
-        return self._handlers.get(handler_call_details.method)
+        size = 0
+        for key, value in handler_call_details.invocation_metadata:
+            size += len(key) + len(value)
+        # gRPC's own bound holds what comes on the wire, where a few bytes may stand for thousands (HPACK)
+        return self._handlers.get(handler_call_details.method) if size <= self._limits.headers else self._too_large
 
     def _unary(self, path: str, act: Act) -> grpc.RpcMethodHandler:
         async def handle(_: object, context: Context) -> bytes:
@@ -126,6 +131,12 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             return answer
 
         return grpc.stream_unary_rpc_method_handler(handle)
+
+    async def _refuse(self, _: object, context: Context) -> bytes:
+        """The answer to a call whose metadata is too large to be looked at."""
+        problem = Problem(431, f"metadata may have {self._limits.headers} bytes")
+        self._door.told(Request("POST", _INFERENCE, {}, b"", caller=_caller(context)), problem.response())
+        return await _abort(context, problem)
 
     async def _answer(self, act: Act, request: Request, context: Context, body: bytes | None = None) -> bytes:
         """The answer to one message, this one or the call's only one, noted. Raises Problem, whatever goes wrong."""
@@ -243,8 +254,12 @@ def _request(context: Context, path: str) -> Request:
     for key, value in context.invocation_metadata():
         name, text = key.encode(), value if isinstance(value, bytes) else value.encode()
         headers[name] = headers[name] + b", " + text if name in headers else text
-    caller = unquote(context.peer().partition(":")[2].rpartition(":")[0]).strip("[]")
-    return Request("POST", path, headers, b"", caller=caller, received=asyncio.get_running_loop().time())
+    now = asyncio.get_running_loop().time()
+    return Request("POST", path, headers, b"", caller=_caller(context), received=now)
+
+
+def _caller(context: Context) -> str:
+    return unquote(context.peer().partition(":")[2].rpartition(":")[0]).strip("[]")
 
 
 def _framed(response: bytes) -> bytes:
