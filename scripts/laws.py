@@ -12,7 +12,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 # who may import what: an engine stays in its file (or its room), so that it can be exchanged
 ENGINES: dict[str, tuple[str, ...]] = {
     "duckdb": ("infra/duckdb_tables.py",),
-    "pysqlite3": ("infra/sqlite_ledger.py", "data/readers/sqlite.py"),
+    "pysqlite3": ("infra/sqlite_ledger.py", "infra/sqlite_vault.py", "data/readers/sqlite.py", "catalog/", "track/"),
     "psycopg": ("data/readers/postgres.py",),
     "polars": ("core/frames.py", "optimize/fusion/"),
     "pandas": ("core/frames.py",),
@@ -33,6 +33,13 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "grpc": ("serve/grpc/",),
     "google": ("serve/grpc/",),
     "rich": ("cli/",),
+    "starlette": ("web/", "rest/", "pages/", "mlflow/", "control/"),
+    "uvicorn": ("control/",),
+    "jinja2": ("pages/",),
+    "argon2": ("govern/passwords.py",),
+    "joserfc": ("govern/",),
+    "urllib3": ("notify/", "remote.py", "govern/"),
+    "markdown_it": ("collaborate/",),
 }
 
 

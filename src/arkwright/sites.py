@@ -1,4 +1,4 @@
-"""A site: six engines, one for each socket, chosen by URL. Embedded by default, in the folder `.arkwright`."""
+"""A site: seven engines, one for each socket, chosen by URL. Embedded by default, in the folder `.arkwright`."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from arkwright.core.errors import Unknown, did_you_mean
-from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables
+from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
 from arkwright.infra.scratch import scratch
 
 FOLDER, LEDGER = ".arkwright", "ledger.db"
@@ -17,6 +17,7 @@ FOLDER, LEDGER = ".arkwright", "ledger.db"
 # engines are imported when they are used: a glance at the ledger should not wait for DuckDB
 ENGINES: dict[str, dict[str, str]] = {
     "ledger": {"sqlite": "arkwright.infra.sqlite_ledger:SqliteLedger"},
+    "vault": {"sqlite": "arkwright.infra.sqlite_vault:SqliteVault"},
     "store": {"disk": "arkwright.infra.disk_store:DiskStore"},
     "tables": {"duckdb": "arkwright.infra.duckdb_tables:DuckTables"},
     "runner": {"process": "arkwright.infra.process_runner:ProcessRunner"},
@@ -29,7 +30,7 @@ DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 @dataclass(frozen=True)
 class Site:
-    """The frozen bundle of six that every verb is given."""
+    """The frozen bundle of seven that every verb is given."""
 
     folder: Path
     engines: Mapping[str, str] = field(default_factory=lambda: DEFAULT)
@@ -38,6 +39,11 @@ class Site:
     def ledger(self) -> Ledger:
         self.folder.mkdir(parents=True, exist_ok=True)
         return cast(Ledger, self._engine("ledger")(self.folder / LEDGER))
+
+    @cached_property
+    def vault(self) -> Vault:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return cast(Vault, self._engine("vault")(self.folder / "vault.db"))
 
     @cached_property
     def store(self) -> Store:

@@ -12,7 +12,7 @@ import msgspec
 from arkwright.api.build import quiet
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
-from arkwright.core.nouns import VERSIONED, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
+from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.core.rules import latest
 from arkwright.data.profile.frame import profile as _profile
@@ -22,7 +22,7 @@ from arkwright.measures import registry
 from arkwright.optimize.table import Measured
 from arkwright.sites import Site
 
-Noun = Dataset | Model | Release | Run | Endpoint
+Noun = Dataset | Model | Release | Run | Endpoint | Account
 N = TypeVar("N", Dataset, Model, Release, Endpoint)
 _BY_NAME: tuple[type[Noun], ...] = (Release, Model, Dataset, Endpoint, Run)  # what a bare name means first
 

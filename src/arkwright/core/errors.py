@@ -36,6 +36,31 @@ class Refused(ArkwrightError):
     exit_code = 4
 
 
+class Unproven(ArkwrightError):
+    """Who asks has not said who they are, or could not prove it."""
+
+    status = 401
+    exit_code = 7
+
+
+class Forbidden(ArkwrightError):
+    """Who asks is known, and may not; the message says which role may."""
+
+    status = 403
+    exit_code = 8
+
+
+class Throttled(ArkwrightError):
+    """Too often; `after` (seconds) says when it may be tried again."""
+
+    status = 429
+    exit_code = 9
+
+    def __init__(self, message: str, after: int = 60) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 class Missing(ArkwrightError):
     """A part has to be installed first; the message says which."""
 
@@ -58,7 +83,19 @@ class Interrupted(ArkwrightError):
 
 
 BY_NAME: dict[str, type[ArkwrightError]] = {
-    kind.__name__: kind for kind in (ArkwrightError, Invalid, Unknown, Refused, Missing, Corrupt, Interrupted)
+    kind.__name__: kind
+    for kind in (
+        ArkwrightError,
+        Invalid,
+        Unknown,
+        Refused,
+        Unproven,
+        Forbidden,
+        Throttled,
+        Missing,
+        Corrupt,
+        Interrupted,
+    )
 }
 
 

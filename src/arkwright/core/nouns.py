@@ -205,6 +205,24 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A person whom the site lets in: what they may do there, and as whom they may sign. Secrets are kept elsewhere."""
+
+    KIND: ClassVar[str] = "account"
+
+    name: str
+    version: int
+    role: str  # none | viewer | contributor | owner
+    signs: tuple[str, ...] = ()  # the gates' roles
+    email: str = ""
+    reason: str = ""
+
+    @property
+    def ref(self) -> str:
+        return f"{self.KIND}:{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of the ledger: who wrote which noun when, sealed to the line before."""
 
@@ -217,6 +235,6 @@ class Event:
     seal: str
 
 
-VERSIONED: dict[str, type[Dataset] | type[Model] | type[Release] | type[Run] | type[Endpoint]] = {
-    noun.KIND: noun for noun in (Dataset, Model, Release, Run, Endpoint)
+VERSIONED: dict[str, type[Dataset] | type[Model] | type[Release] | type[Run] | type[Endpoint] | type[Account]] = {
+    noun.KIND: noun for noun in (Dataset, Model, Release, Run, Endpoint, Account)
 }

@@ -1,4 +1,4 @@
-"""The six sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
+"""The seven sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +47,42 @@ class Ledger(Protocol):
 
     def head(self) -> str:
         """`seq:seal` of the last event, to be kept where the ledger's owner cannot reach."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Vault(Protocol):
+    """Small private records that change and go: credentials, sessions, tokens, what was done under a client's key.
+
+    Never shown, never exported, not part of the ledger. A record past its `expires` (seconds since 1970, by the clock)
+    is not there any more. Whatever is acknowledged is durable.
+    """
+
+    def get(self, kind: str, key: str) -> str | None: ...
+
+    def put(self, kind: str, key: str, body: str, *, expires: float | None = None) -> None:
+        """Keep this record, in the place of the one before."""
+        ...
+
+    def add(self, kind: str, key: str, body: str, *, expires: float | None = None) -> bool:
+        """Keep it unless there is one: False when somebody was first."""
+        ...
+
+    def swap(self, kind: str, key: str, old: str, new: str) -> bool:
+        """Compare-and-set, the time of its end unchanged: False when it is not `old` any more."""
+        ...
+
+    def remove(self, kind: str, key: str) -> bool:
+        """False when there was none: of many who take a record out, one is told True."""
+        ...
+
+    def find(self, kind: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """(key, body), ordered by key."""
+        ...
+
+    def sweep(self) -> int:
+        """Forget what is past its end; how many."""
         ...
 
     def close(self) -> None: ...

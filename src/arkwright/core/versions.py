@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from arkwright.core.errors import Unknown, did_you_mean
-from arkwright.core.nouns import Artifact, Decision, Endpoint, Finding, Run
+from arkwright.core.nouns import Account, Artifact, Decision, Endpoint, Finding, Run
 from arkwright.core.ports import Entry, Ledger, Taken
 from arkwright.core.record import decode, digest_of, encode, split_reference
 
-V = TypeVar("V", bound=Artifact | Run | Endpoint)
+V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 A = TypeVar("A", bound=Artifact)
 ENDED = "ended:"  # before the key of a run's last record
 
@@ -74,8 +74,11 @@ def add(ledger: Ledger, by: str, noun: V) -> V:
         return numbered
 
 
-def move(ledger: Ledger, by: str, noun: Endpoint) -> Endpoint:
-    """Compare-and-set: append exactly this version. Raises Taken when somebody moved the endpoint meanwhile."""
+M = TypeVar("M", bound=Endpoint | Account)
+
+
+def move(ledger: Ledger, by: str, noun: M) -> M:
+    """Compare-and-set: append exactly this version. Raises Taken when somebody moved or changed it meanwhile."""
     ledger.append(by, [Entry(noun.KIND, f"{noun.name}@{noun.version}", encode(noun))])
     return noun
 

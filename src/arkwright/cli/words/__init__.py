@@ -34,6 +34,8 @@ _LIST = (
          ("arkwright promote late", "arkwright promote late@3 --endpoint late")),
     Word("rollback", "rollback", "Move an endpoint back to the release before.",
          ('arkwright rollback late --reason "delays doubled"',)),
+    Word("up", "up", "The control room: one page where everybody meets, on this machine.",
+         ("arkwright up", "arkwright up --port 9000")),
     Word("serve", "serve", "Answer: Open Inference Protocol v2 and raw rows over HTTP.",
          ("arkwright serve", "arkwright serve late --port 8080")),
     Word("predict", "predict", "Ask an endpoint's release about rows, without a server.",

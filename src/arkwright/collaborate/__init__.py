@@ -1,0 +1,1 @@
+"""What people say to each other about the nouns: threads, mentions, questions, points. Pure."""

@@ -1,0 +1,38 @@
+"""One application: the routes of every face behind one guard."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from arkwright import pages as _pages
+from arkwright.core.errors import ArkwrightError
+from arkwright.pages import routes as pages
+from arkwright.rest import routes as rest
+from arkwright.web import problems
+from arkwright.web.context import Context
+from arkwright.web.guard import Guard
+from arkwright.web.routes import PUBLIC
+
+
+def application(context: Context) -> Starlette:
+    """The control room as an ASGI application."""
+    static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
+    static.right = PUBLIC  # type: ignore[attr-defined]
+    routes = [*rest.routes(), *pages.routes(), static]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, context=context, routes=routes)],
+        exception_handlers={ArkwrightError: _told, Exception: problems.unexpected},
+    )
+    app.state.context = context
+    return app
+
+
+def _told(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ArkwrightError)
+    return problems.of(error)

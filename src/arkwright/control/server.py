@@ -1,0 +1,45 @@
+"""The process of `arkwright up`: the control room, and the endpoints beside it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
+
+import uvicorn
+
+from arkwright.api import accounts
+from arkwright.control.app import application
+from arkwright.core.errors import Invalid
+from arkwright.core.nouns import Actor
+from arkwright.govern import secrets
+from arkwright.sites import Site
+from arkwright.web.context import Context
+
+FIRST = "owner"  # the name of the first account
+
+
+def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Callable[[str, str | None], None]) -> None:
+    """Serve until stopped. `ready` gets the address, and the link that lets the first owner in while there is none."""
+    listening = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}"
+    context = Context(site, project, address, frozenset({"127.0.0.1", "localhost", "::1"}))
+    link = None
+    if not accounts.has_accounts(site):
+        link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner')}"
+    elif site.vault.get("password", FIRST) is None and not list(site.vault.find("password")):
+        link = f"{address}/join/{secrets.issue(site.vault, secrets.INVITE, FIRST, accounts.INVITED)}"
+    config = uvicorn.Config(application(context), log_level="warning", access_log=False, server_header=False)
+    ready(address, link)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket:
+    made = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
+    made.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise Invalid(f"{host}:{port} cannot be listened on: {error.strerror}; take another --port") from None
+    made.listen(256)
+    return made

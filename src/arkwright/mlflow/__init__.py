@@ -1,0 +1,1 @@
+"""The tracking and registry API that unmodified MLflow clients speak."""

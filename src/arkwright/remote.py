@@ -1,0 +1,1 @@
+"""A site elsewhere, with the API of one here: `arkwright.connect(url)`."""

@@ -1,0 +1,1 @@
+"""REST: every verb, generated from the functions themselves."""

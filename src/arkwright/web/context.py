@@ -1,0 +1,40 @@
+"""What every handler has at hand: the site, the project, and who asks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from starlette.requests import Request
+
+from arkwright.api.accounts import Known
+from arkwright.core.errors import Unproven
+from arkwright.core.nouns import Actor
+from arkwright.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a control room serves. `hosts`: the names by which it may be called; `address`: as people call it."""
+
+    site: Site
+    project: Path
+    address: str
+    hosts: frozenset[str]
+    endpoints: str | None = None  # where the data plane answers
+
+
+def context(request: Request) -> Context:
+    return cast(Context, request.app.state.context)
+
+
+def known(request: Request) -> Known | None:
+    """Who asks, if they have proven it."""
+    return cast("Known | None", request.scope.get("arkwright.known"))
+
+
+def actor(request: Request) -> Actor:
+    """Raises Unproven."""
+    found = known(request)
+    if found is None:
+        raise Unproven("log in, or send a token: Authorization: Bearer …")
+    return found.actor

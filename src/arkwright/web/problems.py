@@ -1,0 +1,33 @@
+"""Errors as RFC 9457 says them: `application/problem+json`."""
+
+import logging
+import uuid
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from arkwright.core.errors import ArkwrightError, Throttled
+
+log = logging.getLogger("arkwright.control")
+_TITLES = {400: "Invalid", 401: "Unproven", 403: "Forbidden", 404: "Unknown", 405: "Method not allowed"}
+
+
+def of(error: ArkwrightError) -> Response:
+    """The answer for one of our own errors: its message is for people."""
+    headers = {"Retry-After": str(error.after)} if isinstance(error, Throttled) else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="arkwright"'
+    return problem(error.status, type(error).__name__, str(error), headers)
+
+
+def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
+    return Response(body, status, headers, media_type="application/problem+json")
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: the log has it under a number, the caller has the number."""
+    number = uuid.uuid4().hex[:12]
+    log.error("%s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
+    return problem(500, "Unexpected", f"something went wrong here; the log has it as {number}")
