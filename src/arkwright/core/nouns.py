@@ -11,11 +11,16 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts. On a site without accounts a role is declared, not proven."""
+    """Who acts. On a site without accounts a role is declared, not proven.
+
+    Once proven: `signs`, the gates' roles as which they may sign, and `rights`, the words of `govern.roles.RIGHTS`.
+    """
 
     name: str
     role: str | None = None
     proven: bool = False
+    signs: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +225,28 @@ class Account:
     @property
     def ref(self) -> str:
         return f"{self.KIND}:{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """Who was turned away at the door, why, and how often within a minute."""
+
+    source: str  # an address, or the network that it belongs to
+    who: str  # the account that was named, if one was
+    what: str  # the method and the route
+    why: str  # the kind of refusal
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """What a control room turned away within one minute: the most frequent in full, of all others the number."""
+
+    KIND: ClassVar[str] = "denied"
+
+    minute: str
+    denials: tuple[Denial, ...]
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
