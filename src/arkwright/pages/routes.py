@@ -24,7 +24,7 @@ def routes() -> Sequence[Route]:
         route("/", home, "look"),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
-        route("/logout", log_out, "look", ["POST"]),
+        route("/logout", log_out, "self", ["POST"]),
         route("/password", password, "self"),
         route("/password", change_password, "self", ["POST"]),
         route("/join/{invitation}", join, PUBLIC),
