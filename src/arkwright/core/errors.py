@@ -65,14 +65,14 @@ class TooLarge(ArkwrightError):
     """More bytes than are taken; the message says how many are."""
 
     status = 413
-    exit_code = 2
+    exit_code = 10
 
 
 class TooSlow(ArkwrightError):
     """Who asks took too long to say it."""
 
     status = 408
-    exit_code = 1
+    exit_code = 11
 
 
 class Missing(ArkwrightError):
