@@ -228,28 +228,6 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
-    """Who was turned away at the door, why, and how often within a minute."""
-
-    source: str  # an address, or the network that it belongs to
-    who: str  # the account that was named, if one was
-    what: str  # the method and the route
-    why: str  # the kind of refusal
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denied:
-    """What a control room turned away within one minute: the most frequent in full, of all others the number."""
-
-    KIND: ClassVar[str] = "denied"
-
-    minute: str
-    denials: tuple[Denial, ...]
-    others: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of the ledger: who wrote which noun when, sealed to the line before."""
 
