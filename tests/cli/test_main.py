@@ -72,7 +72,7 @@ def test_version(capsys):
     [
         ("serv", "error: there is no command 'serv'; did you mean \"serve\"?\n"),
         ("promot", "error: there is no command 'promot'; did you mean \"promote\"?\n"),
-        ("--json", "error: there is no command '--json'; there is again, check, completion, "),
+        ("--json", "error: there is no command '--json'; there is accounts, again, check, "),
         ("\x1b[31m\n", "error: there is no command '\\x1b[31m\\n'; there is "),
         ("x" * 10_000, "error: there is no command 'xxxxxx"),
     ],
@@ -100,6 +100,7 @@ def test_wrong_arguments_are_2(capsys, args):
 
 
 CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6, "Interrupted": 130}
+CODES |= {"Unproven": 7, "Forbidden": 8, "Throttled": 9, "TooLarge": 10, "TooSlow": 11}
 
 
 def test_the_whole_error_tree_has_its_codes():

@@ -129,7 +129,7 @@ def test_any_text_is_a_reference_or_invalid(text):
 
 
 def test_every_versioned_noun_says_its_reference():
-    assert set(VERSIONED) == {"dataset", "model", "release", "run", "endpoint"}
+    assert set(VERSIONED) == {"dataset", "model", "release", "run", "endpoint", "account"}
     model = Model(name="late", version=7, digest="", recipe="", run="", task="regression", format="onnx", files={})
     assert model.ref == "model:late@7"
     assert split_reference(model.ref, "model") == ("late", 7)

@@ -1,18 +1,23 @@
 """Verbs about who may enter: invite, join, log in and out, tokens, roles."""
 
+import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arkwright.core import versions
-from arkwright.core.errors import Invalid, Refused, Unknown, Unproven
+from arkwright.core.durations import seconds
+from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven
 from arkwright.core.nouns import Account, Actor
-from arkwright.core.ports import Taken
-from arkwright.core.record import valid_name
+from arkwright.core.ports import Entry, Taken
+from arkwright.core.record import decode, encode, valid_name
 from arkwright.govern import passwords, roles, secrets
 from arkwright.sites import Site
 
 DAY = 24 * 60 * 60.0
-INVITED, LOGGED_IN = 7 * DAY, 7 * DAY
+INVITED, LOGGED_IN, LONGEST_TOKEN = 7 * DAY, 7 * DAY, 366 * DAY
+OWNERS = "owners"  # the ledger's kind for the turns in which owners stop being owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,40 +43,243 @@ def account(site: Site, name: str) -> Account:
     return found
 
 
+def allow(site: Site, by: Actor, right: str) -> None:
+    """On a site with accounts: raises Unproven for whoever has proven nothing, Forbidden where the right is missing."""
+    if not has_accounts(site):
+        return
+    if not by.proven:
+        raise Unproven(
+            f"this site has accounts, so {by.name or 'who acts'} has to prove it: "
+            "make a token (arkwright token), then export ARKWRIGHT_TOKEN=…"
+        )
+    roles.must(by, right)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """A secret that is shown once: an invitation's or a token's. `id` finds it again, to end it."""
+
+    account: str
+    id: str
+    secret: str
+    expires: float  # seconds since 1970
+
+
 def invite(
-    site: Site, by: Actor, project: Path, *, name: str, role: str = "viewer", signs: tuple[str, ...] = ()
-) -> str:
-    """Make an account that nobody can enter yet; the secret with which its owner joins, once, within a week."""
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    name: str,
+    role: str = "viewer",
+    signs: Sequence[str] = (),
+    email: str = "",
+) -> Handed:
+    """Make an account that nobody can enter yet, and the secret with which its owner joins, once, within a week.
+
+    Of an account that nobody entered yet: another secret in the place of the lost one.
+    Raises Refused where somebody entered; the first account of a site is an owner.
+    """
+    allow(site, by, "own")
     if name != name.lower():
         raise Invalid(f"{name[:80]!r} cannot name an account: in small letters, please")
-    fresh = Account(name=valid_name(name, "account"), version=1, role=roles.known(role), signs=signs, reason="invited")
+    if not has_accounts(site) and role != "owner":
+        raise Refused("the first account of a site has to be an owner: --role owner")
+    fresh = Account(
+        name=valid_name(name, "account"),
+        version=1,
+        role=roles.known(role),
+        signs=_signing(signs),
+        email=_email(site, name, email),
+        reason="invited",
+    )
     try:
         versions.move(site.ledger, by.name, fresh)
     except Taken:
-        raise Refused(f"there is an account called {name} already") from None
-    return secrets.issue(site.vault, secrets.INVITE, name, INVITED)
+        if site.vault.get(passwords.KIND, name) is not None or account(site, name).role == "none":
+            raise Refused(f"there is an account called {name} already") from None
+    return invite_again(site, name)
+
+
+def invite_again(site: Site, name: str) -> Handed:
+    """Another secret for an account that nobody entered yet; the one before ends."""
+    secrets.revoke_all(site.vault, secrets.INVITE, name)
+    return _handed(secrets.issue(site.vault, secrets.INVITE, name, INVITED), INVITED)
 
 
 def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str) -> str:
     """Take up an invitation with a password of one's own; a session's secret. Raises Unproven."""
     found = secrets.redeem(site.vault, secrets.INVITE, invitation)
-    if found is None:
+    if found is None or account(site, found[1].account).role == "none":
         raise Unproven("this invitation was used, is too old, or was never made; ask for another")
     key, invited = found
     kept = passwords.hashed(password, invited.account)
     if not site.vault.remove(secrets.INVITE, key):
         raise Unproven("this invitation was used just now")
-    site.vault.put(passwords.KIND, invited.account, kept)
+    if not site.vault.add(passwords.KIND, invited.account, kept):
+        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
     return _session(site, invited.account)
 
 
 def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str) -> str:
     """A session's secret. Raises Unproven in the same words and the same time, whichever of the two is wrong."""
+    name = name.strip().lower()[:64]
     right = passwords.fits(site.vault.get(passwords.KIND, name), password)
     found = versions.latest(site.ledger, Account, name) if right else None
     if found is None or found.role == "none":
         raise Unproven("the name or the password is wrong")
     return _session(site, name)
+
+
+def change_password(site: Site, by: Actor, project: Path, *, old: str, new: str) -> str:
+    """Another password; every session of the account ends, and the new one's secret is given."""
+    kept = site.vault.get(passwords.KIND, by.name)
+    if not passwords.fits(kept, old) or kept is None:
+        raise Unproven("the old password is wrong")
+    if not site.vault.swap(passwords.KIND, by.name, kept, passwords.hashed(new, by.name)):
+        raise Refused("the password was changed just now by somebody else")
+    secrets.revoke_all(site.vault, secrets.SESSION, by.name)
+    return _session(site, by.name)
+
+
+def role(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    name: str,
+    role: str | None = None,
+    signs: Sequence[str] | None = None,
+    email: str | None = None,
+    reason: str,
+) -> Account:
+    """Change what an account may do; `none` shuts it out and ends its sessions and tokens.
+
+    Raises Refused for the last owner, and when somebody else changed it meanwhile.
+    """
+    allow(site, by, "own")
+    before = account(site, name)
+    if not reason.strip():
+        raise Invalid('a change of role needs a reason: --reason "…"')
+    after = replace(
+        before,
+        version=before.version + 1,
+        role=before.role if role is None else roles.known(role),
+        signs=before.signs if signs is None else _signing(signs),
+        email=before.email if email is None else _email(site, name, email),
+        reason=reason,
+    )
+    _change(site, by, before, after)
+    if after.role == "none":
+        for kind in (secrets.SESSION, secrets.TOKEN, secrets.INVITE):
+            secrets.revoke_all(site.vault, kind, name)
+    return after
+
+
+def _change(site: Site, by: Actor, before: Account, after: Account) -> None:
+    """Compare-and-set. Who stops being an owner takes a numbered turn: two owners cannot demote each other at once."""
+    entries = [Entry(Account.KIND, f"{after.name}@{after.version}", encode(after))]
+    if before.role == "owner" != after.role:
+        turn = site.ledger.last(OWNERS, "")
+        others = [a for a in versions.all_of(site.ledger, Account) if a.name != after.name]
+        newest = {other.name: other for other in others}
+        if not any(a.role == "owner" and site.vault.get(passwords.KIND, a.name) for a in newest.values()):
+            raise Refused(f"{after.name} is the last owner who can enter; make somebody else one first")
+        number = int(turn.key) + 1 if turn else 1
+        entries.append(Entry(OWNERS, str(number), encode(after.ref)))
+    try:
+        site.ledger.append(by.name, entries)
+    except Taken:
+        raise Refused(f"somebody else changed {after.name} just now; look at it and try again") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An account, whether anybody entered it yet, and how many sessions and tokens it has."""
+
+    account: Account
+    entered: bool
+    sessions: int
+    tokens: int
+
+
+def accounts(site: Site, by: Actor, project: Path) -> tuple[Standing, ...]:
+    """Every account, in alphabetical order."""
+    newest = {a.name: a for a in versions.all_of(site.ledger, Account)}
+
+    def count(kind: str, name: str) -> int:
+        return sum(1 for _ in site.vault.find(kind, f"{name}/"))
+
+    return tuple(
+        Standing(
+            account=newest[name],
+            entered=site.vault.get(passwords.KIND, name) is not None,
+            sessions=count(secrets.SESSION, name),
+            tokens=count(secrets.TOKEN, name),
+        )
+        for name in sorted(newest)
+    )
+
+
+def token(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    role: str = "viewer",
+    signs: Sequence[str] = (),
+    expires: str = "30d",
+    note: str = "",
+) -> Handed:
+    """A secret with which a program acts for the account: with this role and these signing roles, no more than its own.
+
+    Raises Forbidden for whoever holds no more than a token; Invalid for more than a year.
+    """
+    allow(site, by, "self")
+    if not by.proven:
+        raise Refused("there are no accounts here yet, so there is nobody to act for; begin with: arkwright up")
+    own, lasts = account(site, by.name), seconds(expires)
+    if roles.lesser(own.role, roles.known(role)) != role or not set(signs) <= set(own.signs):
+        raise Forbidden(
+            f"{own.name} is a {own.role} who signs as {', '.join(own.signs) or 'nobody'}, no more than that"
+        )
+    if not 0 < lasts <= LONGEST_TOKEN:
+        raise Invalid(f"{expires[:20]!r}: a token lasts at most a year, 365d")
+    secret = secrets.issue(
+        site.vault, secrets.TOKEN, own.name, lasts, role=role, signs=tuple(dict.fromkeys(signs)), note=note[:200]
+    )
+    return _handed(secret, lasts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A session or a token, as it may be shown: without its secret."""
+
+    kind: str
+    account: str
+    id: str
+    made: float  # seconds since 1970
+    expires: float
+    role: str | None
+    signs: tuple[str, ...] | None
+    note: str
+
+
+def passes(site: Site, by: Actor) -> tuple[Pass, ...]:
+    """The sessions and tokens that the account has."""
+    found = []
+    for kind in (secrets.SESSION, secrets.TOKEN):
+        for key, body in site.vault.find(kind, f"{by.name}/"):
+            kept = decode(secrets.Pass, body)
+            shown = {"made": kept.made, "expires": kept.expires, "role": kept.role, "signs": kept.signs}
+            found.append(Pass(kind=kind, account=by.name, id=key.partition("/")[2], note=kept.note, **shown))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+def revoke(site: Site, by: Actor, project: Path, *, id: str) -> None:  # noqa: A002 - what it is called everywhere
+    """End one of the account's own sessions or tokens. Raises Unknown."""
+    if not any(site.vault.remove(kind, f"{by.name}/{id}") for kind in (secrets.SESSION, secrets.TOKEN)):
+        raise Unknown(f"{by.name} has no session and no token {id[:40]!r}")
 
 
 def log_out(site: Site, known: Known) -> None:
@@ -92,8 +300,35 @@ def prove(site: Site, kind: str, secret: str) -> Known:
         kept = replace(kept, signs=tuple(role for role in kept.signs if role in held.signs))
     if kept.role == "none":
         raise Unproven(f"{kept.name} was shut out")
-    return Known(kept, Actor(name=kept.name, proven=True), kind, key)
+    rights = roles.rights(kept.role, token=kind == secrets.TOKEN)
+    return Known(kept, Actor(name=kept.name, proven=True, signs=kept.signs, rights=rights), kind, key)
+
+
+def prove_password(site: Site, name: str, password: str) -> Actor:
+    """Who knows this password, for as long as one word of the command line takes. Raises Unproven."""
+    known = prove(site, secrets.SESSION, log_in(site, Actor(name=""), site.folder, name=name, password=password))
+    log_out(site, known)
+    return known.actor
 
 
 def _session(site: Site, name: str) -> str:
     return secrets.issue(site.vault, secrets.SESSION, name, LOGGED_IN)
+
+
+def _handed(secret: str, lasts: float) -> Handed:
+    name, number, _ = secret.split(".", 2)
+    return Handed(account=name, id=number, secret=secret, expires=time.time() + lasts)
+
+
+def _signing(signs: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(valid_name(one, "signing role") for one in signs))
+
+
+def _email(site: Site, name: str, email: str) -> str:
+    """Raises Invalid for what is no address, Refused for one that another account has."""
+    if email and not re.fullmatch(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,190}", email):
+        raise Invalid(f"{email[:80]!r} is no e-mail address")
+    newest = {a.name: a for a in versions.all_of(site.ledger, Account)} if email else {}
+    if any(a.email.casefold() == email.casefold() and a.name != name for a in newest.values()):
+        raise Refused(f"another account has the address {email}")
+    return email

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from arkwright.api.accounts import allow
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Artifact, Dataset, Model, Run
@@ -29,6 +30,7 @@ def check(site: Site, by: Actor, project: Path, *, say: Callable[[str], None] = 
 
 def run(site: Site, by: Actor, project: Path, *, seed: int | None = None, say: Callable[[str], None] = quiet) -> Result:
     """Walk the line. `Result.problem` says which promise was not kept; every finding is on record either way."""
+    allow(site, by, "work")
     return line.run(site, by.name, project, say=say, seed=seed)
 
 

@@ -1,9 +1,11 @@
 """Verbs by which people decide: sign, refuse, and the question why something may not be deployed."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from arkwright.api.accounts import allow, has_accounts
 from arkwright.core import versions
-from arkwright.core.errors import Invalid, Refused
+from arkwright.core.errors import Forbidden, Invalid, Refused
 from arkwright.core.nouns import Actor, Decision, Model, Release
 from arkwright.core.rules import Judgement, judge_gate, may_sign
 from arkwright.sites import Site
@@ -24,7 +26,9 @@ def why(site: Site, by: Actor, project: Path, *, release: str) -> tuple[Release,
 
 def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:
     """Say Yes to exactly these bytes. Raises Refused when this person's signature may not or cannot count."""
+    allow(site, by, "talk")
     noun = versions.resolve(site.ledger, Release, release)
+    by = _in_role(site, by, noun)
     if not by.role:
         raise Invalid(f"say in which role you sign: --role {' or '.join(noun.gate.signed_by) or 'ROLE'}")
     objection = may_sign(noun, by.name, by.role, versions.decisions(site.ledger, noun.digest))
@@ -39,13 +43,29 @@ def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = ""
 
 def refuse(site: Site, by: Actor, project: Path, *, release: str, reason: str) -> Decision:
     """Say No, with a reason. It blocks the release until the same person signs it."""
+    allow(site, by, "talk")
     noun = versions.resolve(site.ledger, Release, release)
+    by = _in_role(site, by, noun)
     if not reason.strip():
         raise Invalid('a refusal needs a reason: --reason "…"')
     if by.role not in noun.gate.signed_by:
         wanted = ", ".join(noun.gate.signed_by) or "nobody"
         raise Refused(f"the gate {noun.gate.name} listens to {wanted}; say --role as one of them")
     return _decide(site, by, noun, yes=False, reason=reason)
+
+
+def _in_role(site: Site, by: Actor, release: Release) -> Actor:
+    """Where there are accounts: only as what was proven, and as the one role that fits where none is named."""
+    if not has_accounts(site):
+        return by
+    fits = [role for role in release.gate.signed_by if role in by.signs]
+    if by.role is None and len(fits) == 1:
+        return replace(by, role=fits[0])
+    if by.role is not None and by.role not in by.signs:
+        raise Forbidden(
+            f"{by.name} proved no right to sign as {by.role}; what was proven: {', '.join(by.signs) or '–'}"
+        )
+    return by
 
 
 def _decide(site: Site, by: Actor, release: Release, *, yes: bool, reason: str) -> Decision:

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from arkwright.api.accounts import allow
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
@@ -77,6 +78,7 @@ def label(site: Site, by: Actor, project: Path, *, endpoint: str, labels: Sequen
 
     The last label of a row counts. An id that nobody knows yet is kept too. Raises Invalid with the place of a mistake.
     """
+    allow(site, by, "work")
     name = _known(site, endpoint)
     try:
         given = asked.decode(msgspec.json.encode(labels), kind(site, name))

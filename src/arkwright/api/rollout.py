@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+from arkwright.api.accounts import allow
 from arkwright.api.decide import judgement
 from arkwright.api.terms import current
 from arkwright.core import versions
@@ -38,6 +39,7 @@ def promote(
     Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
     that is none.
     """
+    allow(site, by, "own")
     if share is not None and not 0 < share <= 1:
         raise Invalid(f"a share of {share:g} is none; it lies above 0 and goes up to 1")
     if share is not None and shadow:
@@ -66,6 +68,7 @@ def promote(
 
 def rollback(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "") -> Endpoint:
     """Move an endpoint back to what it answered with before. Raises Refused when there is nothing to go back to."""
+    allow(site, by, "own")
     now = versions.resolve(site.ledger, Endpoint, endpoint)
     history = [e for e in versions.all_of(site.ledger, Endpoint, now.name) if e.version <= now.version]
     gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)}

@@ -21,4 +21,8 @@ VERBS: dict[str, str] = {
     "top": "arkwright.api.watch:top",
     "predictions": "arkwright.api.logged:predictions",
     "label": "arkwright.api.logged:label",
+    "invite": "arkwright.api.accounts:invite",
+    "accounts": "arkwright.api.accounts:accounts",
+    "role": "arkwright.api.accounts:role",
+    "token": "arkwright.api.accounts:token",
 }

@@ -4,11 +4,14 @@ import argparse
 import getpass
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-from arkwright.core.errors import Invalid, Unknown
+from arkwright.api.accounts import has_accounts, prove
+from arkwright.core.errors import Invalid, Unknown, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.core.visible import visible
+from arkwright.govern.secrets import TOKEN
 from arkwright.sites import FOLDER, Site, existing, is_site, local
 
 
@@ -57,12 +60,25 @@ def where(given: argparse.Namespace) -> tuple[Site, Path]:
 
 
 def actor(given: argparse.Namespace) -> Actor:
-    """Who acts, as declared: --by, $ARKWRIGHT_BY, git's user.email, or the login name."""
+    """Who acts: proven by $ARKWRIGHT_TOKEN, or as declared: --by, $ARKWRIGHT_BY, git's user.email, the login name."""
+    secret = os.environ.get("ARKWRIGHT_TOKEN")
+    if secret:
+        return _proven(given, secret)
     name = given.by or os.environ.get("ARKWRIGHT_BY") or _git_user() or getpass.getuser()
     for text in (name, given.role or ""):
         if visible(text) != text or "\n" in text:
             raise Invalid(f"{text[:80]!r} cannot go on record as a name or a role; use plain letters")
     return Actor(name=name.strip(), role=given.role)
+
+
+def _proven(given: argparse.Namespace, secret: str) -> Actor:
+    found = where(given)[0] if hasattr(given, "site") else site(given)
+    if not has_accounts(found):
+        raise Unproven("$ARKWRIGHT_TOKEN is set, but this site has no accounts; unset it")
+    known = prove(found, TOKEN, secret).actor
+    if given.by and given.by.strip() != known.name:
+        raise Invalid(f"$ARKWRIGHT_TOKEN is {known.name}'s, not {given.by[:80]}'s; leave --by out")
+    return replace(known, role=given.role)
 
 
 def _git_user() -> str:

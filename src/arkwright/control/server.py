@@ -8,9 +8,10 @@ import uvicorn
 
 from arkwright.api import accounts
 from arkwright.control.app import application
+from arkwright.core import versions
 from arkwright.core.errors import Invalid
-from arkwright.core.nouns import Actor
-from arkwright.govern import secrets
+from arkwright.core.nouns import Account, Actor
+from arkwright.govern import passwords
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -25,12 +26,17 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
     context = Context(site, project, address, frozenset({"127.0.0.1", "localhost", "::1"}))
     link = None
     if not accounts.has_accounts(site):
-        link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner')}"
-    elif site.vault.get("password", FIRST) is None and not list(site.vault.find("password")):
-        link = f"{address}/join/{secrets.issue(site.vault, secrets.INVITE, FIRST, accounts.INVITED)}"
+        link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
+    elif not any(True for _ in site.vault.find(passwords.KIND)):
+        link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
     config = uvicorn.Config(application(context), log_level="warning", access_log=False, server_header=False)
     ready(address, link)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _first(site: Site) -> str:
+    """The first account, which is an owner that nobody entered yet."""
+    return next(a.name for a in versions.all_of(site.ledger, Account) if a.role == "owner")
 
 
 def _listen(host: str, port: int) -> socket:

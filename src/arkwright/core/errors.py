@@ -61,6 +61,20 @@ class Throttled(ArkwrightError):
         self.after = after
 
 
+class TooLarge(ArkwrightError):
+    """More bytes than are taken; the message says how many are."""
+
+    status = 413
+    exit_code = 10
+
+
+class TooSlow(ArkwrightError):
+    """Who asks took too long to say it."""
+
+    status = 408
+    exit_code = 11
+
+
 class Missing(ArkwrightError):
     """A part has to be installed first; the message says which."""
 
@@ -92,6 +106,8 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         Unproven,
         Forbidden,
         Throttled,
+        TooLarge,
+        TooSlow,
         Missing,
         Corrupt,
         Interrupted,

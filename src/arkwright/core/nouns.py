@@ -11,11 +11,16 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts. On a site without accounts a role is declared, not proven."""
+    """Who acts. On a site without accounts a role is declared, not proven.
+
+    Once proven: `signs`, the gates' roles as which they may sign, and `rights`, the words of `govern.roles.RIGHTS`.
+    """
 
     name: str
     role: str | None = None
     proven: bool = False
+    signs: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

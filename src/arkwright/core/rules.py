@@ -1,10 +1,10 @@
 """What may happen, decided from records alone. No input, no output, no clock."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from arkwright.core.nouns import Decision, Finding, Release
+from arkwright.core.nouns import Account, Decision, Finding, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,26 @@ def found(finding: Finding) -> str:
 def latest(findings: Iterable[Finding], digest: str) -> dict[str, Finding]:
     """The latest finding per promise on exactly these bytes; `findings` come in the ledger's order."""
     return {finding.promise: finding for finding in findings if finding.digest == digest}
+
+
+def counts(decision: Decision, seq: int, people: Sequence[tuple[int, Account]]) -> bool:
+    """Whether this decision, the ledger's event `seq`, is one. `people`: every version of every account, in order.
+
+    Where there was an account by then, only what was proven counts, and only of somebody who held that role at that
+    moment: later changes of the role take no Yes back, or a leaver would stop what runs. A No lasts as long as its
+    author holds the role; whoever holds it after them has to sign in their stead.
+    """
+    if not any(at < seq for at, _ in people):
+        return True
+    then = [account for at, account in people if at < seq and account.name == decision.by]
+    if not decision.proven or not then or not _holds(then[-1], decision.role):
+        return False
+    now = [account for _, account in people if account.name == decision.by][-1]
+    return decision.yes or _holds(now, decision.role)
+
+
+def _holds(account: Account, role: str) -> bool:
+    return account.role != "none" and role in account.signs
 
 
 def judge_gate(

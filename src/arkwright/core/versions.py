@@ -11,6 +11,7 @@ from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.nouns import Account, Artifact, Decision, Endpoint, Finding, Run
 from arkwright.core.ports import Entry, Ledger, Taken
 from arkwright.core.record import decode, digest_of, encode, split_reference
+from arkwright.core.rules import counts
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 A = TypeVar("A", bound=Artifact)
@@ -126,8 +127,10 @@ def add_findings(ledger: Ledger, by: str, found: Sequence[Finding]) -> None:
 
 
 def decisions(ledger: Ledger, digest: str) -> list[Decision]:
-    """Every decision on these bytes, in order."""
-    return [decode(Decision, event.body) for event in ledger.find(Decision.KIND, f"{digest}/")]
+    """Every decision on these bytes that counts, in order."""
+    made = [(decode(Decision, event.body), event.seq) for event in ledger.find(Decision.KIND, f"{digest}/")]
+    people = [(event.seq, decode(Account, event.body)) for event in ledger.find(Account.KIND)] if made else []
+    return [decision for decision, seq in made if counts(decision, seq, people)]
 
 
 def add_decision(ledger: Ledger, decision: Decision) -> None:

@@ -1,12 +1,12 @@
 """What each role may do. Pure."""
 
 from arkwright.core.errors import Forbidden, Invalid, did_you_mean
-from arkwright.core.nouns import Account
+from arkwright.core.nouns import Actor
 
 # each role may do what the ones before it may, and what stands beside it
 ROLES: dict[str, tuple[str, ...]] = {
     "none": (),
-    "viewer": ("look", "talk"),
+    "viewer": ("look", "talk", "self"),
     "contributor": ("work",),
     "owner": ("own",),
 }
@@ -15,6 +15,7 @@ RIGHTS: dict[str, str] = {
     "talk": "discuss, ask, sign in the roles that the account holds",
     "work": "run, propose promises, label, log",
     "own": "move endpoints, let people in, change roles",
+    "self": "change one's own password, sessions and tokens",
 }
 _NEEDED = {right: role for role, rights in ROLES.items() for right in rights}
 
@@ -25,11 +26,18 @@ def may(role: str, right: str) -> bool:
     return order.index(role) >= order.index(_NEEDED[right])
 
 
-def must(account: Account, right: str) -> None:
+def rights(role: str, *, token: bool = False) -> tuple[str, ...]:
+    """All that this role may do. A token is never let near its owner's password, sessions and tokens."""
+    return tuple(right for right in RIGHTS if may(role, right) and not (token and right == "self"))
+
+
+def must(by: Actor, right: str) -> None:
     """Raises Forbidden saying which role has the right."""
-    if not may(account.role, right):
-        has = f"{account.name} is a {account.role}" if account.role != "none" else f"{account.name} is shut out"
-        raise Forbidden(f"to {RIGHTS[right].split(',')[0]} one must be {_NEEDED[right]}; {has}")
+    if right in by.rights:
+        return
+    if right == "self" and by.rights:
+        raise Forbidden(f"to {RIGHTS[right]} one must log in; a token may not")
+    raise Forbidden(f"to {RIGHTS[right].split(',')[0]} one must be {_NEEDED[right]}; what {by.name} proved is less")
 
 
 def lesser(one: str, other: str) -> str:

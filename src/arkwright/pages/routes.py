@@ -1,18 +1,19 @@
 """The routes of the pages."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from arkwright.api import accounts, look
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Invalid, Throttled
 from arkwright.core.nouns import Actor
+from arkwright.govern.secrets import SESSION
 from arkwright.pages.render import page
 from arkwright.web import context
-from arkwright.web.guard import COOKIE
+from arkwright.web.guard import COOKIE, SECURE_COOKIE
 from arkwright.web.routes import PUBLIC, route
 
 NOBODY = Actor(name="")
@@ -23,7 +24,9 @@ def routes() -> Sequence[Route]:
         route("/", home, "look"),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
-        route("/logout", log_out, "look", ["POST"]),
+        route("/logout", log_out, "self", ["POST"]),
+        route("/password", password, "self"),
+        route("/password", change_password, "self", ["POST"]),
         route("/join/{invitation}", join, PUBLIC),
         route("/join/{invitation}", joined, PUBLIC, ["POST"]),
     ]
@@ -39,13 +42,14 @@ def login(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    at, form = context.context(request), await request.form()
+    at = context.context(request)
+    address = request.client.host if request.client else ""
     try:
-        secret = await run_in_threadpool(
-            accounts.log_in, at.site, NOBODY, at.project, name=str(form["name"]), password=str(form["password"])
-        )
+        name, password = await _fields(request, "name", "password")
+        log_in = partial(accounts.log_in, at.site, NOBODY, at.project, name=name, password=password)
+        secret = await at.entry.trying(name, address, log_in)
     except ArkwrightError as error:
-        return page(request, "login.html", problem=str(error), status=error.status)
+        return _again(request, "login.html", error)
     return _entered(request, secret)
 
 
@@ -55,6 +59,7 @@ def log_out(request: Request) -> Response:
         accounts.log_out(context.context(request).site, known)
     gone = RedirectResponse("/login", 303)
     gone.delete_cookie(COOKIE)
+    gone.delete_cookie(SECURE_COOKIE, secure=True, httponly=True)
     return gone
 
 
@@ -63,17 +68,55 @@ def join(request: Request) -> Response:
 
 
 async def joined(request: Request) -> Response:
-    at, form = context.context(request), await request.form()
-    words = {"invitation": request.path_params["invitation"], "password": str(form["password"])}
+    at = context.context(request)
     try:
-        secret = await run_in_threadpool(accounts.join, at.site, NOBODY, at.project, **words)
+        (password,) = await _fields(request, "password")
+        words = {"invitation": request.path_params["invitation"], "password": password}
+        secret = await at.entry.hashing(accounts.join, at.site, NOBODY, at.project, **words)
     except ArkwrightError as error:
-        return page(request, "join.html", problem=str(error), status=error.status)
+        return _again(request, "join.html", error)
     return _entered(request, secret)
 
 
+def password(request: Request) -> Response:
+    return page(request, "password.html")
+
+
+async def change_password(request: Request) -> Response:
+    at, by = context.context(request), context.actor(request)
+    address = request.client.host if request.client else ""
+    try:
+        old, new = await _fields(request, "old", "new")
+        change = partial(accounts.change_password, at.site, by, at.project, old=old, new=new)
+        secret = await at.entry.trying(by.name, address, change)
+    except ArkwrightError as error:
+        return _again(request, "password.html", error)
+    return _entered(request, secret)
+
+
+async def _fields(request: Request, *names: str) -> list[str]:
+    """These fields of the form. Raises Invalid."""
+    form = await request.form()
+    given = [form.get(name) for name in names]
+    if not all(isinstance(one, str) for one in given):
+        raise Invalid(f"the form has to say: {', '.join(names)}")
+    return [str(one) for one in given]
+
+
+def _again(request: Request, template: str, error: ArkwrightError) -> Response:
+    answer = page(request, template, problem=str(error), status=error.status)
+    if isinstance(error, Throttled):
+        answer.headers["Retry-After"] = str(error.after)
+    return answer
+
+
 def _entered(request: Request, secret: str) -> Response:
+    """Always under a new secret: what the browser brought along is never taken up, and its session ends."""
+    before, at = context.known(request), context.context(request)
+    if before and before.via == SESSION:
+        accounts.log_out(at.site, before)
     entered = RedirectResponse("/", 303)
-    secure = request.url.scheme == "https"
-    entered.set_cookie(COOKIE, secret, max_age=int(accounts.LOGGED_IN), httponly=True, samesite="lax", secure=secure)
+    secure = at.address.startswith("https:")
+    name = SECURE_COOKIE if secure else COOKIE
+    entered.set_cookie(name, secret, max_age=int(accounts.LOGGED_IN), httponly=True, samesite="lax", secure=secure)
     return entered

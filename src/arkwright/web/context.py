@@ -1,6 +1,6 @@
 """What every handler has at hand: the site, the project, and who asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +10,7 @@ from arkwright.api.accounts import Known
 from arkwright.core.errors import Unproven
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
+from arkwright.web.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Context:
     address: str
     hosts: frozenset[str]
     endpoints: str | None = None  # where the data plane answers
+    entry: Entry = field(default_factory=Entry)
 
 
 def context(request: Request) -> Context:

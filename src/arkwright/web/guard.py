@@ -1,25 +1,30 @@
 """At the door: the right host name, no other site's page, a proven caller, and the right to do it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arkwright.api import accounts
-from arkwright.core.errors import ArkwrightError, Forbidden, Unproven
+from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
-from arkwright.web import problems
+from arkwright.web import armour, problems
 from arkwright.web.context import Context
 from arkwright.web.routes import PUBLIC
 
-COOKIE = "arkwright"
+COOKIE, SECURE_COOKIE = "arkwright", "__Host-arkwright"  # the second behind TLS
 SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+ONCE = (b"host", b"authorization", b"origin", b"sec-fetch-site", b"cookie", b"content-length", b"content-type")
+LONGEST_URL = 8 << 10  # bytes
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 class Guard:
@@ -29,37 +34,53 @@ class Guard:
         self.app, self.context, self.routes = app, context, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        send = armour.headed(scope, send, secure=self.context.address.startswith("https:"))
         try:
             await self._let_in(scope)
+            await self.app(scope, armour.bounded(scope, receive), send)
         except ArkwrightError as error:
             await self._refuse(scope, error)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+        except Exception as error:
+            if scope.get("arkwright.begun"):
+                raise
+            await problems.unexpected(Request(scope), error)(scope, receive, send)
 
     async def _let_in(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
+        names = [name for name, _ in scope["headers"]]
+        if any(names.count(name) > 1 for name in ONCE):
+            raise Invalid("a header that must stand once stands here twice")
+        if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_URL:
+            raise Invalid(f"an address has at most {LONGEST_URL} bytes")
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
-        right = self._right(scope)
+        right = needed(self.routes, scope)
         via, secret = _credentials(headers)
         if via == secrets.SESSION and scope["method"] not in SAFE:
-            _same_origin(headers)
-        known = await run_in_threadpool(accounts.prove, self.context.site, via, secret) if secret else None
+            _same_origin(headers, self.context)
+        known = await self._known(via, secret, right)
         scope["arkwright.known"] = known
         if right != PUBLIC:
             if known is None:
                 raise Unproven("log in, or send a token: Authorization: Bearer …")
-            roles.must(known.account, right)
+            roles.must(known.actor, right)
 
-    def _right(self, scope: Scope) -> str:
-        """What the route asks for; a path that is no route is shown to nobody who has not logged in."""
-        for route in self.routes:
-            if route.matches(scope)[0] == Match.FULL:
-                return getattr(route, "right", "own")
-        return "look"
+    async def _known(self, via: str, secret: str, right: str) -> accounts.Known | None:
+        """What is open to all stays so for a browser whose session has ended: it must be able to log in again."""
+        if not secret and via == secrets.SESSION:
+            return None
+        try:
+            return await run_in_threadpool(accounts.prove, self.context.site, via, secret)
+        except Unproven:
+            if right == PUBLIC and via == secrets.SESSION:
+                return None
+            raise
 
     def _refuse(self, scope: Scope, error: ArkwrightError) -> Response:
         headers = Headers(scope=scope)
@@ -69,22 +90,44 @@ class Guard:
         return problems.of(error)
 
 
+def needed(routes: Sequence[BaseRoute], scope: Scope) -> str:
+    """The right that this request needs: of the route that answers; else of the one whose path it is, where only the
+    method is wrong; a path that is no route is told to nobody who has not logged in.
+    """
+    partial = None
+    for route in routes:
+        match, child = route.matches(scope)
+        if match == Match.NONE:
+            continue
+        inner = getattr(route, "routes", None)
+        found = getattr(route, "right", None)
+        if isinstance(route, Mount) and inner:
+            found = needed(inner, {**scope, **child})
+        if match == Match.FULL:
+            return found or "own"
+        partial = partial or found or "own"
+    return partial or "look"
+
+
 def _host(text: str) -> str:
-    return (urlsplit(f"//{text}").hostname or "").casefold()
+    found = _HOST.fullmatch(text)
+    return found[1].strip("[]").casefold() if found else ""
 
 
 def _credentials(headers: Headers) -> tuple[str, str]:
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.casefold() == "bearer":
-        return secrets.TOKEN, value.strip()
+    given = headers.get("authorization")
+    if given is not None:
+        scheme, _, value = given.partition(" ")
+        return secrets.TOKEN, value.strip() if scheme.casefold() == "bearer" else ""
     cookies: dict[str, Any] = cookie_parser(headers.get("cookie", ""))
-    return secrets.SESSION, cookies.get(COOKIE, "")
+    return secrets.SESSION, cookies.get(SECURE_COOKIE) or cookies.get(COOKIE, "")
 
 
-def _same_origin(headers: Headers) -> None:
+def _same_origin(headers: Headers, context: Context) -> None:
     """A browser says where a request comes from; what a cookie would let in must come from our own pages."""
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
-    same = urlsplit(origin).netloc == headers.get("host") if origin else site == "same-origin"
+    scheme = context.address.partition(":")[0]
+    same = origin == f"{scheme}://{headers.get('host')}" if origin else site == "same-origin"
     if not same or site not in (None, "same-origin"):
         raise Forbidden("this came from another site's page; open the control room itself and try again")

@@ -1,0 +1,33 @@
+"""`arkwright accounts`."""
+
+import argparse
+
+from arkwright.api.accounts import accounts
+from arkwright.cli import context, output
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    context.site_option(parser)
+
+
+def main(given: argparse.Namespace) -> int:
+    (site, project), actor = context.where(given), context.actor(given)
+    found = accounts(site, actor, project)
+    if given.json:
+        output.as_json(found)
+        return 0
+    rows = [
+        (
+            s.account.name,
+            s.account.role,
+            ", ".join(s.account.signs),
+            output.escape(s.account.email),
+            s.sessions,
+            s.tokens,
+        )
+        if s.entered
+        else (s.account.name, s.account.role, ", ".join(s.account.signs), "not entered yet", 0, 0)
+        for s in found
+    ]
+    output.console().print(output.table(("name", "role", "signs as", "e-mail", ">sessions", ">tokens"), rows))
+    return 0

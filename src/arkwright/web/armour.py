@@ -1,0 +1,61 @@
+"""Around every request: no more bytes, no more time than it needs; on every answer what browsers are to refuse."""
+
+import asyncio
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from arkwright.core.errors import TooLarge, TooSlow
+
+BODY, ARTIFACT = 1 << 20, 64 << 20  # bytes
+IDLE = 15  # seconds without a byte of a body
+ARTIFACTS = ("/api/2.0/mlflow-artifacts/",)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers would say Origin: null of our own forms
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
+    """Sends on; what a handler said itself stays as it is."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            scope["arkwright.begun"] = True
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if secure:
+                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        await send(message)
+
+    return sending
+
+
+def bounded(scope: Scope, receive: Receive) -> Receive:
+    """Reads on until it is too much or too slow. Raises TooLarge at once where the length is told, and TooSlow."""
+    limit = ARTIFACT if scope["path"].startswith(ARTIFACTS) else BODY
+    told = Headers(scope=scope).get("content-length", "")
+    if told.isdecimal() and int(told[:20]) > limit:
+        raise TooLarge(f"at most {limit >> 20} MiB are taken here")
+    taken, more = 0, True
+
+    async def receiving() -> Message:
+        nonlocal taken, more
+        if not more:  # only that the caller went away, however long it takes
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), IDLE)
+        except TimeoutError:
+            raise TooSlow(f"nothing came for {IDLE} s; send it again") from None
+        taken += len(message.get("body", b""))
+        more = message.get("more_body", False)
+        if taken > limit:
+            raise TooLarge(f"at most {limit >> 20} MiB are taken here")
+        return message
+
+    return receiving

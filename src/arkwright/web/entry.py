@@ -1,0 +1,72 @@
+"""Passwords at the door: one at a time, in a thread of their own, and wrong ones not without end.
+
+Wrong ones are counted for each account and for each address. Who holds a session, a token or a new invitation is not
+kept out by what strangers try.
+"""
+
+import ipaddress
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from arkwright.core.errors import Throttled, Unproven
+from arkwright.core.record import digest_bytes
+
+WRONG, WAITING = 20, 32  # wrong passwords a minute; callers who wait for their turn
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Entry:
+    """Of one control room: who tried how often."""
+
+    def __init__(self) -> None:
+        self._turn = anyio.CapacityLimiter(1)  # a password costs a third of a second of processor, on purpose
+        self._wrong = MovingWindowRateLimiter(MemoryStorage())
+        self._limit = RateLimitItemPerMinute(WRONG)
+
+    async def hashing(self, work: Callable[P, T], *given: P.args, **words: P.kwargs) -> T:
+        """Run what hashes passwords when its turn comes. Raises Throttled where too many wait already."""
+        if self._turn.statistics().tasks_waiting >= WAITING:
+            raise Throttled("too many want to log in just now; try again in a moment", after=5)
+        return await anyio.to_thread.run_sync(lambda: work(*given, **words), limiter=self._turn)
+
+    async def trying(self, name: str, address: str, work: Callable[[], T]) -> T:
+        """Run `work`, which raises Unproven for a wrong password. Raises Throttled after too many of them."""
+        keys = (digest_bytes(f"account {name.strip().lower()}".encode(errors="replace")), f"address {network(address)}")
+
+        def checked() -> T:
+            after = max((self._after(key) for key in keys), default=0)
+            if after:
+                raise Throttled(f"too many wrong passwords; try again in {after} s", after=after)
+            try:
+                return work()
+            except Unproven:
+                for key in keys:
+                    self._wrong.hit(self._limit, key)
+                raise
+
+        return await self.hashing(checked)
+
+    def _after(self, key: str) -> int:
+        """Seconds until another may be tried; 0: now."""
+        if self._wrong.test(self._limit, key):
+            return 0
+        return max(1, min(60, round(self._wrong.get_window_stats(self._limit, key).reset_time - time.time())))
+
+
+def network(address: str) -> str:
+    """Whoever has one IPv6 address has the whole /64."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]
+    if found.version == 4:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))
