@@ -4,7 +4,6 @@ Every acknowledged append is on the disk (WAL, synchronous=FULL). Each event's s
 """
 
 import os
-import shutil
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +18,11 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import GENESIS, now, seal
 from arkwright.infra.durable import writing
 from arkwright.infra.head_file import HeadFile, parse_head
+from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
 LAYOUT = 1
-PATIENCE_S = 60
 PAGE = 500
-ROOM = 64 << 10  # bytes that SQLite wants beside its file
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS event (
@@ -226,24 +224,11 @@ class SqliteLedger:
             try:
                 return work()
             except sqlite.Error as error:
-                raise self._explain(error) from error
+                told = explained("ledger", self.path, error)
+                self._broken = str(told) if isinstance(told, Failed) else self._broken
+                raise told from error
             except UnicodeDecodeError as error:  # what SQLite says of a damaged file quotes from it
                 raise Corrupt(f"the ledger {self.path} is damaged ({error.reason}); put a backup back") from error
-
-    def _explain(self, error: Any) -> ArkwrightError:
-        name = (getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_").split("_")[0]
-        if name in ("CORRUPT", "NOTADB"):
-            return Corrupt(f"the ledger {self.path} is damaged ({error}); put a backup back")
-        if name == "BUSY":
-            return ArkwrightError(f"the ledger {self.path} was kept busy by others for {PATIENCE_S} s; try again")
-        if name == "FULL":
-            return ArkwrightError(f"the disk is full: nothing was written to the ledger {self.path}; make room")
-        if name == "IOERR":  # also when there is no room for what lies beside the file
-            full = shutil.disk_usage(self.path.parent).free < ROOM
-            what = "the disk is full" if full else "the disk failed"
-            self._broken = f"{what} under the ledger {self.path} ({error}); {'make room' if full else 'check it'}"
-            return ArkwrightError(self._broken)
-        return ArkwrightError(f"the ledger {self.path} cannot be used: {error}")
 
 
 def _event(row: tuple[Any, ...]) -> Event:
