@@ -106,6 +106,7 @@ class PostgresLink:
         Where it breaks while it is committed, `landed` is asked what became of it: the result, or None where nothing
         was written, and it is done anew. Raises ArkwrightError when that cannot be known.
         """
+
         def whole(db: Any) -> T:
             self._committing = False
             with db.transaction():
@@ -190,7 +191,12 @@ class PostgresLink:
         return self._db
 
     def _connect(self) -> Any:
-        given = {"connect_timeout": 10, "application_name": "arkwright", "keepalives_idle": 30, "client_encoding": "utf8"}
+        given = {
+            "connect_timeout": 10,
+            "application_name": "arkwright",
+            "keepalives_idle": 30,
+            "client_encoding": "utf8",
+        }
         asked = self.psycopg.conninfo.conninfo_to_dict(self.address.libpq)
         made = self.psycopg.connect(**{**given, **asked}, autocommit=True)
         made.execute(_DURABLE)

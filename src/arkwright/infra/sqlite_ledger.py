@@ -18,7 +18,7 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import GENESIS, now, seal
 from arkwright.infra.durable import writing
 from arkwright.infra.head_file import HeadFile, parse_head
-from arkwright.infra.sealed import Anchor, behind, checked, not_cut_back, walk
+from arkwright.infra.sealed import behind, checked, not_cut_back, walk
 from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
