@@ -13,7 +13,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 ENGINES: dict[str, tuple[str, ...]] = {
     "duckdb": ("infra/duckdb_tables.py",),
     "pysqlite3": ("infra/sqlite_ledger.py", "infra/sqlite_vault.py", "data/readers/sqlite.py", "catalog/", "track/"),
-    "psycopg": ("data/readers/postgres.py",),
+    "psycopg": ("data/readers/postgres.py", "infra/postgres_link.py"),
     "polars": ("core/frames.py", "optimize/fusion/"),
     "pandas": ("core/frames.py",),
     "sklearn": ("train/", "optimize/"),

