@@ -1,0 +1,98 @@
+"""How tracked runs lie in SQLite.
+
+A metric's points are clustered by (series, step, time, value), so a point sent twice is there once and a curve is one
+range. The latest point of each metric stands in `series`, indexed by value: lists and filters read no points.
+SQLite has no NaN: it is kept as the text 'NaN', which sorts behind every number.
+"""
+
+LAYOUT = 1
+NAN = "NaN"
+
+TABLES = """
+CREATE TABLE experiment (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, stage TEXT NOT NULL, made INTEGER NOT NULL,
+    changed INTEGER NOT NULL
+) STRICT;
+CREATE TABLE experiment_tag (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, experiment INTEGER NOT NULL REFERENCES experiment,
+    name TEXT NOT NULL, user TEXT NOT NULL, status TEXT NOT NULL, stage TEXT NOT NULL, started INTEGER NOT NULL,
+    ended INTEGER, lease INTEGER
+) STRICT;
+CREATE INDEX run_newest ON run (started DESC, id DESC);
+CREATE INDEX run_of ON run (experiment, stage, started DESC, id DESC);
+CREATE INDEX run_leased ON run (lease) WHERE status = 'RUNNING' AND lease IS NOT NULL;
+CREATE TABLE run_tag (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_tag_value ON run_tag (key, value);
+CREATE TABLE param (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX param_value ON param (key, value);
+
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, key TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL,
+    value ANY NOT NULL, UNIQUE (owner, key)
+) STRICT;
+CREATE INDEX series_value ON series (key, value, owner);
+CREATE TABLE point (
+    series INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, value ANY NOT NULL,
+    PRIMARY KEY (series, step, at, value)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE input (
+    run INTEGER NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, source_type TEXT NOT NULL, source TEXT NOT NULL,
+    schema TEXT NOT NULL, profile TEXT NOT NULL, tags TEXT NOT NULL, PRIMARY KEY (run, name, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE model_link (
+    run INTEGER NOT NULL, model TEXT NOT NULL, way TEXT NOT NULL, step INTEGER NOT NULL, PRIMARY KEY (run, way, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE artifact (
+    space TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (space, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE model (
+    id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, experiment INTEGER NOT NULL REFERENCES experiment,
+    name TEXT NOT NULL, type TEXT NOT NULL, run TEXT NOT NULL, status TEXT NOT NULL, stage TEXT NOT NULL,
+    made INTEGER NOT NULL, changed INTEGER NOT NULL
+) STRICT;
+CREATE TABLE model_tag (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE model_param (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE model_metric (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, run TEXT NOT NULL, dataset TEXT NOT NULL, digest TEXT NOT NULL,
+    step INTEGER NOT NULL, at INTEGER NOT NULL, value ANY NOT NULL, PRIMARY KEY (owner, key, dataset, digest, run)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE registered (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT NOT NULL, made INTEGER NOT NULL,
+    changed INTEGER NOT NULL, last INTEGER NOT NULL
+) STRICT;
+CREATE TABLE registered_tag (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE alias (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE version (
+    id INTEGER PRIMARY KEY, registered INTEGER NOT NULL, number INTEGER NOT NULL, user TEXT NOT NULL,
+    stage TEXT NOT NULL, description TEXT NOT NULL, source TEXT NOT NULL, place TEXT NOT NULL, run TEXT NOT NULL,
+    run_link TEXT NOT NULL, model TEXT NOT NULL, made INTEGER NOT NULL, changed INTEGER NOT NULL,
+    UNIQUE (registered, number)
+) STRICT;
+CREATE TABLE version_tag (
+    owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE imported (
+    origin TEXT NOT NULL, kind TEXT NOT NULL, theirs TEXT NOT NULL, ours TEXT NOT NULL, done INTEGER NOT NULL,
+    PRIMARY KEY (origin, kind, theirs)
+) STRICT, WITHOUT ROWID;
+"""
