@@ -18,7 +18,7 @@ import pytest
 import arkwright
 from arkwright.api.verbs import VERBS
 from arkwright.cli.words import WORDS
-from arkwright.cli.words.measures import _call
+from arkwright.api.look import spelt
 from arkwright.core import errors, nouns, rows
 from arkwright.data import sources
 from arkwright.measures import registry
@@ -161,7 +161,7 @@ def test_every_measure_is_told_and_no_other(stage, heading):
     found = [measure for _, measure in sorted(registry.measures().items()) if measure.stage == stage]
     page = text("promises.md")
     section = page[page.index(heading) :].partition("\n")
-    assert cells("\n" + section[2], "") == [_call(measure) for measure in found]
+    assert cells("\n" + section[2], "") == [spelt(measure) for measure in found]
     for measure in found:
         assert measure.summary in page, measure.name
 

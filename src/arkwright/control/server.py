@@ -7,6 +7,7 @@ from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, soc
 import uvicorn
 
 from arkwright.api import accounts
+from arkwright.api.jobs_keeper import Keeper
 from arkwright.control.app import application
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
@@ -30,8 +31,9 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
     elif not any(True for _ in site.vault.find(passwords.KIND)):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
     config = uvicorn.Config(application(context), log_level="warning", access_log=False, server_header=False)
-    ready(address, link)
-    uvicorn.Server(config).run(sockets=[listening])
+    with Keeper(site, project):
+        ready(address, link)
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def _first(site: Site) -> str:
