@@ -87,7 +87,9 @@ class Events:
 def begin(site: Site, by: Actor, project: Path, *, verb: str, words: Mapping[str, Any]) -> Job:
     """Have a verb done when its turn comes. Raises Throttled where too many wait already."""
     if verb not in VERBS or not VERBS[verb].job:
-        raise Unknown(f"{verb[:40]!r} is no verb that takes long{did_you_mean(verb, [v for v in VERBS if VERBS[v].job])}")
+        raise Unknown(
+            f"{verb[:40]!r} is no verb that takes long{did_you_mean(verb, [v for v in VERBS if VERBS[v].job])}"
+        )
     if sum(job.state == WAITING for job in _all(site)) >= MOST_WAITING:
         raise Throttled(f"{MOST_WAITING} jobs wait already; try again when one is done", after=30)
     job = Job(

@@ -1,4 +1,4 @@
-"""The table of verbs. Faces find them here; each has its CLI word, docs line, test and REST route: a script checks that.
+"""The table of verbs. Faces find them here; each has its CLI word, docs line, test and REST route, as a script checks.
 
 What a verb takes and gives stands in its signature alone. The table says what the signature cannot.
 """
@@ -12,10 +12,10 @@ from typing import Any, cast
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb. `right`: what one must be allowed, a word of `govern.roles.RIGHTS`; `acts`: whether it changes anything.
+    """One verb. `right`: what one must be allowed, a word of `govern.roles.RIGHTS`; `acts`: whether it changes a thing.
 
     `job`: it takes so long that it runs in a process of its own, and whoever asked may come back for the answer.
-    `as_role`: it is done in one of the gates' roles. `known`: the words that, from afar, may only name things on record.
+    `as_role`: it is done in one of the gates' roles. `known`: words that, from afar, only name things on record.
     `saves`: the same answer written into a Parquet file, however many rows it has.
     `here`: why it belongs to the machine where it is said, and has no route.
     """

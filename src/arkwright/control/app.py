@@ -44,7 +44,9 @@ def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
-        return problems.problem(405, "Method not allowed", f"{request.url.path} answers {allowed}", dict(error.headers or {}))
+        return problems.problem(
+            405, "Method not allowed", f"{request.url.path} answers {allowed}", dict(error.headers or {})
+        )
     if error.status_code == 404:
         paths = [path for route in request.app.routes if "{" not in (path := getattr(route, "path", ""))]
         told = f"there is nothing at {request.url.path[:80]}{did_you_mean(request.url.path[:80], paths)}"

@@ -26,14 +26,15 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 }
 
 
-def encode(value: Any) -> Any:
+def encode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
     """What JSON can say. A number that is none becomes null."""
     if isinstance(value, str | int | None):
         return value
     if isinstance(value, float):
         return value if isfinite(value) else None
-    if _has_fields(type(value)):
-        own, computed = members(type(value))
+    kind: type = type(value)
+    if _has_fields(kind):
+        own, computed = members(kind)
         return {name: encode(getattr(value, name)) for name in (*own, *computed)}
     if isinstance(value, Mapping):
         return {str(name): encode(inner) for name, inner in value.items()}
@@ -44,7 +45,7 @@ def encode(value: Any) -> Any:
     return str(value)
 
 
-def decode(kind: Any, data: Any) -> Any:
+def decode(kind: Any, data: Any) -> Any:  # noqa: PLR0911
     """The noun again. Raises ValueError for what is none."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any or kind in (str, bool, type(None)):
@@ -66,7 +67,7 @@ def decode(kind: Any, data: Any) -> Any:
     raise ValueError(f"{kind} cannot be read back")
 
 
-def schema(kind: Any, named: dict[str, Any]) -> dict[str, Any]:
+def schema(kind: Any, named: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911
     """JSON Schema 2020-12, strict: every field is there and no other. Classes go into `named` and are referred to."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if kind in _PLAIN:

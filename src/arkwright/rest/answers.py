@@ -14,10 +14,10 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from arkwright.core import shapes
 from arkwright.core.errors import NotOffered
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import digest_bytes
-from arkwright.core import shapes
 
 JSON, ARROW, PARQUET = "application/json", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 _CHUNK = 1 << 16  # bytes

@@ -140,7 +140,7 @@ def schema(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
     return body, named
 
 
-def _kind(name: str, hint: Any, verb: Verb) -> Any:
+def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case for each kind
     """The verb's own type, bounded."""
     if name in verb.known:
         return Annotated[str, Meta(pattern=REFERENCE, max_length=100)]
@@ -206,7 +206,7 @@ def _deeper(value: Any, most: int) -> bool:
 
 
 def _told(message: str) -> str:
-    """msgspec's words with the place in front: `seed: expected int, got str`."""
+    """Msgspec's words with the place in front: `seed: expected int, got str`."""
     what, _, place = message.partition(" - at `$")
     place = place.strip("`.")
     missing = re.fullmatch(r"Object missing required field `(\w+)`", what)

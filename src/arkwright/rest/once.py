@@ -50,8 +50,8 @@ async def once(request: Request, body: bytes, act: Callable[[], Response], run: 
     asked = digest_bytes(b"\0".join((request.method.encode(), request.url.path.encode(), body)))
     claim = Kept(asked=asked, process=_PROCESS)
     if await run(lambda: vault.add(KIND, name, encode(claim), expires=time.time() + KEPT)):
-        made = await run(lambda: _done(vault, name, claim, act))
-        return made
+        first: Response = await run(lambda: _done(vault, name, claim, act))
+        return first
     return await _again(vault, name, asked, run)
 
 

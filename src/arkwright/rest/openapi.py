@@ -168,7 +168,11 @@ def _headers(words: given.Words) -> list[dict[str, Any]]:
 def _parameter(word: given.Word, taken: dict[str, Any]) -> dict[str, Any]:
     schema = dict(taken["properties"][word.name])
     if "anyOf" in schema:  # a query has no null
-        (schema,) = [{**part, **{k: v for k, v in schema.items() if k != "anyOf"}} for part in schema["anyOf"] if part != {"type": "null"}]
+        (schema,) = [
+            {**part, **{k: v for k, v in schema.items() if k != "anyOf"}}
+            for part in schema["anyOf"]
+            if part != {"type": "null"}
+        ]
     if schema.get("default", "") is None:
         del schema["default"]
     return {"name": word.name, "in": "query", "required": word.needed, "schema": schema}
