@@ -104,7 +104,10 @@ def test_one_at_a_time_and_stopped(gate, room):
     second, third = begun(room, "check"), begun(room, "check")
     lines = until(lambda: [e for e in jobs.events(room.at.site, first.rpartition("/")[2]) if e.kind == "log"])
     assert lines[0].text == "a line of the log"
-    assert (state(room, second), room.ask("POST", third + "/stop", {}, by="carl").json()["state"]) == ("waiting", "stopped")
+    assert (state(room, second), room.ask("POST", third + "/stop", {}, by="carl").json()["state"]) == (
+        "waiting",
+        "stopped",
+    )
     assert room.events(third + "/events")[-1]["text"] == "stopped: stopped by carl"
     for _ in range(7):
         begun(room, "check")

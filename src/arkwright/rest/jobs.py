@@ -30,7 +30,7 @@ def routes(turns: Any) -> Sequence[Route]:
         route("/api/jobs", partial(_list, turns), "look"),
         route("/api/jobs/{id}", partial(_one, turns), "look"),
         route("/api/jobs/{id}/answer", partial(_answer, turns), "look"),
-        route("/api/jobs/{id}/events", Followed(), "look"),
+        route("/api/jobs/{id}/events", Followers().follow, "look"),
         route("/api/jobs/{id}/stop", partial(_stop, turns), "work", ["POST"]),
     ]
 
@@ -73,7 +73,7 @@ def _do(verb: Any, request: Request, **words: Any) -> Any:
     return verb(at.site, context.actor(request), at.project, **words)
 
 
-class Followed:
+class Followers:
     """What happens in a job, as it happens: what was, then what comes, until it is over or the reader leaves.
 
     It is read from the job's own file as fast as the reader takes it, so no reader is waited for and none is in the
@@ -83,7 +83,7 @@ class Followed:
     def __init__(self) -> None:
         self._followers = 0
 
-    async def __call__(self, request: Request) -> Response:
+    async def follow(self, request: Request) -> Response:
         answers.chosen(request, (SSE,))
         given.NOTHING.from_query(request.query_params.multi_items())
         found = await run_in_threadpool(_do, jobs.job, request, id=request.path_params["id"])
@@ -92,7 +92,7 @@ class Followed:
             raise Throttled(f"{MOST_FOLLOWERS} readers follow jobs already", after=10)
         site = context.context(request).site
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._counted(_events(site, found.id, after)), 200, headers, media_type=SSE)
+        return StreamingResponse(self._counted(_events(request, site, found.id, after)), 200, headers, media_type=SSE)
 
     async def _counted(self, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self._followers += 1
@@ -110,11 +110,11 @@ def _last(request: Request) -> int:
     return int(text)
 
 
-async def _events(site: Any, name: str, after: int) -> AsyncIterator[bytes]:
+async def _events(request: Request, site: Any, name: str, after: int) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     yield b"retry: 1000\n\n"
     said = loop.time()
-    while True:
+    while not getattr(request.app.state, "stopping", False):
         found = await run_in_threadpool(lambda last: list(jobs.events(site, name, last)), after)
         for told in found:
             yield b"id: %d\nevent: %b\ndata: %b\n\n" % (told.id, told.kind.encode(), msgspec.json.encode(told))
