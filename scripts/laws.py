@@ -87,14 +87,18 @@ def _imported(node: ast.AST) -> list[str]:
 
 
 def _verbs() -> Iterator[str]:
-    """Every verb has its CLI word, a docs line and a test."""
+    """Every verb has its CLI word, a docs line, a test, and a REST route unless it belongs to the caller's machine."""
     sys.path.insert(0, str(ROOT / "src"))
     from arkwright.api.verbs import VERBS
     from arkwright.cli.words import WORDS
+    from arkwright.rest.routes import routes
 
     docs = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs").rglob("*.md"))
     tests = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests").rglob("*.py"))
-    for verb in VERBS:
+    paths = {route.path for route in routes()}
+    for verb, said in VERBS.items():
+        if bool(said.here) == (f"/api/{verb}" in paths):
+            yield f"the verb {verb} needs a REST route, or a word in api/verbs.py why it has none"
         if verb not in WORDS:
             yield f"the verb {verb} has no word on the command line"
         if f"arkwright {verb}" not in docs:

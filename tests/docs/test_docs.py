@@ -16,9 +16,9 @@ import msgspec
 import pytest
 
 import arkwright
+from arkwright.api.look import spelt
 from arkwright.api.verbs import VERBS
 from arkwright.cli.words import WORDS
-from arkwright.cli.words.measures import _call
 from arkwright.core import errors, nouns, rows
 from arkwright.data import sources
 from arkwright.measures import registry
@@ -150,8 +150,8 @@ def test_whether_a_key_must_be_there_is_told(heading):
 
 def test_what_a_source_and_a_row_class_may_be_is_told():
     page = text("project.md")
-    for spelt in (*sources.ENDINGS, *(f"{scheme}:" for scheme in sources.SCHEMES if scheme != "http")):
-        assert spelt in page, spelt
+    for word in (*sources.ENDINGS, *(f"{scheme}:" for scheme in sources.SCHEMES if scheme != "http")):
+        assert word in page, word
     for kind in rows.PYTHON:
         assert f"`{kind}`" in page, kind
 
@@ -161,7 +161,7 @@ def test_every_measure_is_told_and_no_other(stage, heading):
     found = [measure for _, measure in sorted(registry.measures().items()) if measure.stage == stage]
     page = text("promises.md")
     section = page[page.index(heading) :].partition("\n")
-    assert cells("\n" + section[2], "") == [_call(measure) for measure in found]
+    assert cells("\n" + section[2], "") == [spelt(measure) for measure in found]
     for measure in found:
         assert measure.summary in page, measure.name
 

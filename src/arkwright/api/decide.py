@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from arkwright.api.accounts import allow, has_accounts
 from arkwright.core import versions
@@ -18,10 +19,17 @@ def judgement(site: Site, release: Release) -> Judgement:
     return judge_gate(release, model.digest, found, versions.decisions(site.ledger, release.digest))
 
 
-def why(site: Site, by: Actor, project: Path, *, release: str) -> tuple[Release, Judgement]:
+class Why(NamedTuple):
+    """A release, and what its gate says of it."""
+
+    release: Release
+    judgement: Judgement
+
+
+def why(site: Site, by: Actor, project: Path, *, release: str) -> Why:
     """Why a release may or may not be deployed."""
     noun = versions.resolve(site.ledger, Release, release)
-    return noun, judgement(site, noun)
+    return Why(noun, judgement(site, noun))
 
 
 def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:

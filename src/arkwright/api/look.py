@@ -1,5 +1,7 @@
 """Verbs that only look: the project at a glance, one thing in full, what differs, the measures, the ledger."""
 
+import inspect
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from arkwright.sites import Site
 
 Noun = Dataset | Model | Release | Run | Endpoint | Account
 N = TypeVar("N", Dataset, Model, Release, Endpoint)
+MOST_EVENTS = 10_000  # in one list
 _BY_NAME: tuple[type[Noun], ...] = (Release, Model, Dataset, Endpoint, Run)  # what a bare name means first
 
 
@@ -158,17 +161,56 @@ def _profile_source(site: Site, project: Path, source: str, say: Callable[[str],
         return _profile(folder / "rows.parquet")
 
 
-def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -> tuple[registry.Measure, ...]:
+@dataclass(frozen=True)
+class Described:
+    """A measure, as people read of it. `call`: how a promise says it; `stage`: data | model; `tasks`: empty for all."""
+
+    name: str
+    stage: str
+    call: str
+    summary: str
+    text: str
+    source: str
+    tasks: tuple[str, ...]
+
+
+def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -> tuple[Described, ...]:
     """Every measure a promise can speak of, or the one asked for."""
     known = registry.measures()
     if name is None:
-        return tuple(sorted(known.values(), key=lambda measure: (measure.stage, measure.name)))
+        return tuple(map(_described, sorted(known.values(), key=lambda measure: (measure.stage, measure.name))))
     if name not in known:
         raise Unknown(f"no measure is called {name!r}{did_you_mean(name, known)}")
-    return (known[name],)
+    return (_described(known[name]),)
 
 
-def ledger(site: Site, by: Actor, project: Path, *, last: int = 20, kind: str | None = None) -> tuple[Event, ...]:
-    """The last events, oldest first."""
-    events = list(site.ledger.find(kind))
-    return tuple(islice(events, max(0, len(events) - last), None))
+def _described(measure: registry.Measure) -> Described:
+    return Described(
+        name=measure.name,
+        stage=measure.stage,
+        call=spelt(measure),
+        summary=measure.summary,
+        text=inspect.cleandoc(measure.function.__doc__ or ""),
+        source=measure.source,
+        tasks=measure.tasks,
+    )
+
+
+def spelt(measure: registry.Measure) -> str:
+    """How a promise says it: `recall(at_precision=None)`."""
+    words = [str(p).split(":")[0] + (f"={p.default!r}" if p.default is not p.empty else "") for p in measure.parameters]
+    return f"{measure.name}({', '.join(words)})" if words else measure.name
+
+
+def ledger(
+    site: Site, by: Actor, project: Path, *, last: int = 20, kind: str | None = None, after: int | None = None
+) -> tuple[Event, ...]:
+    """The last events, oldest first; or with `after` the next ones behind the event of that number. Raises Invalid."""
+    if not 1 <= last <= MOST_EVENTS:
+        raise Invalid(f"{last} events cannot be listed at once; take 1 to {MOST_EVENTS:,}")
+    if after is not None:
+        return tuple(islice(site.ledger.find(kind, after=after), last))
+    if kind is None:
+        end = int(site.ledger.head().partition(":")[0])
+        return tuple(site.ledger.find(after=max(0, end - last)))
+    return tuple(deque(site.ledger.find(kind), last))

@@ -12,7 +12,7 @@ from arkwright.api.decide import judgement
 from arkwright.api.terms import current
 from arkwright.core import versions
 from arkwright.core.durations import seconds
-from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
+from arkwright.core.errors import Invalid, Outdated, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release, Terms
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode
@@ -32,12 +32,13 @@ def promote(
     endpoint: str | None = None,
     share: float | None = None,
     shadow: bool = False,
+    version: int | None = None,
 ) -> Endpoint:
     """Sign the release and move an endpoint to it: as its `rollout` says, or with this `share`, or as a shadow.
 
     What the project says of the endpoint goes on record with it; without a project, what is on record stays so.
     Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
-    that is none.
+    that is none; Outdated where the endpoint is not at `version` any more.
     """
     allow(site, by, "own")
     if share is not None and not 0 < share <= 1:
@@ -50,6 +51,7 @@ def promote(
     must_pass(site, noun)
     _sign(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
+    _must_be_at(name, before, version)
     terms = known[name]
     if before is None:
         if shadow:
@@ -66,10 +68,15 @@ def promote(
     return _move(site, by, replace(moved, terms=terms))
 
 
-def rollback(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "") -> Endpoint:
-    """Move an endpoint back to what it answered with before. Raises Refused when there is nothing to go back to."""
+def rollback(
+    site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "", version: int | None = None
+) -> Endpoint:
+    """Move an endpoint back to what it answered with before. Raises Refused when there is nothing to go back to,
+    Outdated where the endpoint is not at `version` any more.
+    """
     allow(site, by, "own")
     now = versions.resolve(site.ledger, Endpoint, endpoint)
+    _must_be_at(now.name, now, version)
     history = [e for e in versions.all_of(site.ledger, Endpoint, now.name) if e.version <= now.version]
     gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)}
     for before in reversed(history[:-1]):
@@ -87,6 +94,12 @@ def must_pass(site: Site, release: Release) -> None:
     now = judgement(site, release)
     if not now.passed:
         raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}")
+
+
+def _must_be_at(name: str, now: Endpoint | None, version: int | None) -> None:
+    is_at = now.version if now else 0
+    if version is not None and version != is_at:
+        raise Outdated(f"endpoint:{name} is at version {is_at}, not {version}; look at it and try again")
 
 
 def _as_agreed(site: Site, before: Endpoint, ref: str, terms: Terms) -> tuple[float, bool]:

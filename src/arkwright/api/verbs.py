@@ -1,28 +1,74 @@
-"""The list of verbs. Faces find them here; each has its CLI word, docs line and test, and a script checks that."""
+"""The table of verbs. Faces find them here; each has its CLI word, docs line, test and REST route, as a script checks.
 
-VERBS: dict[str, str] = {
-    "new": "arkwright.api.start:new",
-    "check": "arkwright.api.build:check",
-    "run": "arkwright.api.build:run",
-    "again": "arkwright.api.build:again",
-    "profile": "arkwright.api.look:profile",
-    "show": "arkwright.api.look:show",
-    "diff": "arkwright.api.look:diff",
-    "measures": "arkwright.api.look:measures",
-    "ledger": "arkwright.api.look:ledger",
-    "doctor": "arkwright.api.doctor:doctor",
-    "why": "arkwright.api.decide:why",
-    "sign": "arkwright.api.decide:sign",
-    "refuse": "arkwright.api.decide:refuse",
-    "promote": "arkwright.api.rollout:promote",
-    "rollback": "arkwright.api.rollout:rollback",
-    "serve": "arkwright.api.traffic:serve",
-    "predict": "arkwright.api.answer:predict",
-    "top": "arkwright.api.watch:top",
-    "predictions": "arkwright.api.logged:predictions",
-    "label": "arkwright.api.logged:label",
-    "invite": "arkwright.api.accounts:invite",
-    "accounts": "arkwright.api.accounts:accounts",
-    "role": "arkwright.api.accounts:role",
-    "token": "arkwright.api.accounts:token",
+What a verb takes and gives stands in its signature alone. The table says what the signature cannot.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import Any, cast
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb. `right`: what one must be allowed, a word of `govern.roles.RIGHTS`; `acts`: whether it changes a thing.
+
+    `job`: it takes so long that it runs in a process of its own, and whoever asked may come back for the answer.
+    `as_role`: it is done in one of the gates' roles. `known`: words that, from afar, only name things on record.
+    `saves`: the same answer written into a Parquet file, however many rows it has.
+    `here`: why it belongs to the machine where it is said, and has no route.
+    """
+
+    place: str
+    right: str = "look"
+    acts: bool = False
+    job: bool = False
+    as_role: bool = False
+    known: tuple[str, ...] = ()
+    saves: str = ""
+    here: str = ""
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        return _named(self.place)
+
+    @cached_property
+    def saving(self) -> Callable[..., Any] | None:
+        return _named(self.saves) if self.saves else None
+
+
+def _named(place: str) -> Callable[..., Any]:
+    module, _, name = place.partition(":")
+    return cast(Callable[..., Any], getattr(import_module(module), name))
+
+
+VERBS: dict[str, Verb] = {
+    "new": Verb("arkwright.api.start:new", here="it makes a folder where it is said"),
+    "check": Verb("arkwright.api.build:check", "work", acts=True, job=True),
+    "run": Verb("arkwright.api.build:run", "work", acts=True, job=True),
+    "again": Verb("arkwright.api.build:again", "work", acts=True, job=True),
+    "profile": Verb("arkwright.api.look:profile", known=("dataset",)),
+    "show": Verb("arkwright.api.look:show"),
+    "diff": Verb("arkwright.api.look:diff"),
+    "measures": Verb("arkwright.api.look:measures"),
+    "ledger": Verb("arkwright.api.look:ledger"),
+    "doctor": Verb("arkwright.api.doctor:doctor", "own"),
+    "why": Verb("arkwright.api.decide:why"),
+    "sign": Verb("arkwright.api.decide:sign", "talk", acts=True, as_role=True),
+    "refuse": Verb("arkwright.api.decide:refuse", "talk", acts=True, as_role=True),
+    "promote": Verb("arkwright.api.rollout:promote", "own", acts=True),
+    "rollback": Verb("arkwright.api.rollout:rollback", "own", acts=True),
+    "serve": Verb("arkwright.api.traffic:serve", here="it takes a port of the machine where it is said"),
+    "predict": Verb(
+        "arkwright.api.answer:predict",
+        here="it loads the model where it is said; over HTTP the endpoint itself answers: POST /endpoints/NAME/predict",
+    ),
+    "top": Verb("arkwright.api.watch:top", here="it asks an address that the caller names"),
+    "predictions": Verb("arkwright.api.logged:predictions", saves="arkwright.api.logged:save"),
+    "label": Verb("arkwright.api.logged:label", "work", acts=True),
+    "invite": Verb("arkwright.api.accounts:invite", "own", acts=True),
+    "accounts": Verb("arkwright.api.accounts:accounts"),
+    "role": Verb("arkwright.api.accounts:role", "own", acts=True),
+    "token": Verb("arkwright.api.accounts:token", "self", acts=True),
 }

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from arkwright import pages as _pages
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, did_you_mean
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
 from arkwright.web import problems
@@ -27,7 +28,7 @@ def application(context: Context) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, context=context, routes=routes)],
-        exception_handlers={ArkwrightError: _told, Exception: problems.unexpected},
+        exception_handlers={ArkwrightError: _told, HTTPException: _no_route, Exception: problems.unexpected},
     )
     app.state.context = context
     return app
@@ -36,3 +37,18 @@ def application(context: Context) -> Starlette:
 def _told(_: Request, error: Exception) -> Response:
     assert isinstance(error, ArkwrightError)
     return problems.of(error)
+
+
+def _no_route(request: Request, error: Exception) -> Response:
+    """No such path, or no such method there."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        return problems.problem(
+            405, "Method not allowed", f"{request.url.path} answers {allowed}", dict(error.headers or {})
+        )
+    if error.status_code == 404:
+        paths = [path for route in request.app.routes if "{" not in (path := getattr(route, "path", ""))]
+        told = f"there is nothing at {request.url.path[:80]}{did_you_mean(request.url.path[:80], paths)}"
+        return problems.problem(404, "Unknown", told)
+    return problems.problem(error.status_code, "Refused", error.detail, dict(error.headers or {}))

@@ -1,12 +1,15 @@
 """The process of `arkwright up`: the control room, and the endpoints beside it."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 
 import uvicorn
+from starlette.applications import Starlette
 
 from arkwright.api import accounts
+from arkwright.api.jobs_keeper import Keeper
 from arkwright.control.app import application
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
@@ -15,6 +18,7 @@ from arkwright.govern import passwords
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
+DRAIN = 30  # seconds in which what is asked is still answered when it is stopped
 FIRST = "owner"  # the name of the first account
 
 
@@ -29,14 +33,35 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
         link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
     elif not any(True for _ in site.vault.find(passwords.KIND)):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
-    config = uvicorn.Config(application(context), log_level="warning", access_log=False, server_header=False)
-    ready(address, link)
-    uvicorn.Server(config).run(sockets=[listening])
+    app = application(context)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN
+    )
+    with Keeper(site, project):
+        ready(address, link)
+        _Server(config, app).run(sockets=[listening])
 
 
 def _first(site: Site) -> str:
     """The first account, which is an owner that nobody entered yet."""
     return next(a.name for a in versions.all_of(site.ledger, Account) if a.role == "owner")
+
+
+class _Server(uvicorn.Server):
+    """Ends in order on a signal: what is beside it is put away by whoever started it."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def run(self, sockets: list[socket] | None = None) -> None:
+        for sign in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it once more at the end
+            signal.signal(sign, lambda *_: setattr(self, "should_exit", True))
+        super().run(sockets)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._app.state.stopping = True  # streams without an end see it
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket:

@@ -36,6 +36,27 @@ class Refused(ArkwrightError):
     exit_code = 4
 
 
+class Outdated(ArkwrightError):
+    """It is not at the version any more that was meant; the message says at which it is."""
+
+    status = 412
+    exit_code = 12
+
+
+class NotTaken(ArkwrightError):
+    """What was sent is of a content type that is not read here."""
+
+    status = 415
+    exit_code = 2
+
+
+class NotOffered(ArkwrightError):
+    """There is no answer of the content type that was asked for."""
+
+    status = 406
+    exit_code = 2
+
+
 class Unproven(ArkwrightError):
     """Who asks has not said who they are, or could not prove it."""
 
@@ -103,6 +124,9 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         Invalid,
         Unknown,
         Refused,
+        Outdated,
+        NotTaken,
+        NotOffered,
         Unproven,
         Forbidden,
         Throttled,

@@ -1,19 +1,31 @@
-"""The routes of REST."""
+"""The routes of REST: one for each verb that is no matter of the caller's own machine, the jobs, the description."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import look
-from arkwright.web import context
+from arkwright.api.verbs import VERBS
+from arkwright.rest import answers, calls, jobs, openapi
 from arkwright.web.routes import PUBLIC, route
 
 
 def routes() -> Sequence[Route]:
-    return [route("/health", health, PUBLIC), route("/api/show", show, "look")]
+    turns = calls.Turns()
+    verbs = [
+        route(f"/api/{name}", calls.handler(name, verb, turns), verb.right, ["POST" if verb.acts else "GET"])
+        for name, verb in VERBS.items()
+        if not verb.here
+    ]
+    return [
+        route("/health", health, PUBLIC),
+        route("/api/openapi.json", described, "look"),
+        *jobs.routes(turns),
+        *verbs,
+    ]
 
 
 def health(_: Request) -> Response:
@@ -21,7 +33,12 @@ def health(_: Request) -> Response:
     return Response(b'{"status":"ready"}', media_type="application/json")
 
 
-def show(request: Request) -> Response:
-    at = context.context(request)
-    found = look.show(at.site, context.actor(request), at.project, reference=request.query_params.get("reference"))
-    return Response(msgspec.json.encode(found), media_type="application/json")
+@cache
+def _document() -> bytes:
+    return msgspec.json.encode(openapi.document())
+
+
+def described(request: Request) -> Response:
+    """What all this is, as OpenAPI 3.1."""
+    answers.chosen(request, (answers.JSON,))
+    return Response(_document(), media_type=answers.JSON)

@@ -1,0 +1,88 @@
+"""A control room as people start it, with accounts whose tokens the tests hold."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+import urllib3
+from tests.api.conftest import at, walked
+
+from arkwright.core import versions
+from arkwright.core.nouns import Account
+from arkwright.govern import secrets
+
+__all__ = ["at", "walked"]  # fixtures
+SIGNS = {"ben": ("model-owner",), "cleo": ("operations",)}
+PEOPLE = {"olga": "owner", "carl": "contributor", "vera": "viewer", "ben": "viewer", "cleo": "viewer"}
+
+
+class Room:
+    """One control room, seen from outside."""
+
+    def __init__(self, at, address, process):
+        self.at, self.address, self.process = at, address, process
+        self.http = urllib3.PoolManager(retries=False, timeout=60)
+        self.tokens = people(at.site)
+
+    def ask(self, method, path, value=None, *, by="olga", raw=None, **headers):
+        headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        if by:
+            headers["Authorization"] = f"Bearer {self.tokens[by]}"
+        body = raw
+        if value is not None:
+            body = json.dumps(value)
+            headers.setdefault("Content-Type", "application/json")
+        return self.http.request(method, self.address + path, body=body, headers=headers)
+
+    def events(self, path, by="olga", **headers):
+        """The events of a stream until it ends."""
+        headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        headers["Authorization"] = f"Bearer {self.tokens[by]}"
+        answer = self.http.request("GET", self.address + path, headers=headers, preload_content=False)
+        assert answer.status == 200, answer.data
+        text = b"".join(answer.stream()).decode()
+        return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+
+
+def people(site):
+    """Everybody's token."""
+    for name, role in PEOPLE.items():
+        account = Account(name=name, version=1, role=role, signs=SIGNS.get(name, ()))
+        if versions.latest(site.ledger, Account, name) is None:
+            versions.move(site.ledger, "test", account)
+    return {
+        name: secrets.issue(site.vault, secrets.TOKEN, name, 3600.0, role=role, signs=SIGNS.get(name, ()))
+        for name, role in PEOPLE.items()
+    }
+
+
+@contextmanager
+def up(at, *words):
+    """`arkwright up` as a process; stopped by SIGINT, as people do it."""
+    command = [sys.executable, "-m", "arkwright.cli.main", "up", "--port", "0", "--json", "--project", str(at.folder)]
+    with (at.folder / "up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, *words], stdout=subprocess.PIPE, stderr=log, env=os.environ | {"ARKWRIGHT_BY": "olga"}
+        )
+    try:
+        assert select.select([process.stdout], [], [], 120)[0], "it never said where it is"
+        said = process.stdout.readline()
+        while not said.rstrip().endswith(b"}"):
+            said += process.stdout.readline()
+        yield Room(at, json.loads(said)["address"], process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def room(at):
+    with up(at) as made:
+        yield made

@@ -1,0 +1,161 @@
+"""Verbs that take long: begun, followed as they go, fetched, stopped, cut off with the server."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from tests.rest.conftest import up
+
+from arkwright.api import jobs
+from arkwright.core import shapes
+from arkwright.line.line import Result
+from arkwright.project.plan import Plan
+
+SLOW = """
+
+def features(visits: pl.DataFrame) -> pl.DataFrame:
+    import time
+    from pathlib import Path
+
+    if Path(__file__).with_name("slow").exists() or visits.height:
+        print("a line of the log", flush=True)
+        while Path("{gate}").exists():
+            time.sleep(0.02)
+    return visits.select(pl.col("spent"), pl.col("age").fill_null(41).cast(pl.Float64))
+"""
+
+
+def until(true, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def gate(at):
+    """While this file is there, the project's code waits."""
+    path = at.folder.parent / "gate"
+    path.touch()
+    code = at.folder / "shop.py"
+    begin, _, rest = code.read_text().partition("def features")
+    code.write_text(begin + "def buys" + rest.partition("def buys")[2] + SLOW.replace("{gate}", str(path)))
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def begun(room, verb="run", words=None, **headers):
+    answer = room.ask("POST", f"/api/{verb}", words or {}, by="carl", **headers)
+    assert answer.status == 202, answer.data
+    assert answer.headers["Location"] == f"/api/jobs/{answer.json()['id']}"
+    return answer.headers["Location"]
+
+
+def state(room, job):
+    return room.ask("GET", job).json()["state"]
+
+
+def test_checked_and_run(room):
+    job = begun(room, "check", Idempotency_Key="once")
+    assert begun(room, "check", Idempotency_Key="once") == job
+    told = room.events(job + "/events")
+    assert (told[-1]["kind"], told[-1]["text"]) == ("end", "done")
+    assert shapes.decode(Plan, room.ask("GET", job + "/answer").json()).project == "shop"
+    job = begun(room, "run", {"seed": 3})
+    told = room.events(job + "/events")
+    assert [one["id"] for one in told] == list(range(1, len(told) + 1))
+    assert sum(one["kind"] == "say" for one in told) > 2
+    result = shapes.decode(Result, room.ask("GET", job + "/answer").json())
+    assert (result.run.author, result.run.seed, result.problem) == ("carl", 3, None)
+    last = room.events(job + "/events", Last_Event_ID=str(len(told) - 2))
+    assert last == told[-2:]
+    listed = room.ask("GET", "/api/jobs?limit=1")
+    assert [one["id"] for one in listed.json()] == [job.rpartition("/")[2]]
+    assert 'rel="next"' in listed.headers["Link"]
+    assert room.ask("POST", job + "/stop", {}).status == 409
+
+
+def test_a_mistake_is_told_as_here(room):
+    room.at.shop.edit("arkwright.toml", "signed_by", "signed_bye")
+    job = begun(room, "check")
+    assert room.events(job + "/events")[-1]["text"].startswith("failed: arkwright.toml:")
+    answer = room.ask("GET", job + "/answer")
+    assert answer.status == 422
+    assert 'did you mean "signed_by"?' in answer.json()["detail"]
+    assert str(room.at.folder) not in answer.data.decode()
+
+
+def test_who_may_and_what_may_be(room):
+    assert room.ask("POST", "/api/run", {}, by="vera").status == 403
+    assert room.ask("POST", "/api/run", {"project": "/etc"}, by="carl").status == 422
+    assert room.ask("POST", "/api/run", {"seed": "7"}, by="carl").status == 422
+    for path in ("/api/jobs/nothing", "/api/jobs/..%2f..%2fx", "/api/jobs/nothing/events"):
+        assert room.ask("GET", path).status in (404, 406)
+    assert room.ask("GET", "/api/jobs/nothing/events", Accept="text/event-stream").status == 404
+
+
+def test_one_at_a_time_and_stopped(gate, room):
+    first = begun(room)
+    until(lambda: state(room, first) == "working")
+    second, third = begun(room, "check"), begun(room, "check")
+    lines = until(lambda: [e for e in jobs.events(room.at.site, first.rpartition("/")[2]) if e.kind == "log"])
+    assert lines[0].text == "a line of the log"
+    assert (state(room, second), room.ask("POST", third + "/stop", {}, by="carl").json()["state"]) == (
+        "waiting",
+        "stopped",
+    )
+    assert room.events(third + "/events")[-1]["text"] == "stopped: stopped by carl"
+    for _ in range(7):
+        begun(room, "check")
+    full = room.ask("POST", "/api/check", {}, by="carl")
+    assert (full.status, full.headers["Retry-After"]) == (429, "30")
+    assert room.ask("POST", first + "/stop", {}, by="vera").status == 403
+    assert room.ask("POST", first + "/stop", {}, by="carl").json()["state"] == "stopped"
+    assert room.events(first + "/events")[-1]["text"] == "stopped: stopped by carl"
+    assert room.ask("GET", first + "/answer").status == 409
+    assert not processes(room.at.folder, "arkwright.work")
+    until(lambda: state(room, second) in ("working", "done"))
+
+
+def processes(folder, word):
+    """Who works for this project."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                said = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(folder).encode() in said and word.encode() in said:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_server_that_was_killed_tells_what_it_cut_off(gate, at):
+    with up(at) as room:
+        first = begun(room)
+        until(lambda: [e for e in jobs.events(at.site, first.rpartition("/")[2]) if e.kind == "log"])
+        second = begun(room, "check")
+        room.process.kill()
+        room.process.wait()
+        until(lambda: not processes(at.folder, "arkwright."))  # nobody goes on unseen
+    gate.unlink()
+    with up(at) as room:
+        until(lambda: state(room, second) == "done")
+        assert state(room, first) == "cut"
+        assert room.events(first + "/events")[-1]["text"].startswith("cut: the server ended while")
+        assert room.ask("GET", first + "/answer").status == 409
+
+
+def test_a_job_ends_in_order_with_its_server(gate, at):
+    with up(at) as room:
+        first = begun(room)
+        until(lambda: [e for e in jobs.events(at.site, first.rpartition("/")[2]) if e.kind == "log"])
+        os.kill(room.process.pid, signal.SIGTERM)
+        assert room.process.wait(30) is not None
+    assert not processes(at.folder, "arkwright.")
+    assert json.loads(at.site.vault.get(jobs.KIND, first.rpartition("/")[2]))["state"] == "cut"
