@@ -100,7 +100,16 @@ def test_wrong_arguments_are_2(capsys, args):
 
 
 CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6, "Interrupted": 130}
-CODES |= {"Unproven": 7, "Forbidden": 8, "Throttled": 9, "TooLarge": 10, "TooSlow": 11}
+CODES |= {
+    "Unproven": 7,
+    "Forbidden": 8,
+    "Throttled": 9,
+    "TooLarge": 10,
+    "TooSlow": 11,
+    "Outdated": 12,
+    "NotTaken": 13,
+    "NotOffered": 14,
+}
 
 
 def test_the_whole_error_tree_has_its_codes():

@@ -47,14 +47,14 @@ class NotTaken(ArkwrightError):
     """What was sent is of a content type that is not read here."""
 
     status = 415
-    exit_code = 2
+    exit_code = 13
 
 
 class NotOffered(ArkwrightError):
     """There is no answer of the content type that was asked for."""
 
     status = 406
-    exit_code = 2
+    exit_code = 14
 
 
 class Unproven(ArkwrightError):
