@@ -35,7 +35,8 @@ PIECES = st.sampled_from(
         "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)", "JaVaScRiPt&#58;alert(1)",
         "[x](", "![x](", ")", "<", ">", '"', "'", "`", "```\n", "@ana", "@ben@example.org",
         "data:text/html,x",
-        "//evil", "/\\evil", "https://a.example", "[r]: javascript:x\n", "[r]", "&lt;", "&#x6A;", "| a | b |\n|---|:-:|\n",
+        "//evil", "/\\evil", "https://a.example", "[r]: javascript:x\n", "[r]", "&lt;", "&#x6A;",
+        "| a | b |\n|---|:-:|\n",
         "| x ", "\n", "\n\n", "> ", "* ", "1. ", "<!--", "-->", "<?x", "<![CDATA[", "&Tab;", "\u202e", "\0",
         "**", "~~",
     ]
