@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from arkwright.catalog.catalog import Catalog
 from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
 from arkwright.infra import site_file
@@ -63,6 +64,11 @@ class Site:
     def settings(self) -> site_file.Settings:
         """What `site.toml` says. Raises Invalid."""
         return site_file.read(self.folder)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What is on record, ready to be listed and searched; whatever decides reads the ledger."""
+        return Catalog(self.folder / "catalog.db", self.ledger, self.store)
 
     @cached_property
     def store(self) -> Store:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from arkwright.api.doctor import doctor
-from arkwright.api.look import diff, file, ledger, measures, profile, show
+from arkwright.api.look import diff, file, measures, profile, show
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Dataset, Model, Release, Run
 
@@ -113,13 +113,6 @@ def test_measures(at):
     assert set(wanted.split()) <= names
     with pytest.raises(Unknown, match='did you mean "recall"'):
         at.do(measures, name="recal")
-
-
-def test_ledger(at):
-    events = at.do(ledger, last=3)
-    assert len(events) == 3
-    assert [e.seq for e in events] == sorted(e.seq for e in events)
-    assert {e.kind for e in at.do(ledger, last=100, kind="model")} == {"model"}
 
 
 def test_doctor(at):

@@ -1,11 +1,9 @@
-"""Verbs that only look: the project at a glance, one thing in full, what differs, the measures, the ledger."""
+"""Verbs that only look: the project at a glance, one thing in full, what differs, the measures."""
 
 import inspect
-from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +12,7 @@ import msgspec
 from arkwright.api.build import quiet
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
-from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Event, Finding, Model, Release, Run
+from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.core.rules import latest
 from arkwright.data.profile.frame import profile as _profile
@@ -26,7 +24,6 @@ from arkwright.sites import Site
 
 Noun = Dataset | Model | Release | Run | Endpoint | Account
 N = TypeVar("N", Dataset, Model, Release, Endpoint)
-MOST_EVENTS = 10_000  # in one list
 _BY_NAME: tuple[type[Noun], ...] = (Release, Model, Dataset, Endpoint, Run)  # what a bare name means first
 
 
@@ -200,17 +197,3 @@ def spelt(measure: registry.Measure) -> str:
     """How a promise says it: `recall(at_precision=None)`."""
     words = [str(p).split(":")[0] + (f"={p.default!r}" if p.default is not p.empty else "") for p in measure.parameters]
     return f"{measure.name}({', '.join(words)})" if words else measure.name
-
-
-def ledger(
-    site: Site, by: Actor, project: Path, *, last: int = 20, kind: str | None = None, after: int | None = None
-) -> tuple[Event, ...]:
-    """The last events, oldest first; or with `after` the next ones behind the event of that number. Raises Invalid."""
-    if not 1 <= last <= MOST_EVENTS:
-        raise Invalid(f"{last} events cannot be listed at once; take 1 to {MOST_EVENTS:,}")
-    if after is not None:
-        return tuple(islice(site.ledger.find(kind, after=after), last))
-    if kind is None:
-        end = int(site.ledger.head().partition(":")[0])
-        return tuple(site.ledger.find(after=max(0, end - last)))
-    return tuple(deque(site.ledger.find(kind), last))

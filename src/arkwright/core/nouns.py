@@ -228,6 +228,50 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """What somebody said about a noun, in Markdown. An edit and a deletion are later versions."""
+
+    KIND: ClassVar[str] = "comment"
+
+    id: int  # counted over the whole site
+    version: int
+    thread: int  # the id of the comment that opened it
+    about: str  # release:late@3, endpoint:late, or a finding: model:late@7#roc_auc >= 0.7
+    by: str  # whose comment it is
+    text: str
+    question: bool = False
+    deleted: bool = False
+    mentions: tuple[str, ...] = ()
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What somebody says of a comment: `accepted` (the answer), `answered` (the question), `helpful`; or takes back."""
+
+    KIND: ClassVar[str] = "mark"
+
+    comment: int
+    thread: int
+    about: str
+    by: str
+    what: str
+    on: bool = True
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Somebody wants to hear of a noun, or no longer. Without a version: of every version."""
+
+    KIND: ClassVar[str] = "watch"
+
+    about: str
+    by: str
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of the ledger: who wrote which noun when, sealed to the line before."""
 

@@ -87,11 +87,11 @@ def judge_gate(
     said: dict[tuple[str, str], Decision] = {}
     for decision in decisions:
         if decision.digest == release.digest:
-            said[_person(decision.by), decision.role] = decision  # a person may change their mind; the last word counts
+            said[person(decision.by), decision.role] = decision  # a person may change their mind; the last word counts
     yes = [d for d in said.values() if d.yes and may_sign(release, d.by, d.role, ()) is None]
     first: dict[str, Decision] = {}
     for decision in yes:
-        if decision.role not in first and all(_person(other.by) != _person(decision.by) for other in first.values()):
+        if decision.role not in first and all(person(other.by) != person(decision.by) for other in first.values()):
             first[decision.role] = decision
     return Judgement(
         findings=tuple(by_promise[p] for p in gate.promises if p in by_promise),
@@ -108,15 +108,15 @@ def may_sign(release: Release, by: str, role: str, decisions: Iterable[Decision]
     if role not in gate.signed_by:
         wanted = ", ".join(gate.signed_by) or "nobody's signature"
         return f"the gate {gate.name} does not ask for a signature as {role}; it asks for {wanted}"
-    if _person(by) == _person(release.author):
+    if person(by) == person(release.author):
         return f"{by} is the author of {release.ref}, and the author's signature never counts"
     for decision in decisions:
         same_bytes = decision.digest == release.digest and decision.yes
-        if same_bytes and _person(decision.by) == _person(by) and decision.role != role:
+        if same_bytes and person(decision.by) == person(by) and decision.role != role:
             return f"{by} has already signed {release.ref} as {decision.role}; one person signs one role"
     return None
 
 
-def _person(name: str) -> str:
+def person(name: str) -> str:
     """One person, however the name is typed."""
     return unicodedata.normalize("NFKC", name).strip().casefold()

@@ -2,18 +2,28 @@
 
 import argparse
 import re
+import sys
+from datetime import UTC, datetime
 
-from arkwright.api.look import ledger
+from arkwright.api.catalog import export, ledger
 from arkwright.cli import context, output
+from arkwright.cli.times import moment
+from arkwright.core.record import encode
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=("list", "verify", "head"), default="list")
+    parser.add_argument("action", nargs="?", choices=("list", "verify", "head", "export"), default="list")
     parser.add_argument("--against", metavar="HEAD", help="with verify: a head noted earlier and kept elsewhere")
     parser.add_argument("--last", type=int, default=20, help="how many events to list")
-    parser.add_argument("--kind", help="only events of this kind")
+    parser.add_argument("--kind", action="append", default=[], help="only events of this kind")
+    parser.add_argument("--who", help="only what this person wrote")
+    parser.add_argument("--since", metavar="TIME", help="1h, 7d, or a time in UTC such as 2026-11-25T08:00")
+    parser.add_argument("--until", metavar="TIME", help="the same; written before it")
+    parser.add_argument("--about", help="only about this, such as release:late@3")
+    parser.add_argument("--before", type=int, metavar="SEQ", help="the events before this one")
+    parser.add_argument("--after", type=int, metavar="SEQ", help="the events after this one")
     context.site_option(parser)
 
 
@@ -28,7 +38,24 @@ def main(given: argparse.Namespace) -> int:
     if given.action == "head":
         output.as_json({"head": site.ledger.head()}) if given.json else screen.print(site.ledger.head())
         return 0
-    events = ledger(site, actor, project, last=given.last, kind=given.kind)
+    if given.action == "export":
+        for event in export(site, actor, project):
+            sys.stdout.write(f"{encode(event)}\n")
+        return 0
+    now = datetime.now(UTC).replace(tzinfo=None)
+    events = ledger(
+        site,
+        actor,
+        project,
+        kinds=tuple(given.kind),
+        who=given.who,
+        since=moment(given.since, now),
+        until=moment(given.until, now),
+        about=given.about,
+        before=given.before,
+        after=given.after,
+        last=given.last,
+    )
     if given.json:
         output.as_json(events)
         return 0

@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from arkwright.api.logged import predictions, save
 from arkwright.cli import context, output
-from arkwright.core import durations
+from arkwright.cli.times import moment
 from arkwright.core.errors import Invalid
 
 LONGEST = 60  # of a cell
@@ -54,19 +53,6 @@ def main(given: argparse.Namespace) -> int:
     else:
         screen.print("no prediction was logged that fits")
     return 0
-
-
-def moment(text: str | None, now: datetime) -> datetime | None:
-    """`1h` before now, or a time in UTC. Raises Invalid."""
-    if text is None:
-        return None
-    if re.fullmatch(durations.PATTERN, text):
-        return now - timedelta(seconds=durations.seconds(text))
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{text[:40]!r} is no time; write 1h, 7d or 2026-11-25T08:00") from None
-    return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _cells(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,0 +1,154 @@
+"""Verbs that look at what is on record: runs, search, the ledger in pages, what was live when."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from arkwright.catalog.catalog import Wanted, stamp
+from arkwright.catalog.pages import Page
+from arkwright.catalog.searching import Hit
+from arkwright.core import versions
+from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.nouns import Account, Actor, Decision, Endpoint, Event, Finding, Model, Release, Run
+from arkwright.core.record import decode, split_reference
+from arkwright.core.rules import counts, judge_gate
+from arkwright.sites import Site
+
+MOST_EVENTS = 10_000  # in one list
+STATES = ("started", "finished", "failed")
+
+
+def runs(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    name: str | None = None,
+    author: str | None = None,
+    state: str | None = None,
+    text: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    sort: str = "-started",
+    limit: int = 50,
+    after: str | None = None,
+) -> Page[Run]:
+    """Runs in pages, the newest first. `sort`: started, seconds or name, with - in front the other way round; `text`:
+    in the name, the author or the error; times are UTC where no zone is said. Raises Invalid.
+    """
+    if state is not None and state not in STATES:
+        raise Invalid(f"{state[:40]!r} is no state of a run{did_you_mean(state, STATES)}")
+    wanted = Wanted(who=author, since=since, until=until)
+    return site.catalog.runs(name=name, state=state, text=text, wanted=wanted, sort=sort, limit=limit, after=after)
+
+
+def search(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    text: str,
+    kinds: tuple[str, ...] = (),
+    limit: int = 20,
+    after: str | None = None,
+) -> Page[Hit]:
+    """Whatever holds all these words: names, reasons, comments, promises, notes, errors, cards; the best first."""
+    return site.catalog.search(text, kinds, limit, after)
+
+
+def ledger(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    kinds: tuple[str, ...] = (),
+    who: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    about: str | None = None,
+    before: int | None = None,
+    after: int | None = None,
+    last: int = 20,
+) -> tuple[Event, ...]:
+    """Events, oldest first: the last ones, those before an event, or those after one. Each is read from the ledger,
+    its seal checked. The page before these: `before` the first of them.
+    """
+    if not 1 <= last <= MOST_EVENTS:
+        raise Invalid(f"{last} events cannot be listed at once; take 1 to {MOST_EVENTS:,}")
+    if before is not None and after is not None:
+        raise Invalid("go back with `before` or on with `after`, not both")
+    known = site.catalog.kinds() if kinds else []
+    for kind in kinds:
+        if known and kind not in known:
+            raise Unknown(f"no event is of the kind {kind[:40]!r}{did_you_mean(kind, known)}")
+    wanted = Wanted(kinds=kinds, who=who, since=since, until=until, about=about)
+    found = site.catalog.keys(wanted, last, before, after)
+    events = [event for _, kind, key in found if (event := site.ledger.get(kind, key))]
+    return tuple(sorted(events, key=lambda event: event.seq))
+
+
+def export(site: Site, by: Actor, project: Path) -> Iterator[Event]:
+    """Every event, in order, its seal checked. Raises Corrupt naming the first that is not what was written."""
+    yield from site.ledger.find()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """A release that answered: which share of the requests, and what its gate knew at that time."""
+
+    release: str
+    digest: str
+    share: float  # 0: a shadow
+    author: str
+    findings: tuple[Finding, ...]
+    signatures: tuple[Decision, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What an endpoint answered with at a time. `until`: when it was moved on; None while it still answers so."""
+
+    endpoint: Endpoint
+    asked: str
+    since: str
+    until: str | None
+    by: str
+    releases: tuple[Answering, ...]
+
+
+def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | None = None) -> Live:
+    """What was live at a time (default: now). Raises Unknown for no endpoint, or before its first release."""
+    name, _ = split_reference(endpoint, Endpoint.KIND)
+    names = site.catalog.names(Endpoint)
+    if name not in names:
+        raise Unknown(f"no endpoint is called {name!r}{did_you_mean(name, names)}")
+    moment = at or datetime.now(UTC)
+    found, until = site.catalog.moves(name, moment)
+    if not found:
+        raise Unknown(f"nothing was live at {name} then; its first release came at {until}")
+    since, who, noun = found[0]
+    shares = [*noun.shares.items(), *((ref, 0.0) for ref in noun.shadows)]
+    answering = tuple(_answering(site, ref, share, stamp(moment, end=True)) for ref, share in shares)
+    return Live(endpoint=noun, asked=stamp(moment), since=since, until=until, by=who, releases=answering)
+
+
+def _answering(site: Site, ref: str, share: float, then: str) -> Answering:
+    """As the gate stood: with the findings and the decisions that were on record by then."""
+    release = versions.resolve(site.ledger, Release, ref)
+    model = versions.resolve(site.ledger, Model, release.model).digest
+    found = [decode(Finding, e.body) for e in site.ledger.find(Finding.KIND, f"{model}/") if e.at <= then]
+    people = [(e.seq, decode(Account, e.body)) for e in site.ledger.find(Account.KIND) if e.at <= then]
+    made = [e for e in site.ledger.find(Decision.KIND, f"{release.digest}/") if e.at <= then]
+    said = [noun for e in made if counts(noun := decode(Decision, e.body), e.seq, people)]
+    judged = judge_gate(release, model, found, said)
+    return Answering(
+        release=ref,
+        digest=release.digest,
+        share=share,
+        author=release.author,
+        findings=judged.findings,
+        signatures=judged.signatures,
+        missing=judged.missing,
+    )

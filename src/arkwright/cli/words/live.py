@@ -1,0 +1,36 @@
+"""`arkwright live`."""
+
+import argparse
+from datetime import UTC, datetime
+
+from arkwright.api.catalog import live
+from arkwright.cli import context, output
+from arkwright.cli.times import moment
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("endpoint", help="such as late")
+    parser.add_argument("time", nargs="?", help="7d (ago), or a time in UTC such as 2026-03-31T08:00 (default: now)")
+    context.site_option(parser)
+
+
+def main(given: argparse.Namespace) -> int:
+    (site, project), actor = context.where(given), context.actor(given)
+    at = moment(given.time, datetime.now(UTC).replace(tzinfo=None))
+    found = live(site, actor, project, endpoint=given.endpoint, at=at)
+    if given.json:
+        output.as_json(found)
+        return 0
+    screen = output.console()
+    until = f"until {found.until[:19]}" if found.until else "and still so"
+    screen.print(f"{found.endpoint.ref}, since {found.since[:19]} UTC {until}")
+    screen.print(f"moved by {output.escape(found.by)}: {output.escape(found.endpoint.reason)}")
+    for one in found.releases:
+        part = f"{one.share:.0%}" if one.share else "a shadow"
+        screen.print()
+        screen.print(output.findings(one.findings, title=f"{one.release} ({part}), digest {one.digest[:12]}"))
+        for d in one.signatures:
+            screen.print(f"  signed by {output.escape(d.by)} as {d.role}: {output.escape(d.reason)}")
+        for line in one.missing:
+            screen.print(f"  [bold red]·[/] {output.escape(line)}")
+    return 0

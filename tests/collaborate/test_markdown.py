@@ -1,0 +1,72 @@
+"""Comments on a page: no script, no address that runs, no HTML of theirs, nothing loaded from elsewhere."""
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arkwright.collaborate.markdown import html, mentions
+
+TAGS = {"p", "a", "em", "strong", "s", "code", "pre", "ul", "ol", "li", "blockquote", "br", "hr", "table", "thead"}
+TAGS |= {"tbody", "tr", "th", "td", *(f"h{n}" for n in range(1, 7))}
+ATTRIBUTES = {"href", "rel", "class", "title", "style", "start"}
+
+
+class Strict(HTMLParser):
+    def handle_starttag(self, tag, attrs):
+        assert tag in TAGS, tag
+        for name, value in attrs:
+            assert name in ATTRIBUTES, name
+            if name == "href" and value:  # without: the page itself
+                assert value.lower().startswith(("http://", "https://", "mailto:", "/", "#")), value
+                assert not value.startswith(("//", "/\\")), value
+            if name == "style":
+                assert value in ("text-align:left", "text-align:right", "text-align:center"), value
+
+    def handle_decl(self, decl):
+        raise AssertionError(decl)
+
+    handle_pi = unknown_decl = handle_comment = handle_decl
+
+
+PIECES = st.sampled_from(
+    [
+        "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)", "JaVaScRiPt&#58;alert(1)",
+        "[x](", "![x](", ")", "<", ">", '"', "'", "`", "```\n", "@ana", "@ben@example.org",
+        "data:text/html,x",
+        "//evil", "/\\evil", "https://a.example", "[r]: javascript:x\n", "[r]", "&lt;", "&#x6A;",
+        "| a | b |\n|---|:-:|\n",
+        "| x ", "\n", "\n\n", "> ", "* ", "1. ", "<!--", "-->", "<?x", "<![CDATA[", "&Tab;", "\u202e", "\0",
+        "**", "~~",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=25).map("".join))
+@settings(max_examples=500, deadline=None)
+def test_nothing_bad_survives(text):
+    parser = Strict(convert_charrefs=True)
+    parser.feed(html(text))
+    parser.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("ask @ana.", '<p>ask <a class="mention" href="/people/ana">@ana</a>.</p>\n'),
+        ("`@ana`", "<p><code>@ana</code></p>\n"),
+        ("![c](https://a.example)", '<p><a href="https://a.example" rel="nofollow noopener noreferrer">c</a></p>\n'),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
+        ("<b>x</b>", "<p>&lt;b&gt;x&lt;/b&gt;</p>\n"),
+        ("a\u202eb", "<p>a\\u202eb</p>\n"),
+        ("שלום 👩‍🔬", "<p>שלום 👩‍🔬</p>\n"),
+    ],
+)  # fmt: skip
+def test_html(text, wanted):
+    assert html(text) == wanted
+
+
+def test_mentions():
+    text = "@ana and @ben@example.org, @ana; mail c@d.example, `@no` [@no](https://x.example) (@cleo)"
+    assert mentions(text) == ("ana", "ben@example.org", "cleo")
