@@ -21,6 +21,7 @@ from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Refused, Unknown
 from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.ports import Serving
 from arkwright.sites import Site
 
 from .test_rollout import ONE, ROW, TWO, ask, first, made, served, until
@@ -169,13 +170,13 @@ def test_it_trusts_what_the_project_trusts(alone):
     kept = public.read_bytes()
     public.unlink()
     with pytest.raises(Refused, match="there is no key"):
-        alone.do(serve, ready=never)
+        alone.do(serve, how=Serving(port=0), ready=never)
     with pytest.raises(Refused, match="there is no key"):
         alone.do(predict, endpoint="buys", rows=json.dumps(ROW).encode())
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "other.key"], check=True)
     subprocess.run(["openssl", "ec", "-in", "other.key", "-pubout", "-out", public], check=True, capture_output=True)
     with pytest.raises(Refused, match="was not signed with the key"):
-        alone.do(serve, ready=never)
+        alone.do(serve, how=Serving(port=0), ready=never)
     public.write_bytes(kept)
     release = versions.resolve(alone.site.ledger, Release, "buys@1")
     code = next(digest for name, digest in release.files.items() if name.startswith("code/"))
@@ -183,7 +184,7 @@ def test_it_trusts_what_the_project_trusts(alone):
     path.chmod(0o644)
     path.write_bytes(path.read_bytes() + b"\nprint('mine')\n")
     with pytest.raises(Exception, match=code[:12]):
-        alone.do(serve, ready=never)
+        alone.do(serve, how=Serving(port=0), ready=never)
 
 
 def test_who_serves_needs_no_private_key(alone):
