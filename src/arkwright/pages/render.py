@@ -8,7 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from arkwright.govern import roles
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
 from arkwright.pages.draw.interval import interval
@@ -20,6 +19,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+PLACES = ("/", "/releases", "/endpoints")  # what the menu leads to
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
@@ -27,11 +27,15 @@ _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": 
 def _environment() -> Environment:
     folder = Path(__file__).parent / "templates"
     made = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref)
-    made.filters |= {function.__name__: function for function in (*said, words.person, words.short, words.about)}
-    made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address}
+    said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref, words.plain)
+    made.filters |= {function.__name__: function for function in (*said, words.short, words.about)}
+    made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "places": PLACES}
     return made
 
 
@@ -42,7 +46,7 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
     common = {
         "problem": None,
         "me": me,
-        "may": lambda right: me is not None and roles.may(me.role, right),
+        "may": lambda right: known is not None and right in known.actor.rights,
         "at": at,
         "path": request.url.path,
         "query": request.query_params,

@@ -7,17 +7,14 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.promises import parse
+from arkwright.core.promises import Call, Name, parse
 from arkwright.measures import registry
 
 NONE = "–"
 PLACES: Mapping[str, str] = {
-    "dataset": "/data",
     "model": "/models",
     "release": "/releases",
-    "run": "/runs",
     "endpoint": "/endpoints",
-    "account": "/people",
 }
 _SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -114,7 +111,7 @@ def address(reference: str) -> str | None:
     place = PLACES.get(kind) if colon else None
     if place is None:
         return None
-    name = rest.partition("@")[0] if kind in ("account", "endpoint") else rest
+    name = rest.partition("@")[0] if kind == "endpoint" else rest
     return f"{place}/{quote(name, safe='@')}"
 
 
@@ -126,11 +123,6 @@ def ref(reference: str | None, text: str | None = None) -> Markup:
     if place is None:
         return Markup('<span class="mono">{}</span>').format(text or reference)
     return Markup('<a class="ref mono" href="{}">{}</a>').format(place, text or reference)
-
-
-def person(name: str) -> Markup:
-    """Who did it, as a link to their page."""
-    return Markup('<a class="ref" href="/people/{}">{}</a>').format(quote(name, safe=""), name)
 
 
 def short(digest: str | None) -> Markup:
@@ -145,3 +137,28 @@ def about(promise: str) -> str:
     except ArkwrightError:
         return ""
     return found.summary if found else ""
+
+
+_SAID = {">=": "at least", ">": "above", "<=": "at most", "<": "below", "==": "exactly"}
+
+
+def plain(promise: str) -> str:
+    """A promise in plain words: `recall(at_precision=0.5) >= 0.4` -> "recall (at precision 0.5) is at least 0.4"."""
+    try:
+        read = parse(promise)
+    except ArkwrightError:
+        return promise
+    given = [_value(arg) for arg in read.call.args]
+    given += [f"{name.replace('_', ' ')} {_value(value)}" for name, value in read.call.kwargs]
+    measured = read.call.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
+    return f"{measured} is {' and '.join(f'{_SAID[b.op]} {number(b.limit)}' for b in read.bounds)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Name):
+        return value.text
+    if isinstance(value, Call):
+        return value.name.replace("_", " ")
+    if isinstance(value, tuple):
+        return " or ".join(_value(one) for one in value)
+    return number(value) if isinstance(value, int | float) else str(value)

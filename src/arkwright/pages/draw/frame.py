@@ -7,6 +7,6 @@ from markupsafe import Markup
 
 def frame(wide: float, high: float, says: str, parts: Iterable[Markup]) -> Markup:
     """An image for a reader of screens; `says` stands for it."""
-    return Markup('<svg class="draw" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>').format(
-        wide, high, wide, high, says, Markup("").join(parts)
-    )
+    return Markup(
+        '<svg class="draw" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>'
+    ).format(wide, high, wide, high, says, Markup("").join(parts))

@@ -78,4 +78,7 @@ def _node(ref: str, note: str, place: tuple[float, float], *, current: bool) -> 
         '<text class="sub" x="{}" y="{}">{}</text><title>{}</title>'
     ).format(x, y, _BOX, _TALL, x + 10, y + 18, shown, x + 10, y + 33, f"{kind} · {note}"[:26], f"{ref}, {note}")
     here = Markup(' class="current" aria-current="true"') if current else Markup("")
-    return Markup('<a href="{}" aria-label="{}"{}>{}</a>').format(address(ref) or "#", f"{ref}, {note}", here, box)
+    place_of = address(ref)
+    if place_of is None:
+        return Markup("<g{}>{}</g>").format(here, box)
+    return Markup('<a href="{}" aria-label="{}"{}>{}</a>').format(place_of, f"{ref}, {note}", here, box)

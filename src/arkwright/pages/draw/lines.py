@@ -34,7 +34,9 @@ def spark(values: Sequence[float | None], *, wide: int = 120, high: int = 28, li
 
 def histogram(found: Histogram, *, wide: int = 160, high: int = 36) -> Markup:
     """Bins of equal width; each says its rows when pointed at."""
-    return bars(found.counts, said=f"histogram from {number_or(found.low)} to {number_or(found.high)}", wide=wide, high=high)
+    return bars(
+        found.counts, said=f"histogram from {number_or(found.low)} to {number_or(found.high)}", wide=wide, high=high
+    )
 
 
 def bars(counts: Sequence[float], *, said: str, wide: int = 160, high: int = 36) -> Markup:

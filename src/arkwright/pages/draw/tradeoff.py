@@ -31,15 +31,26 @@ def tradeoff(candidates: Sequence[Candidate], score: str) -> Markup:
         return round(_BOTTOM - (value - low) / (high - low) * (_BOTTOM - _TOP), 1)
 
     parts = [Markup('<path class="axis" fill="none" d="M{} {}V{}H{}"/>').format(_LEFT, _TOP, _BOTTOM, _RIGHT)]
-    parts += [_tick(_LEFT - 6, y(v) + 4, "end", number(v)) for v in (low + (high - low) * part for part in (0.1, 0.5, 0.9))]
+    parts += [
+        _tick(_LEFT - 6, y(v) + 4, "end", number(v)) for v in (low + (high - low) * part for part in (0.1, 0.5, 0.9))
+    ]
     decades = [10.0**e for e in range(math.floor(left), math.ceil(right) + 1) if left <= e <= right]
     parts += [_tick(x(v), _BOTTOM + 16, "middle", f"{v:g} ms") for v in decades]
-    parts.append(_tick((_LEFT + _RIGHT) / 2, HIGH - 6, "middle", "median time of one row, milliseconds (each step ten times as long)"))
+    parts.append(
+        _tick(
+            (_LEFT + _RIGHT) / 2,
+            HIGH - 6,
+            "middle",
+            "median time of one row, milliseconds (each step ten times as long)",
+        )
+    )
     parts.append(_tick(_LEFT, _TOP - 5, "start", score))
     for c in shown:
         assert c.score is not None and c.p50_ms is not None
         parts += _dot(c, x(c.p50_ms), y, 4 + 9 * math.sqrt(c.size_bytes / biggest))
-    return frame(WIDE, HIGH, f"{score} against time per row of {len(shown)} candidates; the table below has the numbers", parts)
+    return frame(
+        WIDE, HIGH, f"{score} against time per row of {len(shown)} candidates; the table below has the numbers", parts
+    )
 
 
 def _dot(c: Candidate, at: float, y: Callable[[float], float], radius: float) -> list[Markup]:
