@@ -11,6 +11,7 @@ from arkwright.core.promises import Call, Name, parse
 from arkwright.measures import registry
 
 NONE = "–"
+NOTHING = Markup("–")
 PLACES: Mapping[str, str] = {
     "model": "/models",
     "release": "/releases",
@@ -76,7 +77,7 @@ def when(value: str | float | datetime | None) -> Markup:
     """`<time>` in UTC, with how long ago beside it."""
     at = moment(value) if value is not None else None
     if at is None:
-        return Markup(NONE)
+        return NOTHING
     at = at.astimezone(UTC)
     said = f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}"
     return Markup('<time datetime="{}" title="{} UTC">{} UTC</time> <span class="muted small">({})</span>').format(
@@ -88,7 +89,7 @@ def since(value: str | float | datetime | None) -> Markup:
     """`<time>` as how long ago, for lists; the whole time in its title."""
     at = moment(value) if value is not None else None
     if at is None:
-        return Markup(NONE)
+        return NOTHING
     at = at.astimezone(UTC)
     return Markup('<time class="nowrap" datetime="{}" title="{} UTC">{}</time>').format(
         at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S}", ago(at)
@@ -118,7 +119,7 @@ def address(reference: str) -> str | None:
 def ref(reference: str | None, text: str | None = None) -> Markup:
     """A noun's reference as a link to its page."""
     if not reference:
-        return Markup(NONE)
+        return NOTHING
     place = address(reference)
     if place is None:
         return Markup('<span class="mono">{}</span>').format(text or reference)
@@ -127,7 +128,7 @@ def ref(reference: str | None, text: str | None = None) -> Markup:
 
 def short(digest: str | None) -> Markup:
     """The first twelve of a digest; all of it in the title."""
-    return Markup('<code title="{}">{}</code>').format(digest, digest[:12]) if digest else Markup(NONE)
+    return Markup('<code title="{}">{}</code>').format(digest, digest[:12]) if digest else NOTHING
 
 
 def about(promise: str) -> str:

@@ -25,8 +25,7 @@ def graph(lineage: Lineage) -> Markup:
         for row, ref in enumerate(column)
     }
     parts = [_edge(places[source], places[made]) for source, made in lineage.edges]
-    for node in lineage.nodes:
-        parts.append(_node(node.ref, node.note, places[node.ref], current=node.ref == lineage.subject))
+    parts += [_node(n.ref, n.note, places[n.ref], current=n.ref == lineage.subject) for n in lineage.nodes]
     wide = len(columns) * (_BOX + _ACROSS) - _ACROSS
     said = f"{len(lineage.nodes)} things and how they were made of one another; each is a link"
     return Markup('<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" aria-label="{2}">{3}</svg>').format(
@@ -53,13 +52,15 @@ def _ordered(columns: list[list[str]], parents: Mapping[str, list[str]]) -> list
     row: dict[str, float] = {}
     for column in columns:
 
-        def near(ref: str) -> float:
-            known = [row[parent] for parent in parents.get(ref, ()) if parent in row]
-            return sum(known) / len(known) if known else 0.0
-
-        column.sort(key=lambda ref: (near(ref), ref))
+        near = {ref: _mean([row[parent] for parent in parents.get(ref, ()) if parent in row]) for ref in column}
+        column.sort()
+        column.sort(key=near.__getitem__)
         row |= {ref: at - len(column) / 2 for at, ref in enumerate(column)}
     return columns
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
 
 
 def _edge(source: tuple[float, float], made: tuple[float, float]) -> Markup:

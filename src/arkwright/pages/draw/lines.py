@@ -28,7 +28,8 @@ def spark(values: Sequence[float | None], *, wide: int = 120, high: int = 28, li
         parts.insert(0, Markup('<path class="limit" d="M0 {}H{}"/>').format(place(0, limit)[1], wide))
     x, y = points[-1]
     parts.append(Markup('<circle class="here" cx="{}" cy="{}" r="2.5"/>').format(x, y))
-    said = f"{len(known)} values, from {number(known[0])} to {number(known[-1])}, between {number(min(known))} and {number(max(known))}"
+    said = f"{len(known)} values, from {number(known[0])} to {number(known[-1])}"
+    said += f", between {number(min(known))} and {number(max(known))}"
     return frame(wide, high, said, parts)
 
 

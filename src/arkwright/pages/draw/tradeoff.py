@@ -46,8 +46,7 @@ def tradeoff(candidates: Sequence[Candidate], score: str) -> Markup:
     )
     parts.append(_tick(_LEFT, _TOP - 5, "start", score))
     for c in shown:
-        assert c.score is not None and c.p50_ms is not None
-        parts += _dot(c, x(c.p50_ms), y, 4 + 9 * math.sqrt(c.size_bytes / biggest))
+        parts += _dot(c, x(c.p50_ms or 1), y, 4 + 9 * math.sqrt(c.size_bytes / biggest))
     return frame(
         WIDE, HIGH, f"{score} against time per row of {len(shown)} candidates; the table below has the numbers", parts
     )
