@@ -21,4 +21,4 @@ def told(request: Request, error: ArkwrightError) -> Response:
 
 def shown(request: Request, status: int, detail: str) -> Response:
     title = _TITLES.get(status, "That did not work")
-    return page(request, "error.html", status=status, title=title, detail=detail)
+    return page(request, "error.html", status=status, code=status, title=title, detail=detail)

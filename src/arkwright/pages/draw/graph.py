@@ -51,7 +51,6 @@ def _columns(refs: Iterable[str], parents: Mapping[str, list[str]]) -> list[list
 def _ordered(columns: list[list[str]], parents: Mapping[str, list[str]]) -> list[list[str]]:
     row: dict[str, float] = {}
     for column in columns:
-
         near = {ref: _mean([row[parent] for parent in parents.get(ref, ()) if parent in row]) for ref in column}
         column.sort()
         column.sort(key=near.__getitem__)
@@ -82,4 +81,4 @@ def _node(ref: str, note: str, place: tuple[float, float], *, current: bool) -> 
     place_of = address(ref)
     if place_of is None:
         return Markup("<g{}>{}</g>").format(here, box)
-    return Markup('<a href="{}" aria-label="{}"{}>{}</a>').format(place_of, f"{ref}, {note}", here, box)
+    return Markup('<a href="{}"{}>{}</a>').format(place_of, here, box)
