@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from arkwright import pages as _pages
 from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.pages import errors
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
 from arkwright.web import problems
@@ -34,21 +35,26 @@ def application(context: Context) -> Starlette:
     return app
 
 
-def _told(_: Request, error: Exception) -> Response:
+def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, ArkwrightError)
-    return problems.of(error)
+    return errors.told(request, error) if errors.wanted(request) else problems.of(error)
 
 
 def _no_route(request: Request, error: Exception) -> Response:
     """No such path, or no such method there."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and errors.wanted(request):
+        return errors.shown(request, 404, _near(request))
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         return problems.problem(
             405, "Method not allowed", f"{request.url.path} answers {allowed}", dict(error.headers or {})
         )
     if error.status_code == 404:
-        paths = [path for route in request.app.routes if "{" not in (path := getattr(route, "path", ""))]
-        told = f"there is nothing at {request.url.path[:80]}{did_you_mean(request.url.path[:80], paths)}"
-        return problems.problem(404, "Unknown", told)
+        return problems.problem(404, "Unknown", _near(request))
     return problems.problem(error.status_code, "Refused", error.detail, dict(error.headers or {}))
+
+
+def _near(request: Request) -> str:
+    paths = [path for route in request.app.routes if "{" not in (path := getattr(route, "path", ""))]
+    return f"there is nothing at {request.url.path[:80]}{did_you_mean(request.url.path[:80], paths)}"

@@ -8,22 +8,49 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from arkwright.pages import words
+from arkwright.pages.draw.graph import graph
+from arkwright.pages.draw.interval import interval
+from arkwright.pages.draw.lines import bars, histogram, spark
+from arkwright.pages.draw.tradeoff import tradeoff
 from arkwright.web import context
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+PLACES = ("/", "/releases", "/endpoints")  # what the menu leads to
+_DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
 @cache
 def _environment() -> Environment:
     folder = Path(__file__).parent / "templates"
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref, words.plain)
+    made.filters |= {function.__name__: function for function in (*said, words.short, words.about)}
+    made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "places": PLACES}
+    return made
 
 
-def page(request: Request, template: str, *, status: int = 200, **words: Any) -> Response:
+def page(request: Request, template: str, *, status: int = 200, **said: Any) -> Response:
+    """A page in the words of its template; `me` is who looks, `may` tells what they may do."""
     at, known = context.context(request), context.known(request)
-    words = {"problem": None, "me": known.account if known else None, "at": at, "path": request.url.path} | words
-    text = _environment().get_template(template).render(**words)
+    me = known.account if known else None
+    common = {
+        "problem": None,
+        "me": me,
+        "may": lambda right: known is not None and right in known.actor.rights,
+        "at": at,
+        "path": request.url.path,
+        "query": request.query_params,
+        "section": "",
+    }
+    text = _environment().get_template(template).render(**(common | said))
     return HTMLResponse(text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, look
+from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Invalid, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
+from arkwright.pages import endpoints, home, releases
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.guard import COOKIE, SECURE_COOKIE
@@ -21,7 +22,9 @@ NOBODY = Actor(name="")
 
 def routes() -> Sequence[Route]:
     return [
-        route("/", home, "look"),
+        *home.routes(),
+        *releases.routes(),
+        *endpoints.routes(),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
         route("/logout", log_out, "self", ["POST"]),
@@ -30,11 +33,6 @@ def routes() -> Sequence[Route]:
         route("/join/{invitation}", join, PUBLIC),
         route("/join/{invitation}", joined, PUBLIC, ["POST"]),
     ]
-
-
-def home(request: Request) -> Response:
-    at = context.context(request)
-    return page(request, "home.html", glance=look.show(at.site, context.actor(request), at.project))
 
 
 def login(request: Request) -> Response:

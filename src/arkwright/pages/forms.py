@@ -1,0 +1,55 @@
+"""What people sent: fields of a form, and the answer after a decision."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from arkwright.core import versions
+from arkwright.core.errors import ArkwrightError, Invalid, Refused
+from arkwright.core.nouns import Actor, Release
+from arkwright.sites import Site
+
+
+async def fields(request: Request, *names: str) -> dict[str, str]:
+    """These fields, empty where one was left out. Raises Invalid for a file in the place of a word."""
+    form = await request.form()
+    given = {name: form.get(name, "") for name in names}
+    if not all(isinstance(value, str) for value in given.values()):
+        raise Invalid(f"the form has to say in words: {', '.join(names)}")
+    return {name: str(value).strip() for name, value in given.items()}
+
+
+async def decided(
+    request: Request, place: str, work: Callable[[], str], again: Callable[[Request, ArkwrightError], Response]
+) -> Response:
+    """Do it and go to `place`, which says so; or the page again with what the rules have against it."""
+    try:
+        said = await run_in_threadpool(work)
+    except ArkwrightError as error:
+        refusal = error
+        return await run_in_threadpool(lambda: again(request, refusal))
+    return RedirectResponse(f"{place}?{urlencode({'done': said})}", 303)
+
+
+def in_role(by: Actor, role: str) -> Actor:
+    """The same person as this role; the verb says whether that was proven."""
+    return replace(by, role=role or None)
+
+
+def same_bytes(site: Site, reference: str, digest: str) -> None:
+    """Whoever decides decides on what they saw. Raises Refused when the name means other bytes by now."""
+    noun = versions.resolve(site.ledger, Release, reference)
+    if noun.digest != digest:
+        raise Refused(f"{noun.ref} is not what you looked at; read it again before you decide")
+
+
+def part(text: str) -> float:
+    """A share of the requests as people type it: 10, 10 % and 10% are a tenth. Raises Invalid."""
+    try:
+        return float(text.rstrip("% ")) / 100
+    except ValueError:
+        raise Invalid(f"{text[:40]!r} is no share; write percent, like 10") from None

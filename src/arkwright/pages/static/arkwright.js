@@ -1,0 +1,75 @@
+// What HTML alone cannot: "/" goes to the search box, charts that zoom, a log that scrolls, buttons that ask once more.
+// Every page decides and reads without it.
+(() => {
+  "use strict";
+  const typing = (at) => at.closest("input, textarea, select, [contenteditable]");
+
+  document.addEventListener("keydown", (event) => {
+    const box = document.getElementById("search");
+    if (event.key === "/" && box && !typing(event.target) && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
+    if (event.key === "Escape" && event.target === box) box.blur();
+    if (event.target.closest(".search") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      const stops = [box, ...document.querySelectorAll(".found a")];
+      const next = stops[stops.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+      if (next) { event.preventDefault(); next.focus(); }
+    }
+  });
+
+  // the same form sent twice is one decision too many
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => { delete form.dataset.sent; }, 4000);
+  });
+
+  // --- charts: <figure data-chart> holds a table; its first column is x, each other one a line
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const shades = () => ["--accent", "--open", "--good", "--bad", "--muted"].map((name) => {
+    const probe = document.createElement("i");
+    probe.style.color = `var(${name})`;
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  });
+  const read = (figure) => {
+    const rows = [...figure.querySelectorAll("tbody tr")].map((row) =>
+      [...row.cells].map((cell) => (cell.dataset.v === "" ? null : Number(cell.dataset.v ?? cell.textContent))));
+    const names = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    return { names, columns: names.map((_, at) => rows.map((row) => row[at])) };
+  };
+  const draw = (figure) => {
+    const box = figure.querySelector(".chart");
+    if (!box || !window.uPlot) return;
+    const { names, columns } = read(figure);
+    if (!columns.length || columns[0].length < 2) return;
+    const colours = shades(), ink = colours[4], time = figure.dataset.chart === "time";
+    const grid = { stroke: css("color-scheme") === "x" ? ink : ink + "", width: 0.15 };
+    const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui" };
+    box.replaceChildren();
+    new window.uPlot({
+      width: box.clientWidth, height: Number(figure.dataset.height || 220),
+      scales: { x: { time } }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
+      tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
+      axes: [{ ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
+      series: names.map((label, at) => (at === 0 ? { label } : {
+        label, stroke: colours[(at - 1) % 4], width: 1.5, dash: at > 4 ? [4, 3] : undefined, spanGaps: true,
+        points: { show: columns[0].length < 40 } })),
+    }, columns, box);
+  };
+  const liven = (root) => {
+    root.querySelectorAll?.("figure[data-chart]").forEach(draw);
+    root.querySelectorAll?.(".log").forEach((log) => { log.scrollTop = log.scrollHeight; });
+  };
+  document.addEventListener("DOMContentLoaded", () => liven(document));
+  document.addEventListener("htmx:after:swap", () => liven(document));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => liven(document));
+  let waiting;
+  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => liven(document), 150); });
+})();

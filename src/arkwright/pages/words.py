@@ -1,0 +1,165 @@
+"""How things are said on a page: numbers with their size, times in UTC with how long ago, references as links."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.promises import Call, Name, parse
+from arkwright.measures import registry
+
+NONE = "–"
+NOTHING = Markup("–")
+PLACES: Mapping[str, str] = {
+    "model": "/models",
+    "release": "/releases",
+    "endpoint": "/endpoints",
+}
+_SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def number(value: float | str | None) -> str:
+    """Four digits that count, thousands apart."""
+    if value is None:
+        return NONE
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
+        return f"{int(value):,}"
+    return f"{value:,.4g}" if 1e-4 <= abs(value) < 1e4 else f"{value:,.1f}" if abs(value) >= 1e4 else f"{value:.3g}"
+
+
+def size(count: float | None) -> str:
+    """Bytes, as people say them."""
+    if count is None:
+        return NONE
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def span(seconds: float | None) -> str:
+    """How long something took."""
+    if seconds is None:
+        return NONE
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def percent(part: float | None) -> str:
+    return NONE if part is None else f"{100 * part:.3g} %"
+
+
+def moment(value: str | float | datetime) -> datetime | None:
+    """A time as records have it; None where it is none."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        found = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def when(value: str | float | datetime | None) -> Markup:
+    """`<time>` in UTC, with how long ago beside it."""
+    at = moment(value) if value is not None else None
+    if at is None:
+        return NOTHING
+    at = at.astimezone(UTC)
+    said = f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}"
+    return Markup('<time datetime="{}" title="{} UTC">{} UTC</time> <span class="muted small">({})</span>').format(
+        at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S}", said, ago(at)
+    )
+
+
+def since(value: str | float | datetime | None) -> Markup:
+    """`<time>` as how long ago, for lists; the whole time in its title."""
+    at = moment(value) if value is not None else None
+    if at is None:
+        return NOTHING
+    at = at.astimezone(UTC)
+    return Markup('<time class="nowrap" datetime="{}" title="{} UTC">{}</time>').format(
+        at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S}", ago(at)
+    )
+
+
+def ago(at: datetime) -> str:
+    passed = (datetime.now(UTC) - at).total_seconds()
+    for length, word in _SPANS:
+        if abs(passed) >= length:
+            many = int(abs(passed) // length)
+            text = f"{many} {word}{'s' if many > 1 else ''}"
+            return f"{text} ago" if passed > 0 else f"in {text}"
+    return "just now" if passed >= 0 else "in a moment"
+
+
+def address(reference: str) -> str | None:
+    """The page of a noun: `release:late@3` -> `/releases/late@3`. None for what has no page."""
+    kind, colon, rest = reference.partition(":")
+    place = PLACES.get(kind) if colon else None
+    if place is None:
+        return None
+    name = rest.partition("@")[0] if kind == "endpoint" else rest
+    return f"{place}/{quote(name, safe='@')}"
+
+
+def ref(reference: str | None, text: str | None = None) -> Markup:
+    """A noun's reference as a link to its page."""
+    if not reference:
+        return NOTHING
+    place = address(reference)
+    if place is None:
+        return Markup('<span class="mono">{}</span>').format(text or reference)
+    return Markup('<a class="ref mono" href="{}">{}</a>').format(place, text or reference)
+
+
+def short(digest: str | None) -> Markup:
+    """The first twelve of a digest; all of it in the title."""
+    return Markup('<code title="{}">{}</code>').format(digest, digest[:12]) if digest else NOTHING
+
+
+def about(promise: str) -> str:
+    """What the measure of a promise is, in a sentence; empty where nobody knows it any more."""
+    try:
+        found = registry.measures().get(parse(promise).call.name)
+    except ArkwrightError:
+        return ""
+    return found.summary if found else ""
+
+
+_SAID = {">=": "at least", ">": "above", "<=": "at most", "<": "below", "==": "exactly"}
+
+
+def plain(promise: str) -> str:
+    """A promise in plain words: `recall(at_precision=0.5) >= 0.4` -> "recall (at precision 0.5) is at least 0.4"."""
+    try:
+        read = parse(promise)
+    except ArkwrightError:
+        return promise
+    given = [_value(arg) for arg in read.call.args]
+    given += [f"{name.replace('_', ' ')} {_value(value)}" for name, value in read.call.kwargs]
+    measured = read.call.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
+    return f"{measured} is {' and '.join(f'{_SAID[b.op]} {number(b.limit)}' for b in read.bounds)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Name):
+        return value.text
+    if isinstance(value, Call):
+        return value.name.replace("_", " ")
+    if isinstance(value, tuple):
+        return " or ".join(_value(one) for one in value)
+    return number(value) if isinstance(value, int | float) else str(value)
