@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -239,6 +240,19 @@ def test_a_table_of_another_layout_or_maker_is_refused(postgres, schema, place):
     postgres.do(f"COMMENT ON TABLE {schema}.event IS NULL")
     with pytest.raises(Refused, match=r"another \?schema="):
         PostgresLedger(*place)
+
+
+def test_many_may_begin_it_at_once(postgres, schema, tmp_path):
+    """Each looks, finds nothing, and waits for its turn to make the table; the later ones must see the first one's."""
+    for round_ in range(10):
+        at_once, url = threading.Barrier(6), postgres.url(f"{schema}_{round_}")
+
+        def begin(number, at_once=at_once, url=url):
+            at_once.wait()
+            PostgresLedger(url, tmp_path / f"head{number}").close()
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(begin, range(6)))
 
 
 def test_a_name_too_long_for_its_index_is_refused(place):

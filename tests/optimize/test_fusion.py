@@ -228,6 +228,8 @@ def test_expressions_at_random_are_the_same_as_in_polars(seed, frame, element):
     except NotFusable as refused:  # of literals alone, where polars itself may fail
         assume(not re.search("of a literal|fails on made-up rows", str(refused)))
         raise
+    except pl.exceptions.ShapeError:  # polars itself takes some of them for one row, and cannot answer
+        assume(False)  # noqa: FBT003
 
 
 # single operations, over rows made to be difficult

@@ -17,6 +17,11 @@ LOOKUP_S = 60  # the same where it must be asked what became of a write
 PAUSE_S = 0.05
 TRIES = 3
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+# a query of the catalogue sees what others committed while one waited; to_regclass may answer from what it saw before
+_THERE = """
+SELECT obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s
+"""
 _SAID = {
     "53100": "the disk of its server is full: nothing was written; make room",
     "25006": "it may only be read (is it a standby?); name the primary server",
@@ -66,13 +71,13 @@ class PostgresLink:
         ours = f"arkwright {table}, layout "
 
         def there(db: Any) -> bool:
-            asked = "SELECT to_regclass(%s) IS NOT NULL, obj_description(to_regclass(%s), 'pg_class')"
-            exists, said = db.execute(asked, [place, place]).fetchone()
-            if exists and said != f"{ours}{layout}":
+            found = db.execute(_THERE, [self.address.schema, table]).fetchone()
+            said = found[0] if found else None
+            if found and said != f"{ours}{layout}":
                 newer = (said or "").startswith(ours)
                 why = "was written by a newer Arkwright; install that one" if newer else "is not of Arkwright's making"
                 raise Refused(f"{self.name}: the table {place} {why}{'' if newer else '; name another ?schema='}")
-            return bool(exists)
+            return found is not None
 
         def create(db: Any) -> None:
             self.one_at_a_time(db, "making")
