@@ -15,6 +15,7 @@ from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
 from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
+from arkwright.tracking.tracking import Tracking
 
 FOLDER, LEDGER = ".arkwright", "ledger.db"
 HEAD = "ledger.head"  # the anchor of a ledger that is elsewhere
@@ -69,6 +70,11 @@ class Site:
     def catalog(self) -> Catalog:
         """What is on record, ready to be listed and searched; whatever decides reads the ledger."""
         return Catalog(self.folder / "catalog.db", self.ledger, self.store)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Runs that clients logged by hand, beside the ledger."""
+        return Tracking(self.folder / "tracking")
 
     @cached_property
     def store(self) -> Store:

@@ -99,8 +99,9 @@ def test_wrong_arguments_are_2(capsys, args):
     assert "usage: arkwright" in capsys.readouterr().err
 
 
-CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6, "Interrupted": 130}
+CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6, "Full": 1}
 CODES |= {
+    "Interrupted": 130,
     "Unproven": 7,
     "Forbidden": 8,
     "Throttled": 9,

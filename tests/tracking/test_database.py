@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown
+from arkwright.core.errors import Corrupt, Full, Invalid, Refused, Unknown
 from arkwright.tracking import points, runs, words
-from arkwright.tracking.database import Database, Full
+from arkwright.tracking.database import Database
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def test_what_is_logged_is_read_back(database):
     metrics = [("loss", 0, 10, 0.5), ("loss", 1, 11, math.nan), ("acc", 0, 10, math.inf), ("low", -3, 10, -math.inf)]
     database.write(runs.log, uid, metrics=metrics, params=[("lr", "0.1")], tags=[("note", "wool")])
     found = database.read(runs.get, uid)
-    assert (found.status, found.params, found.tags) == ("RUNNING", {"lr": "0.1"}, {"team": "north", "note": "wool"})
+    assert (found.status, found.params) == ("RUNNING", {"lr": "0.1"})
+    assert found.tags == {"team": "north", "note": "wool", "mlflow.runName": "first"}
     assert found.metrics["acc"] == (math.inf, 0, 10)
     assert found.metrics["low"] == (-math.inf, -3, 10)
     assert math.isnan(found.metrics["loss"][0])

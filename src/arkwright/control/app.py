@@ -12,6 +12,8 @@ from starlette.staticfiles import StaticFiles
 
 from arkwright import pages as _pages
 from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.mlflow import routes as mlflow
+from arkwright.mlflow import wire
 from arkwright.pages import errors
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
@@ -25,10 +27,10 @@ def application(context: Context) -> Starlette:
     """The control room as an ASGI application."""
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
-    routes = [*rest.routes(), *pages.routes(), static]
+    routes = [*rest.routes(), *mlflow.routes(), *pages.routes(), static]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, context=context, routes=routes)],
+        middleware=[Middleware(Guard, context=context, routes=routes, refused=_refused)],
         exception_handlers={ArkwrightError: _told, HTTPException: _no_route, Exception: problems.unexpected},
     )
     app.state.context = context
@@ -37,12 +39,18 @@ def application(context: Context) -> Starlette:
 
 def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, ArkwrightError)
-    return errors.told(request, error) if errors.wanted(request) else problems.of(error)
+    return errors.told(request, error) if errors.wanted(request) else _refused(request.url.path, error)
+
+
+def _refused(path: str, error: ArkwrightError) -> Response:
+    return wire.told(error) if path.startswith(wire.PLACES) else problems.of(error)
 
 
 def _no_route(request: Request, error: Exception) -> Response:
     """No such path, or no such method there."""
     assert isinstance(error, HTTPException)
+    if request.url.path.startswith(wire.PLACES):
+        return wire.nothing_here(error.status_code, f"{request.method} {request.url.path[:80]} is not offered here")
     if error.status_code == 404 and errors.wanted(request):
         return errors.shown(request, 404, _near(request))
     if error.status_code == 405:

@@ -103,6 +103,12 @@ class Missing(ArkwrightError):
     exit_code = 5
 
 
+class Full(ArkwrightError):
+    """There is no room on the disk to write it."""
+
+    status = 507
+
+
 class Corrupt(ArkwrightError):
     """Stored bytes are not the bytes that were written."""
 
@@ -133,6 +139,7 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         TooLarge,
         TooSlow,
         Missing,
+        Full,
         Corrupt,
         Interrupted,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Full
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -44,13 +44,13 @@ def sync(path: Path) -> None:
 def writing(what: str, *temporaries: Path) -> Iterator[None]:
     """Remove the temporary files however it ends, and say it plainly when the disk is full or fails.
 
-    Raises ArkwrightError; `what` is what was being written.
+    Raises Full, ArkwrightError; `what` is what was being written.
     """
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise ArkwrightError(f"the disk is full: {what} was not written; make room and run it again") from None
+            raise Full(f"the disk is full: {what} was not written; make room and run it again") from None
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise ArkwrightError(f"{what} may not be written: {error.strerror} ({error.filename})") from None
         if error.errno == errno.EIO:

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pysqlite3 import dbapi2 as sqlite
 
-from arkwright.core.errors import ArkwrightError, Corrupt, Missing, Refused
+from arkwright.core.errors import ArkwrightError, Corrupt, Full, Missing, Refused
 from arkwright.tracking.layout import LAYOUT, TABLES
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
@@ -24,12 +24,6 @@ TOGETHER = 256  # requests that share one commit
 P = ParamSpec("P")
 T = TypeVar("T")
 Job = tuple[Callable[[Any], Any], "Future[Any]"]
-
-
-class Full(ArkwrightError):
-    """There is no room to write it."""
-
-    status = 507
 
 
 class Database:

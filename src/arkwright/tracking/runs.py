@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arkwright.core.errors import Invalid, Refused, Unknown
+from arkwright.core.record import decode, encode
 from arkwright.tracking import points, words
 from arkwright.tracking.points import Point
 
 ACTIVE, DELETED = "active", "deleted"
 RUNNING, FINISHED, FAILED = "RUNNING", "FINISHED", "FAILED"
+NAME, LOGGED = "mlflow.runName", "mlflow.log-model.history"  # tags that MLflow's clients read
 STATES = (RUNNING, "SCHEDULED", FINISHED, FAILED, "KILLED")
 LEASE_MS = 30_000  # a run of ours that has not been heard of for so long has crashed
 Pairs = Iterable[tuple[str, str]]
@@ -61,7 +63,7 @@ def experiment(db: Any, name: str, tags: Pairs = ()) -> int:
     # the first is 0, as clients expect
     made = "INSERT INTO experiment VALUES ((SELECT coalesce(max(id) + 1, 0) FROM experiment), ?, ?, ?, ?) RETURNING id"
     found = db.execute(made, (name, ACTIVE, at, at)).fetchone()[0]
-    put_pairs(db, "experiment_tag", found, tags, "tag", 20_000)
+    put_pairs(db, "experiment_tag", found, tags, "tag", words.EXPERIMENT_TAG)
     return int(found)
 
 
@@ -79,6 +81,13 @@ def get_experiment(db: Any, *, id: int | None = None, name: str | None = None) -
         raise Unknown(f"there is no experiment with the {where} {str(value)[:80]!r}")
     tags = dict(db.execute("SELECT key, value FROM experiment_tag WHERE owner = ?", (row[0],)))
     return Experiment(id=row[0], name=row[1], stage=row[2], made=row[3], changed=row[4], tags=tags)
+
+
+def tag_experiment(db: Any, id: int, key: str, value: str) -> None:  # noqa: A002
+    """Raises Unknown, Invalid."""
+    get_experiment(db, id=id)
+    put_pairs(db, "experiment_tag", id, [(key, value)], "tag", words.EXPERIMENT_TAG)
+    db.execute("UPDATE experiment SET changed = ? WHERE id = ?", (words.now(), id))
 
 
 def change_experiment(db: Any, id: int, *, name: str | None = None, stage: str | None = None) -> None:  # noqa: A002
@@ -114,6 +123,7 @@ def begin(
     if get_experiment(db, id=experiment).stage != ACTIVE:
         raise Invalid(f"experiment {experiment} is deleted: it takes no new runs")
     uid, at = uid or words.fresh(), words.now()
+    name = name or f"run-{uid[:8]}"
     lease = at + LEASE_MS if leased else None
     row = (uid, experiment, words.text(name, words.TAG, "the run's name"), user, RUNNING, ACTIVE)
     made = db.execute(
@@ -121,7 +131,7 @@ def begin(
         "RETURNING id",
         (*row, at if started is None else started, lease),
     ).fetchone()[0]
-    put_pairs(db, "run_tag", made, tags, "tag", words.TAG)
+    put_pairs(db, "run_tag", made, [*tags, (NAME, name)], "tag", words.TAG)
     return uid
 
 
@@ -149,7 +159,7 @@ def change(
     if status is not None and status not in STATES:
         raise Invalid(f"{status[:40]!r} is no status of a run: {', '.join(STATES)}")
     if name is not None:
-        put_pairs(db, "run_tag", run, [("mlflow.runName", name)], "tag", words.TAG)
+        put_pairs(db, "run_tag", run, [(NAME, name)], "tag", words.TAG)
     db.execute(
         "UPDATE run SET status = coalesce(?, status), ended = coalesce(?, ended), name = coalesce(?, name), "
         "stage = coalesce(?, stage), lease = CASE WHEN ? IS NULL THEN lease END WHERE id = ?",
@@ -202,6 +212,19 @@ def lost(db: Any) -> bool:
     return db.execute(found, (words.now(),)).fetchone() is not None
 
 
+def untag(db: Any, uid: str, key: str) -> None:
+    """Raises Unknown, Invalid."""
+    drop_tag(db, "run_tag", number_of(db, uid, active=True), key)
+
+
+def add_logged_model(db: Any, uid: str, model: dict[str, Any]) -> None:
+    """One more model in the tag where clients before MLflow 3 look for them. Raises Unknown, Invalid."""
+    run = number_of(db, uid, active=True)
+    row = db.execute("SELECT value FROM run_tag WHERE owner = ? AND key = ?", (run, LOGGED)).fetchone()
+    kept = decode(list[Any], row[0]) if row else []
+    put_pairs(db, "run_tag", run, [(LOGGED, encode([*kept, model]))], "tag", words.MODELS)
+
+
 def drop_tag(db: Any, table: str, owner: int, key: str) -> None:
     """Raises Unknown when it is not there."""
     if not db.execute(f"DELETE FROM {table} WHERE owner = ? AND key = ? RETURNING 1", (owner, key)).fetchall():  # noqa: S608
@@ -214,7 +237,7 @@ def put_pairs(db: Any, table: str, owner: int, pairs: Pairs, what: str, most: in
         words.key(key, what)
         words.text(value, most, f"the {what} {key[:80]}")
         db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", (owner, key, value))  # noqa: S608
-        if table == "run_tag" and key == "mlflow.runName":
+        if table == "run_tag" and key == NAME:
             db.execute("UPDATE run SET name = ? WHERE id = ?", (value, owner))
 
 

@@ -1,7 +1,7 @@
 """At the door: the right host name, no other site's page, a proven caller, and the right to do it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -28,10 +28,17 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", re.IGNORECA
 
 
 class Guard:
-    """ASGI middleware in front of everything."""
+    """ASGI middleware in front of everything. `refused`: how an error is told to who asks at this path."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, routes: Sequence[BaseRoute]) -> None:
-        self.app, self.context, self.routes = app, context, routes
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        context: Context,
+        routes: Sequence[BaseRoute],
+        refused: Callable[[str, ArkwrightError], Response],
+    ) -> None:
+        self.app, self.context, self.routes, self.refused = app, context, routes, refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -87,7 +94,7 @@ class Guard:
         page = "text/html" in headers.get("accept", "") and scope["method"] in SAFE
         if isinstance(error, Unproven) and page:
             return RedirectResponse("/login", 303)
-        return problems.of(error)
+        return self.refused(scope["path"], error)
 
 
 def needed(routes: Sequence[BaseRoute], scope: Scope) -> str:

@@ -1,0 +1,127 @@
+"""Experiments: create, find, rename, delete, tag."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from arkwright.core.errors import Invalid, Unknown
+from arkwright.mlflow import shapes
+from arkwright.mlflow.wire import (
+    Given,
+    Integer,
+    Pair,
+    answer,
+    body,
+    done,
+    experiment,
+    looked,
+    must,
+    query,
+    stage,
+    tracking,
+    written,
+)
+from arkwright.tracking import runs, words
+
+TAG = 20_000  # characters
+
+
+class Create(Given):
+    name: str = ""
+    artifact_location: str = ""
+    tags: tuple[Pair, ...] = ()
+
+
+class Get(Given):
+    experiment_id: str = ""
+
+
+class GetByName(Given):
+    experiment_name: str = ""
+
+
+class Update(Get):
+    new_name: str = ""
+
+
+class SetTag(Get):
+    key: str = ""
+    value: str = ""
+
+
+class Search(Given):
+    max_results: Integer = 1000
+    page_token: str = ""
+    filter: str = ""
+    order_by: tuple[str, ...] = ()
+    view_type: str | int | None = None
+
+
+async def create(request: Request) -> Response:
+    given = await body(request, Create)
+    if given.artifact_location:
+        raise Invalid(
+            f"Invalid artifact location {given.artifact_location[:80]!r}: files are kept by this server; leave it out"
+        )
+    tags = [(tag.key, tag.value) for tag in given.tags]
+    made = await written(request, runs.experiment, must(given.name, "name"), tags)
+    return answer({"experiment_id": str(made)})
+
+
+async def get(request: Request) -> Response:
+    number = experiment(query(request, Get).experiment_id)
+    found = await looked(tracking(request).experiment, id=number)
+    return answer({"experiment": shapes.experiment(found)})
+
+
+async def get_by_name(request: Request) -> Response:
+    name = must(query(request, GetByName).experiment_name, "experiment_name")
+    try:
+        found = await looked(tracking(request).experiment, name=name)
+    except Unknown:
+        raise Unknown(f"Could not find experiment with name '{name[:80]}'") from None  # clients look for these words
+    return answer({"experiment": shapes.experiment(found)})
+
+
+async def search(request: Request) -> Response:
+    given = query(request, Search) if request.method == "GET" else await body(request, Search)
+    found = await looked(
+        tracking(request).experiments,
+        stage=stage(given.view_type),
+        limit=given.max_results,
+        after=given.page_token,
+    )
+    said = {"experiments": [shapes.experiment(one) for one in found.items]}
+    return answer(said | ({"next_page_token": found.next} if found.next else {}))
+
+
+async def delete(request: Request) -> Response:
+    given = await body(request, Get)
+    await written(request, runs.change_experiment, experiment(given.experiment_id), stage=runs.DELETED)
+    return done()
+
+
+async def restore(request: Request) -> Response:
+    given = await body(request, Get)
+    await written(request, runs.change_experiment, experiment(given.experiment_id), stage=runs.ACTIVE)
+    return done()
+
+
+async def update(request: Request) -> Response:
+    given = await body(request, Update)
+    name = must(given.new_name, "new_name")
+    await written(request, runs.change_experiment, experiment(given.experiment_id), name=name)
+    return done()
+
+
+async def set_tag(request: Request) -> Response:
+    given = await body(request, SetTag)
+    await written(request, runs.tag_experiment, experiment(given.experiment_id), given.key, given.value)
+    return done()
+
+
+async def delete_tag(request: Request) -> Response:
+    given = await body(request, SetTag)
+    await written(
+        request, runs.drop_tag, "experiment_tag", experiment(given.experiment_id), words.key(given.key, "tag")
+    )
+    return done()

@@ -1,0 +1,71 @@
+"""Runs and experiments as MLflow's clients read them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arkwright.mlflow.wire import number, pairs
+from arkwright.tracking.inputs import Dataset, Links
+from arkwright.tracking.runs import Experiment, Tracked
+
+NONE = Links()
+
+
+def place(run: Tracked) -> str:
+    """Where the run's files are."""
+    return f"mlflow-artifacts:/{run.experiment}/{run.uid}/artifacts"
+
+
+def experiment(found: Experiment) -> dict[str, Any]:
+    return {
+        "experiment_id": str(found.id),
+        "name": found.name,
+        "artifact_location": f"mlflow-artifacts:/{found.id}",
+        "lifecycle_stage": found.stage,
+        "creation_time": found.made,
+        "last_update_time": found.changed,
+        "tags": pairs(found.tags),
+    }
+
+
+def info(run: Tracked) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "run_id": run.uid,
+        "run_uuid": run.uid,
+        "run_name": run.name,
+        "experiment_id": str(run.experiment),
+        "user_id": run.user,
+        "status": run.status,
+        "start_time": run.started,
+        "artifact_uri": place(run),
+        "lifecycle_stage": run.stage,
+    }
+    return said if run.ended is None else said | {"end_time": run.ended}
+
+
+def run(found: Tracked, links: Mapping[int, Links]) -> dict[str, Any]:
+    linked = links.get(found.id, NONE)
+    return {
+        "info": info(found),
+        "data": {
+            "metrics": [metric(key, *latest) for key, latest in found.metrics.items()],
+            "params": pairs(found.params),
+            "tags": pairs(found.tags),
+        },
+        "inputs": {
+            "dataset_inputs": [dataset(one) for one in linked.datasets],
+            "model_inputs": [{"model_id": model} for model in linked.models_in],
+        },
+        "outputs": {"model_outputs": [{"model_id": model, "step": step} for model, step in linked.models_out]},
+    }
+
+
+def metric(key: str, value: float, step: int, at: int) -> dict[str, Any]:
+    return {"key": key, "value": number(value), "timestamp": at, "step": step}
+
+
+def dataset(found: Dataset) -> dict[str, Any]:
+    said = {
+        "name": found.name, "digest": found.digest, "source_type": found.source_type, "source": found.source,
+        "schema": found.schema, "profile": found.profile,
+    }  # fmt: skip
+    return {"tags": pairs(found.tags), "dataset": {name: text for name, text in said.items() if text}}

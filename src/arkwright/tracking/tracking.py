@@ -1,0 +1,91 @@
+"""Runs that clients log by hand, in one place: what is written by `submit`, and every look at it."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from arkwright.tracking import inputs, points, runs, searching
+from arkwright.tracking.database import Database
+from arkwright.tracking.inputs import Links
+from arkwright.tracking.runs import Experiment, Tracked
+from arkwright.tracking.searching import Found
+
+P = ParamSpec("P")
+T = TypeVar("T")
+DEFAULT = "Default"  # the experiment of runs that name none; its id is 0
+Curve = list[tuple[int, int, float]]
+
+
+class Tracking:
+    """`folder` holds the database. Safe for many threads and processes.
+
+    Raises Missing, Refused or Corrupt where the database cannot be opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.database = Database(folder / "tracking.db")
+        if not self.database.read(lambda db: db.execute("SELECT 1 FROM experiment WHERE id = 0").fetchone()):
+            self.database.write(runs.experiment_called, DEFAULT)
+
+    def close(self) -> None:
+        """Finish what was submitted, and let go of the files."""
+        self.database.close()
+
+    def submit(self, operation: Callable[Concatenate[Any, P], T], *given: P.args, **named: P.kwargs) -> "Future[T]":
+        """One of the functions of `runs`, `points` or `inputs`, without its connection; done when it is on the disk.
+
+        What is submitted together shares one commit.
+        """
+        return self.database.submit(operation, *given, **named)
+
+    def experiment(self, *, id: int | None = None, name: str | None = None) -> Experiment:  # noqa: A002
+        """One experiment by its id or its name, deleted ones too. Raises Unknown."""
+        return self.database.read(runs.get_experiment, id=id, name=name)
+
+    def experiments(self, *, stage: str | None = runs.ACTIVE, limit: int = 100, after: str = "") -> Found[Experiment]:
+        """Experiments, the last changed first; `stage` None: deleted ones too. Raises Invalid."""
+        return self.database.read(searching.search_experiments, stage=stage, limit=limit, after=after)
+
+    def run(self, uid: str) -> Tracked:
+        """One run with its parameters, tags and the latest point of each metric. Raises Unknown, Invalid."""
+        return self.database.read(runs.get, uid)
+
+    def runs(
+        self,
+        *,
+        filter: str = "",  # noqa: A002 - what MLflow calls it
+        order: Sequence[str] = (),
+        experiments: Sequence[int] | None = None,
+        stage: str | None = runs.ACTIVE,
+        limit: int = 100,
+        after: str = "",
+    ) -> Found[Tracked]:
+        """Runs, the newest first unless `order` says otherwise; `experiments` None: of all. Raises Invalid.
+
+        `filter` and `order` are MLflow's words: "metrics.loss < 0.1 and params.lr = '0.01'", "metrics.loss ASC".
+        """
+        return self.database.read(
+            searching.search_runs,
+            filter=filter,
+            order=order,
+            experiments=experiments,
+            stage=stage,
+            limit=limit,
+            after=after,
+        )
+
+    def links(self, found: Sequence[Tracked]) -> dict[int, Links]:
+        """The datasets and models of these runs, by the run's `id`."""
+        return self.database.read(inputs.of, [run.id for run in found])
+
+    def history(self, uid: str, key: str, limit: int = 100_000, offset: int = 0) -> Curve:
+        """(step, milliseconds since 1970, value) of a metric in the order of time. Raises Unknown, Invalid."""
+        return self.database.read(lambda db: points.history(db, runs.number_of(db, uid), key, limit, offset))
+
+    def curve(self, uid: str, key: str, *, low: int | None = None, high: int | None = None, most: int = 1000) -> Curve:
+        """The points between two steps in the order of steps, thinned to about `most`. Raises Unknown, Invalid."""
+        return self.database.read(
+            lambda db: points.curve(db, runs.number_of(db, uid), key, low=low, high=high, most=most)
+        )
