@@ -27,7 +27,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "model_signing": ("release/openssf.py",),
     "cyclonedx": ("release/bom.py",),
     "uvloop": ("serve/",),
-    "httptools": ("serve/",),
+    "httptools": ("serve/", "rest/upstream.py"),
     "prometheus_client": ("serve/telemetry/",),
     "opentelemetry": ("serve/telemetry/otlp.py",),
     "grpc": ("serve/grpc/",),

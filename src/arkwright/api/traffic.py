@@ -39,10 +39,10 @@ def serve(
     by now, that is told.
     """
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
-    if not names and not versions.names(site.ledger, Endpoint):
+    if how.gateway is None and not names and not versions.names(site.ledger, Endpoint):
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
     _tell_what_differs(site, project, names)
-    with _Watch(site, names) as watch, ExitStack() as aside:
+    with _Watch(site, names, strict=how.gateway is None) as watch, ExitStack() as aside:
 
         @cache  # `ready` is told of each protocol's address
         def compact() -> None:
@@ -84,8 +84,9 @@ def _compacting(site: Site) -> Iterator[None]:
 class _Watch:
     """What the ledger says is to be served, with every release verified and laid out once."""
 
-    def __init__(self, site: Site, names: Sequence[str]) -> None:
-        self._site, self._names = site, names
+    def __init__(self, site: Site, names: Sequence[str], *, strict: bool) -> None:
+        """`strict`: what does not verify is refused at first."""
+        self._site, self._names, self._strict, self._asked = site, names, strict, False
         self._seen: dict[str, int] = {}
         self._routings: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
@@ -98,15 +99,17 @@ class _Watch:
             laid_out[0].close()
 
     def __call__(self, held: Collection[str]) -> Traffic | None:
-        """The traffic, or None when no endpoint moved; what is `held` stays laid out. What does not verify is refused
-        at first, and later left out with a word in the log while the endpoint answers as before.
+        """The traffic, or None when no endpoint moved; what is `held` stays laid out. What does not verify is left out
+        with a word in the log, while the endpoint answers as before.
         """
         ledger = self._site.ledger
         found = (versions.latest(ledger, Endpoint, n) for n in self._names or versions.names(ledger, Endpoint))
         moved = [e for e in found if e is not None and self._seen.get(e.name) != e.version]
-        if not moved:
+        if not moved and self._asked:
             return None
-        first = not self._seen
+        first, again, self._asked = self._strict and not self._asked, self._asked, True
+        if again and any(endpoint.stopped for endpoint in moved):
+            moved = [endpoint for endpoint in moved if endpoint.stopped]  # nothing is verified before they are
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
             try:
@@ -119,6 +122,8 @@ class _Watch:
         return dict(self._routings)
 
     def _of(self, endpoint: Endpoint) -> Routing:
+        if endpoint.stopped:
+            return Routing((), endpoint.version, stopped=f"stopped by {endpoint.stopped}: {endpoint.reason}")
         parts = [(ref, part, False) for ref, part in endpoint.shares.items()]
         parts += [(ref, 0.0, True) for ref in endpoint.shadows]
         shares = [Share(self._served(ref), part, shadow) for ref, part, shadow in parts]

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from arkwright.api import accounts
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.control.app import application
+from arkwright.control.plane import Plane
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor
@@ -27,17 +28,25 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
     listening = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}"
-    context = Context(site, project, address, frozenset({"127.0.0.1", "localhost", "::1"}))
     link = None
     if not accounts.has_accounts(site):
         link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
     elif not any(True for _ in site.vault.find(passwords.KIND)):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
-    app = application(context)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN
-    )
-    with Keeper(site, project):
+    with Keeper(site, project), Plane(site, project) as plane:
+        app = application(
+            Context(
+                site,
+                project,
+                address,
+                frozenset({"127.0.0.1", "localhost", "::1"}),
+                endpoints=plane.address,
+                unready=lambda: () if plane.ready else ("endpoints",),
+            )
+        )
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN
+        )
         ready(address, link)
         _Server(config, app).run(sockets=[listening])
 

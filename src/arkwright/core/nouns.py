@@ -203,6 +203,7 @@ class Endpoint:
     reason: str = ""
     shadows: tuple[str, ...] = ()  # releases that get a copy of every request and never answer
     terms: Terms | None = None  # not on record where it was moved by what knew none
+    stopped: str = ""  # who stopped it in an emergency, for `reason`: nothing answers until it is moved again
 
     @property
     def ref(self) -> str:

@@ -175,11 +175,15 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """How an endpoint answers: its releases, the newest first; the endpoint's version in the ledger; its log."""
+    """How an endpoint answers: its releases, the newest first; the endpoint's version in the ledger; its log.
+
+    `stopped`: by whom and why nothing answers, as callers are told it; then it has no releases.
+    """
 
     shares: tuple[Share, ...]
     version: int = 1
     log: Logged | None = None
+    stopped: str = ""
 
 
 Traffic = Mapping[str, Routing]  # by endpoint
@@ -193,7 +197,9 @@ class Serving:
 
     `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still
     accepts, what a load balancer needs to notice. `load_time`: seconds in which a release must load, or it counts as
-    one that cannot. `access_log`: a file, or `-`. `traces`: the URL of a collector.
+    one that cannot. `access_log`: a file, or `-`. `traces`: the URL of a collector. `gateway`: instead of an address the
+    path of a socket, in a folder that is ours alone. Who comes through it says for whom it asks, and what cannot be
+    served from the start is left out, as it is later.
     """
 
     host: str = "127.0.0.1"
@@ -206,6 +212,7 @@ class Serving:
     load_time: float = 60.0
     access_log: str | None = None
     traces: str | None = None
+    gateway: str | None = None
 
 
 class Host(Protocol):

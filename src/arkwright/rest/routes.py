@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arkwright.api.verbs import VERBS
-from arkwright.rest import answers, calls, jobs, openapi
+from arkwright.rest import answers, calls, gateway, jobs, openapi
+from arkwright.web import context
 from arkwright.web.routes import PUBLIC, route
 
 
@@ -24,13 +25,23 @@ def routes() -> Sequence[Route]:
         route("/health", health, PUBLIC),
         route("/api/openapi.json", described, "look"),
         *jobs.routes(turns),
+        *gateway.routes(),
         *verbs,
     ]
 
 
-def health(_: Request) -> Response:
-    """Ready once it answers."""
-    return Response(b'{"status":"ready"}', media_type="application/json")
+def health(request: Request) -> Response:
+    """Ready when all is: the records can be read, and whatever was promoted can be asked."""
+    at = context.context(request)
+    waits = list(at.unready())
+    try:
+        at.site.ledger.head()
+    except Exception:  # noqa: BLE001 - whatever it is, the log of whoever reads the records tells of it
+        waits.append("records")
+    if not waits:
+        return Response(b'{"status":"ready"}', media_type="application/json")
+    body = msgspec.json.encode({"status": "not ready", "waits_for": waits})
+    return Response(body, 503, {"Retry-After": "1"}, media_type="application/json")
 
 
 @cache

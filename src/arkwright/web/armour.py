@@ -1,15 +1,16 @@
 """Around every request: no more bytes, no more time than it needs; on every answer what browsers are to refuse."""
 
 import asyncio
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from arkwright.core.errors import TooLarge, TooSlow
 
-BODY, ARTIFACT = 1 << 20, 64 << 20  # bytes
+BODY, LARGE_BODY = 1 << 20, 64 << 20  # bytes
 IDLE = 15  # seconds without a byte of a body
-ARTIFACTS = ("/api/2.0/mlflow-artifacts/",)
+LARGE = re.compile(r"/api/2\.0/mlflow-artifacts/.*|/endpoints/[^/]+/(predict|labels)|/v2/models/.*", re.DOTALL)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with no-referrer browsers would say Origin: null of our own forms
@@ -38,7 +39,7 @@ def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
 
 def bounded(scope: Scope, receive: Receive) -> Receive:
     """Reads on until it is too much or too slow. Raises TooLarge at once where the length is told, and TooSlow."""
-    limit = ARTIFACT if scope["path"].startswith(ARTIFACTS) else BODY
+    limit = LARGE_BODY if LARGE.fullmatch(scope["path"]) else BODY
     told = Headers(scope=scope).get("content-length", "")
     if told.isdecimal() and int(told[:20]) > limit:
         raise TooLarge(f"at most {limit >> 20} MiB are taken here")

@@ -1,5 +1,6 @@
 """What every handler has at hand: the site, the project, and who asks."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,8 @@ class Context:
     project: Path
     address: str
     hosts: frozenset[str]
-    endpoints: str | None = None  # where the data plane answers
+    endpoints: str | None = None  # the path of the socket on which the endpoints answer
+    unready: Callable[[], Sequence[str]] = tuple  # what does not answer yet, in words
     entry: Entry = field(default_factory=Entry)
 
 

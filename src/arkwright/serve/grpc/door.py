@@ -79,5 +79,7 @@ class AppDoor:
     def _route(self, name: str) -> Route:
         found = self._app.routes.get(name)
         if found is None:
+            if name in self._app.stopped:
+                raise Problem(503, f"{name} is {self._app.stopped[name]}")
             raise Problem(404, f"no endpoint is called {name[:80]!r}{did_you_mean(name[:80], self._app.routes)}")
         return found

@@ -18,6 +18,7 @@ class Start(msgspec.Struct):
     passing: int  # on which connections go to the next worker at this place, if this one dies
     passed: int  # and on which they come
     loopback: bool
+    gateway: bool  # whether who comes says for whom it asks
     limits: Limits
     cpu: int | None
     mirror: str  # the socket of the process where the shadows are
@@ -53,6 +54,12 @@ class Serve(msgspec.Struct, tag=True):
 
     traffic: dict[str, Routing]
     unloaded: list[str]
+
+
+class Halt(msgspec.Struct, tag=True):
+    """Supervisor to worker: these endpoints are stopped, whatever else is being done; until a later version of each."""
+
+    stopped: dict[str, tuple[int, str]]  # name -> (version, by whom and why)
 
 
 class Beware(msgspec.Struct, tag=True):

@@ -42,6 +42,10 @@ class Following:
         if name in self._tried:
             self._tried.pop(name).cancel()
 
+    async def settled(self) -> None:
+        """Until all that is on its way now has arrived, or was refused."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         tasks = tuple(self._tasks)
         for task in tasks:

@@ -72,6 +72,11 @@ class Worker:
             await asyncio.wait((done,), timeout=left)
         return done.result()
 
+    def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
+        """Send, and wait for nothing."""
+        if not self._hearing.done():
+            self._writer.write(control.line(control.Halt(stopped)))
+
     @property
     def loading(self) -> str:
         """The release that it loads just now, or nothing."""

@@ -41,6 +41,7 @@ class Server:
         repository: Repository | None = None,
         *,
         loopback: bool = True,
+        gateway: bool = False,
         mirror: Mirror | None = None,
         shadow: bool = False,
         page: Page | None = None,
@@ -53,10 +54,13 @@ class Server:
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer)
         self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing, quota=quota)
+        self.front.gateway = gateway
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
+        self._halted: dict[str, tuple[int, str]] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._adopter: Adopter | None = None
 
@@ -92,13 +96,28 @@ class Server:
                     routes[name] = self.app.routes[name]
         if self.loads:
             await self.loads("")
-        before = self.app.routes
-        self.app.install(routes)
-        self.front.heads.clear()  # they know the short ways of before
-        await self._retire(before, routes)
+        before = self.app.routes | routes
+        self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
+        self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
+        self._install(routes)
+        await self._retire(before, self.app.routes)
         if self._observer:
-            self._observer.settled(routes)
+            self._observer.settled(self.app.routes)
         return failed
+
+    def halt(self, stopped: Mapping[str, tuple[int, str]]) -> None:
+        """Nothing answers for these endpoints from now on: name -> (version, by whom and why)."""
+        before = self.app.routes
+        self._halted |= stopped
+        self._install(before)
+        retiring = asyncio.create_task(self._retire(before, self.app.routes))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    def _install(self, routes: Mapping[str, Route]) -> None:
+        answering = {name: route for name, route in routes.items() if name not in self._halted}
+        self.app.install(answering, {name: why for name, (_, why) in self._halted.items()})
+        self.front.heads.clear()  # they know the short ways of before
 
     async def stop(self) -> None:
         """Not ready from now on; accept for `drain_delay` more; then finish what is in flight."""
@@ -154,6 +173,11 @@ class Server:
                 if id(lane) not in kept:
                     await lane.idle()
                     lane.close()
+
+
+def _still(halted: tuple[int, str], routing: Routing | None) -> bool:
+    """Whether what is told now is no later than that it was stopped."""
+    return routing is not None and routing.version <= halted[0]
 
 
 async def aside(make: Callable[[], T]) -> T:

@@ -33,6 +33,9 @@ def reserve(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 def listen(serving: Serving) -> list[socket.socket]:
     """A listening socket for each worker, all on one port. Raises Invalid when it is taken."""
+    if serving.gateway is not None:
+        first = unix(Path(serving.gateway))
+        return [first, *(first.dup() for _ in range(serving.workers - 1))]
     made: list[socket.socket] = []
     port = serving.port
     try:
@@ -49,10 +52,11 @@ def listen(serving: Serving) -> list[socket.socket]:
     return made
 
 
-def unix(folder: Path) -> socket.socket:
+def unix(path: Path) -> socket.socket:
     """Listening in a folder that is ours alone."""
+    path.unlink(missing_ok=True)  # of whoever was killed there before
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.bind(str(folder / "shadows"))
+    sock.bind(str(path))
     sock.listen(WAITING)
     sock.setblocking(False)  # noqa: FBT003
     return sock
@@ -66,7 +70,9 @@ def _must_be_free(family: int, host: str, port: int) -> None:
 
 
 def address(sock: socket.socket) -> str:
-    """Like `http://127.0.0.1:8000`."""
+    """Like `http://127.0.0.1:8000`, or `unix:/run/…`."""
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{sock.getsockname()}"
     host, port = sock.getsockname()[:2]
     return f"http://{shown(host, port)}"
 

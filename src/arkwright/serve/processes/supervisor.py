@@ -50,7 +50,7 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     with contextlib.ExitStack() as held:
         listening = [held.enter_context(sock) for sock in listen(serving)]
         folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
-        aside = held.enter_context(unix(folder))
+        aside = held.enter_context(unix(folder / "shadows"))
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
             serving = replace(serving, grpc_port=reserved.getsockname()[1])
@@ -125,11 +125,16 @@ class Supervisor:
     async def _begin(self) -> None:
         first = self._watch(())
         assert first is not None
-        self._traffic, self._wanted = dict(first), dict(first)
-        await self._shadows()
-        for name, why in (await self._tell()).items():
-            raise Invalid(f"{name} cannot be served: {why}")
-        self._following.loaded(first)
+        if self._serving.gateway is None:
+            self._traffic, self._wanted = dict(first), dict(first)
+            await self._shadows()
+            for name, why in (await self._tell()).items():
+                raise Invalid(f"{name} cannot be served: {why}")
+            self._following.loaded(first)
+        else:
+            await self._tell()
+            await self._follow(first)
+            await self._following.settled()
         while not all(worker.served for worker in self._workers) and not self._stopped.is_set():
             await self._first_of(self._served, self._stopped)  # one died at once; its keeper tries again
             self._served.clear()
@@ -158,6 +163,7 @@ class Supervisor:
 
     async def _follow(self, changed: Traffic) -> None:
         before, self._wanted = self._wanted, dict(changed)
+        self._halt({name: r for name, r in changed.items() if r.stopped and before.get(name) != r})
         for name, routing in changed.items():
             if before.get(name) != routing:
                 self._following.follow(name, routing)
@@ -169,6 +175,13 @@ class Supervisor:
                 self._traffic = {name: routing for name, routing in self._traffic.items() if name not in gone}
                 await self._tell()
 
+    def _halt(self, stopped: Mapping[str, Routing]) -> None:
+        """At once, whatever the workers are busy with; for good it goes the way of all moves."""
+        for name, routing in stopped.items():
+            log.warning("endpoint:%s@%d is %s", name, routing.version, routing.stopped)
+        for worker in self._workers if stopped else ():
+            worker.halt({name: (routing.version, routing.stopped) for name, routing in stopped.items()})
+
     async def _apply(self, name: str, routing: Routing) -> None:
         """Have all workers answer so; where one cannot, all go on as before."""
         async with self._applying:
@@ -176,9 +189,9 @@ class Supervisor:
             self._traffic[name] = routing
             await self._shadows()
             why = (await self._tell()).get(name)
-            if why is None:
+            if why is None and not routing.stopped:
                 log.info("endpoint:%s@%d answers with %s", name, routing.version, ", ".join(releases((routing,))))
-            else:
+            elif why:
                 refused(name, routing, why)
                 del self._traffic[name]
                 if before:
@@ -242,12 +255,14 @@ class Supervisor:
         shadow = listening is self._aside
         rate = None if shadow else self._serving.rate
         place = len(self._listening) if shadow else self._listening.index(listening)
-        passing, passed = (-1, -1) if shadow else (end.fileno() for end in self._passes[place])
+        tcp = listening.family != socket.AF_UNIX  # what a connection has sent and read is known of these only
+        passing, passed = (end.fileno() for end in self._passes[place]) if tcp else (-1, -1)
         start = control.Start(
             listening=listening.fileno(),
             passing=passing,
             passed=passed,
-            loopback=not shadow and is_loopback(listening.getsockname()[0]),
+            loopback=tcp and is_loopback(listening.getsockname()[0]),
+            gateway=not tcp and not shadow,
             limits=Limits(rate=rate, drain_delay=self._serving.drain_delay),
             cpu=cpu,
             mirror=self._aside.getsockname(),
@@ -334,7 +349,7 @@ class Supervisor:
         self._workers[place] = made  # from here on it is told whatever changes, behind what is told now
         if self._register.suspects or self._register.poison:
             await made.tell(self._beware())
-        failed = await made.tell(self._order()) if self._traffic else {}
+        failed = await made.tell(self._order()) if self._traffic or self._serving.gateway else {}
         if made.stuck:
             failed = self._stuck(made)
             for why in set(failed.values()):

@@ -56,6 +56,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
         start.limits,
         repository,
         loopback=start.loopback,
+        gateway=start.gateway,
         mirror=mirror,
         shadow=start.shadow,
         page=page,
@@ -127,13 +128,32 @@ async def _listen(
     writer: asyncio.StreamWriter,
     apply: Callable[[Traffic], Awaitable[dict[str, str]]],
 ) -> None:
-    """Do what the supervisor says, one after the other; end when it is gone."""
+    """Do what the supervisor says, one after the other, but what cannot wait at once; end when it is gone."""
+    orders = asyncio.Queue[control.Order]()
+    doing = asyncio.create_task(_obey(server, page, orders, writer, apply))
+    doing.add_done_callback(lambda _: reader.feed_eof())
     while said := await reader.readline():
-        failed: dict[str, str] = {}
-        match control.read(said, control.Order | control.Answer):
+        match control.read(said, control.Order | control.Answer | control.Halt):
             case control.Answer() as answer:
                 asking.answered(answer)
-                continue
+            case control.Halt() as halt:
+                server.halt(halt.stopped)
+            case order:
+                orders.put_nowait(order)
+    doing.cancel()
+    await doing
+
+
+async def _obey(
+    server: Server,
+    page: Page,
+    orders: "asyncio.Queue[control.Order]",
+    writer: asyncio.StreamWriter,
+    apply: Callable[[Traffic], Awaitable[dict[str, str]]],
+) -> None:
+    while True:
+        failed: dict[str, str] = {}
+        match await orders.get():
             case control.Beware() as beware:
                 page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
             case message:
@@ -150,8 +170,8 @@ async def _serve(
     failed = await server.serve(traffic)
     gc.collect()
     gc.freeze()  # what a release is made of stays: no collection has to walk through it again
-    if not server.listening and server.app.routes:
-        await server.start(accepting, None if start.shadow else socket.socket(fileno=start.passed))
+    if not server.listening and (server.app.routes or not failed):
+        await server.start(accepting, socket.socket(fileno=start.passed) if start.passed >= 0 else None)
         if grpc:
             await grpc.start(start.host, start.grpc_port)
             server.beside.append(grpc.stop)

@@ -51,6 +51,7 @@ class App:
     ) -> None:
         self.repository = repository
         self.routes: dict[str, Route] = {}
+        self.stopped: dict[str, str] = {}  # endpoint -> by whom and why nothing answers
         self.stopping = False
         self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
         self._gets: dict[str, Callable[[Request], Response]] = {}
@@ -61,14 +62,15 @@ class App:
             str, Callable[[Mapping[bytes, bytes]], bytes | None]
         ] = {}  # for paths whose queue was full when it was looked at last
 
-    def install(self, routes: Mapping[str, Route]) -> None:
+    def install(self, routes: Mapping[str, Route], stopped: Mapping[str, str] | None = None) -> None:
         """Answer by these routes from the next request on. What was asked before is answered by the old ones."""
+        self.stopped = dict(stopped or {})
         self._gets, self._posts, self._ways, self._sheds = {}, {}, {}, {}
         self.crowded.clear()
         self.routes = dict(routes)
         for route in routes.values():
             self._add(route)
-        if len(routes) == 1:
+        if len(routes) == 1 and not self.stopped:  # never another one in the place of a stopped one
             full = f"/endpoints/{route.name}/predict"
             self._posts["/predict"] = self._posts[full]
             if full in self._ways:
@@ -140,6 +142,8 @@ class App:
         if parts[0] or any(part in (".", "..") or not _plain(part) for part in parts[1:]):
             return Problem(400, "this is no path of this server; see GET /")
         match parts[1:]:
+            case ["v2", "models", name, *_] | ["endpoints", name, *_] if name in self.stopped:
+                return Problem(503, f"{name} is {self.stopped[name]}")
             case ["v2", "models", name, *_] | ["endpoints", name, *_] if name not in self.routes:
                 if not NAME.fullmatch(name):
                     return Problem(400, "an endpoint's name has letters, digits, _ and -, at most 64")

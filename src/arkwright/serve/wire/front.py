@@ -70,6 +70,7 @@ class Front:
         """
         self.handler, self.limits, self.loopback, self.way = handler, limits, loopback, way
         self.quota = quota
+        self.gateway = False  # whether who comes says for whom it asks
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
         self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
 
+CALLER = b"arkwright-caller"  # heard from our own gateway only
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b%b\r\n%b"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -177,6 +178,8 @@ class Connection(asyncio.Protocol):
         front = self._front
         self._busy = request
         request.caller, request.received = self._caller, monotonic()
+        if front.gateway:
+            request.caller = request.headers.get(CALLER, b"").decode("latin-1")
         self._answer_by = request.received + front.limits.request_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)

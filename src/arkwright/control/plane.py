@@ -1,0 +1,108 @@
+"""The endpoints beside the control room: `arkwright serve` as a child, on a socket in a folder that is ours alone.
+
+It is started when an endpoint has a release, started again when it ends, and ends with us, however we end.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Self
+
+from arkwright.control import plane_process
+from arkwright.core import versions
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Endpoint
+from arkwright.core.record import encode
+from arkwright.sites import Site
+
+log = logging.getLogger("arkwright.control")
+LOOK, LONGEST_PAUSE = 0.5, 30.0  # seconds: between two looks for a first endpoint; before it is tried again
+GRACE = 45.0  # seconds in which it answers what is in flight
+
+
+class Plane:
+    """Keeps the endpoints of a site answering while it is entered. `address`: the path of the socket."""
+
+    def __init__(self, site: Site, project: Path) -> None:
+        self._site, self._project = site, project
+        self._folder = Path(tempfile.mkdtemp(prefix="arkwright-"))  # nobody else may look into it
+        self.address = str(self._folder / "endpoints")
+        self._stopped, self._answers, self._wanted = threading.Event(), threading.Event(), threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that was promoted can be asked; where nothing is, nothing is waited for."""
+        return self._answers.is_set() or not self._wanted.is_set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """What is in flight is answered."""
+        self._stopped.set()
+        if process := self._process:
+            process.terminate()
+        self._thread.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self) -> None:
+        pause = LOOK
+        while not self._stopped.wait(pause):
+            try:
+                if not versions.names(self._site.ledger, Endpoint):
+                    continue
+                self._wanted.set()
+                pause = LOOK if self._serve() else min(pause * 2, LONGEST_PAUSE)
+            except (ArkwrightError, OSError) as error:
+                pause = min(pause * 2, LONGEST_PAUSE)
+                log.error("the endpoints are not served: %s; trying again", error)  # noqa: TRY400
+
+    def _serve(self) -> bool:
+        """Until it ends; whether it ever answered."""
+        with self._start() as process:
+            self._process = process
+            if self._stopped.is_set():
+                process.terminate()
+            assert process.stdout
+            answered = bool(process.stdout.readline())  # it says one line: where it answers
+            if answered:
+                self._answers.set()
+            code = self._wait(process)
+            self._answers.clear()
+        if not self._stopped.is_set():
+            log.error("the server of the endpoints ended (%d); it is started again", code)
+        return answered
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> int:
+        while not self._stopped.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(LOOK)
+        try:
+            return process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        site = self._site
+        process = subprocess.Popen(
+            [sys.executable, "-m", plane_process.__name__, str(site.folder), str(self._project), self.address],
+            stdin=subprocess.PIPE,  # closed when we end: then it ends too
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches us, and we decide
+            env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
+        )
+        assert process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(encode(dict(site.engines)).encode() + b"\n")
+            process.stdin.flush()
+        return process
