@@ -13,6 +13,7 @@ from typing import Any, cast
 from arkwright.catalog.catalog import Catalog
 from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
+from arkwright.govern.denied import Denials
 from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
 
@@ -69,6 +70,11 @@ class Site:
     def catalog(self) -> Catalog:
         """What is on record, ready to be listed and searched; whatever decides reads the ledger."""
         return Catalog(self.folder / "catalog.db", self.ledger, self.store)
+
+    @cached_property
+    def denied(self) -> Denials:
+        """What the control room of this machine refused."""
+        return Denials(self.folder / "denied.db")
 
     @cached_property
     def store(self) -> Store:
