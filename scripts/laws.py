@@ -12,7 +12,14 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 # who may import what: an engine stays in its file (or its room), so that it can be exchanged
 ENGINES: dict[str, tuple[str, ...]] = {
     "duckdb": ("infra/duckdb_tables.py",),
-    "pysqlite3": ("infra/sqlite_ledger.py", "infra/sqlite_vault.py", "data/readers/sqlite.py", "catalog/", "tracking/"),
+    "pysqlite3": (
+        "infra/sqlite_ledger.py",
+        "infra/sqlite_vault.py",
+        "data/readers/sqlite.py",
+        "catalog/",
+        "tracking/",
+        "govern/denied.py",
+    ),
     "psycopg": ("data/readers/postgres.py", "infra/postgres_link.py"),
     "polars": ("core/frames.py", "optimize/fusion/"),
     "pandas": ("core/frames.py",),

@@ -13,6 +13,7 @@ from typing import Any, cast
 from arkwright.catalog.catalog import Catalog
 from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
+from arkwright.govern.denied import Denials
 from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
 from arkwright.tracking.tracking import Tracking
@@ -75,6 +76,11 @@ class Site:
     def tracking(self) -> Tracking:
         """Runs that clients logged by hand, beside the ledger."""
         return Tracking(self.folder / "tracking")
+
+    @cached_property
+    def denied(self) -> Denials:
+        """What the control room of this machine refused."""
+        return Denials(self.folder / "denied.db")
 
     @cached_property
     def store(self) -> Store:

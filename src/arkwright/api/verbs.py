@@ -82,4 +82,5 @@ VERBS: dict[str, Verb] = {
     "accounts": Verb("arkwright.api.accounts:accounts"),
     "role": Verb("arkwright.api.accounts:role", "own", acts=True),
     "token": Verb("arkwright.api.accounts:token", "self", acts=True),
+    "denied": Verb("arkwright.api.audit:denied", "own"),
 }

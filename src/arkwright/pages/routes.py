@@ -11,7 +11,7 @@ from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Invalid, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
-from arkwright.pages import endpoints, home, releases
+from arkwright.pages import audit, endpoints, home, releases
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.guard import COOKIE, SECURE_COOKIE
@@ -25,6 +25,7 @@ def routes() -> Sequence[Route]:
         *home.routes(),
         *releases.routes(),
         *endpoints.routes(),
+        *audit.routes(),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
         route("/logout", log_out, "self", ["POST"]),
@@ -44,6 +45,7 @@ async def log_in(request: Request) -> Response:
     address = request.client.host if request.client else ""
     try:
         name, password = await _fields(request, "name", "password")
+        request.scope["arkwright.claimed"] = name.strip().lower()
         log_in = partial(accounts.log_in, at.site, NOBODY, at.project, name=name, password=password)
         secret = await at.entry.trying(name, address, log_in)
     except ArkwrightError as error:

@@ -30,6 +30,7 @@ def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+            headers["X-Request-Id"] = scope["arkwright.request"]
             if secure:
                 headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         await send(message)

@@ -1,6 +1,7 @@
 """At the door: the right host name, no other site's page, a proven caller, and the right to do it."""
 
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arkwright.api import accounts
@@ -16,11 +17,10 @@ from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
 from arkwright.web import armour, problems
 from arkwright.web.context import Context
+from arkwright.web.refusals import SAFE, Refusals, place
 from arkwright.web.routes import PUBLIC
 
 COOKIE, SECURE_COOKIE = "arkwright", "__Host-arkwright"  # the second behind TLS
-SAFE = ("GET", "HEAD", "OPTIONS")
-
 
 ONCE = (b"host", b"authorization", b"origin", b"sec-fetch-site", b"cookie", b"content-length", b"content-type")
 LONGEST_URL = 8 << 10  # bytes
@@ -39,6 +39,7 @@ class Guard:
         refused: Callable[[str, ArkwrightError], Response],
     ) -> None:
         self.app, self.context, self.routes, self.refused = app, context, routes, refused
+        self._refusals = Refusals(context.site)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -47,7 +48,10 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        send = armour.headed(scope, send, secure=self.context.address.startswith("https:"))
+        scope["arkwright.request"] = uuid.uuid4().hex[:16]
+        send = self._refusals.noting(
+            scope, armour.headed(scope, send, secure=self.context.address.startswith("https:"))
+        )
         try:
             await self._let_in(scope)
             await self.app(scope, armour.bounded(scope, receive), send)
@@ -65,10 +69,10 @@ class Guard:
             raise Invalid("a header that must stand once stands here twice")
         if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_URL:
             raise Invalid(f"an address has at most {LONGEST_URL} bytes")
+        scope["arkwright.place"] = _, right = place(self.routes, scope)
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
-        right = needed(self.routes, scope)
-        via, secret = _credentials(headers)
+        scope["arkwright.shown"] = via, secret = _credentials(headers)
         if via == secrets.SESSION and scope["method"] not in SAFE:
             _same_origin(headers, self.context)
         known = await self._known(via, secret, right)
@@ -90,30 +94,12 @@ class Guard:
             raise
 
     def _refuse(self, scope: Scope, error: ArkwrightError) -> Response:
+        scope["arkwright.refused"] = error
         headers = Headers(scope=scope)
         page = "text/html" in headers.get("accept", "") and scope["method"] in SAFE
         if isinstance(error, Unproven) and page:
             return RedirectResponse("/login", 303)
         return self.refused(scope["path"], error)
-
-
-def needed(routes: Sequence[BaseRoute], scope: Scope) -> str:
-    """The right that this request needs: of the route that answers; else of the one whose path it is, where only the
-    method is wrong; a path that is no route is told to nobody who has not logged in.
-    """
-    partial = None
-    for route in routes:
-        match, child = route.matches(scope)
-        if match == Match.NONE:
-            continue
-        inner = getattr(route, "routes", None)
-        found = getattr(route, "right", None)
-        if isinstance(route, Mount) and inner:
-            found = needed(inner, {**scope, **child})
-        if match == Match.FULL:
-            return found or "own"
-        partial = partial or found or "own"
-    return partial or "look"
 
 
 def _host(text: str) -> str:

@@ -1,7 +1,6 @@
 """Errors as RFC 9457 says them: `application/problem+json`."""
 
 import logging
-import uuid
 
 import msgspec
 from starlette.requests import Request
@@ -10,7 +9,6 @@ from starlette.responses import Response
 from arkwright.core.errors import ArkwrightError, Throttled
 
 log = logging.getLogger("arkwright.control")
-_TITLES = {400: "Invalid", 401: "Unproven", 403: "Forbidden", 404: "Unknown", 405: "Method not allowed"}
 
 
 def of(error: ArkwrightError) -> Response:
@@ -28,6 +26,6 @@ def problem(status: int, title: str, detail: str, headers: dict[str, str] | None
 
 def unexpected(request: Request, error: Exception) -> Response:
     """What nobody foresaw: the log has it under a number, the caller has the number."""
-    number = uuid.uuid4().hex[:12]
+    number = request.scope["arkwright.request"]
     log.error("%s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
     return problem(500, "Unexpected", f"something went wrong here; the log has it as {number}")

@@ -64,6 +64,8 @@ _LIST = (
          ('arkwright role ben --to owner --reason "takes over"', 'arkwright role ben --to none --reason "left"')),
     Word("token", "token", "A secret with which a program acts for you; list them, end one.",
          ("arkwright token --to viewer --expires 30d --note ci", "arkwright token list", "arkwright token end ID")),
+    Word("denied", "denied", "What the control room refused: wrong passwords, refused tokens, missing rights.",
+         ("arkwright denied --since 7d", "arkwright denied --who ben")),
     Word("serve", "serve", "Answer: Open Inference Protocol v2 and raw rows over HTTP.",
          ("arkwright serve", "arkwright serve late --port 8080")),
     Word("predict", "predict", "Ask an endpoint's release about rows, without a server.",

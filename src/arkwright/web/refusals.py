@@ -1,0 +1,104 @@
+"""What is refused is put on record before the answer leaves: who, what, which right, from where, when."""
+
+import logging
+from collections.abc import Sequence
+
+import anyio
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import Message, Scope, Send
+
+from arkwright.api import accounts
+from arkwright.core import versions
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Account
+from arkwright.govern.denied import Attempt
+from arkwright.sites import Site
+from arkwright.web.entry import network
+from arkwright.web.routes import PUBLIC
+
+log = logging.getLogger("arkwright.control")
+REFUSALS = {401: "not proven", 403: "no right to it", 429: "too often"}
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Refusals:
+    """Of one control room. One thread writes: what comes meanwhile is written together."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._turn = anyio.CapacityLimiter(1)
+
+    def noting(self, scope: Scope, send: Send) -> Send:
+        """Sends on; a refusal only when it is on record."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                error = scope.get("arkwright.refused")
+                status = error.status if error else message["status"]
+                if status in REFUSALS and _counts(scope, status):
+                    await anyio.to_thread.run_sync(self._note, scope, status, str(error or ""), limiter=self._turn)
+            await send(message)
+
+        return sending
+
+    def _note(self, scope: Scope, status: int, why: str) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "another method"
+        where, right = scope.get("arkwright.place") or ("", "")
+        client = scope.get("client")
+        try:
+            who, proven, via = self._who(scope)
+            attempt = Attempt(
+                who=who,
+                proven=proven,
+                via=via,
+                what=f"{method} {where or 'no such page'}",
+                right="" if right == PUBLIC else right,
+                why=why or REFUSALS[status],
+                status=status,
+                address=network(client[0]) if client else "",
+            )
+            self._site.denied.note(attempt, scope["arkwright.request"])
+        except ArkwrightError as error:  # it is refused all the same
+            log.error("a refusal is not on record (%s %s, %s): %s", method, where, status, error)  # noqa: TRY400
+
+    def _who(self, scope: Scope) -> tuple[str, bool, str]:
+        """The account, whether that was proven, and what was shown. A name is kept only if an account has it: people
+        type their passwords where the name belongs.
+        """
+        known: accounts.Known | None = scope.get("arkwright.known")
+        if known is not None:
+            return known.account.name, True, known.via
+        via, secret = scope.get("arkwright.shown") or ("nothing", "")
+        claimed = scope.get("arkwright.claimed")
+        name = secret.partition(".")[0] if claimed is None else claimed
+        there = name and len(name) <= 64 and versions.latest(self._site.ledger, Account, name)
+        return name if there else "", False, "password" if claimed is not None else via if secret else "nothing"
+
+
+def _counts(scope: Scope, status: int) -> bool:
+    """Not whoever merely looked without having logged in."""
+    shown = scope.get("arkwright.shown") or ("", "")
+    return status != 401 or scope["method"] not in SAFE or bool(shown[1]) or "authorization" in Headers(scope=scope)
+
+
+def place(routes: Sequence[BaseRoute], scope: Scope) -> tuple[str, str]:
+    """(the path of the route, the right) that this request needs: of the route that answers; else of the one whose
+    path it is, where only the method is wrong; a path that is no route is told to nobody who has not logged in.
+    """
+    partial = None
+    for route in routes:
+        match, child = route.matches(scope)
+        if match == Match.NONE:
+            continue
+        inner = getattr(route, "routes", None)
+        found = getattr(route, "path", ""), getattr(route, "right", None) or "own"
+        if isinstance(route, Mount) and inner:
+            below, right = place(inner, {**scope, **child})
+            found = found[0] + below, right
+        if match == Match.FULL:
+            return found
+        partial = partial or found
+    return partial or ("", "look")
