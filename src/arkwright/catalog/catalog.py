@@ -180,9 +180,16 @@ class Catalog:
         return found, later[0] if later else None
 
     def threads(
-        self, *, about: str | None, open_only: bool, limit: int, before: int | None, who: str | None = None
+        self,
+        *,
+        about: str | None,
+        open_only: bool,
+        limit: int,
+        before: int | None,
+        who: str | None = None,
+        spoke: str | None = None,
     ) -> list[int]:
-        """Threads, the newest first; `who`: only such as this person watches."""
+        """Threads, the newest first; `who`: only such as this person watches; `spoke`: said something in."""
         where: list[str] = ["id = thread"]
         values: list[Any] = []
         if about:
@@ -196,6 +203,9 @@ class Catalog:
         if who:
             watched = 'EXISTS (SELECT 1 FROM watching w WHERE w.about = comment.about AND w.person = ? AND w."on")'
             where, values = [*where, watched, "person <> ?"], [*values, person(who), person(who)]
+        if spoke:
+            said = "EXISTS (SELECT 1 FROM comment c WHERE c.thread = comment.id AND c.person = ?)"
+            where, values = [*where, said], [*values, person(spoke)]
         with self._db() as db:
             query = f"SELECT id FROM comment WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
             return [number for (number,) in db.execute(query, (*values, size(limit)))]

@@ -11,7 +11,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import decode
-from arkwright.pages import forms
+from arkwright.pages import forms, talk
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -51,6 +51,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         problem=str(refused) if refused else None,
         section=PLACE,
         endpoint=endpoint,
+        talk=talk.panel(request, f"{Endpoint.KIND}:{endpoint.name}"),
         moves=[(event, decode(Endpoint, event.body)) for event in events],
     )
 

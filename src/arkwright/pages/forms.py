@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Invalid, Refused
+from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown
 from arkwright.core.nouns import Actor, Release
 from arkwright.sites import Site
 
@@ -45,6 +45,13 @@ def same_bytes(site: Site, reference: str, digest: str) -> None:
     noun = versions.resolve(site.ledger, Release, reference)
     if noun.digest != digest:
         raise Refused(f"{noun.ref} is not what you looked at; read it again before you decide")
+
+
+def count(text: str) -> int:
+    """A number as an address has it. Raises Unknown for what is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise Unknown(f"there is nothing with the number {text[:40]!r}")
+    return int(text)
 
 
 def part(text: str) -> float:

@@ -9,7 +9,7 @@ from arkwright.api.lineage import lineage
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.rules import may_sign
-from arkwright.pages import forms
+from arkwright.pages import forms, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address
 from arkwright.web import context
@@ -66,6 +66,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         refusable=[role for role in release.gate.signed_by if role in by.signs],
         live=[e for e in _endpoints(request) if release.ref in e.shares or release.ref in e.shadows],
         lineage=lineage(at.site, by, at.project, reference=release.ref),
+        talk=talk.panel(request, release.ref, release.model),
     )
 
 
@@ -76,7 +77,15 @@ def model(request: Request) -> Response:
     shown = look.show(at.site, by, at.project, reference=reference)
     assert isinstance(shown, look.Shown)
     made = lineage(at.site, by, at.project, reference=shown.noun.ref)
-    return page(request, "model.html", section=PLACE, model=shown.noun, shown=shown, lineage=made)
+    return page(
+        request,
+        "model.html",
+        section=PLACE,
+        model=shown.noun,
+        shown=shown,
+        lineage=made,
+        talk=talk.panel(request, shown.noun.ref),
+    )
 
 
 async def sign(request: Request) -> Response:

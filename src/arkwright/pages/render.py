@@ -19,7 +19,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-PLACES = ("/", "/releases", "/endpoints")  # what the menu leads to
+PLACES = ("/", "/releases", "/endpoints", "/discussion", "/people")  # what the menu leads to
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
@@ -34,8 +34,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref, words.plain)
-    made.filters |= {function.__name__: function for function in (*said, words.short, words.about)}
-    made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "places": PLACES}
+    made.filters |= {
+        function.__name__: function for function in (*said, words.short, words.about, words.written, words.first_line)
+    }
+    made.globals |= _DRAWN | {
+        "tradeoff": tradeoff,
+        "address": words.address,
+        "person_at": words.person_at,
+        "places": PLACES,
+    }
     return made
 
 
