@@ -224,6 +224,12 @@ class Catalog:
             row = db.execute("SELECT thread FROM comment WHERE id = ?", (comment,)).fetchone()
         return row[0] if row else None
 
+    def comment_at(self, seq: int) -> int | None:
+        """The comment that an event is about."""
+        with self._db() as db:
+            row = db.execute("SELECT json_extract(body, '$.id') FROM talk WHERE seq = ?", (seq,)).fetchone()
+        return row[0] if row else None
+
     def last_comment(self) -> int:
         with self._db() as db:
             return db.execute("SELECT coalesce(max(id), 0) FROM comment").fetchone()[0]  # type: ignore[no-any-return]

@@ -23,13 +23,35 @@ async def fields(request: Request, *names: str) -> dict[str, str]:
     return {name: str(value).strip() for name, value in given.items()}
 
 
+async def several(request: Request, name: str) -> tuple[str, ...]:
+    """Every value of a field that may stand more than once, such as a row of boxes to tick."""
+    form = await request.form()
+    return tuple(dict.fromkeys(value.strip() for value in form.getlist(name) if isinstance(value, str)))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Words with commas between them."""
+    return tuple(word for part in text.split(",") if (word := part.strip()))
+
+
+async def shown(work: Callable[[], Response], again: Callable[[ArkwrightError], Response]) -> Response:
+    """What was made, on the answer itself; or the page again with what the rules have against it."""
+    try:
+        return await run_in_threadpool(work)
+    except ArkwrightError as error:
+        refusal = error
+        return await run_in_threadpool(lambda: again(refusal))
+
+
 async def decided(
-    request: Request, place: str, work: Callable[[], str], again: Callable[[Request, ArkwrightError], Response]
+    request: Request, place: str, work: Callable[[], str], again: Callable[[Request, ArkwrightError], Response] | None
 ) -> Response:
     """Do it and go to `place`, which says so; or the page again with what the rules have against it."""
     try:
         said = await run_in_threadpool(work)
     except ArkwrightError as error:
+        if again is None:
+            raise
         refusal = error
         return await run_in_threadpool(lambda: again(request, refusal))
     return RedirectResponse(f"{place}?{urlencode({'done': said})}", 303)

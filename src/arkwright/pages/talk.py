@@ -170,7 +170,7 @@ async def amend(request: Request) -> Response:
     def work() -> str:
         number = forms.count(request.path_params["comment"])
         words = {"delete": True} if said["delete"] else {"text": said["text"]}
-        made = talk.amend(at.site, by, at.project, comment=number, **words)  # type: ignore[arg-type]
+        made = talk.amend(at.site, by, at.project, comment=number, **words)
         return _place(made.about if said["here"] else "", made.thread, made.id)
 
     return await _sent(work, _again(request, said["text"]))
