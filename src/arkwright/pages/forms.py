@@ -12,6 +12,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown
 from arkwright.core.nouns import Actor, Release
 from arkwright.sites import Site
+from arkwright.web import context
 
 
 async def fields(request: Request, *names: str) -> dict[str, str]:
@@ -27,6 +28,21 @@ async def several(request: Request, name: str) -> tuple[str, ...]:
     """Every value of a field that may stand more than once, such as a row of boxes to tick."""
     form = await request.form()
     return tuple(dict.fromkeys(value.strip() for value in form.getlist(name) if isinstance(value, str)))
+
+
+async def prefixed(request: Request, prefix: str) -> dict[str, str]:
+    """Every field whose name begins so, without it: of forms that are made from a row class."""
+    form = await request.form()
+    return {
+        name.removeprefix(prefix): value
+        for name, value in form.multi_items()
+        if name.startswith(prefix) and isinstance(value, str)
+    }
+
+
+def may(request: Request, right: str) -> bool:
+    """Whether who looks has this right: what they may not do is not offered."""
+    return right in context.actor(request).rights
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ def _environment() -> Environment:
     )
     said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref, words.plain)
     made.filters |= {
-        function.__name__: function for function in (*said, words.short, words.about, words.written, words.first_line)
+        function.__name__: function
+        for function in (*said, words.short, words.about, words.written, words.first_line, words.clock)
     }
     made.globals |= _DRAWN | {
         "tradeoff": tradeoff,

@@ -86,6 +86,11 @@ def when(value: str | float | datetime | None) -> Markup:
     )
 
 
+def clock(seconds: float) -> str:
+    """A point in time for a table of many, UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %H:%M:%S}"
+
+
 def since(value: str | float | datetime | None) -> Markup:
     """`<time>` as how long ago, for lists; the whole time in its title."""
     at = moment(value) if value is not None else None

@@ -82,11 +82,21 @@ def watch(url: str, every: float = 1.0) -> Iterator[Traffic]:
 
 def poll(url: str) -> Sample:
     """One look at /metrics. Raises Unknown when it is not there."""
+    return parsed(_get(url), url)
+
+
+def since_start(text: str) -> tuple[Row, ...]:
+    """What /metrics says of each release since its server began: the rates are counts. Raises Unknown."""
+    return between("", {}, parsed(text, "the socket"), 1.0).rows
+
+
+def parsed(text: str, url: str) -> Sample:
+    """What /metrics said at `url`. Raises Unknown where it is not ours."""
     from prometheus_client.parser import text_string_to_metric_families
 
     found: Sample = defaultdict(dict)
     try:
-        for family in text_string_to_metric_families(_get(url)):
+        for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 found[sample.name][frozenset(sample.labels.items())] = sample.value
     except ValueError:
