@@ -167,6 +167,13 @@ class Catalog:
             row = db.execute(query, (kind, name, version)).fetchone()
         return row[0] if row else None
 
+    def made_at(self, kind: str, name: str, version: int) -> str | None:
+        """When this version came to be."""
+        query = "SELECT at FROM noun WHERE kind = ? AND name = ? AND version = ?"
+        with self._db() as db:
+            row = db.execute(query, (kind, name, version)).fetchone()
+        return row[0] if row else None
+
     def moves(self, name: str, at: datetime) -> tuple[list[tuple[str, str, Endpoint]], str | None]:
         """The move (at, by, endpoint) that counted at this time, if there was one; and when the next one came."""
         query = "SELECT at, person, body, version FROM noun WHERE kind = 'endpoint' AND name = ? "

@@ -88,7 +88,7 @@ def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: 
 def _heading(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
     token = tokens[place]
     deeper = token.copy(tag=f"h{min(6, int(token.tag[1]) + env['below'])}")
-    return renderer.renderToken([deeper], 0, options, env)
+    return renderer.renderToken([deeper, *tokens[place + 1 : place + 2]], 0, options, env)
 
 
 def _mention(_: RendererHTML, tokens: Sequence[Token], place: int, _options: Any, env: Any) -> str:

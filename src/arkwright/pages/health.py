@@ -28,7 +28,7 @@ def look(request: Request, endpoints: tuple[Endpoint, ...]) -> tuple[Health, ...
     """Of each endpoint. Where the server does not answer, that is what is told."""
     try:
         answer = plane.ask(context.context(request).endpoints, "GET", "/metrics")
-        rows: tuple[Row, ...] | None = since_start(answer.body.decode())
+        rows: tuple[Row, ...] | None = since_start(answer.body)
     except ArkwrightError:
         rows = None
     return tuple(_of(endpoint, rows) for endpoint in endpoints)

@@ -200,4 +200,4 @@ def compare(request: Request) -> Response:
     given = request.query_params.get("with") or this
     other = given if ":" in given else f"release:{given}"
     found = look.diff(at.site, by, at.project, before=other, after=this)
-    return page(request, "compare.html", section=PLACE, this=this, other=other, found=found)
+    return page(request, "releases_compare.html", section=PLACE, this=this, other=other, found=found)

@@ -125,8 +125,9 @@ def address(reference: str) -> str | None:
 
 
 def first_line(text: str) -> str:
-    """How a text begins, for lists; as it was written, without its markup's effect."""
+    """How a text begins, for lists, without the markup that is met most."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "").lstrip("#> ")
+    line = line.replace("**", "").replace("`", "")
     return line if len(line) <= 120 else line[:119] + "…"
 
 
