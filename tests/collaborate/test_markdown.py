@@ -70,3 +70,8 @@ def test_html(text, wanted):
 def test_mentions():
     text = "@ana and @ben@example.org, @ana; mail c@d.example, `@no` [@no](https://x.example) (@cleo)"
     assert mentions(text) == ("ana", "ben@example.org", "cleo")
+
+
+def test_headings_stand_below_the_one_above_them():
+    assert html("# a\n\n###### b", below=2) == "<h3>a</h3>\n<h6>b</h6>\n"
+    assert html("# a") == "<h1>a</h1>\n"

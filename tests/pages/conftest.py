@@ -1,5 +1,37 @@
 """A control room with accounts, as `arkwright up` starts it."""
 
-from tests.rest.conftest import at, room, walked
+import shutil
+from urllib.parse import urlencode
+
+import pytest
+from tests.api.conftest import Site
+from tests.rest.conftest import at, room, up, walked
 
 __all__ = ["at", "room", "walked"]  # fixtures
+FORM = {"Content_Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+
+
+class House:
+    """A control room that the tests of one module share, seen through its pages."""
+
+    def __init__(self, room):
+        self.room, self.at = room, room.at
+
+    def page(self, path, by="olga"):
+        """(status, the page as text)."""
+        answer = self.room.ask("GET", path, by=by, Accept="text/html")
+        return answer.status, answer.data.decode()
+
+    def send(self, path, by="olga", **fields):
+        """Send a form: (status, where it leads or the page as text)."""
+        answer = self.room.ask("POST", path, by=by, raw=urlencode(fields, doseq=True), **FORM)
+        return answer.status, answer.headers.get("Location") or answer.data.decode()
+
+
+@pytest.fixture(scope="module")
+def house(walked, tmp_path_factory, shop_at):
+    folder = tmp_path_factory.mktemp("house") / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
+    with up(Site(shop)) as made:
+        yield House(made)

@@ -14,7 +14,7 @@ def page(room, path, by="olga"):
 
 
 def test_every_page_and_every_link_on_it_is_there(room):
-    seen, waiting = {"/password"}, ["/"]  # that one asks for a session; a token may not
+    seen, waiting = {"/password", "/account"}, ["/"]  # these ask for a session; a token may not
     while waiting:
         path = waiting.pop()
         seen.add(path)
@@ -22,7 +22,7 @@ def test_every_page_and_every_link_on_it_is_there(room):
         assert status == 200, path
         found = {link for link in re.findall(r'href="(/[^"#?]*)', text) if not link.startswith("/static/")}
         waiting += found - seen - set(waiting)
-    assert {"/", "/releases", "/releases/buys@1", "/endpoints"} <= seen
+    assert {"/", "/inbox", "/releases", "/releases/buys@1", "/endpoints", "/discussion", "/people/ben"} <= seen
 
 
 def test_a_release_shows_what_its_gate_found_and_what_is_missing(room):

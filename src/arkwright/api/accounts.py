@@ -121,6 +121,14 @@ def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str
     return _session(site, invited.account)
 
 
+def invited(site: Site, invitation: str) -> str:
+    """Whose account an invitation opens, before it is taken up. Raises Unproven."""
+    found = secrets.redeem(site.vault, secrets.INVITE, invitation)
+    if found is None:
+        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
+    return found[1].account
+
+
 def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str) -> str:
     """A session's secret. Raises Unproven in the same words and the same time, whichever of the two is wrong."""
     name = name.strip().lower()[:64]

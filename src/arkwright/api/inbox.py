@@ -103,6 +103,12 @@ def seen(site: Site, by: Actor, project: Path, *, notices: tuple[int, ...] = (),
             return inbox(site, by, project)
 
 
+def unread(site: Site, by: Actor, most: int = 100) -> int:
+    """How many notices were not read, of the newest `most`: for a number beside a name, without anything else."""
+    mark = _seen(site, by)
+    return sum(seq > mark.upto and seq not in mark.apart for seq, *_ in site.catalog.notices(by.name, most, None))
+
+
 def _seen(site: Site, by: Actor) -> _Seen:
     body = site.vault.get(SEEN, person(by.name))
     return decode(_Seen, body) if body else _Seen()

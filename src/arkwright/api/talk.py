@@ -29,14 +29,19 @@ def threads(
     about: str | None = None,
     thread: int | None = None,
     questions: bool = False,
+    mine: bool = False,
+    watched: bool = False,
     limit: int = 20,
     before: int | None = None,
 ) -> Page[Thread]:
-    """Discussions, the newest first: about a noun, one by its number, or only open questions. `next`: as `before`."""
+    """Discussions, the newest first: about a noun, one by its number, only open questions, only where I spoke, only
+    what others began on what I watch. `next`: as `before`.
+    """
     if thread is not None:
         return Page(items=(_thread(site, thread),))
     subject = _about(site, about) if about else None
-    found = site.catalog.threads(about=subject, open_only=questions, limit=limit, before=before)
+    spoke, who = by.name if mine else None, by.name if watched else None
+    found = site.catalog.threads(about=subject, open_only=questions, limit=limit, before=before, who=who, spoke=spoke)
     following = str(found[-1]) if len(found) == limit else None
     return Page(items=tuple(_thread(site, number) for number in found), next=following)
 

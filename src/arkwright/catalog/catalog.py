@@ -167,6 +167,13 @@ class Catalog:
             row = db.execute(query, (kind, name, version)).fetchone()
         return row[0] if row else None
 
+    def made_at(self, kind: str, name: str, version: int) -> str | None:
+        """When this version came to be."""
+        query = "SELECT at FROM noun WHERE kind = ? AND name = ? AND version = ?"
+        with self._db() as db:
+            row = db.execute(query, (kind, name, version)).fetchone()
+        return row[0] if row else None
+
     def moves(self, name: str, at: datetime) -> tuple[list[tuple[str, str, Endpoint]], str | None]:
         """The move (at, by, endpoint) that counted at this time, if there was one; and when the next one came."""
         query = "SELECT at, person, body, version FROM noun WHERE kind = 'endpoint' AND name = ? "
@@ -180,9 +187,16 @@ class Catalog:
         return found, later[0] if later else None
 
     def threads(
-        self, *, about: str | None, open_only: bool, limit: int, before: int | None, who: str | None = None
+        self,
+        *,
+        about: str | None,
+        open_only: bool,
+        limit: int,
+        before: int | None,
+        who: str | None = None,
+        spoke: str | None = None,
     ) -> list[int]:
-        """Threads, the newest first; `who`: only such as this person watches."""
+        """Threads, the newest first; `who`: only such as this person watches; `spoke`: said something in."""
         where: list[str] = ["id = thread"]
         values: list[Any] = []
         if about:
@@ -196,6 +210,9 @@ class Catalog:
         if who:
             watched = 'EXISTS (SELECT 1 FROM watching w WHERE w.about = comment.about AND w.person = ? AND w."on")'
             where, values = [*where, watched, "person <> ?"], [*values, person(who), person(who)]
+        if spoke:
+            said = "EXISTS (SELECT 1 FROM comment c WHERE c.thread = comment.id AND c.person = ?)"
+            where, values = [*where, said], [*values, person(spoke)]
         with self._db() as db:
             query = f"SELECT id FROM comment WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
             return [number for (number,) in db.execute(query, (*values, size(limit)))]
@@ -212,6 +229,12 @@ class Catalog:
     def thread_of(self, comment: int) -> int | None:
         with self._db() as db:
             row = db.execute("SELECT thread FROM comment WHERE id = ?", (comment,)).fetchone()
+        return row[0] if row else None
+
+    def comment_at(self, seq: int) -> int | None:
+        """The comment that an event is about."""
+        with self._db() as db:
+            row = db.execute("SELECT json_extract(body, '$.id') FROM talk WHERE seq = ?", (seq,)).fetchone()
         return row[0] if row else None
 
     def last_comment(self) -> int:

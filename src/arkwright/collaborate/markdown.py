@@ -20,10 +20,12 @@ _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # would turn round what sta
 PEOPLE = "/people/"
 
 
-def html(text: str, people: str = PEOPLE) -> str:
-    """Safe HTML of a comment. `people`: where a person's page begins."""
+def html(text: str, people: str = PEOPLE, below: int = 0) -> str:
+    """Safe HTML of a comment. `people`: where a person's page begins; `below`: the level of the heading it stands
+    under.
+    """
     shown = _TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return str(_parser().render(shown, {"people": people}))
+    return str(_parser().render(shown, {"people": people, "below": below}))
 
 
 def mentions(text: str) -> tuple[str, ...]:
@@ -40,6 +42,8 @@ def _parser() -> MarkdownIt:
     made.add_render_rule("image", _image)
     made.add_render_rule("link_open", _link)
     made.add_render_rule("mention", _mention)
+    made.add_render_rule("heading_open", _heading)
+    made.add_render_rule("heading_close", _heading)
     return made
 
 
@@ -79,6 +83,12 @@ def _image(_: RendererHTML, tokens: Sequence[Token], place: int, *_rest: Any) ->
 def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
     tokens[place].attrSet("rel", "nofollow noopener noreferrer")
     return renderer.renderToken(tokens, place, options, env)
+
+
+def _heading(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
+    token = tokens[place]
+    deeper = token.copy(tag=f"h{min(6, int(token.tag[1]) + env['below'])}")
+    return renderer.renderToken([deeper, *tokens[place + 1 : place + 2]], 0, options, env)
 
 
 def _mention(_: RendererHTML, tokens: Sequence[Token], place: int, _options: Any, env: Any) -> str:

@@ -1,4 +1,4 @@
-"""Endpoints: which release gets which share, how it came about, and the way back."""
+"""Endpoints: which release gets which share, how it came about, what goes through; and the buttons that move it."""
 
 from itertools import islice
 
@@ -6,33 +6,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import look, rollout
+from arkwright.api import decide, rollout
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError
-from arkwright.core.nouns import Endpoint
+from arkwright.core.errors import ArkwrightError, Invalid
+from arkwright.core.nouns import Endpoint, Event, Release
 from arkwright.core.record import decode
-from arkwright.pages import forms
+from arkwright.pages import forms, health, talk, traffic
 from arkwright.pages.render import page
+from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/endpoints"
-SHOWN = 20  # moves
+SHOWN, OFFERED = 20, 5  # moves; releases that may take over
 
 
 def routes() -> list[Route]:
     return [
         route(PLACE, all_of, "look"),
         route(PLACE + "/{name}", one, "look"),
+        route(PLACE + "/{name}/promote", promote, "own", ["POST"]),
         route(PLACE + "/{name}/rollback", rollback, "own", ["POST"]),
+        *traffic.routes(),
     ]
 
 
 def all_of(request: Request) -> Response:
-    at = context.context(request)
-    glance = look.show(at.site, context.actor(request), at.project)
-    assert isinstance(glance, look.Glance)
-    return page(request, "endpoints.html", section=PLACE, endpoints=glance.endpoints)
+    found = context.context(request).site.catalog.newest(Endpoint, limit=200)
+    return page(request, "endpoints.html", section=PLACE, healths=health.look(request, found))
 
 
 def one(request: Request) -> Response:
@@ -42,8 +43,8 @@ def one(request: Request) -> Response:
 def _one(request: Request, refused: ArkwrightError | None) -> Response:
     at, name = context.context(request), request.path_params["name"]
     endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{name}")
-    keys = (f"{endpoint.name}@{version}" for version in range(endpoint.version, 0, -1))
-    events = [event for key in islice(keys, SHOWN) if (event := at.site.ledger.get(Endpoint.KIND, key))]
+    moves = [(event, decode(Endpoint, event.body)) for event in _moves(at.site, endpoint)]
+    (now,) = health.look(request, (endpoint,))
     return page(
         request,
         "endpoint.html",
@@ -51,16 +52,67 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         problem=str(refused) if refused else None,
         section=PLACE,
         endpoint=endpoint,
-        moves=[(event, decode(Endpoint, event.body)) for event in events],
+        health=now,
+        moves=moves,
+        offered=_offered(at.site, endpoint) if forms.may(request, "own") else [],
+        inputs=traffic.form(request, endpoint, None),
+        tried=None,
+        talk=talk.panel(request, f"{Endpoint.KIND}:{endpoint.name}"),
     )
+
+
+def _moves(site: Site, endpoint: Endpoint) -> list[Event]:
+    keys = (f"{endpoint.name}@{version}" for version in range(endpoint.version, 0, -1))
+    return [event for key in islice(keys, SHOWN) if (event := site.ledger.get(Endpoint.KIND, key))]
+
+
+def _offered(site: Site, endpoint: Endpoint) -> list[tuple[Release, bool]]:
+    """The newest releases that this endpoint takes, and whether each may be deployed."""
+    if endpoint.terms is None:
+        return []
+    newest = versions.latest(site.ledger, Release, endpoint.terms.model)
+    found: list[tuple[Release, bool]] = []
+    for version in range(newest.version if newest else 0, 0, -1):
+        event = site.ledger.get(Release.KIND, f"{endpoint.terms.model}@{version}")
+        release = decode(Release, event.body) if event else None
+        if release and release.gate.name == endpoint.terms.gate:
+            found.append((release, decide.judgement(site, release).passed))
+        if len(found) == OFFERED:
+            break
+    return found
+
+
+async def promote(request: Request) -> Response:
+    """A release takes over: all of it, a share of it, or as a shadow; of the endpoint as it was looked at."""
+    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
+    said = await forms.fields(request, "release", "how", "share", "version")
+
+    def work() -> str:
+        share = {"all": 1.0, "share": forms.part(said["share"]) if said["how"] == "share" else None}.get(said["how"])
+        moved = rollout.promote(
+            at.site,
+            by,
+            at.project,
+            release=said["release"],
+            endpoint=name,
+            share=share,
+            shadow=said["how"] == "shadow",
+            version=forms.count(said["version"]),
+        )
+        return f"{moved.ref}: {moved.reason}"
+
+    return await forms.decided(request, f"{PLACE}/{name}", work, _one)
 
 
 async def rollback(request: Request) -> Response:
     at, by, name = context.context(request), context.actor(request), request.path_params["name"]
-    said = await forms.fields(request, "reason")
+    said = await forms.fields(request, "reason", "version")
 
     def work() -> str:
-        moved = rollout.rollback(at.site, by, at.project, endpoint=name, reason=said["reason"])
+        if not said["reason"]:
+            raise Invalid("say why it is rolled back; whoever is woken by it wants to know")
+        version = forms.count(said["version"]) if said["version"] else None
+        moved = rollout.rollback(at.site, by, at.project, endpoint=name, reason=said["reason"], version=version)
         return f"{moved.ref}: {moved.reason}"
 
     return await forms.decided(request, f"{PLACE}/{name}", work, _one)

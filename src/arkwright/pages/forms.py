@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Invalid, Refused
+from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown
 from arkwright.core.nouns import Actor, Release
 from arkwright.sites import Site
+from arkwright.web import context
 
 
 async def fields(request: Request, *names: str) -> dict[str, str]:
@@ -23,13 +24,50 @@ async def fields(request: Request, *names: str) -> dict[str, str]:
     return {name: str(value).strip() for name, value in given.items()}
 
 
+async def several(request: Request, name: str) -> tuple[str, ...]:
+    """Every value of a field that may stand more than once, such as a row of boxes to tick."""
+    form = await request.form()
+    return tuple(dict.fromkeys(value.strip() for value in form.getlist(name) if isinstance(value, str)))
+
+
+async def prefixed(request: Request, prefix: str) -> dict[str, str]:
+    """Every field whose name begins so, without it: of forms that are made from a row class."""
+    form = await request.form()
+    return {
+        name.removeprefix(prefix): value
+        for name, value in form.multi_items()
+        if name.startswith(prefix) and isinstance(value, str)
+    }
+
+
+def may(request: Request, right: str) -> bool:
+    """Whether who looks has this right: what they may not do is not offered."""
+    return right in context.actor(request).rights
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Words with commas between them."""
+    return tuple(word for part in text.split(",") if (word := part.strip()))
+
+
+async def shown(work: Callable[[], Response], again: Callable[[ArkwrightError], Response]) -> Response:
+    """What was made, on the answer itself; or the page again with what the rules have against it."""
+    try:
+        return await run_in_threadpool(work)
+    except ArkwrightError as error:
+        refusal = error
+        return await run_in_threadpool(lambda: again(refusal))
+
+
 async def decided(
-    request: Request, place: str, work: Callable[[], str], again: Callable[[Request, ArkwrightError], Response]
+    request: Request, place: str, work: Callable[[], str], again: Callable[[Request, ArkwrightError], Response] | None
 ) -> Response:
     """Do it and go to `place`, which says so; or the page again with what the rules have against it."""
     try:
         said = await run_in_threadpool(work)
     except ArkwrightError as error:
+        if again is None:
+            raise
         refusal = error
         return await run_in_threadpool(lambda: again(request, refusal))
     return RedirectResponse(f"{place}?{urlencode({'done': said})}", 303)
@@ -45,6 +83,13 @@ def same_bytes(site: Site, reference: str, digest: str) -> None:
     noun = versions.resolve(site.ledger, Release, reference)
     if noun.digest != digest:
         raise Refused(f"{noun.ref} is not what you looked at; read it again before you decide")
+
+
+def count(text: str) -> int:
+    """A number as an address has it. Raises Unknown for what is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise Unknown(f"there is nothing with the number {text[:40]!r}")
+    return int(text)
 
 
 def part(text: str) -> float:

@@ -2,28 +2,30 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import decide, look
-from arkwright.core.errors import ArkwrightError
-from arkwright.core.nouns import VERSIONED, Actor, Endpoint, Event, Release
-from arkwright.core.rules import may_sign
+from arkwright.api import catalog
+from arkwright.api import inbox as verbs
+from arkwright.core.nouns import Dataset, Endpoint, Finding, Model, Release, Run
+from arkwright.core.record import split_reference
+from arkwright.core.rules import found
+from arkwright.pages import happened, health
+from arkwright.pages.inbox import TOLD
 from arkwright.pages.render import page
-from arkwright.pages.words import address, percent
+from arkwright.pages.words import address, first_line
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
 
-LATELY = 12
+LATELY, ENDPOINTS, LOOKED = 12, 50, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Something that only the person who looks can do."""
+    """Something that somebody has to do. `at`: since when it waits."""
 
     kind: str
     tone: str
@@ -33,96 +35,84 @@ class Waiting:
     at: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """One event, in the words of somebody who tells it."""
-
-    by: str
-    says: str
-    ref: str | None
-    at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """One endpoint at a glance."""
-
-    name: str
-    word: str
-    tone: str
-    text: str
-
-
 def routes() -> list[Route]:
     return [route("/", home, "look")]
 
 
 def home(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
-    glance = look.show(at.site, by, at.project)
-    assert isinstance(glance, look.Glance)
-    there = [
-        ("/releases", "Releases", f"{len(glance.releases)} by name"),
-        ("/endpoints", "Endpoints", f"{len(glance.endpoints)} by name"),
-    ]
+    mine = verbs.inbox(at.site, by, at.project, limit=20)
+    endpoints = health.look(request, at.site.catalog.newest(Endpoint, limit=ENDPOINTS))
+    waiting = [*_alarms(at.site, endpoints), *_signatures(at.site, mine), *_asked(mine), *_failed(mine)]
+    names = at.site.catalog.names
+    kinds = tuple(kind for kind in at.site.catalog.kinds() if kind in happened.TELLING)
+    events = catalog.ledger(at.site, by, at.project, kinds=kinds, last=2 * LATELY) if kinds else ()
     return page(
         request,
         "home.html",
         section="/",
-        facts=(f"{len(glance.datasets)} datasets", f"{len(glance.models)} models", f"{len(glance.releases)} releases"),
-        waiting=list(_waiting(at.site, by, glance.releases)),
-        events=list(_lately(at.site)),
-        endpoints=[_health(endpoint) for endpoint in glance.endpoints],
-        there=there,
+        facts=[_counted(len(names(kind)), kind.KIND) for kind in (Dataset, Model, Release)],
+        waiting=waiting,
+        events=list(happened.told(reversed(events)))[:LATELY],
+        endpoints=endpoints,
     )
 
 
-def _waiting(site: Site, by: Actor, releases: tuple[Release, ...]) -> Iterator[Waiting]:
-    """Releases that keep every promise and lack a signature that this person may give."""
-    for release in releases:
-        try:
-            now = decide.judgement(site, release)
-        except ArkwrightError:
-            continue
-        mine = [
-            role for role in now.unsigned if role in by.signs and not may_sign(release, by.name, role, now.signatures)
-        ]
-        if now.promises_kept and mine:
-            yield Waiting(
-                kind="signature",
-                tone="open",
-                title=f"Sign {release.name}@{release.version}",
-                place=address(release.ref) or "/releases",
-                text=f"Every promise of the gate {release.gate.name} is kept; it waits for you as {' or '.join(mine)}.",
-            )
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def _lately(site: Site) -> Iterator[Happened]:
-    """The last events that people caused, the newest first."""
-    newest = int(site.ledger.head().partition(":")[0] or 0)
-    recent = list(site.ledger.find(after=max(0, newest - 10 * LATELY)))
-    yield from islice((told for event in reversed(recent) if (told := _told(event))), LATELY)
+def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waiting]:
+    """Endpoints in trouble; promises that the newest of a dataset or of a model breaks."""
+    for one in endpoints:
+        if one.tone == "bad":
+            place, title = f"/endpoints/{one.endpoint.name}", f"{one.endpoint.name}: {one.word}"
+            yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=one.says)
+    newest = (*site.catalog.newest(Dataset, limit=LOOKED), *site.catalog.newest(Model, limit=LOOKED))
+    for noun in newest:
+        broken = [finding for finding in site.catalog.findings(noun.digest) if finding.verdict == "broken"]
+        if broken:
+            yield _broken(noun.ref, broken)
 
 
-_SAYS = {
-    "dataset": "made",
-    "model": "made",
-    "release": "made",
-    "endpoint": "moved",
-    "run": "started",
-    "account": "changed",
-}
+def _broken(ref: str, broken: list[Finding]) -> Waiting:
+    text = "; ".join(f"{finding.promise}: {found(finding)}" for finding in broken[:3])
+    title = f"{ref} breaks {len(broken)} promise{'s' if len(broken) > 1 else ''}"
+    return Waiting(kind="alarm", tone="bad", title=title, place=address(ref) or "/", text=text)
 
 
-def _told(event: Event) -> Happened | None:
-    if event.kind not in VERSIONED:
-        return None
-    key = event.key.removeprefix("ended:")
-    says = "finished" if key != event.key else _SAYS[event.kind]
-    return Happened(by=event.by, says=says, ref=f"{event.kind}:{key}", at=event.at)
+def _signatures(site: Site, mine: verbs.Inbox) -> Iterator[Waiting]:
+    for one in mine.signatures:
+        name, version = split_reference(one.release, Release.KIND)
+        yield Waiting(
+            kind="signature",
+            tone="open",
+            title=f"Sign {name}@{version}",
+            place=address(one.release) or "/releases",
+            text=f"Every promise is kept; it waits for you as {' or '.join(one.roles)}.",
+            at=site.catalog.made_at(Release.KIND, name, version or 0),
+        )
 
 
-def _health(endpoint: Endpoint) -> Health:
-    told = ", ".join(f"{ref.partition(':')[2]} {percent(part)}" for ref, part in endpoint.shares.items())
-    word = "canary" if len(endpoint.shares) > 1 else "one release"
-    return Health(name=endpoint.name, word=word, tone="live", text=told)
+def _asked(mine: verbs.Inbox) -> Iterator[Waiting]:
+    """Open questions on what I watch, and who mentioned me since I looked."""
+    for thread in mine.questions:
+        title, place = first_line(thread.remarks[0].text), f"/discussion/{thread.id}"
+        text = f"{thread.by} asks about {thread.about}"
+        yield Waiting(kind="question", tone="live", title=title, place=place, text=text, at=thread.at)
+    for notice in mine.notices:
+        if notice.unread and notice.why == "mentioned":
+            title = f"{notice.by} {TOLD['mentioned']} {notice.about}"
+            yield Waiting(kind="mention", tone="live", title=title, place="/inbox", text="", at=notice.at)
+
+
+def _failed(mine: verbs.Inbox) -> Iterator[Waiting]:
+    """What I made that did not pass."""
+    for one in mine.failed:
+        title, place = f"{one.release} did not pass", address(one.release) or "/releases"
+        yield Waiting(kind="gate", tone="open", title=title, place=place, text="; ".join(one.missing)[:300])
+    for run in mine.failed_runs:
+        place = address(run.ref) or f"{Run.KIND}s"
+        yield Waiting(
+            kind="run", tone="open", title=f"{run.ref} failed", place=place, text=(run.error or "")[:300], at=run.ended
+        )

@@ -1,15 +1,19 @@
 """Models and releases: the gate as sentences, who signed, why it may not be deployed, and what one can do about it."""
 
+from dataclasses import dataclass
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import decide, look, rollout
+from arkwright.api import catalog, decide, look, rollout
 from arkwright.api.lineage import lineage
+from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.nouns import Endpoint
-from arkwright.core.rules import may_sign
-from arkwright.pages import forms
+from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
+from arkwright.core.record import decode
+from arkwright.core.rules import Judgement, may_sign
+from arkwright.pages import forms, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address
 from arkwright.web import context
@@ -22,6 +26,7 @@ def routes() -> list[Route]:
     return [
         route(PLACE, all_of, "look"),
         route(PLACE + "/{name}", one, "look"),
+        route(PLACE + "/{name}/compare", compare, "look"),
         route(PLACE + "/{name}/sign", sign, "talk", ["POST"]),
         route(PLACE + "/{name}/refuse", refuse, "talk", ["POST"]),
         route(PLACE + "/{name}/promote", promote, "own", ["POST"]),
@@ -31,12 +36,11 @@ def routes() -> list[Route]:
 
 def all_of(request: Request) -> Response:
     """The latest release of each name, with what its gate says now."""
-    at, by = context.context(request), context.actor(request)
-    glance = look.show(at.site, by, at.project)
-    assert isinstance(glance, look.Glance)
-    judged = [(release, decide.judgement(at.site, release)) for release in glance.releases]
-    live = {ref for endpoint in glance.endpoints for ref in endpoint.shares}
-    return page(request, "releases.html", section=PLACE, judged=judged, models=glance.models, live=live)
+    site = context.context(request).site
+    judged = [(release, decide.judgement(site, release)) for release in site.catalog.newest(Release)]
+    live = {ref for endpoint in site.catalog.newest(Endpoint, limit=1000) for ref in endpoint.shares}
+    models = site.catalog.newest(Model)
+    return page(request, "releases.html", section=PLACE, judged=judged, models=models, live=live)
 
 
 def one(request: Request) -> Response:
@@ -61,11 +65,15 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         release=release,
         now=now,
         measured=shown.measured,
-        card=card,
+        card=_without_front_matter(card),
+        said=_said(request, release, now),
+        against=_against(request, release),
         roles=roles,
         refusable=[role for role in release.gate.signed_by if role in by.signs],
         live=[e for e in _endpoints(request) if release.ref in e.shares or release.ref in e.shadows],
+        versions=_versions(request, release),
         lineage=lineage(at.site, by, at.project, reference=release.ref),
+        talk=talk.panel(request, release.ref, release.model),
     )
 
 
@@ -76,7 +84,15 @@ def model(request: Request) -> Response:
     shown = look.show(at.site, by, at.project, reference=reference)
     assert isinstance(shown, look.Shown)
     made = lineage(at.site, by, at.project, reference=shown.noun.ref)
-    return page(request, "model.html", section=PLACE, model=shown.noun, shown=shown, lineage=made)
+    return page(
+        request,
+        "model.html",
+        section=PLACE,
+        model=shown.noun,
+        shown=shown,
+        lineage=made,
+        talk=talk.panel(request, shown.noun.ref),
+    )
 
 
 async def sign(request: Request) -> Response:
@@ -114,7 +130,74 @@ async def promote(request: Request) -> Response:
 
 
 def _endpoints(request: Request) -> tuple[Endpoint, ...]:
-    at = context.context(request)
-    glance = look.show(at.site, context.actor(request), at.project)
-    assert isinstance(glance, look.Glance)
-    return glance.endpoints
+    return context.context(request).site.catalog.newest(Endpoint, limit=1000)
+
+
+def _without_front_matter(card: str) -> str:
+    """The card as people read it: what programs read of it stands at its head, between two lines of dashes."""
+    head, dashes, rest = card.partition("\n---\n")
+    return rest if dashes and head.startswith("---\n") else card
+
+
+def _versions(request: Request, release: Release) -> list[str]:
+    """The versions before and after this one, as far as there are any."""
+    newest = context.context(request).site.catalog.latest(Release, release.name)
+    near = (release.version - 1, release.version + 1)
+    return [f"{release.KIND}:{release.name}@{v}" for v in near if newest and 0 < v <= newest.version]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A decision, when it was made, and whether it counts now."""
+
+    decision: Decision
+    at: str
+    counts: bool
+
+
+def _said(request: Request, release: Release, now: Judgement) -> list[Said]:
+    """Every decision on this release, the newest first; also such as count no more."""
+    at, by = context.context(request), context.actor(request)
+    events = catalog.ledger(at.site, by, at.project, about=release.ref, last=100)
+    made = [(decode(Decision, event.body), event.at) for event in reversed(events) if event.kind == Decision.KIND]
+    standing = [*now.signatures, *now.refusals]
+    found: list[Said] = []
+    for decision, when in made:  # who said the same twice meant it once
+        counted = decision in standing and all(decision != one.decision for one in found)
+        found.append(Said(decision=decision, at=when, counts=counted))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """What answers in the place of this release, and both beside one another: (promise, what answers, this one)."""
+
+    ref: str
+    endpoint: str
+    rows: list[tuple[str, Finding | None, Finding | None]]
+
+
+def _against(request: Request, release: Release) -> Against | None:
+    """Compared with what is live: the release with the largest share of an endpoint that this one could answer."""
+    at, by = context.context(request), context.actor(request)
+    for endpoint in _endpoints(request):
+        others = {ref: part for ref, part in endpoint.shares.items() if ref != release.ref}
+        if not others or not endpoint.terms or endpoint.terms.model != release.name:
+            continue
+        ref = max(others, key=others.__getitem__)
+        live = versions.resolve(at.site.ledger, Release, ref)
+        both = [look.show(at.site, by, at.project, reference=one.model) for one in (live, release)]
+        old, new = ({f.promise: f for f in one.findings} if isinstance(one, look.Shown) else {} for one in both)
+        rows = [(promise, old.get(promise), new.get(promise)) for promise in dict.fromkeys([*new, *old])]
+        return Against(ref=ref, endpoint=endpoint.name, rows=rows)
+    return None
+
+
+def compare(request: Request) -> Response:
+    """All that differs between two releases: what was found, the gate, the files, what they were made of."""
+    at, by = context.context(request), context.actor(request)
+    this = f"release:{request.path_params['name']}"
+    given = request.query_params.get("with") or this
+    other = given if ":" in given else f"release:{given}"
+    found = look.diff(at.site, by, at.project, before=other, after=this)
+    return page(request, "releases_compare.html", section=PLACE, this=this, other=other, found=found)

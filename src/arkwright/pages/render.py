@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from arkwright.api import inbox
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
 from arkwright.pages.draw.interval import interval
@@ -19,7 +20,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-PLACES = ("/", "/releases", "/endpoints")  # what the menu leads to
+PLACES = ("/", "/inbox", "/releases", "/endpoints", "/discussion", "/people")  # what the menu leads to
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
@@ -34,8 +35,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref, words.plain)
-    made.filters |= {function.__name__: function for function in (*said, words.short, words.about)}
-    made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "places": PLACES}
+    made.filters |= {
+        function.__name__: function
+        for function in (*said, words.short, words.about, words.written, words.first_line, words.clock)
+    }
+    made.globals |= _DRAWN | {
+        "tradeoff": tradeoff,
+        "address": words.address,
+        "person_at": words.person_at,
+        "places": PLACES,
+    }
     return made
 
 
@@ -46,6 +55,7 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
     common = {
         "problem": None,
         "me": me,
+        "unread": inbox.unread(at.site, known.actor) if known else 0,
         "may": lambda right: known is not None and right in known.actor.rights,
         "at": at,
         "path": request.url.path,

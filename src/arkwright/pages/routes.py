@@ -11,7 +11,7 @@ from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Invalid, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
-from arkwright.pages import audit, endpoints, home, releases
+from arkwright.pages import account, audit, endpoints, home, inbox, people, releases, talk
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.guard import COOKIE, SECURE_COOKIE
@@ -26,6 +26,10 @@ def routes() -> Sequence[Route]:
         *releases.routes(),
         *endpoints.routes(),
         *audit.routes(),
+        *talk.routes(),
+        *people.routes(),
+        *inbox.routes(),
+        *account.routes(),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
         route("/logout", log_out, "self", ["POST"]),
@@ -64,7 +68,10 @@ def log_out(request: Request) -> Response:
 
 
 def join(request: Request) -> Response:
-    return page(request, "join.html")
+    """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more."""
+    at = context.context(request)
+    name = accounts.invited(at.site, request.path_params["invitation"])
+    return page(request, "join.html", name=name)
 
 
 async def joined(request: Request) -> Response:
@@ -74,7 +81,7 @@ async def joined(request: Request) -> Response:
         words = {"invitation": request.path_params["invitation"], "password": password}
         secret = await at.entry.hashing(accounts.join, at.site, NOBODY, at.project, **words)
     except ArkwrightError as error:
-        return _again(request, "join.html", error)
+        return _again(request, "join.html", error, name=None)
     return _entered(request, secret)
 
 
@@ -103,8 +110,8 @@ async def _fields(request: Request, *names: str) -> list[str]:
     return [str(one) for one in given]
 
 
-def _again(request: Request, template: str, error: ArkwrightError) -> Response:
-    answer = page(request, template, problem=str(error), status=error.status)
+def _again(request: Request, template: str, error: ArkwrightError, **said: str | None) -> Response:
+    answer = page(request, template, problem=str(error), status=error.status, **said)
     if isinstance(error, Throttled):
         answer.headers["Retry-After"] = str(error.after)
     return answer

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from arkwright.collaborate import markdown
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Call, Name, parse
 from arkwright.measures import registry
@@ -85,6 +86,11 @@ def when(value: str | float | datetime | None) -> Markup:
     )
 
 
+def clock(seconds: float) -> str:
+    """A point in time for a table of many, UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%d %b %H:%M:%S}"
+
+
 def since(value: str | float | datetime | None) -> Markup:
     """`<time>` as how long ago, for lists; the whole time in its title."""
     at = moment(value) if value is not None else None
@@ -107,13 +113,32 @@ def ago(at: datetime) -> str:
 
 
 def address(reference: str) -> str | None:
-    """The page of a noun: `release:late@3` -> `/releases/late@3`. None for what has no page."""
-    kind, colon, rest = reference.partition(":")
+    """The page of a noun, or of the noun that a finding is on: `release:late@3` -> `/releases/late@3`. None for what
+    has no page.
+    """
+    kind, colon, rest = reference.partition("#")[0].partition(":")
     place = PLACES.get(kind) if colon else None
     if place is None:
         return None
     name = rest.partition("@")[0] if kind == "endpoint" else rest
     return f"{place}/{quote(name, safe='@')}"
+
+
+def first_line(text: str) -> str:
+    """How a text begins, for lists, without the markup that is met most."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "").lstrip("#> ")
+    line = line.replace("**", "").replace("`", "")
+    return line if len(line) <= 120 else line[:119] + "…"
+
+
+def person_at(name: str) -> str:
+    """The page of a person."""
+    return f"/people/{quote(name, safe='@')}"
+
+
+def written(text: str, below: int = 3) -> Markup:
+    """What somebody wrote, as Markdown; `below`: the level of the heading that it stands under."""
+    return Markup(markdown.html(text, below=below))  # noqa: S704 - made safe there
 
 
 def ref(reference: str | None, text: str | None = None) -> Markup:

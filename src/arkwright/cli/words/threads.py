@@ -10,6 +10,8 @@ from arkwright.cli.talk_view import thread
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", help="about what, such as release:late@3, or the number of a thread")
     parser.add_argument("--questions", action="store_true", help="only questions that are open")
+    parser.add_argument("--mine", action="store_true", help="only where you said something")
+    parser.add_argument("--watched", action="store_true", help="only what others began on what you watch")
     parser.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
     parser.add_argument("--before", type=int, metavar="NUMBER", help="only threads before this one")
     context.site_option(parser)
@@ -25,6 +27,8 @@ def main(given: argparse.Namespace) -> int:
         about=None if number else given.what,
         thread=int(given.what) if number else None,
         questions=given.questions,
+        mine=given.mine,
+        watched=given.watched,
         limit=given.limit,
         before=given.before,
     )

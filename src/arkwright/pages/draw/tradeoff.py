@@ -45,14 +45,19 @@ def tradeoff(candidates: Sequence[Candidate], score: str) -> Markup:
         )
     )
     parts.append(_tick(_LEFT, _TOP - 5, "start", score))
-    for c in shown:
-        parts += _dot(c, x(c.p50_ms or 1), y, 4 + 9 * math.sqrt(c.size_bytes / biggest))
+    labels: list[tuple[float, float]] = []
+    for c in sorted(shown, key=lambda one: not one.chosen):  # the chosen one's name stands where it wants to
+        radius = 4 + 9 * math.sqrt(c.size_bytes / biggest)
+        parts += _dot(c, x(c.p50_ms or 1), y, radius, labels)
     return frame(
         WIDE, HIGH, f"{score} against time per row of {len(shown)} candidates; the table below has the numbers", parts
     )
 
 
-def _dot(c: Candidate, at: float, y: Callable[[float], float], radius: float) -> list[Markup]:
+def _dot(
+    c: Candidate, at: float, y: Callable[[float], float], radius: float, labels: list[tuple[float, float]]
+) -> list[Markup]:
+    """The dot, its interval and its name, which goes up where another name stands already."""
     assert c.score is not None
     tone = "good" if c.chosen else "open"
     parts = []
@@ -64,8 +69,12 @@ def _dot(c: Candidate, at: float, y: Callable[[float], float], radius: float) ->
             tone, at, y(c.score), round(radius, 1), title
         )
     )
-    anchor, side = ("end", -radius - 5) if at > WIDE * 0.7 else ("start", radius + 5)
-    return [*parts, _tick(round(at + side, 1), y(c.score) + 4, anchor, c.name + (" ✓" if c.chosen else ""))]
+    anchor, side = ("end", -5) if at > WIDE * 0.7 else ("start", 5)
+    spot = y(c.score) - radius - 5
+    while any(abs(spot - there) < 13 and abs(at - beside) < WIDE * 0.4 for beside, there in labels):
+        spot -= 14
+    labels.append((at, spot))
+    return [*parts, _tick(round(at + side, 1), round(spot, 1), anchor, c.name + (" ✓" if c.chosen else ""))]
 
 
 def _around(values: Sequence[float]) -> tuple[float, float]:

@@ -44,6 +44,11 @@
     const names = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
     return { names, columns: names.map((_, at) => rows.map((row) => row[at])) };
   };
+  // UTC, as everything here; the day where a step is longer than half of one
+  const clock = (seconds, step) => {
+    const said = new Date(seconds * 1e3).toISOString();
+    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 60 ? 19 : 16);
+  };
   const draw = (figure) => {
     const box = figure.querySelector(".chart");
     if (!box || !window.uPlot) return;
@@ -57,10 +62,10 @@
       width: box.clientWidth, height: Number(figure.dataset.height || 220),
       scales: { x: { time } }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
-      axes: [{ ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
-      series: names.map((label, at) => (at === 0 ? { label } : {
+      axes: [time ? { ...axis, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
+      series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {
         label, stroke: colours[(at - 1) % 4], width: 1.5, dash: at > 4 ? [4, 3] : undefined, spanGaps: true,
-        points: { show: columns[0].length < 40 } })),
+        points: { show: columns[at].filter((one) => one !== null).length < 40 } })),
     }, columns, box);
   };
   const liven = (root) => {

@@ -63,7 +63,7 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
     if not folder.is_dir():
         return _nothing(out)
     with locked(folder / INDEX_LOCK, shared=True):
-        inputs = _parts(folder, store, scratch, wanted)
+        inputs = parts(folder, store, scratch, wanted)
         if not inputs:
             return _nothing(out)
         actual = _label_type(list(inputs.values()))
@@ -81,7 +81,7 @@ def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list
     columns = {"id": [i for i, _ in distinct], "row": pa.array([row for _, row in distinct], pa.int64())}
     pq.write_table(pa.table(columns), given)
     with locked(folder / INDEX_LOCK, shared=True):
-        inputs = _parts(folder, store, scratch, Wanted())
+        inputs = parts(folder, store, scratch, Wanted())
         if not inputs:
             return len(distinct)
         known = " UNION ALL ".join(f'SELECT "id", "row" FROM {name}' for name in inputs)  # noqa: S608 - names of ours
@@ -90,8 +90,8 @@ def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list
     return int(count)
 
 
-def _parts(folder: Path, store: Store, scratch: Path, wanted: Wanted) -> dict[str, Path]:
-    """Parquet files that may hold wanted rows, by the names they have in the query."""
+def parts(folder: Path, store: Store, scratch: Path, wanted: Wanted) -> dict[str, Path]:
+    """Parquet files that may hold wanted rows, by the names they have in the query. `INDEX_LOCK` is held meanwhile."""
     index = Index(folder)
     paths = [store.path(part.digest) for part in index.parts if wanted.may_hold(part)]
     fresh, _ = write_parts([path for path in segments(folder) if path.name not in index.segments], scratch)

@@ -82,11 +82,21 @@ def watch(url: str, every: float = 1.0) -> Iterator[Traffic]:
 
 def poll(url: str) -> Sample:
     """One look at /metrics. Raises Unknown when it is not there."""
+    return parsed(_get(url), url)
+
+
+def since_start(body: bytes) -> tuple[Row, ...]:
+    """What /metrics says of each release since its server began: the rates are counts. Raises Unknown."""
+    return between("", {}, parsed(body, "the socket"), 1.0).rows
+
+
+def parsed(body: bytes, url: str) -> Sample:
+    """What /metrics said at `url`. Raises Unknown where it is not ours."""
     from prometheus_client.parser import text_string_to_metric_families
 
     found: Sample = defaultdict(dict)
     try:
-        for family in text_string_to_metric_families(_get(url)):
+        for family in text_string_to_metric_families(body.decode()):
             for sample in family.samples:
                 found[sample.name][frozenset(sample.labels.items())] = sample.value
     except ValueError:
@@ -175,7 +185,7 @@ def _growth(now: float, before: float) -> float:
     return now - before if now >= before else now
 
 
-def _get(url: str) -> str:
+def _get(url: str) -> bytes:
     try:
         parts = urlsplit(url if "//" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
@@ -191,7 +201,7 @@ def _get(url: str) -> str:
         body: bytes = response.read(MOST)
         if response.status != 200:
             raise Unknown(f"{url} answers {response.status} for /metrics{_reason(body)}")
-        return body.decode()
+        return body
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise Unknown(

@@ -1,0 +1,50 @@
+"""How the endpoints are just now, from the counters of the server that answers for them."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Endpoint
+from arkwright.pages import plane
+from arkwright.serve.telemetry.reading import Row, since_start
+from arkwright.web import context
+
+BAD = 0.01  # of the requests refused: more is trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """An endpoint at a glance: a word, its tone, and the numbers of each release since the server began."""
+
+    endpoint: Endpoint
+    word: str
+    tone: str
+    says: str
+    rows: tuple[Row, ...]
+
+
+def look(request: Request, endpoints: tuple[Endpoint, ...]) -> tuple[Health, ...]:
+    """Of each endpoint. Where the server does not answer, that is what is told."""
+    try:
+        answer = plane.ask(context.context(request).endpoints, "GET", "/metrics")
+        rows: tuple[Row, ...] | None = since_start(answer.body)
+    except ArkwrightError:
+        rows = None
+    return tuple(_of(endpoint, rows) for endpoint in endpoints)
+
+
+def _of(endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
+    rows = tuple(row for row in found or () if row.endpoint == endpoint.name)
+    asked, wrong = sum(row.requests_per_s for row in rows), sum(row.errors_per_s for row in rows)
+    slowest = max((row.p99_ms for row in rows if row.p99_ms is not None), default=None)
+    says = f"{asked:,.0f} requests, {wrong:,.0f} refused" + (f", p99 {slowest:.3g} ms" if slowest else "")
+    if found is None:
+        word, tone, says = "not seen", "open", "The server of the endpoints does not tell just now."
+    elif not rows:
+        word, tone, says = "not served", "bad", "The server does not answer for it; its log says why."
+    elif asked and wrong / asked > BAD:
+        word, tone = "errors", "bad"
+    else:
+        word, tone = ("canary", "live") if len(endpoint.shares) > 1 else ("answers", "good")
+    return Health(endpoint=endpoint, word=word, tone=tone, says=says, rows=rows)

@@ -1,0 +1,126 @@
+"""People: who is here, who helps, what one of them did; and, for owners, who may do what."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arkwright.api import accounts, catalog, talk
+from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
+from arkwright.core.nouns import Account, Release
+from arkwright.govern.roles import ROLES
+from arkwright.pages import forms, happened
+from arkwright.pages.render import page
+from arkwright.pages.words import person_at
+from arkwright.web import context
+from arkwright.web.routes import route
+
+PLACE = "/people"
+SHOWN = 40  # events of one person
+
+
+def routes() -> list[Route]:
+    return [
+        route(PLACE, all_of, "look"),
+        route(PLACE, invite, "own", ["POST"]),
+        route(PLACE + "/{name}", one, "look"),
+        route(PLACE + "/{name}", change, "own", ["POST"]),
+    ]
+
+
+def all_of(request: Request) -> Response:
+    return _all(request, None)
+
+
+def _all(request: Request, refused: ArkwrightError | None) -> Response:
+    at, by = context.context(request), context.actor(request)
+    helpers = {one.name: one for one in talk.people(at.site, by, at.project)}
+    standing = accounts.accounts(at.site, by, at.project)
+    others = [one for one in helpers.values() if one.name not in {s.account.name for s in standing}]
+    return page(
+        request,
+        "people.html",
+        status=refused.status if refused else 200,
+        problem=str(refused) if refused else None,
+        section=PLACE,
+        standing=sorted(standing, key=lambda one: -getattr(helpers.get(one.account.name), "points", 0)),
+        helpers=helpers,
+        others=others,
+        roles=_given_roles(),
+        signing=signing(request),
+    )
+
+
+def one(request: Request) -> Response:
+    return _one(request, None)
+
+
+def _one(request: Request, refused: ArkwrightError | None) -> Response:
+    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
+    known = {one.account.name: one for one in accounts.accounts(at.site, by, at.project)}
+    events = catalog.ledger(at.site, by, at.project, kinds=(), who=name, last=5 * SHOWN)
+    if name not in known and not events:
+        raise Unknown(f"nobody is called {name[:80]!r} here{did_you_mean(name, known)}")
+    helper = next((one for one in talk.people(at.site, by, at.project) if one.name == name), None)
+    return page(
+        request,
+        "person.html",
+        status=refused.status if refused else 200,
+        problem=str(refused) if refused else None,
+        section=PLACE,
+        name=name,
+        standing=known.get(name),
+        helper=helper,
+        did=list(happened.told(reversed(events)))[:SHOWN],
+        roles=list(ROLES),
+        signing=signing(request),
+    )
+
+
+def signing(request: Request) -> list[str]:
+    """The roles as which gates ask for signatures, and those that people hold."""
+    site = context.context(request).site
+    asked = {role for release in site.catalog.newest(Release) for role in release.gate.signed_by}
+    held = {role for account in site.catalog.newest(Account, limit=1000) for role in account.signs}
+    return sorted(asked | held)
+
+
+def _given_roles() -> list[str]:
+    return [role for role in ROLES if role != "none"]
+
+
+async def invite(request: Request) -> Response:
+    """An account that nobody entered yet. Its link is shown once, on the answer itself, and stands nowhere else."""
+    at, by = context.context(request), context.actor(request)
+    said = await forms.fields(request, "name", "role", "email", "also")
+    signs = await forms.several(request, "signs")
+
+    def work() -> Response:
+        made = accounts.invite(
+            at.site,
+            by,
+            at.project,
+            name=said["name"],
+            role=said["role"],
+            signs=(*signs, *forms.listed(said["also"])),
+            email=said["email"],
+        )
+        link = f"{at.address}/join/{made.secret}"
+        return page(request, "invited.html", section=PLACE, made=made, link=link)
+
+    return await forms.shown(work, lambda error: _all(request, error))
+
+
+async def change(request: Request) -> Response:
+    """Another role, other signing roles, another address; with a reason."""
+    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
+    said = await forms.fields(request, "role", "email", "also", "reason")
+    signs = await forms.several(request, "signs")
+
+    def work() -> str:
+        all_signs = (*signs, *forms.listed(said["also"]))
+        words = {"role": said["role"], "email": said["email"], "reason": said["reason"]}
+        made = accounts.role(at.site, by, at.project, name=name, signs=all_signs, **words)
+        signing_as = f", signs as {', '.join(made.signs)}" if made.signs else ""
+        return f"{made.name} is shut out" if made.role == "none" else f"{made.name} is {made.role} now{signing_as}"
+
+    return await forms.decided(request, person_at(name), work, _one)

@@ -1,0 +1,70 @@
+"""Home, releases and endpoints: what is decided on pages, over a real control room."""
+
+import re
+
+R, D = "/releases/buys@1", re.compile(r'name="digest" value="([0-9a-f]{64})"')
+
+
+def seen(house, by):
+    """The digest in the form that this person is shown."""
+    return D.search(house.page(R, by=by)[1])[1]
+
+
+def version(house):
+    return re.search(r'name="version" value="(\d+)"', house.page("/endpoints/buys")[1])[1]
+
+
+def test_from_a_signature_to_the_way_back(house):
+    """In order, as people do it: sign, promote, refuse, try."""
+    _, home = house.page("/", by="ben")
+    assert "Sign buys@1" in home
+    assert "Nothing waits for you" in house.page("/", by="vera")[1]
+    digest = seen(house, "ben")
+    status, text = house.send(f"{R}/sign", by="ben", role="model-owner", digest="0" * 64)
+    assert (status, "is not what you looked at" in text) == (409, True)
+    status, text = house.send(f"{R}/refuse", by="ben", role="model-owner", digest=digest, reason="")
+    assert (status, "a refusal needs a reason" in text) == (422, True)
+    house.send(f"{R}/refuse", by="ben", role="model-owner", digest=digest, reason="too <b>few</b> rows")
+    assert "too &lt;b&gt;few&lt;/b&gt; rows" in house.page(R)[1]
+    status, place = house.send(f"{R}/sign", by="ben", role="model-owner", digest=digest, reason="enough now")
+    assert (status, "ben+signed+release%3Abuys%401" in place) == (303, True)
+    text = house.page(R)[1]
+    assert "counts no more" in text  # the refusal, in the history
+    assert "no signature yet as operations" in text
+    assert house.send(f"{R}/promote")[0] == 409
+    house.send(f"{R}/sign", by="cleo", role="operations", digest=digest)
+    assert "It may be deployed" in house.page(R)[1]
+    assert house.send(f"{R}/promote", by="vera")[0] == 403
+    assert house.send(f"{R}/promote")[0] == 303
+    assert "release:buys@1" in house.page("/endpoints/buys")[1]
+    now = version(house)
+    status, text = house.send("/endpoints/buys/promote", release="release:buys@1", how="all", version="7")
+    assert (status, f"is at version {now}, not 7" in text) == (412, True)
+    status, text = house.send("/endpoints/buys/promote", release="release:buys@1", how="share", share="x", version=now)
+    assert (status, "is no share" in text) == (422, True)
+    status, text = house.send("/endpoints/buys/rollback", reason="", version=now)
+    assert (status, "say why" in text) == (422, True)
+    status, text = house.send("/endpoints/buys/rollback", reason="errors", version=now)
+    assert (status, "nothing to go back to" in text) == (409, True)
+    assert house.send("/endpoints/buys/rollback", by="carl", reason="errors")[0] == 403
+    told = house.page("/", by="vera")[1]
+    assert "as model-owner: enough now" in told
+    assert "buys@1 100 %" in told
+
+
+def test_a_release_is_compared_and_its_card_is_read(house):
+    status, text = house.page("/releases/buys@1/compare?with=buys@1")
+    assert (status, "Nothing differs" in text) == (200, True)
+    assert house.page("/releases/buys@1/compare?with=bus@1")[0] == 404
+    text = house.page(R)[1]
+    assert "<h3>buys</h3>" in text  # the card, below a heading of the page
+    assert "pipeline_tag" not in text
+
+
+def test_traffic_over_time(house):
+    if house.page("/endpoints/buys")[0] == 404:  # this test alone
+        test_from_a_signature_to_the_way_back(house)
+    assert house.page("/endpoints/buys/traffic")[0] == 200
+    assert house.page("/endpoints/buys/traffic?span=1y")[0] == 422
+    assert house.page("/endpoints/buys/traffic?span=1s")[0] == 422
+    assert house.page("/endpoints/bus/traffic")[0] == 404
