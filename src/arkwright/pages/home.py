@@ -13,7 +13,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import VERSIONED, Actor, Endpoint, Event, Release
 from arkwright.core.rules import may_sign
 from arkwright.pages.render import page
-from arkwright.pages.words import address, percent
+from arkwright.pages.words import address, many, percent
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -69,7 +69,11 @@ def home(request: Request) -> Response:
         request,
         "home.html",
         section="/",
-        facts=(f"{len(glance.datasets)} datasets", f"{len(glance.models)} models", f"{len(glance.releases)} releases"),
+        facts=(
+            many(len(glance.datasets), "dataset"),
+            many(len(glance.models), "model"),
+            many(len(glance.releases), "release"),
+        ),
         waiting=list(_waiting(at.site, by, glance.releases)),
         events=list(_lately(at.site)),
         endpoints=[_health(endpoint) for endpoint in glance.endpoints],
