@@ -93,6 +93,22 @@ def test_a_run_begun_on_the_page_is_followed_there_and_on_its_own(gate, room):
     assert send(room, place + "/stop")[0] == 409
 
 
+def test_runs_side_by_side(room):
+    room.at.shop.edit("shop.py", "fill_null(40)", "fill_null(41)")
+    room.at.shop.edit("shop.py", "import polars as pl", "import polars as pl  # <script>alert(1)</script>")
+    room.at.run(by=worker("ana"), seed=7)
+    _, text = page(room, "/runs/compare?run=shop@1&run=shop@2&run=")
+    for said in ("seed", 'class="cut"', "fill_null(41)", "pl  # &lt;script&gt;", "the same in all of them"):
+        assert said in text
+    assert "model.buys.target" not in text
+    _, text = page(room, "/runs/compare?run=shop@1&run=shop@2&show=all")
+    assert "model.buys.target" in text
+    status, text = page(room, "/runs/compare?run=shop@1&run=<b>x")
+    assert (status, "<b>x" in text) == (422, False)
+    assert page(room, "/runs/compare?run=shop@1&run=shop@9")[0] == 404
+    assert page(room, "/runs/compare")[0] == 422
+
+
 def test_what_cannot_be_a_seed_is_said_on_the_page(room):
     status, _, text = send(room, "/runs", seed="seven")
     assert (status, "the seed is a whole number" in text) == (422, True)

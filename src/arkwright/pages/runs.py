@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from arkwright.api import catalog, jobs, walked
+from arkwright.api.compared import compare
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Run
@@ -26,6 +27,7 @@ def routes() -> list[Route]:
     return [
         route(PLACE, all_of, "look"),
         route(PLACE, begin, "work", ["POST"]),
+        route(PLACE + "/compare", side_by_side, "look"),
         route(PLACE + "/jobs/{id}", job, "look"),
         route(PLACE + "/jobs/{id}/stop", stop, "work", ["POST"]),
         route(PLACE + "/{name}", one, "look"),
@@ -134,3 +136,47 @@ def code(request: Request) -> Response:
     text = walked.source(at.site, run, path) if path else ""
     links = [(name, f"{PLACE}/{run.name}@{run.version}/code?{urlencode({'file': name})}") for name in files]
     return page(request, "run_code.html", section=PLACE, run=run, links=links, file=path, text=text)
+
+
+def side_by_side(request: Request) -> Response:
+    """Any runs, named in the address; what is the same in all of them only where it is wished."""
+    at, by = context.context(request), context.actor(request)
+    names = list(dict.fromkeys(name.strip() for name in request.query_params.getlist("run") if name.strip()))
+    whole = request.query_params.get("show") == "all"
+    found, problem = None, None
+    try:
+        found = compare(at.site, by, at.project, runs=tuple(names))
+    except ArkwrightError as error:
+        problem = error
+    facts = [fact for fact in found.facts if whole or fact.differs] if found else []
+    return page(
+        request,
+        "compare.html",
+        status=problem.status if problem else 200,
+        problem=str(problem) if problem else None,
+        section=PLACE,
+        found=found,
+        facts={about: [fact for fact in facts if fact.about == about] for about in ABOUT},
+        about=ABOUT,
+        names=names,
+        whole=whole,
+        hidden=len(found.facts) - len(facts) if found else 0,
+        changes=[(change, lines(change.diff)) for change in found.code] if found else [],
+    )
+
+
+ABOUT = {
+    "promise": "Promises",
+    "metric": "Numbers",
+    "parameter": "Parameters",
+    "data": "Data",
+    "run": "The runs",
+    "time": "Seconds for each step",
+}
+
+
+def lines(diff: str) -> list[tuple[str, str]]:
+    """(add, cut, place or nothing; the line) of a unified diff, without its two names."""
+    tones = {"+": "add", "-": "cut", "@": "at"}
+    told = [line for line in diff.splitlines() if not line.startswith(("--- ", "+++ "))]
+    return [(tones.get(line[:1], ""), line) for line in told]
