@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Runner, Worker
 from arkwright.core.record import decode, encode
 from arkwright.infra.durable import publish
+from arkwright.line.line import BEGINS
 from arkwright.sites import Site
 
 FAILED = 3  # the exit code when the verb raised; the reason is in the folder
@@ -74,7 +76,7 @@ def work(site: Site, project: Path, name: str) -> int:
     vars(site)["runner"] = overheard  # in this process the site's is this one
     function = VERBS[found.verb].function
     try:
-        made = function(site, found.by, project, **found.words, say=lambda text: events.add("say", text))
+        made = function(site, found.by, project, **found.words, say=partial(_say, events, folder))
         (folder / FULL).write_bytes(msgspec.json.encode(shapes.encode(made)))
         publish(folder / FULL, folder / jobs.ANSWER)
     except KeyboardInterrupt:
@@ -87,6 +89,12 @@ def work(site: Site, project: Path, name: str) -> int:
     finally:
         overheard.close()
     return 0
+
+
+def _say(events: jobs.Events, folder: Path, text: str) -> None:
+    if text.endswith(BEGINS):
+        (folder / jobs.RUN).write_text(text.removesuffix(BEGINS), encoding="ascii")
+    events.add("say", text)
 
 
 def _end_with_parent() -> None:

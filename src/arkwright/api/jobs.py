@@ -17,14 +17,14 @@ import msgspec
 
 from arkwright.api.verbs import VERBS
 from arkwright.core.errors import BY_NAME, ArkwrightError, Corrupt, Refused, Throttled, Unknown, did_you_mean
-from arkwright.core.nouns import Actor
+from arkwright.core.nouns import Actor, Run
 from arkwright.core.record import decode, encode, now
 from arkwright.core.visible import visible
 from arkwright.sites import Site
 
 KIND = "job"
 MOST_WAITING, MOST_KEPT = 8, 100
-EVENTS, ANSWER = "events.jsonl", "answer.json"
+EVENTS, ANSWER, RUN = "events.jsonl", "answer.json", "run"
 WAITING, WORKING = "waiting", "working"
 ENDED = ("done", "failed", "stopped", "cut")
 NOBODY = Actor(name="")
@@ -158,6 +158,36 @@ def events(site: Site, id: str, after: int = 0) -> Iterator[Told]:  # noqa: A002
             read += len(line)
             with suppress(Corrupt):  # whoever wrote it was killed in the middle
                 yield decode(Told, line)
+
+
+def told_last(site: Site, id: str) -> list[Told]:  # noqa: A002
+    """The last page of what happened."""
+    path = folder(site, id) / EVENTS
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        begin = max(0, file.seek(0, 2) - _PAGE)
+        file.seek(begin)
+        lines = file.read().split(b"\n")[1 if begin else 0 : -1]
+    found = []
+    for line in lines:
+        with suppress(Corrupt):
+            found.append(decode(Told, line))
+    return found
+
+
+def run_of(site: Site, id: str) -> str | None:  # noqa: A002
+    """The run that a job began, once it did."""
+    try:
+        return (folder(site, id) / RUN).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+
+
+def of_run(site: Site, run: Run) -> Job | None:
+    """The job that did this run, where it was begun here and is remembered."""
+    known = (one for one in _all(site) if one.began and one.began <= run.started)
+    return next((one for one in known if run_of(site, one.id) == run.ref), None)
 
 
 def tell_end(site: Site, ended: Job) -> None:

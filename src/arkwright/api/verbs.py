@@ -54,6 +54,7 @@ VERBS: dict[str, Verb] = {
     "measures": Verb("arkwright.api.look:measures"),
     "ledger": Verb("arkwright.api.catalog:ledger"),
     "runs": Verb("arkwright.api.catalog:runs"),
+    "compare": Verb("arkwright.api.compared:compare"),
     "search": Verb("arkwright.api.catalog:search"),
     "live": Verb("arkwright.api.catalog:live"),
     "threads": Verb("arkwright.api.talk:threads"),

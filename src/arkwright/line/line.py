@@ -24,6 +24,7 @@ from arkwright.project.plan import ModelStep, Plan
 from arkwright.sites import Site
 
 Say = Callable[[str], None]
+BEGINS = " begins"  # behind the run's reference, in what is said when it is on record
 CODE = "code"  # in a run's scratch: the copy of the project's code that runs
 
 
@@ -183,6 +184,7 @@ def _start(walk: Walk) -> Run:
     )
     record = versions.add(walk.site.ledger, walk.by, record)
     walk.run = record.ref
+    walk.say(f"{record.ref}{BEGINS}")
     return record
 
 

@@ -15,7 +15,7 @@ from arkwright.core.rules import found
 from arkwright.pages import happened, health
 from arkwright.pages.inbox import TOLD
 from arkwright.pages.render import page
-from arkwright.pages.words import address, first_line
+from arkwright.pages.words import address, first_line, many
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -51,15 +51,11 @@ def home(request: Request) -> Response:
         request,
         "home.html",
         section="/",
-        facts=[_counted(len(names(kind)), kind.KIND) for kind in (Dataset, Model, Release)],
+        facts=[many(len(names(kind)), kind.KIND) for kind in (Dataset, Model, Release)],
         waiting=waiting,
         events=list(happened.told(reversed(events)))[:LATELY],
         endpoints=endpoints,
     )
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waiting]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -20,7 +21,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-PLACES = ("/", "/inbox", "/releases", "/endpoints", "/discussion", "/people")  # what the menu leads to
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
@@ -34,17 +34,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    said = (words.number, words.size, words.span, words.percent, words.when, words.since, words.ref, words.plain)
-    made.filters |= {
-        function.__name__: function
-        for function in (*said, words.short, words.about, words.written, words.first_line, words.clock)
-    }
-    made.globals |= _DRAWN | {
-        "tradeoff": tradeoff,
-        "address": words.address,
-        "person_at": words.person_at,
-        "places": PLACES,
-    }
+    said = (words.number, words.size, words.span, words.percent, words.many, words.when, words.since, words.ref)
+    more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)
+    made.filters |= {function.__name__: function for function in (*said, *more)}
+    made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     return made
 
 
@@ -61,6 +54,15 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
         "path": request.url.path,
         "query": request.query_params,
         "section": "",
+        "places": _places(request.app),
     }
     text = _environment().get_template(template).render(**(common | said))
     return HTMLResponse(text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
+
+
+def _places(app: Starlette) -> frozenset[str]:
+    """The paths that are there: the menu leads to no others."""
+    if not hasattr(app.state, "places"):
+        app.state.places = frozenset(getattr(route, "path", "") for route in app.routes)
+    found: frozenset[str] = app.state.places
+    return found

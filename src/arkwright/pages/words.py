@@ -14,6 +14,7 @@ from arkwright.measures import registry
 NONE = "–"
 NOTHING = Markup("–")
 PLACES: Mapping[str, str] = {
+    "run": "/runs",
     "model": "/models",
     "release": "/releases",
     "endpoint": "/endpoints",
@@ -57,6 +58,11 @@ def span(seconds: float | None) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def many(count: int, one: str, more: str | None = None) -> str:
+    """`1 dataset`, `2 datasets`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def percent(part: float | None) -> str:

@@ -26,6 +26,8 @@ _LIST = (
     Word("seen", "seen", "Mark what you were told as read.", ("arkwright seen 812 815", "arkwright seen --upto 820")),
     Word("runs", "runs", "Every run, filtered and sorted.", ("arkwright runs --state failed --since 7d",
          "arkwright runs --author ana --sort=-seconds")),
+    Word("compare", "compare", "Runs side by side: parameters, numbers, promises, data, code.",
+         ("arkwright compare flights@3 flights@4", "arkwright compare flights@3 flights@4 --all --code")),
     Word("search", "search", "Full text over everything on record.", ("arkwright search late carriers",
          "arkwright search delays --kind comment --kind release")),
     Word("live", "live", "What was live at an endpoint at any time, and what its gate knew then.",

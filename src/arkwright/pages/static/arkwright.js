@@ -68,7 +68,34 @@
         points: { show: columns[at].filter((one) => one !== null).length < 40 } })),
     }, columns, box);
   };
+  // --- a job as it goes: every line is text, whatever stands in it
+  const MOST = 2000;
+  const follow = (panel) => {
+    if (panel.dataset.followed || !window.EventSource) return;
+    panel.dataset.followed = "yes";
+    panel.querySelector(".refresh")?.remove();
+    const log = panel.querySelector(".log"), step = panel.querySelector(".step");
+    let last = Math.max(0, ...[...log.querySelectorAll("[data-n]")].map((line) => Number(line.dataset.n)));
+    if (!last) log.replaceChildren();
+    const source = new EventSource(panel.dataset.follow);
+    const add = (kind) => (event) => {
+      const told = JSON.parse(event.data), down = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+      if (told.id <= last) return;
+      last = told.id;
+      const line = document.createElement("div");
+      line.className = kind === "log" ? "line" : kind;
+      line.textContent = told.text;
+      log.append(line);
+      while (log.childElementCount > MOST) log.firstElementChild.remove();
+      if (down) log.scrollTop = log.scrollHeight;
+      if (kind === "say" && step) step.textContent = told.text;
+      if (kind === "end") { source.close(); location.reload(); }
+    };
+    for (const kind of ["say", "log", "end"]) source.addEventListener(kind, add(kind));
+    addEventListener("pagehide", () => source.close());
+  };
   const liven = (root) => {
+    root.querySelectorAll?.("[data-follow]").forEach(follow);
     root.querySelectorAll?.("figure[data-chart]").forEach(draw);
     root.querySelectorAll?.(".log").forEach((log) => { log.scrollTop = log.scrollHeight; });
   };
