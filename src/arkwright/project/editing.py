@@ -76,7 +76,7 @@ def edited(text: str, change: Change) -> str:
     for way in _ways(change):
         with suppress(TOMLKitError, KeyError, IndexError):
             document = tomlkit.parse(body)
-            way(document[change.section][change.name])  # type: ignore[index]
+            way(document[change.section][change.name])
             result = tomlkit.dumps(document)
             with suppress(tomllib.TOMLDecodeError):
                 if tomllib.loads(result) == wanted:
