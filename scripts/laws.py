@@ -47,6 +47,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "joserfc": ("govern/",),
     "urllib3": ("notify/", "remote.py", "govern/"),
     "markdown_it": ("collaborate/",),
+    "tomlkit": ("project/editing.py",),
 }
 
 

@@ -30,6 +30,10 @@ class Say(Protocol):
     def __call__(self, text: str, /) -> None: ...
 
 
+class Plain(Protocol):
+    def __call__(self, promise: str, /) -> str: ...
+
+
 def console() -> "Console":
     """A terminal as wide as it is; a file or a pipe gets lines of 120."""
     from rich.console import Console
@@ -83,8 +87,11 @@ def number(value: Any) -> str:
     return escape(str(value))
 
 
-def findings(found: "Iterable[Finding]", *, title: str | None = None) -> "Table":
-    """The gate as a list of sentences: what was promised, what was found, its interval and the verdict."""
+def findings(found: "Iterable[Finding]", *, title: str | None = None, plain: Plain | None = None) -> "Table":
+    """The gate as a list of sentences: what was promised, what was found, its interval and the verdict.
+
+    `plain`: says a promise in plain words, which stand below it.
+    """
     rows: list[tuple[str, ...]] = []
     for f in found:
         exact = f.low is None or f.high is None or f.low == f.high == f.value
@@ -92,7 +99,8 @@ def findings(found: "Iterable[Finding]", *, title: str | None = None) -> "Table"
         more = f"about {f.more_rows:,} more rows would settle it" if f.more_rows else ""
         note = escape("; ".join(text for text in (f.note, more) if text))
         about = f.subject.partition(":")[2].partition("@")[0]
-        rows.append((about, escape(f.promise), number(f.value), interval, VERDICTS[f.verdict], note))
+        words = f"\n[dim]{escape(plain(f.promise))}[/]" if plain else ""
+        rows.append((about, escape(f.promise) + words, number(f.value), interval, VERDICTS[f.verdict], note))
     head: tuple[str, ...] = ("of", "promise", ">found", "95 % interval", "verdict", "note")
     if len({row[0] for row in rows}) < 2:
         head, rows = head[1:], [row[1:] for row in rows]

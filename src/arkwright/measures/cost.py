@@ -11,7 +11,10 @@ from arkwright.measures.registry import model_measure
 _ISO = "ISO/IEC 25010:2023, "
 
 
-@model_measure(source=_ISO + "functional correctness; interval Wilson 1927")
+@model_measure(
+    source=_ISO + "functional correctness; interval Wilson 1927",
+    words=("{limit:share} of the answers are those of the model as it was trained[, give or take {tolerance}]"),
+)
 def agreement(evaluation: Evaluation, tolerance: float = 1e-4) -> Reading:
     """The share of the rows that the served model answers as the trained one does.
 
@@ -35,7 +38,11 @@ def agreement(evaluation: Evaluation, tolerance: float = 1e-4) -> Reading:
     return Reading(agreed / n, low, high, n=n)
 
 
-@model_measure(source=_ISO + "functional correctness", larger_is_better=False)
+@model_measure(
+    source=_ISO + "functional correctness",
+    larger_is_better=False,
+    words="the largest distance from the answers of the model as it was trained is {limit}",
+)
 def max_difference(evaluation: Evaluation) -> Reading:
     """The largest distance between a score (a regression: an answer) of the served model and of the trained one.
 
@@ -55,7 +62,10 @@ def max_difference(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1", larger_is_better=False, timed=True
+    source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1",
+    larger_is_better=False,
+    timed=True,
+    words="half of all requests for one row take {limit} milliseconds",
 )
 def latency_p50_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which half of the one-row calls are answered: the median of the rounds.
@@ -67,7 +77,10 @@ def latency_p50_ms(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1", larger_is_better=False, timed=True
+    source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1",
+    larger_is_better=False,
+    timed=True,
+    words="99 of 100 requests for one row take {limit} milliseconds",
 )
 def latency_p99_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which 99 of 100 one-row calls are answered: the median of the rounds.
@@ -78,7 +91,11 @@ def latency_p99_ms(evaluation: Evaluation) -> Reading:
     return _latency(evaluation, 0.99)
 
 
-@model_measure(source=_ISO + "resource utilization", larger_is_better=False)
+@model_measure(
+    source=_ISO + "resource utilization",
+    larger_is_better=False,
+    words="the model's files take {limit} megabytes",
+)
 def size_mb(evaluation: Evaluation) -> Reading:
     """The size of the model's files in megabytes of 1,000,000 bytes."""
     if evaluation.size_bytes is None:

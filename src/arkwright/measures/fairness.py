@@ -38,7 +38,10 @@ class _Groups:
         return text if len(text) <= _LONGEST_NOTE else text[:_LONGEST_NOTE] + " …"
 
 
-@model_measure(source="Sagawa et al. 2020; interval Bonferroni 1936")
+@model_measure(
+    source="Sagawa et al. 2020; interval Bonferroni 1936",
+    words=("in the worst-served group of {by}[, those of fewer than {at_least} rows taken together]: {score:said}"),
+)
 def worst_group(evaluation: Evaluation, score: Score, by: Column, at_least: int = 50) -> Reading:
     """The measure in the group of `by` where it is worst: smallest, or largest where small is good.
 
@@ -58,7 +61,14 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column, at_least: int 
     return Reading(float(groups.values[worst]), low, high, n=len(evaluation.truth), note=groups.said(worst))
 
 
-@model_measure(source="Hardt et al. 2016; interval Newcombe 1998, Bonferroni 1936", larger_is_better=False)
+@model_measure(
+    source="Hardt et al. 2016; interval Newcombe 1998, Bonferroni 1936",
+    larger_is_better=False,
+    words=(
+        "between any two groups of {by}"
+        "[, those of fewer than {at_least} rows taken together], {score} differs by {limit:gap}"
+    ),
+)
 def gap(evaluation: Evaluation, score: Score, by: Column, at_least: int = 50) -> Reading:
     """The largest difference of the measure between two groups of `by`.
 
@@ -80,7 +90,14 @@ def gap(evaluation: Evaluation, score: Score, by: Column, at_least: int = 50) ->
     return Reading(value, min(low, value), high, n=len(evaluation.truth), note=groups.said(most, least))
 
 
-@model_measure(source="29 CFR 1607.4(D), the four-fifths rule; interval Newcombe 2001", tasks=("classification",))
+@model_measure(
+    source="29 CFR 1607.4(D), the four-fifths rule; interval Newcombe 2001",
+    tasks=("classification",),
+    words=(
+        "the group of {by} that is answered with yes least often is answered so {limit:share} as often"
+        " as the one that is most often[; groups of fewer than {at_least} rows are taken together]"
+    ),
+)
 def selection_rate_ratio(evaluation: Evaluation, by: Column, at_least: int = 50) -> Reading:
     """The smallest rate of positive answers of any group of `by`, divided by the largest; 0.8 is the usual limit.
 

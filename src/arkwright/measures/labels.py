@@ -18,14 +18,22 @@ _RIJSBERGEN = "van Rijsbergen 1979; interval Wilson 1927"
 _FINEST = 1024
 
 
-@model_measure(source="ISO/IEC TS 4213:2022, 6.2; interval Wilson 1927", tasks=_TASKS)
+@model_measure(
+    source="ISO/IEC TS 4213:2022, 6.2; interval Wilson 1927",
+    tasks=_TASKS,
+    words="{limit:share} of all answers are right",
+)
 def accuracy(evaluation: Evaluation) -> Reading:
     """The share of the rows whose class is answered right."""
     truth, label, _ = evidence.answers(evaluation)
     return _share(int((truth == label).sum()), len(truth), len(truth))
 
 
-@model_measure(source="ISO/IEC TS 4213:2022; interval Wilson 1927", tasks=_TASKS)
+@model_measure(
+    source="ISO/IEC TS 4213:2022; interval Wilson 1927",
+    tasks=_TASKS,
+    words="in {limit:share} of all cases the right answer is among the {k} most likely ones",
+)
 def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
     """The share of the rows whose class is among the `k` with the highest scores; a tie for the last place misses."""
     if k < 1:
@@ -38,7 +46,12 @@ def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
     return _share(int((not_worse <= k).sum()), len(truth), len(truth))
 
 
-@model_measure(source="ISO/IEC TR 24027:2021; interval Wilson 1927", tasks=_TASKS, larger_is_better=None)
+@model_measure(
+    source="ISO/IEC TR 24027:2021; interval Wilson 1927",
+    tasks=_TASKS,
+    larger_is_better=None,
+    words=("{limit:share} of all cases are answered with yes[, where a score of {threshold} or more is a yes]"),
+)
 def positive_rate(evaluation: Evaluation, threshold: float | None = None) -> Reading:
     """The share of the rows answered with class 1, or with a score of at least `threshold`."""
     truth, label, k = evidence.answers(evaluation, threshold)
@@ -47,7 +60,15 @@ def positive_rate(evaluation: Evaluation, threshold: float | None = None) -> Rea
     return _share(int(label.sum()), len(truth), len(truth))
 
 
-@model_measure(source=_RIJSBERGEN + "; at_precision: bootstrap, Efron 1979", tasks=_TASKS)
+@model_measure(
+    source=_RIJSBERGEN + "; at_precision: bootstrap, Efron 1979",
+    tasks=_TASKS,
+    words=(
+        "of all real cases, {limit:share} are found"
+        "[, while at least {at_precision:share} of what is reported is real]"
+        "[, where a score of {threshold} or more is reported]"
+    ),
+)
 def recall(evaluation: Evaluation, at_precision: float | None = None, threshold: float | None = None) -> Reading:
     """The share of the positive rows that are found; of more than two classes the mean over the classes.
 
@@ -62,7 +83,15 @@ def recall(evaluation: Evaluation, at_precision: float | None = None, threshold:
     return _macro(parts, truth, label, k, "the truth never is class {}")
 
 
-@model_measure(source=_RIJSBERGEN + "; at_recall: bootstrap, Efron 1979", tasks=_TASKS)
+@model_measure(
+    source=_RIJSBERGEN + "; at_recall: bootstrap, Efron 1979",
+    tasks=_TASKS,
+    words=(
+        "of all reported cases, {limit:share} are real"
+        "[, while at least {at_recall:share} of all real cases are found]"
+        "[, where a score of {threshold} or more is reported]"
+    ),
+)
 def precision(evaluation: Evaluation, at_recall: float | None = None, threshold: float | None = None) -> Reading:
     """The share of the rows answered positive that are; of more than two classes the mean over the classes.
 
@@ -77,7 +106,14 @@ def precision(evaluation: Evaluation, at_recall: float | None = None, threshold:
     return _macro(parts, truth, label, k, "class {} is never answered")
 
 
-@model_measure(source="Yerushalmy 1947; interval Wilson 1927", tasks=_TASKS)
+@model_measure(
+    source="Yerushalmy 1947; interval Wilson 1927",
+    tasks=_TASKS,
+    words=(
+        "of all cases that are not real, {limit:share} are left alone"
+        "[, where a score of {threshold} or more is reported]"
+    ),
+)
 def specificity(evaluation: Evaluation, threshold: float | None = None) -> Reading:
     """The share of the negative rows that are left alone, of a model of two classes."""
     truth, label, k = evidence.answers(evaluation, threshold)
@@ -89,7 +125,14 @@ def specificity(evaluation: Evaluation, threshold: float | None = None) -> Readi
     return _share(int((label[negative] == 0).sum()), int(negative.sum()), len(truth))
 
 
-@model_measure(source="Brodersen et al. 2010; interval Newcombe 1998", tasks=_TASKS)
+@model_measure(
+    source="Brodersen et al. 2010; interval Newcombe 1998",
+    tasks=_TASKS,
+    words=(
+        "counting every class alike, {limit:share} of the answers are right"
+        "[, where a score of {threshold} or more is a yes]"
+    ),
+)
 def balanced_accuracy(evaluation: Evaluation, threshold: float | None = None) -> Reading:
     """The mean over the classes in the truth of the share answered right."""
     truth, label, _ = evidence.answers(evaluation, threshold)
@@ -102,7 +145,12 @@ def balanced_accuracy(evaluation: Evaluation, threshold: float | None = None) ->
 
 
 @model_measure(
-    source="van Rijsbergen 1979; interval Wilson 1927 on the Jaccard index, several classes: bootstrap", tasks=_TASKS
+    source="van Rijsbergen 1979; interval Wilson 1927 on the Jaccard index, several classes: bootstrap",
+    tasks=_TASKS,
+    words=(
+        "the balance between finding real cases and being right about them (F1, 1 is best) is {limit}"
+        "[, where a score of {threshold} or more is reported]"
+    ),
 )
 def f1(evaluation: Evaluation, threshold: float | None = None) -> Reading:
     """The harmonic mean of precision and recall; of more than two classes the mean over the classes.

@@ -10,7 +10,11 @@ from arkwright.measures.evaluation import Array, Evaluation, Undefined
 from arkwright.measures.registry import model_measure
 
 
-@model_measure(source="Kapoor and Narayanan 2023, leakage type L1.4", larger_is_better=False)
+@model_measure(
+    source="Kapoor and Narayanan 2023, leakage type L1.4",
+    larger_is_better=False,
+    words="{limit:share} of the rows to test on were also trained on",
+)
 def split_duplicates(evaluation: Evaluation) -> Reading:
     """The share of the held-out rows whose inputs also occur among the rows trained on.
 
@@ -24,7 +28,11 @@ def split_duplicates(evaluation: Evaluation) -> Reading:
     return Reading(float(seen.mean()), n=len(seen))
 
 
-@model_measure(source="Kapoor and Narayanan 2023, leakage type L2; Kaufman et al. 2012", larger_is_better=False)
+@model_measure(
+    source="Kapoor and Narayanan 2023, leakage type L2; Kaufman et al. 2012",
+    larger_is_better=False,
+    words=("the single most telling input tells the target with a strength of {limit}, where 1 gives it away"),
+)
 def target_leakage(evaluation: Evaluation) -> Reading:
     """How well the single most telling numeric input tells the target, 0.5 to 1 (a regression: 0 to 1).
 

@@ -31,13 +31,19 @@ _STATISTICS = "ISO 3534-1:2006"
 _LONGEST_NOTE = 500
 
 
-@data_measure(source=_ISO + "completeness")
+@data_measure(
+    source=_ISO + "completeness",
+    words="there are {limit} rows",
+)
 def rows() -> Plan:
     """The number of rows."""
     return Plan((Rows(),), lambda count: Reading(count, n=count))
 
 
-@data_measure(source=_ISO + "completeness")
+@data_measure(
+    source=_ISO + "completeness",
+    words="{limit:share} of the rows have no {column}",
+)
 def missing(column: Column) -> Plan:
     """The share of the rows where the column is null or NaN, 0 to 1."""
     return Plan(
@@ -46,13 +52,19 @@ def missing(column: Column) -> Plan:
     )
 
 
-@data_measure(source=_ISO + "completeness")
+@data_measure(
+    source=_ISO + "completeness",
+    words="{limit} rows have no {column}",
+)
 def nulls(column: Column) -> Plan:
     """The number of rows where the column is null or NaN."""
     return Plan((Rows(), Nulls(column)), lambda count, null: Reading(null, n=count))
 
 
-@data_measure(source=_ISO + "consistency")
+@data_measure(
+    source=_ISO + "consistency",
+    words="{limit} rows repeat the {columns:and} of an earlier row",
+)
 def duplicates(*columns: Column) -> Plan:
     """The number of rows beyond the first of each combination of these columns; two nulls are alike."""
     if not columns:
@@ -60,7 +72,10 @@ def duplicates(*columns: Column) -> Plan:
     return Plan((Rows(), Distinct(columns)), lambda count, different: Reading(count - different, n=count))
 
 
-@data_measure(source=_ISO + "consistency")
+@data_measure(
+    source=_ISO + "consistency",
+    words="the column {column} has {limit} different values",
+)
 def distinct(column: Column) -> Plan:
     """The number of different values, nulls not counted."""
     return Plan(
@@ -69,25 +84,37 @@ def distinct(column: Column) -> Plan:
     )
 
 
-@data_measure(source=_STATISTICS)
+@data_measure(
+    source=_STATISTICS,
+    words="the smallest {column} is {limit}",
+)
 def smallest(column: Column) -> Plan:
     """The smallest value; dates and times as seconds since 1970 (UTC)."""
     return Plan((Rows(), Nulls(column), Smallest(column)), _of_values(column))
 
 
-@data_measure(source=_STATISTICS)
+@data_measure(
+    source=_STATISTICS,
+    words="the largest {column} is {limit}",
+)
 def largest(column: Column) -> Plan:
     """The largest value; dates and times as seconds since 1970 (UTC)."""
     return Plan((Rows(), Nulls(column), Largest(column)), _of_values(column))
 
 
-@data_measure(source=_STATISTICS)
+@data_measure(
+    source=_STATISTICS,
+    words="the mean of {column} is {limit}",
+)
 def mean(column: Column) -> Plan:
     """The mean of the values; of a yes/no column the share of yes."""
     return Plan((Rows(), Nulls(column), Mean(column)), _of_values(column))
 
 
-@data_measure(source="Hyndman and Fan 1996, type 7")
+@data_measure(
+    source="Hyndman and Fan 1996, type 7",
+    words="the value below which {q:share} of {column} lies is {limit}",
+)
 def quantile(column: Column, q: float) -> Plan:
     """The value below which the share `q` of the values lies, exact, interpolated between neighbours."""
     if not 0 <= q <= 1:
@@ -95,13 +122,19 @@ def quantile(column: Column, q: float) -> Plan:
     return Plan((Rows(), Nulls(column), Quantile(column, q)), _of_values(column))
 
 
-@data_measure(source="Hyndman and Fan 1996, type 7")
+@data_measure(
+    source="Hyndman and Fan 1996, type 7",
+    words="the value of {column} in the middle is {limit}",
+)
 def median(column: Column) -> Plan:
     """The value in the middle, exact."""
     return Plan((Rows(), Nulls(column), Quantile(column, 0.5)), _of_values(column))
 
 
-@data_measure(source=_ISO + "accuracy")
+@data_measure(
+    source=_ISO + "accuracy",
+    words="{limit:share} of the values of {column} lie between {low} and {high}",
+)
 def between(column: Column, low: float, high: float) -> Plan:
     """The share of the values that lie between `low` and `high`, both included."""
     if low > high:
@@ -109,13 +142,19 @@ def between(column: Column, low: float, high: float) -> Plan:
     return Plan((Rows(), Nulls(column), Between(column, low, high)), _share(column))
 
 
-@data_measure(source=_ISO + "accuracy")
+@data_measure(
+    source=_ISO + "accuracy",
+    words="{limit:share} of the values of {column} are {values}",
+)
 def allowed(column: Column, values: tuple[str | float | int | bool, ...]) -> Plan:
     """The share of the values that are in this list."""
     return Plan((Rows(), Nulls(column), In(column, values)), _share(column))
 
 
-@data_measure(source=_ISO + "accuracy; RE2 syntax")
+@data_measure(
+    source=_ISO + "accuracy; RE2 syntax",
+    words="{limit:share} of the texts in {column} have the form {pattern}",
+)
 def matches(column: Column, pattern: str) -> Plan:
     """The share of the texts that, as a whole, match this regular expression."""
     _check_pattern(column, pattern)
@@ -134,13 +173,20 @@ def _check_pattern(column: str, pattern: str) -> None:
         raise Invalid(f"matches({column}, {pattern!r}): this is no regular expression: {describe(error)}") from None
 
 
-@data_measure(source=_ISO + "consistency")
+@data_measure(
+    source=_ISO + "consistency",
+    words="{limit:share} of the values of {column} also occur in {other}",
+)
 def references(column: Column, other: Other) -> Plan:
     """The share of the values that occur in `dataset.column`, as a foreign key must."""
     return Plan((Rows(), Nulls(column), Found(column, other)), _share(column))
 
 
-@data_measure(source=_ISO + "currentness", timed=True)
+@data_measure(
+    source=_ISO + "currentness",
+    timed=True,
+    words="the newest {column} is {limit} hours old",
+)
 def freshness_hours(column: Column) -> Plan:
     """The hours between the newest date or time in the column and now (UTC); negative when it lies ahead."""
 
@@ -153,7 +199,10 @@ def freshness_hours(column: Column) -> Plan:
     return Plan((Rows(), Nulls(column), Newest(column), Now()), finish)
 
 
-@data_measure(source=_ISO + "compliance")
+@data_measure(
+    source=_ISO + "compliance",
+    words="{limit} columns are missing, new, or of another type than was agreed",
+)
 def schema_changes() -> Plan:
     """The number of columns missing, added, or of another type than the row class says."""
 

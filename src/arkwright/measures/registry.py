@@ -71,6 +71,7 @@ class Measure:
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
     larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
     timed: bool = False  # by the clock of one machine: another run finds something else
+    words: str = ""  # how it is said in plain words, a template of `measures.words`; empty: by its name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -86,10 +87,12 @@ class Measure:
 
 
 def data_measure(
-    *, source: str, name: str | None = None, timed: bool = False
+    *, source: str, name: str | None = None, timed: bool = False, words: str = ""
 ) -> Callable[[Callable[..., Plan]], Measure]:
-    """Make a measure of a dataset. `source`: the paper or standard that defines it; `timed`: it reads a clock."""
-    return lambda function: Measure(name or function.__name__, "data", source, function, timed=timed)
+    """Make a measure of a dataset. `source`: the paper or standard that defines it; `timed`: it reads a clock;
+    `words`: how it is said in plain words, as `measures.words` reads it.
+    """
+    return lambda function: Measure(name or function.__name__, "data", source, function, timed=timed, words=words)
 
 
 def model_measure(
@@ -99,15 +102,17 @@ def model_measure(
     tasks: tuple[str, ...] = (),
     larger_is_better: bool | None = True,
     timed: bool = False,
+    words: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
-    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock.
+    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `words`: how it is
+    said in plain words, as `measures.words` reads it.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
 
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
-        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better, timed)
+        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better, timed, words)
 
     return make
 

@@ -13,14 +13,24 @@ _TASKS = ("regression",)
 _MEAN = "Willmott and Matsuura 2005; interval Student 1908"
 
 
-@model_measure(source=_MEAN, tasks=_TASKS, larger_is_better=False)
+@model_measure(
+    source=_MEAN,
+    tasks=_TASKS,
+    larger_is_better=False,
+    words="the mean error is {limit}, in the target's unit",
+)
 def mae(evaluation: Evaluation) -> Reading:
     """The mean distance of an answer from the truth."""
     truth, answer = evidence.values(evaluation)
     return _mean(np.abs(answer - truth), smallest=0.0)
 
 
-@model_measure(source=_MEAN, tasks=_TASKS, larger_is_better=False)
+@model_measure(
+    source=_MEAN,
+    tasks=_TASKS,
+    larger_is_better=False,
+    words="the typical error, large ones counting more, is {limit}, in the target's unit",
+)
 def rmse(evaluation: Evaluation) -> Reading:
     """The root of the mean squared distance: large mistakes count more. Interval: the root of the mean square's."""
     truth, answer = evidence.values(evaluation)
@@ -29,14 +39,24 @@ def rmse(evaluation: Evaluation) -> Reading:
     return Reading(math.sqrt(found.value), math.sqrt(found.low), math.sqrt(found.high), n=found.n)
 
 
-@model_measure(source=_MEAN, tasks=_TASKS, larger_is_better=None)
+@model_measure(
+    source=_MEAN,
+    tasks=_TASKS,
+    larger_is_better=None,
+    words="on average, the answer lies above the truth by {limit}, in the target's unit",
+)
 def bias(evaluation: Evaluation) -> Reading:
     """The mean of answer minus truth: above 0 the model says too much."""
     truth, answer = evidence.values(evaluation)
     return _mean(answer - truth)
 
 
-@model_measure(source="Armstrong 1985; interval Student 1908", tasks=_TASKS, larger_is_better=False)
+@model_measure(
+    source="Armstrong 1985; interval Student 1908",
+    tasks=_TASKS,
+    larger_is_better=False,
+    words="the mean error is {limit:share} of the true value",
+)
 def mape(evaluation: Evaluation) -> Reading:
     """The mean distance as a share of the truth: 0.1 is ten per cent. Undefined where the truth is 0."""
     truth, answer = evidence.values(evaluation)
@@ -46,7 +66,11 @@ def mape(evaluation: Evaluation) -> Reading:
     return _mean(np.abs((answer - truth) / truth), smallest=0.0)
 
 
-@model_measure(source="Wright 1921; interval by the delta method, Efron 1982", tasks=_TASKS)
+@model_measure(
+    source="Wright 1921; interval by the delta method, Efron 1982",
+    tasks=_TASKS,
+    words="the answers explain {limit:share} of how the truth varies",
+)
 def r2(evaluation: Evaluation) -> Reading:
     """The share of the truth's variance that the answers explain: 1 is best, 0 is no better than the mean.
 

@@ -42,7 +42,11 @@ _TASKS = ("classification",)
 _BINS = 15
 
 
-@model_measure(source="DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014", tasks=_TASKS)
+@model_measure(
+    source="DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014",
+    tasks=_TASKS,
+    words=("of a real case and one that is not, the real one gets the higher score in {limit:share} of all pairs"),
+)
 def roc_auc(evaluation: Evaluation) -> Reading:
     """The chance that a positive row gets a higher score than a negative one, a tie counting half.
 
@@ -55,7 +59,11 @@ def roc_auc(evaluation: Evaluation) -> Reading:
     return _ranking([curves.roc_area(*pair) for pair in pairs], pairs)
 
 
-@model_measure(source="Boyd, Eng and Page 2013; variance Efron 1982", tasks=_TASKS)
+@model_measure(
+    source="Boyd, Eng and Page 2013; variance Efron 1982",
+    tasks=_TASKS,
+    words="down the list by score, {limit:share} of what is reported is real on average",
+)
 def average_precision(evaluation: Evaluation) -> Reading:
     """The mean, over the positive rows, of the precision at their score: the area under precision and recall.
 
@@ -65,7 +73,12 @@ def average_precision(evaluation: Evaluation) -> Reading:
     return _ranking([curves.average_precision(*pair) for pair in pairs], pairs)
 
 
-@model_measure(source="Brier 1950; interval Student 1908", tasks=_TASKS, larger_is_better=False)
+@model_measure(
+    source="Brier 1950; interval Student 1908",
+    tasks=_TASKS,
+    larger_is_better=False,
+    words="the mean squared error of the probabilities (0 is best) is {limit}",
+)
 def brier(evaluation: Evaluation) -> Reading:
     """The mean squared distance of the probabilities from what happened: 0 is best.
 
@@ -78,7 +91,12 @@ def brier(evaluation: Evaluation) -> Reading:
     return _mean_loss(((score.astype(np.float64) - happened) ** 2).sum(axis=1), largest=2)
 
 
-@model_measure(source="Good 1952; interval Student 1908", tasks=_TASKS, larger_is_better=False)
+@model_measure(
+    source="Good 1952; interval Student 1908",
+    tasks=_TASKS,
+    larger_is_better=False,
+    words="the mean surprise about what really happened (log loss, 0 is best) is {limit}",
+)
 def log_loss(evaluation: Evaluation) -> Reading:
     """The mean of -ln of the probability given to what happened: 0 is best.
 
@@ -92,7 +110,12 @@ def log_loss(evaluation: Evaluation) -> Reading:
     return _mean_loss(loss)
 
 
-@model_measure(source="Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017", tasks=_TASKS, larger_is_better=False)
+@model_measure(
+    source="Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017",
+    tasks=_TASKS,
+    larger_is_better=False,
+    words="what the probabilities say and what really happens differ by {limit:points} on average",
+)
 def calibration_error(evaluation: Evaluation) -> Reading:
     """The distance between what the scores say and what happens, in 15 equally wide bins, weighted by their rows (ECE).
 

@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from arkwright.collaborate import markdown
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.promises import Call, Name, parse
+from arkwright.core.promises import parse
 from arkwright.measures import registry
+from arkwright.measures.words import sentence
 
 NONE = "–"
 NOTHING = Markup("–")
@@ -171,26 +172,6 @@ def about(promise: str) -> str:
     return found.summary if found else ""
 
 
-_SAID = {">=": "at least", ">": "above", "<=": "at most", "<": "below", "==": "exactly"}
-
-
 def plain(promise: str) -> str:
-    """A promise in plain words: `recall(at_precision=0.5) >= 0.4` -> "recall (at precision 0.5) is at least 0.4"."""
-    try:
-        read = parse(promise)
-    except ArkwrightError:
-        return promise
-    given = [_value(arg) for arg in read.call.args]
-    given += [f"{name.replace('_', ' ')} {_value(value)}" for name, value in read.call.kwargs]
-    measured = read.call.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
-    return f"{measured} is {' and '.join(f'{_SAID[b.op]} {number(b.limit)}' for b in read.bounds)}"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, Name):
-        return value.text
-    if isinstance(value, Call):
-        return value.name.replace("_", " ")
-    if isinstance(value, tuple):
-        return " or ".join(_value(one) for one in value)
-    return number(value) if isinstance(value, int | float) else str(value)
+    """A promise in plain words."""
+    return sentence(promise)

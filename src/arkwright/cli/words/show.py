@@ -10,6 +10,7 @@ from arkwright.api.look import Glance, Shown, file, show
 from arkwright.cli import context, output
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Dataset
+from arkwright.measures.words import sentence
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +85,7 @@ def _one(found: Shown) -> None:
         screen.print(output.candidates(found.measured))
     if found.findings:
         screen.print()
-        screen.print(output.findings(found.findings))
+        screen.print(output.findings(found.findings, plain=sentence))
 
 
 def _plain(value: object) -> str:

@@ -4,6 +4,7 @@ import argparse
 
 from arkwright.api.decide import why
 from arkwright.cli import context, output
+from arkwright.measures.words import sentence
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,10 +16,12 @@ def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
     release, now = why(site, actor, project, release=given.release)
     if given.json:
-        output.as_json({"release": release.ref, "passed": now.passed, "missing": now.missing, "judgement": now})
+        words = {promise: sentence(promise) for promise in release.gate.promises}
+        told = {"release": release.ref, "passed": now.passed, "missing": now.missing, "judgement": now, "words": words}
+        output.as_json(told)
         return 0
     screen = output.console()
-    screen.print(output.findings(now.findings, title=f"{release.ref} at the gate {release.gate.name}"))
+    screen.print(output.findings(now.findings, title=f"{release.ref} at the gate {release.gate.name}", plain=sentence))
     screen.print()
     rows = [(d.role, output.escape(d.by), "proven" if d.proven else "declared", d.reason) for d in now.signatures]
     rows += [(role, "–", "", "") for role in now.unsigned]
