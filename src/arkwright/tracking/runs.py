@@ -49,6 +49,11 @@ class Tracked:
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, tuple[float, int, int]] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where the run's files are, as MLflow's clients are told."""
+        return f"mlflow-artifacts:/{self.experiment}/{self.uid}/artifacts"
+
 
 def experiment(db: Any, name: str, tags: Pairs = ()) -> int:
     """A new experiment's id. Raises Refused when the name is taken, Invalid."""

@@ -5,7 +5,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from arkwright.core.ports import Store
 from arkwright.tracking import inputs, points, runs, searching
+from arkwright.tracking.artifacts import Artifacts
 from arkwright.tracking.database import Database
 from arkwright.tracking.inputs import Links
 from arkwright.tracking.runs import ACTIVE, Experiment, Tracked
@@ -18,14 +20,15 @@ Curve = list[tuple[int, int, float]]
 
 
 class Tracking:
-    """`folder` holds the database. Safe for many threads and processes.
+    """`folder` holds the database, `store` the bytes of files. Safe for many threads and processes.
 
     Raises Missing, Refused or Corrupt where the database cannot be opened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.database = Database(folder / "tracking.db")
+        self.artifacts = Artifacts(self.database, store)
         if not self.database.read(lambda db: db.execute("SELECT 1 FROM experiment WHERE id = 0").fetchone()):
             self.database.write(runs.experiment_called, DEFAULT)
 
