@@ -74,8 +74,9 @@ class Site:
 
     @cached_property
     def tracking(self) -> Tracking:
-        """Runs that clients logged by hand, beside the ledger."""
-        return Tracking(self.folder / "tracking")
+        """Runs that clients logged by hand, beside the ledger; their files never mix with what releases stand on."""
+        folder = self.folder / "tracking"
+        return Tracking(folder, cast(Store, self._engine("store")(folder / "files")))
 
     @cached_property
     def denied(self) -> Denials:

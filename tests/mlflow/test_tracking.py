@@ -158,3 +158,27 @@ def test_pages_of_histories_and_curves_of_many(room, client, experiment):
     found = room.ask("GET", f"{path}&metric_key=loss&start_step=10&end_step=19&max_results=5").json()["metrics"]
     assert {m["run_id"] for m in found} == set(runs)
     assert {m["step"] for m in found if m["run_id"] == runs[0]} == {10, 12, 14, 16, 18, 19}
+
+
+def test_search(client, experiment):
+    for lr in (0.1, 0.2, 0.3):
+        with mlflow.start_run(run_name=f"lr {lr}", tags={"team": "north" if lr < 0.25 else "south"}):
+            mlflow.log_param("lr", lr)
+            mlflow.log_metric("val loss", 1 / lr)
+    found = client.search_runs(
+        [experiment], "metrics.`val loss` > 4 and tags.team = 'north'", order_by=["params.lr DESC"]
+    )
+    assert [run.data.params["lr"] for run in found] == ["0.2", "0.1"]
+    found = mlflow.search_runs(filter_string="run_name LIKE 'lr 0.%'", order_by=["start_time"], output_format="list")
+    assert [run.info.run_name for run in found] == ["lr 0.1", "lr 0.2", "lr 0.3"]
+    frame = mlflow.search_runs(search_all_experiments=True, filter_string="params.lr IN ('0.3')")
+    assert "0.3" in set(frame["params.lr"])
+    page = client.search_runs([experiment], max_results=2)
+    rest = client.search_runs([experiment], max_results=2, page_token=page.token)
+    assert (len(page), len(rest), rest.token) == (2, 1, None)
+    name = client.get_experiment(experiment).name
+    (found,) = client.search_experiments(filter_string=f"name = '{name}' AND tags.none IS NULL", order_by=["name ASC"])
+    assert found.experiment_id == experiment
+    with pytest.raises(MlflowException, match="did you mean") as told:
+        client.search_runs([experiment], "metric.a > 1 and parms.b = '1'")
+    assert told.value.error_code == "INVALID_PARAMETER_VALUE"

@@ -1,8 +1,5 @@
 """The endpoints through the control room, as programs ask them."""
 
-import json
-import os
-import signal
 import time
 
 import pytest

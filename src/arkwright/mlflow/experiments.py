@@ -86,6 +86,8 @@ async def search(request: Request) -> Response:
     given = query(request, Search) if request.method == "GET" else await body(request, Search)
     found = await looked(
         tracking(request).experiments,
+        filter=given.filter,
+        order=given.order_by,
         stage=stage(given.view_type),
         limit=given.max_results,
         after=given.page_token,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from arkwright.mlflow import experiments, inputs, logging, tracked
+from arkwright.mlflow import artifacts, experiments, inputs, logged_models, logging, tracked
 from arkwright.mlflow.wire import PREFIX, answer
 from arkwright.web.routes import route
 
@@ -40,6 +40,8 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/runs/log-inputs", inputs.log_inputs, "work"),
     ("POST", "/runs/outputs", inputs.log_outputs, "work"),
     ("POST", "/runs/log-model", inputs.log_model, "work"),
+    ("GET", "/artifacts/list", artifacts.of_run, "look"),
+    ("POST", "/logged-models/search", logged_models.search, "look"),
 )
 
 
@@ -47,6 +49,10 @@ def routes() -> Sequence[Route]:
     return [
         route("/version", version, "look"),
         route("/api/3.0/mlflow/server-info", server_info, "look"),
+        route(artifacts.FILES, artifacts.listed, "look"),
+        route(artifacts.FILES + "/{path:path}", artifacts.get, "look"),
+        route(artifacts.FILES + "/{path:path}", artifacts.put, "work", ["PUT"]),
+        route(artifacts.FILES + "/{path:path}", artifacts.delete, "work", ["DELETE"]),
         *(route(PREFIX + path, handler, right, methods.split()) for methods, path, handler, right in TABLE),
     ]
 

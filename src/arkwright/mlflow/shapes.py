@@ -10,11 +10,6 @@ from arkwright.tracking.runs import Experiment, Tracked
 NONE = Links()
 
 
-def place(run: Tracked) -> str:
-    """Where the run's files are."""
-    return f"mlflow-artifacts:/{run.experiment}/{run.uid}/artifacts"
-
-
 def experiment(found: Experiment) -> dict[str, Any]:
     return {
         "experiment_id": str(found.id),
@@ -36,7 +31,7 @@ def info(run: Tracked) -> dict[str, Any]:
         "user_id": run.user,
         "status": run.status,
         "start_time": run.started,
-        "artifact_uri": place(run),
+        "artifact_uri": run.place,
         "lifecycle_stage": run.stage,
     }
     return said if run.ended is None else said | {"end_time": run.ended}

@@ -56,15 +56,14 @@ class SetTag(OfRun):
 async def create(request: Request) -> Response:
     """Whoever asks is the run's user, whatever the client says of itself."""
     given = await body(request, Create)
-    tags = dict(short(given.tags, words.TAG))
     uid = await written(
         request,
         runs.begin,
         experiment=experiment(given.experiment_id or "0"),
-        name=given.run_name or tags.get(runs.NAME, ""),
+        name=given.run_name,
         user=actor(request).name,
         started=given.start_time,
-        tags=tags.items(),
+        tags=short(given.tags, words.TAG),
     )
     return answer({"run": await _shown(request, uid)})
 

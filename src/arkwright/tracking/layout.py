@@ -53,8 +53,9 @@ CREATE TABLE model_link (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE artifact (
-    space TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (space, path)
+    path TEXT PRIMARY KEY, digest TEXT NOT NULL, size INTEGER NOT NULL, at INTEGER NOT NULL, who TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX artifact_digest ON artifact (digest);
 
 CREATE TABLE model (
     id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, experiment INTEGER NOT NULL REFERENCES experiment,

@@ -49,6 +49,11 @@ class Tracked:
     tags: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, tuple[float, int, int]] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """Where the run's files are, as MLflow's clients are told."""
+        return f"mlflow-artifacts:/{self.experiment}/{self.uid}/artifacts"
+
 
 def experiment(db: Any, name: str, tags: Pairs = ()) -> int:
     """A new experiment's id. Raises Refused when the name is taken, Invalid."""
@@ -76,11 +81,25 @@ def experiment_called(db: Any, name: str) -> int:
 def get_experiment(db: Any, *, id: int | None = None, name: str | None = None) -> Experiment:  # noqa: A002
     """Raises Unknown."""
     where, value = ("id", id) if name is None else ("name", name)
-    row = db.execute(f"SELECT id, name, stage, made, changed FROM experiment WHERE {where} = ?", (value,)).fetchone()  # noqa: S608
-    if row is None:
+    rows = db.execute(f"SELECT {EXPERIMENT} FROM experiment e WHERE {where} = ?", (value,)).fetchall()  # noqa: S608
+    if not rows:
         raise Unknown(f"there is no experiment with the {where} {str(value)[:80]!r}")
-    tags = dict(db.execute("SELECT key, value FROM experiment_tag WHERE owner = ?", (row[0],)))
-    return Experiment(id=row[0], name=row[1], stage=row[2], made=row[3], changed=row[4], tags=tags)
+    return experiments(db, rows)[0]
+
+
+def experiments(db: Any, rows: Sequence[Sequence[Any]]) -> list[Experiment]:
+    """Rows of `EXPERIMENT` with their tags."""
+    tags: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
+    query = "SELECT owner, key, value FROM experiment_tag WHERE owner IN (SELECT value FROM json_each(?))"
+    for owner, key, value in db.execute(query, (_ids(rows),)):
+        tags[owner][key] = value
+    return [
+        Experiment(id=row[0], name=row[1], stage=row[2], made=row[3], changed=row[4], tags=tags[row[0]]) for row in rows
+    ]
+
+
+def _ids(rows: Sequence[Sequence[Any]]) -> str:
+    return "[" + ",".join(str(row[0]) for row in rows) + "]"
 
 
 def tag_experiment(db: Any, id: int, key: str, value: str) -> None:  # noqa: A002
@@ -123,7 +142,8 @@ def begin(
     if get_experiment(db, id=experiment).stage != ACTIVE:
         raise Invalid(f"experiment {experiment} is deleted: it takes no new runs")
     uid, at = uid or words.fresh(), words.now()
-    name = name or f"run-{uid[:8]}"
+    tagged = dict(tags)
+    name = name or tagged.get(NAME) or f"run-{uid[:8]}"
     lease = at + LEASE_MS if leased else None
     row = (uid, experiment, words.text(name, words.TAG, "the run's name"), user, RUNNING, ACTIVE)
     made = db.execute(
@@ -131,7 +151,7 @@ def begin(
         "RETURNING id",
         (*row, at if started is None else started, lease),
     ).fetchone()[0]
-    put_pairs(db, "run_tag", made, [*tags, (NAME, name)], "tag", words.TAG)
+    put_pairs(db, "run_tag", made, (tagged | {NAME: name}).items(), "tag", words.TAG)
     return uid
 
 
@@ -241,6 +261,7 @@ def put_pairs(db: Any, table: str, owner: int, pairs: Pairs, what: str, most: in
             db.execute("UPDATE run SET name = ? WHERE id = ?", (value, owner))
 
 
+EXPERIMENT = "e.id, e.name, e.stage, e.made, e.changed"
 COLUMNS = "r.id, r.uid, r.experiment, r.name, r.user, r.status, r.stage, r.started, r.ended"
 
 
@@ -249,7 +270,7 @@ def filled(db: Any, rows: Sequence[Sequence[Any]]) -> list[Tracked]:
     params: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
     tags: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
     metrics: dict[int, dict[str, tuple[float, int, int]]] = {row[0]: {} for row in rows}
-    given = "[" + ",".join(str(row[0]) for row in rows) + "]"
+    given = _ids(rows)
     among = "owner IN (SELECT value FROM json_each(?))"
     for owner, key, value in db.execute(f"SELECT owner, key, value FROM param WHERE {among}", (given,)):  # noqa: S608
         params[owner][key] = value

@@ -5,10 +5,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from arkwright.core.ports import Store
 from arkwright.tracking import inputs, points, runs, searching
+from arkwright.tracking.artifacts import Artifacts
 from arkwright.tracking.database import Database
 from arkwright.tracking.inputs import Links
-from arkwright.tracking.runs import Experiment, Tracked
+from arkwright.tracking.runs import ACTIVE, Experiment, Tracked
 from arkwright.tracking.searching import Found
 
 P = ParamSpec("P")
@@ -18,14 +20,15 @@ Curve = list[tuple[int, int, float]]
 
 
 class Tracking:
-    """`folder` holds the database. Safe for many threads and processes.
+    """`folder` holds the database, `store` the bytes of files. Safe for many threads and processes.
 
     Raises Missing, Refused or Corrupt where the database cannot be opened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.database = Database(folder / "tracking.db")
+        self.artifacts = Artifacts(self.database, store)
         if not self.database.read(lambda db: db.execute("SELECT 1 FROM experiment WHERE id = 0").fetchone()):
             self.database.write(runs.experiment_called, DEFAULT)
 
@@ -44,9 +47,22 @@ class Tracking:
         """One experiment by its id or its name, deleted ones too. Raises Unknown."""
         return self.database.read(runs.get_experiment, id=id, name=name)
 
-    def experiments(self, *, stage: str | None = runs.ACTIVE, limit: int = 100, after: str = "") -> Found[Experiment]:
-        """Experiments, the last changed first; `stage` None: deleted ones too. Raises Invalid."""
-        return self.database.read(searching.search_experiments, stage=stage, limit=limit, after=after)
+    def experiments(
+        self,
+        *,
+        filter: str = "",  # noqa: A002 - what MLflow calls it
+        order: Sequence[str] = (),
+        stage: str | None = ACTIVE,
+        limit: int = 100,
+        after: str = "",
+    ) -> Found[Experiment]:
+        """Experiments, the last made first unless `order` says otherwise; `stage` None: deleted ones too.
+
+        `filter` and `order` are MLflow's words: "name LIKE 'wool%' AND tags.team = 'north'". Raises Invalid.
+        """
+        return self.database.read(
+            searching.search_experiments, filter=filter, order=order, stage=stage, limit=limit, after=after
+        )
 
     def run(self, uid: str) -> Tracked:
         """One run with its parameters, tags and the latest point of each metric. Raises Unknown, Invalid."""
@@ -58,7 +74,7 @@ class Tracking:
         filter: str = "",  # noqa: A002 - what MLflow calls it
         order: Sequence[str] = (),
         experiments: Sequence[int] | None = None,
-        stage: str | None = runs.ACTIVE,
+        stage: str | None = ACTIVE,
         limit: int = 100,
         after: str = "",
     ) -> Found[Tracked]:
@@ -75,6 +91,16 @@ class Tracking:
             limit=limit,
             after=after,
         )
+
+    def count(
+        self,
+        *,
+        filter: str = "",  # noqa: A002
+        experiments: Sequence[int] | None = None,
+        stage: str | None = ACTIVE,
+    ) -> int:
+        """How many runs `runs` would list on all its pages. Raises Invalid."""
+        return self.database.read(searching.count_runs, filter=filter, experiments=experiments, stage=stage)
 
     def links(self, found: Sequence[Tracked]) -> dict[int, Links]:
         """The datasets and models of these runs, by the run's `id`."""
