@@ -5,6 +5,7 @@ from typing import Any
 
 from arkwright.api.traffic import verified
 from arkwright.core import versions
+from arkwright.core.errors import Refused
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.serve.model import loaded as serving
 from arkwright.serve.rest.predict import predict_once
@@ -12,8 +13,12 @@ from arkwright.sites import Site
 
 
 def predict(site: Site, by: Actor, project: Path, *, endpoint: str, rows: bytes) -> Any:
-    """The answer of an endpoint's release to rows (a JSON object or list), computed here. Raises Invalid."""
+    """The answer of an endpoint's release to rows (a JSON object or list), computed here. Raises Invalid, and
+    Refused while the endpoint is stopped.
+    """
     noun = versions.resolve(site.ledger, Endpoint, endpoint)
+    if noun.stopped:
+        raise Refused(f"{noun.ref} is stopped by {noun.stopped}: {noun.reason}")
     with verified(site, max(noun.shares, key=noun.shares.__getitem__)) as found:
         loaded = serving.load(found.folder, endpoint=noun.name, release=found.release, digest=found.digest)
         return predict_once(loaded, rows)

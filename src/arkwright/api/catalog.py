@@ -108,7 +108,10 @@ class Answering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What an endpoint answered with at a time. `until`: when it was moved on; None while it still answers so."""
+    """What an endpoint answered with at a time. `until`: when it was moved on; None while it still answers so.
+
+    Of a stopped endpoint no release: `endpoint.stopped` says by whom, its `reason` why.
+    """
 
     endpoint: Endpoint
     asked: str
@@ -129,7 +132,7 @@ def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | 
     if not found:
         raise Unknown(f"nothing was live at {name} then; its first release came at {until}")
     since, who, noun = found[0]
-    shares = [*noun.shares.items(), *((ref, 0.0) for ref in noun.shadows)]
+    shares = [] if noun.stopped else [*noun.shares.items(), *((ref, 0.0) for ref in noun.shadows)]
     answering = tuple(_answering(site, ref, share, stamp(moment, end=True)) for ref, share in shares)
     return Live(endpoint=noun, asked=stamp(moment), since=since, until=until, by=who, releases=answering)
 

@@ -36,9 +36,10 @@ def promote(
 ) -> Endpoint:
     """Sign the release and move an endpoint to it: as its `rollout` says, or with this `share`, or as a shadow.
 
-    What the project says of the endpoint goes on record with it; without a project, what is on record stays so.
-    Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
-    that is none; Outdated where the endpoint is not at `version` any more.
+    What the project says of the endpoint goes on record with it; without a project, what is on record stays so. A
+    stopped endpoint answers again when the release is to answer alone. Raises Refused saying exactly what is missing,
+    also while a canary is younger than its `hold`; Invalid for a share that is none; Outdated where the endpoint is not
+    at `version` any more.
     """
     allow(site, by, "own")
     if share is not None and not 0 < share <= 1:
@@ -51,7 +52,7 @@ def promote(
     must_pass(site, noun)
     _sign(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
-    _must_be_at(name, before, version)
+    must_be_at(name, before, version)
     terms = known[name]
     if before is None:
         if shadow:
@@ -60,8 +61,13 @@ def promote(
         return _move(site, by, first)
     if share is None and not shadow:
         share, shadow = _as_agreed(site, before, noun.ref, terms)
+    if before.stopped and (shadow or (share or 1.0) < 1):
+        raise Refused(
+            f"{before.ref} is stopped by {before.stopped}: {before.reason}; to have {noun.ref} alone answer: "
+            f"--share 1; to go on as before: arkwright resume {name}"
+        )
     moved = _with_shadow(before, noun.ref) if shadow else _with_share(before, noun.ref, share or 1.0)
-    if (moved.shares, moved.shadows) == (before.shares, before.shadows):
+    if (moved.shares, moved.shadows) == (before.shares, before.shadows) and not before.stopped:
         if terms == before.terms:
             return before
         moved = replace(moved, reason="its terms changed")
@@ -76,7 +82,7 @@ def rollback(
     """
     allow(site, by, "own")
     now = versions.resolve(site.ledger, Endpoint, endpoint)
-    _must_be_at(now.name, now, version)
+    must_be_at(now.name, now, version)
     history = [e for e in versions.all_of(site.ledger, Endpoint, now.name) if e.version <= now.version]
     gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)}
     for before in reversed(history[:-1]):
@@ -84,7 +90,7 @@ def rollback(
             for ref in before.shares:
                 must_pass(site, versions.resolve(site.ledger, Release, ref))
             said = f"rolled back from {', '.join(left)}{': ' if reason else ''}{reason}"
-            moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said)
+            moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said, stopped="")
             return _move(site, by, moved)  # on today's terms: what is redacted now was not always
     raise Refused(f"{now.ref} has answered with nothing else before, so there is nothing to go back to")
 
@@ -96,7 +102,8 @@ def must_pass(site: Site, release: Release) -> None:
         raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}")
 
 
-def _must_be_at(name: str, now: Endpoint | None, version: int | None) -> None:
+def must_be_at(name: str, now: Endpoint | None, version: int | None) -> None:
+    """Raises Outdated where an endpoint was moved since."""
     is_at = now.version if now else 0
     if version is not None and version != is_at:
         raise Outdated(f"endpoint:{name} is at version {is_at}, not {version}; look at it and try again")

@@ -17,6 +17,7 @@ from arkwright.core.errors import ArkwrightError, Corrupt, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.ports import Logged, Routing, Served, Serving, Share, Traffic
 from arkwright.core.record import decode, digest_of
+from arkwright.core.visible import visible
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
@@ -123,7 +124,7 @@ class _Watch:
 
     def _of(self, endpoint: Endpoint) -> Routing:
         if endpoint.stopped:
-            return Routing((), endpoint.version, stopped=f"stopped by {endpoint.stopped}: {endpoint.reason}")
+            return Routing((), endpoint.version, stopped=visible(f"stopped by {endpoint.stopped}: {endpoint.reason}"))
         parts = [(ref, part, False) for ref, part in endpoint.shares.items()]
         parts += [(ref, 0.0, True) for ref in endpoint.shadows]
         shares = [Share(self._served(ref), part, shadow) for ref, part, shadow in parts]

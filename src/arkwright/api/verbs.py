@@ -71,6 +71,8 @@ VERBS: dict[str, Verb] = {
     "refuse": Verb("arkwright.api.decide:refuse", "talk", acts=True, as_role=True),
     "promote": Verb("arkwright.api.rollout:promote", "own", acts=True),
     "rollback": Verb("arkwright.api.rollout:rollback", "own", acts=True),
+    "stop": Verb("arkwright.api.emergency:stop", "own", acts=True),
+    "resume": Verb("arkwright.api.emergency:resume", "own", acts=True),
     "serve": Verb("arkwright.api.traffic:serve", here="it takes a port of the machine where it is said"),
     "predict": Verb(
         "arkwright.api.answer:predict",

@@ -73,6 +73,8 @@ class Guard:
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
         scope["arkwright.shown"] = via, secret = _credentials(headers)
+        if via == secrets.SESSION and not secret and right != PUBLIC:
+            raise Unproven("log in, or send a token: Authorization: Bearer …")
         if via == secrets.SESSION and scope["method"] not in SAFE:
             _same_origin(headers, self.context)
         known = await self._known(via, secret, right)

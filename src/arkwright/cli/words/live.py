@@ -25,6 +25,8 @@ def main(given: argparse.Namespace) -> int:
     until = f"until {found.until[:19]}" if found.until else "and still so"
     screen.print(f"{found.endpoint.ref}, since {found.since[:19]} UTC {until}")
     screen.print(f"moved by {output.escape(found.by)}: {output.escape(found.endpoint.reason)}")
+    if found.endpoint.stopped:
+        screen.print(f"[bold red]stopped[/] by {output.escape(found.endpoint.stopped)}: nothing answers")
     for one in found.releases:
         part = f"{one.share:.0%}" if one.share else "a shadow"
         screen.print()

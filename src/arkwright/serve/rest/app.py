@@ -141,9 +141,9 @@ class App:
         parts = path.split("/")
         if parts[0] or any(part in (".", "..") or not _plain(part) for part in parts[1:]):
             return Problem(400, "this is no path of this server; see GET /")
+        if stopped := self._stopped(parts[1:]):
+            return Problem(503, f"{stopped} is {self.stopped[stopped]}")
         match parts[1:]:
-            case ["v2", "models", name, *_] | ["endpoints", name, *_] if name in self.stopped:
-                return Problem(503, f"{name} is {self.stopped[name]}")
             case ["v2", "models", name, *_] | ["endpoints", name, *_] if name not in self.routes:
                 if not NAME.fullmatch(name):
                     return Problem(400, "an endpoint's name has letters, digits, _ and -, at most 64")
@@ -153,6 +153,15 @@ class App:
             case ["predict"]:
                 return Problem(404, f"say which endpoint: /endpoints/NAME/predict{did_you_mean('', self.routes)}")
         return Problem(404, f"there is nothing at {path[:80]}{did_you_mean(path, [*self._gets, *self._posts])}")
+
+    def _stopped(self, parts: Sequence[str]) -> str:
+        """The stopped endpoint that a path means, or nothing."""
+        match parts:
+            case ["v2", "models", name, *_] | ["endpoints", name, *_] if name in self.stopped:
+                return name
+            case ["predict"] if len(self.stopped) == 1 and not self.routes:
+                return next(iter(self.stopped))
+        return ""
 
     def _add(self, route: Route) -> None:
         base = f"/v2/models/{route.name}"

@@ -1,0 +1,53 @@
+"""Verbs for when something is wrong with an endpoint now: stop it, and let it answer again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from arkwright.api.accounts import allow
+from arkwright.api.rollout import must_be_at, must_pass
+from arkwright.core import versions
+from arkwright.core.errors import Invalid, Refused
+from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.ports import Taken
+from arkwright.sites import Site
+
+
+def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, version: int | None = None) -> Endpoint:
+    """Have nothing answer at an endpoint, at once; whoever asks it is told by whom it was stopped, and the reason.
+
+    Raises Invalid without a reason, Refused where it is stopped already, Outdated where it is not at `version` any
+    more. Whoever moves it at the same time does not get in the way.
+    """
+    allow(site, by, "own")
+    if not reason.strip():
+        raise Invalid("say why it is stopped: whoever asks the endpoint is told so")
+    while True:
+        now = versions.resolve(site.ledger, Endpoint, endpoint)
+        must_be_at(now.name, now, version)
+        if now.stopped:
+            raise Refused(f"{now.ref} is stopped already, by {now.stopped}: {now.reason}")
+        stopped = replace(now, version=now.version + 1, reason=reason.strip(), stopped=by.name)
+        try:
+            return versions.move(site.ledger, by.name, stopped)
+        except Taken:
+            continue  # somebody moved it just now: that is stopped instead
+
+
+def resume(
+    site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "", version: int | None = None
+) -> Endpoint:
+    """Have a stopped endpoint answer again as it did before. Raises Refused where it is not stopped, or where a gate
+    does not let one of its releases through any more; Outdated where it is not at `version` any more.
+    """
+    allow(site, by, "own")
+    now = versions.resolve(site.ledger, Endpoint, endpoint)
+    must_be_at(now.name, now, version)
+    if not now.stopped:
+        raise Refused(f"{now.ref} is not stopped")
+    for ref in now.shares:
+        must_pass(site, versions.resolve(site.ledger, Release, ref))
+    said = f"resumed{': ' if reason else ''}{reason}"
+    try:
+        return versions.move(site.ledger, by.name, replace(now, version=now.version + 1, reason=said, stopped=""))
+    except Taken:
+        raise Refused(f"somebody else moved the endpoint {now.name} just now; look at it and try again") from None
