@@ -8,13 +8,14 @@ from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, soc
 import uvicorn
 from starlette.applications import Starlette
 
-from arkwright.api import accounts
+from arkwright.api import accounts, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.control.app import application
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor
 from arkwright.govern import passwords
+from arkwright.pages import words
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -37,9 +38,15 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN
     )
-    with Keeper(site, project):
+    with Keeper(site, project), telling.outbox(site, lambda ref: _page(site.settings.address or address, ref)):
         ready(address, link)
         _Server(config, app).run(sockets=[listening])
+
+
+def _page(address: str, reference: str) -> str | None:
+    """Where people look at a noun."""
+    place = words.address(reference)
+    return address + place if place else None
 
 
 def _first(site: Site) -> str:
