@@ -91,9 +91,8 @@ def resolve(place: Place, allow: Sequence[Network], lookup: Lookup = socket.geta
     inside = [any(one in network for network in allow) for one in found]
     for one, allowed in zip(found, inside, strict=True):
         if not allowed and not _public(one):
-            raise Refused(
-                f"{place.host} is {one}, which is no public address; site.toml may allow it: [webhooks] allow"
-            )
+            shown = place.host if place.host == str(one) else f"{place.host} ({one})"
+            raise Refused(f"{shown} is not public; the site's owner may allow it in site.toml: [webhooks] allow")
     if not all(inside):
         if place.scheme != "https":
             raise Refused(f"{place.host} is outside, so it is told by https:// only")

@@ -52,6 +52,8 @@ def _connected(place: Place, found: str) -> Iterator[http.client.HTTPConnection]
             line = http.client.HTTPConnection(place.host, place.port)
             with closing(_secured(raw, place)) as line.sock:
                 yield line
+            if cut.is_set():  # what was cut off reads as an end
+                raise TimeoutError
         except (OSError, http.client.HTTPException):
             if cut.is_set():
                 raise TimeoutError from None
