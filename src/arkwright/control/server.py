@@ -8,7 +8,7 @@ from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, soc
 import uvicorn
 from starlette.applications import Starlette
 
-from arkwright.api import accounts
+from arkwright.api import accounts, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.control.app import application
 from arkwright.control.plane import Plane
@@ -16,6 +16,7 @@ from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor
 from arkwright.govern import passwords
+from arkwright.pages import words
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -33,7 +34,8 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
         link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
     elif not any(True for _ in site.vault.find(passwords.KIND)):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
-    with Keeper(site, project), Plane(site, project) as plane:
+    told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
+    with Keeper(site, project), told, Plane(site, project) as plane:
         app = application(
             Context(
                 site,
@@ -49,6 +51,12 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
         )
         ready(address, link)
         _Server(config, app).run(sockets=[listening])
+
+
+def _page(address: str, reference: str) -> str | None:
+    """Where people look at a noun."""
+    place = words.address(reference)
+    return address + place if place else None
 
 
 def _first(site: Site) -> str:

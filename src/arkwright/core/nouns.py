@@ -273,6 +273,20 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Somebody outside hears of what happens here, or no longer. Its whole address and its key are kept elsewhere."""
+
+    KIND: ClassVar[str] = "webhook"
+
+    name: str
+    version: int
+    to: str  # https://host/…
+    format: str
+    on: tuple[str, ...]
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One line of the ledger: who wrote which noun when, sealed to the line before."""
 

@@ -1,24 +1,40 @@
-"""`site.toml`, beside a site's records: where the ones are that do not lie beside it. Read strictly."""
+"""`site.toml`, beside a site's records: where the ones are that do not lie beside it, and whom it tells what happens.
+Read strictly.
+"""
 
+import ipaddress
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.settings import Lineage, Mail, Webhooks
 from arkwright.infra import postgres_address
 from arkwright.infra.durable import publish, writing
 
 FILE = "site.toml"
-_KEYS = ("ledger",)
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`ledger`: the address of the ledger and the vault; None: files in the site's folder."""
+    """`ledger`: the address of the ledger and the vault; None: files in the site's folder. `address`: of the control
+    room, as people reach it; it stands in what they are sent.
+    """
 
     ledger: str | None = None
+    address: str | None = None
+    webhooks: Webhooks = field(default_factory=Webhooks)
+    mail: Mail | None = None
+    openlineage: Lineage | None = None
+
+
+_SECTIONS: dict[str, type[Any]] = {"webhooks": Webhooks, "mail": Mail, "openlineage": Lineage}
+_KEYS = tuple(field.name for field in fields(Settings))
 
 
 def read(folder: Path) -> Settings:
@@ -35,15 +51,52 @@ def read(folder: Path) -> Settings:
     for key in given:
         if key not in _KEYS:
             raise Invalid(f"{path}: unknown key {key!r}{did_you_mean(key, _KEYS)}")
-    ledger = given.get("ledger")
+    try:
+        return _settings(given)
+    except Invalid as error:
+        raise Invalid(f"{path}: {error}") from None
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    read: dict[str, Any] = {
+        name: _section(name, kind, given[name]) for name, kind in _SECTIONS.items() if name in given
+    }
+    ledger, address = given.get("ledger"), given.get("address")
     if ledger is not None:
         if not isinstance(ledger, str):
-            raise Invalid(f'{path}: ledger must be an address, such as "postgresql://host/database"')
+            raise Invalid('ledger must be an address, such as "postgresql://host/database"')
+        check(ledger)
+    if address is not None and not (
+        isinstance(address, str) and re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", address)
+    ):
+        raise Invalid('address must be how people reach the control room, such as "https://arkwright.example.org"')
+    settings = Settings(ledger, address, **read)
+    _networks(settings.webhooks)
+    if settings.mail and not re.fullmatch(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", settings.mail.server):
+        raise Invalid('mail.server must be host:port, such as "smtp.example.org:587"')
+    if settings.mail and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", settings.mail.sender):
+        raise Invalid("mail.from must be an e-mail address")
+    return settings
+
+
+def _section(name: str, kind: type[S], given: Any) -> S:
+    """A table of the file as what it is. Raises Invalid."""
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]  # type: ignore[arg-type]
+    for key in given if isinstance(given, dict) else ():
+        if key not in known:
+            raise Invalid(f"unknown key {key!r} in [{name}]{did_you_mean(key, known)}")
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"[{name}]: {str(error)[:200]}") from None
+
+
+def _networks(webhooks: Webhooks) -> None:
+    for text in webhooks.allow:
         try:
-            check(ledger)
-        except Invalid as error:
-            raise Invalid(f"{path}: {error}") from None
-    return Settings(ledger)
+            ipaddress.ip_network(text)
+        except ValueError:
+            raise Invalid(f'webhooks.allow: {text[:60]!r} is no network; write it like "10.1.0.0/16"') from None
 
 
 def check(ledger: str) -> None:

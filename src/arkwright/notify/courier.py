@@ -1,0 +1,180 @@
+"""One subscriber's messenger: a thread of its own, so that one receiver that hangs delays no other.
+
+The ledger is the queue. What is kept beside it is how far it has been told, so memory and disk stay bounded however
+long a receiver is away, and messages come in the ledger's order.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Event
+from arkwright.core.ports import Ledger, Vault
+from arkwright.core.record import now
+from arkwright.notify import state as states
+from arkwright.notify.parts import Part, Subscriber
+from arkwright.notify.state import Kept, Stale, State
+
+log = logging.getLogger("arkwright.notify")
+_LONGEST_WAIT, _PAUSE = 3600.0, 5.0  # seconds
+_STRIDE = 1000  # events of no interest, after which the place is noted
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a message is tried, and the seconds between: from `first`, each four times as long, at most `most`;
+    by chance up to half longer or shorter, so that many do not come at once. As it stands: within six hours or so.
+    """
+
+    tries: int = 12
+    first: float = 2.0
+    most: float = 3600.0
+
+    def wait(self, tries: int) -> float:
+        return min(self.first * 4.0 ** min(tries - 1, 20), self.most) * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+class Courier:
+    """Started by the outbox, and told by it how long the ledger has grown."""
+
+    def __init__(self, subscriber: Subscriber, ledger: Ledger, vault: Vault, patience: Patience) -> None:
+        self.subscriber = subscriber
+        self._ledger, self._vault, self._patience = ledger, vault, patience
+        self._news = threading.Condition()
+        self._end, self._stopped, self._wished = 0, False, False
+        # what is to be told may hang for as long as a message may take: nobody waits for it at the end
+        self._thread = threading.Thread(target=self._run, name=f"tells {subscriber.id}", daemon=True)
+        self._thread.start()
+
+    def hear(self, end: int, *, wished: bool) -> None:
+        """The ledger ends at this event now; `wished`: somebody wants another try."""
+        with self._news:
+            if end != self._end or wished:
+                self._end, self._wished = end, self._wished or wished
+                self._news.notify()
+
+    def stop(self) -> None:
+        with self._news:
+            self._stopped = True
+            self._news.notify()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        name = self.subscriber.id
+        while not self._stopped:
+            try:
+                self._kept = Kept(self._vault, name)
+                found = self._kept.state()
+                if found is None:
+                    return  # it was taken away
+                while not self._stopped:
+                    if wished := states.granted(self._vault, name, found):
+                        found = self._note(wished)
+                    found = self._work(found)
+                    self._rest(found)
+            except Stale:
+                continue
+            except ArkwrightError as error:
+                log.error("%s is not told: %s; trying again", name, error)  # noqa: TRY400
+                self._pause()
+            except Exception:  # one messenger's trouble is nobody else's
+                log.exception("%s is not told; trying again", name)
+                self._pause()
+
+    def _pause(self) -> None:
+        with self._news:
+            self._news.wait_for(lambda: self._stopped, _PAUSE)
+
+    def _rest(self, found: State) -> None:
+        """Until there is something to do."""
+        wait = _LONGEST_WAIT if found.off else found.due - time.time()
+        with self._news:
+            if wait > 0:
+                self._news.wait_for(lambda: self._stopped or self._wished, min(wait, _LONGEST_WAIT))
+            elif not found.again:
+                self._news.wait_for(lambda: self._stopped or self._wished or self._end > found.place, _LONGEST_WAIT)
+            self._wished = False
+
+    def _work(self, found: State) -> State:
+        """Tell what there is to tell until something fails."""
+        for dead in found.again:
+            if self._stopped:
+                return found
+            event = next(iter(self._ledger.find(after=dead.seq - 1)), None)
+            found = replace(found, again=found.again[1:])
+            if event is None:
+                continue
+            for part in self._parts(event):
+                if part.to == dead.to:
+                    found = self._once_more(found, event, part)
+        for event in self._events(found):
+            found = self._tell(found, event)
+            if self._stopped or found.off or found.due > time.time():
+                break
+        return found
+
+    def _events(self, found: State) -> Iterator[Event]:
+        if not found.off and found.due <= time.time():
+            yield from self._ledger.find(after=found.place)
+
+    def _tell(self, found: State, event: Event) -> State:
+        """One event to everybody who is to hear of it; its place is noted when all have, or were given up."""
+        parts = self._parts(event)
+        for part in parts:
+            if part.to in found.done:
+                continue
+            if self._stopped:
+                return found
+            found = self._try(found, event, part)
+            if found.off or found.due > time.time():
+                return self._note(found)
+            if len(parts) > 1:
+                found = self._note(found)
+        found = replace(found, place=event.seq, done=(), tries=0, due=0.0)
+        return self._note(found) if parts or event.seq % _STRIDE == 0 else found
+
+    def _parts(self, event: Event) -> tuple[Part, ...]:
+        return tuple(self.subscriber.parts(event))
+
+    def _try(self, found: State, event: Event, part: Part) -> State:
+        error = self._sent(event, part)
+        if error is not None:
+            tries, why, at = found.tries + 1, str(error), now()
+            found = replace(found, tries=tries, last=why, last_at=at)
+            if getattr(error, "gone", False):
+                return replace(found, off=True)
+            if getattr(error, "never", False) or tries >= self._patience.tries:
+                log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, why)
+                return replace(found.given_up(event.seq, part.to, why, at), done=(*found.done, part.to), tries=0)
+            wait = max(self._patience.wait(tries), getattr(error, "after", 0.0))
+            return replace(found, due=time.time() + wait)
+        return replace(found, done=(*found.done, part.to), tries=0, due=0.0, last="told", last_at=now())
+
+    def _once_more(self, found: State, event: Event, part: Part) -> State:
+        """One try, for what was given up before."""
+        error = self._sent(event, part)
+        at = now()
+        if error is None:
+            return self._note(replace(found, last="told", last_at=at))
+        return self._note(replace(found.given_up(event.seq, part.to, str(error), at), last=str(error), last_at=at))
+
+    def _sent(self, event: Event, part: Part) -> ArkwrightError | None:
+        """What kept it from being taken."""
+        try:
+            part.send()
+        except ArkwrightError as error:
+            return error
+        except Exception as error:  # a mistake of ours about one message must not keep the others back
+            log.exception("%s: event %d", self.subscriber.id, event.seq)
+            return ArkwrightError(f"it could not be sent ({type(error).__name__}); the log says more")
+        return None
+
+    def _note(self, found: State) -> State:
+        self._kept.change(found)
+        return found

@@ -1,0 +1,13 @@
+"""Why something could not be told."""
+
+from arkwright.core.errors import ArkwrightError
+
+
+class Failed(ArkwrightError):
+    """It was not taken. `after`: seconds that the receiver asks to wait. `never`: trying again would change nothing.
+    `gone`: the receiver wants to hear nothing any more.
+    """
+
+    def __init__(self, message: str, *, after: float = 0.0, never: bool = False, gone: bool = False) -> None:
+        super().__init__(message)
+        self.after, self.never, self.gone = after, never, gone

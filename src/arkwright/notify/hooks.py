@@ -1,0 +1,89 @@
+"""Webhooks: who is told, where, of what, and with which key. Kept in the vault: a chat's address is a secret too."""
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from arkwright.core.nouns import Event
+from arkwright.core.ports import Vault
+from arkwright.core.record import decode, encode
+from arkwright.notify import address, choice, forms, signing
+from arkwright.notify.address import Network
+from arkwright.notify.parts import Part
+from arkwright.notify.post import post
+from arkwright.notify.words import Link
+
+KIND = "webhook"  # the vault's kind
+BOTH = 24 * 3600.0  # seconds in which the key before a change signs too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """One webhook. `id`: its own for life, so that a later one of the same name is another."""
+
+    name: str
+    id: str
+    url: str
+    format: str
+    on: tuple[str, ...]
+    key: str
+    old_key: str | None = None
+    old_until: float = 0.0  # seconds since 1970
+
+    def keys(self, now: float) -> tuple[str, ...]:
+        old = (self.old_key,) if self.old_key and now < self.old_until else ()
+        return (self.key, *old)
+
+
+def new(name: str, url: str, form: str, on: tuple[str, ...]) -> Hook:
+    key = signing.new_secret()
+    return Hook(name=name, id=secrets.token_hex(8), url=url, format=form, on=on, key=key)
+
+
+def rotated(hook: Hook, now: float) -> Hook:
+    """With a new key; the one before is good for another day."""
+    return replace(hook, key=signing.new_secret(), old_key=hook.key, old_until=now + BOTH)
+
+
+def get(vault: Vault, name: str) -> Hook | None:
+    body = vault.get(KIND, name)
+    return decode(Hook, body) if body else None
+
+
+def put(vault: Vault, hook: Hook) -> None:
+    vault.put(KIND, hook.name, encode(hook))
+
+
+def remove(vault: Vault, hook: Hook) -> None:
+    vault.remove(KIND, hook.name)
+
+
+def all_of(vault: Vault) -> Iterator[Hook]:
+    """In alphabetical order."""
+    for _, body in vault.find(KIND):
+        yield decode(Hook, body)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A webhook as the outbox knows it."""
+
+    hook: Hook
+    source: str
+    link: Link
+    allow: tuple[Network, ...]
+    begins = False
+
+    @property
+    def id(self) -> str:
+        return self.hook.id
+
+    def parts(self, event: Event) -> Sequence[Part]:
+        return (Part("", lambda: self._send(event)),) if choice.wants(self.hook.on, event) else ()
+
+    def _send(self, event: Event) -> None:
+        body, kind = forms.body(self.hook.format, event, self.source, self.link)
+        now = time.time()
+        signed = signing.headers(self.hook.keys(now), forms.message_id(event), int(now), body)
+        post(address.parse(self.hook.url), body, {"Content-Type": kind, **signed}, self.allow)

@@ -1,0 +1,90 @@
+"""How far a subscriber has been told, kept in the vault: nothing is lost by a crash, and a message may come twice."""
+
+from dataclasses import dataclass, replace
+
+from arkwright.core.ports import Vault
+from arkwright.core.record import decode, encode
+
+KIND, WISH = "told", "tell-again"  # the vault's kinds: how far; that what was given up is to be tried again
+MOST_DEAD = 100  # of one subscriber, the newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """A message that was given up: of which event, to whom, why, when (UTC)."""
+
+    seq: int
+    to: str
+    why: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """`place`: the last event that is done with. Of the one behind it: who has been told (`done`), how often it was
+    tried, and when it is tried again (seconds since 1970). `last`: what came of the last message, and when.
+    `again`: given up before, to be tried once more. `off`: the receiver wants to hear nothing any more.
+    """
+
+    place: int
+    done: tuple[str, ...] = ()
+    tries: int = 0
+    due: float = 0.0
+    last: str = ""
+    last_at: str = ""
+    dead: tuple[Dead, ...] = ()
+    again: tuple[Dead, ...] = ()
+    off: bool = False
+
+    def given_up(self, seq: int, to: str, why: str, at: str) -> "State":
+        dead = (*self.dead, Dead(seq=seq, to=to, why=why, at=at))
+        return replace(self, dead=dead[-MOST_DEAD:])
+
+
+class Kept:
+    """A subscriber's state, changed only by whoever knows it as it is: of two messengers one goes on."""
+
+    def __init__(self, vault: Vault, name: str) -> None:
+        self._vault, self._name = vault, name
+        self._body = vault.get(KIND, name)
+
+    def state(self) -> State | None:
+        """As it was read or last written; None: there is no such subscriber any more."""
+        return decode(State, self._body) if self._body is not None else None
+
+    def change(self, new: State) -> None:
+        """Raises Stale."""
+        body = encode(new)
+        if self._body is None or not self._vault.swap(KIND, self._name, self._body, body):
+            raise Stale
+        self._body = body
+
+
+class Stale(Exception):
+    """Somebody else changed it meanwhile, or took it away."""
+
+
+def begin(vault: Vault, name: str, place: int) -> None:
+    """From now on whatever comes after this event is told; nothing happens where that was said before."""
+    vault.add(KIND, name, encode(State(place=place)))
+
+
+def get(vault: Vault, name: str) -> State | None:
+    return Kept(vault, name).state()
+
+
+def wish(vault: Vault, name: str) -> None:
+    """Ask whoever delivers to try again what was given up, and what waits."""
+    vault.put(WISH, name, "{}")
+
+
+def granted(vault: Vault, name: str, state: State) -> State | None:
+    """The state with that wish in it, or None where there is no wish."""
+    if not vault.remove(WISH, name):
+        return None
+    return replace(state, again=(*state.again, *state.dead), dead=(), due=0.0, tries=0, off=False)
+
+
+def forget(vault: Vault, name: str) -> None:
+    for kind in (KIND, WISH):
+        vault.remove(kind, name)

@@ -1,0 +1,301 @@
+"""The outbox: at least once, in order, and nobody waits for another."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from standardwebhooks.webhooks import Webhook as Judge
+from tests.notify.conftest import PATIENCE
+
+from arkwright.core.ports import Entry
+from arkwright.notify import address, hooks, outbox, state
+from arkwright.notify.courier import Patience
+from arkwright.notify.failed import Failed
+from arkwright.notify.hooks import Receiver
+from arkwright.notify.outbox import Outbox
+from arkwright.notify.parts import Part
+
+QUICK = Patience(tries=3, first=0.01, most=0.02)
+HERE = address.networks(["127.0.0.1/32"])
+
+
+class Room:
+    """A ledger, a vault, and hooks on them."""
+
+    def __init__(self, ledger, vault):
+        self.ledger, self.vault, self.written = ledger, vault, 0
+
+    def hook(self, name, url, on=("everything",)):
+        made = hooks.new(name, url, "cloudevents", on)
+        state.begin(self.vault, made.id, self.written)
+        hooks.put(self.vault, made)
+        return made
+
+    def receivers(self):
+        return [Receiver(hook, "urn:x", str, HERE) for hook in hooks.all_of(self.vault)]
+
+    def open(self, patience=QUICK, subscribers=None):
+        return Outbox(self.ledger, self.vault, subscribers or self.receivers, patience=patience, look=0.02)
+
+    def write(self, many=1, kind="alarm"):
+        entries = [Entry(kind, f"k{self.written + n}", "{}") for n in range(1, many + 1)]
+        self.written = self.ledger.append("ana", entries)
+
+    def until(self, hook, wanted):
+        """The hook's state when it is as wanted."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            found = state.get(self.vault, hook.id)
+            if found and wanted(found):
+                return found
+            time.sleep(0.01)
+        raise AssertionError(found)
+
+
+@pytest.fixture
+def room(ledger, vault):
+    return Room(ledger, vault)
+
+
+def numbers(requests):
+    return [json.loads(body)["data"]["seq"] for _, body in requests]
+
+
+def test_everything_comes_once_in_order_and_signed(room, receiver):
+    room.write(3)
+    hook = room.hook("in", f"{receiver.url}/in")
+    with room.open():
+        room.write(2)
+        receiver.wait("/in", 2)
+        room.write(2)
+        got = receiver.wait("/in", 4)
+        room.until(hook, lambda now: now.place == 7)
+    assert numbers(got) == [4, 5, 6, 7]  # what came before it was added is not told
+    for headers, body in got:
+        said = Judge(hook.key).verify(body, headers)
+        assert headers["webhook-id"] == said["id"]
+        with pytest.raises(Exception, match="No matching signature"):
+            Judge(hook.key).verify(body + b" ", headers)
+    assert state.get(room.vault, hook.id).last == "told"
+
+
+def test_only_what_was_chosen_is_told(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in", ("alarms",))
+    room.write(5, "recipe")
+    room.write(1)
+    room.write(2000, "recipe")
+    with room.open():
+        assert numbers(receiver.wait("/in")) == [6]
+        room.until(hook, lambda now: now.place >= 2000)  # a long way of no interest is not walked again
+    assert len(receiver.requests) == 1
+
+
+def test_a_receiver_that_hangs_delays_no_other(room, receiver):
+    room.hook("hangs", f"{receiver.url}/hang")
+    room.hook("in", f"{receiver.url}/in")
+    with room.open():
+        room.write()
+        receiver.wait("/hang")
+        room.write(5)
+        receiver.wait("/in", 6)
+        assert len(receiver.at("/hang")) == 1
+        began = time.monotonic()
+    assert time.monotonic() - began < 5  # nor the end of the process
+
+
+def test_what_fails_is_tried_again_and_then_given_up(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 500
+    with room.open():
+        room.write(2)
+        found = room.until(hook, lambda now: len(now.dead) == 2)
+        assert numbers(receiver.at("/in")) == [1, 1, 1, 2, 2, 2]
+        assert len({headers["webhook-id"] for headers, _ in receiver.at("/in")}) == 2
+        assert [(dead.seq, "answered 500" in dead.why) for dead in found.dead] == [(1, True), (2, True)]
+        receiver.answers["/in"] = 204
+        room.write()
+        receiver.wait("/in", 7)
+        state.wish(room.vault, hook.id)
+        receiver.wait("/in", 9)
+        found = room.until(hook, lambda now: not now.dead and not now.again and now.last == "told")
+    assert numbers(receiver.at("/in"))[6:] == [3, 1, 2]
+    assert found.place == 3
+
+
+def test_what_is_wished_again_and_fails_is_given_up_again(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 500
+    with room.open():
+        room.write()
+        room.until(hook, lambda now: now.dead)
+        state.wish(room.vault, hook.id)
+        receiver.wait("/in", 4)
+        room.until(hook, lambda now: len(now.dead) == 1 and not now.again)
+
+
+def test_nothing_is_lost_while_a_receiver_is_away(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 503
+    with room.open(Patience(tries=1000, first=0.01, most=0.02)):
+        room.write(20)
+        receiver.wait("/in", 5)
+        receiver.answers["/in"] = 200
+        room.until(hook, lambda now: now.place == 20)
+    told = numbers(receiver.at("/in"))
+    assert list(dict.fromkeys(told)) == list(range(1, 21))
+
+
+def test_a_wish_ends_a_long_wait(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 500
+    with room.open(Patience(tries=10, first=3600.0)):
+        room.write()
+        room.until(hook, lambda now: now.tries == 1 and now.due > time.time() + 1000)
+        receiver.answers["/in"] = 200
+        state.wish(room.vault, hook.id)
+        room.until(hook, lambda now: now.place == 1)
+
+
+def test_who_wants_to_hear_nothing_any_more_is_left_alone(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 410
+    with room.open():
+        room.write(3)
+        room.until(hook, lambda now: now.off)
+        assert len(receiver.requests) == 1
+        receiver.answers["/in"] = 200
+        state.wish(room.vault, hook.id)
+        receiver.wait("/in", 4)
+
+
+DIES = """
+import os, sys, time
+from pathlib import Path
+from arkwright.infra.sqlite_ledger import SqliteLedger
+from arkwright.infra.sqlite_vault import SqliteVault
+from arkwright.notify import address, hooks, outbox
+
+class Dies(SqliteVault):
+    def swap(self, *_):
+        os._exit(9)
+
+folder = Path(sys.argv[1])
+ledger, vault = SqliteLedger(folder / "ledger.db"), Dies(folder / "vault.db")
+here = address.networks(["127.0.0.1/32"])
+who = lambda: [hooks.Receiver(hook, "urn:x", str, here) for hook in hooks.all_of(vault)]
+with outbox.Outbox(ledger, vault, who, look=0.02):
+    time.sleep(60)
+"""
+
+
+def test_another_process_goes_on_where_the_first_died(room, receiver, tmp_path):
+    """It got its answer and died before it could note it: the message comes once more, under the same id."""
+    hook = room.hook("in", f"{receiver.url}/in")
+    room.write(2)
+    assert subprocess.run([sys.executable, "-c", DIES, tmp_path], check=False, timeout=60).returncode == 9
+    assert len(receiver.requests) == 1
+    room.vault.remove(outbox.LEASE, outbox.LEASE)  # it would run out
+    with room.open():
+        room.until(hook, lambda now: now.place == 2)
+    assert numbers(receiver.at("/in")) == [1, 1, 2]
+    first, second, _ = receiver.at("/in")
+    assert first[0]["webhook-id"] == second[0]["webhook-id"]
+
+
+def test_one_of_many_delivers(room, receiver, monkeypatch):
+    monkeypatch.setattr(outbox, "_LEASE_S", 0.3)
+    hook = room.hook("in", f"{receiver.url}/in")
+    first = room.open()
+    with first, room.open():
+        room.write(50)
+        room.until(hook, lambda now: now.place == 50)
+        room.write(50)
+        room.until(hook, lambda now: now.place == 100)
+    assert numbers(receiver.at("/in")) == list(range(1, 101))
+
+
+def test_another_takes_over_when_the_lease_runs_out(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    room.vault.put(outbox.LEASE, outbox.LEASE, "who died", expires=time.time() + 0.5)
+    with room.open():
+        room.write()
+        room.until(hook, lambda now: now.place == 1)
+    assert room.vault.get(outbox.LEASE, outbox.LEASE) is None
+
+
+def test_a_hook_comes_changes_and_goes_while_it_runs(room, receiver):
+    with room.open():
+        room.write()
+        hook = room.hook("in", f"{receiver.url}/in")
+        room.write()
+        receiver.wait("/in")
+        room.until(hook, lambda now: now.place == 2)
+        turned = hooks.rotated(hook, time.time())
+        hooks.put(room.vault, turned)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:  # until the outbox has seen it
+            room.write()
+            headers, body = receiver.wait("/in", len(receiver.at("/in")) + 1)[-1]
+            if len(headers["webhook-signature"].split()) == 2:
+                break
+        for key in (hook.key, turned.key):
+            assert Judge(key).verify(body, headers)
+        assert turned.keys(time.time() + hooks.BOTH + 1) == (turned.key,)
+        hooks.remove(room.vault, hook)
+        state.forget(room.vault, hook.id)
+        end = time.monotonic() + PATIENCE
+        while f"tells {hook.id}" in {thread.name for thread in threading.enumerate()}:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert state.get(room.vault, hook.id) is None
+
+
+class Letters:
+    """A subscriber that tells several people of one event."""
+
+    id, begins = "letters", True
+
+    def __init__(self):
+        self.told, self.broken = [], {}
+
+    def parts(self, event):
+        return [Part(to, lambda to=to: self.send(event, to)) for to in ("ana", "ben", "cleo")]
+
+    def send(self, event, to):
+        if self.broken.get(to):
+            raise self.broken[to].pop()
+        self.told.append((event.seq, to))
+
+
+def test_of_many_letters_each_is_sent_once(room):
+    letters = Letters()
+    letters.broken = {"ben": [Failed("later"), ValueError("a mistake")], "cleo": [Failed("no such", never=True)]}
+    room.write(5)
+    with room.open(subscribers=lambda: [letters]):
+        end = time.monotonic() + PATIENCE
+        while not state.get(room.vault, "letters"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        room.write(1)
+        found = room.until(letters, lambda now: now.place == 6)
+    assert letters.told == [(6, "ana"), (6, "ben")]  # from when it was first seen
+    assert [(dead.seq, dead.to, dead.why) for dead in found.dead] == [(6, "cleo", "no such")]
+
+
+def test_memory_and_records_stay_bounded(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 400
+    with room.open(Patience(tries=1)):
+        room.write(150)
+        found = room.until(hook, lambda now: now.place == 150)
+    assert [dead.seq for dead in found.dead] == list(range(51, 151))
+
+
+def test_waiting_grows_to_its_most():
+    waits = [Patience().wait(tries) for tries in range(1, 100)]
+    assert 1 <= waits[0] <= 3
+    assert all(wait <= 5400 for wait in waits)
+    assert 4 * 3600 < sum(2.0 * 4**n if n < 6 else 3600.0 for n in range(11)) < 7 * 3600
