@@ -39,7 +39,9 @@ def _of(endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
     asked, wrong = sum(row.requests_per_s for row in rows), sum(row.errors_per_s for row in rows)
     slowest = max((row.p99_ms for row in rows if row.p99_ms is not None), default=None)
     says = f"{asked:,.0f} requests, {wrong:,.0f} refused" + (f", p99 {slowest:.3g} ms" if slowest else "")
-    if found is None:
+    if endpoint.stopped:
+        word, tone, says = "stopped", "bad", f"Stopped by {endpoint.stopped}: {endpoint.reason}"
+    elif found is None:
         word, tone, says = "not seen", "open", "The server of the endpoints does not tell just now."
     elif not rows:
         word, tone, says = "not served", "bad", "The server does not answer for it; its log says why."

@@ -102,6 +102,9 @@
   document.addEventListener("DOMContentLoaded", () => liven(document));
   document.addEventListener("htmx:after:swap", () => liven(document));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => liven(document));
-  let waiting;
-  addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(() => liven(document), 150); });
+  let waiting, wide = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === wide) return; // a keyboard that comes up on a phone changes nothing here
+    wide = innerWidth; clearTimeout(waiting); waiting = setTimeout(() => liven(document), 150);
+  });
 })();
