@@ -139,6 +139,27 @@ class Catalog:
             row = db.execute(query, (kind.KIND, name)).fetchone()
         return decode(kind, row[0]) if row else None
 
+    def versions(self, kind: type[V], name: str, limit: int, before: int | None = None) -> list[tuple[str, V]]:
+        """(when it was made, the noun) of one name, the newest first."""
+        query = "SELECT at, body FROM noun WHERE kind = ? AND name = ? AND version < ? ORDER BY version DESC LIMIT ?"
+        with self._db() as db:
+            rows = db.execute(query, (kind.KIND, name, before or 1 << 62, limit)).fetchall()
+        return [(at, decode(kind, body)) for at, body in rows]
+
+    def measured(self, subject: str, promise: str, limit: int) -> list[tuple[int, int, str, float | None]]:
+        """(seq, version, verdict, value) of a promise on every version of `dataset:flights`, the last ones in order."""
+        query = "SELECT seq, version, verdict, value FROM measured WHERE subject = ? AND promise = ? "
+        with self._db() as db:
+            return list(db.execute(f"{query} ORDER BY seq DESC LIMIT ?", (subject, promise, limit)))[::-1]
+
+    def promised(self, subject: str) -> list[str]:
+        """Every promise that was ever measured on `dataset:flights`, by a walk from one to the next."""
+        walk = "WITH RECURSIVE p (said) AS (SELECT min(promise) FROM measured WHERE subject = :s "
+        walk += "UNION ALL SELECT (SELECT min(promise) FROM measured WHERE subject = :s AND promise > p.said) "
+        walk += "FROM p WHERE p.said IS NOT NULL) SELECT said FROM p WHERE said IS NOT NULL"
+        with self._db() as db:
+            return [said for (said,) in db.execute(walk, {"s": subject})]
+
     def last_run(self, name: str, who: str) -> Run | None:
         """The newest run of this name by this person."""
         query = "SELECT body FROM noun WHERE kind = 'run' AND name = ? AND person = ? ORDER BY seq DESC LIMIT 1"

@@ -27,9 +27,7 @@ def main() -> int:
     engines = msgspec.json.decode(sys.stdin.readline(), type=dict[str, str])
     threading.Thread(target=_end_with_parent, args=(Path(socket).parent,), daemon=True).start()
     try:
-        serve(
-            Site(Path(folder), engines), Actor(name=""), Path(project), how=Serving(gateway=socket), ready=_ready
-        )
+        serve(Site(Path(folder), engines), Actor(name=""), Path(project), how=Serving(gateway=socket), ready=_ready)
     except ArkwrightError as error:
         logging.getLogger("arkwright.control").error("%s", error)  # noqa: TRY400 - the message says it all
         return error.exit_code
