@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from arkwright.catalog.file import CatalogFile, Say
 from arkwright.catalog.pages import Page, cursor, place, size
-from arkwright.catalog.searching import Hit, search
+from arkwright.catalog.searching import Hit, match, search
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Run
 from arkwright.core.ports import Ledger, Store
@@ -17,18 +17,20 @@ from arkwright.core.rules import counts, person
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 LONGEST_CARD = 200_000  # bytes
+_HOLDS = "event.seq IN (SELECT rowid / 4 FROM words WHERE words MATCH ?)"
 SORTS = {"started": "seq", "seconds": "seconds", "name": "name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which events or nouns: by whom, from `since` on and before `until`, about what."""
+    """Which events or nouns: by whom, from `since` on and before `until`, about what, with which words in its text."""
 
     kinds: tuple[str, ...] = ()
     who: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     about: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Catalog:
                 where, values = [*where, "event.seq > ?"], [*values, after]
             order = "event.seq" if after is not None else "event.seq DESC"
             source = "about JOIN event ON event.seq = about.seq" if wanted.about else "event"
+            if wanted.text:
+                where, values = [*where, _HOLDS], [*values, match(wanted.text, ())]
             query = f"SELECT event.seq, kind, key FROM {source} WHERE {' AND '.join(where) or 'TRUE'} "  # noqa: S608
             return list(db.execute(f"{query} ORDER BY {order} LIMIT ?", (*values, limit)))
 
