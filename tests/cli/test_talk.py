@@ -50,6 +50,7 @@ def test_a_question_on_the_command_line(say):
 def test_looking(say):
     assert "disk" in say("runs", "--state", "failed", "--since", "1h")
     assert "no run fits" in say("runs", "--author", "ben")
+    assert "no dataset is called" in say("quarantine", "flights", code=3)
     assert "2 to 20 runs" in say("compare", "flights@1", code=2)
     assert "run:flights@1" in say("search", "disk")
     assert "nothing holds" in say("search", "unicorn")

@@ -1,6 +1,7 @@
 """Verbs that look at what is on record: runs, search, the ledger in pages, what was live when."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,12 +68,13 @@ def ledger(
     since: datetime | None = None,
     until: datetime | None = None,
     about: str | None = None,
+    text: str | None = None,
     before: int | None = None,
     after: int | None = None,
     last: int = 20,
 ) -> tuple[Event, ...]:
     """Events, oldest first: the last ones, those before an event, or those after one. Each is read from the ledger,
-    its seal checked. The page before these: `before` the first of them.
+    its seal checked. The page before these: `before` the first of them. `text`: words, as `search` takes them.
     """
     if not 1 <= last <= MOST_EVENTS:
         raise Invalid(f"{last} events cannot be listed at once; take 1 to {MOST_EVENTS:,}")
@@ -82,7 +84,7 @@ def ledger(
     for kind in kinds:
         if known and kind not in known:
             raise Unknown(f"no event is of the kind {kind[:40]!r}{did_you_mean(kind, known)}")
-    wanted = Wanted(kinds=kinds, who=who, since=since, until=until, about=about)
+    wanted = Wanted(kinds=kinds, who=who, since=since, until=until, about=about, text=text)
     found = site.catalog.keys(wanted, last, before, after)
     events = [event for _, kind, key in found if (event := site.ledger.get(kind, key))]
     return tuple(sorted(events, key=lambda event: event.seq))
@@ -91,6 +93,20 @@ def ledger(
 def export(site: Site, by: Actor, project: Path) -> Iterator[Event]:
     """Every event, in order, its seal checked. Raises Corrupt naming the first that is not what was written."""
     yield from site.ledger.find()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Every seal holds. `head`: what to note elsewhere."""
+
+    events: int
+    head: str
+
+
+def verify(site: Site, by: Actor, project: Path, *, against: str | None = None) -> Verified:
+    """Check every seal; `against`: a head noted earlier, which must still be part of the chain. Raises Corrupt."""
+    with closing(Site(site.folder, site.engines).ledger) as own:  # of its own: nobody else waits until it is done
+        return Verified(events=own.verify(against), head=own.head())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
-"""Where a thing comes from and where it went: all that it was made of, and what its run made of it."""
+"""Where a thing comes from and where it went: all that it was made of, and all that was made of it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from arkwright.api.look import find
+from arkwright.catalog.catalog import Wanted
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Artifact, Dataset, Endpoint, Model, Release
@@ -13,6 +13,9 @@ from arkwright.sites import Site
 _ARTIFACTS: dict[str, type[Dataset] | type[Model] | type[Release]] = {
     noun.KIND: noun for noun in (Dataset, Model, Release)
 }
+
+
+MOST = 40  # descendants in one picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +28,21 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """`edges` lead from what was used to what was made of it."""
+    """`edges` lead from what was used to what was made of it. `more`: so many more were made of it, or of those."""
 
     subject: str
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
+    more: int = 0
 
 
 def lineage(site: Site, by: Actor, project: Path, *, reference: str) -> Lineage:
-    """All ancestors of a dataset, a model or a release, what the same run made of it, and where it answers."""
+    """All ancestors of a dataset, a model or a release, the newest that was made of it, and where that answers."""
     subject = find(site, reference)
     if not isinstance(subject, Dataset | Model | Release):
         raise Invalid(f"{subject.ref} is no dataset, model or release; only what was made has a lineage")
     known = _ancestors(site, subject)
-    _descendants(site, subject, known)
+    more = _descendants(site, subject, known)
     edges = {(parent, ref) for ref, noun in known.items() for parent in noun.parents if parent in known}
     nodes = [Node(ref=ref, note=_note(noun)) for ref, noun in known.items()]
     for endpoint in _endpoints(site):
@@ -46,7 +50,7 @@ def lineage(site: Site, by: Actor, project: Path, *, reference: str) -> Lineage:
         if used:
             nodes.append(Node(ref=endpoint.ref, note="answers now"))
             edges |= {(ref, endpoint.ref) for ref in used}
-    return Lineage(subject=subject.ref, nodes=tuple(nodes), edges=tuple(sorted(edges)))
+    return Lineage(subject=subject.ref, nodes=tuple(nodes), edges=tuple(sorted(edges)), more=more)
 
 
 def _ancestors(site: Site, subject: Artifact) -> dict[str, Artifact]:
@@ -59,20 +63,20 @@ def _ancestors(site: Site, subject: Artifact) -> dict[str, Artifact]:
     return known
 
 
-def _descendants(site: Site, subject: Artifact, known: dict[str, Artifact]) -> None:
-    """Of what the run made, whatever goes back to the subject."""
-    made = _made(site, subject.run)
-    fresh = {subject.ref}
-    while fresh:
-        found = {ref: noun for ref, noun in made.items() if ref not in known and fresh & set(noun.parents)}
-        known |= found
-        fresh = set(found)
-
-
-def _made(site: Site, run: str) -> dict[str, Artifact]:
-    record = find(site, run)
-    refs: Iterable[str] = (*getattr(record, "made", ()), *getattr(record, "reused", ()))
-    return {ref: _artifact(site, ref) for ref in refs if ref.partition(":")[0] in _ARTIFACTS}
+def _descendants(site: Site, subject: Artifact, known: dict[str, Artifact]) -> int:
+    """Whatever goes back to the subject, nearest and newest first, as much as can be looked at; how many were left."""
+    ahead, more = [subject.ref], 0
+    for ref in ahead:
+        keys = site.catalog.keys(Wanted(kinds=tuple(_ARTIFACTS), about=ref), MOST)
+        fresh = [made for _, kind, key in keys if (made := f"{kind}:{key}") not in known]
+        room = max(0, MOST - len(ahead))
+        more += len(fresh[room:])
+        for made in fresh[:room]:
+            noun = _artifact(site, made)
+            if ref in noun.parents:
+                known[made] = noun
+                ahead.append(made)
+    return more
 
 
 def _artifact(site: Site, ref: str) -> Artifact:
@@ -80,7 +84,7 @@ def _artifact(site: Site, ref: str) -> Artifact:
 
 
 def _endpoints(site: Site) -> list[Endpoint]:
-    found = (versions.latest(site.ledger, Endpoint, name) for name in versions.names(site.ledger, Endpoint))
+    found = (versions.latest(site.ledger, Endpoint, name) for name in site.catalog.names(Endpoint))
     return [endpoint for endpoint in found if endpoint]
 
 

@@ -52,6 +52,7 @@ VERBS: dict[str, Verb] = {
     "show": Verb("arkwright.api.look:show"),
     "diff": Verb("arkwright.api.look:diff"),
     "measures": Verb("arkwright.api.look:measures"),
+    "quarantine": Verb("arkwright.api.datasets:quarantine", known=("dataset",)),
     "ledger": Verb("arkwright.api.catalog:ledger"),
     "runs": Verb("arkwright.api.catalog:runs"),
     "compare": Verb("arkwright.api.compared:compare"),

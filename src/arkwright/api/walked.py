@@ -111,12 +111,13 @@ def findings(site: Site, settings: Mapping[str, Any], made: tuple[Artifact, ...]
         for noun in made
         if not isinstance(noun, Release)
         for found in (latest(site.catalog.findings(noun.digest), noun.digest),)
-        for promise in (_promised(settings, noun) if settings else found)
+        for promise in (promised(settings, noun) if settings else found)
         if promise in found
     )
 
 
-def _promised(settings: Mapping[str, Any], noun: Artifact) -> Iterator[str]:
+def promised(settings: Mapping[str, Any], noun: Artifact) -> Iterator[str]:
+    """What the settings promise of it."""
     if isinstance(noun, Dataset):
         said = [settings.get("data", {}).get(noun.name, {})]
     else:

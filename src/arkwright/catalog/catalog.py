@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from arkwright.catalog.file import CatalogFile, Say
 from arkwright.catalog.pages import Page, cursor, place, size
-from arkwright.catalog.searching import Hit, search
+from arkwright.catalog.searching import Hit, match, search
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Run
 from arkwright.core.ports import Ledger, Store
@@ -17,18 +17,20 @@ from arkwright.core.rules import counts, person
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 LONGEST_CARD = 200_000  # bytes
+_HOLDS = "event.seq IN (SELECT rowid / 4 FROM words WHERE words MATCH ?)"
 SORTS = {"started": "seq", "seconds": "seconds", "name": "name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which events or nouns: by whom, from `since` on and before `until`, about what."""
+    """Which events or nouns: by whom, from `since` on and before `until`, about what, with which words in its text."""
 
     kinds: tuple[str, ...] = ()
     who: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     about: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Catalog:
                 where, values = [*where, "event.seq > ?"], [*values, after]
             order = "event.seq" if after is not None else "event.seq DESC"
             source = "about JOIN event ON event.seq = about.seq" if wanted.about else "event"
+            if wanted.text:
+                where, values = [*where, _HOLDS], [*values, match(wanted.text, ())]
             query = f"SELECT event.seq, kind, key FROM {source} WHERE {' AND '.join(where) or 'TRUE'} "  # noqa: S608
             return list(db.execute(f"{query} ORDER BY {order} LIMIT ?", (*values, limit)))
 
@@ -138,6 +142,27 @@ class Catalog:
         with self._db() as db:
             row = db.execute(query, (kind.KIND, name)).fetchone()
         return decode(kind, row[0]) if row else None
+
+    def versions(self, kind: type[V], name: str, limit: int, before: int | None = None) -> list[tuple[str, V]]:
+        """(when it was made, the noun) of one name, the newest first."""
+        query = "SELECT at, body FROM noun WHERE kind = ? AND name = ? AND version < ? ORDER BY version DESC LIMIT ?"
+        with self._db() as db:
+            rows = db.execute(query, (kind.KIND, name, before or 1 << 62, limit)).fetchall()
+        return [(at, decode(kind, body)) for at, body in rows]
+
+    def measured(self, subject: str, promise: str, limit: int) -> list[tuple[int, int, str, float | None]]:
+        """(seq, version, verdict, value) of a promise on every version of `dataset:flights`, the last ones in order."""
+        query = "SELECT seq, version, verdict, value FROM measured WHERE subject = ? AND promise = ? "
+        with self._db() as db:
+            return list(db.execute(f"{query} ORDER BY seq DESC LIMIT ?", (subject, promise, limit)))[::-1]
+
+    def promised(self, subject: str) -> list[str]:
+        """Every promise that was ever measured on `dataset:flights`, by a walk from one to the next."""
+        walk = "WITH RECURSIVE p (said) AS (SELECT min(promise) FROM measured WHERE subject = :s "
+        walk += "UNION ALL SELECT (SELECT min(promise) FROM measured WHERE subject = :s AND promise > p.said) "
+        walk += "FROM p WHERE p.said IS NOT NULL) SELECT said FROM p WHERE said IS NOT NULL"
+        with self._db() as db:
+            return [said for (said,) in db.execute(walk, {"s": subject})]
 
     def last_run(self, name: str, who: str) -> Run | None:
         """The newest run of this name by this person."""

@@ -79,7 +79,8 @@ class Following:
             (event.kind, name, version, event.seq, event.at, person(event.by), state, digest, seconds, event.body),
         )
         ref = f"{event.kind}:{name}@{version}"
-        self._refer(event, [ref, body.get("run"), body.get("model"), body.get("parent"), *(body.get("made") or ())])
+        self._refer(event, [ref, body.get("run"), body.get("model"), body.get("parent")])
+        self._refer(event, [part for word in ("parents", "made", "reused") for part in body.get(word) or ()])
         if not event.key.startswith(ENDED):
             self._page(f"{event.kind}:{name}", event, f"{event.kind}:{name}", name, event.by, keep=True)
             if event.kind != Account.KIND:

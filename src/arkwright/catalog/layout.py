@@ -1,6 +1,6 @@
 """The tables of the catalog. Another layout is another number: then the file is made anew from the ledger."""
 
-LAYOUT = 1
+LAYOUT = 2
 
 TABLES = """
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, seal TEXT NOT NULL,

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from arkwright.data.arrow_arrays import integers, texts
 from arkwright.data.batch import Bad
@@ -21,6 +24,30 @@ SCHEMA = pa.schema(
 )
 MOST_REASONS = 100
 OTHERS = "other reasons"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A row that did not fit: its number in the source, why, and all that was in it."""
+
+    row: int
+    reason: str
+    raw: str
+
+
+def read(path: Path, text: str, skip: int, limit: int) -> list[Kept]:
+    """Rows in the order of their source whose reason or content holds `text`; `skip` of those left out."""
+    found: list[Kept] = []
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(8192):
+            if text:
+                batch = batch.filter(pc.or_(*(pc.match_substring(batch[name], text) for name in ("reason", "raw"))))  # noqa: PLW2901
+            part = batch.slice(skip, limit - len(found))
+            skip = max(0, skip - len(batch))
+            found += [Kept(**row) for row in part.to_pylist()]
+            if len(found) == limit:
+                break
+    return found
 
 
 class Quarantine:

@@ -16,6 +16,8 @@ class Pages:
     before: str | None
     after: str | None
     says: str
+    back: str = "First page"
+    on: str = "Next page"
 
 
 def texts(request: Request, *names: str) -> dict[str, str]:

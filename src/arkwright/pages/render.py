@@ -38,6 +38,7 @@ def _environment() -> Environment:
     more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
+    made.globals["limit"] = words.limit
     return made
 
 

@@ -15,6 +15,7 @@ from arkwright.measures.words import sentence
 NONE = "–"
 NOTHING = Markup("–")
 PLACES: Mapping[str, str] = {
+    "dataset": "/data",
     "run": "/runs",
     "model": "/models",
     "release": "/releases",
@@ -170,6 +171,14 @@ def about(promise: str) -> str:
     except ArkwrightError:
         return ""
     return found.summary if found else ""
+
+
+def limit(promise: str) -> float | None:
+    """The first limit that a promise sets."""
+    try:
+        return parse(promise).bounds[0].limit
+    except ArkwrightError:
+        return None
 
 
 def plain(promise: str) -> str:

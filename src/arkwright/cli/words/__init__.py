@@ -34,6 +34,8 @@ _LIST = (
          ("arkwright live late", "arkwright live late 2026-03-31T08:00")),
     Word("profile", "profile", "A dataset in small pictures: ranges, gaps, shapes.",
          ("arkwright profile departures", "arkwright profile rows.csv")),
+    Word("quarantine", "quarantine", "Rows that did not fit, with their number and the reason.",
+         ("arkwright quarantine flights", 'arkwright quarantine flights@2 "not a number" --limit 100')),
     Word("why", "why", "Why a release may or may not be deployed.", ("arkwright why late",)),
     Word("diff", "diff", "What differs between two versions.", ("arkwright diff late@1 late@2",
          "arkwright diff dataset:flights@1 dataset:flights@2")),

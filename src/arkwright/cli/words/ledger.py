@@ -22,6 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="1h, 7d, or a time in UTC such as 2026-11-25T08:00")
     parser.add_argument("--until", metavar="TIME", help="the same; written before it")
     parser.add_argument("--about", help="only about this, such as release:late@3")
+    parser.add_argument("--text", help="only what says these words")
     parser.add_argument("--before", type=int, metavar="SEQ", help="the events before this one")
     parser.add_argument("--after", type=int, metavar="SEQ", help="the events after this one")
     context.site_option(parser)
@@ -52,6 +53,7 @@ def main(given: argparse.Namespace) -> int:
         since=moment(given.since, now),
         until=moment(given.until, now),
         about=given.about,
+        text=given.text,
         before=given.before,
         after=given.after,
         last=given.last,

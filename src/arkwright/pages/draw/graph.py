@@ -9,6 +9,7 @@ from arkwright.api.lineage import Lineage
 from arkwright.pages.words import address
 
 _BOX, _TALL, _ACROSS, _DOWN = 150, 42, 60, 16
+FITS = 4 * (_BOX + _ACROSS)  # a picture no wider than this is made smaller where there is less room
 
 
 def graph(lineage: Lineage) -> Markup:
@@ -28,9 +29,10 @@ def graph(lineage: Lineage) -> Markup:
     parts += [_node(n.ref, n.note, places[n.ref], current=n.ref == lineage.subject) for n in lineage.nodes]
     wide = len(columns) * (_BOX + _ACROSS) - _ACROSS
     said = f"{len(lineage.nodes)} things and how they were made of one another; each is a link"
-    return Markup('<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" aria-label="{2}">{3}</svg>').format(
-        wide + 2, high + 2, said, Markup("").join(parts)
-    )
+    fits = Markup(' class="fits"') if wide <= FITS else Markup("")
+    return Markup(
+        '<svg{4} viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" aria-label="{2}">{3}</svg>'
+    ).format(wide + 2, high + 2, said, Markup("").join(parts), fits)
 
 
 def _columns(refs: Iterable[str], parents: Mapping[str, list[str]]) -> list[list[str]]:

@@ -94,7 +94,36 @@
     for (const kind of ["say", "log", "end"]) source.addEventListener(kind, add(kind));
     addEventListener("pagehide", () => source.close());
   };
+  // --- a picture that is larger than its frame: it begins at what it is about, and a pointer drags it
+  const pan = (frame) => {
+    if (frame.dataset.pans) return;
+    frame.dataset.pans = "yes";
+    const here = frame.querySelector(".current");
+    if (here) {
+      const box = here.getBoundingClientRect(), around = frame.getBoundingClientRect();
+      frame.scrollLeft += box.left + box.width / 2 - around.left - around.width / 2;
+      frame.scrollTop += box.top + box.height / 2 - around.top - around.height / 2;
+    }
+    let from = null, moved = false;
+    frame.addEventListener("pointerdown", (event) => {
+      if (event.button || event.pointerType !== "mouse") return;
+      from = { x: event.clientX, y: event.clientY, left: frame.scrollLeft, top: frame.scrollTop };
+      moved = false;
+    });
+    addEventListener("pointermove", (event) => {
+      if (!from) return;
+      moved = moved || Math.hypot(event.clientX - from.x, event.clientY - from.y) > 4;
+      if (!moved) return;
+      frame.classList.add("pans");
+      frame.scrollLeft = from.left - (event.clientX - from.x);
+      frame.scrollTop = from.top - (event.clientY - from.y);
+    });
+    addEventListener("pointerup", () => { from = null; frame.classList.remove("pans"); });
+    frame.addEventListener("dragstart", (event) => event.preventDefault());
+    frame.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
+  };
   const liven = (root) => {
+    root.querySelectorAll?.(".lineage").forEach(pan);
     root.querySelectorAll?.("[data-follow]").forEach(follow);
     root.querySelectorAll?.("figure[data-chart]").forEach(draw);
     root.querySelectorAll?.(".log").forEach((log) => { log.scrollTop = log.scrollHeight; });
