@@ -1,4 +1,4 @@
-"""The verbs "propose", "proposals", "review" and "patch": requirements as changes with author, reason and review."""
+"""The verbs "requirements", "propose", "proposals", "review" and "patch": changes with author, reason and review."""
 
 import subprocess
 import threading
@@ -8,6 +8,7 @@ import pytest
 
 from arkwright.api.inbox import inbox
 from arkwright.api.propose import patch, proposals, propose
+from arkwright.api.requirements import requirements
 from arkwright.api.review import review
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven
@@ -322,3 +323,15 @@ def test_the_words_of_the_command_line(at, git, capsys):
     assert "the author's review never counts" in say("review", "1", "--accept", "--reason", "x", role="owner", code=4)
     assert "committed" in say("review", "1", "--accept", "--reason", "x", by="ben", role="operations")
     assert "did you mean" in say("propose", "gate.production", "recal >= 1", "--reason", "x", code=3)
+
+
+def test_requirements_in_plain_words_with_what_was_found(at):
+    found = {one.promise: one for one in at.do(requirements)}
+    assert [(one.section, one.name) for one in found.values()] == [
+        ("data", "buyers"), ("data", "buyers"), ("data", "visits"), ("gate", "production"), ("gate", "production"),
+    ]  # fmt: skip
+    assert found["rows >= 100"].words == "There are at least 100 rows"
+    assert (found["rows >= 100"].subject, found["rows >= 100"].finding.value) == ("dataset:buyers@1", 400.0)
+    assert found["roc_auc >= 0.6"].finding.verdict == "kept"
+    at.shop.edit("arkwright.toml", '"roc_auc >= 0.6"', '"recall >= 0.1"')
+    assert {one.promise: one.finding for one in at.do(requirements)}["recall >= 0.1"] is None

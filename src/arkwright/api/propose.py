@@ -168,6 +168,9 @@ def fits(site: Site, by: Actor, project: Path, section: str, name: str, text: st
     Columns are those on record. Where one is not among them, `sure` rehearses the project to see whether it is by now.
     """
     spec, read = toml.read(project).spec, parse(text)
+    known_names = getattr(spec, section)
+    if name not in known_names:
+        raise Unknown(f"arkwright.toml has no [{section}.{name[:80]}]{did_you_mean(name, known_names)}")
     if section == "gate":
         models = {e.model for e in spec.endpoint.values() if e.gate == name} or set(spec.model)
         for model in sorted(models & set(spec.model)):
@@ -184,6 +187,14 @@ def fits(site: Site, by: Actor, project: Path, section: str, name: str, text: st
             if sure and not known[name]:
                 _bind_data(spec, _rehearsed(site, by, project), name, read)
     return read  # what an endpoint promises is only read: nothing measures it yet
+
+
+def place(where: str) -> tuple[str, str]:
+    """`gate.production` as its two words. Raises Invalid."""
+    section, dot, name = where.strip().strip("[]").partition(".")
+    if not dot or section not in SECTIONS:
+        raise Invalid(f"{where[:80]!r} is no place for a promise{did_you_mean(section, SECTIONS)}: say gate.production")
+    return section, name
 
 
 def source(project: Path) -> str:
@@ -241,9 +252,7 @@ def _edit(site: Site, by: Actor, fresh: Proposal, number: int) -> Event:
 
 def _change(text: str, where: str, promise: str | None, instead: str | None) -> Change:
     """What is asked for, as the file spells it. Raises Invalid, Unknown, Refused."""
-    section, dot, name = where.strip().strip("[]").partition(".")
-    if not dot or section not in SECTIONS:
-        raise Invalid(f"{where[:80]!r} is no place for a promise{did_you_mean(section, SECTIONS)}: say gate.production")
+    section, name = place(where)
     there = editing.standing(text, section, name)
     before = _standing(there, where, instead) if instead else None
     after = _after(promise) if promise else None

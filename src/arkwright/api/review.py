@@ -60,6 +60,14 @@ def review(
         return _commit(site, by, project, last(site, proposal))
 
 
+def may_review(site: Site, by: Actor, project: Path, proposal: Proposal) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """As which roles this person may review it, and as which anybody may; nobody reviews their own."""
+    spec = toml.read(project).spec
+    wanted = signing(spec, proposal)
+    mine = () if rules.is_author(proposal, by.name) else rules.held(by, wanted, accounts=accounts.has_accounts(site))
+    return mine, (rules.OWNER, *wanted)
+
+
 def signing(spec: ProjectSpec, proposal: Proposal) -> tuple[str, ...]:
     """The signing roles of the gate that it is about: its own, or the endpoint's. A dataset has none."""
     gate = proposal.name

@@ -65,6 +65,7 @@ VERBS: dict[str, Verb] = {
     "people": Verb("arkwright.api.talk:people"),
     "inbox": Verb("arkwright.api.inbox:inbox"),
     "seen": Verb("arkwright.api.inbox:seen", "talk", acts=True),
+    "requirements": Verb("arkwright.api.requirements:requirements"),
     "propose": Verb("arkwright.api.propose:propose", "talk", acts=True),
     "proposals": Verb("arkwright.api.propose:proposals"),
     "review": Verb("arkwright.api.review:review", "talk", acts=True, as_role=True),

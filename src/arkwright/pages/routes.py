@@ -11,7 +11,7 @@ from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Invalid, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
-from arkwright.pages import account, audit, endpoints, home, inbox, people, releases, runs, talk
+from arkwright.pages import account, audit, endpoints, home, inbox, people, releases, requirements, runs, talk
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.guard import COOKIE, SECURE_COOKIE
@@ -31,6 +31,7 @@ def routes() -> Sequence[Route]:
         *inbox.routes(),
         *account.routes(),
         *runs.routes(),
+        *requirements.routes(),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
         route("/logout", log_out, "self", ["POST"]),

@@ -49,6 +49,8 @@ _LIST = (
     Word("watch", "watch", "Hear of what happens to a thing.", ("arkwright watch endpoint:late",
          "arkwright watch release:late@3 --off")),
     Word("people", "people", "Who helps: points for accepted answers and helpful comments.", ("arkwright people",)),
+    Word("requirements", "requirements", "All that the project promises, in plain words, with what was found last.",
+         ("arkwright requirements",)),
     Word("propose", "propose", "Propose what must hold: a promise of arkwright.toml added, changed or taken out.",
          ('arkwright propose gate.production "recall >= 0.4" --instead "recall >= 0.35" --reason "we miss too many"',
          'arkwright propose data.flights "missing(origin) == 0" --reason "the gates are told by origin"')),
