@@ -45,7 +45,7 @@ def test_the_scripts_of_other_shells_begin_as_they_must(script):
     ("typed", "found"),
     [
         (["arkwright", "ser"], ["serve"]),
-        (["arkwright", "pro"], ["profile", "promote"]),
+        (["arkwright", "prom"], ["promote"]),
         (["arkwright", "serve", "--po"], ["--port"]),
         (["arkwright", "why", "--js"], ["--json"]),
         (["arkwright", "completion", "z"], ["zsh"]),

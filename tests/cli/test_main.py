@@ -57,7 +57,8 @@ def test_help_of_a_word_shows_examples(capsys, name, form):
 @pytest.mark.parametrize("example", [example for word in WORDS.values() for example in word.examples])
 def test_the_examples_are_understood(example):
     command = next(part for part in example.split("|") if part.strip().startswith("arkwright"))
-    _, name, *args = shlex.split(command.split(">")[0])
+    words = shlex.split(command)
+    _, name, *args = words[: words.index(">")] if ">" in words else words
     parser(WORDS[name]).parse_args(args)
 
 

@@ -41,7 +41,7 @@ STRUCTS = {
 }
 NOUNS = (
     nouns.Actor, nouns.Dataset, nouns.Model, nouns.Release, nouns.Run, nouns.Finding, nouns.Gate, nouns.Decision,
-    nouns.Endpoint, nouns.Event,
+    nouns.Proposal, nouns.Endpoint, nouns.Event,
 )  # fmt: skip
 ROOMS = ("data", "train", "optimize", "release", "serve", "infra")
 _BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

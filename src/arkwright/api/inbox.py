@@ -17,7 +17,7 @@ MOST_APART = 500  # notices seen one by one, before the oldest of them is the ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something happened: `why` is mentioned, commented, accepted, decided, moved or released."""
+    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released or reviewed."""
 
     seq: int
     why: str

@@ -15,6 +15,7 @@ from arkwright.core.nouns import (
     Event,
     Finding,
     Mark,
+    Proposal,
     Release,
     Run,
     Watch,
@@ -51,6 +52,7 @@ class Following:
             Comment.KIND: self._comment,
             Mark.KIND: self._mark,
             Watch.KIND: self._watch,
+            Proposal.KIND: self._proposal,
         }
 
     def take(self, event: Event) -> None:
@@ -147,6 +149,14 @@ class Following:
     def _watch(self, event: Event, body: Body) -> None:
         self._refer(event, [body["about"]])
         self._watches(body["by"], body["about"], event.seq, on=body["on"], explicit=True)
+
+    def _proposal(self, event: Event, body: Body) -> None:
+        ref, place = f"proposal:{body['id']}", f"{body['section']}.{body['name']}"
+        self._refer(event, [ref])
+        texts = [body[word] for word in ("before", "after", "reason", "answer") if body.get(word)]
+        self._page(ref, event, ref, f"{ref} {place}", "\n".join(texts))
+        if body["state"] != "committed":  # it was told that it was accepted
+            self._notice(body["by"], event, "reviewed", ref)
 
     def _other(self, event: Event, body: Body) -> None:
         texts = [str(body[word]) for word in TEXTS if isinstance(body.get(word), str)]

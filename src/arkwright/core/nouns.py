@@ -262,6 +262,36 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A change of one promise in `arkwright.toml`, and what became of it. An edit, a review and a commit are later
+    versions: whoever comes second is told.
+
+    It is made in the promises of `[section.name]`: without `before` it adds one, without `after` it takes one out.
+    `base`: digest of what stood at that place; where that changed meanwhile, the proposal is void. `digest`: of exactly
+    this change, to which a review is bound.
+    """
+
+    KIND: ClassVar[str] = "proposal"
+
+    id: int  # counted over the whole site
+    version: int
+    section: str  # data | gate | endpoint
+    name: str
+    before: str | None
+    after: str | None
+    reason: str
+    by: str  # whose proposal it is
+    base: str
+    digest: str
+    state: str = "open"  # open | accepted | committed | refused | withdrawn
+    reviewer: str = ""
+    role: str = ""  # as which the reviewer decided: owner, or a signing role of the gate
+    answer: str = ""  # the reviewer's reason
+    commit: str = ""
+    proven: bool = False  # whether somebody checked who wrote this version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """Somebody wants to hear of a noun, or no longer. Without a version: of every version."""
 

@@ -12,8 +12,8 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 RIGHTS: dict[str, str] = {
     "look": "see everything that is on record",
-    "talk": "discuss, ask, sign in the roles that the account holds",
-    "work": "run, propose promises, label, log",
+    "talk": "discuss, ask, propose promises, sign in the roles that the account holds",
+    "work": "run, label, log",
     "own": "move endpoints, let people in, change roles",
     "self": "change one's own password, sessions and tokens",
 }

@@ -45,7 +45,7 @@ _BINS = 15
 @model_measure(
     source="DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014",
     tasks=_TASKS,
-    words=("of a real case and one that is not, the real one gets the higher score in {limit:share} of all pairs"),
+    words="a real case gets a higher score than another in {limit:share} of all pairs",
 )
 def roc_auc(evaluation: Evaluation) -> Reading:
     """The chance that a positive row gets a higher score than a negative one, a tie counting half.

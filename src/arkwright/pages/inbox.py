@@ -18,6 +18,7 @@ TOLD = {
     "decided": "decided on",
     "moved": "moved",
     "released": "released",
+    "reviewed": "decided on your",
 }
 
 

@@ -11,7 +11,20 @@ from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Invalid, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
-from arkwright.pages import account, audit, data, endpoints, home, inbox, ledger, people, releases, runs, talk
+from arkwright.pages import (
+    account,
+    audit,
+    data,
+    endpoints,
+    home,
+    inbox,
+    ledger,
+    people,
+    releases,
+    requirements,
+    runs,
+    talk,
+)
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.guard import COOKIE, SECURE_COOKIE
@@ -33,6 +46,7 @@ def routes() -> Sequence[Route]:
         *runs.routes(),
         *data.routes(),
         *ledger.routes(),
+        *requirements.routes(),
         route("/login", login, PUBLIC),
         route("/login", log_in, PUBLIC, ["POST"]),
         route("/logout", log_out, "self", ["POST"]),

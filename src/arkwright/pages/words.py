@@ -20,6 +20,7 @@ PLACES: Mapping[str, str] = {
     "model": "/models",
     "release": "/releases",
     "endpoint": "/endpoints",
+    "proposal": "/requirements",
 }
 _SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -1,0 +1,125 @@
+"""The page of requirements as a browser gets it: proposed, checked, reviewed and taken as a patch."""
+
+import html
+import re
+import urllib.parse
+
+import pytest
+from tests.api.test_propose import LIMIT
+
+from arkwright.api.propose import propose
+from arkwright.core.nouns import Actor
+
+PAGE = {"Accept": "text/html"}
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+def page(room, path, by="olga"):
+    answer = room.ask("GET", path, by=by, **PAGE)
+    return answer.status, html.unescape(answer.data.decode())
+
+
+def send(room, path, by, **fields):
+    given = {"raw": urllib.parse.urlencode(fields), "Content_Type": "application/x-www-form-urlencoded"}
+    answer = room.http.request(
+        "POST",
+        room.address + path,
+        body=given["raw"],
+        headers=PAGE | {"Content-Type": given["Content_Type"], "Authorization": f"Bearer {room.tokens[by]}"},
+        redirect=False,
+    )
+    return answer.status, html.unescape(answer.data.decode()), answer.headers.get("Location", "")
+
+
+@pytest.fixture
+def proposed(room):
+    ana = Actor(name="ana", proven=True, rights=("look", "talk"))
+    return propose(room.at.site, ana, room.at.folder, **LIMIT).proposal
+
+
+def test_every_promise_in_plain_words_beside_its_text(room):
+    status, text = page(room, "/requirements", by="vera")
+    assert status == 200
+    for said in ("There are at least 100 rows", "rows >= 100", "dataset:buyers@1", "Gate production", "kept",
+                 "A real case gets a higher score than another in at least 60 % of all pairs"):  # fmt: skip
+        assert said in text
+
+
+CHECKED = [
+    ({"measure": "recall", "op": ">=", "limit": "70 %"}, "Of all real cases, at least 70 % are found"),
+    ({"promise": "recal >= 0.7"}, 'did you mean "recall"?'),
+    ({"measure": "recall", "op": ">=", "limit": "most"}, "'most' is no number; write it like 0.7 or 70 %"),
+    ({"measure": "recall", "op": ">=", "limit": "inf"}, "'inf' is no number"),
+    ({"measure": "recall", "op": "~", "limit": "1"}, "compares nothing"),
+    ({"measure": "recall"}, "The share of the positive rows that are found"),
+    ({"measure": "nothing"}, "no measure is called 'nothing'"),
+    ({"where": "data.buyers", "measure": "missing", "about": "spnt", "op": "<=", "limit": "0"}, 'mean "spent"?'),
+    ({"where": "nowhere", "promise": "rows >= 1"}, "is no place for a promise"),
+    ({"where": "data.buyerz", "promise": "rows >= 1"}, 'did you mean "buyers"'),
+    ({"promise": HOSTILE}, "cannot read the promise"),
+]
+
+
+def test_the_sentence_is_checked_while_it_is_typed(room):
+    for asked, says in CHECKED:
+        given = urllib.parse.urlencode({"where": "gate.production"} | asked)
+        status, text = page(room, f"/requirements/check?{given}", by="vera")
+        assert status == 200, asked
+        assert says in text
+        raw = room.ask("GET", f"/requirements/check?{given}", by="vera", **PAGE).data.decode()
+        assert "<script>" not in raw
+        assert "<img" not in raw
+
+
+def test_from_a_form_to_a_patch_without_a_script(room):
+    asked = {"where": "gate.production", "instead": "roc_auc >= 0.6", "measure": "roc_auc", "op": ">=", "limit": "65 %"}
+    status, text, _ = send(room, "/requirements", "vera", **asked)
+    assert (status, "a proposal needs a reason" in text, 'value="65 %"' in text) == (422, True, True)
+    status, _, place = send(room, "/requirements", "vera", **asked, reason="we can")
+    assert (status, place.partition("?")[0]) == (303, "/requirements")
+    status, text = page(room, "/requirements/1", by="ben")
+    for said in ('+promises  = ["roc_auc >= 0.65", "agreement >= 0.9"]', "Why, says vera", "Decide", "model-owner"):
+        assert said in text
+    digest = re.search(r'name="digest" value="(\w+)"', text)[1]
+    assert "Decide" not in page(room, "/requirements/1", by="vera")[1]
+    assert "It waits for owner or model-owner or operations" in page(room, "/requirements/1", by="carl")[1]
+    assert send(room, "/requirements/1/review", "vera", digest=digest, decision="accept", reason="mine")[0] == 409
+    assert send(room, "/requirements/1/review", "ben", digest="0" * 64, decision="accept", reason="x")[0] == 409
+    assert send(room, "/requirements/1/review", "ben", digest=digest, decision="perhaps", reason="x")[0] == 422
+    assert send(room, "/requirements/1/review", "ben", digest=digest, decision="accept", reason="good")[0] == 303
+    answer = room.ask("GET", "/requirements/1/patch", by="vera")
+    assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''arkwright-proposal-1.patch"
+    assert b"+++ b/arkwright.toml" in answer.data
+
+
+def test_its_author_changes_it_and_takes_it_back(room):
+    send(room, "/requirements", "vera", where="data.buyers", promise="missing(spent) == 0", reason="the till")
+    change = {"where": "data.buyers", "promise": "missing(spent) <= 0.1", "reason": "mostly"}
+    assert send(room, "/requirements/1", "ben", **change)[0] == 403
+    assert send(room, "/requirements/1", "vera", **change)[0] == 303
+    text = page(room, "/requirements/1", by="vera")[1]
+    assert "At most 10 % of the rows have no spent" in text
+    digest = re.search(r'name="digest" value="(\w+)"', text)[1]
+    assert send(room, "/requirements/1/review", "vera", digest=digest, decision="refuse", reason="no")[0] == 303
+    assert "withdrawn" in page(room, "/requirements", by="vera")[1]
+
+
+def test_hostile_text_is_shown_as_text(room):
+    promise = f"allowed(country, [{HOSTILE!r}]) >= 0"
+    status, _, _ = send(room, "/requirements", "vera", where="data.buyers", promise=promise, reason=HOSTILE)
+    assert status == 303
+    for path in ("/requirements", "/requirements/1", f"/requirements?{urllib.parse.urlencode({'promise': HOSTILE})}"):
+        raw = room.ask("GET", path, **PAGE).data.decode()
+        assert "<script>alert" not in raw
+        assert "<img src=x" not in raw
+    assert "alert(1)" in page(room, "/requirements/1")[1]
+
+
+def test_a_file_that_cannot_be_read_is_a_word_on_the_page(room, proposed):
+    (room.at.folder / "arkwright.toml").write_text("[gate.production\n")
+    for path in ("/requirements", "/requirements/1"):
+        status, text = page(room, path)
+        assert status == 200
+        assert "arkwright.toml:1" in text
+    assert page(room, "/requirements/9")[0] == 404
+    assert page(room, "/requirements/x")[0] == 404
