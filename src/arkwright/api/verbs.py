@@ -83,5 +83,7 @@ VERBS: dict[str, Verb] = {
     "accounts": Verb("arkwright.api.accounts:accounts"),
     "role": Verb("arkwright.api.accounts:role", "own", acts=True),
     "token": Verb("arkwright.api.accounts:token", "self", acts=True),
+    "sessions": Verb("arkwright.api.sessions:sessions", "self"),
+    "end": Verb("arkwright.api.sessions:end", "self", acts=True),
     "denied": Verb("arkwright.api.audit:denied", "own"),
 }
