@@ -6,6 +6,7 @@ from arkwright.api import accounts
 from arkwright.api.build import run
 from arkwright.api.decide import sign, why
 from arkwright.api.rollout import promote
+from arkwright.api.sessions import end, sessions
 from arkwright.core.errors import Forbidden, Refused, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION, TOKEN
@@ -50,8 +51,8 @@ def test_a_token_does_no_more_than_it_was_made_for(at):
         at.do(sign, Actor(name="olga", role="operations", proven=True, rights=held.rights), release="buys")
     with pytest.raises(Forbidden, match="a token may not"):
         at.do(accounts.token, held)
-    assert made.secret.rpartition(".")[2] not in repr(accounts.passes(at.site, owner))
-    at.do(accounts.revoke, owner, id=made.id)
+    assert made.secret.rpartition(".")[2] not in repr(at.do(sessions, owner))
+    at.do(end, owner, id=made.id)
     with pytest.raises(Unproven):
         accounts.prove(at.site, TOKEN, made.secret)
 

@@ -46,7 +46,7 @@ class Door:
         by = self.actor("owner") if self.sessions else None
         self.do(accounts.invite, by, name=name, role=role)
         self.site.vault.put(passwords.KIND, name, _hashed())
-        self.sessions[name] = secrets.issue(self.site.vault, secrets.SESSION, name, 3600)
+        self.sessions[name] = secrets.issue(self.site.vault, secrets.SESSION, name, accounts.LOGGED_IN)
         self.tokens[name] = self.do(accounts.token, self.actor(name), role=role).secret
 
     def ask(self, method, path, body=b"", *, client="127.0.0.1", receive=None, **headers):

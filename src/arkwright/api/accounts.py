@@ -11,7 +11,7 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
-from arkwright.core.record import decode, encode, valid_name
+from arkwright.core.record import encode, valid_name
 from arkwright.govern import passwords, roles, secrets
 from arkwright.sites import Site
 
@@ -107,8 +107,8 @@ def invite_again(site: Site, name: str) -> Handed:
     return _handed(secrets.issue(site.vault, secrets.INVITE, name, INVITED), INVITED)
 
 
-def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str) -> str:
-    """Take up an invitation with a password of one's own; a session's secret. Raises Unproven."""
+def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str, note: str = "") -> str:
+    """Take up an invitation with a password of one's own; a session's secret. `note`: from where. Raises Unproven."""
     found = secrets.redeem(site.vault, secrets.INVITE, invitation)
     if found is None or account(site, found[1].account).role == "none":
         raise Unproven("this invitation was used, is too old, or was never made; ask for another")
@@ -118,7 +118,7 @@ def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str
         raise Unproven("this invitation was used just now")
     if not site.vault.add(passwords.KIND, invited.account, kept):
         raise Unproven("this invitation was used, is too old, or was never made; ask for another")
-    return _session(site, invited.account)
+    return _session(site, invited.account, note)
 
 
 def invited(site: Site, invitation: str) -> str:
@@ -129,25 +129,31 @@ def invited(site: Site, invitation: str) -> str:
     return found[1].account
 
 
-def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str) -> str:
+def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, note: str = "") -> str:
     """A session's secret. Raises Unproven in the same words and the same time, whichever of the two is wrong."""
     name = name.strip().lower()[:64]
-    right = passwords.fits(site.vault.get(passwords.KIND, name), password)
+    kept = site.vault.get(passwords.KIND, name)
+    right = passwords.fits(kept, password)
     found = versions.latest(site.ledger, Account, name) if right else None
     if found is None or found.role == "none":
         raise Unproven("the name or the password is wrong")
-    return _session(site, name)
+    secret = _session(site, name, note)
+    if site.vault.get(passwords.KIND, name) != kept:  # changed meanwhile, which ended the sessions that there were
+        log_out(site, prove(site, secrets.SESSION, secret))
+        raise Unproven("the name or the password is wrong")
+    return secret
 
 
-def change_password(site: Site, by: Actor, project: Path, *, old: str, new: str) -> str:
-    """Another password; every session of the account ends, and the new one's secret is given."""
+def change_password(site: Site, by: Actor, project: Path, *, old: str, new: str, note: str = "") -> str:
+    """Another password; every session of the account ends, and the new one's secret is given. Tokens stay."""
     kept = site.vault.get(passwords.KIND, by.name)
     if not passwords.fits(kept, old) or kept is None:
         raise Unproven("the old password is wrong")
     if not site.vault.swap(passwords.KIND, by.name, kept, passwords.hashed(new, by.name)):
         raise Refused("the password was changed just now by somebody else")
-    secrets.revoke_all(site.vault, secrets.SESSION, by.name)
-    return _session(site, by.name)
+    for kind in (secrets.SESSION, secrets.DEVICE):
+        secrets.revoke_all(site.vault, kind, by.name)
+    return _session(site, by.name, note)
 
 
 def role(
@@ -179,7 +185,7 @@ def role(
     )
     _change(site, by, before, after)
     if after.role == "none":
-        for kind in (secrets.SESSION, secrets.TOKEN, secrets.INVITE):
+        for kind in (secrets.SESSION, secrets.TOKEN, secrets.INVITE, secrets.DEVICE):
             secrets.revoke_all(site.vault, kind, name)
     return after
 
@@ -259,37 +265,6 @@ def token(
     return _handed(secret, lasts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
-    """A session or a token, as it may be shown: without its secret."""
-
-    kind: str
-    account: str
-    id: str
-    made: float  # seconds since 1970
-    expires: float
-    role: str | None
-    signs: tuple[str, ...] | None
-    note: str
-
-
-def passes(site: Site, by: Actor) -> tuple[Pass, ...]:
-    """The sessions and tokens that the account has."""
-    found = []
-    for kind in (secrets.SESSION, secrets.TOKEN):
-        for key, body in site.vault.find(kind, f"{by.name}/"):
-            kept = decode(secrets.Pass, body)
-            shown = {"made": kept.made, "expires": kept.expires, "role": kept.role, "signs": kept.signs}
-            found.append(Pass(kind=kind, account=by.name, id=key.partition("/")[2], note=kept.note, **shown))  # type: ignore[arg-type]
-    return tuple(found)
-
-
-def revoke(site: Site, by: Actor, project: Path, *, id: str) -> None:  # noqa: A002 - what it is called everywhere
-    """End one of the account's own sessions or tokens. Raises Unknown."""
-    if not any(site.vault.remove(kind, f"{by.name}/{id}") for kind in (secrets.SESSION, secrets.TOKEN)):
-        raise Unknown(f"{by.name} has no session and no token {id[:40]!r}")
-
-
 def log_out(site: Site, known: Known) -> None:
     """End this session."""
     site.vault.remove(known.via, known.key)
@@ -319,8 +294,9 @@ def prove_password(site: Site, name: str, password: str) -> Actor:
     return known.actor
 
 
-def _session(site: Site, name: str) -> str:
-    return secrets.issue(site.vault, secrets.SESSION, name, LOGGED_IN)
+def _session(site: Site, name: str, note: str) -> str:
+    site.vault.sweep()
+    return secrets.issue(site.vault, secrets.SESSION, name, LOGGED_IN, note=note[:200])
 
 
 def _handed(secret: str, lasts: float) -> Handed:

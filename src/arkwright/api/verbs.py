@@ -94,5 +94,7 @@ VERBS: dict[str, Verb] = {
     "webhooks": Verb("arkwright.api.hooks:webhooks", "own"),
     "unhook": Verb("arkwright.api.hooks:unhook", "own", acts=True),
     "token": Verb("arkwright.api.accounts:token", "self", acts=True),
+    "sessions": Verb("arkwright.api.sessions:sessions", "self"),
+    "end": Verb("arkwright.api.sessions:end", "self", acts=True),
     "denied": Verb("arkwright.api.audit:denied", "own"),
 }

@@ -1,4 +1,4 @@
-"""Secrets that are handed out once: sessions, tokens, invitations. Only their digests are kept.
+"""Secrets that are handed out once: sessions, tokens, invitations, marks of browsers. Only their digests are kept.
 
 What is handed out is `OWNER.ID.SECRET`: the first two find the record, the third proves it.
 """
@@ -6,12 +6,14 @@ What is handed out is `OWNER.ID.SECRET`: the first two find the record, the thir
 import hmac
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arkwright.core.ports import Vault
 from arkwright.core.record import decode, digest_bytes, encode
 
-SESSION, TOKEN, INVITE = "session", "token", "invite"
+SESSION, TOKEN, INVITE, DEVICE = "session", "token", "invite", "device"
+HOUR = 3600.0
+IDLE, NOTED = 12 * HOUR, 5 * 60.0  # seconds: a session that nobody uses ends; how exactly its last use is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Pass:
     role: str | None = None
     signs: tuple[str, ...] | None = None
     note: str = ""
+    seen: float = 0.0  # of a session: when it was last used
 
 
 def issue(
@@ -53,14 +56,34 @@ def issue(
 
 
 def redeem(vault: Vault, kind: str, given: str) -> tuple[str, Pass] | None:
-    """(the record's key, what the secret stands for), or None when it is wrong or too old."""
+    """(the record's key, what the secret stands for), or None when it is wrong, too old, or was idle too long."""
     account, _, rest = given[:400].partition(".")
     name, _, secret = rest.partition(".")
     body = vault.get(kind, f"{account}/{name}") if secret else None
     if body is None:
         return None
-    kept = decode(Pass, body)
-    return (f"{account}/{name}", kept) if hmac.compare_digest(kept.digest, digest_bytes(secret.encode())) else None
+    kept, key = decode(Pass, body), f"{account}/{name}"
+    if not hmac.compare_digest(kept.digest, digest_bytes(secret.encode(errors="replace"))):
+        return None
+    if kind == SESSION and not _used(vault, key, body, kept):
+        return None
+    return key, kept
+
+
+def _used(vault: Vault, key: str, body: str, kept: Pass) -> bool:
+    """Note that it is used now, unless it was idle too long. Swapped, not put: one that ended meanwhile stays ended."""
+    if idle(SESSION, kept):
+        vault.remove(SESSION, key)
+        return False
+    now = time.time()
+    if now - max(kept.made, kept.seen) > NOTED:
+        vault.swap(SESSION, key, body, encode(replace(kept, seen=now)))
+    return True
+
+
+def idle(kind: str, kept: Pass) -> bool:
+    """Whether it is a session that nobody used for too long."""
+    return kind == SESSION and time.time() - max(kept.made, kept.seen) > IDLE
 
 
 def revoke_all(vault: Vault, kind: str, account: str) -> int:

@@ -1,19 +1,23 @@
-"""My own account: what I may do, and the tokens with which programs act for me."""
+"""My own account: what I may do, my sessions, and the tokens with which programs act for me."""
+
+from dataclasses import replace
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import accounts
+from arkwright.api import accounts, sessions
 from arkwright.core.errors import ArkwrightError
 from arkwright.govern.roles import RIGHTS, ROLES, lesser
-from arkwright.govern.secrets import TOKEN
+from arkwright.govern.secrets import SESSION, TOKEN
 from arkwright.pages import forms
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/account"
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "macOS"))
 SPANS = {"1d": "a day", "7d": "a week", "30d": "30 days", "90d": "90 days", "365d": "a year"}
 
 
@@ -21,7 +25,7 @@ def routes() -> list[Route]:
     return [
         route(PLACE, account, "self"),
         route(PLACE + "/tokens", make, "self", ["POST"]),
-        route(PLACE + "/tokens/revoke", revoke, "self", ["POST"]),
+        route(PLACE + "/end", end, "self", ["POST"]),
     ]
 
 
@@ -30,7 +34,9 @@ def account(request: Request) -> Response:
 
 
 def _account(request: Request, refused: ArkwrightError | None) -> Response:
-    at, by = context.context(request), context.actor(request)
+    at, by, known = context.context(request), context.actor(request), context.known(request)
+    assert known
+    held = sessions.sessions(at.site, by, at.project)
     own = accounts.account(at.site, by.name)
     return page(
         request,
@@ -41,7 +47,9 @@ def _account(request: Request, refused: ArkwrightError | None) -> Response:
         own=own,
         rights=[text for right, text in RIGHTS.items() if right in by.rights],
         roles=[role for role in ROLES if role != "none" and lesser(role, own.role) == role],
-        tokens=[one for one in accounts.passes(at.site, by) if one.kind == TOKEN],
+        here=known.key.partition("/")[2],
+        sessions=[replace(one, note=_plain(one.note)) for one in held if one.kind == SESSION],
+        tokens=[one for one in held if one.kind == TOKEN],
         spans=SPANS,
     )
 
@@ -60,12 +68,23 @@ async def make(request: Request) -> Response:
     return await forms.shown(work, lambda error: _account(request, error))
 
 
-async def revoke(request: Request) -> Response:
-    at, by = context.context(request), context.actor(request)
-    said = await forms.fields(request, "id")
+async def end(request: Request) -> Response:
+    at, known = context.context(request), context.known(request)
+    assert known
+    name = (await forms.fields(request, "id"))["id"]
 
     def work() -> str:
-        accounts.revoke(at.site, by, at.project, id=said["id"])
-        return f"token {said['id']} was revoked"
+        sessions.end(at.site, known.actor, at.project, id=name)
+        return "it has ended"
 
-    return await forms.decided(request, PLACE, work, _account)
+    ended = await forms.decided(request, PLACE, work, _account)
+    own = known.key.partition("/")[2] == name
+    return RedirectResponse("/login", 303) if own and ended.status_code == 303 else ended
+
+
+def _plain(note: str) -> str:
+    """`127.0.0.1, Mozilla/5.0 …` as people say it."""
+    place, _, agent = note.partition(", ")
+    browser = next((said for mark, said in _BROWSERS if mark in agent), agent.partition(" ")[0][:40] or "a browser")
+    system = next((said for mark, said in _SYSTEMS if mark in agent), "Linux" if "Linux" in agent else "")
+    return f"{browser}{f' on {system}' if system else ''}, from {place}"

@@ -24,6 +24,15 @@ async def fields(request: Request, *names: str) -> dict[str, str]:
     return {name: str(value).strip() for name, value in given.items()}
 
 
+async def raw(request: Request, *names: str) -> list[str]:
+    """These fields as they were typed, none left out. Raises Invalid."""
+    form = await request.form()
+    given = [form.get(name) for name in names]
+    if not all(isinstance(one, str) for one in given):
+        raise Invalid(f"the form has to say: {', '.join(names)}")
+    return [str(one) for one in given]
+
+
 async def several(request: Request, name: str) -> tuple[str, ...]:
     """Every value of a field that may stand more than once, such as a row of boxes to tick."""
     form = await request.form()

@@ -1,7 +1,8 @@
 """Passwords at the door: one at a time, in a thread of their own, and wrong ones not without end.
 
-Wrong ones are counted for each account and for each address. Who holds a session, a token or a new invitation is not
-kept out by what strangers try.
+Wrong ones are counted for each account and for each address. A browser from which the account entered before is counted
+by itself, and has a turn that strangers do not take (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+Who holds a session, a token or a new invitation is not kept out either by what strangers try.
 """
 
 import ipaddress
@@ -27,19 +28,22 @@ class Entry:
     """Of one control room: who tried how often."""
 
     def __init__(self) -> None:
-        self._turn = anyio.CapacityLimiter(1)  # a password costs a third of a second of processor, on purpose
+        # a password costs a third of a second of processor, on purpose
+        self._strangers, self._familiar = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
         self._wrong = MovingWindowRateLimiter(MemoryStorage())
         self._limit = RateLimitItemPerMinute(WRONG)
 
     async def hashing(self, work: Callable[P, T], *given: P.args, **words: P.kwargs) -> T:
         """Run what hashes passwords when its turn comes. Raises Throttled where too many wait already."""
-        if self._turn.statistics().tasks_waiting >= WAITING:
-            raise Throttled("too many want to log in just now; try again in a moment", after=5)
-        return await anyio.to_thread.run_sync(lambda: work(*given, **words), limiter=self._turn)
+        return await self._in_turn(self._strangers, lambda: work(*given, **words))
 
-    async def trying(self, name: str, address: str, work: Callable[[], T]) -> T:
-        """Run `work`, which raises Unproven for a wrong password. Raises Throttled after too many of them."""
-        keys = (digest_bytes(f"account {name.strip().lower()}".encode(errors="replace")), f"address {network(address)}")
+    async def trying(self, name: str, address: str, work: Callable[[], T], *, device: str | None = None) -> T:
+        """Run `work`, which raises Unproven for a wrong password. Raises Throttled after too many of them.
+
+        `device`: the browser, where the account entered from it before.
+        """
+        account = digest_bytes(f"account {name.strip().lower()}".encode(errors="replace"))
+        keys = [f"device {device}"] if device else [account, f"address {network(address)}"]
 
         def checked() -> T:
             after = max((self._after(key) for key in keys), default=0)
@@ -52,7 +56,12 @@ class Entry:
                     self._wrong.hit(self._limit, key)
                 raise
 
-        return await self.hashing(checked)
+        return await self._in_turn(self._familiar if device else self._strangers, checked)
+
+    async def _in_turn(self, turn: anyio.CapacityLimiter, work: Callable[[], T]) -> T:
+        if turn.statistics().tasks_waiting >= WAITING:
+            raise Throttled("too many want to log in just now; try again in a moment", after=5)
+        return await anyio.to_thread.run_sync(work, limiter=turn)
 
     def _after(self, key: str) -> int:
         """Seconds until another may be tried; 0: now."""

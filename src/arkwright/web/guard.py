@@ -1,30 +1,35 @@
 """At the door: the right host name, no other site's page, a proven caller, and the right to do it."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import Request, cookie_parser
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
-from arkwright.web import armour, problems
+from arkwright.web import armour, cookies, problems
 from arkwright.web.context import Context
 from arkwright.web.refusals import SAFE, Refusals, place
 from arkwright.web.routes import PUBLIC
 
-COOKIE, SECURE_COOKIE = "arkwright", "__Host-arkwright"  # the second behind TLS
-
 ONCE = (b"host", b"authorization", b"origin", b"sec-fetch-site", b"cookie", b"content-length", b"content-type")
 LONGEST_URL = 8 << 10  # bytes
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+AGAIN = 1.0  # seconds after which whoever still reads an answer has to be somebody yet
+
+
+class Ended(Exception):
+    """The session or the token ended while its answer was still being sent."""
 
 
 class Guard:
@@ -54,7 +59,9 @@ class Guard:
         )
         try:
             await self._let_in(scope)
-            await self.app(scope, armour.bounded(scope, receive), send)
+            await self.app(scope, armour.bounded(scope, receive), self._lasting(scope, send))
+        except Ended:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ArkwrightError as error:
             await self._refuse(scope, error)(scope, receive, send)
         except Exception as error:
@@ -72,7 +79,7 @@ class Guard:
         scope["arkwright.place"] = _, right = place(self.routes, scope)
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
-        scope["arkwright.shown"] = via, secret = _credentials(headers)
+        scope["arkwright.shown"] = via, secret = _credentials(headers, self.context.address)
         if via == secrets.SESSION and not secret and right != PUBLIC:
             raise Unproven("log in, or send a token: Authorization: Bearer …")
         if via == secrets.SESSION and scope["method"] not in SAFE:
@@ -95,6 +102,22 @@ class Guard:
                 return None
             raise
 
+    def _lasting(self, scope: Scope, send: Send) -> Send:
+        """Sends on for as long as the caller may have it: a stream without an end ends with its session."""
+        until = time.monotonic() + AGAIN
+
+        async def sending(message: Message) -> None:
+            nonlocal until
+            if message.get("more_body") and scope["arkwright.known"] and time.monotonic() > until:
+                try:
+                    await run_in_threadpool(accounts.prove, self.context.site, *scope["arkwright.shown"])
+                except Unproven:
+                    raise Ended from None
+                until = time.monotonic() + AGAIN
+            await send(message)
+
+        return sending
+
     def _refuse(self, scope: Scope, error: ArkwrightError) -> Response:
         scope["arkwright.refused"] = error
         headers = Headers(scope=scope)
@@ -109,13 +132,12 @@ def _host(text: str) -> str:
     return found[1].strip("[]").casefold() if found else ""
 
 
-def _credentials(headers: Headers) -> tuple[str, str]:
+def _credentials(headers: Headers, address: str) -> tuple[str, str]:
     given = headers.get("authorization")
     if given is not None:
         scheme, _, value = given.partition(" ")
         return secrets.TOKEN, value.strip() if scheme.casefold() == "bearer" else ""
-    cookies: dict[str, Any] = cookie_parser(headers.get("cookie", ""))
-    return secrets.SESSION, cookies.get(SECURE_COOKIE) or cookies.get(COOKIE, "")
+    return secrets.SESSION, cookies.read(headers, address, cookies.SESSION)
 
 
 def _same_origin(headers: Headers, context: Context) -> None:

@@ -1,0 +1,125 @@
+"""Log in, join, log out, another password."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from arkwright.api import accounts, sessions
+from arkwright.core.errors import ArkwrightError, Throttled
+from arkwright.core.nouns import Actor
+from arkwright.govern.secrets import SESSION
+from arkwright.pages.forms import raw
+from arkwright.pages.render import page
+from arkwright.web import context, cookies
+from arkwright.web.routes import PUBLIC, route
+
+NOBODY = Actor(name="")
+
+
+def routes() -> Sequence[Route]:
+    return [
+        route("/login", login, PUBLIC),
+        route("/login", log_in, PUBLIC, ["POST"]),
+        route("/logout", log_out, "self", ["POST"]),
+        route("/password", password, "self"),
+        route("/password", change_password, "self", ["POST"]),
+        route("/join/{invitation}", join, PUBLIC),
+        route("/join/{invitation}", joined, PUBLIC, ["POST"]),
+    ]
+
+
+def login(request: Request) -> Response:
+    return page(request, "login.html")
+
+
+async def log_in(request: Request) -> Response:
+    at = context.context(request)
+    try:
+        name, password = await raw(request, "name", "password")
+        request.scope["arkwright.claimed"] = name.strip().lower()
+        mark = cookies.read(request.headers, at.address, cookies.DEVICE)
+        device = await run_in_threadpool(sessions.remembered, at.site, mark, name)
+        words = {"name": name, "password": password, "note": told(request)}
+        work = partial(accounts.log_in, at.site, NOBODY, at.project, **words)
+        secret = await at.entry.trying(name, address(request), work, device=device)
+    except ArkwrightError as error:
+        return again(request, "login.html", error)
+    return await run_in_threadpool(entered, request, secret, known=bool(device))
+
+
+def log_out(request: Request) -> Response:
+    known, at = context.known(request), context.context(request)
+    if known:
+        accounts.log_out(at.site, known)
+    gone = RedirectResponse("/login", 303)
+    cookies.drop(gone, at.address, cookies.SESSION)
+    return gone
+
+
+def join(request: Request) -> Response:
+    """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more."""
+    name = accounts.invited(context.context(request).site, request.path_params["invitation"])
+    return page(request, "join.html", name=name)
+
+
+async def joined(request: Request) -> Response:
+    at = context.context(request)
+    try:
+        (password,) = await raw(request, "password")
+        words = {"invitation": request.path_params["invitation"], "password": password, "note": told(request)}
+        secret = await at.entry.hashing(accounts.join, at.site, NOBODY, at.project, **words)
+    except ArkwrightError as error:
+        return again(request, "join.html", error, name=None)
+    return await run_in_threadpool(entered, request, secret)
+
+
+def password(request: Request) -> Response:
+    return page(request, "password.html")
+
+
+async def change_password(request: Request) -> Response:
+    at, known = context.context(request), context.known(request)
+    assert known
+    try:
+        old, new = await raw(request, "old", "new")
+        words = {"old": old, "new": new, "note": told(request)}
+        work = partial(accounts.change_password, at.site, known.actor, at.project, **words)
+        secret = await at.entry.trying(known.account.name, address(request), work, device=known.key)
+    except ArkwrightError as error:
+        return again(request, "password.html", error)
+    return await run_in_threadpool(entered, request, secret)
+
+
+def again(request: Request, template: str, error: ArkwrightError, **said: str | None) -> Response:
+    answer = page(request, template, problem=str(error), status=error.status, **said)
+    if isinstance(error, Throttled):
+        answer.headers["Retry-After"] = str(error.after)
+    return answer
+
+
+def entered(request: Request, secret: str, *, known: bool = False) -> Response:
+    """Always under a new secret: what the browser brought along is never taken up, and its session ends. `known`: it
+    has its mark already.
+    """
+    before, at = context.known(request), context.context(request)
+    if before and before.via == SESSION:
+        accounts.log_out(at.site, before)
+    answer = RedirectResponse("/", 303)
+    cookies.put(answer, at.address, cookies.SESSION, secret, accounts.LOGGED_IN)
+    if not known:
+        mark = sessions.remember(at.site, accounts.prove(at.site, SESSION, secret))
+        cookies.put(answer, at.address, cookies.DEVICE, mark, sessions.REMEMBERED)
+    return answer
+
+
+def address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def told(request: Request) -> str:
+    """From where, for the list of one's own sessions."""
+    return f"{address(request)}, {request.headers.get('user-agent', 'a program')}"
