@@ -64,7 +64,12 @@ class Door:
         }  # fmt: skip
         sent = []
 
+        bodies = [body]
+
         async def given():
+            if not bodies:
+                await asyncio.Event().wait()  # nobody leaves
+            body = bodies.pop()
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message):

@@ -1,6 +1,11 @@
 """The door: hosts, origins, sizes, and how often. Who may do what stands in test_matrix."""
 
+from types import SimpleNamespace
+
 import pytest
+
+from arkwright.api import accounts
+from arkwright.govern import passwords
 
 
 @pytest.mark.parametrize("host", ["evil.example", "[", "127.0.0.1.evil.example", "a@127.0.0.1", "", "127.0.0.1:x"])
@@ -30,10 +35,28 @@ def test_headers_that_stand_twice(shared):
     assert asked.status == 422
 
 
-def test_too_much_and_too_often(door):
+def test_too_much_and_too_often(door, monkeypatch):
+    monkeypatch.setattr(passwords, "fits", lambda *_: False)  # it takes a third of a second
     assert door.ask("POST", "/login", **{"Content-Length": "9999999"}).status == 413
     assert door.ask("GET", "/health?" + "a" * 9000).status == 422
     for _ in range(20):
         assert door.post("/login", name="nobody", password="wrong").status == 401
     answer = door.post("/login", name="nobody", password="wrong")
     assert (answer.status, 1 <= int(answer.headers["retry-after"]) <= 60) == (429, True)
+
+
+def test_who_is_there_cannot_be_told_from_how_long_it_takes(door, monkeypatch):
+    """The same work whether there is such an account, one without a password, one shut out, or none."""
+    hasher, worked = passwords._HASHER, []
+    passwords._nobody()  # made once for all
+    monkeypatch.setattr(
+        passwords, "_HASHER", SimpleNamespace(verify=lambda kept, _: worked.append(kept) or hasher.verify(kept, "x"))
+    )
+    door.do(accounts.invite, door.actor("owner"), name="invited")
+    door.do(accounts.role, door.actor("owner"), name="contributor", role="none", reason="left")
+    said = [door.post("/login", name=name, password="x") for name in ("viewer", "nobody", "invited", "contributor", "")]
+    assert {answer.status for answer in said} == {401}
+    assert len({answer.body for answer in said}) == 1
+    settings = [kept.rpartition("$")[0].rpartition("$")[0] for kept in worked]  # argon2id, its version and its cost
+    assert len(settings) == 5
+    assert len(set(settings)) == 1

@@ -1,4 +1,4 @@
-"""Who may do what: every route of the live router, every method, every caller; the answer follows from its right alone."""
+"""Who may do what: every route of the live router, every method, every caller; the answer follows from its right."""
 
 import asyncio
 import hashlib
@@ -63,7 +63,9 @@ def right_of(routes, method, path):
         if match == Match.NONE:
             continue
         if isinstance(route, Mount) and route.routes:
-            return right_of(route.routes, method, child["path"] if "path" in child else path)
+            return right_of(route.routes, method, child.get("path", path))
+        if isinstance(route, Mount):  # files, which are read and no more
+            return route.right, route.path if method in ("GET", "HEAD") else None
         if match == Match.FULL:
             return route.right, route.path
         partial = partial or route.right
@@ -137,7 +139,8 @@ def state(door):
     kept = [(kind, door.site.vault.find(kind)) for kind in kinds]
     vault = [(kind, [(key, re.sub(r'"seen":[0-9.]+', "", body)) for key, body in found]) for kind, found in kept]
     derived = ("vault.db", "ledger.db", "catalog.db", "denied.db", "tracking")
-    files = [p for p in sorted(door.folder.rglob("*")) if p.is_file() and not p.relative_to(door.folder).parts[0].startswith(derived)]  # fmt: skip
+    files = [path for path in sorted(door.folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if not path.relative_to(door.folder).parts[0].startswith(derived)]
     return door.site.ledger.head(), vault, [(p, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files]
 
 
