@@ -1,5 +1,8 @@
 """The endpoints through the control room, as programs ask them."""
 
+import json
+import os
+import signal
 import time
 from pathlib import Path
 

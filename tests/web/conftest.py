@@ -49,7 +49,10 @@ class Door:
         self.sessions[name] = secrets.issue(self.site.vault, secrets.SESSION, name, accounts.LOGGED_IN)
         self.tokens[name] = self.do(accounts.token, self.actor(name), role=role).secret
 
-    def ask(self, method, path, body=b"", *, client="127.0.0.1", receive=None, **headers):
+    def ask(self, *given, **words):
+        return asyncio.run(self.asked(*given, **words))
+
+    async def asked(self, method, path, body=b"", *, client="127.0.0.1", receive=None, **headers):
         host = self.address.partition("://")[2]
         headers = {"Host": host, "Origin": self.address, **{n.replace("_", "-"): v for n, v in headers.items()}}
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items() if value is not None]
@@ -61,13 +64,18 @@ class Door:
         }  # fmt: skip
         sent = []
 
+        bodies = [body]
+
         async def given():
+            if not bodies:
+                await asyncio.Event().wait()  # nobody leaves
+            body = bodies.pop()
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message):
             sent.append(message)
 
-        asyncio.run(self.app(scope, receive or given, send))
+        await self.app(scope, receive or given, send)
         told = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
         text = b"".join(message.get("body", b"") for message in sent[1:])
         cookies = {m[1]: value for name, value in told if name == "set-cookie" and (m := re.match("([^=]+)=", value))}

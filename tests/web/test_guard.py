@@ -1,101 +1,62 @@
-"""The door, for every route of the live router and every method."""
+"""The door: hosts, origins, sizes, and how often. Who may do what stands in test_matrix."""
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
-from starlette.routing import Mount
 
 from arkwright.api import accounts
-from arkwright.control.app import application
-from arkwright.core.nouns import Actor
-from arkwright.sites import Site
-from arkwright.web.context import Context
-from arkwright.web.routes import PUBLIC
-
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-MAY = {"viewer": {"look", "talk"}, "contributor": {"look", "talk", "work"}, "owner": {"look", "talk", "work", "own"}}
-BASE = "http://127.0.0.1"
+from arkwright.govern import passwords
 
 
-@pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("room")
-    site, nobody = Site(folder), Actor(name="x")
-    owner = accounts.invite(site, nobody, folder, name="owner", role="owner")
-    session = accounts.join(site, nobody, folder, invitation=owner.secret, password="four quiet wooden boats")
-    by = accounts.prove(site, "session", session).actor
-    tokens = {role: accounts.token(site, by, folder, role=role).secret for role in MAY}
-    app = application(Context(site, folder, BASE, frozenset({"127.0.0.1"})))
-    return app, tokens, session
-
-
-def ask(app, method, path, body=b"", **headers):
-    """One request, as a server would hand it over."""
-    headers = {"Host": "127.0.0.1", "Origin": BASE, **headers}
-    raw = [(name.lower().replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    path, _, query = path.partition("?")
-    scope = {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-        "headers": raw, "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 5), "root_path": "",
-        "http_version": "1.1",
-    }  # fmt: skip
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    asyncio.run(app(scope, receive, send))
-    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return SimpleNamespace(status_code=sent[0]["status"], headers=told)
-
-
-def test_every_route_every_method_every_caller(room):
-    app, tokens, _ = room
-    for route in app.routes:
-        if isinstance(route, Mount):
-            continue
-        same = [r for r in app.routes if getattr(r, "path", "") == route.path]
-        for method in METHODS:
-            answers = [r for r in same if method in (r.methods or ())]
-            right = (answers or same)[0].right
-            path = route.path.replace("{", "").replace("}", "")
-            callers = {"": {}, "wrong": {"Authorization": "Bearer a.b.c"}}
-            callers |= {role: {"Authorization": f"Bearer {secret}"} for role, secret in tokens.items()}
-            callers |= {"cut": {"Authorization": f"Bearer {tokens['owner'][:-3]}"}}
-            for who, headers in callers.items():
-                status = ask(app, method, path, **headers).status_code
-                if who in ("wrong", "cut") or (not who and right != PUBLIC):
-                    assert status == 401, (method, path, who)
-                elif right != PUBLIC and right not in MAY.get(who, ()):
-                    assert status == 403, (method, path, who)
-                elif not answers:
-                    assert status == 405, (method, path, who)
-                else:
-                    assert status not in (401, 403, 405, 500) or path == "/join/invitation", (method, path, who)
-
-
-@pytest.mark.parametrize("host", ["evil.example", "[", "127.0.0.1.evil.example", "a@127.0.0.1", ""])
-def test_foreign_hosts(room, host):
-    answer = ask(room[0], "GET", "/health", Host=host)
-    assert answer.status_code == 403
+@pytest.mark.parametrize("host", ["evil.example", "[", "127.0.0.1.evil.example", "a@127.0.0.1", "", "127.0.0.1:x"])
+def test_foreign_hosts(shared, host):
+    answer = shared.ask("GET", "/health", Host=host)
+    assert answer.status == 403
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1"])
-def test_another_sites_page(room, origin):
-    assert ask(room[0], "POST", "/logout", Origin=origin, Cookie=f"arkwright={room[2]}").status_code == 403
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", None])
+def test_another_sites_page(shared, origin):
+    session = f"arkwright={shared.sessions['owner']}"
+    assert shared.ask("POST", "/logout", Origin=origin, Cookie=session).status == 403
+    assert shared.post("/login", cookie=session, name="a", password="b").status in (401, 429)
+    assert shared.ask("POST", "/login", Origin=origin).status == 403  # nobody is logged in as somebody else either
 
 
-def test_too_much_and_too_often(room):
-    app = room[0]
-    assert ask(app, "POST", "/login", **{"Content-Length": "9999999"}).status_code == 413
-    assert ask(app, "GET", "/health?" + "a" * 9000).status_code == 422
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_what_the_browser_says_of_itself_counts_too(shared, site):
+    session = f"arkwright={shared.sessions['owner']}"
+    assert shared.ask("POST", "/logout", Cookie=session, Sec_Fetch_Site=site).status == 403
+
+
+def test_headers_that_stand_twice(shared):
+    door = shared
+    asked = door.ask("GET", "/health", Cookie="a=b", cookie="arkwright=x")
+    assert asked.status == 422
+
+
+def test_too_much_and_too_often(door, monkeypatch):
+    monkeypatch.setattr(passwords, "fits", lambda *_: False)  # it takes a third of a second
+    assert door.ask("POST", "/login", **{"Content-Length": "9999999"}).status == 413
+    assert door.ask("GET", "/health?" + "a" * 9000).status == 422
     for _ in range(20):
-        assert ask(app, "POST", "/login", b"name=nobody&password=wrong", **form).status_code == 401
-    answer = ask(app, "POST", "/login", b"name=nobody&password=wrong", **form)
-    assert (answer.status_code, 1 <= int(answer.headers["retry-after"]) <= 60) == (429, True)
+        assert door.post("/login", name="nobody", password="wrong").status == 401
+    answer = door.post("/login", name="nobody", password="wrong")
+    assert (answer.status, 1 <= int(answer.headers["retry-after"]) <= 60) == (429, True)
+
+
+def test_who_is_there_cannot_be_told_from_how_long_it_takes(door, monkeypatch):
+    """The same work whether there is such an account, one without a password, one shut out, or none."""
+    hasher, worked = passwords._HASHER, []
+    passwords._nobody()  # made once for all
+    monkeypatch.setattr(
+        passwords, "_HASHER", SimpleNamespace(verify=lambda kept, _: worked.append(kept) or hasher.verify(kept, "x"))
+    )
+    door.do(accounts.invite, door.actor("owner"), name="invited")
+    door.do(accounts.role, door.actor("owner"), name="contributor", role="none", reason="left")
+    said = [door.post("/login", name=name, password="x") for name in ("viewer", "nobody", "invited", "contributor", "")]
+    assert {answer.status for answer in said} == {401}
+    assert len({answer.body for answer in said}) == 1
+    settings = [kept.rpartition("$")[0].rpartition("$")[0] for kept in worked]  # argon2id, its version and its cost
+    assert len(settings) == 5
+    assert len(set(settings)) == 1

@@ -33,6 +33,7 @@ def application(context: Context) -> Starlette:
         middleware=[Middleware(Guard, context=context, routes=routes, refused=_refused)],
         exception_handlers={ArkwrightError: _told, HTTPException: _no_route, Exception: problems.unexpected},
     )
+    app.router.redirect_slashes = False  # one thing, one address
     app.state.context = context
     return app
 

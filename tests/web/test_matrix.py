@@ -1,0 +1,152 @@
+"""Who may do what: every route of the live router, every method, every caller; the answer follows from its right."""
+
+import asyncio
+import hashlib
+import re
+
+import pytest
+from starlette.routing import Match, Mount
+from tests.web.conftest import Door
+
+from arkwright.api import accounts
+from arkwright.govern import secrets
+from arkwright.web.routes import PUBLIC
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT")
+SAFE = ("GET", "HEAD", "OPTIONS")
+MAY = {"viewer": {"look", "talk"}, "contributor": {"look", "talk", "work"}, "owner": {"look", "talk", "work", "own"}}
+OWN = {"/join/{invitation}", "/login", "/login/oidc/callback"}  # which say themselves that somebody is not proven
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    door = Door(tmp_path_factory.mktemp("matrix"))
+    owner = door.actor("owner")
+    door.bad = {
+        "wrong": "owner.0123456789abcdef.wrong",
+        "cut": door.tokens["owner"][:-1],
+        "longer": door.tokens["owner"] + "A",
+        "nobody's": "." + door.tokens["owner"],
+        "expired": secrets.issue(door.site.vault, secrets.TOKEN, "owner", -1, role="owner", signs=()),
+        "a session's": door.sessions["owner"],
+        "empty": "",
+    }
+    ended = door.do(accounts.token, owner, role="owner")
+    door.site.vault.remove(secrets.TOKEN, f"owner/{ended.id}")
+    door.bad["revoked"] = ended.secret
+    door.enter("gone", "contributor")
+    door.do(accounts.role, owner, name="gone", role="none", reason="left")
+    for kind in (secrets.SESSION, secrets.TOKEN):  # as if the end of their secrets had been missed
+        door.bad[f"shut out, {kind}"] = secrets.issue(door.site.vault, kind, "gone", 3600)
+    door.site.denied.note = lambda *_: None  # it is tested elsewhere, and waits for the disk
+    return door
+
+
+def paths(routes, prefix=""):
+    """Every path of the router, words filled in."""
+    for route in routes:
+        path = prefix + re.sub(r"{(\w+)(:\w+)?}", r"\1", route.path)
+        if not isinstance(route, Mount):
+            yield path
+        elif getattr(route, "routes", None):
+            yield from paths(route.routes, path)
+        else:
+            yield f"{path}/arkwright.css"
+            yield f"{path}/nothing"
+
+
+def right_of(routes, method, path):
+    """(the right that it needs, the path of its route or None where only the method is wrong)"""
+    partial = None
+    for route in routes:
+        match, child = route.matches({"type": "http", "method": method, "path": path, "root_path": ""})
+        if match == Match.NONE:
+            continue
+        if isinstance(route, Mount) and route.routes:
+            return right_of(route.routes, method, child.get("path", path))
+        if isinstance(route, Mount):  # files, which are read and no more
+            return route.right, route.path if method in ("GET", "HEAD") else None
+        if match == Match.FULL:
+            return route.right, route.path
+        partial = partial or route.right
+    return partial or "look", None
+
+
+def callers(door, method):
+    """(who, headers, what the guard says before it asks for a right: a status, None, or the rights that are proven)"""
+    yield "nothing", {}, ()
+    for name, secret in door.bad.items():
+        if "session" not in name or name == "a session's":
+            yield f"{name} token", {"Authorization": f"Bearer {secret}"}, 401
+    yield "another scheme", {"Authorization": "Basic b3duZXI6b3duZXI="}, 401
+    ended = {"Cookie": f"arkwright={door.bad['shut out, session']}"}
+    yield "a session that ended", ended, ()
+    yield "a foreign host", {"Host": "evil.example", "Authorization": f"Bearer {door.tokens['owner']}"}, 403
+    for role, rights in MAY.items():
+        yield f"{role}'s token", {"Authorization": f"Bearer {door.tokens[role]}"}, rights
+        session = {"Cookie": f"arkwright={door.sessions[role]}"}
+        yield f"{role}'s session", session, rights | {"self"}
+        if method not in SAFE:
+            yield f"{role}'s session from elsewhere", {**session, "Origin": "https://evil.example"}, 403
+            yield f"{role}'s session from nowhere", {**session, "Origin": None}, 403
+
+
+def wanted(right, route, proven):
+    """The statuses that are right; None: any but a refusal."""
+    if isinstance(proven, int):
+        return proven
+    if right != PUBLIC and right not in proven:
+        return 403 if proven else 401
+    return 405 if route is None else None
+
+
+def test_every_route_every_method_every_caller(room):
+    asyncio.run(asked_everywhere(room))
+
+
+async def asked_everywhere(door):
+    count = 0
+    for path in sorted(set(paths(door.app.routes))):
+        for method in METHODS:
+            right, route = right_of(door.app.routes, method, path)
+            for who, headers, proven in callers(door, method):
+                if route is None and who not in ("nothing", "viewer's token", "owner's session", "a foreign host"):
+                    continue
+                answer = await door.asked(method, path, **headers)
+                expected, said = wanted(right, route, proven), (method, path, who, answer.status)
+                if expected is not None:
+                    assert answer.status == expected, said
+                elif route not in OWN:
+                    assert answer.status not in (401, 403, 405, 500), said
+                assert "set-cookie" not in answer.headers or route in ("/logout", "/login/oidc"), said
+                assert answer.headers["x-request-id"], said
+                if route == "/logout" and answer.status == 303:
+                    door.sessions = {role: secrets.issue(door.site.vault, "session", role, 3600) for role in MAY}
+                count += 1
+    assert count > 3000
+
+
+def test_what_is_no_route_is_told_to_nobody_who_has_not_logged_in(room):
+    for path in ("/nothing", "/api/nothing", "/api", "/api/2.0/mlflow/nothing", "//", "/login/", "/LOGIN", "/%00"):
+        for method in METHODS:
+            assert room.ask(method, path).status == 401, (method, path)
+            assert room.ask(method, path, **room.bearer("viewer")).status in (404, 405), (method, path)
+
+
+def state(door):
+    """All that is kept, but when sessions were last used and what is derived from the ledger."""
+    kinds = ("password", "session", "token", "invite", "device", "oidc", "done", "read", "watch", "webhook", "job")
+    kept = [(kind, door.site.vault.find(kind)) for kind in kinds]
+    vault = [(kind, [(key, re.sub(r'"seen":[0-9.]+', "", body)) for key, body in found]) for kind, found in kept]
+    derived = ("vault.db", "ledger.db", "catalog.db", "denied.db", "tracking")
+    files = [path for path in sorted(door.folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if not path.relative_to(door.folder).parts[0].startswith(derived)]
+    return door.site.ledger.head(), vault, [(p, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files]
+
+
+def test_nothing_changes_by_looking(room):
+    before = state(room)
+    for path in sorted(set(paths(room.app.routes))):
+        for method in SAFE:
+            room.ask(method, path, Cookie=f"arkwright={room.sessions['owner']}")
+    assert state(room) == before
