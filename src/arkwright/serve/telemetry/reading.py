@@ -201,12 +201,13 @@ def _get(url: str) -> bytes:
         body: bytes = response.read(MOST)
         if response.status != 200:
             raise Unknown(f"{url} answers {response.status} for /metrics{_reason(body)}")
-        return body
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise Unknown(
             f"nothing answers at {url} ({why}); start it with: arkwright serve, or say where it is: arkwright top URL"
         ) from None
+    else:
+        return body
     finally:
         connection.close()
 
