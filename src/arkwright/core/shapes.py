@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 _UNIONS = (types.UnionType, typing.Union)
@@ -48,10 +48,10 @@ def encode(value: Any) -> Any:  # noqa: PLR0911 - a case for each kind
 def decode(kind: Any, data: Any) -> Any:  # noqa: PLR0911
     """The noun again. Raises ValueError for what is none."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any or kind in (str, bool, type(None)):
+    if kind is Any or kind in (str, bool, type(None)) or origin is typing.Literal:
         return data
     if kind in (int, float):
-        return kind(data)
+        return nan if data is None else kind(data)
     if kind is datetime:
         return datetime.fromisoformat(data)
     if origin in _UNIONS:
@@ -63,7 +63,8 @@ def decode(kind: Any, data: Any) -> Any:  # noqa: PLR0911
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {name: decode(inside[1], value) for name, value in data.items()}
     if _has_fields(kind):
-        return kind(**{name: decode(of, data[name]) for name, of in members(kind)[0].items() if name in data})
+        made = typing.cast(Callable[..., Any], origin or kind)
+        return made(**{name: decode(of, data[name]) for name, of in members(kind)[0].items() if name in data})
     raise ValueError(f"{kind} cannot be read back")
 
 
@@ -90,9 +91,11 @@ def schema(kind: Any, named: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911
 
 @cache
 def members(kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of a class, and what it computes: name -> type."""
-    hints = typing.get_type_hints(kind)
-    names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(kind._fields)  # type: ignore[attr-defined]
+    """The fields of a class, and what it computes: name -> type. `Page[Run]` has the fields of a page of runs."""
+    given, kind = kind, typing.get_origin(kind) or kind
+    filled = dict(zip(getattr(kind, "__parameters__", ()), typing.get_args(given), strict=False))
+    hints = {name: _filled(hint, filled) for name, hint in typing.get_type_hints(kind).items()}
+    names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(kind._fields)  # type: ignore[union-attr]
     computed = {
         name: typing.get_type_hints(found.fget)["return"]
         for name, found in inspect.getmembers(kind, lambda member: isinstance(member, property))
@@ -102,11 +105,20 @@ def members(kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _has_fields(kind: Any) -> bool:
+    kind = typing.get_origin(kind) or kind
     return isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields"))
 
 
+def _filled(hint: Any, filled: Mapping[Any, Any]) -> Any:
+    """A type with what its parameters stand for."""
+    if isinstance(hint, typing.TypeVar):
+        return filled.get(hint, Any)
+    open_ = getattr(hint, "__parameters__", ())
+    return hint[tuple(filled.get(one, Any) for one in open_)] if open_ else hint
+
+
 def _named(kind: type, named: dict[str, Any]) -> dict[str, Any]:
-    name = kind.__name__
+    name = "".join(one.__name__ for one in (*typing.get_args(kind), typing.get_origin(kind) or kind))
     if name not in named:
         named[name] = {}  # known while its own fields speak of it
         own, computed = members(kind)

@@ -6,6 +6,7 @@ those of the Open Inference Protocol in its own words.
 
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from http import HTTPStatus
@@ -25,12 +26,13 @@ from arkwright.web.routes import route
 
 PASSED = frozenset(
     b"accept accept-encoding arkwright-key arkwright-release arkwright-timeout-ms content-encoding content-length "
-    b"content-type inference-header-content-length traceparent tracestate x-request-id".split()
+    b"content-type inference-header-content-length traceparent tracestate".split()
 )
 KEPT_BACK = frozenset(
     b"connection keep-alive proxy-authenticate proxy-connection set-cookie te trailer transfer-encoding upgrade "
-    b"date server".split()
+    b"date server x-request-id".split()
 )
+ID = re.compile(r"[\x21-\x7e]{1,128}")
 CALLER = b"arkwright-caller"
 AT_ONCE = 512  # questions
 LONGEST_ERROR = 1 << 16  # bytes
@@ -94,6 +96,7 @@ class Gateway:
     async def _ask(self, upstream: Upstream, tell: Tell, request: Request) -> Response:
         headers = [(name, value) for name, value in request.headers.raw if name in PASSED]
         headers.append((CALLER, context.actor(request).name.encode()))
+        headers.append((b"x-request-id", _id(request)))
         body = _pieces(request) if request.method == "POST" else None
         target = request.scope.get("raw_path") or request.url.path.encode()
         answer = await upstream.ask(request.method, target, headers, body, partial(_left, request))
@@ -102,6 +105,14 @@ class Gateway:
         response = StreamingResponse(_going_on(answer), answer.status)
         response.raw_headers = [*_passed(answer), (b"cache-control", b"no-store")]
         return response
+
+
+def _id(request: Request) -> bytes:
+    """By which the prediction is found again: the caller's own, or ours. The answer has it, whoever gives it."""
+    own = request.headers.get("x-request-id", "")
+    if ID.fullmatch(own):
+        request.scope["arkwright.request"] = own
+    return str(request.scope["arkwright.request"]).encode()
 
 
 def _passed(answer: Answer) -> list[tuple[bytes, bytes]]:
@@ -136,7 +147,7 @@ async def _refused(answer: Answer, tell: Tell, request: Request) -> Response:
         detail = str(json.loads(body)["error"])
     if answer.status == 404:
         return await _nobody(tell, request, detail)
-    kept = (b"retry-after", b"allow", b"x-request-id")
+    kept = (b"retry-after", b"allow")
     headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers if name in kept}
     return tell(answer.status, detail, headers)
 

@@ -19,7 +19,7 @@ from arkwright.core.record import NAME
 
 ALWAYS = ("site", "by", "project", "say")  # the server's own
 DEEPEST, LONGEST_TEXT, MOST_LIMIT, LIMIT = 32, 10_000, 1000, 100
-_LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1
 REFERENCE = rf"^([a-z]{{1,16}}:)?{NAME.pattern}(@[1-9][0-9]{{0,8}})?$"
 _TEXT = r"^[^\u0000]*$"  # no database takes a NUL
 _INTEGER, _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})"), re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -117,7 +117,7 @@ def words_of(verb: Verb) -> Words:
 def pages() -> Words:
     """Which part of a list."""
     limit = Word("limit", Annotated[int, Meta(ge=1, le=MOST_LIMIT)], LIMIT)
-    return Words((limit, Word("after", Annotated[int, Meta(ge=0, le=_LARGEST)], 0)), pages=True)
+    return Words((limit, Word("after", Annotated[int, Meta(ge=0, le=LARGEST)], 0)), pages=True)
 
 
 NOTHING = Words(())
@@ -148,7 +148,7 @@ def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case fo
     if hint is str:
         return Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=_TEXT)]
     if hint is int:
-        return Annotated[int, Meta(ge=-_LARGEST, le=_LARGEST)]
+        return Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
     if origin in _UNIONS:
         return typing.Union[tuple(_kind(name, one, verb) for one in inside)]  # noqa: UP007 - made at run time
     if origin is not None and inside and inside[-1] is not ... and issubclass(origin, Sequence):
