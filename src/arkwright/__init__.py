@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from arkwright.notebook import load as load
     from arkwright.notebook import read as read
     from arkwright.notebook import run as run
+    from arkwright.tracker import track as track
 
     promise = _promises.parse
 
@@ -35,6 +36,7 @@ _LAZY = {
     "run": "arkwright.notebook:run",
     "again": "arkwright.notebook:again",
     "read": "arkwright.notebook:read",
+    "track": "arkwright.tracker:track",
 }
 __all__ = list(_LAZY)
 
