@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from arkwright.notebook import read as read
     from arkwright.notebook import run as run
     from arkwright.remote import connect as connect
+    from arkwright.tracker import track as track
 
     promise = _promises.parse
 
@@ -37,6 +38,7 @@ _LAZY = {
     "again": "arkwright.notebook:again",
     "read": "arkwright.notebook:read",
     "connect": "arkwright.remote:connect",
+    "track": "arkwright.tracker:track",
 }
 __all__ = list(_LAZY)
 

@@ -20,7 +20,7 @@ from arkwright.rest import routes as rest
 from arkwright.web import problems
 from arkwright.web.context import Context
 from arkwright.web.guard import Guard
-from arkwright.web.routes import PUBLIC
+from arkwright.web.routes import PUBLIC, Quick
 
 
 def application(context: Context) -> Starlette:
@@ -33,6 +33,7 @@ def application(context: Context) -> Starlette:
         middleware=[Middleware(Guard, context=context, routes=routes, refused=_refused)],
         exception_handlers={ArkwrightError: _told, HTTPException: _no_route, Exception: problems.unexpected},
     )
+    app.router = Quick(routes)
     app.router.redirect_slashes = False  # one thing, one address
     app.state.context = context
     return app

@@ -66,7 +66,13 @@ class Tracking:
 
     def run(self, uid: str) -> Tracked:
         """One run with its parameters, tags and the latest point of each metric. Raises Unknown, Invalid."""
+        self._reap()
         return self.database.read(runs.get, uid)
+
+    def _reap(self) -> None:
+        """Runs of ours whose process has died have failed."""
+        if self.database.read(runs.lost):
+            self.database.write(runs.reap)
 
     def runs(
         self,
@@ -82,6 +88,7 @@ class Tracking:
 
         `filter` and `order` are MLflow's words: "metrics.loss < 0.1 and params.lr = '0.01'", "metrics.loss ASC".
         """
+        self._reap()
         return self.database.read(
             searching.search_runs,
             filter=filter,
@@ -100,6 +107,7 @@ class Tracking:
         stage: str | None = ACTIVE,
     ) -> int:
         """How many runs `runs` would list on all its pages. Raises Invalid."""
+        self._reap()
         return self.database.read(searching.count_runs, filter=filter, experiments=experiments, stage=stage)
 
     def links(self, found: Sequence[Tracked]) -> dict[int, Links]:

@@ -8,9 +8,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from arkwright.core.errors import TooLarge, TooSlow
 
-BODY, LARGE_BODY = 1 << 20, 64 << 20  # bytes
+BODY, LARGE_BODY, FILE = 1 << 20, 64 << 20, 4 << 30  # bytes
 IDLE = 15  # seconds without a byte of a body
-LARGE = re.compile(r"/api/2\.0/mlflow-artifacts/.*|/endpoints/[^/]+/(predict|labels)|/v2/models/.*", re.DOTALL)
+FILES = "/api/2.0/mlflow-artifacts/"  # files come as a stream, and go to the disk as they come
+LARGE = re.compile(r"/endpoints/[^/]+/(predict|labels)|/v2/models/.*", re.DOTALL)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with no-referrer browsers would say Origin: null of our own forms
@@ -40,7 +41,8 @@ def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
 
 def bounded(scope: Scope, receive: Receive) -> Receive:
     """Reads on until it is too much or too slow. Raises TooLarge at once where the length is told, and TooSlow."""
-    limit = LARGE_BODY if LARGE.fullmatch(scope["path"]) else BODY
+    path = scope["path"]
+    limit = FILE if path.startswith(FILES) else LARGE_BODY if LARGE.fullmatch(path) else BODY
     told = Headers(scope=scope).get("content-length", "")
     if told.isdecimal() and int(told[:20]) > limit:
         raise TooLarge(f"at most {limit >> 20} MiB are taken here")
@@ -51,7 +53,8 @@ def bounded(scope: Scope, receive: Receive) -> Receive:
         if not more:  # only that the caller went away, however long it takes
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), IDLE)
+            async with asyncio.timeout(IDLE):
+                message = await receive()
         except TimeoutError:
             raise TooSlow(f"nothing came for {IDLE} s; send it again") from None
         taken += len(message.get("body", b""))

@@ -18,7 +18,7 @@ from arkwright.govern import roles, secrets
 from arkwright.web import armour, cookies, problems
 from arkwright.web.context import Context
 from arkwright.web.refusals import SAFE, Refusals, place
-from arkwright.web.routes import PUBLIC
+from arkwright.web.routes import PUBLIC, Index
 
 ONCE = (b"host", b"authorization", b"origin", b"sec-fetch-site", b"cookie", b"content-length", b"content-type")
 LONGEST_URL = 8 << 10  # bytes
@@ -43,8 +43,9 @@ class Guard:
         routes: Sequence[BaseRoute],
         refused: Callable[[str, ArkwrightError], Response],
     ) -> None:
-        self.app, self.context, self.routes, self.refused = app, context, routes, refused
+        self.app, self.context, self.refused = app, context, refused
         self._refusals = Refusals(context.site)
+        self._index = Index(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -76,7 +77,7 @@ class Guard:
             raise Invalid("a header that must stand once stands here twice")
         if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_URL:
             raise Invalid(f"an address has at most {LONGEST_URL} bytes")
-        scope["arkwright.place"] = _, right = place(self.routes, scope)
+        scope["arkwright.place"] = _, right = place(self._index.near(scope), scope)
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
         scope["arkwright.shown"] = via, secret = _credentials(headers, self.context.address)
