@@ -164,6 +164,11 @@ def ask(story, requests=40):
         headers = {"Authorization": f"Bearer {token}"}
         found = api.post(f"{story.address}/endpoints/buys/predict", data=row, headers=headers)
         assert found.status == 200, found.text()
+    for _ in range(50):  # what is logged is written once a second
+        page = story.go("owner", "/endpoints/buys/traffic")
+        if page.get_by_role("figure").count():
+            break
+        page.wait_for_timeout(200)
     page = story.go("owner", "/endpoints/buys")
     page.locator(".uplot").first.wait_for()
     story.picture("owner", "endpoint")

@@ -42,6 +42,8 @@ def _parser() -> MarkdownIt:
     made.add_render_rule("image", _image)
     made.add_render_rule("link_open", _link)
     made.add_render_rule("mention", _mention)
+    made.add_render_rule("fence", _code)
+    made.add_render_rule("code_block", _code)
     made.add_render_rule("heading_open", _heading)
     made.add_render_rule("heading_close", _heading)
     return made
@@ -83,6 +85,12 @@ def _image(_: RendererHTML, tokens: Sequence[Token], place: int, *_rest: Any) ->
 def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
     tokens[place].attrSet("rel", "nofollow noopener noreferrer")
     return renderer.renderToken(tokens, place, options, env)
+
+
+def _code(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
+    """As usual, but it can be scrolled without a mouse."""
+    plain = getattr(renderer, tokens[place].type)(tokens, place, options, env)
+    return str(plain).replace("<pre>", '<pre tabindex="0">', 1)
 
 
 def _heading(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:

@@ -9,6 +9,7 @@ from arkwright.core.versions import ENDED
 
 TELLING = (*VERSIONED, Decision.KIND, Comment.KIND, Mark.KIND)  # kinds of events that people caused
 _MADE = {"dataset": "made", "model": "made", "release": "made", "endpoint": "moved", "run": "started"}
+_FIRST = {"account": "invited", "endpoint": "put up"}
 _MARKED = {"accepted": "accepted an answer about", "answered": "closed a question about"}
 
 
@@ -36,6 +37,8 @@ def told(events: Iterable[Event]) -> Iterator[Happened]:
 def _noun(event: Event) -> Happened:
     key = event.key.removeprefix(ENDED)
     says = "finished" if key != event.key else _MADE.get(event.kind, "changed")
+    if key.endswith("@1"):
+        says = _FIRST.get(event.kind, says)
     return Happened(by=event.by, says=says, ref=f"{event.kind}:{key}", at=event.at)
 
 

@@ -21,6 +21,8 @@ PLACES: Mapping[str, str] = {
     "release": "/releases",
     "endpoint": "/endpoints",
     "proposal": "/requirements",
+    "account": "/people",
+    "comment": "/comments",
 }
 _SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -129,7 +131,7 @@ def address(reference: str) -> str | None:
     place = PLACES.get(kind) if colon else None
     if place is None:
         return None
-    name = rest.partition("@")[0] if kind == "endpoint" else rest
+    name = rest.partition("@")[0] if kind in ("endpoint", "account") else rest
     return f"{place}/{quote(name, safe='@')}"
 
 

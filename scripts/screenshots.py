@@ -1,0 +1,33 @@
+"""Pictures of the control room for the docs: the story that `tests/pages/story.py` tells, once more, with a camera.
+
+python scripts/screenshots.py [FOLDER]
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.conftest import Shop  # noqa: E402 - the root has to be on the path first
+from tests.pages.browser import begun, chromium  # noqa: E402
+from tests.pages.story import Story, told  # noqa: E402
+
+
+def main() -> None:
+    """Write them as PNG."""
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Shop(Path(folder) / "shop")
+        with begun(shop.folder) as (address, link), chromium() as browser:
+            story = Story(browser, address, out)
+            told(story, link)
+            story.close()
+    for path in sorted(out.glob("*.png")):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

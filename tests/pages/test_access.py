@@ -1,0 +1,170 @@
+"""For everybody: by screen reader, without a mouse, on a phone, in the dark, without scripts; by axe-core's rules."""
+
+import re
+import shutil
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from tests.api.conftest import Site
+from tests.rest.conftest import up
+
+from arkwright.api import decide, rollout, talk
+from arkwright.core.nouns import Actor
+from arkwright.govern import passwords, secrets
+
+from .browser import chromium
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+PASSWORD = "a long enough password"
+LEFT = ("/password", "/logout")
+
+
+@pytest.fixture(scope="module")
+def lived_in(walked, tmp_path_factory, shop_at):
+    """A room in which something happened: signed, promoted, asked and answered."""
+    folder = tmp_path_factory.mktemp("lived") / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
+    at = Site(shop)
+    with up(at) as room:
+        rights = ("look", "talk", "self", "work", "own")
+        ben, cleo = (Actor(name=n, proven=True, signs=(r,), rights=rights[:3]) for n, r in
+                     (("ben", "model-owner"), ("cleo", "operations")))  # fmt: skip
+        at.do(decide.sign, ben, release="buys", reason="fine")
+        at.do(talk.discuss, ben, about="release:buys@1", text="Is *France* right? @olga", question=True)
+        at.do(talk.discuss, cleo, thread=1, text="# Yes\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```")
+        at.do(decide.refuse, cleo, release="buys", reason="not yet")
+        at.do(decide.sign, cleo, release="buys", reason="now")
+        at.do(rollout.promote, Actor(name="olga", proven=True, rights=rights), release="buys")
+        at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
+        yield room
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as made:
+        yield made
+
+
+def window(browser, room, who="olga", **words):
+    """A page of somebody who logged in."""
+    context = browser.new_context(**words)
+    context.set_default_timeout(15_000)
+    value = secrets.issue(room.at.site.vault, secrets.SESSION, who, 3600.0)
+    context.add_cookies([{"name": "arkwright", "value": value, "url": room.address}])
+    return context.new_page()
+
+
+def links(page):
+    """Where the page leads within the room, one of each kind of page."""
+    found = page.eval_on_selector_all("a[href^='/']", "all => all.map(one => one.getAttribute('href'))")
+    return [link.partition("#")[0] for link in found if not link.startswith(("/static", *LEFT, "/comments/"))]
+
+
+def kind(path):
+    """Pages with one template are one kind: names and numbers in an address do not matter, what is asked does."""
+    return re.sub(r"@\d+|/\d+|\b[0-9a-f]{8,}\b|=[^&]*", "", re.sub(r"/(people|discussion)/[^/?]+$", r"/\1/x", path))
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_axe_finds_nothing_on_any_page(browser, lived_in, scheme, width):
+    page = window(browser, lived_in, color_scheme=scheme, viewport={"width": width, "height": 800})
+    seen, ahead, found = set(), ["/", "/password"], []
+    while ahead:
+        path = ahead.pop(0)
+        if kind(path) in seen:
+            continue
+        seen.add(kind(path))
+        page.goto(lived_in.address + path)
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        found += [f"{path}: {fault}" for fault in faults(page)]
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{path}: {wide} wide in a window of {width}"] if wide > width else []
+        ahead += links(page)
+    assert found == []
+    assert {"/inbox", "/people", "/people/x", "/releases/buys", "/endpoints/buys", "/discussion/x", "/account"} <= seen
+
+
+def faults(page):
+    """What axe calls serious or critical, each with an element."""
+    page.evaluate(AXE)
+    run = (
+        "axe.run({resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})"
+    )
+    said = page.evaluate(run)
+    return [
+        f"{one['id']} ({one['impact']}): {node['html'][:160]}"
+        for one in said["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"][:2]
+    ]
+
+
+def test_before_the_login(browser, lived_in):
+    page = browser.new_page(color_scheme="dark", viewport={"width": 360, "height": 700})
+    page.goto(lived_in.address + "/releases")
+    assert page.url.endswith("/login")
+    assert faults(page) == []
+    page.get_by_label("Name").fill("olga")
+    page.get_by_label("Password").fill("wrong")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("alert").inner_text() == "the name or the password is wrong"
+    page.get_by_label("Name").fill("olga")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="shop").wait_for()
+
+
+def tab_to(page, name, presses=200):
+    """Press Tab until what has the focus is called so, and can be seen to have it."""
+    for _ in range(presses):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            "() => { const e = document.activeElement, s = getComputedStyle(e), l = e.labels && e.labels[0];"
+            " return [(l ? l.innerText : e.innerText || '').trim(), s.outlineStyle, s.outlineWidth] }"
+        )
+        if at[0].startswith(name):
+            assert at[1:] != ["none", "0px"], f"{name} has the focus, and nobody sees it"
+            return
+    raise AssertionError(f"no Tab leads to {name!r} on {page.url}")
+
+
+def test_without_a_mouse(browser, lived_in):
+    page = window(browser, lived_in, "ben", viewport={"width": 1280, "height": 800})
+    page.goto(lived_in.address + "/releases/buys@1")
+    tab_to(page, "Skip to the page", 1)
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    tab_to(page, "Say or ask something")
+    page.keyboard.press("Enter")
+    tab_to(page, "What do you say?")
+    page.keyboard.type("typed without a mouse")
+    tab_to(page, "Say it")
+    page.keyboard.press("Enter")
+    page.get_by_role("paragraph").filter(has_text="typed without a mouse").wait_for()
+    page.goto(lived_in.address + "/releases/buys@1")
+    tab_to(page, "Refuse")
+    page.keyboard.press("Enter")
+    tab_to(page, "Why")
+    page.keyboard.type("found something")
+    tab_to(page, "Refuse")
+    page.keyboard.press("Enter")
+    page.get_by_role("status").filter(has_text="ben refused").wait_for()
+
+
+def test_without_scripts(browser, lived_in):
+    page = window(browser, lived_in, java_script_enabled=False, viewport={"width": 360, "height": 700})
+    page.goto(lived_in.address + "/discussion/1")
+    page.get_by_label("What do you say?").fill("said without a script")
+    page.get_by_role("button", name="Answer", exact=True).click()
+    assert page.get_by_role("paragraph").filter(has_text="said without a script").is_visible()
+    page.goto(lived_in.address + "/endpoints/buys/traffic")
+    assert page.get_by_role("heading", name="Over time").is_visible()
+    page.goto(lived_in.address + "/account")
+    page.get_by_label("What for").fill("night")
+    page.get_by_role("button", name="Make it").click()
+    assert page.get_by_label("Token").input_value().startswith("olga.")
+    page.goto(lived_in.address + "/account")
+    page.get_by_role("button", name="Revoke").click()
+    assert page.get_by_text("There is none.").is_visible()
