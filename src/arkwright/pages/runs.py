@@ -96,7 +96,13 @@ def _job(request: Request, refused: ArkwrightError | None) -> Response:
         job=found,
         run=jobs.run_of(at.site, found.id),
         told=jobs.told_last(at.site, found.id),
+        answer=jobs.answer(at.site, by, at.project, id=found.id) if _shown(found) else None,
     )
+
+
+def _shown(job: jobs.Job) -> bool:
+    """Whether the page of the job itself shows what came of it."""
+    return job.verb == "reproduce" and job.state == "done"
 
 
 async def stop(request: Request) -> Response:
