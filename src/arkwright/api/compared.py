@@ -46,9 +46,10 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Every fact of every run, in the order of `runs`; code against that of the first."""
+    """Every fact of every run, in the order of `runs`; `names`: as people call them; code against that of the first."""
 
     runs: tuple[str, ...]
+    names: tuple[str, ...]
     facts: tuple[Fact, ...]
     curves: tuple[Lines, ...]
     code: tuple[Change, ...]
@@ -59,6 +60,7 @@ class _Side:
     """One run as it is compared, of whichever kind."""
 
     ref: str
+    name: str
     about: Mapping[str, Mapping[str, Value]]
     findings: Mapping[str, Finding]
     curves: Mapping[str, tuple[tuple[int, float], ...]]
@@ -82,7 +84,13 @@ def compare(site: Site, by: Actor, project: Path, *, runs: tuple[str, ...]) -> C
         for what in dict.fromkeys(what for one in found for what in one.curves)
     ]
     code = _changes(site, [one.walked for one in found if one.walked])
-    return Comparison(runs=tuple(one.ref for one in found), facts=tuple(facts), curves=tuple(curves), code=tuple(code))
+    return Comparison(
+        runs=tuple(one.ref for one in found),
+        names=tuple(one.name for one in found),
+        facts=tuple(facts),
+        curves=tuple(curves),
+        code=tuple(code),
+    )
 
 
 def _side(site: Site, by: Actor, project: Path, run: str) -> _Side:
@@ -98,7 +106,7 @@ def _side(site: Site, by: Actor, project: Path, run: str) -> _Side:
         "time": {step.name: step.seconds for step in one.steps},
     }
     findings = {f"{f.subject.partition('@')[0]}: {f.promise}": f for f in one.findings}
-    return _Side(one.run.ref, about, findings, {}, one)
+    return _Side(one.run.ref, one.run.ref.partition(":")[2], about, findings, {}, one)
 
 
 def _client(one: tracked.Logged) -> _Side:
@@ -107,7 +115,9 @@ def _client(one: tracked.Logged) -> _Side:
     metrics: dict[str, Value] = {key: value for key, (value, _, _) in one.run.metrics.items()}
     data: dict[str, Value] = {data.name: data.digest for data in one.datasets}
     about = {"run": run, "parameter": dict[str, Value](one.run.params), "metric": metrics, "data": data}
-    return _Side(one.ref, about, {}, {curve.what: curve.points for curve in one.curves}, None)
+    return _Side(
+        one.ref, one.run.name or one.run.uid[:8], about, {}, {curve.what: curve.points for curve in one.curves}, None
+    )
 
 
 def _run(one: Walked) -> Iterator[tuple[str, Value]]:

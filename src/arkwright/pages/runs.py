@@ -178,16 +178,16 @@ def side_by_side(request: Request) -> Response:
         names=names,
         whole=whole,
         hidden=len(found.facts) - len(facts) if found else 0,
-        charts=[chart(lines, found.runs) for lines in found.curves] if found else [],
+        charts=[chart(lines, found.names) for lines in found.curves] if found else [],
+        lines_of=sum(run.startswith(Run.KIND) for run in found.runs) if found else 0,
         changes=[(change, lines(change.diff)) for change in found.code] if found else [],
     )
 
 
-def chart(curve: Lines, runs: tuple[str, ...]) -> tuple[str, list[str], list[list[float | None]]]:
+def chart(curve: Lines, names: tuple[str, ...]) -> tuple[str, list[str], list[list[float | None]]]:
     """(what, heads, rows): the steps of all runs, and each run's value at each, None where it has none."""
     each = [dict(points or ()) for points in curve.runs]
     steps = sorted({step for points in each for step in points})
-    names = [run.partition(":")[2] for run in runs]
     return curve.what, ["step", *names], [[step, *(points.get(step) for points in each)] for step in steps]
 
 
