@@ -1,4 +1,4 @@
-"""The catalog on a big site: rebuilding it, and what pages ask of it.
+"""The catalog on a big site: rebuilding it, what pages ask of it, and every page of the control room.
 
     python benchmarks/catalog.py                    # 10,000 runs, 1,000 releases, 1,000,000 events
     python benchmarks/catalog.py --events 100000
@@ -17,8 +17,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+import pages
 from arkwright.api import catalog, inbox, talk
-from arkwright.core.nouns import Actor, Comment, Decision, Endpoint, Finding, Gate, Mark, Model, Release, Run
+from arkwright.core.nouns import (
+    Actor,
+    Comment,
+    Dataset,
+    Decision,
+    Endpoint,
+    Finding,
+    Gate,
+    Mark,
+    Model,
+    Release,
+    Run,
+)
 from arkwright.core.ports import Entry
 from arkwright.core.record import digest_of, encode
 from arkwright.sites import Site
@@ -32,26 +45,50 @@ WORDS = (
 CHUNK = 2_000
 
 
-def events(runs: int, releases: int, total: int) -> Iterator[Entry]:
-    """Nouns first, then comments and findings until there are `total`."""
+TOML = """
+project = "line"
+code = "line.py"
+
+[data.data1]
+promises = ["rows >= 100", "missing(x) <= 0.1"]
+"""
+
+
+def events(runs: int, releases: int, total: int, code: str, card: str) -> Iterator[Entry]:
+    """Nouns first, then comments and findings until there are `total`. `code`, `card`: digests of what is stored."""
     count = 0
+    for n in range(releases):
+        name, version = f"data{n % 20}", n // 20 + 1
+        made = {"name": name, "version": version, "recipe": "r", "run": f"run:line0@{n + 1}"}
+        parents = (f"dataset:data{n % 20 - 1}@{version}",) if n % 20 else ()
+        data = Dataset(**made, digest=digest_of(["d", n]), parents=parents, rows=1000 + n, columns=())
+        yield Entry(Dataset.KIND, f"{name}@{version}", encode(data))
+        for promise in ("rows >= 100", "missing(x) <= 0.1"):
+            found = {"subject": data.ref, "digest": data.digest, "promise": promise, "verdict": "kept"}
+            yield Entry(Finding.KIND, f"{data.digest}/{digest_of(promise)[:16]}/1", encode(Finding(**found, value=0.0)))
+        count += 3
     for n in range(runs):
         who = PEOPLE[n % 40]
-        facts = {"name": f"line{n % 5}", "version": n // 5 + 1, "author": who, "seed": n, "code": "c", "lock": "l"}
+        facts = {"name": f"line{n % 5}", "version": n // 5 + 1, "author": who, "seed": n, "code": code, "lock": "l"}
         key = f"{facts['name']}@{facts['version']}"
         yield Entry(Run.KIND, key, encode(Run(**facts, state="started", started="2026-01-01T00:00:00")))
+        used = (f"dataset:data1@{n % (releases // 20) + 1}",)
         state, error = ("failed", f"{WORDS[n % 15]} is broken") if n % 7 == 0 else ("finished", None)
-        ended = Run(**facts, state=state, started="2026-01-01T00:00:00", error=error, seconds={"train": float(n % 97)})
+        done = {"state": state, "error": error, "seconds": {"train": float(n % 97)}, "reused": used}
+        ended = Run(**facts, started="2026-01-01T00:00:00", **done)
         yield Entry(Run.KIND, f"ended:{key}", encode(ended))
         count += 2
     gate = Gate(name="production", promises=PROMISES[:5], signed_by=("model-owner", "operations"))
     for n in range(releases):
         name, version, who = f"model{n % 50}", n // 50 + 1, PEOPLE[n % 40]
         made = {"name": name, "version": version, "recipe": "r", "run": "run:line0@1"}
-        model = Model(**made, digest=digest_of(["m", n]), task="classification", format="onnx", files={})
+        parents = (f"dataset:data1@{n % (releases // 20) + 1}",)
+        model = Model(
+            **made, digest=digest_of(["m", n]), parents=parents, task="classification", format="onnx", files={}
+        )
         yield Entry(Model.KIND, f"{name}@{version}", encode(model))
-        facts = {"model": model.ref, "gate": gate, "author": who, "files": {"model.onnx": "d"}}
-        release = Release(**made, digest=digest_of(["r", n]), **facts)
+        facts = {"model": model.ref, "gate": gate, "author": who, "files": {"model.onnx": "d", "README.md": card}}
+        release = Release(**made, digest=digest_of(["r", n]), parents=(model.ref,), **facts)
         yield Entry(Release.KIND, f"{name}@{version}", encode(release))
         signed = Decision(
             release=release.ref, digest=release.digest, by="owner", role="model-owner", yes=True, reason="read it"
@@ -83,7 +120,9 @@ def events(runs: int, releases: int, total: int) -> Iterator[Entry]:
 
 
 def fill(site: Site, given: argparse.Namespace) -> None:
-    made = events(given.runs, given.releases, given.events)
+    toml, card = site.store.put_bytes(TOML.encode()), site.store.put_bytes(b"# A model card\n")
+    code = site.store.put_bytes(encode({"arkwright.toml": toml}).encode())
+    made = events(given.runs, given.releases, given.events, code, card)
     for number in itertools.count():
         chunk = list(itertools.islice(made, CHUNK))
         if not chunk:
@@ -160,6 +199,8 @@ def main() -> None:
                     ask()
                     times.append((time.perf_counter() - began) * 1e3)
                 print(f"{what:40} {median(times):8.2f} ms median {max(times):8.2f} ms worst")
+            with closing(site.tracking), closing(site.vault):
+                pages.report(site, site.folder)
 
 
 if __name__ == "__main__":

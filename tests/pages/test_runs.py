@@ -5,9 +5,11 @@ from urllib.parse import urlencode
 
 from tests.rest.test_jobs import begun, gate, until
 
-from arkwright.api import build, jobs
+from arkwright.api import build, jobs, tracked
+from arkwright.core import versions
 from arkwright.core.errors import Refused
-from arkwright.core.nouns import Actor
+from arkwright.core.nouns import Actor, Run
+from arkwright.tracking import runs as tracked_runs
 
 __all__ = ["gate"]  # fixtures
 PAGE = {"Accept": "text/html"}
@@ -142,3 +144,51 @@ def test_the_log_of_a_job_is_text(room):
     _, text = page(room, f"/runs/jobs/{job}")
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>alert" not in text
+
+
+def test_runs_of_clients_stand_beside_ours(room):
+    tracking = room.at.site.tracking
+    hostile = "<script>alert(1)</script>"
+    uids = []
+    for number in range(3):
+        begun = {"name": f"trial {number} {hostile}", "user": "carl", "tags": [("note", hostile)]}
+        uids.append(
+            tracking.submit(tracked_runs.begin, experiment=0, **begun, started=1_700_000_000_000 + number).result()
+        )
+        points = [("loss", step, 1_700_000_000_000, 1 / (step + 1)) for step in range(5)]
+        tracking.submit(tracked_runs.log, uids[-1], metrics=points, params=[("lr", f"0.{number}")]).result()
+    _, text = page(room, "/runs")
+    assert "shop@1" in text
+    assert text.count("/runs/tracked/") == 3
+    assert "<script>alert" not in text
+    assert "shop@1" not in page(room, "/runs?source=clients")[1]
+    assert "/runs/tracked/" not in page(room, "/runs?source=line")[1]
+    assert page(room, "/runs?author=carl&state=started&text=trial+1")[1].count("/runs/tracked/") == 1
+    _, text = page(room, f"/runs/tracked/{uids[0]}")
+    assert "loss" in text
+    assert "data-chart" in text
+    assert "<script>alert" not in text
+    _, text = page(room, f"/runs/compare?run=tracked:{uids[0]}&run=tracked:{uids[1]}&run=shop@1")
+    for said in ("lr", "0.1", "loss", "data-chart", "seed"):
+        assert said in text
+    assert page(room, "/runs/tracked/nothing")[0] == 404
+    assert page(room, "/runs?source=elsewhere")[0] == 422
+
+
+def test_both_kinds_in_pages_meet_without_gap_or_overlap(at):
+    for number in range(9):
+        tracked_begin = {"name": f"t{number}", "user": "ana", "started": 2_000_000_000_000 - number // 2}
+        at.site.tracking.submit(tracked_runs.begin, experiment=0, **tracked_begin).result()
+    for number in range(7):
+        noun = Run(name=f"r{number}", version=0, author="ana", state="started", started="2033-05-18T03:33:19.99",
+                   seed=1, code="", lock="")  # fmt: skip
+        versions.add(at.site.ledger, "ana", noun)
+    for sort in ("-started", "started"):
+        found, after = [], None
+        while True:
+            listed_now = at.do(tracked.listed, sort=sort, limit=3, after=after)
+            found += [one.ref for one in listed_now.items]
+            after = listed_now.next
+            if after is None:
+                break
+        assert len(found) == len(set(found)) == 17, sort

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from arkwright.api.build import quiet
+from arkwright.catalog.catalog import Wanted
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Finding, Model, Release, Run
@@ -24,6 +25,7 @@ from arkwright.sites import Site
 
 Noun = Dataset | Model | Release | Run | Endpoint | Account
 N = TypeVar("N", Dataset, Model, Release, Endpoint)
+LAST = 5  # runs at a glance
 _BY_NAME: tuple[type[Noun], ...] = (Release, Model, Dataset, Endpoint, Run)  # what a bare name means first
 
 
@@ -55,7 +57,7 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
             models=_current(site, Model),
             releases=_current(site, Release),
             endpoints=_current(site, Endpoint),
-            runs=tuple(versions.all_of(site.ledger, Run))[-5:],
+            runs=_last_runs(site),
         )
     noun = find(site, reference)
     digest = versions.resolve(site.ledger, Model, noun.model).digest if isinstance(noun, Release) else None
@@ -76,7 +78,14 @@ def file(site: Site, by: Actor, project: Path, *, reference: str, name: str) -> 
 
 def _current(site: Site, kind: type[N]) -> tuple[N, ...]:
     """What the bare names mean now, in alphabetical order."""
-    return tuple(versions.resolve(site.ledger, kind, name) for name in versions.names(site.ledger, kind))
+    return tuple(versions.resolve(site.ledger, kind, name) for name in site.catalog.names(kind))
+
+
+def _last_runs(site: Site) -> tuple[Run, ...]:
+    found = site.catalog.runs(
+        name=None, state=None, text=None, wanted=Wanted(), sort="-started", limit=LAST, after=None
+    )  # fmt: skip
+    return found.items[::-1]
 
 
 def find(site: Site, reference: str) -> Noun:
@@ -88,7 +97,7 @@ def find(site: Site, reference: str) -> Noun:
         return versions.resolve(site.ledger, VERSIONED[kind], reference)
     known: set[str] = set()
     for noun in _BY_NAME:
-        names = versions.names(site.ledger, noun)
+        names = site.catalog.names(noun)
         known.update(names)
         if reference.partition("@")[0] in names:
             return versions.resolve(site.ledger, noun, reference)

@@ -86,6 +86,7 @@ VERBS: dict[str, Verb] = {
     ),
     "top": Verb("arkwright.api.watch:top", here="it asks an address that the caller names"),
     "predictions": Verb("arkwright.api.logged:predictions", saves="arkwright.api.logged:save"),
+    "reproduce": Verb("arkwright.api.reproduced:reproduce", "work", acts=True, job=True),
     "label": Verb("arkwright.api.logged:label", "work", acts=True),
     "invite": Verb("arkwright.api.accounts:invite", "own", acts=True),
     "accounts": Verb("arkwright.api.accounts:accounts"),

@@ -13,10 +13,12 @@ from arkwright.pages import (
     home,
     inbox,
     ledger,
+    live,
     people,
     releases,
     requirements,
     runs,
+    search,
     talk,
 )
 
@@ -33,6 +35,8 @@ def routes() -> Sequence[Route]:
         *talk.routes(),
         *people.routes(),
         *ledger.routes(),
+        *live.routes(),
+        *search.routes(),
         *account.routes(),
         *audit.routes(),
         *enter.routes(),

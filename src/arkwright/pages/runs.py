@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, jobs, walked
-from arkwright.api.compared import compare
+from arkwright.api import catalog, jobs, tracked, walked
+from arkwright.api.compared import Lines, compare
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Run
@@ -28,6 +28,7 @@ def routes() -> list[Route]:
         route(PLACE, all_of, "look"),
         route(PLACE, begin, "work", ["POST"]),
         route(PLACE + "/compare", side_by_side, "look"),
+        route(PLACE + "/tracked/{uid}", client, "look"),
         route(PLACE + "/jobs/{id}", job, "look"),
         route(PLACE + "/jobs/{id}/stop", stop, "work", ["POST"]),
         route(PLACE + "/{name}", one, "look"),
@@ -41,12 +42,12 @@ def all_of(request: Request) -> Response:
 
 def _all(request: Request, refused: ArkwrightError | None) -> Response:
     at, by = context.context(request), context.actor(request)
-    words, problem = asked.texts(request, "name", "author", "state", "text", "sort", "after"), refused
-    found: tuple[Run, ...] = ()
+    words, problem = asked.texts(request, "source", "name", "author", "state", "text", "sort", "after"), refused
+    found: tuple[tracked.Listed, ...] = ()
     after = None
     try:
         given = {word: text for word, text in words.items() if text}
-        listed = catalog.runs(at.site, by, at.project, **given, limit=SHOWN)  # type: ignore[arg-type]
+        listed = tracked.listed(at.site, by, at.project, **given, limit=SHOWN)
         found, after = listed.items, listed.next
     except ArkwrightError as error:
         problem = problem or error
@@ -59,7 +60,7 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
         runs=found,
         asked=words,
         pages=asked.pages(request, after, f"{SHOWN} a page"),
-        names=at.site.catalog.names(Run),
+        names=sorted({*at.site.catalog.names(Run), *(one.name for one in at.site.tracking.experiments().items)}),
         working=[one for one in jobs.jobs(at.site, by, at.project) if not one.over],
     )
 
@@ -96,7 +97,13 @@ def _job(request: Request, refused: ArkwrightError | None) -> Response:
         job=found,
         run=jobs.run_of(at.site, found.id),
         told=jobs.told_last(at.site, found.id),
+        answer=jobs.answer(at.site, by, at.project, id=found.id) if _shown(found) else None,
     )
+
+
+def _shown(job: jobs.Job) -> bool:
+    """Whether the page of the job itself shows what came of it."""
+    return job.verb == "reproduce" and job.state == "done"
 
 
 async def stop(request: Request) -> Response:
@@ -125,6 +132,16 @@ def one(request: Request) -> Response:
         total=sum(run.seconds.values()),
         longest=max(run.seconds.values(), default=0.0),
     )
+
+
+def client(request: Request) -> Response:
+    """A run that a client logged by hand."""
+    at, by = context.context(request), context.actor(request)
+    found = tracked.logged(at.site, by, at.project, uid=request.path_params["uid"])
+    charts = [
+        (curve.what, ["step", curve.what], [[step, value] for step, value in curve.points]) for curve in found.curves
+    ]
+    return page(request, "client_run.html", section=PLACE, found=found, run=found.run, charts=charts)
 
 
 def code(request: Request) -> Response:
@@ -161,8 +178,17 @@ def side_by_side(request: Request) -> Response:
         names=names,
         whole=whole,
         hidden=len(found.facts) - len(facts) if found else 0,
+        charts=[chart(lines, found.names) for lines in found.curves] if found else [],
+        lines_of=sum(run.startswith(Run.KIND) for run in found.runs) if found else 0,
         changes=[(change, lines(change.diff)) for change in found.code] if found else [],
     )
+
+
+def chart(curve: Lines, names: tuple[str, ...]) -> tuple[str, list[str], list[list[float | None]]]:
+    """(what, heads, rows): the steps of all runs, and each run's value at each, None where it has none."""
+    each = [dict(points or ()) for points in curve.runs]
+    steps = sorted({step for points in each for step in points})
+    return curve.what, ["step", *names], [[step, *(points.get(step) for points in each)] for step in steps]
 
 
 ABOUT = {

@@ -17,6 +17,7 @@ NOTHING = Markup("–")
 PLACES: Mapping[str, str] = {
     "dataset": "/data",
     "run": "/runs",
+    "tracked": "/runs/tracked",
     "model": "/models",
     "release": "/releases",
     "endpoint": "/endpoints",

@@ -102,6 +102,8 @@ _LIST = (
          ("arkwright top", "arkwright top http://127.0.0.1:8080 --once --json")),
     Word("predictions", "predictions", "What an endpoint answered, with the labels that came later.",
          ("arkwright predictions late --since 1h", "arkwright predictions late --out late.parquet")),
+    Word("reproduce", "reproduce", "Compute a logged prediction again, by exactly the bytes that answered.",
+         ("arkwright reproduce late 7f3a",)),
     Word("label", "label", "Say what turned out to be true of a prediction.",
          ("arkwright label late --id 7f3a --label true", "arkwright label late --file labels.csv")),
     Word("again", "again", "Make a run's models again and compare every digest.",

@@ -22,7 +22,7 @@ def main(given: argparse.Namespace) -> int:
     shown = [fact for fact in found.facts if fact.differs or given.all]
     rows = [(fact.about, output.escape(fact.what), *map(_cell, _cells(fact))) for fact in shown]
     screen = output.console()
-    screen.print(output.table(("", "what", *(run.partition(":")[2] for run in found.runs)), rows))
+    screen.print(output.table(("", "what", *map(output.escape, found.names)), rows))
     _code(found, whole=given.code)
     return 0
 

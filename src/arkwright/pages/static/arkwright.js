@@ -122,7 +122,19 @@
     frame.addEventListener("dragstart", (event) => event.preventDefault());
     frame.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
   };
+  // --- times are UTC; beside a field for one stands what that is where the reader is
+  const zone = (said) => {
+    const field = document.querySelector("[data-utc]"), here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const tell = () => {
+      const at = new Date(`${field.value}Z`);
+      const there = Number.isNaN(at.getTime()) ? "" : `; this time is ${at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" })} in your zone, ${here}`;
+      said.textContent = `Times are UTC${there}.`;
+    };
+    field?.addEventListener("input", tell);
+    if (field) tell();
+  };
   const liven = (root) => {
+    root.querySelectorAll?.("[data-zone]").forEach(zone);
     root.querySelectorAll?.(".lineage").forEach(pan);
     root.querySelectorAll?.("[data-follow]").forEach(follow);
     root.querySelectorAll?.("figure[data-chart]").forEach(draw);

@@ -73,7 +73,7 @@ def columns(release: Release) -> tuple[Column, ...]:
     """The columns of a layout's file. A column of the row has its own name; where that is taken, `row_` before it."""
     taken = {column.name for column in (*BASE, *INFERRED)} | {ACTUAL}
     answer = [Column(name="label", type=_label_type(release), nullable=True)] if release.classes else []
-    answer += [Column(name=f"probability_{_class(c)}", type="float", nullable=True) for c in release.classes]
+    answer += [Column(name=f"probability_{class_name(c)}", type="float", nullable=True) for c in release.classes]
     answer = answer or [Column(name="value", type="float", nullable=True)]
     made = _named(answer, taken, "answer_")
     rows = [Column(name=column.name, type=column.type, nullable=True) for column in release.columns]
@@ -97,7 +97,7 @@ def _label_type(release: Release) -> str:
     return next(name for name, kind in PYTHON.items() if kind in kinds) if len(kinds) == 1 else "str"
 
 
-def _class(value: object) -> str:
+def class_name(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -111,7 +111,7 @@ class Builder:
         fields = [(c.name, PYTHON[c.type] | None, None) for c in release.columns]
         row = msgspec.defstruct("Row", fields, gc=False)
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
-        self._classes = [_class(value) for value in release.classes]
+        self._classes = [class_name(value) for value in release.classes]
         self._label = PYTHON[_label_type(release)] if release.classes else None
         self._rows: Rows = []
 
@@ -193,7 +193,7 @@ def _inferred(
     for row in range(count):
         found = infers.predicted(answered, release.outputs, release.classes, row, count)
         each = found.get("probabilities") if found else None
-        names = [_class(value) for value in release.classes]
+        names = [class_name(value) for value in release.classes]
         probabilities = dict(zip(names, each, strict=True)) if each else None
         said.append(_Prediction(found.get("label"), probabilities, found.get("value")) if found else None)
     return said, infers.texts(asked, count), infers.texts(answered, count)

@@ -1,0 +1,47 @@
+"""Search over everything on record."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arkwright.api import catalog
+from arkwright.catalog.searching import Hit
+from arkwright.core.errors import ArkwrightError
+from arkwright.pages import asked
+from arkwright.pages.render import page
+from arkwright.web import context
+from arkwright.web.routes import route
+
+PLACE = "/search"
+SHOWN = 20
+
+
+def routes() -> list[Route]:
+    return [route(PLACE, search, "look")]
+
+
+def search(request: Request) -> Response:
+    at, by = context.context(request), context.actor(request)
+    words, problem = asked.texts(request, "q", "kind", "after"), None
+    hits: tuple[Hit, ...] = ()
+    following = None
+    try:
+        if words["q"]:
+            kinds = (words["kind"],) if words["kind"] else ()
+            found = catalog.search(
+                at.site, by, at.project, text=words["q"], kinds=kinds, limit=SHOWN, after=words["after"] or None
+            )
+            hits, following = found.items, found.next
+    except ArkwrightError as error:
+        problem = error
+    return page(
+        request,
+        "search.html",
+        status=problem.status if problem else 200,
+        problem=str(problem) if problem else None,
+        section=PLACE,
+        hits=hits,
+        asked=words,
+        kinds=at.site.catalog.kinds(),
+        pages=asked.pages(request, following, f"{SHOWN} a page, the best first"),
+    )
