@@ -9,6 +9,7 @@ from tests.api.test_propose import LIMIT
 
 from arkwright.api.propose import propose
 from arkwright.core.nouns import Actor
+from arkwright.govern import secrets
 
 PAGE = {"Accept": "text/html"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -56,6 +57,7 @@ CHECKED = [
     ({"where": "data.buyers", "measure": "missing", "about": "spnt", "op": "<=", "limit": "0"}, 'mean "spent"?'),
     ({"where": "nowhere", "promise": "rows >= 1"}, "is no place for a promise"),
     ({"where": "data.buyerz", "promise": "rows >= 1"}, 'did you mean "buyers"'),
+    ({"instead": "roc_auc >= 0.6"}, "No more: A real case gets a higher score"),
     ({"promise": HOSTILE}, "cannot read the promise"),
 ]
 
@@ -123,3 +125,32 @@ def test_a_file_that_cannot_be_read_is_a_word_on_the_page(room, proposed):
         assert "arkwright.toml:1" in text
     assert page(room, "/requirements/9")[0] == 404
     assert page(room, "/requirements/x")[0] == 404
+
+
+def test_in_a_browser_the_sentence_is_said_while_it_is_typed(room):
+    from playwright.sync_api import sync_playwright
+
+    secret = secrets.issue(room.at.site.vault, secrets.SESSION, "vera", 600.0)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        tab = browser.new_context().new_page()
+        wrong = []
+        tab.on("console", lambda said: wrong.append(said.text))
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.context.add_cookies([{"name": "arkwright", "value": secret, "url": room.address}])
+        tab.goto(room.address + "/requirements")
+        tab.get_by_label("Where").select_option("gate.production")
+        tab.get_by_label("What is measured").select_option("recall")
+        tab.get_by_label("How much").fill("40 %")
+        tab.get_by_text("Of all real cases, at least 40 % are found").wait_for()
+        tab.get_by_label("Or write it").fill("recal >= 0.4")
+        tab.get_by_text('did you mean "recall"?').wait_for()
+        tab.get_by_label("Or write it").fill("")
+        tab.get_by_text("Of all real cases, at least 40 % are found").wait_for()
+        tab.get_by_label("Why").fill("we miss too many")
+        tab.keyboard.press("Tab")
+        tab.keyboard.press("Enter")
+        tab.get_by_text("proposal 1 is made").wait_for()
+        assert wrong == []
+        browser.close()

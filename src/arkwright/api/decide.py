@@ -1,5 +1,6 @@
 """Verbs by which people decide: sign, refuse, and the question why something may not be deployed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +9,8 @@ from arkwright.api.accounts import allow, has_accounts
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Invalid, Refused
 from arkwright.core.nouns import Actor, Decision, Model, Release
-from arkwright.core.rules import Judgement, judge_gate, may_sign
+from arkwright.core.ports import Taken
+from arkwright.core.rules import Judgement, judge_gate, may_sign, person
 from arkwright.sites import Site
 
 
@@ -39,14 +41,25 @@ def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = ""
     by = _in_role(site, by, noun)
     if not by.role:
         raise Invalid(f"say in which role you sign: --role {' or '.join(noun.gate.signed_by) or 'ROLE'}")
-    objection = may_sign(noun, by.name, by.role, versions.decisions(site.ledger, noun.digest))
+    return _decide(site, by, noun, yes=True, reason=reason, check=lambda: _must_be_wanted(site, noun, by))
+
+
+def _must_be_wanted(site: Site, release: Release, by: Actor) -> None:
+    """Raises Refused where this person's Yes in this role may not count, or changes nothing."""
+    role = by.role or ""
+    objection = may_sign(release, by.name, role, versions.decisions(site.ledger, release.digest))
     if objection:
         raise Refused(objection)
-    now = judgement(site, noun)
+    now = judgement(site, release)
     if not now.promises_kept:
         lines = [line for line in now.missing if not line.startswith("no signature")]
-        raise Refused(f"{noun.ref} cannot be signed: {'; '.join(lines)}")
-    return _decide(site, by, noun, yes=True, reason=reason)
+        raise Refused(f"{release.ref} cannot be signed: {'; '.join(lines)}")
+    signed = [d for d in now.signatures if d.role == role]
+    mine = [d for d in signed if person(d.by) == person(by.name)]
+    takes_back = any(person(no.by) == person(by.name) and no.role == role for no in now.refusals)
+    if mine or (role not in now.unsigned and not takes_back):
+        who = " and ".join(d.by for d in mine or signed)
+        raise Refused(f"{who} has signed {release.ref} as {role} already, so nothing is missing there")
 
 
 def refuse(site: Site, by: Actor, project: Path, *, release: str, reason: str) -> Decision:
@@ -59,7 +72,7 @@ def refuse(site: Site, by: Actor, project: Path, *, release: str, reason: str) -
     if by.role not in noun.gate.signed_by:
         wanted = ", ".join(noun.gate.signed_by) or "nobody"
         raise Refused(f"the gate {noun.gate.name} listens to {wanted}; say --role as one of them")
-    return _decide(site, by, noun, yes=False, reason=reason)
+    return _decide(site, by, noun, yes=False, reason=reason, check=lambda: None)
 
 
 def _in_role(site: Site, by: Actor, release: Release) -> Actor:
@@ -76,7 +89,8 @@ def _in_role(site: Site, by: Actor, release: Release) -> Actor:
     return by
 
 
-def _decide(site: Site, by: Actor, release: Release, *, yes: bool, reason: str) -> Decision:
+def _decide(site: Site, by: Actor, release: Release, *, yes: bool, reason: str, check: Callable[[], None]) -> Decision:
+    """On record, if `check` holds as things stand when it is written. Raises Forbidden for a role lost meanwhile."""
     decision = Decision(
         release=release.ref,
         digest=release.digest,
@@ -86,5 +100,14 @@ def _decide(site: Site, by: Actor, release: Release, *, yes: bool, reason: str) 
         reason=reason,
         proven=by.proven,
     )
-    versions.add_decision(site.ledger, decision)
+    while True:
+        turn = versions.turn(site.ledger, release.digest)
+        check()
+        try:
+            versions.add_decision(site.ledger, decision, turn)
+        except Taken:
+            continue  # somebody decided on it just now
+        break
+    if decision not in versions.decisions(site.ledger, release.digest):
+        raise Forbidden(f"{by.name} holds the role {decision.role} no more, so this counts for nothing")
     return decision

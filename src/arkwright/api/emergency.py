@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from arkwright.api.accounts import allow
-from arkwright.api.rollout import must_be_at, must_pass
+from arkwright.api.rollout import move, must_be_at
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
@@ -44,10 +44,6 @@ def resume(
     must_be_at(now.name, now, version)
     if not now.stopped:
         raise Refused(f"{now.ref} is not stopped")
-    for ref in now.shares:
-        must_pass(site, versions.resolve(site.ledger, Release, ref))
+    releases = [versions.resolve(site.ledger, Release, ref) for ref in now.shares]
     said = f"resumed{': ' if reason else ''}{reason}"
-    try:
-        return versions.move(site.ledger, by.name, replace(now, version=now.version + 1, reason=said, stopped=""))
-    except Taken:
-        raise Refused(f"somebody else moved the endpoint {now.name} just now; look at it and try again") from None
+    return move(site, by, replace(now, version=now.version + 1, reason=said, stopped=""), releases)

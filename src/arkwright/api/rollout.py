@@ -1,6 +1,6 @@
 """Verbs that move an endpoint: promote (at once, as a canary or as a shadow first) and roll back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ def promote(
         if shadow:
             raise Refused(f"{noun.ref} cannot be a shadow: nothing answers at {name} yet")
         first = Endpoint(name=name, version=1, shares={noun.ref: 1.0}, reason="promoted", terms=terms)
-        return _move(site, by, first)
+        return move(site, by, first, [noun])
     if share is None and not shadow:
         share, shadow = _as_agreed(site, before, noun.ref, terms)
     if before.stopped and (shadow or (share or 1.0) < 1):
@@ -71,7 +71,7 @@ def promote(
         if terms == before.terms:
             return before
         moved = replace(moved, reason="its terms changed")
-    return _move(site, by, replace(moved, terms=terms))
+    return move(site, by, replace(moved, terms=terms), [noun])
 
 
 def rollback(
@@ -87,19 +87,23 @@ def rollback(
     gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)}
     for before in reversed(history[:-1]):
         if before.shares != now.shares and not gone & set(before.shares) and (left := _left(now, before)):
-            for ref in before.shares:
-                must_pass(site, versions.resolve(site.ledger, Release, ref))
+            releases = [versions.resolve(site.ledger, Release, ref) for ref in before.shares]
             said = f"rolled back from {', '.join(left)}{': ' if reason else ''}{reason}"
             moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said, stopped="")
-            return _move(site, by, moved)  # on today's terms: what is redacted now was not always
+            return move(site, by, moved, releases)  # on today's terms: what is redacted now was not always
     raise Refused(f"{now.ref} has answered with nothing else before, so there is nothing to go back to")
 
 
-def must_pass(site: Site, release: Release) -> None:
-    """Raises Refused when the gate, judged on the latest findings and decisions, does not let this release through."""
+def must_pass(site: Site, release: Release) -> Entry:
+    """Raises Refused when the gate, judged on the latest findings and decisions, does not let this release through.
+
+    The turn to be written with whatever rests on it.
+    """
+    turn = versions.turn(site.ledger, release.digest)
     now = judgement(site, release)
     if not now.passed:
         raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}")
+    return turn
 
 
 def must_be_at(name: str, now: Endpoint | None, version: int | None) -> None:
@@ -178,11 +182,18 @@ def _endpoint_for(known: Mapping[str, Terms], release: Release, wanted: str | No
     return fits[0]
 
 
-def _move(site: Site, by: Actor, moved: Endpoint) -> Endpoint:
-    try:
-        return versions.move(site.ledger, by.name, moved)
-    except Taken:
-        raise Refused(f"somebody else moved the endpoint {moved.name} just now; look at it and try again") from None
+def move(site: Site, by: Actor, moved: Endpoint, releases: Sequence[Release]) -> Endpoint:
+    """Compare-and-set, while the gate lets each of these releases through: a refusal in between stops it."""
+    key = f"{moved.name}@{moved.version}"
+    while True:
+        turns = {turn.key: turn for turn in (must_pass(site, release) for release in releases)}
+        try:
+            site.ledger.append(by.name, [Entry(Endpoint.KIND, key, encode(moved)), *turns.values()])
+        except Taken:
+            if site.ledger.get(Endpoint.KIND, key) is None:
+                continue  # somebody decided on one of them just now
+            raise Refused(f"somebody else moved the endpoint {moved.name} just now; look at it and try again") from None
+        return moved
 
 
 def _sign(site: Site, by: Actor, release: Release) -> None:

@@ -13,7 +13,7 @@ class Judgement:
 
     findings: tuple[Finding, ...]  # latest per promise, in the gate's order
     unmeasured: tuple[str, ...]
-    signatures: tuple[Decision, ...]  # the Yes that counts for each role signed
+    signatures: tuple[Decision, ...]  # the Yes that counts for each signature asked for
     unsigned: tuple[str, ...]
     refusals: tuple[Decision, ...]
 
@@ -89,15 +89,17 @@ def judge_gate(
         if decision.digest == release.digest:
             said[person(decision.by), decision.role] = decision  # a person may change their mind; the last word counts
     yes = [d for d in said.values() if d.yes and may_sign(release, d.by, d.role, ()) is None]
-    first: dict[str, Decision] = {}
+    first: list[Decision] = []
+    waits = list(gate.signed_by)  # a role that stands twice asks for two people
     for decision in yes:
-        if decision.role not in first and all(person(other.by) != person(decision.by) for other in first.values()):
-            first[decision.role] = decision
+        if decision.role in waits and all(person(other.by) != person(decision.by) for other in first):
+            first.append(decision)
+            waits.remove(decision.role)
     return Judgement(
         findings=tuple(by_promise[p] for p in gate.promises if p in by_promise),
         unmeasured=tuple(p for p in gate.promises if p not in by_promise),
-        signatures=tuple(first.values()),
-        unsigned=tuple(role for role in gate.signed_by if role not in first),
+        signatures=tuple(first),
+        unsigned=tuple(waits),
         refusals=tuple(d for d in said.values() if not d.yes),
     )
 

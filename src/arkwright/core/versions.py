@@ -15,6 +15,7 @@ from arkwright.core.rules import counts
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 A = TypeVar("A", bound=Artifact)
+TURN = "turn"  # the ledger's kind for the turns in which people decide on a release, and endpoints move to it
 ENDED = "ended:"  # before the key of a run's last record
 
 
@@ -133,9 +134,21 @@ def decisions(ledger: Ledger, digest: str) -> list[Decision]:
     return [decision for decision, seq in made if counts(decision, seq, people)]
 
 
-def add_decision(ledger: Ledger, decision: Decision) -> None:
+def turn(ledger: Ledger, digest: str) -> Entry:
+    """What is written with whatever rests on the decisions on these bytes as they stand now. Who has it written after
+    another decision came in is told `Taken`. To be asked for before the decisions are looked at.
+    """
+    last = ledger.last(TURN, f"{digest}/")
+    number = int(last.key.rpartition("/")[2]) + 1 if last else 1
+    return Entry(TURN, f"{digest}/{number}", encode(number))
+
+
+def add_decision(ledger: Ledger, decision: Decision, turn: Entry) -> None:
+    """Raises Taken when another decision on these bytes, or a move to them, came first."""
     key = f"{decision.digest}/{digest_of([decision.by, decision.role])[:16]}"
-    _add_numbered(ledger, decision.by, [(decision.KIND, key, encode(decision))])
+    last = ledger.last(decision.KIND, f"{key}/")
+    number = int(last.key.rpartition("/")[2]) + 1 if last else 1
+    ledger.append(decision.by, [Entry(decision.KIND, f"{key}/{number}", encode(decision)), turn])
 
 
 def _add_numbered(ledger: Ledger, by: str, items: Sequence[tuple[str, str, str]]) -> None:

@@ -116,6 +116,8 @@ def _checked(request: Request, asked: dict[str, str]) -> dict[str, str | None]:
             section, name = propose.place(asked["where"])
             propose.fits(at.site, by, at.project, section, name, promise, sure=False)
             found |= {"promise": promise, "words": sentence(promise)}
+        elif asked["instead"] and not asked["measure"]:
+            found |= {"promise": asked["instead"], "words": f"No more: {sentence(asked['instead'])}"}
     except ArkwrightError as error:
         found["wrong"] = str(error)
     return found
