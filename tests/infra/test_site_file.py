@@ -22,6 +22,18 @@ def test_what_was_written_is_read(tmp_path):
     [
         (f'leger = "{URL}"', "unknown key 'leger'; did you mean \"ledger\"?"),
         ("ledger = 5", "ledger must be an address"),
+        ('address = "room.example"', "address must be how people reach"),
+        ("[webhook]\nallow = []", "unknown key 'webhook'; did you mean \"webhooks\"?"),
+        ("[webhooks]\nalow = []", "unknown key 'alow' in [webhooks]; did you mean \"allow\"?"),
+        ('[webhooks]\nallow = ["10.0.0.1/8"]', "'10.0.0.1/8' is no network"),
+        ('[webhooks]\nallow = "10.0.0.0/8"', "[webhooks]: Expected `array`"),
+        ("webhooks = 1", "[webhooks]: Expected `object`"),
+        ('[mail]\nserver = "h:25"', "[mail]: Object missing required field `from`"),
+        ('[mail]\nserver = "h"\nfrom = "a@b.c"', "mail.server must be host:port"),
+        ('[mail]\nserver = "h:25"\nfrom = "a"', "mail.from must be an e-mail address"),
+        ('[mail]\nserver = "h:25"\nfrom = "a@b.c"\npassword = "x"', "unknown key 'password' in [mail]"),
+        ('[mail]\nserver = "h:25"\nfrom = "a@b.c"\ntls = "maybe"', "[mail]: Invalid enum value 'maybe'"),
+        ('[openlineage]\nnamespace = "x"', "missing required field `to`"),
         ("ledger = [", "cannot be read"),
         ("\xff", "cannot be read"),
         ('ledger = "postgres://h/d"', "'postgres' is no engine of a ledger; did you mean \"postgresql\"?"),
@@ -60,3 +72,26 @@ def test_a_password_is_refused_unseen_with_a_way_out(tmp_path, url):
     with pytest.raises(Invalid, match="is not known") as told:
         site_file.check("postgresql://h/d?pasword=rare")
     assert "rare" not in str(told.value)
+
+
+def test_whom_it_tells(tmp_path):
+    text = """
+    address = "https://room.example"
+    [webhooks]
+    allow = ["10.1.0.0/16", "::1/128"]
+    [mail]
+    server = "smtp.example:587"
+    from = "arkwright@example.org"
+    [openlineage]
+    to = "lineage.jsonl"
+    """
+    (tmp_path / "site.toml").write_text(text)
+    found = site_file.read(tmp_path)
+    assert found.address == "https://room.example"
+    assert found.webhooks.allow == ("10.1.0.0/16", "::1/128")
+    assert (found.mail.server, found.mail.sender, found.mail.tls) == (
+        "smtp.example:587",
+        "arkwright@example.org",
+        "starttls",
+    )
+    assert (found.openlineage.to, found.openlineage.namespace) == ("lineage.jsonl", "arkwright")

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+from arkwright.api.letters import Postman
 from arkwright.notify import address, hooks
+from arkwright.notify.openlineage import Lines
 from arkwright.notify.outbox import Outbox
 from arkwright.notify.parts import Subscriber
 from arkwright.notify.words import Link
@@ -17,8 +19,16 @@ class Subscribers:
         self._site, self._link = site, link
 
     def __call__(self) -> Sequence[Subscriber]:
-        allow = address.networks(self._site.settings.webhooks.allow)
-        return [hooks.Receiver(hook, self._source, self._link, allow) for hook in hooks.all_of(self._site.vault)]
+        settings = self._site.settings
+        allow = address.networks(settings.webhooks.allow)
+        found: list[Subscriber] = [
+            hooks.Receiver(hook, self._source, self._link, allow) for hook in hooks.all_of(self._site.vault)
+        ]
+        if settings.mail:
+            found.append(Postman(self._site, settings.mail, self._link))
+        if settings.openlineage:
+            found.append(Lines(self._site.ledger, settings.openlineage, self._site.folder, self._source))
+        return found
 
     @cached_property
     def _source(self) -> str:

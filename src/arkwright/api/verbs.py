@@ -94,6 +94,7 @@ VERBS: dict[str, Verb] = {
     "webhook": Verb("arkwright.api.hooks:webhook", "own", acts=True),
     "webhooks": Verb("arkwright.api.hooks:webhooks", "own"),
     "unhook": Verb("arkwright.api.hooks:unhook", "own", acts=True),
+    "mail": Verb("arkwright.api.letters:mail", "talk", acts=True),
     "token": Verb("arkwright.api.accounts:token", "self", acts=True),
     "sessions": Verb("arkwright.api.sessions:sessions", "self"),
     "end": Verb("arkwright.api.sessions:end", "self", acts=True),

@@ -1,5 +1,6 @@
 """The catalog: lists, filters and looks that are answered without the ledger. Every one of them first catches up."""
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -291,6 +292,13 @@ class Catalog:
         )
         with self._db() as db:
             return list(db.execute(query, (person(who), before or 1 << 62, size(limit))))
+
+    def told(self, seq: int, people: Collection[str]) -> list[tuple[str, str]]:
+        """(person, why) of those among these people who are told of this event."""
+        marks = ", ".join("?" * len(people))
+        query = f"SELECT person, why FROM notice WHERE person IN ({marks}) AND seq = ?"  # noqa: S608
+        with self._db() as db:
+            return list(db.execute(query, (*people, seq)))
 
     def watched(self, who: str) -> list[str]:
         query = 'SELECT about FROM watching WHERE person = ? AND "on" ORDER BY about'

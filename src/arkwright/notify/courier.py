@@ -116,8 +116,8 @@ class Courier:
         for event in self._events(found):
             found = self._tell(found, event)
             if self._stopped or found.off or found.due > time.time():
-                break
-        return found
+                return found
+        return found if found == self._kept.state() else self._note(found)
 
     def _events(self, found: State) -> Iterator[Event]:
         if not found.off and found.due <= time.time():

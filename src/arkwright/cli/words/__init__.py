@@ -94,6 +94,8 @@ _LIST = (
           "arkwright webhook team https://hooks.slack.com/services/… --format slack", "arkwright webhook ci --rotate")),
     Word("webhooks", "webhooks", "Who is told what happens, and how that goes.", ("arkwright webhooks",)),
     Word("unhook", "unhook", "Tell an address nothing any more.", ("arkwright unhook ci",)),
+    Word("mail", "mail", "Choose what you are told by mail.", ("arkwright mail", "arkwright mail mentions",
+         "arkwright mail off")),
     Word("serve", "serve", "Answer: Open Inference Protocol v2 and raw rows over HTTP.",
          ("arkwright serve", "arkwright serve late --port 8080")),
     Word("predict", "predict", "Ask an endpoint's release about rows, without a server.",

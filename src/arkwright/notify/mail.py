@@ -1,0 +1,111 @@
+"""Letters by SMTP, over TLS. What people wrote becomes text and nothing else: a line end in it makes no header."""
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from arkwright.core.errors import Invalid
+from arkwright.core.settings import Mail
+from arkwright.core.visible import visible
+from arkwright.notify.failed import Failed
+
+WANTS = "mail"  # the vault's kind for what somebody wants to get by mail
+CHOICES = {
+    "off": "nothing",
+    "mentions": "when you are mentioned",
+    "inbox": "whatever comes into your inbox, and releases that wait for your signature",
+}
+SILENT_S = 15.0  # seconds without a word of the server
+LONGEST_SUBJECT = 150
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")  # one, with nothing around it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """`id`: the same however often it is sent."""
+
+    id: str
+    to: str
+    subject: str
+    text: str
+
+
+def send(server: Mail, password: str | None, letter: Letter) -> None:
+    """Hand one letter in. Raises Failed, for good where this address is refused."""
+    message = written(server, letter)
+    with _told(server), _connected(server) as line:
+        if server.user:
+            line.login(server.user, password or "")
+        line.send_message(message, server.sender, [letter.to])
+
+
+def written(server: Mail, letter: Letter) -> EmailMessage:
+    """As it goes over the line. Raises Failed for an address that cannot be one."""
+    message = EmailMessage(policy=SMTP)
+    try:
+        message["From"] = Address("Arkwright", addr_spec=server.sender)
+        if not _ADDRESS.fullmatch(letter.to):
+            raise ValueError  # noqa: TRY301 - as the library's own
+        message["To"] = Address(addr_spec=letter.to)
+    except (ValueError, MessageError, IndexError):
+        raise Failed(f"{letter.to[:80]!r} cannot be written to", never=True) from None
+    message["Subject"] = " ".join(visible(letter.subject).split())[:LONGEST_SUBJECT]
+    message["Message-ID"] = f"<{letter.id}@{server.sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday answers it
+    message.set_content(visible(letter.text))
+    return message
+
+
+@contextmanager
+def _connected(server: Mail) -> Iterator[smtplib.SMTP]:
+    """A line to the server, encrypted as `tls` says, its name proven."""
+    host, _, port = server.server.rpartition(":")
+    host, secure = host.strip("[]"), ssl.create_default_context()
+    if server.tls == "tls":
+        line: smtplib.SMTP = smtplib.SMTP_SSL(host, int(port), timeout=SILENT_S, context=secure)
+    else:
+        line = smtplib.SMTP(host, int(port), timeout=SILENT_S)
+    try:
+        if server.tls == "starttls":
+            line.starttls(context=secure)
+        yield line
+        with suppress(smtplib.SMTPException, OSError):  # it was taken already
+            line.quit()
+    finally:
+        line.close()
+
+
+@contextmanager
+def _told(server: Mail) -> Iterator[None]:
+    """The library's errors in our words, without what was sent."""
+    try:
+        yield
+    except smtplib.SMTPRecipientsRefused as error:
+        code = max(code for code, _ in error.recipients.values())
+        raise Failed(f"{server.server} refused the address ({code})", never=code >= 500) from None
+    except smtplib.SMTPAuthenticationError as error:
+        raise Failed(
+            f"{server.server} did not take user and password ({error.smtp_code}); see $ARKWRIGHT_MAIL_PASSWORD"
+        ) from None
+    except smtplib.SMTPResponseException as error:
+        raise Failed(f"{server.server} answered {error.smtp_code}") from None
+    except smtplib.SMTPException as error:
+        raise Failed(f"{server.server}: {str(error)[:120]}") from None
+    except ssl.SSLError as error:
+        raise Failed(f"{server.server} could not prove who it is: {error.reason or 'no certificate fits'}") from None
+    except OSError as error:
+        raise Failed(f"{server.server} cannot be reached: {str(error.strerror or error).lower()[:120]}") from None
+
+
+def known(wants: str) -> str:
+    """Raises Invalid."""
+    if wants not in CHOICES:
+        raise Invalid(f"{wants[:40]!r} is no choice; there is {', '.join(CHOICES)}")
+    return wants

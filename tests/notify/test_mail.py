@@ -1,0 +1,170 @@
+"""Letters, through a real SMTP server with and without TLS."""
+
+import ssl
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.notify.test_post import certificate
+
+from arkwright.core.settings import Mail
+from arkwright.notify import mail
+from arkwright.notify.failed import Failed
+from arkwright.notify.mail import Letter, send, written
+
+__all__ = ["certificate"]
+LETTER = Letter(id="53-ab.cd", to="ben@example.org", subject="ben mentioned you", text="über\n.\nalles")
+
+
+class Here(Controller):
+    """On a port that the system chooses."""
+
+    def _trigger_server(self):
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+class Box:
+    """What a server took; codes for addresses that it refuses."""
+
+    def __init__(self):
+        self.taken, self.refuses = [], {}
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address in self.refuses:
+            return f"{self.refuses[address]} no"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.taken.append((envelope.mail_from, envelope.rcpt_tos, message_from_bytes(envelope.content, policy=default)))
+        return "250 OK"
+
+
+def authenticates(server, session, envelope, mechanism, given):
+    return AuthResult(success=given.password == b"rare")
+
+
+@pytest.fixture
+def serve():
+    """Start a server; (what it took, its host:port)."""
+    running = []
+
+    def start(**how):
+        box = Box()
+        server = Here(box, hostname="127.0.0.1", port=0, **how)
+        server.start()
+        running.append(server)
+        return box, f"127.0.0.1:{server.port}"
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def tls(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_letter_over_starttls_with_a_password(serve, tls):
+    box, server = serve(tls_context=tls, require_starttls=True, authenticator=authenticates, auth_required=True)
+    settings = Mail(server=server, sender="arkwright@example.org", user="arkwright")
+    send(settings, "rare", LETTER)
+    ((sender, to, message),) = box.taken
+    assert (sender, to) == ("arkwright@example.org", ["ben@example.org"])
+    assert message["Subject"] == "ben mentioned you"
+    assert message["From"] == "Arkwright <arkwright@example.org>"
+    assert message["Message-ID"] == "<53-ab.cd@example.org>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message.get_content().splitlines() == ["über", ".", "alles"]
+    with pytest.raises(Failed, match=r"did not take user and password \(535\); see \$ARKWRIGHT_MAIL_PASSWORD") as told:
+        send(settings, "wrong", LETTER)
+    assert "wrong" not in str(told.value)
+    assert not told.value.never
+
+
+def test_a_letter_over_tls_from_the_start(serve, tls, monkeypatch):
+    box, server = serve(ssl_context=tls)
+    send(Mail(server=server, sender="a@example.org", tls="tls"), None, LETTER)
+    assert len(box.taken) == 1
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(Failed, match="could not prove who it is"):
+        send(Mail(server=server, sender="a@example.org", tls="tls"), None, LETTER)
+    assert len(box.taken) == 1
+
+
+def test_starttls_is_never_left_out(serve):
+    box, server = serve()
+    with pytest.raises(Failed, match="STARTTLS extension not supported"):
+        send(Mail(server=server, sender="a@example.org"), None, LETTER)
+    assert box.taken == []
+    send(Mail(server=server, sender="a@example.org", tls="none"), None, LETTER)
+    assert len(box.taken) == 1
+
+
+def test_an_address_that_is_refused(serve):
+    box, server = serve()
+    settings = Mail(server=server, sender="a@example.org", tls="none")
+    for code, never in ((550, True), (450, False)):
+        box.refuses["ben@example.org"] = code
+        with pytest.raises(Failed, match=f"refused the address \\({code}\\)") as told:
+            send(settings, None, LETTER)
+        assert told.value.never is never
+    assert box.taken == []
+
+
+def test_nobody_there(serve):
+    with pytest.raises(Failed, match="cannot be reached: connection refused"):
+        send(Mail(server="127.0.0.1:1", sender="a@example.org", tls="none"), None, LETTER)
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "a@b\r\nBcc: c@d",
+        "a@b, c@d",
+        "a,b@c",
+        "<a@b>",
+        "",
+        "@",
+        "a",
+        "ä@example.org",
+        "a b@c",
+        "a@b\n",
+        "a@b;c@d",
+        "(x)a@b",
+    ],
+)
+def test_what_is_no_single_address_is_given_up(to):
+    with pytest.raises(Failed, match="cannot be written to") as told:
+        written(Mail(server="h:1", sender="a@example.org"), Letter(id="1", to=to, subject="", text=""))
+    assert told.value.never
+
+
+HEADERS = {"From", "To", "Subject", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"}
+
+
+@given(st.text(max_size=300), st.text(max_size=2000))
+def test_no_text_makes_a_header(subject, text):
+    letter = Letter(id="1", to="ben@example.org", subject=subject, text=text)
+    found = message_from_bytes(written(Mail(server="h:1", sender="a@example.org"), letter).as_bytes(), policy=default)
+    assert set(found.keys()) <= HEADERS | {"Content-Transfer-Encoding"}
+    assert found.get_all("To") == ["ben@example.org"]
+    assert not found.is_multipart()
+    assert len(found["Subject"] or "") <= mail.LONGEST_SUBJECT
+
+
+def test_headers_are_not_injected():
+    evil = "x\r\nBcc: victim@example.org\r\n\r\nbody"
+    made = written(Mail(server="h:1", sender="a@example.org"), Letter(id="1", to="b@c.d", subject=evil, text=evil))
+    found = message_from_bytes(made.as_bytes(), policy=default)
+    assert found["Bcc"] is None
+    assert "Bcc: victim" in found["Subject"]
