@@ -15,7 +15,6 @@ from arkwright.control.plane import Plane
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor
-from arkwright.govern import passwords
 from arkwright.pages import words
 from arkwright.sites import Site
 from arkwright.web.context import Context
@@ -32,7 +31,7 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
     link = None
     if not accounts.has_accounts(site):
         link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
-    elif not any(True for _ in site.vault.find(passwords.KIND)):
+    elif not any(accounts.can_enter(site, a.name) for a in versions.all_of(site.ledger, Account)):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
     with Keeper(site, project), told, Plane(site, project) as plane:
