@@ -41,6 +41,11 @@ def can_enter(site: Site, name: str) -> bool:
     return any(site.vault.get(kind, name) is not None for kind in (passwords.KIND, LINKED))
 
 
+def somebody_entered(site: Site) -> bool:
+    """Whether any account was taken up."""
+    return any(can_enter(site, a.name) for a in versions.all_of(site.ledger, Account))
+
+
 def account(site: Site, name: str) -> Account:
     """Raises Unknown."""
     found = versions.latest(site.ledger, Account, name)
