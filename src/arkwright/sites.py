@@ -14,6 +14,7 @@ from arkwright.catalog.catalog import Catalog
 from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
 from arkwright.govern.denied import Denials
+from arkwright.govern.oidc import Provider
 from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
 from arkwright.tracking.tracking import Tracking
@@ -82,6 +83,11 @@ class Site:
     def denied(self) -> Denials:
         """What the control room of this machine refused."""
         return Denials(self.folder / "denied.db")
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Through whom people may log in, besides with a password. Raises Invalid."""
+        return Provider(self.settings.login) if self.settings.login else None
 
     @cached_property
     def store(self) -> Store:

@@ -85,14 +85,14 @@ def test_another_password_ends_sessions_and_marks(door):
 
 
 def test_who_logs_in_with_a_password_that_is_changed_meanwhile_stays_out(door, monkeypatch):
-    issue = accounts._session
+    issue = accounts.session
 
     def changed_first(site, name, note):
-        monkeypatch.setattr(accounts, "_session", issue)
+        monkeypatch.setattr(accounts, "session", issue)
         door.do(accounts.change_password, door.actor("viewer"), old=WORD, new=OTHER)
         return issue(site, name, note)
 
-    monkeypatch.setattr(accounts, "_session", changed_first)
+    monkeypatch.setattr(accounts, "session", changed_first)
     with pytest.raises(Unproven):
         door.do(accounts.log_in, name="viewer", password=WORD)
     assert len([s for s in door.do(sessions.sessions, door.actor("owner")) if s.kind == "session"]) == 1

@@ -17,6 +17,7 @@ from arkwright.sites import Site
 
 DAY = 24 * 60 * 60.0
 INVITED, LOGGED_IN, LONGEST_TOKEN = 7 * DAY, 7 * DAY, 366 * DAY
+LINK, LINKED = "oidc", "oidc-account"  # the vault's kinds: a provider's person -> the account, and back
 OWNERS = "owners"  # the ledger's kind for the turns in which owners stop being owners
 
 
@@ -33,6 +34,16 @@ class Known:
 def has_accounts(site: Site) -> bool:
     """Whether anybody has to log in here. Until the first owner joined, whoever holds the machine is trusted."""
     return site.ledger.last(Account.KIND, "") is not None
+
+
+def can_enter(site: Site, name: str) -> bool:
+    """Whether somebody took the account up: with a password, or through a provider."""
+    return any(site.vault.get(kind, name) is not None for kind in (passwords.KIND, LINKED))
+
+
+def somebody_entered(site: Site) -> bool:
+    """Whether any account was taken up."""
+    return any(can_enter(site, a.name) for a in versions.all_of(site.ledger, Account))
 
 
 def account(site: Site, name: str) -> Account:
@@ -96,7 +107,7 @@ def invite(
     try:
         versions.move(site.ledger, by.name, fresh)
     except Taken:
-        if site.vault.get(passwords.KIND, name) is not None or account(site, name).role == "none":
+        if can_enter(site, name) or account(site, name).role == "none":
             raise Refused(f"there is an account called {name} already") from None
     return invite_again(site, name)
 
@@ -118,7 +129,7 @@ def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str
         raise Unproven("this invitation was used just now")
     if not site.vault.add(passwords.KIND, invited.account, kept):
         raise Unproven("this invitation was used, is too old, or was never made; ask for another")
-    return _session(site, invited.account, note)
+    return session(site, invited.account, note)
 
 
 def invited(site: Site, invitation: str) -> str:
@@ -137,7 +148,7 @@ def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, no
     found = versions.latest(site.ledger, Account, name) if right else None
     if found is None or found.role == "none":
         raise Unproven("the name or the password is wrong")
-    secret = _session(site, name, note)
+    secret = session(site, name, note)
     if site.vault.get(passwords.KIND, name) != kept:  # changed meanwhile, which ended the sessions that there were
         log_out(site, prove(site, secrets.SESSION, secret))
         raise Unproven("the name or the password is wrong")
@@ -153,7 +164,7 @@ def change_password(site: Site, by: Actor, project: Path, *, old: str, new: str,
         raise Refused("the password was changed just now by somebody else")
     for kind in (secrets.SESSION, secrets.DEVICE):
         secrets.revoke_all(site.vault, kind, by.name)
-    return _session(site, by.name, note)
+    return session(site, by.name, note)
 
 
 def role(
@@ -197,7 +208,7 @@ def _change(site: Site, by: Actor, before: Account, after: Account) -> None:
         turn = site.ledger.last(OWNERS, "")
         others = [a for a in versions.all_of(site.ledger, Account) if a.name != after.name]
         newest = {other.name: other for other in others}
-        if not any(a.role == "owner" and site.vault.get(passwords.KIND, a.name) for a in newest.values()):
+        if not any(a.role == "owner" and can_enter(site, a.name) for a in newest.values()):
             raise Refused(f"{after.name} is the last owner who can enter; make somebody else one first")
         number = int(turn.key) + 1 if turn else 1
         entries.append(Entry(OWNERS, str(number), encode(after.ref)))
@@ -227,7 +238,7 @@ def accounts(site: Site, by: Actor, project: Path) -> tuple[Standing, ...]:
     return tuple(
         Standing(
             account=newest[name],
-            entered=site.vault.get(passwords.KIND, name) is not None,
+            entered=can_enter(site, name),
             sessions=count(secrets.SESSION, name),
             tokens=count(secrets.TOKEN, name),
         )
@@ -294,7 +305,8 @@ def prove_password(site: Site, name: str, password: str) -> Actor:
     return known.actor
 
 
-def _session(site: Site, name: str, note: str) -> str:
+def session(site: Site, name: str, note: str) -> str:
+    """A new session's secret, for whoever has proven to be this account. `note`: from where."""
     site.vault.sweep()
     return secrets.issue(site.vault, secrets.SESSION, name, LOGGED_IN, note=note[:200])
 
@@ -312,7 +324,12 @@ def _email(site: Site, name: str, email: str) -> str:
     """Raises Invalid for what is no address, Refused for one that another account has."""
     if email and not re.fullmatch(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,190}", email):
         raise Invalid(f"{email[:80]!r} is no e-mail address")
-    newest = {a.name: a for a in versions.all_of(site.ledger, Account)} if email else {}
-    if any(a.email.casefold() == email.casefold() and a.name != name for a in newest.values()):
+    if has_address(site, email, but=name):
         raise Refused(f"another account has the address {email}")
     return email
+
+
+def has_address(site: Site, email: str, *, but: str = "") -> bool:
+    """Whether an account, but for this one, has this e-mail address."""
+    newest = {a.name: a for a in versions.all_of(site.ledger, Account)} if email else {}
+    return any(a.email.casefold() == email.casefold() and a.name != but for a in newest.values())

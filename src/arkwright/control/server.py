@@ -1,9 +1,9 @@
 """The process of `arkwright up`: the control room, and the endpoints beside it."""
 
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
-from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 
 import uvicorn
 from starlette.applications import Starlette
@@ -11,11 +11,12 @@ from starlette.applications import Starlette
 from arkwright.api import accounts, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.control.app import application
+from arkwright.control.careful import careful
+from arkwright.control.listening import Listening, check, hosts, opened
+from arkwright.control.listening import address as called
 from arkwright.control.plane import Plane
 from arkwright.core import versions
-from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor
-from arkwright.govern import passwords
 from arkwright.pages import words
 from arkwright.sites import Site
 from arkwright.web.context import Context
@@ -24,15 +25,18 @@ DRAIN = 30  # seconds in which what is asked is still answered when it is stoppe
 FIRST = "owner"  # the name of the first account
 
 
-def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Callable[[str, str | None], None]) -> None:
-    """Serve until stopped. `ready` gets the address, and the link that lets the first owner in while there is none."""
-    listening = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listening.getsockname()[1]}"
+def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Callable[[str, str | None], None]) -> None:
+    """Serve until stopped. `ready` gets the address, and the link that lets the first owner in while there is none.
+
+    Raises Refused where other machines would reach what is not protected.
+    """
+    check(site, listening)
+    door = opened(listening)
+    address = called(listening, door.getsockname()[1])
     link = None
     if not accounts.has_accounts(site):
         link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
-    elif not any(True for _ in site.vault.find(passwords.KIND)):
+    elif not accounts.somebody_entered(site):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
     with Keeper(site, project), told, Plane(site, project) as plane:
@@ -41,16 +45,30 @@ def up(site: Site, by: Actor, project: Path, *, host: str, port: int, ready: Cal
                 site,
                 project,
                 address,
-                frozenset({"127.0.0.1", "localhost", "::1"}),
+                hosts(listening),
                 endpoints=plane.address,
                 unready=lambda: () if plane.ready else ("endpoints",),
             )
         )
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN
-        )
         ready(address, link)
-        _Server(config, app).run(sockets=[listening])
+        _Server(configured(app, listening), app).run(sockets=[door])
+
+
+def configured(app: Starlette, listening: Listening) -> uvicorn.Config:
+    """How uvicorn serves it."""
+    return uvicorn.Config(
+        app,
+        http=careful(listening.proxies),
+        ws="none",
+        log_level="error",  # what a stranger gets wrong is no line of ours
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(listening.proxies),
+        forwarded_allow_ips=list(listening.proxies),
+        ssl_certfile=listening.cert,
+        ssl_keyfile=listening.key,
+        timeout_graceful_shutdown=DRAIN,
+    )
 
 
 def _page(address: str, reference: str) -> str | None:
@@ -71,23 +89,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
 
-    def run(self, sockets: list[socket] | None = None) -> None:
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
         for sign in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it once more at the end
             signal.signal(sign, lambda *_: setattr(self, "should_exit", True))
         super().run(sockets)
 
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.stopping = True  # streams without an end see it
         await super().shutdown(sockets)
-
-
-def _listen(host: str, port: int) -> socket:
-    made = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM)
-    made.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise Invalid(f"{host}:{port} cannot be listened on: {error.strerror}; take another --port") from None
-    made.listen(256)
-    return made

@@ -25,3 +25,21 @@ class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
 
     to: str
     namespace: str = "arkwright"
+
+
+class Login(Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenID Connect provider through which people may log in. Its secret: $ARKWRIGHT_OIDC_SECRET or `secret_file`.
+
+    Without an invitation enters who has a verified address in one of `domains`, as `role`, or is in one of `groups`, as
+    the role beside it; an owner of the provider's choosing should be meant so.
+    """
+
+    issuer: str
+    client: str
+    secret_file: str | None = None
+    label: str = ""  # on the button; the issuer's host where it is empty
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    domains: tuple[str, ...] = ()
+    role: Literal["viewer", "contributor"] = "viewer"
+    groups: dict[str, Literal["viewer", "contributor", "owner"]] = {}
+    groups_claim: str = "groups"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from arkwright.core.errors import Invalid, did_you_mean
-from arkwright.core.settings import Lineage, Mail, Webhooks
+from arkwright.core.settings import Lineage, Login, Mail, Webhooks
 from arkwright.infra import postgres_address
 from arkwright.infra.durable import publish, writing
 
@@ -31,9 +31,10 @@ class Settings:
     webhooks: Webhooks = field(default_factory=Webhooks)
     mail: Mail | None = None
     openlineage: Lineage | None = None
+    login: Login | None = None
 
 
-_SECTIONS: dict[str, type[Any]] = {"webhooks": Webhooks, "mail": Mail, "openlineage": Lineage}
+_SECTIONS: dict[str, type[Any]] = {"webhooks": Webhooks, "mail": Mail, "openlineage": Lineage, "login": Login}
 _KEYS = tuple(field.name for field in fields(Settings))
 
 

@@ -14,6 +14,7 @@ from arkwright.pages import (
     inbox,
     ledger,
     live,
+    outside,
     people,
     releases,
     requirements,
@@ -40,4 +41,5 @@ def routes() -> Sequence[Route]:
         *account.routes(),
         *audit.routes(),
         *enter.routes(),
+        *outside.routes(),
     ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
@@ -10,6 +11,7 @@ from arkwright.core.errors import TooLarge, TooSlow
 
 BODY, LARGE_BODY, FILE = 1 << 20, 64 << 20, 4 << 30  # bytes
 IDLE = 15  # seconds without a byte of a body
+WHOLE, SLOWEST = 60, 100_000  # seconds for all of it, and those that the most takes at so many bytes a second
 FILES = "/api/2.0/mlflow-artifacts/"  # files come as a stream, and go to the disk as they come
 LARGE = re.compile(r"/endpoints/[^/]+/(predict|labels)|/v2/models/.*", re.DOTALL)
 HEADERS = {
@@ -46,17 +48,17 @@ def bounded(scope: Scope, receive: Receive) -> Receive:
     told = Headers(scope=scope).get("content-length", "")
     if told.isdecimal() and int(told[:20]) > limit:
         raise TooLarge(f"at most {limit >> 20} MiB are taken here")
-    taken, more = 0, True
+    taken, more, until = 0, True, time.monotonic() + WHOLE + limit / SLOWEST
 
     async def receiving() -> Message:
         nonlocal taken, more
         if not more:  # only that the caller went away, however long it takes
             return await receive()
         try:
-            async with asyncio.timeout(IDLE):
+            async with asyncio.timeout(min(IDLE, max(0.0, until - time.monotonic()))):
                 message = await receive()
         except TimeoutError:
-            raise TooSlow(f"nothing came for {IDLE} s; send it again") from None
+            raise TooSlow(f"nothing came for {IDLE} s, or not all of it in time; send it again") from None
         taken += len(message.get("body", b""))
         more = message.get("more_body", False)
         if taken > limit:

@@ -5,7 +5,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 SESSION, DEVICE, OUTSIDE = "arkwright", "arkwright-device", "arkwright-outside"
-LONGEST = 1000  # characters
+LONGEST = 2000  # characters
 
 
 def name(address: str, which: str) -> str:

@@ -30,6 +30,7 @@ class Entry:
     def __init__(self) -> None:
         # a password costs a third of a second of processor, on purpose
         self._strangers, self._familiar = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
+        self._outside = anyio.CapacityLimiter(4)
         self._wrong = MovingWindowRateLimiter(MemoryStorage())
         self._limit = RateLimitItemPerMinute(WRONG)
 
@@ -44,11 +45,17 @@ class Entry:
         """
         account = digest_bytes(f"account {name.strip().lower()}".encode(errors="replace"))
         keys = [f"device {device}"] if device else [account, f"address {network(address)}"]
+        return await self._counted(self._familiar if device else self._strangers, keys, work)
 
+    async def outside(self, address: str, work: Callable[[], T]) -> T:
+        """The same for what asks a provider: a few at a time, and counted by address alone."""
+        return await self._counted(self._outside, [f"outside {network(address)}"], work)
+
+    async def _counted(self, turn: anyio.CapacityLimiter, keys: list[str], work: Callable[[], T]) -> T:
         def checked() -> T:
             after = max((self._after(key) for key in keys), default=0)
             if after:
-                raise Throttled(f"too many wrong passwords; try again in {after} s", after=after)
+                raise Throttled(f"too many wrong tries; try again in {after} s", after=after)
             try:
                 return work()
             except Unproven:
@@ -56,7 +63,7 @@ class Entry:
                     self._wrong.hit(self._limit, key)
                 raise
 
-        return await self._in_turn(self._familiar if device else self._strangers, checked)
+        return await self._in_turn(turn, checked)
 
     async def _in_turn(self, turn: anyio.CapacityLimiter, work: Callable[[], T]) -> T:
         if turn.statistics().tasks_waiting >= WAITING:

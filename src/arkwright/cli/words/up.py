@@ -2,14 +2,31 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from arkwright.cli import context, output
+from arkwright.control.listening import Listening
 from arkwright.control.server import up
 from arkwright.sites import choose_ledger
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8080, help="0: any free port (default: 8080)")
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="a certificate, with those above it; PEM")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key; PEM, without a password")
+    parser.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="how people reach it, where a proxy in front ends TLS (default: `address` in site.toml)",
+    )
+    parser.add_argument(
+        "--proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="of a proxy, or a network of them, whose X-Forwarded-For is believed",
+    )
     parser.add_argument(
         "--ledger",
         metavar="URL",
@@ -32,5 +49,13 @@ def main(given: argparse.Namespace) -> int:
                 print(f"  the first owner enters here, once: {link}")  # noqa: T201
         sys.stdout.flush()
 
-    up(site, actor, project, host="127.0.0.1", port=given.port, ready=ready)
+    listening = Listening(
+        host=given.host,
+        port=given.port,
+        cert=given.tls_cert,
+        key=given.tls_key,
+        public_url=given.public_url or site.settings.address,
+        proxies=tuple(given.proxy),
+    )
+    up(site, actor, project, listening=listening, ready=ready)
     return 0
