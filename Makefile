@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench siege lock clean fuzz
+.PHONY: demo test check bench siege lock clean fuzz schemathesis
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
@@ -18,6 +18,9 @@ check: $(VENV)/.test  ## lint, format, types, layers, laws
 
 fuzz: $(VENV)/.test  ## look for bytes that the server's decoders get wrong, a minute for each
 	@$(BIN)/python scripts/fuzz.py -max_total_time=60
+
+schemathesis: $(VENV)/.test  ## what the control room's OpenAPI says, tried with thousands of requests
+	@SCHEMATHESIS_EXAMPLES=200 $(BIN)/python -m pytest -n0 tests/rest/test_schemathesis.py
 
 bench: $(VENV)/.test  ## how fast, as ratios in one interleaved run
 	@$(BIN)/python benchmarks/run.py

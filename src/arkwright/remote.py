@@ -119,8 +119,7 @@ class Remote:
                     if told.kind == "end":
                         return
                     yield told
-                if self.job(id).over and not self._link.more(f"{_place(id)}/events", last):
-                    return  # its end was never told: its server was killed
+                time.sleep(PAUSES[0])  # the server ends, or something on the way has enough of it
             except Throttled as error:
                 time.sleep(min(error.after, PAUSES[-1]))
             except _Broken:
@@ -177,10 +176,6 @@ class _Link:
             raise _Broken(f"{self.base} does not answer any more: {_why(error)}") from None
         finally:
             answer.close()
-
-    def more(self, path: str, last: int) -> bool:
-        """Whether anything is behind `last`."""
-        return any(True for _ in self.events(path, last))
 
     def ask(
         self,

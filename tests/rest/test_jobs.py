@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,45 @@ def test_a_job_ends_in_order_with_its_server(gate, at):
         assert room.process.wait(30) is not None
     assert not processes(at.folder, "arkwright.")
     assert json.loads(at.site.vault.get(jobs.KIND, first.rpartition("/")[2]))["state"] == "cut"
+
+
+def ended(site, name, events=0):
+    """A job whose server was killed when its record said that it is over, and its events did not yet."""
+    job = jobs.begin(site, jobs.NOBODY, site.folder, verb="check", words={})
+    over = replace(job, state="done", ended=job.made)
+    assert jobs.move(site, job, over)
+    told = jobs.Events(jobs.folder(site, job.id) / jobs.EVENTS)
+    for number in range(events):
+        told.add("say", f"{name} {number}")
+    told.close()
+    return job.id
+
+
+def test_a_stream_ends_though_its_end_was_never_told(room):
+    name = ended(room.at.site, "step", 3)
+    told = room.events(f"/api/jobs/{name}/events")
+    assert [(one["id"], one["kind"], one["text"]) for one in told][2:] == [(3, "say", "step 2"), (4, "end", "done")]
+    assert [one["id"] for one in room.events(f"/api/jobs/{name}/events", Last_Event_ID="3")] == [4]
+
+
+def test_a_look_at_what_happened_reads_only_what_is_new(at, monkeypatch):
+    name = ended(at.site, "x" * 500, 1000)
+    following = jobs.Following(at.site, name, after=2)
+    first = following.more()
+    assert first[0].id == 3
+    while more := following.more():
+        first += more
+    assert [told.id for told in first] == list(range(3, 1001))
+    monkeypatch.setattr(jobs, "decode", None)
+    assert following.more() == []  # nothing is looked at again
+    monkeypatch.undo()
+    path = jobs.folder(at.site, name) / jobs.EVENTS
+    with path.open("ab") as file:
+        file.write(b'{"id": 1001')
+        file.flush()
+        assert following.more() == []
+    told = jobs.Events(path)
+    told.add("say", "whole")
+    told.close()
+    assert [(one.id, one.text) for one in following.more()] == [(1002, "whole")]
+    assert following.place == path.stat().st_size

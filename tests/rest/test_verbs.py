@@ -207,3 +207,13 @@ def test_it_is_described(room):
         if schema.get("type") == "object":
             assert schema["additionalProperties"] is False, name
     assert json.dumps(document).count('"default"') < 100
+
+
+def test_a_secret_that_is_shown_once_is_kept_under_its_key_alone(room):
+    key = {"Idempotency_Key": "k-3"}
+    first = room.ask("POST", "/api/invite", {"name": "dora"}, **key)
+    secret = first.json()["secret"]
+    assert room.ask("POST", "/api/invite", {"name": "dora"}, **key).json()["secret"] == secret
+    kept = b"".join(path.read_bytes() for path in room.at.site.folder.glob("vault.db*"))
+    assert b'"k-3"' not in kept
+    assert secret.rpartition(".")[2].encode() not in kept

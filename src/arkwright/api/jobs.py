@@ -144,20 +144,33 @@ def answer(site: Site, by: Actor, project: Path, *, id: str) -> Any:  # noqa: A0
 
 def events(site: Site, id: str, after: int = 0) -> Iterator[Told]:  # noqa: A002
     """What happened behind the event `after`, as far as it is known now; at most a page of it."""
-    path = folder(site, id) / EVENTS
-    if not path.exists():
-        return
-    number, read = 0, 0
-    with path.open("rb") as file:
-        for line in file:
-            number += 1
-            if number <= after:
-                continue
-            if not line.endswith(b"\n") or read > _PAGE:
-                return
-            read += len(line)
-            with suppress(Corrupt):  # whoever wrote it was killed in the middle
-                yield decode(Told, line)
+    yield from Following(site, id, after).more()
+
+
+class Following:
+    """What happens in a job, behind the event `after`. `place`: how far its file was read, in bytes."""
+
+    def __init__(self, site: Site, id: str, after: int = 0) -> None:  # noqa: A002
+        self._path, self._after = folder(site, id) / EVENTS, after
+        self.place = self._number = 0
+
+    def more(self) -> list[Told]:
+        """What was not told yet; at most a page of it."""
+        found: list[Told] = []
+        if not self._path.exists():
+            return found
+        with self._path.open("rb") as file:
+            file.seek(self.place)
+            read = 0
+            for line in file:
+                if not line.endswith(b"\n") or read > _PAGE:
+                    break
+                self.place, self._number = self.place + len(line), self._number + 1
+                if self._number > self._after:
+                    read += len(line)
+                    with suppress(Corrupt):  # whoever wrote it was killed in the middle
+                        found.append(decode(Told, line))
+        return found
 
 
 def told_last(site: Site, id: str) -> list[Told]:  # noqa: A002

@@ -12,7 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from arkwright.api import jobs
-from arkwright.core.errors import Invalid, Throttled
+from arkwright.core.errors import Invalid, Throttled, Unknown
+from arkwright.core.record import now
 from arkwright.rest import answers, given
 from arkwright.rest.calls import body
 from arkwright.rest.once import once
@@ -20,6 +21,7 @@ from arkwright.web import context
 from arkwright.web.routes import route
 
 HEARTBEAT, LOOK = 15.0, 0.2  # seconds between two signs of life; between two looks at what happened
+QUIET = 2.0  # seconds between two looks whether it is over, while nothing happens
 MOST_FOLLOWERS = 64
 SSE = "text/event-stream"
 PAGES = given.pages()
@@ -111,11 +113,13 @@ def _last(request: Request) -> int:
 
 
 async def _events(request: Request, site: Any, name: str, after: int) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
+    loop, following = asyncio.get_running_loop(), jobs.Following(site, name, after)
     yield b"retry: 1000\n\n"
-    said = loop.time()
+    said = looked = loop.time()
     while not getattr(request.app.state, "stopping", False):
-        found = await run_in_threadpool(lambda last: list(jobs.events(site, name, last)), after)
+        found = await run_in_threadpool(following.more)
+        if not found and loop.time() - looked > QUIET:
+            found, looked = await run_in_threadpool(_untold, site, name, following, after), loop.time()
         for told in found:
             yield b"id: %d\nevent: %b\ndata: %b\n\n" % (told.id, told.kind.encode(), msgspec.json.encode(told))
             after, said = told.id, loop.time()
@@ -126,3 +130,15 @@ async def _events(request: Request, site: Any, name: str, after: int) -> AsyncIt
                 yield b": still here\n\n"
                 said = loop.time()
             await asyncio.sleep(LOOK)
+
+
+def _untold(site: Any, name: str, following: jobs.Following, after: int) -> list[jobs.Told]:
+    """The end of a job that is over, where whoever should have told it was killed before."""
+    try:
+        found = jobs.job(site, jobs.NOBODY, site.folder, id=name)
+    except Unknown:  # it is no longer remembered
+        return [jobs.Told(id=after + 1, kind="end", text="forgotten", at=now())]
+    if not found.over:
+        return []
+    text = found.state if found.problem is None else f"{found.state}: {found.problem}"
+    return following.more() or [jobs.Told(id=after + 1, kind="end", text=text, at=found.ended or now())]

@@ -1,8 +1,10 @@
 """The header Idempotency-Key: what was asked under a key is done once, and whoever asks again hears the same answer.
 
-Kept for a day, for each account. Follows draft-ietf-httpapi-idempotency-key-header.
+Kept for a day, for each account, and so that only the key itself opens it: an answer may have a secret in it that is
+shown once. Follows draft-ietf-httpapi-idempotency-key-header.
 """
 
+import hashlib
 import re
 import secrets
 import time
@@ -11,6 +13,7 @@ from typing import Any
 
 import anyio
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,7 +37,7 @@ class Kept(msgspec.Struct):
     process: str
     status: int = 0
     headers: dict[str, str] = {}
-    body: str = ""
+    body: bytes = b""
 
 
 async def once(request: Request, body: bytes, act: Callable[[], Response], run: Run) -> Response:
@@ -50,12 +53,16 @@ async def once(request: Request, body: bytes, act: Callable[[], Response], run: 
     asked = digest_bytes(b"\0".join((request.method.encode(), request.url.path.encode(), body)))
     claim = Kept(asked=asked, process=_PROCESS)
     if await run(lambda: vault.add(KIND, name, encode(claim), expires=time.time() + KEPT)):
-        first: Response = await run(lambda: _done(vault, name, claim, act))
+        first: Response = await run(lambda: _done(vault, name, claim, _lock(key), act))
         return first
-    return await _again(vault, name, asked, run)
+    return await _again(vault, name, asked, _lock(key), run)
 
 
-def _done(vault: Vault, name: str, claim: Kept, act: Callable[[], Response]) -> Response:
+def _lock(key: str) -> AESGCM:
+    return AESGCM(hashlib.sha256(b"an answer under a key\0" + key.encode()).digest())
+
+
+def _done(vault: Vault, name: str, claim: Kept, lock: AESGCM, act: Callable[[], Response]) -> Response:
     """A failure of ours is not kept: it may go well the next time."""
     try:
         made = act()
@@ -66,12 +73,17 @@ def _done(vault: Vault, name: str, claim: Kept, act: Callable[[], Response]) -> 
         vault.remove(KIND, name)
         return made
     headers = {k: v for k, v in made.headers.items() if k != "content-length"}
-    kept = Kept(claim.asked, claim.process, made.status_code, headers, bytes(made.body).decode())
+    kept = Kept(claim.asked, claim.process, made.status_code, headers, _sealed(lock, bytes(made.body)))
     vault.put(KIND, name, encode(kept), expires=time.time() + KEPT)
     return made
 
 
-async def _again(vault: Vault, name: str, asked: str, run: Run) -> Response:
+def _sealed(lock: AESGCM, body: bytes) -> bytes:
+    nonce = secrets.token_bytes(12)
+    return nonce + lock.encrypt(nonce, body, None)
+
+
+async def _again(vault: Vault, name: str, asked: str, lock: AESGCM, run: Run) -> Response:
     until = time.monotonic() + _PATIENCE
     while True:
         found = await run(lambda: vault.get(KIND, name))
@@ -81,7 +93,8 @@ async def _again(vault: Vault, name: str, asked: str, run: Run) -> Response:
         if kept.asked != asked:
             raise Invalid("this Idempotency-Key was used for something else; take another")
         if kept.status:
-            return Response(kept.body, kept.status, {**kept.headers, "Idempotent-Replayed": "true"})
+            body = lock.decrypt(kept.body[:12], kept.body[12:], None)
+            return Response(body, kept.status, {**kept.headers, "Idempotent-Replayed": "true"})
         if time.monotonic() > until:
             raise Refused(_unsure(kept))
         await anyio.sleep(_LOOK)
