@@ -2,17 +2,25 @@
 
 from pathlib import Path
 
+import mlflow.experiments
+import mlflow.runs
+import mlflow.store.artifact.cli
 import pytest
 from click.testing import CliRunner
-from mlflow.cli import cli
+
+GROUPS = {
+    "experiments": mlflow.experiments.commands,
+    "runs": mlflow.runs.commands,
+    "artifacts": mlflow.store.artifact.cli.commands,
+}
 
 
 @pytest.fixture
 def say(room, client, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", room.address)
 
-    def said(*words):
-        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    def said(group, *words):
+        done = CliRunner().invoke(GROUPS[group], words, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
 
