@@ -146,6 +146,12 @@ def listing(ours: Server, theirs: Server) -> dict[str, dict[str, tuple[float, fl
     return found
 
 
+def asked(experiment: str, words: dict, times: int, client: MlflowClient) -> None:
+    for _ in range(times):
+        page = client.search_runs([experiment], **words)
+        assert len(page) == words["max_results"], len(page)
+
+
 def told(rounds: list[dict[str, dict[str, tuple[float, float]]]], scale: float, unit: str, limit: float) -> None:
     head = (
         f"| what | Arkwright {unit} | MLflow {unit} | MLflow ÷ Arkwright | in seconds of the client's clock | target |"
@@ -254,9 +260,9 @@ def fill_theirs(path: Path, experiment: int) -> None:
             params, metrics, tags = values(number)
             uid = f"{number:032x}"
             run = {
-                "run_uuid": uid, "name": f"run {number}", "status": "FINISHED", "start_time": number,
-                "end_time": number, "lifecycle_stage": "active", "experiment_id": experiment, "user_id": "ana", "source_type": "LOCAL",
-                "artifact_uri": f"mlflow-artifacts:/{experiment}/{uid}/artifacts",
+                "run_uuid": uid, "name": f"run {number}", "status": "FINISHED", "lifecycle_stage": "active",
+                "start_time": number, "end_time": number, "experiment_id": experiment, "user_id": "ana",
+                "source_type": "LOCAL", "artifact_uri": f"mlflow-artifacts:/{experiment}/{uid}/artifacts",
             }  # fmt: skip
             put(db, columns, "runs", run)
             for key, value in params.items():
