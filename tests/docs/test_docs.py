@@ -23,6 +23,7 @@ from arkwright.core import errors, nouns, rows
 from arkwright.data import sources
 from arkwright.measures import registry
 from arkwright.project import spec, toml
+from arkwright.sites import local
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -113,6 +114,13 @@ def test_the_notebook_page_runs(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
     shown = re.search(r"```text\n(.*)\n```", text("python.md"))[1]
     assert done.stdout.splitlines()[0] == shown
+
+
+def test_the_page_about_tracking_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec("".join(body for _, body in blocks(DOCS / "track.md", "python run")), {})
+    (run,) = local(tmp_path).tracking.runs().items
+    assert (run.status, run.metrics["val/loss"][1]) == ("FINISHED", 100)
 
 
 def test_the_measure_of_the_promises_page_is_found_as_a_plug_in(tmp_path):

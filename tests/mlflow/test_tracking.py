@@ -182,3 +182,34 @@ def test_search(client, experiment):
     with pytest.raises(MlflowException, match="did you mean") as told:
         client.search_runs([experiment], "metric.a > 1 and parms.b = '1'")
     assert told.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_a_run_taken_up_again_and_its_family(client):
+    made = mlflow.set_experiment("made on the way").experiment_id
+    assert mlflow.set_experiment("made on the way").experiment_id == made
+    mlflow.set_experiment_tags({"team": "north"})
+    assert client.get_experiment(made).tags["team"] == "north"
+    with mlflow.start_run() as parent:
+        mlflow.log_metric("loss", 2.0, step=1)
+        with mlflow.start_run(nested=True) as child:
+            pass
+    with mlflow.start_run(run_id=parent.info.run_id):
+        mlflow.log_metric("loss", 1.0, step=2)
+    assert mlflow.last_active_run().info.run_id == parent.info.run_id
+    assert mlflow.get_parent_run(child.info.run_id).info.run_id == parent.info.run_id
+    assert mlflow.get_run(parent.info.run_id).data.metrics == {"loss": 1.0}
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # MLflow's own
+def test_datasets_of_pandas_and_a_metric_about_them(client, experiment):
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
+    data = mlflow.data.from_pandas(frame, name="sheep", targets="b")
+    with mlflow.start_run() as run:
+        mlflow.log_input(data, context="training")
+        mlflow.log_metric("loss", 0.5, dataset=data)
+    (found,) = client.get_run(run.info.run_id).inputs.dataset_inputs
+    assert (found.dataset.name, found.dataset.digest) == ("sheep", data.digest)
+    kept = client.search_runs([experiment], "dataset.name = 'sheep' AND dataset.context = 'training'")
+    assert [one.info.run_id for one in kept] == [run.info.run_id]

@@ -111,6 +111,7 @@ class Database:
             raise Refused(f"{self.path} was written by a newer Arkwright (layout {layout}); install that one")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: what is written again and again is copied once
         if layout < LAYOUT:
             db.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
             if db.execute("PRAGMA user_version").fetchone()[0] < LAYOUT:
@@ -145,8 +146,12 @@ class Database:
             if self._broken:
                 raise ArkwrightError(self._broken)  # noqa: TRY301
             self._told(lambda: self._db.execute("BEGIN IMMEDIATE"))
-            for job, future in together:
-                self._one(job, future, done, failed)
+            if len(together) == 1:
+                job, future = together[0]  # whatever fails here takes nobody with it
+                done.append((future, self._told(lambda: job(self._db))))
+            else:
+                for job, future in together:
+                    self._one(job, future, done, failed)
             self._told(lambda: self._db.execute("COMMIT"))
         except BaseException as error:  # noqa: BLE001 - whoever waits must be told
             self._roll_back()
