@@ -4,6 +4,7 @@
 """
 
 import re
+from datetime import UTC, datetime
 
 PASSWORD = "a long enough password"
 SIZE = {"width": 1280, "height": 860}
@@ -19,7 +20,7 @@ class Story:
     def window(self, who):
         """The page of a person, in a browser of their own."""
         if who not in self.windows:
-            context = self.browser.new_context(viewport=SIZE, **self.context)
+            context = self.browser.new_context(viewport=SIZE, timezone_id="Etc/UTC", **self.context)
             context.set_default_timeout(15_000)
             page = context.new_page()
             page.on("console", lambda said: self._heard(said.type, said.text, page.url))
@@ -174,8 +175,9 @@ def tried(story, who, wanted):
 
 
 def ask(story, requests=40):
-    """Traffic: a row by hand, and a program's."""
-    assert "release:buys@1" in tried(story, "ada", "The endpoint answers")
+    """Traffic: a row by hand, and a program's. The id of the first."""
+    said = tried(story, "ada", "The endpoint answers")
+    assert "release:buys@1" in said
     token = story.token("ada")
     api = story.windows["ada"].context.request
     for number in range(requests):
@@ -191,6 +193,7 @@ def ask(story, requests=40):
     page = story.go("owner", "/endpoints/buys")
     page.locator(".uplot").first.wait_for()
     story.picture("owner", "endpoint")
+    return re.search(r"Request\s+(\S+)", said)[1]
 
 
 def stop(story):
@@ -208,6 +211,23 @@ def stop(story):
     story.picture("owner", "alarm")
 
 
+def looked_back(story, then, request):
+    """What was live while it answered, signed by whom; and the answer that was given by hand, computed again."""
+    page = story.go("owner", f"/live?endpoint=buys&at={then:%Y-%m-%dT%H:%M:%S}")
+    for said in ("release:buys@1", "Both countries are served as well."):
+        assert page.get_by_text(said).first.is_visible(), said
+    story.picture("owner", "live")
+    page = story.go("owner", "/live?endpoint=buys")
+    assert page.get_by_text("nobody was answered").is_visible()
+    page = story.go("ada", "/live")
+    page.get_by_label("Id of the request").fill(request)
+    page.get_by_role("button", name="Compute it again").click()
+    page.get_by_text("done", exact=True).first.wait_for(timeout=120_000)
+    story.picture("ada", "reproduced")
+    page = story.go("owner", "/ledger")
+    page.get_by_role("heading", level=1).wait_for()
+
+
 def told(story, link):
     """All of it, in order."""
     begin(story, link)
@@ -215,6 +235,8 @@ def told(story, link):
     run(story)
     discuss(story)
     decide(story)
-    ask(story)
+    request = ask(story)
+    then = datetime.now(UTC)
     stop(story)
+    looked_back(story, then, request)
     assert story.complaints == []
