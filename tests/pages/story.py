@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 
 PASSWORD = "a long enough password"
-SIZE = {"width": 1280, "height": 860}
+SIZE = {"width": 1280, "height": 920}
 
 
 class Story:
@@ -38,9 +38,11 @@ class Story:
         page.goto(self.address + path)
         return page
 
-    def picture(self, who, name):
+    def picture(self, who, name, *, whole=True):
+        """Of the whole page, or of what a window shows."""
         if self.pictures:
-            self.window(who).screenshot(path=self.pictures / f"{name}.png", full_page=True)
+            self.window(who).evaluate("scrollTo(0, 0)")
+            self.window(who).screenshot(path=self.pictures / f"{name}.png", full_page=whole)
 
     def close(self):
         for page in self.windows.values():
@@ -96,7 +98,7 @@ def begin(story, link):
 
 
 def propose(story):
-    """cleo, who answers for operations, wants more rows; the model's owner agrees; it stands in arkwright.toml."""
+    """cleo, who answers for operations, wants a small model; its owner agrees; from then on the gate asks for it."""
     page = story.go("cleo", "/requirements")
     form = page.locator("form[action='/requirements']")
     form.get_by_role("combobox", name="Where").select_option("gate.production")
@@ -112,7 +114,7 @@ def propose(story):
     page.get_by_label("Why").fill("They have to.")
     story.picture("ben", "proposal")
     page.get_by_role("button", name="Accept").click()
-    page.get_by_role("status").filter(has_text="proposal 1").wait_for()
+    page.get_by_text("committed", exact=True).first.wait_for()
 
 
 def run(story):
@@ -154,7 +156,8 @@ def decide(story):
     story.sign("cleo", "buys@1")
     page = story.go("owner", "/releases/buys@1")
     assert page.get_by_text("It may be deployed.").is_visible()
-    story.picture("owner", "release")
+    assert page.get_by_text("size_mb <= 5").first.is_visible()  # as cleo proposed
+    story.picture("owner", "release", whole=False)
     page.get_by_text("Promote", exact=True).first.click()
     page.locator("form[action$='/promote']").get_by_role("button", name="Promote").click()
     page.get_by_role("status").filter(has_text="promoted").wait_for()
@@ -192,7 +195,7 @@ def ask(story, requests=40):
         page.wait_for_timeout(200)
     page = story.go("owner", "/endpoints/buys")
     page.locator(".uplot").first.wait_for()
-    story.picture("owner", "endpoint")
+    story.picture("owner", "endpoint", whole=False)
     return re.search(r"Request\s+(\S+)", said)[1]
 
 
