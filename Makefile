@@ -4,17 +4,24 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench siege lock clean fuzz schemathesis
+.PHONY: demo test check bench siege lock clean fuzz schemathesis browser screenshots
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
 	@$(BIN)/python scripts/demo.py
 
-test: $(VENV)/.test  ## every test
+test: $(VENV)/.test browser  ## every test
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.test  ## lint, format, types, layers, laws
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python scripts/laws.py
+
+browser: $(VENV)/.test  ## a browser for the tests of the pages, where there is none
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || ls ~/.cache/ms-playwright/chromium* >/dev/null 2>&1 \
+		|| { apt-get update -qq && apt-get install -y -qq chromium; } || $(BIN)/playwright install chromium
+
+screenshots: $(VENV)/.test browser  ## the pictures in docs/images, anew
+	@$(BIN)/python scripts/screenshots.py
 
 fuzz: $(VENV)/.test  ## look for bytes that the server's decoders get wrong, a minute for each
 	@$(BIN)/python scripts/fuzz.py -max_total_time=60

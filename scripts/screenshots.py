@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.conftest import Shop  # noqa: E402 - the root has to be on the path first
-from tests.pages.browser import begun, chromium  # noqa: E402
+from tests.pages.browser import begun, checkout, chromium  # noqa: E402
 from tests.pages.story import Story, told  # noqa: E402
 
 
@@ -21,6 +21,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(Path(folder) / "shop")
+        checkout(shop.folder)
         with begun(shop.folder) as (address, link), chromium() as browser:
             story = Story(browser, address, out)
             told(story, link)

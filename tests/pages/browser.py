@@ -42,6 +42,13 @@ def chromium():
             browser.close()
 
 
+def checkout(folder):
+    """The project in git, as a team has it."""
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "The shop"]):
+        command = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org", *words]
+        subprocess.run(command, cwd=folder, check=True)
+
+
 @contextmanager
 def begun(folder, *words):
     """`arkwright up` in a project that has no site yet: (its address, the link for the first owner)."""

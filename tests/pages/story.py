@@ -4,10 +4,10 @@
 """
 
 import re
+from datetime import UTC, datetime
 
-HAS_STOP = False
 PASSWORD = "a long enough password"
-SIZE = {"width": 1280, "height": 860}
+SIZE = {"width": 1280, "height": 920}
 
 
 class Story:
@@ -20,7 +20,7 @@ class Story:
     def window(self, who):
         """The page of a person, in a browser of their own."""
         if who not in self.windows:
-            context = self.browser.new_context(viewport=SIZE, **self.context)
+            context = self.browser.new_context(viewport=SIZE, timezone_id="Etc/UTC", **self.context)
             context.set_default_timeout(15_000)
             page = context.new_page()
             page.on("console", lambda said: self._heard(said.type, said.text, page.url))
@@ -38,9 +38,11 @@ class Story:
         page.goto(self.address + path)
         return page
 
-    def picture(self, who, name):
+    def picture(self, who, name, *, whole=True):
+        """Of the whole page, or of what a window shows."""
         if self.pictures:
-            self.window(who).screenshot(path=self.pictures / f"{name}.png", full_page=True)
+            self.window(who).evaluate("scrollTo(0, 0)")
+            self.window(who).screenshot(path=self.pictures / f"{name}.png", full_page=whole)
 
     def close(self):
         for page in self.windows.values():
@@ -95,6 +97,26 @@ def begin(story, link):
     story.picture("owner", "people")
 
 
+def propose(story):
+    """cleo, who answers for operations, wants a small model; its owner agrees; from then on the gate asks for it."""
+    page = story.go("cleo", "/requirements")
+    form = page.locator("form[action='/requirements']")
+    form.get_by_role("combobox", name="Where").select_option("gate.production")
+    form.get_by_role("combobox", name="What is measured").select_option("size_mb")
+    form.get_by_role("combobox", name="How").first.select_option("<=")
+    form.get_by_role("textbox", name="How much").fill("5")
+    page.locator("#checked code").filter(has_text="size_mb <= 5").wait_for()
+    form.get_by_label("Why").fill("It has to fit beside the others on the small machines.")
+    story.picture("cleo", "requirements")
+    form.get_by_role("button", name="Propose").click()
+    page.get_by_role("status").filter(has_text="proposal 1 is made").wait_for()
+    page = story.go("ben", "/requirements/1")
+    page.get_by_label("Why").fill("They have to.")
+    story.picture("ben", "proposal")
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_text("committed", exact=True).first.wait_for()
+
+
 def run(story):
     """A run, with its log while it goes."""
     page = story.go("ada", "/runs")
@@ -134,7 +156,8 @@ def decide(story):
     story.sign("cleo", "buys@1")
     page = story.go("owner", "/releases/buys@1")
     assert page.get_by_text("It may be deployed.").is_visible()
-    story.picture("owner", "release")
+    assert page.get_by_text("size_mb <= 5").first.is_visible()  # as cleo proposed
+    story.picture("owner", "release", whole=False)
     page.get_by_text("Promote", exact=True).first.click()
     page.locator("form[action$='/promote']").get_by_role("button", name="Promote").click()
     page.get_by_role("status").filter(has_text="promoted").wait_for()
@@ -155,8 +178,9 @@ def tried(story, who, wanted):
 
 
 def ask(story, requests=40):
-    """Traffic: a row by hand, and a program's."""
-    assert "release:buys@1" in tried(story, "ada", "The endpoint answers")
+    """Traffic: a row by hand, and a program's. The id of the first."""
+    said = tried(story, "ada", "The endpoint answers")
+    assert "release:buys@1" in said
     token = story.token("ada")
     api = story.windows["ada"].context.request
     for number in range(requests):
@@ -171,7 +195,8 @@ def ask(story, requests=40):
         page.wait_for_timeout(200)
     page = story.go("owner", "/endpoints/buys")
     page.locator(".uplot").first.wait_for()
-    story.picture("owner", "endpoint")
+    story.picture("owner", "endpoint", whole=False)
+    return re.search(r"Request\s+(\S+)", said)[1]
 
 
 def stop(story):
@@ -189,12 +214,32 @@ def stop(story):
     story.picture("owner", "alarm")
 
 
+def looked_back(story, then, request):
+    """What was live while it answered, signed by whom; and the answer that was given by hand, computed again."""
+    page = story.go("owner", f"/live?endpoint=buys&at={then:%Y-%m-%dT%H:%M:%S}")
+    for said in ("release:buys@1", "Both countries are served as well."):
+        assert page.get_by_text(said).first.is_visible(), said
+    story.picture("owner", "live")
+    page = story.go("owner", "/live?endpoint=buys")
+    assert page.get_by_text("nobody was answered").is_visible()
+    page = story.go("ada", "/live")
+    page.get_by_label("Id of the request").fill(request)
+    page.get_by_role("button", name="Compute it again").click()
+    page.get_by_text("done", exact=True).first.wait_for(timeout=120_000)
+    story.picture("ada", "reproduced")
+    page = story.go("owner", "/ledger")
+    page.get_by_role("heading", level=1).wait_for()
+
+
 def told(story, link):
     """All of it, in order."""
     begin(story, link)
+    propose(story)
     run(story)
     discuss(story)
     decide(story)
-    ask(story)
-    stop(story) if HAS_STOP else None
+    request = ask(story)
+    then = datetime.now(UTC)
+    stop(story)
+    looked_back(story, then, request)
     assert story.complaints == []

@@ -47,6 +47,13 @@ def test_from_a_signature_to_the_way_back(house):
     status, text = house.send("/endpoints/buys/rollback", reason="errors", version=now)
     assert (status, "nothing to go back to" in text) == (409, True)
     assert house.send("/endpoints/buys/rollback", by="carl", reason="errors")[0] == 403
+    status, text = house.send("/endpoints/buys/stop", reason="it answers nonsense")
+    assert (status, "confirm that nothing is to answer" in text) == (422, True)
+    assert house.send("/endpoints/buys/stop", reason=" ", sure="yes")[0] == 422
+    assert house.send("/endpoints/buys/stop", by="carl", reason="because", sure="yes")[0] == 403
+    assert house.send("/endpoints/buys/stop", reason="it answers <i>nonsense</i>", sure="yes")[0] == 303
+    assert "it answers &lt;i&gt;nonsense&lt;/i&gt;" in house.page("/", by="vera")[1]  # an alarm
+    assert house.send("/endpoints/buys/resume", reason="repaired", version=version(house))[0] == 303
     told = house.page("/", by="vera")[1]
     assert "as model-owner: enough now" in told
     assert "buys@1 100 %" in told

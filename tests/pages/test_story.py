@@ -2,7 +2,7 @@
 
 import pytest
 
-from .browser import begun, chromium
+from .browser import begun, checkout, chromium
 from .story import Story, told
 
 
@@ -11,10 +11,19 @@ def test_from_the_first_owner_to_what_was_live(ledger, shop, tmp_path, request):
     words = ()
     if ledger == "postgresql":
         words = ("--ledger", request.getfixturevalue("postgres").url(request.getfixturevalue("schema")))
+    checkout(shop.folder)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     with begun(shop.folder, *words) as (address, link), chromium() as browser:
         story = Story(browser, address, pictures)
         told(story, link)
         story.close()
-    assert {path.stem for path in pictures.iterdir()} >= {"people", "run", "discussion", "home", "release", "endpoint"}
+    assert {path.stem for path in pictures.iterdir()} >= {
+        "people",
+        "run",
+        "discussion",
+        "home",
+        "release",
+        "endpoint",
+        "live",
+    }

@@ -44,6 +44,8 @@ def _parser() -> MarkdownIt:
     made.add_render_rule("mention", _mention)
     made.add_render_rule("fence", _code)
     made.add_render_rule("code_block", _code)
+    made.add_render_rule("th_open", _cell)
+    made.add_render_rule("td_open", _cell)
     made.add_render_rule("heading_open", _heading)
     made.add_render_rule("heading_close", _heading)
     return made
@@ -84,6 +86,14 @@ def _image(_: RendererHTML, tokens: Sequence[Token], place: int, *_rest: Any) ->
 
 def _link(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
     tokens[place].attrSet("rel", "nofollow noopener noreferrer")
+    return renderer.renderToken(tokens, place, options, env)
+
+
+def _cell(renderer: RendererHTML, tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
+    """The side on which it stands as a class: a page's policy takes no style from an element."""
+    side = str(tokens[place].attrs.pop("style", "")).partition(":")[2]
+    if side:
+        tokens[place].attrSet("class", f"to-{side}")
     return renderer.renderToken(tokens, place, options, env)
 
 

@@ -11,7 +11,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Dataset
 from arkwright.data.quarantine import Kept
-from arkwright.pages import asked
+from arkwright.pages import asked, talk
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -48,6 +48,7 @@ def one(request: Request) -> Response:
         found=found,
         noun=noun,
         lineage=lineage(at.site, by, at.project, reference=noun.ref),
+        talk=talk.panel(request, noun.ref),
         pages=asked.pages(request, str(older) if older and older > 1 else None, "versions", "before"),
     )
 

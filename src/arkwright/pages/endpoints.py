@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import decide, rollout
+from arkwright.api import decide, emergency, rollout
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Endpoint, Event, Release
@@ -27,6 +27,8 @@ def routes() -> list[Route]:
         route(PLACE + "/{name}", one, "look"),
         route(PLACE + "/{name}/promote", promote, "own", ["POST"]),
         route(PLACE + "/{name}/rollback", rollback, "own", ["POST"]),
+        route(PLACE + "/{name}/stop", stop, "own", ["POST"]),
+        route(PLACE + "/{name}/resume", resume, "own", ["POST"]),
         *traffic.routes(),
     ]
 
@@ -113,6 +115,32 @@ async def rollback(request: Request) -> Response:
             raise Invalid("say why it is rolled back; whoever is woken by it wants to know")
         version = forms.count(said["version"]) if said["version"] else None
         moved = rollout.rollback(at.site, by, at.project, endpoint=name, reason=said["reason"], version=version)
+        return f"{moved.ref}: {moved.reason}"
+
+    return await forms.decided(request, f"{PLACE}/{name}", work, _one)
+
+
+async def stop(request: Request) -> Response:
+    """Nothing answers any more, at once, whatever was moved meanwhile."""
+    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
+    said = await forms.fields(request, "reason", "sure")
+
+    def work() -> str:
+        if said["sure"] != "yes":
+            raise Invalid(f"confirm that nothing is to answer at {name}")
+        moved = emergency.stop(at.site, by, at.project, endpoint=name, reason=said["reason"])
+        return f"{moved.ref} is stopped: {moved.reason}"
+
+    return await forms.decided(request, f"{PLACE}/{name}", work, _one)
+
+
+async def resume(request: Request) -> Response:
+    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
+    said = await forms.fields(request, "reason", "version")
+
+    def work() -> str:
+        version = forms.count(said["version"])
+        moved = emergency.resume(at.site, by, at.project, endpoint=name, reason=said["reason"], version=version)
         return f"{moved.ref}: {moved.reason}"
 
     return await forms.decided(request, f"{PLACE}/{name}", work, _one)

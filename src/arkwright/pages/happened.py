@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from arkwright.core.nouns import VERSIONED, Comment, Decision, Event, Mark
+from arkwright.core.nouns import VERSIONED, Comment, Decision, Endpoint, Event, Mark
 from arkwright.core.record import decode
 from arkwright.core.versions import ENDED
 
 TELLING = (*VERSIONED, Decision.KIND, Comment.KIND, Mark.KIND)  # kinds of events that people caused
-_MADE = {"dataset": "made", "model": "made", "release": "made", "endpoint": "moved", "run": "started"}
-_FIRST = {"account": "invited", "endpoint": "put up"}
+_MADE = {"dataset": "made", "model": "made", "release": "made", "run": "started"}
+_FIRST = {"account": "invited"}
 _MARKED = {"accepted": "accepted an answer about", "answered": "closed a question about"}
 
 
@@ -32,6 +32,12 @@ def told(events: Iterable[Event]) -> Iterator[Happened]:
         found = tell(event) if tell else None
         if found:
             yield found
+
+
+def _endpoint(event: Event) -> Happened:
+    noun = decode(Endpoint, event.body)
+    says = "stopped" if noun.stopped else "put up" if noun.version == 1 else "moved"
+    return Happened(by=event.by, says=says, ref=noun.ref, at=event.at, then=noun.reason)
 
 
 def _noun(event: Event) -> Happened:
@@ -67,6 +73,7 @@ def _mark(event: Event) -> Happened | None:
 
 _TELL: dict[str, Callable[[Event], Happened | None]] = {
     **dict.fromkeys(VERSIONED, _noun),
+    Endpoint.KIND: _endpoint,
     Decision.KIND: _decision,
     Comment.KIND: _comment,
     Mark.KIND: _mark,

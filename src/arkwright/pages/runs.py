@@ -13,7 +13,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Run
 from arkwright.core.rules import person
-from arkwright.pages import asked, forms
+from arkwright.pages import asked, forms, talk
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -131,6 +131,7 @@ def one(request: Request) -> Response:
         others=[other for other in recent if other.ref != run.ref][:RECENT],
         total=sum(run.seconds.values()),
         longest=max(run.seconds.values(), default=0.0),
+        talk=talk.panel(request, run.ref),
     )
 
 
