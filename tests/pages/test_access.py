@@ -58,7 +58,7 @@ def window(browser, room, who="olga", **words):
 
 def links(page):
     """Where the page leads within the room, one of each kind of page."""
-    found = page.eval_on_selector_all("a[href^='/']", "all => all.map(one => one.getAttribute('href'))")
+    found = page.eval_on_selector_all("a[href^='/']:not([download])", "all => all.map(one => one.getAttribute('href'))")
     return [link.partition("#")[0] for link in found if not link.startswith(("/static", *LEFT, "/comments/"))]
 
 
