@@ -1,8 +1,11 @@
 """Runs side by side: the verb "compare"."""
 
+import json
+
 import pytest
 
 from arkwright.api.compared import compare
+from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown
 
 
@@ -25,6 +28,24 @@ def test_what_differs_and_what_does_not(at):
     assert set(changed) == {"shop.py", "arkwright.toml"}
     assert '-    return visits.select(pl.col("spent"), pl.col("age").fill_null(40)' in changed["shop.py"]
     assert changed["shop.py"].startswith("--- run:shop@1/shop.py\n+++ run:shop@2/shop.py\n@@")
+
+
+def test_on_the_command_line(at, capsys):
+    at.shop.edit("shop.py", "fill_null(40)", "fill_null(41)")
+    at.run(seed=7)
+    words = ["compare", "shop@1", "shop@2", "--project", str(at.folder), "--by", "ana"]
+    capsys.readouterr()
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "seed" in told
+    assert "model.buys.target" not in told
+    assert "shop.py +1 -1" in told
+    assert main([*words, "--all", "--code"]) == 0
+    told = capsys.readouterr().out
+    assert "model.buys.target" in told
+    assert "fill_null(41)" in told
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"] == ["run:shop@1", "run:shop@2"]
 
 
 def test_what_cannot_be_compared(at):

@@ -4,6 +4,7 @@ import pytest
 
 from arkwright.api import datasets
 from arkwright.api.lineage import lineage
+from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown
 
 
@@ -13,7 +14,7 @@ def dirty(at, count=60):
     path.write_text(path.read_text() + "\n".join(bad) + "\n")
 
 
-def test_quarantined_rows_in_pages(at):
+def test_quarantined_rows_in_pages(at, capsys):
     dirty(at)
     at.run()
     first = at.do(datasets.quarantine, dataset="buyers@2")
@@ -27,6 +28,14 @@ def test_quarantined_rows_in_pages(at):
     some = at.do(datasets.quarantine, dataset="buyers", text="none", limit=20, after=some.next)
     assert [one.row for one in some.items] == list(range(442, 462, 2))
     assert at.do(datasets.quarantine, dataset="buyers@1").items == ()
+    capsys.readouterr()
+    words = ["quarantine", "buyers", "--project", str(at.folder), "--by", "ana"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert 'spent: "half" is not a float' in told
+    assert "more: --after" in told
+    assert main([*words, "zebra"]) == 0
+    assert "no such row" in capsys.readouterr().out
     for words in ({"limit": 0}, {"after": "nowhere"}):
         with pytest.raises(Invalid):
             at.do(datasets.quarantine, dataset="buyers", **words)

@@ -149,17 +149,19 @@ def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | 
         raise Unknown(f"nothing was live at {name} then; its first release came at {until}")
     since, who, noun = found[0]
     shares = [] if noun.stopped else [*noun.shares.items(), *((ref, 0.0) for ref in noun.shadows)]
-    answering = tuple(_answering(site, ref, share, stamp(moment, end=True)) for ref, share in shares)
+    answering = tuple(_answering(site, ref, share, moment) for ref, share in shares)
     return Live(endpoint=noun, asked=stamp(moment), since=since, until=until, by=who, releases=answering)
 
 
-def _answering(site: Site, ref: str, share: float, then: str) -> Answering:
+def _answering(site: Site, ref: str, share: float, at: datetime) -> Answering:
     """As the gate stood: with the findings and the decisions that were on record by then."""
     release = versions.resolve(site.ledger, Release, ref)
     model = versions.resolve(site.ledger, Model, release.model).digest
-    found = [decode(Finding, e.body) for e in site.ledger.find(Finding.KIND, f"{model}/") if e.at <= then]
-    people = [(e.seq, decode(Account, e.body)) for e in site.ledger.find(Account.KIND) if e.at <= then]
+    measured = site.catalog.findings_then(model, at)
+    found = [decode(Finding, event.body) for key in measured if (event := site.ledger.get(*key))]
+    then = stamp(at, end=True)
     made = [e for e in site.ledger.find(Decision.KIND, f"{release.digest}/") if e.at <= then]
+    people = [(e.seq, decode(Account, e.body)) for e in site.ledger.find(Account.KIND) if e.at <= then] if made else []
     said = [noun for e in made if counts(noun := decode(Decision, e.body), e.seq, people)]
     judged = judge_gate(release, model, found, said)
     return Answering(

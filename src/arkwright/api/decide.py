@@ -1,6 +1,6 @@
 """Verbs by which people decide: sign, refuse, and the question why something may not be deployed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,12 @@ def judgement(site: Site, release: Release) -> Judgement:
     return judge_gate(release, model.digest, found, versions.decisions(site.ledger, release.digest))
 
 
+def at_a_glance(site: Site, releases: Sequence[Release]) -> list[Judgement]:
+    """The same of many, from the catalog: to be looked at. Whoever decides is judged by the ledger."""
+    found = site.catalog.evidence(releases)
+    return [judge_gate(release, *known) for release, known in zip(releases, found, strict=True)]
+
+
 class Why(NamedTuple):
     """A release, and what its gate says of it."""
 
@@ -31,7 +37,8 @@ class Why(NamedTuple):
 def why(site: Site, by: Actor, project: Path, *, release: str) -> Why:
     """Why a release may or may not be deployed."""
     noun = versions.resolve(site.ledger, Release, release)
-    return Why(noun, judgement(site, noun))
+    (now,) = at_a_glance(site, [noun])
+    return Why(noun, now)
 
 
 def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arkwright.api import accounts
+from arkwright.api.decide import at_a_glance
 from arkwright.collaborate.threads import Thread, fold
 from arkwright.core.errors import Invalid
-from arkwright.core.nouns import Actor, Model, Release, Run
-from arkwright.core.record import decode, encode, split_reference
-from arkwright.core.rules import Judgement, judge_gate, may_sign, person
+from arkwright.core.nouns import Actor, Release, Run
+from arkwright.core.record import decode, encode
+from arkwright.core.rules import Judgement, may_sign, person
 from arkwright.sites import Site
 
 SEEN = "seen"  # the vault's kind for how far somebody has read
@@ -68,7 +69,7 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int 
         for seq, why, about, at, who, _ in found
     )
     newest = catalog.newest(Release, limit=10_000)
-    judged = [(release, _judgement(site, release)) for release in newest]
+    judged = list(zip(newest, at_a_glance(site, newest), strict=True))
     asked = catalog.threads(about=None, open_only=True, limit=20, before=None, who=by.name)
     last = [run for name in catalog.names(Run) for run in _mine(site, by, name)]
     return Inbox(
@@ -114,18 +115,12 @@ def _seen(site: Site, by: Actor) -> _Seen:
     return decode(_Seen, body) if body else _Seen()
 
 
-def _judgement(site: Site, release: Release) -> Judgement:
-    """As the gate says now, to be looked at; whoever signs is judged by the ledger."""
-    name, version = split_reference(release.model, Model.KIND)
-    digest = site.catalog.digest(Model.KIND, name, version or 0) or ""
-    return judge_gate(release, digest, site.catalog.findings(digest), site.catalog.decisions(release.digest))
-
-
 def _signature(site: Site, by: Actor, release: Release, now: Judgement) -> tuple[Wants, ...]:
     if not now.promises_kept or not now.unsigned:
         return ()
-    said = site.catalog.decisions(release.digest)
-    roles = tuple(r for r in now.unsigned if r in _roles(site, by, now) and not may_sign(release, by.name, r, said))
+    mine = [role for role in now.unsigned if role in _roles(site, by, now)]
+    said = site.catalog.decisions(release.digest) if mine else ()
+    roles = tuple(role for role in mine if not may_sign(release, by.name, role, said))
     return (Wants(release=release.ref, digest=release.digest, roles=roles),) if roles else ()
 
 

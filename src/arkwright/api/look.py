@@ -15,7 +15,6 @@ from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
-from arkwright.core.rules import latest
 from arkwright.data.profile.frame import profile as _profile
 from arkwright.data.profile.types import Profile
 from arkwright.line.model import measured as candidates
@@ -62,9 +61,9 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
     noun = find(site, reference)
     digest = versions.resolve(site.ledger, Model, noun.model).digest if isinstance(noun, Release) else None
     digest = digest or getattr(noun, "digest", None)
-    found = latest(versions.findings(site.ledger, digest), digest) if digest else {}
+    found = site.catalog.findings(digest) if digest else ()
     measured = candidates(site.store, noun) if isinstance(noun, Model) else None
-    return Shown(noun, tuple(found.values()), measured)
+    return Shown(noun, found, measured)
 
 
 def file(site: Site, by: Actor, project: Path, *, reference: str, name: str) -> Path:

@@ -1,19 +1,20 @@
 """The catalog: lists, filters and looks that are answered without the ledger. Every one of them first catches up."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from arkwright.catalog.evidence import Evidence, broken, evidence, findings_then
 from arkwright.catalog.file import CatalogFile, Say
 from arkwright.catalog.pages import Page, cursor, place, size
 from arkwright.catalog.searching import Hit, match, search
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
-from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Run
+from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Model, Release, Run
 from arkwright.core.ports import Ledger, Store
-from arkwright.core.record import decode
+from arkwright.core.record import decode, split_reference
 from arkwright.core.rules import counts, person
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
@@ -134,9 +135,13 @@ class Catalog:
             return [name for (name,) in db.execute(walk, {"k": kind.KIND})]
 
     def newest(self, kind: type[V], limit: int = 50) -> tuple[V, ...]:
-        """The newest versions of each name, the newest first."""
-        found = [noun for name in self.names(kind) if (noun := self.latest(kind, name))]
-        return tuple(found[:limit])
+        """The newest version of each name, by name."""
+        walk = "WITH RECURSIVE n (name) AS (SELECT min(name) FROM noun WHERE kind = :k "
+        walk += "UNION ALL SELECT (SELECT min(name) FROM noun WHERE kind = :k AND name > n.name) "
+        walk += "FROM n WHERE n.name IS NOT NULL) SELECT (SELECT body FROM noun WHERE kind = :k AND noun.name = n.name "
+        walk += "ORDER BY version DESC LIMIT 1) FROM n WHERE name IS NOT NULL LIMIT :l"
+        with self._db() as db:
+            return tuple(decode(kind, body) for (body,) in db.execute(walk, {"k": kind.KIND, "l": limit}))
 
     def latest(self, kind: type[V], name: str) -> V | None:
         query = "SELECT body FROM noun WHERE kind = ? AND name = ? ORDER BY version DESC LIMIT 1"
@@ -177,6 +182,23 @@ class Catalog:
         with self._db() as db:
             rows = db.execute("SELECT body FROM finding WHERE digest = ? ORDER BY seq", (digest,)).fetchall()
         return tuple(decode(Finding, body) for (body,) in rows)
+
+    def evidence(self, releases: Sequence[Release]) -> list[Evidence]:
+        """What each of these releases is judged by, in one look."""
+        models = [split_reference(release.model, Model.KIND) for release in releases]
+        wanted = [(name, version or 0, r.digest) for (name, version), r in zip(models, releases, strict=True)]
+        with self._db() as db:
+            return evidence(db, wanted)
+
+    def broken(self, *kinds: type[V]) -> list[tuple[str, Finding]]:
+        """(reference, finding) of each promise that the newest version of a name breaks."""
+        with self._db() as db:
+            return broken(db, [kind.KIND for kind in kinds])
+
+    def findings_then(self, digest: str, at: datetime) -> list[tuple[str, str]]:
+        """(kind, key) of the latest finding of each promise on these bytes, as it was at a time."""
+        with self._db() as db:
+            return findings_then(db, digest, stamp(at, end=True))
 
     def decisions(self, digest: str) -> tuple[Decision, ...]:
         """Every decision on these bytes that counts, in order."""

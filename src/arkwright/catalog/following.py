@@ -68,7 +68,7 @@ class Following:
         many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", self._events)
         many("INSERT OR IGNORE INTO about VALUES (?, ?)", self._about)
         many("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", self._found)
-        many("INSERT INTO measured VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._measured)
+        many("INSERT INTO measured VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._measured)
 
     def _noun(self, event: Event, body: Body) -> None:
         name, version = str(body.get("name", "")), int(body.get("version", 0))
@@ -104,7 +104,7 @@ class Following:
         subject, _, version = str(body["subject"]).partition("@")
         self._refer(event, [body["subject"]])
         self._found.append((body["digest"], body["promise"], event.seq, event.body))
-        found = (body["promise"], body["verdict"], body["value"], body.get("low"), body.get("high"))
+        found = (body["promise"], body["verdict"], body["value"], body.get("low"), body.get("high"), body["digest"])
         self._measured.append((event.seq, event.at, subject, int(version or 0), *found))
         key = f"{subject}#{body['promise']}"
         self._page(key, event, body["subject"], body["promise"], f"{subject} {body.get('note') or ''}", keep=True)

@@ -1,6 +1,6 @@
 """The tables of the catalog. Another layout is another number: then the file is made anew from the ledger."""
 
-LAYOUT = 2
+LAYOUT = 3
 
 TABLES = """
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, seal TEXT NOT NULL,
@@ -27,7 +27,8 @@ CREATE INDEX noun_digest ON noun (digest);
 CREATE TABLE finding (digest TEXT NOT NULL, promise TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (digest, promise)) STRICT, WITHOUT ROWID;
 CREATE TABLE measured (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, subject TEXT NOT NULL, version INTEGER NOT NULL,
-    promise TEXT NOT NULL, verdict TEXT NOT NULL, value REAL, low REAL, high REAL) STRICT;
+    promise TEXT NOT NULL, verdict TEXT NOT NULL, value REAL, low REAL, high REAL, digest TEXT NOT NULL) STRICT;
+CREATE INDEX measured_digest ON measured (digest, promise, seq, at);
 CREATE INDEX measured_subject ON measured (subject, promise, seq);
 CREATE TABLE decision (seq INTEGER PRIMARY KEY, digest TEXT NOT NULL, person TEXT NOT NULL,
     body TEXT NOT NULL) STRICT;

@@ -73,15 +73,15 @@ def _offered(site: Site, endpoint: Endpoint) -> list[tuple[Release, bool]]:
     if endpoint.terms is None:
         return []
     newest = versions.latest(site.ledger, Release, endpoint.terms.model)
-    found: list[tuple[Release, bool]] = []
+    found: list[Release] = []
     for version in range(newest.version if newest else 0, 0, -1):
         event = site.ledger.get(Release.KIND, f"{endpoint.terms.model}@{version}")
         release = decode(Release, event.body) if event else None
         if release and release.gate.name == endpoint.terms.gate:
-            found.append((release, decide.judgement(site, release).passed))
+            found.append(release)
         if len(found) == OFFERED:
             break
-    return found
+    return [(release, now.passed) for release, now in zip(found, decide.at_a_glance(site, found), strict=True)]
 
 
 async def promote(request: Request) -> Response:

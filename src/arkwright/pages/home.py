@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +22,7 @@ from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
 
-LATELY, ENDPOINTS, LOOKED = 12, 50, 200
+LATELY, ENDPOINTS = 12, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +66,8 @@ def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waitin
         if one.tone == "bad":
             place, title = f"/endpoints/{one.endpoint.name}", f"{one.endpoint.name}: {one.word}"
             yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=one.says)
-    newest = (*site.catalog.newest(Dataset, limit=LOOKED), *site.catalog.newest(Model, limit=LOOKED))
-    for noun in newest:
-        broken = [finding for finding in site.catalog.findings(noun.digest) if finding.verdict == "broken"]
-        if broken:
-            yield _broken(noun.ref, broken)
+    for ref, group in groupby(site.catalog.broken(Dataset, Model), key=itemgetter(0)):
+        yield _broken(ref, [finding for _, finding in group])
 
 
 def _broken(ref: str, broken: list[Finding]) -> Waiting:

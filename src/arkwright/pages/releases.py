@@ -37,7 +37,8 @@ def routes() -> list[Route]:
 def all_of(request: Request) -> Response:
     """The latest release of each name, with what its gate says now."""
     site = context.context(request).site
-    judged = [(release, decide.judgement(site, release)) for release in site.catalog.newest(Release)]
+    newest = site.catalog.newest(Release)
+    judged = list(zip(newest, decide.at_a_glance(site, newest), strict=True))
     live = {ref for endpoint in site.catalog.newest(Endpoint, limit=1000) for ref in endpoint.shares}
     models = site.catalog.newest(Model)
     return page(request, "releases.html", section=PLACE, judged=judged, models=models, live=live)

@@ -1,0 +1,55 @@
+"""What gates are judged by, of many releases at once, now or at an earlier time."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from arkwright.core.nouns import Account, Decision, Finding
+from arkwright.core.record import decode
+from arkwright.core.rules import counts
+
+Evidence = tuple[str, tuple[Finding, ...], tuple[Decision, ...]]
+_DIGEST = "SELECT digest FROM noun WHERE kind = 'model' AND name = ? AND version = ?"
+_FOUND = "SELECT body FROM finding WHERE digest = ? ORDER BY seq"
+_SAID = "SELECT seq, body FROM decision WHERE digest = ? ORDER BY seq"
+_PEOPLE = "SELECT seq, body FROM noun WHERE kind = 'account' ORDER BY seq"
+_THEN = """
+SELECT event.kind, event.key FROM (SELECT max(seq) AS seq FROM measured WHERE digest = ? AND at <= ? GROUP BY promise)
+JOIN event USING (seq) ORDER BY seq
+"""
+
+
+def evidence(db: Any, wanted: Iterable[tuple[str, int, str]]) -> list[Evidence]:
+    """Of each (model's name, its version, release's digest): the model's digest, the latest finding of each promise on
+    it, every decision that counts.
+    """
+    people: list[tuple[int, Account]] | None = None
+    found: list[Evidence] = []
+    for name, version, release in wanted:
+        row = db.execute(_DIGEST, (name, version)).fetchone()
+        digest = str(row[0]) if row else ""
+        findings = tuple(decode(Finding, body) for (body,) in db.execute(_FOUND, (digest,)))
+        said = db.execute(_SAID, (release,)).fetchall()
+        if said and people is None:
+            people = [(seq, decode(Account, body)) for seq, body in db.execute(_PEOPLE)]
+        made = ((seq, decode(Decision, body)) for seq, body in said)
+        found.append((digest, findings, tuple(noun for seq, noun in made if counts(noun, seq, people or ()))))
+    return found
+
+
+def findings_then(db: Any, digest: str, at: str) -> list[tuple[str, str]]:
+    """(kind, key) of the latest finding of each promise on these bytes, as it was at a time."""
+    return list(db.execute(_THEN, (digest, at)))
+
+
+def broken(db: Any, kinds: Iterable[str]) -> list[tuple[str, Finding]]:
+    """(reference, finding) of each promise that the newest version of a name breaks."""
+    query = """
+    SELECT noun.kind, noun.name, noun.version, finding.body FROM noun JOIN finding ON finding.digest = noun.digest
+    WHERE noun.kind = ?1 AND noun.version = (SELECT max(n.version) FROM noun n WHERE n.kind = ?1 AND n.name = noun.name)
+    AND json_extract(finding.body, '$.verdict') = 'broken' ORDER BY noun.name, finding.seq
+    """
+    return [
+        (f"{kind}:{name}@{version}", decode(Finding, body))
+        for wanted in kinds
+        for kind, name, version, body in db.execute(query, (wanted,))
+    ]
