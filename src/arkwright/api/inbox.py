@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arkwright.api import accounts
+from arkwright.api.proposed import Proposed, reviewable
 from arkwright.collaborate.threads import Thread, fold
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Model, Release, Run
@@ -17,7 +18,7 @@ MOST_APART = 500  # notices seen one by one, before the oldest of them is the ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released or reviewed."""
+    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released, reviewed or reminded."""
 
     seq: int
     why: str
@@ -29,10 +30,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wants:
-    """A release that waits for this person: in the roles that may sign, or, their own, with what is missing."""
+    """A release that waits for this person: in the roles that may sign, or, their own, with what is missing.
+
+    `since`: when it was made.
+    """
 
     release: str
     digest: str
+    since: str | None = None
     roles: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -42,6 +47,7 @@ class Inbox:
     """What needs this person. `next`: what to give as `before` for earlier notices."""
 
     signatures: tuple[Wants, ...]
+    reviews: tuple[Proposed, ...]  # proposals of others that this person may decide on
     failed: tuple[Wants, ...]
     failed_runs: tuple[Run, ...]
     questions: tuple[Thread, ...]
@@ -57,8 +63,8 @@ class _Seen:
 
 
 def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int | None = None) -> Inbox:
-    """What needs me: signatures that I can give, gates and runs of mine that failed, open questions on what I watch,
-    and what I was told, the newest first.
+    """What needs me: signatures and reviews that I can give, gates and runs of mine that failed, open questions on what
+    I watch, and what I was told, the newest first.
     """
     catalog = site.catalog
     seen = _seen(site, by)
@@ -68,11 +74,12 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int 
         for seq, why, about, at, who, _ in found
     )
     newest = catalog.newest(Release, limit=10_000)
-    judged = [(release, _judgement(site, release)) for release in newest]
+    judged = [(release, seen_judgement(site, release)) for release in newest]
     asked = catalog.threads(about=None, open_only=True, limit=20, before=None, who=by.name)
     last = [run for name in catalog.names(Run) for run in _mine(site, by, name)]
     return Inbox(
         signatures=tuple(w for release, now in judged for w in _signature(site, by, release, now)),
+        reviews=tuple(reviewable(site, by, project)),
         failed=tuple(
             Wants(release=release.ref, digest=release.digest, missing=now.missing)
             for release, now in judged
@@ -114,7 +121,7 @@ def _seen(site: Site, by: Actor) -> _Seen:
     return decode(_Seen, body) if body else _Seen()
 
 
-def _judgement(site: Site, release: Release) -> Judgement:
+def seen_judgement(site: Site, release: Release) -> Judgement:
     """As the gate says now, to be looked at; whoever signs is judged by the ledger."""
     name, version = split_reference(release.model, Model.KIND)
     digest = site.catalog.digest(Model.KIND, name, version or 0) or ""
@@ -125,8 +132,10 @@ def _signature(site: Site, by: Actor, release: Release, now: Judgement) -> tuple
     if not now.promises_kept or not now.unsigned:
         return ()
     said = site.catalog.decisions(release.digest)
-    roles = tuple(r for r in now.unsigned if r in _roles(site, by, now) and not may_sign(release, by.name, r, said))
-    return (Wants(release=release.ref, digest=release.digest, roles=roles),) if roles else ()
+    wanted = dict.fromkeys(now.unsigned)
+    roles = tuple(r for r in wanted if r in _roles(site, by, now) and not may_sign(release, by.name, r, said))
+    since = site.catalog.made_at(Release.KIND, release.name, release.version)
+    return (Wants(release=release.ref, digest=release.digest, since=since, roles=roles),) if roles else ()
 
 
 def _roles(site: Site, by: Actor, now: Judgement) -> tuple[str, ...]:
