@@ -121,6 +121,8 @@ def test_words_that_look_and_decide(alone, capsys, word):
         "sign": ["buys@2", "--role", "operations", "--reason", "read"],
         "refuse": ["buys@2", "--role", "operations", "--reason", "no"],
     }
+    if word == "sign":  # everybody has signed; whoever said No may take it back
+        main(["refuse", *words["refuse"], "--site", str(alone.site.folder), "--by", "dora"])
     code = main([word, *words[word], "--site", str(alone.site.folder), "--by", "dora"])
     out, err = capsys.readouterr()
     assert (code, bool(out)) == (0, True), err

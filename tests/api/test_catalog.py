@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from arkwright.api.catalog import export, ledger, live, runs, search
-from arkwright.api.decide import sign
+from arkwright.api.decide import refuse, sign
 from arkwright.api.rollout import promote
 from arkwright.core.errors import Invalid, Unknown
-from arkwright.core.nouns import Actor
 
 
 def test_runs(at):
@@ -63,7 +62,8 @@ def test_what_was_live(at):
     (one,) = found.releases
     assert (one.release, one.share, one.missing, found.by, found.until) == ("release:buys@1", 1.0, (), "ana", None)
     assert [d.by for d in one.signatures] == ["ben", "cleo"]
-    at.do(sign, Actor(name="ben", role="model-owner"), release="buys", reason="again")
+    at.do(refuse, at.ben, release="buys", reason="a doubt")
+    at.do(sign, at.ben, release="buys", reason="again")
     moved = datetime.fromisoformat(found.since)
     assert at.do(live, endpoint="buys", at=moved).releases[0].signatures[0].reason == ""
     with pytest.raises(Unknown, match="nothing was live at buys then; its first release came at"):

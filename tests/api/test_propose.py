@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from arkwright.api.inbox import inbox
-from arkwright.api.propose import patch, proposals, propose
+from arkwright.api.propose import propose
+from arkwright.api.proposed import patch, proposals
 from arkwright.api.requirements import requirements
 from arkwright.api.review import review
 from arkwright.core import versions

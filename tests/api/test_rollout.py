@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 from tests.serve.supervised import workers
 
+from arkwright.api import rollout
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote, rollback
 from arkwright.core import versions
@@ -114,15 +115,15 @@ def test_back_from_a_canary(first):
 def test_two_who_move_it_at_once(first, monkeypatch):
     """One of them is told; nothing is overwritten."""
     made(first, 2)
-    move, moves = versions.move, []
+    move, moves = rollout.move, []
 
-    def late(ledger, by, moved):
+    def late(site, by, moved, releases):
         if not moves:  # somebody else is quicker
             moves.append(moved)
             first.do(promote, release="buys@2", share=0.3)
-        return move(ledger, by, moved)
+        return move(site, by, moved, releases)
 
-    monkeypatch.setattr(versions, "move", late)
+    monkeypatch.setattr(rollout, "move", late)
     with pytest.raises(Refused, match="somebody else moved the endpoint buys just now"):
         first.do(promote, release="buys@2")
     assert versions.latest(first.site.ledger, Endpoint, "buys").shares == {TWO: 0.3, ONE: 0.7}

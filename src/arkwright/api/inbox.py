@@ -5,6 +5,7 @@ from pathlib import Path
 
 from arkwright.api import accounts
 from arkwright.api.decide import at_a_glance
+from arkwright.api.proposed import Proposed, reviewable
 from arkwright.collaborate.threads import Thread, fold
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Release, Run
@@ -18,7 +19,7 @@ MOST_APART = 500  # notices seen one by one, before the oldest of them is the ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released or reviewed."""
+    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released, reviewed or reminded."""
 
     seq: int
     why: str
@@ -30,10 +31,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wants:
-    """A release that waits for this person: in the roles that may sign, or, their own, with what is missing."""
+    """A release that waits for this person: in the roles that may sign, or, their own, with what is missing.
+
+    `since`: when it was made.
+    """
 
     release: str
     digest: str
+    since: str | None = None
     roles: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -43,6 +48,7 @@ class Inbox:
     """What needs this person. `next`: what to give as `before` for earlier notices."""
 
     signatures: tuple[Wants, ...]
+    reviews: tuple[Proposed, ...]  # proposals of others that this person may decide on
     failed: tuple[Wants, ...]
     failed_runs: tuple[Run, ...]
     questions: tuple[Thread, ...]
@@ -58,8 +64,8 @@ class _Seen:
 
 
 def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int | None = None) -> Inbox:
-    """What needs me: signatures that I can give, gates and runs of mine that failed, open questions on what I watch,
-    and what I was told, the newest first.
+    """What needs me: signatures and reviews that I can give, gates and runs of mine that failed, open questions on what
+    I watch, and what I was told, the newest first.
     """
     catalog = site.catalog
     seen = _seen(site, by)
@@ -74,6 +80,7 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int 
     last = [run for name in catalog.names(Run) for run in _mine(site, by, name)]
     return Inbox(
         signatures=tuple(w for release, now in judged for w in _signature(site, by, release, now)),
+        reviews=tuple(reviewable(site, by, project)),
         failed=tuple(
             Wants(release=release.ref, digest=release.digest, missing=now.missing)
             for release, now in judged
@@ -118,10 +125,11 @@ def _seen(site: Site, by: Actor) -> _Seen:
 def _signature(site: Site, by: Actor, release: Release, now: Judgement) -> tuple[Wants, ...]:
     if not now.promises_kept or not now.unsigned:
         return ()
-    mine = [role for role in now.unsigned if role in _roles(site, by, now)]
-    said = site.catalog.decisions(release.digest) if mine else ()
-    roles = tuple(role for role in mine if not may_sign(release, by.name, role, said))
-    return (Wants(release=release.ref, digest=release.digest, roles=roles),) if roles else ()
+    said = site.catalog.decisions(release.digest)
+    wanted = dict.fromkeys(now.unsigned)
+    roles = tuple(r for r in wanted if r in _roles(site, by, now) and not may_sign(release, by.name, r, said))
+    since = site.catalog.made_at(Release.KIND, release.name, release.version)
+    return (Wants(release=release.ref, digest=release.digest, since=since, roles=roles),) if roles else ()
 
 
 def _roles(site: Site, by: Actor, now: Judgement) -> tuple[str, ...]:

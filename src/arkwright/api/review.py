@@ -4,7 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from arkwright.api import accounts
-from arkwright.api.propose import Proposed, change_of, fits, follow, last, source, told
+from arkwright.api.fitting import fits
+from arkwright.api.propose import follow
+from arkwright.api.proposed import Proposed, change_of, last, signing, source, told
 from arkwright.collaborate import proposals as rules
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid, Refused
@@ -16,7 +18,6 @@ from arkwright.infra.git_checkout import Person
 from arkwright.infra.lock import alone
 from arkwright.measures.words import sentence
 from arkwright.project import editing, toml
-from arkwright.project.spec import ProjectSpec
 from arkwright.sites import Site
 
 LOCK = "toml.lock"  # in the site: one review at a time writes the file
@@ -58,23 +59,6 @@ def review(
         _must_stand(site, by, project, event)
         _decided(site, by, project, noun, state="accepted", role=role, reason=reason)
         return _commit(site, by, project, last(site, proposal))
-
-
-def may_review(site: Site, by: Actor, project: Path, proposal: Proposal) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """As which roles this person may review it, and as which anybody may; nobody reviews their own."""
-    spec = toml.read(project).spec
-    wanted = signing(spec, proposal)
-    mine = () if rules.is_author(proposal, by.name) else rules.held(by, wanted, accounts=accounts.has_accounts(site))
-    return mine, (rules.OWNER, *wanted)
-
-
-def signing(spec: ProjectSpec, proposal: Proposal) -> tuple[str, ...]:
-    """The signing roles of the gate that it is about: its own, or the endpoint's. A dataset has none."""
-    gate = proposal.name
-    if proposal.section == "endpoint":
-        gate = spec.endpoint[gate].gate if gate in spec.endpoint else ""
-    found = spec.gate.get(gate) if proposal.section != "data" else None
-    return found.signed_by if found else ()
 
 
 def _must_stand(site: Site, by: Actor, project: Path, event: Event) -> None:

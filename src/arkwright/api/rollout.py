@@ -188,7 +188,7 @@ def move(site: Site, by: Actor, moved: Endpoint, releases: Sequence[Release]) ->
     while True:
         turns = {turn.key: turn for turn in (must_pass(site, release) for release in releases)}
         try:
-            site.ledger.append(by.name, [Entry(Endpoint.KIND, key, encode(moved)), *turns.values()])
+            site.ledger.append(by.name, [*turns.values(), Entry(Endpoint.KIND, key, encode(moved))])
         except Taken:
             if site.ledger.get(Endpoint.KIND, key) is None:
                 continue  # somebody decided on one of them just now

@@ -17,6 +17,7 @@ from arkwright.core.nouns import (
     Mark,
     Proposal,
     Release,
+    Reminder,
     Run,
     Watch,
 )
@@ -53,6 +54,7 @@ class Following:
             Mark.KIND: self._mark,
             Watch.KIND: self._watch,
             Proposal.KIND: self._proposal,
+            Reminder.KIND: self._reminder,
         }
 
     def take(self, event: Event) -> None:
@@ -157,6 +159,11 @@ class Following:
         self._page(ref, event, ref, f"{ref} {place}", "\n".join(texts))
         if body["state"] != "committed":  # it was told that it was accepted
             self._notice(body["by"], event, "reviewed", ref)
+
+    def _reminder(self, event: Event, body: Body) -> None:
+        self._refer(event, [body["about"]])
+        for name in body["people"]:
+            self._notice(name, event, "reminded", body["about"])
 
     def _other(self, event: Event, body: Body) -> None:
         texts = [str(body[word]) for word in TEXTS if isinstance(body.get(word), str)]

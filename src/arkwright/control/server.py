@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from arkwright.api import accounts, telling
 from arkwright.api.jobs_keeper import Keeper
+from arkwright.api.reminders import Reminding
 from arkwright.control.app import application
 from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened
@@ -39,7 +40,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
     elif not accounts.somebody_entered(site):
         link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
-    with Keeper(site, project), told, Plane(site, project) as plane:
+    with Keeper(site, project), told, Reminding(site, project), Plane(site, project) as plane:
         app = application(
             Context(
                 site,

@@ -292,6 +292,19 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """Something has waited for people for a day or longer; said once a day while it waits."""
+
+    KIND: ClassVar[str] = "reminder"
+
+    about: str  # release:late@3, which lacks signatures, or proposal:3, which lacks a review
+    people: tuple[str, ...]  # each of whom can do it
+    roles: tuple[str, ...]  # as which
+    since: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """Somebody wants to hear of a noun, or no longer. Without a version: of every version."""
 

@@ -148,7 +148,7 @@ def add_decision(ledger: Ledger, decision: Decision, turn: Entry) -> None:
     key = f"{decision.digest}/{digest_of([decision.by, decision.role])[:16]}"
     last = ledger.last(decision.KIND, f"{key}/")
     number = int(last.key.rpartition("/")[2]) + 1 if last else 1
-    ledger.append(decision.by, [Entry(decision.KIND, f"{key}/{number}", encode(decision)), turn])
+    ledger.append(decision.by, [turn, Entry(decision.KIND, f"{key}/{number}", encode(decision))])
 
 
 def _add_numbered(ledger: Ledger, by: str, items: Sequence[tuple[str, str, str]]) -> None:

@@ -5,13 +5,27 @@ from collections.abc import Iterable
 import msgspec
 
 from arkwright.core.errors import Invalid, did_you_mean
-from arkwright.core.nouns import Account, Comment, Decision, Endpoint, Event, Finding, Mark, Release, Run
+from arkwright.core.nouns import (
+    Account,
+    Comment,
+    Decision,
+    Endpoint,
+    Event,
+    Finding,
+    Mark,
+    Proposal,
+    Release,
+    Reminder,
+    Run,
+)
 
 EVERYTHING, ALARMS = "everything", "alarms"
 KINDS: dict[str, tuple[str, ...]] = {
     "releases": (Release.KIND,),
     "decisions": (Decision.KIND,),
     "moves": (Endpoint.KIND,),
+    "proposals": (Proposal.KIND,),
+    "reminders": (Reminder.KIND,),
     "runs": (Run.KIND,),
     "findings": (Finding.KIND,),
     "talk": (Comment.KIND, Mark.KIND),

@@ -4,7 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.nouns import Account, Comment, Decision, Endpoint, Event, Finding, Mark, Release, Run
+from arkwright.core.nouns import (
+    Account,
+    Comment,
+    Decision,
+    Endpoint,
+    Event,
+    Finding,
+    Mark,
+    Proposal,
+    Release,
+    Reminder,
+    Run,
+)
 from arkwright.core.record import decode
 from arkwright.core.rules import found
 from arkwright.core.visible import visible
@@ -85,6 +97,22 @@ def _mark(event: Event) -> tuple[str, str, str]:
     return f"{noun.by} {did if noun.on else f'took back: {did}'}, about {noun.about}", "", noun.about
 
 
+def _proposal(event: Event) -> tuple[str, str, str]:
+    noun = decode(Proposal, event.body)
+    did = {"open": "proposes" if noun.version == 1 else "changed"}.get(noun.state, noun.state)
+    what = f"{noun.before or ''} -> {noun.after or 'nothing'}" if noun.before else str(noun.after)
+    about = f"proposal:{noun.id}"
+    return f"{event.by} {did} {about} in {noun.section}.{noun.name}: {what}", noun.answer or noun.reason, about
+
+
+def _reminder(event: Event) -> tuple[str, str, str]:
+    noun = decode(Reminder, event.body)
+    days = f"{noun.days} day{'s' if noun.days > 1 else ''}"
+    lacks = "a review" if noun.about.startswith("proposal:") else "a signature"
+    text = f"{', '.join(noun.people)} can give it"
+    return f"{noun.about} has waited {days} for {lacks} as {' and '.join(noun.roles)}", text, noun.about
+
+
 def _account(event: Event) -> tuple[str, str, str]:
     noun = decode(Account, event.body)
     signs = f" who signs as {', '.join(noun.signs)}" if noun.signs else ""
@@ -105,6 +133,8 @@ _KINDS: dict[str, Callable[[Event], tuple[str, str, str]]] = {
     Comment.KIND: _comment,
     Mark.KIND: _mark,
     Account.KIND: _account,
+    Proposal.KIND: _proposal,
+    Reminder.KIND: _reminder,
 }
 
 

@@ -45,7 +45,7 @@ def home(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
     mine = verbs.inbox(at.site, by, at.project, limit=20)
     endpoints = health.look(request, at.site.catalog.newest(Endpoint, limit=ENDPOINTS))
-    waiting = [*_alarms(at.site, endpoints), *_signatures(at.site, mine), *_asked(mine), *_failed(mine)]
+    waiting = [*_alarms(at.site, endpoints), *_signatures(mine), *_reviews(mine), *_asked(mine), *_failed(mine)]
     names = at.site.catalog.names
     kinds = tuple(kind for kind in at.site.catalog.kinds() if kind in happened.TELLING)
     events = catalog.ledger(at.site, by, at.project, kinds=kinds, last=2 * LATELY) if kinds else ()
@@ -76,7 +76,7 @@ def _broken(ref: str, broken: list[Finding]) -> Waiting:
     return Waiting(kind="alarm", tone="bad", title=title, place=address(ref) or "/", text=text)
 
 
-def _signatures(site: Site, mine: verbs.Inbox) -> Iterator[Waiting]:
+def _signatures(mine: verbs.Inbox) -> Iterator[Waiting]:
     for one in mine.signatures:
         name, version = split_reference(one.release, Release.KIND)
         yield Waiting(
@@ -85,7 +85,21 @@ def _signatures(site: Site, mine: verbs.Inbox) -> Iterator[Waiting]:
             title=f"Sign {name}@{version}",
             place=address(one.release) or "/releases",
             text=f"Every promise is kept; it waits for you as {' or '.join(one.roles)}.",
-            at=site.catalog.made_at(Release.KIND, name, version or 0),
+            at=one.since,
+        )
+
+
+def _reviews(mine: verbs.Inbox) -> Iterator[Waiting]:
+    """What others propose, and this person may decide on."""
+    for one in mine.reviews:
+        noun = one.proposal
+        yield Waiting(
+            kind="proposal",
+            tone="open",
+            title=f"Review proposal {noun.id} for {noun.section}.{noun.name}",
+            place=f"/requirements/{noun.id}",
+            text=f"{noun.by} proposes: {one.then or f'no more: {one.now}'}",
+            at=one.at,
         )
 
 

@@ -19,6 +19,7 @@ TOLD = {
     "moved": "moved",
     "released": "released",
     "reviewed": "decided on your",
+    "reminded": "reminds you of",
 }
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import look, propose, review
+from arkwright.api import fitting, look, propose, proposed, review
 from arkwright.api.requirements import Required, requirements
 from arkwright.collaborate.proposals import is_author
 from arkwright.core.errors import ArkwrightError, Invalid
@@ -59,7 +59,7 @@ def _all(request: Request, asked: dict[str, str], refused: ArkwrightError | None
         places = tuple((key, list(group)) for key, group in groupby(promised, lambda r: f"{r.section}.{r.name}"))
     except ArkwrightError as error:
         problem = problem or str(error)
-    listed = propose.proposals(at.site, by, at.project)
+    listed = proposed.proposals(at.site, by, at.project)
     waiting = [p for p in listed if p.state not in ENDED]
     return page(
         request,
@@ -113,8 +113,8 @@ def _checked(request: Request, asked: dict[str, str]) -> dict[str, str | None]:
     try:
         promise = composed(asked)
         if promise:
-            section, name = propose.place(asked["where"])
-            propose.fits(at.site, by, at.project, section, name, promise, sure=False)
+            section, name = fitting.place(asked["where"])
+            fitting.fits(at.site, by, at.project, section, name, promise, sure=False)
             found |= {"promise": promise, "words": sentence(promise)}
         elif asked["instead"] and not asked["measure"]:
             found |= {"promise": asked["instead"], "words": f"No more: {sentence(asked['instead'])}"}
@@ -170,7 +170,7 @@ async def edit(request: Request) -> Response:
     return await forms.decided(request, f"{PLACE}/{number}", work, _one)
 
 
-def _propose(request: Request, asked: dict[str, str], number: int | None) -> propose.Proposed:
+def _propose(request: Request, asked: dict[str, str], number: int | None) -> proposed.Proposed:
     at, by = context.context(request), context.actor(request)
     return propose.propose(
         at.site,
@@ -190,13 +190,13 @@ def one(request: Request) -> Response:
 
 def _one(request: Request, refused: ArkwrightError | None) -> Response:
     at, by, number = context.context(request), context.actor(request), forms.count(request.path_params["number"])
-    (shown,) = propose.proposals(at.site, by, at.project, proposal=number)
+    (shown,) = proposed.proposals(at.site, by, at.project, proposal=number)
     diff = ""
     mine: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
     try:
-        mine, wanted = review.may_review(at.site, by, at.project, shown.proposal)
-        diff = propose.patch(at.site, by, at.project, proposal=number).text
+        mine, wanted = proposed.may_review(at.site, by, at.project, shown.proposal)
+        diff = proposed.patch(at.site, by, at.project, proposal=number).text
     except ArkwrightError:
         pass  # it is over, or the file cannot be read; the page says which
     return page(
@@ -238,6 +238,6 @@ async def decide(request: Request) -> Response:
 def patch(request: Request) -> Response:
     """The diff, to be saved."""
     at, by, number = context.context(request), context.actor(request), forms.count(request.path_params["number"])
-    made = propose.patch(at.site, by, at.project, proposal=number)
+    made = proposed.patch(at.site, by, at.project, proposal=number)
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.file)}", "Cache-Control": "no-store"}
     return Response(made.text, headers=headers, media_type="text/x-diff")

@@ -4,6 +4,7 @@ import argparse
 
 from arkwright.api.inbox import inbox
 from arkwright.cli import context, output
+from arkwright.cli.proposal_view import one as proposal
 from arkwright.cli.talk_view import thread
 
 
@@ -21,7 +22,10 @@ def main(given: argparse.Namespace) -> int:
         return 0
     screen = output.console()
     for one in found.signatures:
-        screen.print(f"[bold]sign[/]  {one.release} waits for {output.escape(' or '.join(one.roles))}")
+        since = f", since {one.since[:16]}" if one.since else ""
+        screen.print(f"[bold]sign[/]  {one.release} waits for {output.escape(' or '.join(one.roles))}{since}")
+    for each in found.reviews:
+        screen.print(f"[bold]review[/] {proposal(each)}")
     for one in found.failed:
         screen.print(f"[bold red]gate[/]  {one.release}: {output.escape('; '.join(one.missing))}")
     for run in found.failed_runs:
@@ -32,7 +36,7 @@ def main(given: argparse.Namespace) -> int:
             for n in found.notices]  # fmt: skip
     if rows:
         screen.print(output.table(("", ">number", "", "about", "by", "at (UTC)"), rows))
-    if not (rows or found.signatures or found.failed or found.failed_runs or found.questions):
+    if not (rows or found.signatures or found.reviews or found.failed or found.failed_runs or found.questions):
         screen.print("nothing needs you")
     if found.next:
         screen.print(f"earlier: --before {found.next}")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from arkwright.api.propose import patch
+from arkwright.api.proposed import patch
 from arkwright.cli import context, output
 
 
