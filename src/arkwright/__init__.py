@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from arkwright.measures.registry import model_measure as model_measure
     from arkwright.notebook import again as again
     from arkwright.notebook import load as load
+    from arkwright.notebook import profile as profile
     from arkwright.notebook import read as read
     from arkwright.notebook import run as run
+    from arkwright.notebook import why as why
     from arkwright.remote import connect as connect
     from arkwright.tracker import track as track
 
@@ -37,6 +39,8 @@ _LAZY = {
     "run": "arkwright.notebook:run",
     "again": "arkwright.notebook:again",
     "read": "arkwright.notebook:read",
+    "profile": "arkwright.notebook:profile",
+    "why": "arkwright.notebook:why",
     "connect": "arkwright.remote:connect",
     "track": "arkwright.tracker:track",
 }

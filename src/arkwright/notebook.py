@@ -6,14 +6,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arkwright.api import build
+from arkwright import display
+from arkwright.api import build, decide, look
 from arkwright.api.build import Again
+from arkwright.api.decide import Why
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Dataset
+from arkwright.data.profile.types import Profile
 from arkwright.line.line import Result
 from arkwright.project.loaded import Project
 from arkwright.project.loaded import load as _load
 from arkwright.sites import local
+
+display.attach()
 
 
 def load(folder: str | Path = ".") -> Project:
@@ -31,6 +36,18 @@ def again(folder: str | Path = ".", *, run: str | None = None) -> Again:
     """Make a run's models again and compare every digest."""
     project = Path(folder).resolve()
     return build.again(local(project), Actor(name=getpass.getuser()), project, run=run)
+
+
+def why(release: str, folder: str | Path = ".") -> Why:
+    """Why a release may or may not be deployed, as `arkwright why` says it. Raises Unknown."""
+    project = Path(folder).resolve()
+    return decide.why(local(project), Actor(name=getpass.getuser()), project, release=release)
+
+
+def profile(dataset: str, folder: str | Path = ".") -> Profile:
+    """A dataset, a file or an address in numbers, as `arkwright profile` shows it."""
+    project = Path(folder).resolve()
+    return look.profile(local(project), Actor(name=getpass.getuser()), project, dataset=dataset)
 
 
 def read(dataset: str, folder: str | Path = ".") -> pa.Table:

@@ -19,6 +19,7 @@ import msgspec
 import pyarrow as pa
 import urllib3
 
+from arkwright import display
 from arkwright.api.jobs import Job, Told
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
@@ -34,6 +35,8 @@ _LINK = re.compile(r'<([^>]+)>; rel="next"')
 _BY_STATUS = {kind.status: kind for kind in reversed(BY_NAME.values()) if kind.status != ArkwrightError.status}
 _BY_STATUS[400] = Invalid
 Say = Callable[[str], None]
+
+display.attach()
 
 
 def connect(url: str, *, token: str | None = None) -> "Remote":

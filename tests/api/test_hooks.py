@@ -95,6 +95,21 @@ def test_what_is_wrong(open_at):
         at.do(unhook, name="cii")
 
 
+def test_what_the_site_file_says_is_listed_and_tried_again(at):
+    with pytest.raises(Refused, match=r"mail is set up in site\.toml"):
+        at.do(webhook, name="mail", again=True)
+    text = '[mail]\nserver = "smtp.example:587"\nfrom = "a@b.c"\n[openlineage]\nto = "https://marquez.example/api/x"\n'
+    (at.site.folder / "site.toml").write_text(text)
+    del at.site.__dict__["settings"]
+    found = [(now.name, now.to, now.format) for now in at.do(webhooks)]
+    lineage = ("openlineage", "https://marquez.example/…", "openlineage")
+    assert found == [("mail", "smtp.example:587 (starttls)", "mail"), lineage]
+    assert at.do(webhook, name="mail", again=True).secret is None
+    assert at.site.vault.get(state.WISH, "mail")
+    with pytest.raises(Refused, match="here it can only be tried --again"):
+        at.do(webhook, name="openlineage", url="https://1.1.1.1/")
+
+
 def test_there_are_not_too_many(open_at, monkeypatch):
     monkeypatch.setattr(hooks, "MOST", 1)
     open_at.do(webhook, name="a", url="http://127.0.0.1:9/")

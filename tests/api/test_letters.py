@@ -1,9 +1,10 @@
 """The verb "mail", and who is written to about what."""
 
 import pytest
+from tests.notify.conftest import until
 from tests.notify.test_mail import certificate, serve
 
-from arkwright.api import telling
+from arkwright.api import build, telling
 from arkwright.api.accounts import invite
 from arkwright.api.letters import mail
 from arkwright.api.talk import discuss
@@ -42,21 +43,8 @@ def deliver(at, act):
     act()
     end = int(at.site.ledger.head().partition(":")[0])
     with Outbox(at.site.ledger, at.site.vault, subscribers, look=0.02):
-        while state.get(at.site.vault, "mail").place < end and not at.stop.wait(0.02):
-            pass
+        until(lambda: state.get(at.site.vault, "mail").place >= end)
     return [(to, str(message["Subject"]), message.get_content()) for _, (to,), message in at.box.taken]
-
-
-@pytest.fixture(autouse=True)
-def stop(at):
-    """A patient end for what is awaited."""
-    import threading
-
-    at.stop = threading.Event()
-    timer = threading.Timer(30, at.stop.set)
-    timer.start()
-    yield
-    timer.cancel()
 
 
 def test_a_mention_by_mail(people):
@@ -81,20 +69,15 @@ def test_the_inbox_by_mail_and_an_end_to_it(people):
     at.do(mail, proven("ben"), wants="mentions")
 
     def act():
-        at.do(discuss, proven("cleo"), about="release:buys", text="I watch it now.")
-        at.shop.edit("arkwright.toml", "roc_auc >= 0.6", "roc_auc >= 0.61")
-        at.do(at.build.run, at.olga)
+        at.do(discuss, at.olga, about="release:buys", text="@cleo")
         at.do(mail, proven("cleo"), wants="off")
 
-    from arkwright.api import build
-
-    at.build = build
     assert deliver(at, act) == []  # who wants nothing when it is sent gets nothing
     at.do(mail, proven("cleo"))
-    at.shop.edit("arkwright.toml", "roc_auc >= 0.61", "roc_auc >= 0.62")
+    at.shop.edit("arkwright.toml", "roc_auc >= 0.6", "roc_auc >= 0.61")
     found = deliver(at, lambda: at.do(build.run, at.olga))
     assert [(to, subject) for to, subject, _ in found] == [
-        ("cleo@example.org", "a release waits for your signature as operations: release:buys@3")
+        ("cleo@example.org", "a release waits for your signature as operations: release:buys@2")
     ]
 
 

@@ -1,6 +1,7 @@
 """A receiver on loopback that does as a test says, and a ledger with a vault."""
 
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,6 +11,14 @@ from arkwright.infra.sqlite_ledger import SqliteLedger
 from arkwright.infra.sqlite_vault import SqliteVault
 
 PATIENCE = 30  # seconds, on a busy machine
+
+
+def until(true, *, patience=PATIENCE):
+    """Wait for something that another thread brings about, and that can only be asked."""
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.01)
 
 
 class Received:

@@ -125,6 +125,19 @@ def test_what_fails_is_tried_again_and_then_given_up(room, receiver):
     assert found.place == 3
 
 
+def test_a_message_that_may_be_tried_again_at_once_is_not_passed_by(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    receiver.answers["/in"] = 500
+    with room.open(Patience(tries=50, first=0.0)):
+        room.write(3)
+        receiver.wait("/in", 20)
+        receiver.answers["/in"] = 200
+        room.until(hook, lambda now: now.place == 3)
+    told = numbers(receiver.at("/in"))
+    assert told == sorted(told)
+    assert set(told) == {1, 2, 3}
+
+
 def test_what_is_wished_again_and_fails_is_given_up_again(room, receiver):
     hook = room.hook("in", f"{receiver.url}/in")
     receiver.answers["/in"] = 500

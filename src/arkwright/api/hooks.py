@@ -1,7 +1,7 @@
 """Verbs about who is told outside: webhooks added, changed, listed, removed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from arkwright.notify.hooks import Hook
 from arkwright.notify.state import Dead
 from arkwright.sites import Site
 
+OWN = MAIL, LINEAGE = "mail", "openlineage"  # who is told as `site.toml` says
 MOST = 50  # webhooks of a site: each has a messenger of its own
 
 
@@ -63,6 +64,8 @@ def webhook(
     Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed.
     """
     allow(site, by, "own")
+    if name in OWN:
+        return _own(site, name, url, again=again)
     before = hooks.get(site.vault, valid_name(name, "webhook"))
     if before is None and url is None:
         known = [hook.name for hook in hooks.all_of(site.vault)]
@@ -88,7 +91,8 @@ def webhooks(site: Site, by: Actor, project: Path) -> tuple[Delivery, ...]:
     """Everybody who is told, and how that goes."""
     allow(site, by, "own")
     end = _end(site)
-    return tuple(_delivery(site, hook, end) for hook in hooks.all_of(site.vault))
+    found = [_delivery(site, hook.id, _noun(hook, 0), end) for hook in hooks.all_of(site.vault)]
+    return (*found, *(_delivery(site, noun.name, noun, end) for noun in _others(site)))
 
 
 def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
@@ -133,13 +137,34 @@ def _version(site: Site, name: str) -> int:
     return decode(Webhook, last.body).version if last else 0
 
 
-def _delivery(site: Site, hook: Hook, end: int) -> Delivery:
-    now = state.get(site.vault, hook.id) or state.State(place=end)
+def _others(site: Site) -> Iterator[Webhook]:
+    """What `site.toml` says besides: mail to accounts, lineage."""
+    settings = site.settings
+    if settings.mail:
+        shown = f"{settings.mail.server} ({settings.mail.tls})"
+        yield Webhook(name=MAIL, version=0, to=shown, format="mail", on=("what accounts want",))
+    if settings.openlineage:
+        url = settings.openlineage.to
+        shown = address.parse(url).shown if url.startswith(("http://", "https://")) else url
+        yield Webhook(name=LINEAGE, version=0, to=shown, format="openlineage", on=("runs",))
+
+
+def _own(site: Site, name: str, url: str | None, *, again: bool) -> Hooked:
+    """Of what `site.toml` says nothing is changed here, but what was given up is tried once more."""
+    found = {noun.name: noun for noun in _others(site)}
+    if name not in found or url is not None or not again:
+        raise Refused(f"{name} is set up in site.toml; here it can only be tried --again, once it is")
+    state.wish(site.vault, name)
+    return Hooked(webhook=found[name])
+
+
+def _delivery(site: Site, name: str, noun: Webhook, end: int) -> Delivery:
+    now = state.get(site.vault, name) or state.State(place=end)
     return Delivery(
-        name=hook.name,
-        to=address.parse(hook.url).shown,
-        format=hook.format,
-        on=hook.on,
+        name=noun.name,
+        to=noun.to,
+        format=noun.format,
+        on=noun.on,
         waiting=max(0, end - now.place),
         tries=now.tries,
         next_try=now.due,

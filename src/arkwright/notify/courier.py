@@ -115,7 +115,7 @@ class Courier:
                     found = self._once_more(found, event, part)
         for event in self._events(found):
             found = self._tell(found, event)
-            if self._stopped or found.off or found.due > time.time():
+            if self._stopped or found.place != event.seq:
                 return found
         return found if found == self._kept.state() else self._note(found)
 
@@ -132,7 +132,7 @@ class Courier:
             if self._stopped:
                 return found
             found = self._try(found, event, part)
-            if found.off or found.due > time.time():
+            if part.to not in found.done:
                 return self._note(found)
             if len(parts) > 1:
                 found = self._note(found)

@@ -86,9 +86,8 @@ def _noun(ledger: Ledger, reference: str) -> Artifact | None:
         return None
 
 
-def _facet(name: str, number: str, **fields: Any) -> Json:
-    kind = name.rpartition("/")[2]
-    return {"_producer": PRODUCER, "_schemaURL": f"{_SPEC}facets/{number}/{name}.json#/$defs/{kind}", **fields}
+def _facet(kind: str, number: str, /, **fields: Any) -> Json:
+    return {"_producer": PRODUCER, "_schemaURL": f"{_SPEC}facets/{number}/{kind}.json#/$defs/{kind}", **fields}
 
 
 def _run_facets(run: Run) -> Json:

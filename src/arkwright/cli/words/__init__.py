@@ -18,7 +18,7 @@ _LIST = (
     Word("check", "check", "Rehearse the project without data: every mistake, with file and line.",
          ("arkwright check",)),
     Word("run", "run", "Walk the line: raw data to a release, or to a refusal with its reasons.",
-         ("arkwright run", "arkwright run --by ana --seed 7")),
+         ("arkwright run", "arkwright run --by ana --seed 7", "arkwright run --summary summary.md")),
     Word("show", "show", "What there is: the project at a glance, or one thing by its name.",
          ("arkwright show", "arkwright show release:late@2", "arkwright show late --file README.md")),
     Word("inbox", "inbox", "What needs you: signatures, questions, what failed, what you were told.",

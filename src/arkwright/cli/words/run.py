@@ -1,10 +1,11 @@
 """`arkwright run`."""
 
 import argparse
+from pathlib import Path
 
 from arkwright.api.build import run
-from arkwright.cli import context, output
-from arkwright.core.errors import Refused
+from arkwright.cli import context, output, summary
+from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Release
 from arkwright.core.rules import Judgement
 from arkwright.line.line import Outcome, Result
@@ -12,11 +13,24 @@ from arkwright.line.line import Outcome, Result
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="instead of the project's seed")
+    parser.add_argument(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="write what was found as Markdown, also where it is refused or fails",
+    )
 
 
 def main(given: argparse.Namespace) -> int:
-    with output.progress(quiet=given.json) as say:
-        result = run(context.site(given), context.actor(given), context.project(given), seed=given.seed, say=say)
+    try:
+        with output.progress(quiet=given.json) as say:
+            result = run(context.site(given), context.actor(given), context.project(given), seed=given.seed, say=say)
+    except ArkwrightError as error:
+        if given.summary:
+            summary.write(given.summary, summary.failed(error))
+        raise
+    if given.summary:
+        summary.write(given.summary, summary.of(result))
     if given.json:
         output.as_json(result)
     else:

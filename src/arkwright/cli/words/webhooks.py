@@ -23,21 +23,29 @@ def main(given: argparse.Namespace) -> int:
         return 0
     rows = [(d.name, output.escape(d.to), d.format, ", ".join(d.on), d.waiting, _how(d)) for d in found]
     screen.print(output.table(("name", "told at", "as", "of", ">events behind", "last"), rows))
-    for one in found:
-        if one.dead:
-            last = one.dead[-1]
-            said = f"{one.name}: {len(one.dead)} messages were given up, the last of event {last.seq}: {last.why}"
-            screen.print(f"[bold red]✗[/] {output.escape(said)}\n  next: arkwright webhook {one.name} --again")
+    for line in (line for one in found for line in _trouble(one)):
+        screen.print(line)
     return 0
 
 
 def _how(one: Delivery) -> str:
     if one.off:
-        return f"[bold red]off[/]: {output.escape(one.last)}; next: arkwright webhook {one.name} --again"
-    if not one.last:
-        return "nothing yet"
-    text = output.escape(f"{one.last} ({one.last_at[:16]} UTC)")
+        return "[bold red]off[/]"
     if one.tries:
+        return "[yellow]waits[/]"
+    return "[green]told[/]" if one.last == "told" else "given up" if one.last else "nothing yet"
+
+
+def _trouble(one: Delivery) -> list[str]:
+    again = f"\n  next: arkwright webhook {one.name} --again"
+    lines = []
+    if one.off:
+        lines.append(f"it wants to hear nothing any more: {output.escape(one.last)}{again}")
+    elif one.tries:
         wait = max(0, round(one.next_try - time.time()))
-        text += f"; tried {one.tries} times, again in {wait} s"
-    return text
+        lines.append(f"{output.escape(one.last)} ({one.last_at[:16]} UTC); tried {one.tries} times, again in {wait} s")
+    if one.dead:
+        last = one.dead[-1]
+        said = f"{len(one.dead)} messages were given up, the last of event {last.seq}: {last.why}"
+        lines.append(output.escape(said) + again)
+    return [f"[bold red]✗[/] {one.name}: {line}" for line in lines]
