@@ -44,7 +44,7 @@ _HTML_HEADERS = (
 
 
 class App:
-    """Answers requests for the routes that are installed. `stopping` turns readiness off."""
+    """Answers requests for the routes that are installed. `stopping` and `lacking` turn readiness off."""
 
     def __init__(
         self, body_limit: int, repository: Repository, mirror: Mirror | None = None, observer: Observer | None = None
@@ -52,7 +52,7 @@ class App:
         self.repository = repository
         self.routes: dict[str, Route] = {}
         self.stopped: dict[str, str] = {}  # endpoint -> by whom and why nothing answers
-        self.stopping = False
+        self.stopping = self.lacking = False
         self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
@@ -252,7 +252,8 @@ class App:
         }
 
     def _ready(self, about: dict[str, Any]) -> Response:
-        return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
+        ready = not self.stopping and not (self.lacking and not about)
+        return json_response(about | {"ready": ready}, 200 if ready else 503)
 
 
 def _shortly(pick: Pick, kind: Callable[[Lane], Together | None], request: Request, sender: Sender) -> bool:
