@@ -52,7 +52,7 @@ class Server:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
-        self.app = App(limits.body, repository or Repository(None), mirror, observer)
+        self.app = App(limits.body, repository or Repository(None), mirror, observer, limits.queue_time)
         self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing, quota=quota)
         self.front.gateway = gateway
         self.front.crowded = self.app.crowded
