@@ -9,10 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
+import onnx
 import pytest
+from tests.serve.supervised import workers
 from tests.serve.telemetry.test_traces import CALLER, TRACE, Receiver
 
 from arkwright.api.logged import label, predictions
@@ -150,6 +153,34 @@ def test_nobody_is_left_behind_by_a_server_that_is_killed(first, at_once):
 def stat(pid):
     """What the kernel says of a process, behind its name."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def works(server):
+    """The worker of a server that has one."""
+    (worker,) = workers(server.pid)
+    return worker
+
+
+def test_what_was_changed_behind_the_servers_back_is_never_loaded(first):
+    """Neither by a worker that takes another's place on purpose nor by one that follows a dead one."""
+    with served(first) as (address, server):
+        (laid_out,) = (first.site.folder / "tmp").rglob("release/model.onnx")
+        graph = onnx.load(laid_out)
+        graph.producer_name = "somebody else"  # another valid model
+        laid_out.unlink()
+        laid_out.write_bytes(graph.SerializeToString())
+        old, log = works(server), first.folder / "log"
+        server.send_signal(signal.SIGHUP)
+        until(lambda: "the workers are not replaced" in log.read_text())
+        assert "model.onnx was changed" in log.read_text()
+        assert ask(address) == (200, ONE)
+        until(lambda: workers(server.pid) == [old])
+        os.kill(old, signal.SIGKILL)
+        until(lambda: workers(server.pid) not in ([], [old]))
+        assert ask(address) == (503, '{"error":"buys is not loaded here; the server\'s log says why"}')
+        with pytest.raises(urllib.error.HTTPError, match="503") as error:
+            urllib.request.urlopen(address + "/v2/health/ready", timeout=60)
+        error.value.close()
 
 
 def niced(pid):

@@ -172,4 +172,4 @@ def laid_out(site: Site, release: Release) -> Iterator[Served]:
     with site.scratch("serve") as scratch:
         folders.write(site.store, release.files, scratch / "release")
         signing.verify(scratch / "release", site.store.path(decode(str, signed.body)), site.keys)
-        yield Served(scratch / "release", release.ref, release.digest)
+        yield Served(scratch / "release", release.ref, release.digest, release.files)

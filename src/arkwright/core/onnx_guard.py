@@ -29,15 +29,24 @@ def check(path: Path, *, largest: int = LARGEST) -> bytes:
     """The bytes that were looked at. Raises Invalid when the file is no ONNX model or too large, Refused when it holds
     what no release may.
     """
-    size = path.stat().st_size
-    if not 0 < size <= largest:
-        raise Invalid(f"{path.name} has {size} bytes; a model has 1 to {largest}")
+    _check_size(path.stat().st_size, path.name, largest)
     data = path.read_bytes()
+    check_bytes(data, path.name, largest=largest)
+    return data
+
+
+def check_bytes(data: bytes, name: str, *, largest: int = LARGEST) -> None:
+    """The same of bytes that came from the file `name`."""
+    _check_size(len(data), name, largest)
     try:
         _Guard().model(memoryview(data))
     except (Invalid, Refused) as error:
-        raise type(error)(f"{path.name}: {error}") from None
-    return data
+        raise type(error)(f"{name}: {error}") from None
+
+
+def _check_size(size: int, name: str, largest: int) -> None:
+    if not 0 < size <= largest:
+        raise Invalid(f"{name} has {size} bytes; a model has 1 to {largest}")
 
 
 class _Guard:

@@ -148,11 +148,16 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A release in a folder whose every byte and signature was verified just now."""
+    """A release in a folder whose every byte and signature was verified just now.
+
+    `files`: each path with its SHA-256, as it was signed; whoever loads the folder later holds every byte against it.
+    None: whoever laid the folder out answers for it, as tests do.
+    """
 
     folder: Path
     release: str
     digest: str
+    files: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

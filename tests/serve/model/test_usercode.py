@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from arkwright.core.errors import Invalid, Refused
+from arkwright.serve.model.signed import Signed
 from arkwright.serve.model.usercode import load_object
 
 DIGEST = "cd" * 32
@@ -34,7 +35,7 @@ def release(folder, **files):
 
 
 def load(folder, name="answer", file="code/flights.py", digest=DIGEST):
-    return load_object(folder, file, name, digest)
+    return load_object(Signed(folder, None), file, name, digest)
 
 
 IMPORTS = {

@@ -27,7 +27,7 @@ class AppDoor:
     def ready(self, name: str | None) -> bool:
         if name is not None:
             self._route(name)
-        return not self._app.stopping
+        return not self._app.stopping and not (name is None and self._app.lacking)
 
     def versions(self, name: str) -> Sequence[str]:
         route = self._route(name)

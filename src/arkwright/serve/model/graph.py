@@ -7,6 +7,7 @@ from typing import Any
 
 from arkwright.core import onnx_guard
 from arkwright.core.errors import Invalid, Missing
+from arkwright.serve.model.signed import Signed
 from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
 
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -44,13 +45,15 @@ class Graph:
     `batches` says whether rows of several requests may go in one run: every input and output counts its rows first.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, signed: Signed | None = None) -> None:
         """Raises Missing without the file, Refused when it holds what no release may, like tensors in other files, and
         Invalid when no session takes it.
         """
-        if not path.is_file():
-            raise Missing(f"{path.parent.name} holds no {path.name}; release a model in the ONNX format")
-        data = onnx_guard.check(path)
+        try:
+            data = (signed or Signed(path.parent, None)).read(path.name)
+        except OSError:
+            raise Missing(f"{path.parent.name} holds no {path.name}; release a model in the ONNX format") from None
+        onnx_guard.check_bytes(data, path.name)
         ort = runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

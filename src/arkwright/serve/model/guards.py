@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from arkwright.core.errors import Corrupt, Invalid
 from arkwright.core.safeguards.book import Book, compiled
 from arkwright.core.safeguards.words import FILE, REVIEW, RULES, SEEN, Rule, Scope, Seen, Slot, range_key, scope_of
 from arkwright.core.signature import Signature
+from arkwright.serve.model.signed import Signed
 
 MODEL = -1  # in place of a rule's number: none fired
 
@@ -49,19 +49,19 @@ class Guards:
         return [first(get(row, one)) for row, one in zip(rows, answers, strict=True)]
 
 
-def load(folder: Path, signature: Signature) -> Guards | None:
+def load(signed: Signed, signature: Signature) -> Guards | None:
     """The safeguards of a release folder, and behind them the rules that are the model; None when it has neither.
 
     Raises Corrupt when the files do not spell them, Invalid for a rule that does not fit the signature.
     """
-    own = _decoded(folder / RULES, tuple[Rule, ...]) if (folder / RULES).exists() else ()
+    own = _decoded(signed, RULES, tuple[Rule, ...]) if signed.has(RULES) else ()
     if own and own[-1].when != "true" and not any(rule.when == "true" for rule in own):
         raise Corrupt(f"{RULES} says nothing of a row that none of its rules fits")
-    if not (folder / FILE).exists() and not own:
+    if not signed.has(FILE) and not own:
         return None
     rules, seen = own, Seen()
-    if (folder / FILE).exists():
-        rules, seen = (*_decoded(folder / FILE, tuple[Rule, ...]), *own), _decoded(folder / SEEN, Seen)
+    if signed.has(FILE):
+        rules, seen = (*_decoded(signed, FILE, tuple[Rule, ...]), *own), _decoded(signed, SEEN, Seen)
     book = compiled(rules, scope(signature))
     lacking = [c for c in book.categories if c not in seen.categories]
     lacking += [key for c, share in book.ranges if (key := range_key(c, share)) not in seen.ranges]
@@ -85,13 +85,13 @@ def scope(signature: Signature) -> Scope:
     return scope_of(signature.columns, signature.target, signature.task, signature.classes)
 
 
-def _decoded(path: Path, kind: Any) -> Any:
+def _decoded(signed: Signed, name: str, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(signed.read(name), type=kind)
     except FileNotFoundError:
-        raise Corrupt(f"the release has {FILE} and no {path.name}") from None
+        raise Corrupt(f"the release has {FILE} and no {name}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Corrupt(f"{path.name} does not spell what belongs there: {error}") from None
+        raise Corrupt(f"{name} does not spell what belongs there: {error}") from None
 
 
 def _told(rule: Rule) -> dict[str, Any]:

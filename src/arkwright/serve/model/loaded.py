@@ -10,7 +10,8 @@ import numpy as np
 
 from arkwright.core import rows as core_rows
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid
-from arkwright.core.record import split_reference, valid_name
+from arkwright.core.ports import Served
+from arkwright.core.record import digest_of, split_reference, valid_name
 from arkwright.core.rows import Field
 from arkwright.core.safeguards.words import RULES
 from arkwright.core.signature import Signature, Tensor
@@ -20,6 +21,7 @@ from arkwright.serve.model.features import Prepare
 from arkwright.serve.model.graph import Graph, NoGraph, Port
 from arkwright.serve.model.guards import Guards
 from arkwright.serve.model.rows import RowDecoder
+from arkwright.serve.model.signed import Signed
 from arkwright.serve.model.usercode import load_object
 from arkwright.serve.wire.messages import Problem
 
@@ -49,20 +51,25 @@ class Loaded:
     guards: Guards | None = None
 
 
-def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
-    """Load a release folder that was verified before. `release` is its reference, like `release:late@3`.
+def load(folder: Path, *, endpoint: str, release: str, digest: str, files: Mapping[str, str] | None = None) -> Loaded:
+    """Load a release folder. `release` is its reference, like `release:late@3`; `files` what was signed: each path
+    with its SHA-256, whose own digest is `digest`. Without it the folder is taken as it is.
 
-    Raises Corrupt when signature.json does not spell a signature, Invalid when it and the graph or the code disagree,
-    Missing without model.onnx or rules.json, Refused for a graph that no release may hold.
+    Raises Corrupt when the folder is not what was signed, to the byte that is loaded or signature.json spells no
+    signature; Invalid when it and the graph or the code disagree, Missing without model.onnx or rules.json, Refused for
+    a graph that no release may hold.
     """
     valid_name(endpoint, "endpoint")
     _, version = split_reference(release, "release")
-    signature = _signature(folder / "signature.json")
-    graph = NoGraph() if (folder / RULES).exists() else Graph(folder / "model.onnx")
+    if files is not None and digest_of(dict(files)) != digest:
+        raise Corrupt(f"{release} does not have the digest that was signed")
+    signed = Signed(folder, files)
+    signature = _signature(signed)
+    graph = NoGraph() if signed.has(RULES) else Graph(folder / "model.onnx", signed)
     _same(signature.inputs, graph.inputs, "input")
     _same(signature.outputs, graph.outputs, "output")
     fields = core_rows.from_columns(signature.columns)
-    prepare = _prepare(folder, signature=signature, graph=graph, fields=fields, digest=digest)
+    prepare = _prepare(signed, signature=signature, graph=graph, fields=fields, digest=digest)
     takes = [(graph.inputs[tensor.name], tensor.columns or (tensor.name,)) for tensor in signature.inputs]
     loaded = Loaded(
         endpoint=endpoint,
@@ -77,17 +84,23 @@ def load(folder: Path, *, endpoint: str, release: str, digest: str) -> Loaded:
         fast=signature.features is None,
         headers=f"Arkwright-Release: {release}\r\nArkwright-Digest: {digest}\r\n".encode("ascii"),
         tail=f',"release":"{release}","digest":"{digest}"}}'.encode("ascii"),
-        guards=guards.load(folder, signature),
+        guards=guards.load(signed, signature),
     )
+    signed.settle()
     _warm_up(loaded)
     return loaded
 
 
-def _signature(path: Path) -> Signature:
+def load_served(served: Served, endpoint: str) -> Loaded:
+    """The same of what a supervisor was given."""
+    return load(served.folder, endpoint=endpoint, release=served.release, digest=served.digest, files=served.files)
+
+
+def _signature(signed: Signed) -> Signature:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Signature, strict=True)
+        return msgspec.json.decode(signed.read("signature.json"), type=Signature, strict=True)
     except FileNotFoundError:
-        raise Invalid(f"{path.parent.name} holds no signature.json; it is not a release") from None
+        raise Invalid(f"{signed.folder.name} holds no signature.json; it is not a release") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Corrupt(f"signature.json is not a model's signature: {error}") from None
 
@@ -107,10 +120,10 @@ def _same(said: tuple[Tensor, ...], found: Mapping[str, Port], what: str) -> Non
         raise Invalid(f"model.onnx has the {what} {min(missing)!r}, which signature.json does not name")
 
 
-def _prepare(folder: Path, *, signature: Signature, graph: Graph, fields: tuple[Field, ...], digest: str) -> Prepare:
+def _prepare(signed: Signed, *, signature: Signature, graph: Graph, fields: tuple[Field, ...], digest: str) -> Prepare:
     if signature.features is None:
         return features.straight(signature, graph, fields)
-    function = load_object(folder, signature.features.file, signature.features.function, digest)
+    function = load_object(signed, signature.features.file, signature.features.function, digest)
     match signature.features.takes:
         case "row" | "mapping":
             return features.through_rows(signature, graph, function, fields)

@@ -1,5 +1,6 @@
 """Raw rows as callers send them: strict JSON into typed structs, mistakes told with their JSON path."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,11 @@ from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.wire.messages import Problem
 
 _LONGEST_INT = 2**63
+LARGE = 2**18  # bytes; more are read in slices, so that whoever reads on a thread lets the others go on in between
+SLICE = 1024  # rows
+MOST_ROWS = 2**19
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_AT = re.compile(r"\$\[(\d+)\]")
 
 
 class RowDecoder:
@@ -35,7 +41,7 @@ class RowDecoder:
         """The rows and whether it was one object alone. Raises Problem: 400 is no JSON, 422 is not such a row."""
         alone = body[:1] == b"{" or body.lstrip()[:1] == b"{"
         try:
-            rows = [self._one.decode(body)] if alone else self._many.decode(body)
+            rows = [self._one.decode(body)] if alone else self._list(body)
         except msgspec.ValidationError as error:
             raise Problem(422, self._told(said(error))) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -53,6 +59,22 @@ class RowDecoder:
                 if value is not None and value.tzinfo is not None and not _has_utc(value):
                     raise Problem(422, f"{_path(name, i, alone)}: in UTC the time is not in the years 1 to 9999")
         return rows, alone
+
+    def _list(self, body: bytes) -> list[Any]:
+        if len(body) <= LARGE:
+            found: list[Any] = self._many.decode(body)
+            return found
+        if body.count(b"}") > MOST_ROWS:
+            raise Problem(413, f"a request may have {MOST_ROWS} rows; send several")
+        raws, rows = _raws.decode(body), []
+        for start in range(0, len(raws), SLICE):
+            try:
+                rows += self._many.decode(b"[%b]" % b",".join(raws[start : start + SLICE]))
+            except msgspec.ValidationError as error:
+                raise msgspec.ValidationError(
+                    _AT.sub(lambda at, start=start: f"$[{start + int(at[1])}]", str(error), count=1)  # type: ignore[misc]
+                ) from None
+        return rows
 
     def _told(self, text: str) -> str:
         unknown = unknown_field(text)

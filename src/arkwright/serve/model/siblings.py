@@ -8,7 +8,7 @@ A name that `importlib.import_module` is given as a text is not seen here and me
 
 import builtins
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -17,6 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from arkwright.core.errors import Invalid, Refused
+from arkwright.serve.model.signed import Signed
 
 PREFIX = "_arkwright_release_"
 
@@ -24,15 +25,15 @@ PREFIX = "_arkwright_release_"
 class Siblings:
     """The folder `code` of one release as the package `root`."""
 
-    def __init__(self, root: str, code: Path) -> None:
-        self.root, self._code = root, code
+    def __init__(self, root: str, code: Path, signed: Signed) -> None:
+        self.root, self._code, self._signed = root, code, signed
         self._own: dict[str, bool] = {}
         self._builtins = vars(builtins) | {"__import__": self._import}
 
     def spec(self, name: str, path: Path) -> ModuleSpec:
         """How the file `path` becomes the module `name`. Raises Refused for a link."""
         self._no_link(path)
-        spec = spec_from_file_location(name, path, loader=_Loader(name, path, self._builtins))
+        spec = spec_from_file_location(name, path, loader=_Loader(name, path, self._builtins, self._read))
         assert spec
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations = []  # or Python's own finder would look there first
@@ -88,6 +89,9 @@ class Siblings:
             return True
         return base.is_dir() and head not in sys.modules and find_spec(head) is None
 
+    def _read(self, path: str) -> bytes:
+        return self._signed.read(Path(path).relative_to(self._code.parent).as_posix())
+
     def _no_link(self, path: Path) -> None:
         for part in (path, *path.parents):
             if part == self._code.parent:
@@ -100,13 +104,13 @@ class Siblings:
 class _Loader(SourceFileLoader):
     """Source is compiled every time: no .pyc is read, for nobody signed it, and none is written beside what was."""
 
-    def __init__(self, name: str, path: Path, names: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, path: Path, names: Mapping[str, Any], read: Callable[[str], bytes]) -> None:
         super().__init__(name, str(path))
-        self._names = names
+        self._names, self._read = names, read
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
+        code: CodeType = self.source_to_code(self._read(path), path)
         return code
 
     def exec_module(self, module: ModuleType) -> None:
@@ -129,12 +133,12 @@ class _Finder:
 _finder = _Finder()
 
 
-def enter(root: str, code: Path) -> Siblings:
+def enter(root: str, code: Path, signed: Signed) -> Siblings:
     """The siblings of the release whose code lies in `code`, ready for imports."""
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
     if root not in sys.modules:
-        siblings = _finder.releases[root] = Siblings(root, code)
+        siblings = _finder.releases[root] = Siblings(root, code, signed)
         sys.modules[root] = siblings.package()
     return _finder.releases[root]
 

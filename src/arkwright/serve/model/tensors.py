@@ -22,6 +22,8 @@ Tensors = dict[str, Array]
 MOST_DIMENSIONS = 64
 LARGEST_DIMENSION = 2**31 - 1
 _UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
+_COMMA = re.compile(rb"\s*(?:,\s*(?=\[)|$)")
+LARGE, PIECE, MOST_WHOLE = 2**18, 2**16, 2**22  # bytes
 _NESTED = re.compile(rb"\s*\[\s*\[")
 
 
@@ -81,6 +83,43 @@ def from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int]) -> A
         found = data.count(b",") + 1
         raise Problem(400, f"the input {name!r} has the shape {list(shape)}, {count} elements, and data of {found}")
     nested = _NESTED.match(data) is not None
+    if len(data) <= LARGE:
+        return _from_json(name, data, kind, shape, nested=nested)
+    if kind.python is not str and (not nested or len(shape) == 2):
+        return _in_pieces(name, data, kind, shape, nested=nested)
+    if len(data) > MOST_WHOLE:
+        raise Problem(413, f"the data of the input {name!r} is long; send a flat list of numbers, or binary data")
+    return _from_json(name, data, kind, shape, nested=nested)
+
+
+def _in_pieces(name: str, data: bytes, kind: Datatype, shape: Sequence[int], *, nested: bool) -> Array:
+    """Numbers, a piece after the other: whoever reads on a thread lets the others go on in between."""
+    data = data.strip()
+    if data[:1] != b"[" or data[-1:] != b"]":
+        raise Problem(400, f"the data of the input {name!r} is no list")
+    start, end, parts = 1, len(data) - 1, []
+    while start < end:
+        stop = data.find(b"]" if nested else b",", start + PIECE, end) + nested
+        piece = data[start : stop if stop > start else end]
+        start = len(data) if stop <= start else stop + (_comma(name, data, stop, end) if nested else 1)
+        rows = piece.count(b"]") if nested else piece.count(b",") + 1
+        parts.append(_from_json(name, b"[%b]" % piece, kind, (rows, *shape[1:]) if nested else (rows,), nested=nested))
+    array: Array = np.concatenate(parts)
+    if array.size != math.prod(shape) or (nested and array.shape != tuple(shape)):
+        raise Problem(400, f"the data of the input {name!r} is shaped {list(array.shape)}, not {list(shape)}")
+    return array.reshape(shape)
+
+
+def _comma(name: str, data: bytes, at: int, end: int) -> int:
+    """How far it is behind the comma between two lists, or to the end."""
+    found = _COMMA.match(data, at, end)
+    if found is None:
+        raise Problem(400, f"the data of the input {name!r} is no list of lists")
+    return found.end() - at
+
+
+def _from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int], *, nested: bool) -> Array:
+    count = math.prod(shape)
     try:
         values = _decoder(kind.python, len(shape) if nested else 1).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

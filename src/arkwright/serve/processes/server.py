@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 from functools import partial
 from socket import AF_UNIX, socket
@@ -12,7 +12,7 @@ from typing import TypeVar
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
-from arkwright.serve.model.loaded import load
+from arkwright.serve.model.loaded import load_served
 from arkwright.serve.observer import Observer
 from arkwright.serve.processes.adopter import Adopter
 from arkwright.serve.rest.app import App
@@ -52,7 +52,7 @@ class Server:
         """`mirror` takes the copies for shadows; with `shadow` this server is where they go."""
         self._observer = observer
         self.limits, self._shadow, self._page = limits, shadow, page
-        self.app = App(limits.body, repository or Repository(None), mirror, observer)
+        self.app = App(limits.body, repository or Repository(None), mirror, observer, limits.queue_time)
         self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing, quota=quota)
         self.front.gateway = gateway
         self.front.crowded = self.app.crowded
@@ -60,6 +60,7 @@ class Server:
         self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}
+        self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
         self._retiring: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._adopter: Adopter | None = None
@@ -96,7 +97,7 @@ class Server:
                     routes[name] = self.app.routes[name]
         if self.loads:
             await self.loads("")
-        before = self.app.routes | routes
+        before, self._lacking = self.app.routes | routes, failed.keys() - routes.keys()
         self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
         self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
         self._install(routes)
@@ -116,7 +117,9 @@ class Server:
 
     def _install(self, routes: Mapping[str, Route]) -> None:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
-        self.app.install(answering, {name: why for name, (_, why) in self._halted.items()})
+        stopped = dict.fromkeys(self._lacking, "not loaded here; the server's log says why")
+        self.app.install(answering, stopped | {name: why for name, (_, why) in self._halted.items()})
+        self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before
 
     async def stop(self) -> None:
@@ -162,8 +165,7 @@ class Server:
         served = share.served
         if self.loads:
             await self.loads(served.release)
-        make = partial(load, served.folder, endpoint=name, release=served.release, digest=served.digest)
-        loaded = await aside(make)
+        loaded = await aside(partial(load_served, served, name))
         return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
 
     async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:

@@ -248,6 +248,7 @@ class Supervisor:
             why_not = (await self._tell()).get(ask.name)
             if why_not:
                 self._unloaded.add(ask.name)
+                await self._tell()  # it is unloaded again, not lacking
                 await self._relieve()
             return why_not
 

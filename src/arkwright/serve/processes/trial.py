@@ -48,14 +48,16 @@ async def _load(asked: control.Try, seconds: float) -> int:
         sys.executable,
         "-m",
         "arkwright.serve.processes.tried",
-        control.line(asked).decode(),
-        stdin=asyncio.subprocess.DEVNULL,
+        str(asked.served.folder),  # for whoever looks at the processes
+        stdin=asyncio.subprocess.PIPE,  # what is said may be longer than a command can be
         stdout=asyncio.subprocess.DEVNULL,  # what the code prints is printed by the workers
         pass_fds=(asked.answer,),
         start_new_session=True,
     )
     try:
-        return await asyncio.wait_for(process.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await process.communicate(control.line(asked))
+            return await process.wait()
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

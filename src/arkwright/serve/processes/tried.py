@@ -1,4 +1,4 @@
-"""Where a release is tried: `python -m arkwright.serve.processes.tried TRY`, the JSON of `control.Try`."""
+"""Where a release is tried: `python -m arkwright.serve.processes.tried FOLDER`, a `control.Try` on its input."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ import msgspec
 
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.usercode import describe
-from arkwright.serve.model.loaded import load
+from arkwright.serve.model.loaded import load_served
 from arkwright.serve.processes import control
 from arkwright.serve.processes.trial import LONGEST
 
@@ -18,12 +18,12 @@ _GRACE = 10.0  # seconds after which it ends by itself, should nobody be left to
 
 
 def main() -> None:
-    asked = control.read(sys.argv[1].encode(), control.Try)
+    asked = control.read(sys.stdin.buffer.read(), control.Try)
     signal.alarm(ceil(asked.seconds + _GRACE))  # the kernel ends it, also where no line of Python runs any more
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     served, why = asked.served, ""
     try:
-        load(served.folder, endpoint=asked.endpoint, release=served.release, digest=served.digest)
+        load_served(served, asked.endpoint)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not served
         why = str(error) if isinstance(error, ArkwrightError) else describe(error)
     os.write(asked.answer, msgspec.json.encode(why)[:LONGEST])

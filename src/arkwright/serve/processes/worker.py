@@ -170,7 +170,8 @@ async def _serve(
     failed = await server.serve(traffic)
     gc.collect()
     gc.freeze()  # what a release is made of stays: no collection has to walk through it again
-    if not server.listening and (server.app.routes or not failed):
+    told = server.app.routes or not failed or start.follows == "died"  # whoever waits at an empty place is told
+    if not server.listening and told:
         await server.start(accepting, socket.socket(fileno=start.passed) if start.passed >= 0 else None)
         if grpc:
             await grpc.start(start.host, start.grpc_port)

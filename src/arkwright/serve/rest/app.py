@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
 from math import inf
 from operator import attrgetter
@@ -17,22 +17,25 @@ from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.observer import Observer
 from arkwright.serve.rest import oip, openapi
+from arkwright.serve.rest.aside import LARGE, Aside
 from arkwright.serve.rest.predict import predict
 from arkwright.serve.rest.repository import PREFIX, Repository
+from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.route import WANTED, Route
 from arkwright.serve.traffic.shed import Shed
 from arkwright.serve.traffic.together import Together
-from arkwright.serve.wire.inflate import decoded_body
+from arkwright.serve.wire.inflate import decoded_body, soon_decoded
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, Sender, Way, json_response
 
 log = logging.getLogger("arkwright.serve")
 
 TIMEOUT = b"arkwright-timeout-ms"  # after which the caller has no use for the answer
 Pick = Callable[[Mapping[bytes, bytes]], Lane]
-Work = Callable[[Lane, Request, bytes, Reply, float], None]
+Work = Callable[[Lane, Request, bytes, Reply, float], Job]
 Act = Callable[[Request, bytes, Reply], None]
+ActAside = Callable[[Request, bytes, Reply], Awaitable[None]]
 _OCTETS = b"application/octet-stream"
 # heads that ask for more than an answer, each told what is wrong with it on the long way
 _NOT_PLAIN = frozenset((TIMEOUT, WANTED, b"content-encoding", b"inference-header-content-length"))
@@ -44,18 +47,25 @@ _HTML_HEADERS = (
 
 
 class App:
-    """Answers requests for the routes that are installed. `stopping` turns readiness off."""
+    """Answers requests for the routes that are installed. `stopping` and `lacking` turn readiness off."""
 
     def __init__(
-        self, body_limit: int, repository: Repository, mirror: Mirror | None = None, observer: Observer | None = None
+        self,
+        body_limit: int,
+        repository: Repository,
+        mirror: Mirror | None = None,
+        observer: Observer | None = None,
+        longest: float = 5.0,
     ) -> None:
+        """`longest`: seconds for which a large request waits for room."""
         self.repository = repository
         self.routes: dict[str, Route] = {}
         self.stopped: dict[str, str] = {}  # endpoint -> by whom and why nothing answers
-        self.stopping = False
+        self.stopping = self.lacking = False
         self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
+        self._aside = Aside(2 * body_limit, longest)
         self._gets: dict[str, Callable[[Request], Response]] = {}
-        self._posts: dict[str, tuple[Act, tuple[bytes, ...]]] = {}
+        self._posts: dict[str, tuple[Act, tuple[bytes, ...], ActAside]] = {}
         self._ways: dict[str, Way] = {}
         self._sheds: dict[str, Shed] = {}
         self.crowded: dict[
@@ -92,17 +102,46 @@ class App:
         found = self._posts.get(request.path) if request.method == "POST" else None
         try:
             if found:
-                act, kinds = found
-                headers, body = request.headers, request.body
+                act, kinds, _ = found
+                headers = request.headers
+                body: bytes | None = request.body
                 if headers.get(b"content-type") not in kinds:
                     _check_type(request, kinds)
                 if b"content-encoding" in headers:
-                    body = decoded_body(request, self._body_limit)
-                act(request, body, reply)
+                    body = soon_decoded(request, LARGE)
+                if body is None or len(body) > LARGE:
+                    self._aside.start(self._largely(request, body, reply))
+                else:
+                    act(request, body, reply)
             else:
                 self._look(request, partial(self._apart, request, reply))
         except Exception as error:  # noqa: BLE001
             self._apart(request, reply, _told(error))
+
+    async def _largely(self, request: Request, body: bytes | None, reply: Reply) -> None:
+        """The same for a request that takes long to read; without a body it is to be inflated. Never raises."""
+        try:
+            async with self._aside.place(self._body_limit if body is None else len(body)) as place:
+                if body is None:
+                    body = await self._aside.run(partial(decoded_body, request, self._body_limit))
+                    place.shrink(len(body))
+                answered = asyncio.get_running_loop().create_future()
+
+                def answer(response: Response) -> None:
+                    if not answered.done():
+                        answered.set_result(None)
+                    reply(response)
+
+                await self._act_of(request.path)(request, body, answer)
+                await answered
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            self._apart(request, reply, _told(error))
+
+    def _act_of(self, path: str) -> ActAside:
+        """Raises Problem when it went while the request waited."""
+        if path not in self._posts:
+            raise self._nothing(path)
+        return self._posts[path][2]
 
     def _apart(self, request: Request, reply: Reply, response: Response) -> None:
         """Answer what was given to no release."""
@@ -167,23 +206,29 @@ class App:
         base = f"/v2/models/{route.name}"
         versions = [lane.loaded.version for lane in route.lanes]
         self._describe(base, route.first.loaded, versions)
-        self._posts[f"{base}/infer"] = (partial(self._act, route, route.pick, "infer", oip.infer), (JSON, _OCTETS))
-        self._posts[f"/endpoints/{route.name}/predict"] = (
-            partial(self._act, route, route.pick, "predict", predict),
-            (JSON, ARROW),
+        self._posts[f"{base}/infer"] = self._post(route, route.pick, "infer", oip.infer, (JSON, _OCTETS))
+        self._posts[f"/endpoints/{route.name}/predict"] = self._post(
+            route, route.pick, "predict", predict, (JSON, ARROW)
         )
         if len(route.lanes) == 1 and not route.first.loaded.fast:  # others do not refuse before they look
             noted = partial(self._observer.shed, route.first) if self._observer else lambda: True
             self._sheds[f"/endpoints/{route.name}/predict"] = Shed(route.first.batcher, noted)
         if self._observer:
-            self._posts[f"/endpoints/{route.name}/labels"] = (partial(self._observer.labels, route), (JSON,))
+            labels = partial(self._observer.labels, route)
+            self._posts[f"/endpoints/{route.name}/labels"] = (labels, (JSON,), _at_once(labels))
         if not route.shadows:
             for path, kind in ((f"{base}/infer", "infer"), (f"/endpoints/{route.name}/predict", "predict")):
                 self._add_way(path, route, attrgetter(kind))
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
-            self._posts[f"{at}/infer"] = (partial(self._act, route, _always(lane), "infer", oip.infer), (JSON, _OCTETS))
+            self._posts[f"{at}/infer"] = self._post(route, _always(lane), "infer", oip.infer, (JSON, _OCTETS))
+
+    def _post(
+        self, route: Route, pick: Pick, kind: str, work: Work, kinds: tuple[bytes, ...]
+    ) -> tuple[Act, tuple[bytes, ...], ActAside]:
+        words = route, pick, kind, work
+        return partial(self._act, *words), kinds, partial(self._act_aside, *words)
 
     def _add_way(self, path: str, route: Route, kind: Callable[[Lane], Together | None]) -> None:
         if len(route.lanes) > 1:
@@ -194,18 +239,44 @@ class App:
     def _act(
         self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
     ) -> None:
+        lane, reply, deadline = self._begun(pick, kind, request, body, reply)
+        try:
+            lane.batcher.add(work(lane, request, body, reply, deadline))
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            self._refuse(lane, request, reply, error)
+        else:
+            self._given(route, lane, kind, request, body)
+
+    async def _act_aside(
+        self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
+    ) -> None:
+        """The same, the body read on a thread."""
+        lane, reply, deadline = self._begun(pick, kind, request, body, reply)
+        lane.reading += 1
+        try:
+            lane.batcher.add(await self._aside.run(partial(work, lane, request, body, reply, deadline)))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(lane, request, reply, error)
+        else:
+            self._given(route, lane, kind, request, body)
+        finally:
+            lane.reading -= 1
+
+    def _begun(self, pick: Pick, kind: str, request: Request, body: bytes, reply: Reply) -> tuple[Lane, Reply, float]:
         headers = request.headers
         lane = request.lane or pick(headers)  # to pick twice would change the shares
         deadline = inf if TIMEOUT not in headers else request.received + _seconds(headers[TIMEOUT])
         if self._observer:
             reply = self._observer.began(lane, kind, request, body, reply)
-        try:
-            work(lane, request, body, reply, deadline)
-        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
-            reply(_told(error))
-            if request.path in self._sheds and lane.batcher.full():
-                self.crowded[request.path] = self._sheds[request.path]
-            return
+        return lane, reply, deadline
+
+    def _refuse(self, lane: Lane, request: Request, reply: Reply, error: Exception) -> None:
+        reply(_told(error))
+        if request.path in self._sheds and lane.batcher.full():
+            self.crowded[request.path] = self._sheds[request.path]
+
+    def _given(self, route: Route, lane: Lane, kind: str, request: Request, body: bytes) -> None:
+        """It is the release's from now on."""
         if self._observer and request.call.span:
             self._observer.decoded(request)
         if route.shadows and self._mirror:
@@ -252,7 +323,8 @@ class App:
         }
 
     def _ready(self, about: dict[str, Any]) -> Response:
-        return json_response(about | {"ready": not self.stopping}, 503 if self.stopping else 200)
+        ready = not self.stopping and not (self.lacking and not about)
+        return json_response(about | {"ready": ready}, 200 if ready else 503)
 
 
 def _shortly(pick: Pick, kind: Callable[[Lane], Together | None], request: Request, sender: Sender) -> bool:
@@ -266,6 +338,15 @@ def _told(error: BaseException) -> Response:
         return error.response()
     log.error("a request failed", exc_info=error)
     return Problem(500, "the server failed on this request; its log says why").response()
+
+
+def _at_once(act: Act) -> ActAside:
+    """For what takes no time but to inflate."""
+
+    async def acted(request: Request, body: bytes, reply: Reply) -> None:
+        act(request, body, reply)
+
+    return acted
 
 
 def _always(lane: Lane) -> Pick:

@@ -37,9 +37,9 @@ _OCTETS = b"application/octet-stream"
 _decoder = msgspec.json.Decoder(InferRequest)
 
 
-def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
-    """Answer one inference request. Raises Problem (400) for what cannot be tensors of this model, and for a model
-    with safeguards: they judge raw rows, and tensors would go around them.
+def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> Job:
+    """One inference request, ready to be computed. Raises Problem (400) for what cannot be tensors of this
+    model, and for a model with safeguards: they judge raw rows, and tensors would go around them.
     """
     loaded = lane.loaded
     unguarded(loaded)
@@ -51,9 +51,7 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     finish = partial(respond, loaded, asked.id, _wishes(loaded, asked))
     inputs = _inputs(loaded, asked, rest)
     rows = max(len(array) for array in inputs.values())
-    lane.batcher.add(
-        Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply, deadline=deadline)
-    )
+    return Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply, deadline=deadline)
 
 
 def _deadline(parameters: Parameters, batcher: Batcher) -> float:

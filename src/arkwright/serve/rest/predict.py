@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 
 from arkwright.core.errors import ArkwrightError, Invalid
@@ -20,6 +21,7 @@ from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response
 
+SLICE = 4096  # rows
 Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
 
 
@@ -39,8 +41,11 @@ class _Asked(msgspec.Struct, eq=False):
         return self.tell(self.loaded, self.alone, self.read(outputs))
 
 
-def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> None:
-    """One row or a list of rows, in JSON or as an Arrow stream. Raises Problem: 400 is neither, 422 is no such row."""
+def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> Job:
+    """One row or a list of rows, in JSON or as an Arrow stream, ready to be computed.
+
+    Raises Problem: 400 is neither, 422 is no such row.
+    """
     loaded, read = lane.loaded, lane.read
     if not loaded.fast:
         lane.batcher.must_have_room()  # before any work is done for it
@@ -51,15 +56,13 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
     if kind is not None and kind != JSON and kind.lower().startswith(ARROW):
         stream = loaded.arrow.open(body)
         prepare, finish = partial(loaded.arrow.tensors, stream), partial(_finished, loaded, read, tell, False)  # noqa: FBT003
-        lane.batcher.add(Job(request, stream.rows, loaded.fast, prepare, finish, reply, deadline))
-        return
+        return Job(request, stream.rows, loaded.fast, prepare, finish, reply, deadline)
     rows, alone = loaded.rows.decode(body)
     if loaded.guards is not None:
         visit = Visit(loaded, loaded.guards, read, rows, alone)
-        lane.batcher.add(Job(request, len(rows), loaded.fast, visit.prepare, visit.finish, reply, deadline))
-        return
+        return Job(request, len(rows), loaded.fast, visit.prepare, visit.finish, reply, deadline)
     asked = _Asked(loaded, read, tell, rows, alone)
-    lane.batcher.add(Job(request, len(rows), loaded.fast, asked.prepare, asked.finish, reply, deadline))
+    return Job(request, len(rows), loaded.fast, asked.prepare, asked.finish, reply, deadline)
 
 
 def _only_json(loaded: Loaded, request: Request) -> None:
@@ -95,11 +98,24 @@ def predict_once(loaded: Loaded, rows: bytes) -> Any:
 
 def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # noqa: FBT001
     try:
+        if len(rows) > SLICE and loaded.fast:
+            return _in_slices(loaded, rows)
         return loaded.prepare(rows)
     except Problem as problem:
         if alone:
             raise told_alone(problem) from None
         raise
+
+
+def _in_slices(loaded: Loaded, rows: Sequence[Any]) -> Tensors:
+    """The same of many rows, which would hold up the loop. Raises Problem, whose place may be that in a slice."""
+    parts = []
+    for start in range(0, len(rows), SLICE):
+        try:
+            parts.append(loaded.prepare(rows[start : start + SLICE]))
+        except Problem:
+            return loaded.prepare(rows)  # which says where
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _finished(loaded: Loaded, read: Reader, tell: Tell, alone: bool, outputs: Tensors) -> Response:  # noqa: FBT001

@@ -19,11 +19,12 @@ class Lane:
     kind, where the release has such.
     """
 
-    __slots__ = ("batcher", "infer", "loaded", "predict", "read", "watched")
+    __slots__ = ("batcher", "infer", "loaded", "predict", "read", "reading", "watched")
 
     def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0, page: Page | None = None) -> None:
         """`most` and `longest`: how many requests may wait for it, and how many seconds; `page`: where they stand."""
         self.loaded = loaded
+        self.reading = 0  # requests that are read aside and come then
         self.watched: Any = None  # how its requests are noted, where they are
         self.read: Reader = reader(loaded.signature, loaded.graph)
         of = f"{loaded.endpoint} {loaded.digest}"  # another release may bear what this one did not
@@ -44,6 +45,8 @@ class Lane:
         for together in (self.infer, self.predict):
             while together is not None and together.waiting:  # noqa: ASYNC110 - one turn of the loop
                 await asyncio.sleep(0)
+        while self.reading:  # noqa: ASYNC110 - only when a release leaves
+            await asyncio.sleep(0.005)
         await self.batcher.idle()
 
     def close(self) -> None:

@@ -10,6 +10,21 @@ LARGE = 4 * 2**20  # and what would hold up the others too long: about 10 ms for
 _VARY = b"Vary: Accept-Encoding\r\n"
 
 
+def soon_decoded(request: Request, most: int) -> bytes | None:
+    """The same if it is a matter of a moment: neither the body nor what it holds has over `most` bytes. Else None.
+
+    Raises Problem.
+    """
+    if len(request.body) > most and request.headers.get(b"content-encoding") != b"identity":
+        return None
+    try:
+        return decoded_body(request, most)
+    except Problem as problem:
+        if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return None
+        raise
+
+
 def decoded_body(request: Request, limit: int) -> bytes:
     """The body without its Content-Encoding. Raises Problem: 415, 413 beyond `limit` bytes, or 400."""
     encoding = request.headers.get(b"content-encoding", b"identity").lower()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from random import randint
 from typing import Any, Protocol
 
 import msgspec
@@ -89,6 +90,11 @@ class Problem(Exception):
     def response(self, *, close: bool = False) -> Response:
         """The answer, always `{"error": "…"}`."""
         return Response(self.status, orjson.dumps({"error": _sayable(self.message)}), headers=self.headers, close=close)
+
+
+def come_again(most: int = 30) -> bytes:
+    """A header line that says after how many seconds, at most so many: not all of them at the same moment."""
+    return b"Retry-After: %d\r\n" % randint(1, most)  # noqa: S311 - no secret
 
 
 def json_response(value: Any, status: int = 200, headers: bytes = b"") -> Response:
