@@ -1,5 +1,6 @@
 """Where the control room listens: what has to hold beyond this machine, and callers who are slow on purpose."""
 
+import asyncio
 import signal
 import socket
 import ssl
@@ -178,7 +179,8 @@ def test_the_slow_are_not_waited_for_and_nobody_waits_for_them(tmp_path, monkeyp
             assert answered(good, LINE + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
         body = (
             LINE.replace(b"GET /health", b"POST /login")
-            + b"Origin: http://127.0.0.1\r\nContent-Length: 100\r\n\r\nname"
+            + b"Origin: http://127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            + b"Content-Length: 100\r\n\r\nname"
         )
         with dialled(port) as line:
             assert answered(line, body).startswith(b"HTTP/1.1 408")
@@ -206,6 +208,7 @@ def test_an_answer_that_nobody_takes_is_dropped(tmp_path, monkeypatch):
         try:
             while True:
                 yield b"x" * 100_000
+                await asyncio.sleep(0)
         finally:
             ended.set()
 

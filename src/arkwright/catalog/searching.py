@@ -36,7 +36,10 @@ def match(text: str, kinds: tuple[str, ...]) -> str:
     if not text.rstrip().endswith('"') and len(words[-1]) > 1:
         quoted[-1] += "*"
     asked = f"{{title text}} : ({' AND '.join(quoted)})"
-    some = " OR ".join(f'"{kind}"' for kind in (re.sub(r"\W", "", kind) for kind in kinds) if kind)
+    for kind in kinds:  # one that is left out would find everything
+        if not re.fullmatch(r"\w{1,40}", kind):
+            raise Invalid(f"{kind[:40]!r} is no kind of thing; write one such as release or comment")
+    some = " OR ".join(f'"{kind}"' for kind in kinds)
     return f"kind : ({some}) AND {asked}" if some else asked
 
 

@@ -13,6 +13,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 HEADERS = 16 << 10  # bytes of one request's first line and headers
 HEADERS_S = 10.0  # seconds in which they have to come
 STUCK_S = 60.0  # seconds for which an answer may lie there untaken
+FAREWELL_S = 1.0  # seconds that a connection has to close when all is over
 MOST, MOST_OF_ONE = 2000, 500  # connections; of one address
 FILES = 65_536  # descriptors that it asks for at most
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -24,7 +25,7 @@ class Careful(HttpToolsProtocol):
     proxies: ClassVar[tuple[Network, ...]] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._size = 0
+        self._size = self._fed = 0
         self._heading: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
         super().connection_made(transport)
@@ -41,7 +42,11 @@ class Careful(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._heading is None and (self.cycle is None or self.cycle.response_complete):
             self._head()
+        self._fed += len(data)
         super().data_received(data)
+        if self._heading is not None and self._fed > HEADERS:  # the parser tells of a header when all of it is there
+            self._size = self._fed
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         self._size = 0
@@ -57,6 +62,7 @@ class Careful(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._heading = _done(self._heading)
+        self._fed = 0
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -75,6 +81,11 @@ class Careful(HttpToolsProtocol):
         self._stuck = _done(self._stuck)
         super().resume_writing()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():  # TLS would wait for the other side's farewell
+            self.loop.call_later(FAREWELL_S, self.transport.abort)
+
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
         self._drop_later()
@@ -86,6 +97,7 @@ class Careful(HttpToolsProtocol):
             raise ValueError(self._size)
 
     def _head(self) -> None:
+        self._fed = 0
         self._heading = self.loop.call_later(HEADERS_S, self.transport.abort)
 
     def _drop_later(self) -> None:
