@@ -90,6 +90,20 @@ def test_a_mistake_is_told_as_here(room):
     assert str(room.at.folder) not in answer.data.decode()
 
 
+def test_code_that_fails_is_no_failure_of_the_server(room):
+    room.at.shop.edit("shop.py", "fill_null(40)", "no_such_word()")
+    job = begun(room, "run", {"seed": 4})
+    assert room.events(job + "/events")[-1]["text"].startswith("failed: ")
+    answer = room.ask("GET", job + "/answer")
+    assert answer.status in (409, 422), answer.data
+    name = ended(room.at.site, state="failed", error="ArkwrightError", problem="its process ended (SIGKILL)")
+    answer = room.ask("GET", f"/api/jobs/{name}/answer")
+    assert (answer.status, answer.json()["title"]) == (409, "ArkwrightError")
+    job = begun(room, "run", {"seed": -1})
+    assert room.events(job + "/events")[-1]["text"] == "failed: -1 is no seed: frameworks take 0 to 4,294,967,295"
+    assert room.ask("GET", job + "/answer").status == 422
+
+
 def test_who_may_and_what_may_be(room):
     assert room.ask("POST", "/api/run", {}, by="vera").status == 403
     assert room.ask("POST", "/api/run", {"project": "/etc"}, by="carl").status == 422
@@ -162,10 +176,10 @@ def test_a_job_ends_in_order_with_its_server(gate, at):
     assert json.loads(at.site.vault.get(jobs.KIND, first.rpartition("/")[2]))["state"] == "cut"
 
 
-def ended(site, name, events=0):
+def ended(site, name="", events=0, **how):
     """A job whose server was killed when its record said that it is over, and its events did not yet."""
     job = jobs.begin(site, jobs.NOBODY, site.folder, verb="check", words={})
-    over = replace(job, state="done", ended=job.made)
+    over = replace(job, ended=job.made, **({"state": "done"} | how))
     assert jobs.move(site, job, over)
     told = jobs.Events(jobs.folder(site, job.id) / jobs.EVENTS)
     for number in range(events):

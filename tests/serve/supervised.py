@@ -34,7 +34,9 @@ def watch(held):
     returned = said
     number, traffic, logs = json.loads(said)
     return {
-        name: Routing(
+        name: Routing((), version=number, stopped=shares)
+        if isinstance(shares, str)
+        else Routing(
             tuple(Share(Served(Path(at), ref, digest), part, shadow) for at, ref, digest, part, shadow in shares),
             version=number,
             log=logged(**logs[name]) if name in logs else None,
@@ -101,7 +103,8 @@ def works(pid):
 class Supervised:
     """Runs while the `with` block does.
 
-    `releases`: endpoint -> [(folder, version, part)], and True behind it for a shadow. `logs`: endpoint -> the words of
+    `releases`: endpoint -> [(folder, version, part)], and True behind it for a shadow; or by whom and why it is
+    stopped. `logs`: endpoint -> the words of
     its `Logged`.
     """
 
@@ -114,7 +117,9 @@ class Supervised:
         self._said += 1
         self._names = list(releases)
         said = {
-            name: [
+            name: shares
+            if isinstance(shares, str)
+            else [
                 (str(at), f"release:{name}@{version}", f"{version:02x}" * 32, part, bool(shadow))
                 for at, version, part, *shadow in shares
             ]

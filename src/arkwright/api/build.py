@@ -29,8 +29,13 @@ def check(site: Site, by: Actor, project: Path, *, say: Callable[[str], None] = 
 
 
 def run(site: Site, by: Actor, project: Path, *, seed: int | None = None, say: Callable[[str], None] = quiet) -> Result:
-    """Walk the line. `Result.problem` says which promise was not kept; every finding is on record either way."""
+    """Walk the line. `Result.problem` says which promise was not kept; every finding is on record either way.
+
+    Raises Invalid for a seed that no framework takes.
+    """
     allow(site, by, "work")
+    if seed is not None and not 0 <= seed < 2**32:
+        raise Invalid(f"{seed} is no seed: frameworks take 0 to {2**32 - 1:,}")
     return line.run(site, by.name, project, say=say, seed=seed)
 
 

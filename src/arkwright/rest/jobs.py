@@ -12,12 +12,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from arkwright.api import jobs
-from arkwright.core.errors import Invalid, Throttled, Unknown
+from arkwright.core.errors import ArkwrightError, Invalid, Throttled, Unknown
 from arkwright.core.record import now
 from arkwright.rest import answers, given
 from arkwright.rest.calls import body
 from arkwright.rest.once import once
-from arkwright.web import context
+from arkwright.web import context, problems
 from arkwright.web.routes import route
 
 HEARTBEAT, LOOK = 15.0, 0.2  # seconds between two signs of life; between two looks at what happened
@@ -51,7 +51,14 @@ async def _one(turns: Any, request: Request) -> Response:
 
 async def _answer(turns: Any, request: Request) -> Response:
     _plain(request)
-    return answers.looked(request, await turns(partial(_do, jobs.answer, request, id=request.path_params["id"])))
+    try:
+        return answers.looked(request, await turns(partial(_do, jobs.answer, request, id=request.path_params["id"])))
+    except ArkwrightError as error:
+        if type(error) is not ArkwrightError:
+            raise
+        return problems.problem(
+            409, ArkwrightError.__name__, str(error)
+        )  # the project's code failed, and not the server
 
 
 async def _stop(turns: Any, request: Request) -> Response:

@@ -7,11 +7,12 @@ import select
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from tests.serve.conftest import flat_release
-from tests.serve.supervised import DEADLY, Supervised, calling, who_release
+from tests.serve.supervised import CODE, DEADLY, Supervised, calling, who_release
 
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Serving, Share
@@ -163,6 +164,41 @@ def test_sigterm_answers_what_was_asked_and_accepts_for_the_drain_delay(tmp_path
             thread.join(60)
         assert [(status, headers["Connection"]) for status, headers, _ in answers] == [(200, "close")] * 2
         assert server.process.wait(60) == 0
+
+
+LOADS = (
+    CODE
+    + """
+with open(SEEN, "a") as seen:
+    seen.write("loads\\n")
+time.sleep(2)
+"""
+)
+
+
+def test_a_stop_waits_for_nothing_that_is_loaded(tmp_path):
+    """Another endpoint's next release is loaded just then, first aside and then in the worker."""
+    seen, one = tmp_path / "seen", who_release(tmp_path / "who@1")
+    slow = who_release(tmp_path / "who@2", LOADS.replace("SEEN", repr(str(seen))))
+    answering, stopped = {"one": [(one, 1, 1.0)], "two": [(one, 1, 1.0)]}, "stopped by ana: it guesses"
+    for loads in (1, 2):
+        seen.unlink(missing_ok=True)
+        with Supervised(tmp_path / f"s{loads}", answering) as server:
+            server.say(answering | {"one": [(slow, 2, 1.0)]})
+            server.until(lambda: seen.exists() and seen.read_text().count("loads") == loads)  # noqa: B023
+            began = time.monotonic()
+            server.say({"one": [(slow, 2, 1.0)], "two": stopped})
+            server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 503)
+            assert time.monotonic() - began < 1
+            told = server.call("/endpoints/two/predict", {"distance": 100})[2]
+            assert told == {"error": f"two is {stopped}"}
+            server.until(lambda: server.call("/endpoints/one/predict", {"distance": 100})[2]["release"][-1] == "2")
+            assert server.call("/endpoints/two/predict", {"distance": 100})[0] == 503  # what was loaded meanwhile, too
+            os.kill(server.workers()[0], signal.SIGKILL)
+            server.until(lambda: server.said("another takes its place") == 1)
+            assert server.call("/endpoints/two/predict", {"distance": 100})[0] == 503  # who comes later knows it
+            server.move(answering)
+            assert server.call("/endpoints/two/predict", {"distance": 100})[0] == 200
 
 
 def test_a_worker_that_dies_at_once_is_an_error_and_no_endless_loop(tmp_path):
