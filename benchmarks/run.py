@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DATA, RESULTS = HERE / "data", HERE / "RESULTS.md"
 PEERS = DATA / "peers"
-ONLY_WHEN_ASKED = ("servers",)  # gigabytes of other servers
+ONLY_WHEN_ASKED = ("servers", "track")  # gigabytes of others
 PACKAGES = (
     "arkwright numpy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec uvloop httptools"
 )
@@ -29,6 +29,7 @@ TITLES = {
     "memory": "Larger than memory",
     "serving": "Serving, the short form",
     "servers": "Serving",
+    "track": "Tracking",
 }
 COMMANDS = {
     "startup": ["startup.py", "--rounds", "15"],
@@ -45,6 +46,7 @@ COMMANDS = {
     "memory": ["memory.py", "--folder", str(DATA / "large"), "--gigabytes", "3.12", "--limit", "2"],
     "serving": ["serve.py", "--short"],
     "servers": ["serve.py", "--peers", "--seconds", "1.5"],
+    "track": ["track.py", "--rounds", "5"],
 }
 HEAD = """# What was measured
 

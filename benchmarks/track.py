@@ -105,9 +105,9 @@ def logging(ours: Server, theirs: Server) -> dict[str, dict[str, tuple[float, fl
     return found
 
 
-def one_by_one(client: MlflowClient) -> None:
+def one_by_one(client: MlflowClient, points: int = SINGLE) -> None:
     run = client.create_run("0").info.run_id
-    for step in range(SINGLE):
+    for step in range(points):
         client.log_metric(run, "loss", 1 / (step + 1), step=step)
 
 
@@ -225,7 +225,7 @@ def running(name: str, command: list[str], folder: Path, token: str) -> Iterator
     try:
         wait_until_listening(process, port, log)
         server = Server(name, f"http://127.0.0.1:{port}", process, token)
-        server.client.search_experiments()  # what is imported when it is first used
+        one_by_one(server.client, 3)  # what is imported when it is first used
         yield server
     finally:
         stop(process)

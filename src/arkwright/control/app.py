@@ -1,5 +1,6 @@
 """One application: the routes of every face behind one guard."""
 
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -18,7 +19,7 @@ from arkwright.pages import errors
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
 from arkwright.web import problems
-from arkwright.web.context import Context
+from arkwright.web.context import Context, without_places
 from arkwright.web.guard import Guard
 from arkwright.web.routes import PUBLIC, Quick
 
@@ -30,7 +31,7 @@ def application(context: Context) -> Starlette:
     routes = [*rest.routes(), *mlflow.routes(), *pages.routes(), static]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, context=context, routes=routes, refused=_refused)],
+        middleware=[Middleware(Guard, context=context, routes=routes, refused=partial(_refused, context))],
         exception_handlers={ArkwrightError: _told, HTTPException: _no_route, Exception: problems.unexpected},
     )
     app.router = Quick(routes)
@@ -41,10 +42,15 @@ def application(context: Context) -> Starlette:
 
 def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, ArkwrightError)
-    return errors.told(request, error) if errors.wanted(request) else _refused(request.url.path, error)
+    return (
+        errors.told(request, error)
+        if errors.wanted(request)
+        else _refused(request.app.state.context, request.url.path, error)
+    )
 
 
-def _refused(path: str, error: ArkwrightError) -> Response:
+def _refused(at: Context, path: str, error: ArkwrightError) -> Response:
+    error = without_places(error, at)
     return wire.told(error) if path.startswith(wire.PLACES) else problems.of(error)
 
 

@@ -1,5 +1,6 @@
 """The process of `arkwright up`: the control room, and the endpoints beside it."""
 
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -51,6 +52,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
                 unready=lambda: () if plane.ready else ("endpoints",),
             )
         )
+        gc.freeze()  # what is loaded by now stays: long lists need not have it searched for garbage
         ready(address, link)
         _Server(configured(app, listening), app).run(sockets=[door])
 

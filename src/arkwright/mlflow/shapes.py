@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from arkwright.mlflow.wire import number, pairs
 from arkwright.tracking.inputs import Dataset, Links
 from arkwright.tracking.runs import Experiment, Tracked
@@ -54,8 +56,17 @@ def run(found: Tracked, links: Mapping[int, Links]) -> dict[str, Any]:
     }
 
 
-def metric(key: str, value: float, step: int, at: int) -> dict[str, Any]:
-    return {"key": key, "value": number(value), "timestamp": at, "step": step}
+class Point(Struct, gc=False):
+    """A point of a metric in an answer."""
+
+    key: str
+    value: float | str
+    timestamp: int
+    step: int
+
+
+def metric(key: str, value: float, step: int, at: int) -> Point:
+    return Point(key, number(value), at, step)
 
 
 def dataset(found: Dataset) -> dict[str, Any]:

@@ -155,8 +155,15 @@ def number(value: float) -> float | str:
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
 
 
-def pairs(given: dict[str, str]) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in given.items()]
+class Said(Struct, gc=False):
+    """A pair in an answer. Long lists hold many: they must not keep the collector busy."""
+
+    key: str
+    value: str
+
+
+def pairs(given: dict[str, str]) -> list[Said]:
+    return [Said(key, value) for key, value in given.items()]
 
 
 def short(given: Sequence[Pair], most: int) -> list[tuple[str, str]]:

@@ -116,7 +116,7 @@ def _called(function: Callable[..., Any], verb: Verb, request: Request, taken: d
     try:
         return function(at.site, by, at.project, **taken)
     except ArkwrightError as error:
-        raise _without_places(error, at) from error
+        raise context.without_places(error, at) from error
 
 
 def _in_role(request: Request, by: Actor, role: str | None) -> Actor:
@@ -124,18 +124,6 @@ def _in_role(request: Request, by: Actor, role: str | None) -> Actor:
     if role is not None and (found is None or role not in found.account.signs):
         raise Forbidden(f"{by.name} may not sign as {role}")
     return replace(by, role=role)
-
-
-def _without_places(error: ArkwrightError, at: context.Context) -> ArkwrightError:
-    """Where the server keeps things is nobody's business."""
-    text = str(error)
-    for place, word in ((at.site.folder, "the site"), (at.project, "the project")):
-        text = text.replace(str(place), word)
-    if text == str(error):
-        return error
-    told = type(error)(text)
-    told.__dict__.update({k: v for k, v in error.__dict__.items() if not k.startswith("_")})
-    return told
 
 
 async def body(request: Request) -> bytes:

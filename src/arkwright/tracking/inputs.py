@@ -1,5 +1,6 @@
 """What a run was given and what it made: datasets, and models that clients logged."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,8 +75,8 @@ def _row(found: Dataset) -> tuple[str, ...]:
 
 
 def of(db: Any, ids: Sequence[int]) -> dict[int, Links]:
-    """The links of these runs, by the run's row."""
-    found = {id: Links() for id in ids}  # noqa: A001
+    """The links of those of these runs that have any, by the run's row."""
+    found: dict[int, Links] = defaultdict(Links)
     given = "[" + ",".join(map(str, ids)) + "]"
     for run, name, digest, source_type, source, schema, profile, tags in db.execute(_DATASETS, (given,)):
         found[run].datasets.append(

@@ -111,7 +111,7 @@ class Tracking:
         return self.database.read(searching.count_runs, filter=filter, experiments=experiments, stage=stage)
 
     def links(self, found: Sequence[Tracked]) -> dict[int, Links]:
-        """The datasets and models of these runs, by the run's `id`."""
+        """The datasets and models of those of these runs that have any, by the run's `id`."""
         return self.database.read(inputs.of, [run.id for run in found])
 
     def history(self, uid: str, key: str, limit: int = 100_000, offset: int = 0) -> Curve:

@@ -8,7 +8,7 @@ from typing import cast
 from starlette.requests import Request
 
 from arkwright.api.accounts import Known
-from arkwright.core.errors import Unproven
+from arkwright.core.errors import ArkwrightError, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
 from arkwright.web.entry import Entry
@@ -42,3 +42,15 @@ def actor(request: Request) -> Actor:
     if found is None:
         raise Unproven("log in, or send a token: Authorization: Bearer …")
     return found.actor
+
+
+def without_places(error: ArkwrightError, at: Context) -> ArkwrightError:
+    """The error without the server's own folders in it: where things are kept is nobody's business."""
+    text = str(error)
+    for place, word in ((at.site.folder, "the site"), (at.project, "the project")):
+        text = text.replace(str(place), word)
+    if text == str(error):
+        return error
+    told = type(error)(text)
+    told.__dict__.update({k: v for k, v in error.__dict__.items() if not k.startswith("_")})
+    return told
