@@ -34,6 +34,15 @@ def test_a_question_and_its_answer(at):
     assert at.do(people) == ()
 
 
+def test_where_i_spoke_and_what_i_watch(at):
+    asked(at)
+    at.do(discuss, at.ana, about="model:buys@2", text="?")
+    assert [t.id for t in at.do(threads, at.cleo, mine=True).items] == [1]
+    assert [t.id for t in at.do(threads, at.ana, mine=True).items] == [3]
+    assert [t.id for t in at.do(threads, at.ana, watched=True).items] == [1]  # ana made the release
+    assert at.do(threads, at.ben, watched=True).items == ()  # what ben began
+
+
 def test_one_best_answer(at):
     first = asked(at)
     second = at.do(discuss, thread=1, text="Not quite.")

@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import Site
 from tests.rest.conftest import up
 
-from arkwright.api import decide, rollout, talk
+from arkwright.api import accounts, decide, emergency, propose, rollout, talk
 from arkwright.core.nouns import Actor
 from arkwright.govern import passwords, secrets
 
@@ -17,6 +17,7 @@ from .browser import chromium
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "a long enough password"
+HOSTILE = "<script>hacked = 1</script>\"'><img src=x onerror='hacked = 1'><svg onload='hacked = 1'>{{7*7}}"
 LEFT = ("/password", "/logout")
 
 
@@ -31,12 +32,21 @@ def lived_in(walked, tmp_path_factory, shop_at):
         rights = ("look", "talk", "self", "work", "own")
         ben, cleo = (Actor(name=n, proven=True, signs=(r,), rights=rights[:3]) for n, r in
                      (("ben", "model-owner"), ("cleo", "operations")))  # fmt: skip
-        at.do(decide.sign, ben, release="buys", reason="fine")
+        olga = Actor(name="olga", proven=True, rights=rights)
+        at.do(decide.sign, ben, release="buys", reason=HOSTILE)
         at.do(talk.discuss, ben, about="release:buys@1", text="Is *France* right? @olga", question=True)
-        at.do(talk.discuss, cleo, thread=1, text="# Yes\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```")
-        at.do(decide.refuse, cleo, release="buys", reason="not yet")
+        at.do(talk.discuss, cleo, thread=1, text="# Yes\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n```\nx\n```")
+        at.do(talk.discuss, ben, thread=1, text=HOSTILE)
+        at.do(talk.amend, ben, comment=3, text=f"# {HOSTILE}\n\n{HOSTILE}")
+        at.do(talk.discuss, ben, about="model:buys@2#roc_auc >= 0.6", text=HOSTILE)
+        at.do(decide.refuse, cleo, release="buys", reason=HOSTILE)
         at.do(decide.sign, cleo, release="buys", reason="now")
-        at.do(rollout.promote, Actor(name="olga", proven=True, rights=rights), release="buys")
+        at.do(rollout.promote, olga, release="buys")
+        at.do(emergency.stop, olga, endpoint="buys", reason=HOSTILE)
+        at.do(emergency.resume, olga, endpoint="buys", reason=HOSTILE)
+        at.do(accounts.role, olga, name="carl", reason=HOSTILE)
+        at.do(accounts.token, olga, note=HOSTILE)
+        at.do(propose.propose, cleo, where="gate.production", promise="size_mb <= 5", reason=HOSTILE)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
         yield room
 
@@ -77,13 +87,24 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, scheme, width):
             continue
         seen.add(kind(path))
         page.goto(lived_in.address + path)
+        page.locator(".htmx-request").first.wait_for(state="detached")  # what is fetched aside is there
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         found += [f"{path}: {fault}" for fault in faults(page)]
+        found += [f"{path}: {said}" for said in obeyed(page)]
         wide = page.evaluate("document.documentElement.scrollWidth")
         found += [f"{path}: {wide} wide in a window of {width}"] if wide > width else []
         ahead += links(page)
-    assert found == []
+    assert not found, "\n".join(found)
     assert {"/inbox", "/people", "/people/x", "/releases/buys", "/endpoints/buys", "/discussion/x", "/account"} <= seen
+
+
+def obeyed(page):
+    """What of the hostile texts, which stand in every field, was taken for more than text."""
+    said = page.evaluate(
+        "[window.hacked && 'a script ran', document.querySelector('main :is(img, script, iframe)') && 'an element',"
+        " document.body.innerText.includes('49}') && 'a template']"
+    )
+    return [one for one in said if one]
 
 
 def faults(page):

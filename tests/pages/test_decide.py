@@ -47,6 +47,11 @@ def test_from_a_signature_to_the_way_back(house):
     status, text = house.send("/endpoints/buys/rollback", reason="errors", version=now)
     assert (status, "nothing to go back to" in text) == (409, True)
     assert house.send("/endpoints/buys/rollback", by="carl", reason="errors")[0] == 403
+    hostile = {"row.country": '"><script>alert(1)</script>', "row.spent": "much", "row.age": ""}
+    status, text = house.send("/endpoints/buys/try", **hostile)
+    assert (status, "spent: &#39;much&#39; is no number" in text) == (422, True)
+    assert 'value="&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"' in text  # what was typed stays
+    assert "<script>alert" not in house.send("/endpoints/buys/try", **hostile | {"row.spent": "1.5"})[1]
     status, text = house.send("/endpoints/buys/stop", reason="it answers nonsense")
     assert (status, "confirm that nothing is to answer" in text) == (422, True)
     assert house.send("/endpoints/buys/stop", reason=" ", sure="yes")[0] == 422
