@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arkwright.api.look import find
-from arkwright.catalog.catalog import Wanted
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Artifact, Dataset, Endpoint, Model, Release
@@ -67,15 +66,11 @@ def _descendants(site: Site, subject: Artifact, known: dict[str, Artifact]) -> i
     """Whatever goes back to the subject, nearest and newest first, as much as can be looked at; how many were left."""
     ahead, more = [subject.ref], 0
     for ref in ahead:
-        keys = site.catalog.keys(Wanted(kinds=tuple(_ARTIFACTS), about=ref), MOST)
-        fresh = [made for _, kind, key in keys if (made := f"{kind}:{key}") not in known]
+        fresh = [made for made in site.catalog.made_of(ref) if made not in known]
         room = max(0, MOST - len(ahead))
         more += len(fresh[room:])
-        for made in fresh[:room]:
-            noun = _artifact(site, made)
-            if ref in noun.parents:
-                known[made] = noun
-                ahead.append(made)
+        known |= {made: _artifact(site, made) for made in fresh[:room]}
+        ahead += fresh[:room]
     return more
 
 

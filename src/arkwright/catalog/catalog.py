@@ -69,8 +69,9 @@ class Catalog:
                 where, values = [*where, "event.seq < ?"], [*values, before]
             if after is not None:
                 where, values = [*where, "event.seq > ?"], [*values, after]
-            order = "event.seq" if after is not None else "event.seq DESC"
             source = "about JOIN event ON event.seq = about.seq" if wanted.about else "event"
+            order = "about.seq" if wanted.about else "event.seq"  # of the index that is walked
+            order += " DESC" if after is None else ""
             if wanted.text:
                 where, values = [*where, _HOLDS], [*values, match(wanted.text, ())]
             query = f"SELECT event.seq, kind, key FROM {source} WHERE {' AND '.join(where) or 'TRUE'} "  # noqa: S608
@@ -182,6 +183,11 @@ class Catalog:
         with self._db() as db:
             rows = db.execute("SELECT body FROM finding WHERE digest = ? ORDER BY seq", (digest,)).fetchall()
         return tuple(decode(Finding, body) for (body,) in rows)
+
+    def made_of(self, ref: str) -> list[str]:
+        """References of what was made of this, the newest first."""
+        with self._db() as db:
+            return [made for (made,) in db.execute("SELECT ref FROM made WHERE parent = ? ORDER BY seq DESC", (ref,))]
 
     def evidence(self, releases: Sequence[Release]) -> list[Evidence]:
         """What each of these releases is judged by, in one look."""

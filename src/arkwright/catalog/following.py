@@ -85,6 +85,8 @@ class Following:
         ref = f"{event.kind}:{name}@{version}"
         self._refer(event, [ref, body.get("run"), body.get("model"), body.get("parent")])
         self._refer(event, [part for word in ("parents", "made", "reused") for part in body.get(word) or ()])
+        rows = [(parent, event.seq, ref) for parent in body.get("parents") or ()]
+        self._db.executemany("INSERT OR IGNORE INTO made VALUES (?, ?, ?)", rows)
         if not event.key.startswith(ENDED):
             self._page(f"{event.kind}:{name}", event, f"{event.kind}:{name}", name, event.by, keep=True)
             if event.kind != Account.KIND:
