@@ -2,8 +2,8 @@
 
 import re
 
-from arkwright.api import decide
-from arkwright.core.nouns import Actor
+from arkwright.core import versions
+from arkwright.core.nouns import Decision, Release
 
 PAGE = {"Accept": "text/html"}
 
@@ -34,9 +34,12 @@ def test_a_release_shows_what_its_gate_found_and_what_is_missing(room):
 def test_hostile_text_is_shown_as_text(room):
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     # as on a site that had no accounts yet: the record may hold anything
-    ben = Actor(name=hostile, role="model-owner", proven=True, signs=("model-owner",), rights=("look", "talk"))
-    decide._decide(room.at.site, ben, decide.why(room.at.site, ben, room.at.folder, release="buys")[0], yes=False,
-                   reason=hostile)  # fmt: skip
+    ledger = room.at.site.ledger
+    release = versions.resolve(ledger, Release, "buys")
+    said = Decision(
+        release=release.ref, digest=release.digest, by=hostile, role="model-owner", yes=False, reason=hostile
+    )
+    versions.add_decision(ledger, said, versions.turn(ledger, release.digest))
     for path in ("/", "/releases", "/releases/buys@1"):
         status, text = page(room, path)
         assert status == 200
