@@ -4,8 +4,6 @@ import re
 
 from arkwright.core import versions
 from arkwright.core.nouns import Decision, Release
-from arkwright.core.ports import Entry
-from arkwright.core.record import encode
 
 PAGE = {"Accept": "text/html"}
 
@@ -36,11 +34,12 @@ def test_a_release_shows_what_its_gate_found_and_what_is_missing(room):
 def test_hostile_text_is_shown_as_text(room):
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     # as on a site that had no accounts yet: the record may hold anything
-    release = versions.latest(room.at.site.ledger, Release, "buys")
+    ledger = room.at.site.ledger
+    release = versions.resolve(ledger, Release, "buys")
     said = Decision(
         release=release.ref, digest=release.digest, by=hostile, role="model-owner", yes=False, reason=hostile
     )
-    room.at.site.ledger.append(hostile, [Entry(Decision.KIND, f"{release.digest}/x/1", encode(said))])
+    versions.add_decision(ledger, said, versions.turn(ledger, release.digest))
     for path in ("/", "/releases", "/releases/buys@1"):
         status, text = page(room, path)
         assert status == 200

@@ -114,16 +114,16 @@ def reviewable(site: Site, by: Actor, project: Path) -> tuple[Proposed, ...]:
     """The open proposals that this person may decide on."""
     if not (project / toml.FILE).exists():
         return ()
-    waiting = [one for one in proposals(site, by, project) if one.state == "open"]
     try:
-        return tuple(one for one in waiting if may_review(site, by, project, one.proposal)[0])
+        spec = toml.read(project).spec
     except ArkwrightError:
         return ()  # nobody decides on anything before the file can be read
+    waiting = proposals(site, by, project, state="open")
+    return tuple(one for one in waiting if may_review(site, by, spec, one.proposal)[0])
 
 
-def may_review(site: Site, by: Actor, project: Path, proposal: Proposal) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def may_review(site: Site, by: Actor, spec: ProjectSpec, proposal: Proposal) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """As which roles this person may review it, and as which anybody may; nobody reviews their own."""
-    spec = toml.read(project).spec
     wanted = signing(spec, proposal)
     mine = () if rules.is_author(proposal, by.name) else rules.held(by, wanted, accounts=accounts.has_accounts(site))
     return mine, (rules.OWNER, *wanted)

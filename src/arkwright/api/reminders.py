@@ -16,6 +16,7 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode
 from arkwright.core.rules import may_sign
 from arkwright.govern import roles
+from arkwright.project import toml
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.reminders")
@@ -99,8 +100,12 @@ def _signatures(site: Site, held: list[Account], now: datetime) -> Iterator[Remi
 
 
 def _reviews(site: Site, project: Path, held: list[Account], now: datetime) -> Iterator[Reminder]:
-    for one in proposals(site, Actor(name=BY), project, state="open"):
-        able = {account.name: list(may_review(site, _actor(account), project, one.proposal)[0]) for account in held}
+    waits = proposals(site, Actor(name=BY), project, state="open")
+    if not waits:
+        return
+    spec = toml.read(project).spec
+    for one in waits:
+        able = {account.name: list(may_review(site, _actor(account), spec, one.proposal)[0]) for account in held}
         yield from _reminder(f"proposal:{one.proposal.id}", able, one.at, now)
 
 

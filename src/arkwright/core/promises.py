@@ -9,6 +9,7 @@ import math
 import sys
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 from arkwright.core.errors import Invalid
 
@@ -74,6 +75,7 @@ class Verdict:
     more_rows: int | None = None
 
 
+@lru_cache(maxsize=2048)  # a page shows the same sentences again and again
 def parse(text: str) -> Promise:
     """Parse one sentence. Raises Invalid with the column of the mistake."""
     _check_length(text)

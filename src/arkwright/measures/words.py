@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from string import Formatter
 
 from arkwright.core.errors import ArkwrightError
@@ -20,6 +21,7 @@ _SAID = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than", 
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 
 
+@lru_cache(maxsize=2048)
 def sentence(promise: str | Promise) -> str:
     """A promise in plain words; of a measure that nobody knows, its name and what it is asked about.
 

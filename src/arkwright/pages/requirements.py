@@ -195,7 +195,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
     mine: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
     try:
-        mine, wanted = proposed.may_review(at.site, by, at.project, shown.proposal)
+        mine, wanted = proposed.may_review(at.site, by, toml.read(at.project).spec, shown.proposal)
         diff = proposed.patch(at.site, by, at.project, proposal=number).text
     except ArkwrightError:
         pass  # it is over, or the file cannot be read; the page says which

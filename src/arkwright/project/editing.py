@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import tomlkit
@@ -31,7 +32,7 @@ class Change:
 
 def standing(text: str, section: str, name: str) -> list[str]:
     """The promises of a table as the file spells them. Raises Unknown with a near miss, Invalid for what is no TOML."""
-    tables = _loaded(text).get(section)
+    tables = _parsed(text).get(section)
     known = list(tables) if isinstance(tables, dict) else []
     if not isinstance(tables, dict) or name not in tables:
         raise Unknown(f"arkwright.toml has no [{section}.{name}]{did_you_mean(name, known)}")
@@ -166,6 +167,12 @@ def _measure(promise: str) -> str:
         return parse(promise).call.name
     except ArkwrightError:
         return promise
+
+
+@lru_cache(maxsize=4)  # many proposals are held against one file
+def _parsed(text: str) -> dict[str, Any]:
+    """To be looked at only."""
+    return _loaded(text)
 
 
 def _loaded(text: str) -> dict[str, Any]:
