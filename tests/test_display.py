@@ -77,7 +77,7 @@ def test_a_real_notebook(at):
         shown.append(Strict(output.data["text/html"]).text)
     assert "✓ every promise is kept" in shown[0]
     assert "roc_auc >= 0.6" in shown[1]
-    assert "✗ does not pass its gate" in shown[2]
+    assert "✓ keeps every promise, and waits for signatures" in shown[2]
     assert "✓ kept" in shown[3]
     assert "release:buys@1" in shown[4]
     assert "400 rows, 0 in quarantine" in shown[7]
@@ -88,6 +88,7 @@ def test_a_real_notebook(at):
 def test_it_is_told_what_is_not_kept(at):
     at.do(decide.refuse, at.ben, release="buys", reason="<b>too low</b>")
     text = Strict(at.do(decide.why, release="buys")._repr_html_()).text
+    assert "✗ does not pass its gate" in text
     assert "ben refused as model-owner: <b>too low</b>" in text
     assert "–" in text
     html = look.profile(at.site, at.ana, at.folder, dataset="buyers")._repr_html_()

@@ -21,6 +21,9 @@ _GREEN, _RED, _AMBER = "#1a8a45", "#df3b3b", "#a87000"
 _VERDICTS = {"kept": ("✓", _GREEN), "broken": ("✗", _RED), "unproven": ("?", _AMBER)}
 _CELL = "text-align:{};padding:2px 10px 2px 0;vertical-align:top;background:transparent"
 _DIM = "opacity:.7"
+_PLAIN = (
+    "border-collapse:collapse;color:inherit;font-size:inherit"  # where the page has old manners, tables inherit little
+)
 Rows = Sequence[Sequence[str]]
 
 
@@ -44,7 +47,7 @@ def _number(value: object) -> str:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _text(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _bold(text: str, colour: str) -> str:
@@ -63,7 +66,7 @@ def _table(head: Sequence[str], rows: Rows) -> str:
         cells = [f'<td style="{_CELL.format(side)}">{cell}</td>' for cell, side in zip(row, sides, strict=True)]
         made.append(f"<tr>{''.join(cells)}</tr>")
     more = f"<p>… and {len(rows) - MOST_ROWS} more</p>" if len(rows) > MOST_ROWS else ""
-    return f'<table style="border-collapse:collapse">{"".join(made)}</tbody></table>{more}'
+    return f'<table style="{_PLAIN}">{"".join(made)}</tbody></table>{more}'
 
 
 def _facts(title: str, facts: Iterable[tuple[str, str]]) -> str:
@@ -72,7 +75,7 @@ def _facts(title: str, facts: Iterable[tuple[str, str]]) -> str:
         f'<tr><td style="{_CELL.format("left")}">{a}</td><td style="{_CELL.format("left")}">{b}</td></tr>'
         for a, b in rows
     )
-    return f'<div><p><b>{title}</b></p><table style="border-collapse:collapse"><tbody>{cells}</tbody></table></div>'
+    return f'<div><p><b>{title}</b></p><table style="{_PLAIN}"><tbody>{cells}</tbody></table></div>'
 
 
 def _findings(found: Iterable[Finding], unmeasured: Iterable[str] = ()) -> str:
@@ -101,6 +104,8 @@ def finding(self: Finding) -> str:
 def judgement(self: Judgement) -> str:
     """The gate: each sentence with what was found, who signed, and what is missing."""
     passed = _bold("✓ passes its gate", _GREEN) if self.passed else _bold("✗ does not pass its gate", _RED)
+    if self.promises_kept and self.unsigned and not self.refusals:
+        passed = _bold("✓ keeps every promise, and waits for signatures", _AMBER)
     rows = [
         (_text(d.role), _text(d.by), "proven" if d.proven else "declared", _text(d.reason)) for d in self.signatures
     ]

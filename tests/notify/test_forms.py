@@ -9,7 +9,7 @@ from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkwright.core.nouns import Account, Comment, Decision, Endpoint, Event, Finding, Mark, Run
+from arkwright.core.nouns import Account, Comment, Decision, Endpoint, Event, Finding, Mark, Proposal, Reminder, Run
 from arkwright.core.record import encode
 from arkwright.notify import choice, forms
 from arkwright.notify.forms import body, cloudevent, message_id
@@ -81,6 +81,13 @@ def test_every_kind_is_told_in_words():
     assert told(event(mark)).title == "ben took back: marked comment 1 as helpful, about release:late@3"
     account = Account(name="cleo", version=1, role="viewer", signs=("operations",))
     assert told(event(account)).title == "ben made cleo a viewer who signs as operations"
+    words = {"id": 3, "section": "gate", "name": "late", "reason": "why", "by": "ben", "base": "", "digest": ""}
+    change = Proposal(**words, version=1, before="a >= 1", after="a >= 2")
+    assert told(event(change)).title == "ben proposes proposal:3 in gate.late: a >= 1 -> a >= 2"
+    taken = Proposal(**words, version=2, before=None, after="a >= 2", state="refused", answer="no")
+    assert told(event(taken)).title == "ben refused proposal:3 in gate.late: a >= 2"
+    waits = Reminder(about="release:late@3", people=("cleo",), roles=("operations",), since="", days=2)
+    assert told(event(waits)).title == "release:late@3 has waited 2 days for a signature as operations"
     assert told(event(kind="decision", raw="{}")).title == "ben wrote decision:k"
 
 

@@ -5,12 +5,15 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Judge
 from tests.notify.conftest import PATIENCE
 
 from arkwright.core.ports import Entry
+from arkwright.infra.postgres_ledger import PostgresLedger
+from arkwright.infra.postgres_vault import PostgresVault
 from arkwright.notify import address, hooks, outbox, state
 from arkwright.notify.courier import Patience
 from arkwright.notify.failed import Failed
@@ -264,6 +267,23 @@ def test_a_hook_comes_changes_and_goes_while_it_runs(room, receiver):
             assert time.monotonic() < end
             time.sleep(0.01)
     assert state.get(room.vault, hook.id) is None
+
+
+def test_the_same_on_postgresql(postgres, schema, receiver, tmp_path):
+    ledger, vault = PostgresLedger(postgres.url(schema), tmp_path / "head"), PostgresVault(postgres.url(schema))
+    with closing(ledger), closing(vault):
+        room = Room(ledger, vault)
+        hook = room.hook("in", f"{receiver.url}/in")
+        receiver.answers["/in"] = 500
+        with room.open(), room.open():
+            room.write(2)
+            room.until(hook, lambda now: len(now.dead) == 2)
+            receiver.answers["/in"] = 200
+            state.wish(vault, hook.id)
+            room.write(3)
+            room.until(hook, lambda now: now.place == 5 and not now.dead and not now.again)
+        assert vault.get(outbox.LEASE, outbox.LEASE) is None
+    assert sorted(set(numbers(receiver.at("/in")))) == [1, 2, 3, 4, 5]
 
 
 class Letters:
