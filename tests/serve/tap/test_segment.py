@@ -104,10 +104,11 @@ def test_open_and_closed(tmp_path):
     assert is_closed(file.path)
 
 
-def test_what_was_added_since_the_last_sync_can_be_undone(tmp_path):
+def test_what_was_added_since_it_was_whole_can_be_undone(tmp_path):
     file = SegmentFile(tmp_path, Header("late"), RELEASES)
     file.add(some(2)[0])
     file.sync()
+    file.whole()
     file.add(some(2)[1])
     file.undo()
     file.add(some(3)[2])

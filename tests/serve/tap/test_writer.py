@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from arkwright.serve.tap.appending import SegmentFile
 from arkwright.serve.tap.segment import INFER, Segment, segments
 from arkwright.serve.tap.writer import Tap
 
@@ -94,6 +95,81 @@ def test_killed_at_any_moment_nothing_written_is_lost_or_torn(tmp_path):
     assert seen > CYCLES
 
 
+SLOW = (
+    """
+import os, sys, time
+os.fdatasync = lambda handle, force=os.fdatasync: (time.sleep(3), force(handle))
+"""
+    + WRITER.partition("number = before")[0].replace(", interval_s=0.02, roll_bytes=200_000", "")
+    + """
+while True:
+    now = time.monotonic_ns()
+    tap.add(release, b"%d" % now, b"caller", b"x", b"y", 10)
+    print(now, flush=True)
+    time.sleep(0.01)
+"""
+)
+
+
+def test_a_killed_worker_loses_what_it_was_given_within_a_second(tmp_path):
+    """However long the disk takes: what the kernel has outlives the process."""
+    running = subprocess.Popen([sys.executable, "-c", SLOW, tmp_path], stdout=subprocess.PIPE, text=True)
+    added = [int(running.stdout.readline()) for _ in range(250)]
+    running.kill()
+    added += map(int, running.communicate()[0].split())
+    found = {int(record.id) for record in records(tmp_path)}
+    lost = [number for number in added if number not in found]
+    assert found
+    assert added[-1] - min(lost, default=added[-1]) < 10**9
+
+
+def test_a_slow_disk_delays_no_write(place, monkeypatch):
+    """The age of each record when the kernel has it."""
+    ages, add, free = [], SegmentFile.add, threading.Event()
+
+    def noted(self, block):
+        add(self, block)
+        ages.extend((time.time_ns() - record.at) / 1e9 for record in block)
+
+    monkeypatch.setattr(SegmentFile, "add", noted)
+    monkeypatch.setattr(SegmentFile, "sync", lambda self: free.wait(60))
+    tap, release = place.tap()
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        fill(tap, release, range(1))
+        time.sleep(0.005)
+    assert tap.written == 0  # the disk has not said so
+    free.set()
+    tap.close()
+    assert tap.written == len(ages) > 20
+    assert max(ages) < 1.0
+
+
+def test_what_cannot_be_forced_is_counted_as_lost(place, monkeypatch, caplog):
+    tap, release = place.tap(interval_s=3600)
+    force = os.fdatasync
+
+    def fail(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    fill(tap, release, range(5))
+    tap._flush()
+    until = time.monotonic() + 60
+    while not tap.dropped:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    monkeypatch.setattr(os, "fdatasync", force)
+    fill(tap, release, range(5, 8))
+    tap.close()
+    assert (tap.written, tap.dropped) == (3, 5)
+    assert len(segments(place.folder)) == 2  # the first was left: its pages may be gone
+    assert [r.message for r in caplog.records] == [
+        f"late: predictions are not logged: input/output error ({place.folder})",
+        "late: predictions are logged again; 5 are lost",
+    ]
+
+
 def test_two_workers_write_two_files(place):
     taps = [place.tap() for _ in range(2)]
     for number, (tap, release) in enumerate(taps):
@@ -140,7 +216,8 @@ def test_a_folder_that_cannot_be_made_costs_records(tmp_path, caplog):
 
 def test_memory_is_bounded_and_drops_are_counted(place, monkeypatch):
     free = threading.Event()
-    monkeypatch.setattr(Tap, "_write", lambda self, *_: free.wait(60))  # a disk that hangs
+    add = SegmentFile.add
+    monkeypatch.setattr(SegmentFile, "add", lambda self, block: free.wait(60) and add(self, block))  # a disk that hangs
     tap, release = place.tap(memory=1 << 20, interval_s=0.001)
     for number in range(3000):
         tap.add(release, b"%d" % number, b"c", bytes(1000), b"", 1)

@@ -1,5 +1,6 @@
 """The segment that a worker appends to."""
 
+import errno
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class SegmentFile:
-    """A new segment in `folder`, locked as long as it is open. Not for two threads at once.
+    """A new segment in `folder`, locked as long as it is open. Not for two threads at once, but for `sync`.
 
     It gets its name only when it is locked and has its header: nobody can mistake it for one whose writer is dead.
     Raises OSError, as all of its methods do; after one, only `close` may be called unless `undo` worked.
@@ -40,7 +41,8 @@ class SegmentFile:
             os.close(self._handle)
             half.unlink(missing_ok=True)
             raise
-        self._safe = self.size
+        self._whole = self.size
+        self.broken = False
         self._buffer = bytearray()
 
     def add_release(self, release: Release) -> None:
@@ -53,16 +55,27 @@ class SegmentFile:
         seal(RECORDS, self._buffer)
         self._write(self._buffer)
 
+    def whole(self) -> None:
+        """Nothing is half written."""
+        self._whole = self.size
+
     def sync(self) -> None:
-        """Force everything added to the disk. After an error this segment must be left: the pages may be gone."""
-        os.fdatasync(self._handle)
-        self._safe = self.size
+        """Force everything added to the disk; on any thread. After an error this segment must be left: the pages may be
+        gone.
+        """
+        if self.broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        try:
+            os.fdatasync(self._handle)
+        except OSError:
+            self.broken = True
+            raise
 
     def undo(self) -> None:
-        """Cut off what was added since the last `sync`."""
-        os.ftruncate(self._handle, self._safe)
-        os.lseek(self._handle, self._safe, os.SEEK_SET)
-        self.size = self._safe
+        """Cut off what was added since it was `whole`."""
+        os.ftruncate(self._handle, self._whole)
+        os.lseek(self._handle, self._whole, os.SEEK_SET)
+        self.size = self._whole
 
     def close(self) -> None:
         """From here on it may be compacted."""

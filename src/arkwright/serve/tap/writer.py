@@ -1,27 +1,29 @@
-"""The tap of one endpoint in one worker: what is answered is noted in memory, and written aside once a second.
+"""The tap of one endpoint in one worker: what is answered is noted in memory, and written aside twice a second.
 
 `add` costs the event loop about half a microsecond and never waits. The thread encodes a few hundred records at a time
-and lets go of the interpreter in between, so that no request waits for it either.
+and lets go of the interpreter in between, so that no request waits for it either. What was handed to the kernel
+outlives this process; another thread forces it to the disk, so a disk that takes its time makes nothing wait here.
 """
 
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from zlib import crc32
 
 from arkwright.core.record import valid_name
 from arkwright.core.signature import Signature
 from arkwright.serve.tap.appending import SegmentFile
+from arkwright.serve.tap.forcing import Forcing
 from arkwright.serve.tap.redact import Redact, redaction
 from arkwright.serve.tap.segment import Header, Record, Release
 
 MEMORY = 64 << 20
 ROLL_BYTES = 64 << 20
 ROLL_S = 60.0
-INTERVAL_S = 1.0
+INTERVAL_S = 0.5
 _OVERHEAD = 320  # bytes of a waiting record beside its body and its answer
 _BLOCK_BYTES, _BLOCK_RECORDS = 512 << 10, 256
 Told = Callable[[int, int, int], None]  # a release by its number, how many are on the disk, how many are lost
@@ -35,7 +37,7 @@ class Tap:
     written. `memory`: bytes that may wait for the disk; what comes on top is dropped and counted.
 
     `add` is for one thread, the event loop's; everything else for any. Nothing here raises because of the disk. `told`
-    is called by the tap's own thread, which must not wait there: so many of a release are on the disk, or are lost.
+    is called by the tap's own threads, which must not wait there: so many of a release are on the disk, or are lost.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Tap:
     ) -> None:
         self.folder, self.header = folder, Header(valid_name(endpoint, "endpoint"), tuple(redact))
         self.written = 0  # records that are safe on the disk
-        self._lost = 0  # by the disk: the thread counts them
+        self._lost, self._losing = 0, threading.Lock()  # by the disk: the threads count them
         self._refused = 0  # for want of memory: the loop counts them
         self._memory, self._soon = memory, memory // 4
         self._roll_bytes, self._roll_s, self._interval = roll_bytes, roll_s, interval_s
@@ -69,6 +71,7 @@ class Tap:
         self._named = 0  # releases that the open segment knows
         self._failing = False
         self._wake, self._stopping = threading.Event(), False
+        self._forcing = Forcing(self.header.endpoint, self._forced)
         self._thread = threading.Thread(target=self._work, name=f"arkwright-tap-{endpoint}", daemon=True)
         self._thread.start()
 
@@ -120,50 +123,56 @@ class Tap:
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what waits, and end. A disk that hangs is not waited for longer than this."""
+        end = time.monotonic() + timeout_s
         self._stopping = True
         self._wake.set()
         self._thread.join(timeout_s)
+        self._forcing.close(max(0.0, end - time.monotonic()))
 
     def _room(self, size: int) -> bool:
-        self._wake.set()  # do not wait for the second to be over
+        self._wake.set()  # do not wait for the time to be over
         if size - self._taken <= self._memory:
             return True
         self._refused += 1
         return False
 
     def _work(self) -> None:
-        stopping = False
+        stopping, took = False, 0.0
         while not stopping:
-            self._wake.wait(self._interval)
+            self._wake.wait(max(0.0, self._interval - took))
             self._wake.clear()
-            stopping = self._stopping
+            stopping, start = self._stopping, time.monotonic()
             try:
                 self._flush()
             except Exception:  # a mistake of ours must not end the log
                 log.exception("%s: the tap failed", self.header.endpoint)
+            took = time.monotonic() - start
         self._roll()
 
     def _flush(self) -> None:
-        """Write what waits and force it to the disk, or count it as lost."""
+        """Hand what waits to the kernel, or count it as lost."""
+        if self._file and self._file.broken:
+            self._roll()
         added, count = self._added, len(self._waiting)  # in this order: what comes in between is counted next time
         if count:
             records = self._waiting[:count]
             del self._waiting[:count]
+            counts = Counter({0: count})  # a mistake of ours counts for the first
             try:
+                counts = Counter([record.release for record in records])
                 self._write(records, max(1, (added - self._taken) // count))
             except OSError as error:
-                self._lose(records)
+                self._lose(counts)
                 self._failed(error)
+                self._abandon()
             except BaseException:
-                self._lose(records)
+                self._lose(counts)
                 self._abandon()
                 raise
             else:
-                self.written += count
-                self._tell(records, kept=True)
-                if self._failing:
-                    self._failing = False
-                    log.warning("%s: predictions are logged again; %d are lost", self.header.endpoint, self.dropped)
+                assert self._file
+                self._file.whole()
+                self._forcing.ask(self._file, counts)
             finally:
                 self._taken = added
         file = self._file
@@ -184,19 +193,30 @@ class Tap:
                 for record in block:
                     self._redactions[record.release](record)
             self._file.add(block)
-        self._file.sync()
 
-    def _lose(self, records: list[Record]) -> None:
-        self._lost += len(records)
-        self._tell(records, kept=False)
+    def _forced(self, counts: Mapping[int, int], error: OSError | None) -> None:
+        """Said by the thread that forces: so many records are on the disk, or may not be."""
+        if error is not None:
+            self._lose(counts)
+            self._failed(error)
+            return
+        self.written += sum(counts.values())
+        self._tell(counts, kept=True)
+        if self._failing:
+            self._failing = False
+            log.warning("%s: predictions are logged again; %d are lost", self.header.endpoint, self.dropped)
 
-    def _tell(self, records: list[Record], *, kept: bool) -> None:
+    def _lose(self, counts: Mapping[int, int]) -> None:
+        with self._losing:
+            self._lost += sum(counts.values())
+        self._tell(counts, kept=False)
+
+    def _tell(self, counts: Mapping[int, int], *, kept: bool) -> None:
         if self._told:
-            for release, count in Counter([record.release for record in records]).items():
+            for release, count in counts.items():
                 self._told(release, count if kept else 0, 0 if kept else count)
 
     def _failed(self, error: OSError) -> None:
-        self._abandon()
         if not self._failing:
             self._failing = True
             why = error.strerror or "the disk failed"
@@ -213,5 +233,5 @@ class Tap:
 
     def _roll(self) -> None:
         if self._file:
-            self._file.close()
+            self._forcing.leave(self._file)
             self._file = None
