@@ -9,7 +9,7 @@ from arkwright.api.lineage import Lineage
 from arkwright.pages.words import address
 
 _BOX, _TALL, _ACROSS, _DOWN = 150, 42, 60, 16
-FITS = 4 * (_BOX + _ACROSS)  # a picture no wider than this is made smaller where there is less room
+FITS = 6 * (_BOX + _ACROSS)  # a picture no wider than this is made smaller where there is less room
 
 
 def graph(lineage: Lineage) -> Markup:
@@ -78,9 +78,13 @@ def _node(ref: str, note: str, place: tuple[float, float], *, current: bool) -> 
     box = Markup(
         '<rect x="{}" y="{}" width="{}" height="{}" rx="6"/><text x="{}" y="{}">{}</text>'
         '<text class="sub" x="{}" y="{}">{}</text><title>{}</title>'
-    ).format(x, y, _BOX, _TALL, x + 10, y + 18, shown, x + 10, y + 33, f"{kind} · {note}"[:26], f"{ref}, {note}")
+    ).format(x, y, _BOX, _TALL, x + 10, y + 18, shown, x + 10, y + 33, _cut(f"{kind} · {note}", 24), f"{ref}, {note}")
     here = Markup(' class="current" aria-current="true"') if current else Markup("")
     place_of = address(ref)
     if place_of is None:
         return Markup("<g{}>{}</g>").format(here, box)
     return Markup('<a href="{}"{}>{}</a>').format(place_of, here, box)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
