@@ -126,8 +126,17 @@ async def every_address(door, places):
                 assert answer.status != 200 or CANARY not in answer.body.decode(errors="replace"), path
 
 
-@pytest.mark.parametrize("path", ["/static/../../routes.py", "/static/..%2f..%2froutes.py", "/static//etc/passwd",
-                                  "/static/%2e%2e/routes.py", "/static/\0", "/static/vendor/..\\..\\routes.py"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../../routes.py",
+        "/static/..%2f..%2froutes.py",
+        "/static//etc/passwd",
+        "/static/%2e%2e/routes.py",
+        "/static/\0",
+        "/static/vendor/..\\..\\routes.py",
+    ],
+)
 def test_files_are_read_from_their_folder_only(room, path):
     assert room.ask("GET", path).status in (404, 405, 422)
 
