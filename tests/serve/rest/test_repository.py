@@ -1,6 +1,8 @@
 """The model repository, asked by an unmodified client, over several workers."""
 
 import contextlib
+import http.client
+import json
 import signal
 import subprocess
 import sys
@@ -89,3 +91,38 @@ def test_the_same_over_grpc(tmp_path):
         assert client.is_model_ready("one")
         with pytest.raises(InferenceServerException, match='did you mean "one"'):
             client.load_model("onee")
+
+
+def sent(address, path, body, kind="application/json"):
+    client = http.client.HTTPConnection(address, timeout=60)
+    with contextlib.closing(client):
+        client.request("POST", f"/v2/repository/{path}", body, {"Content-Type": kind} if kind else {})
+        answer = client.getresponse()
+        said = answer.read()
+        return answer.status, json.loads(said) if said else None
+
+
+def test_what_it_is_asked_is_read_strictly(tmp_path):
+    """And nothing is done that was not understood."""
+    with serving(tmp_path, "on", workers=1) as (address, _):
+        for body, kind, status in (
+            ("{", "application/json", 400),
+            ("[" * 100_000, "application/json", 400),
+            ('{"parameters": {"config": "{}"}}', "application/json", 400),
+            ('{"param": 1}', "application/json", 400),
+            ("{}", "text/plain", 415),
+        ):
+            assert sent(address, "models/one/unload", body, kind)[0] == status
+            assert sent(address, "index", body, kind)[0] == status
+        assert [one["state"] for one in sent(address, "index", "", None)[1]] == ["READY", "READY"]
+        assert sent(address, "models/one/unload", '{"parameters": {"unload_dependents": false}}')[0] == 200
+        assert len(sent(address, "index", '{"ready": false}')[1]) == 2
+        assert [one["name"] for one in sent(address, "index", '{"ready": true}')[1]] == ["two"]
+        with triton.InferenceServerClient(address) as client:
+            assert "model_repository" in client.get_server_metadata()["extensions"]
+
+
+def test_who_was_refused_stands_in_the_log(tmp_path, capfd):
+    with serving(tmp_path, "off", workers=1) as (address, _):
+        assert sent(address, "models/one/unload", "")[0] == 403
+    assert "/v2/repository/models/one/unload was refused to 127.0.0.1: the repository is off" in capfd.readouterr().err

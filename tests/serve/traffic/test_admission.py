@@ -3,6 +3,7 @@
 import asyncio
 import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -206,7 +207,7 @@ def test_who_is_answered_504_and_asks_again_at_once_is_heard(slow):
 class Echo:
     """A graph that gives back what it takes."""
 
-    batches, inputs, outputs = True, {"x": None}, {"x": None}
+    batches, inputs, outputs, row_seconds = True, {"x": None}, {"x": None}, 0.0
 
     def run(self, inputs):
         return inputs
@@ -246,3 +247,57 @@ def test_when_all_who_asked_have_left_nothing_breaks():
     broken, statuses = asyncio.run(run())
     assert broken == []
     assert sorted(statuses) == [499, 499, 504]  # 499: told to those who count, not to who left
+
+
+class Slow(Echo):
+    """Takes some time for each row, and notes on which thread."""
+
+    def __init__(self, seconds, tried=0.0):
+        self.seconds, self.row_seconds, self.threads = seconds, tried, []
+
+    def run(self, inputs):
+        self.threads.append(threading.current_thread() is threading.main_thread())
+        time.sleep(self.seconds * len(inputs["x"]))
+        return inputs
+
+
+def computed(graph, count):
+    """Requests one after the other; whether each was computed on the loop."""
+
+    async def run():
+        batcher = Batcher(graph, "late")
+        for _ in range(count):
+            answered = asyncio.get_running_loop().create_future()
+            batcher.add(job(Request("POST", "/", {}, b""), answered.set_result))
+            await answered
+        batcher.close()
+
+    asyncio.run(run())
+    return graph.threads
+
+
+def test_a_heavy_model_is_computed_on_the_thread():
+    """By what was measured when it was loaded, or by what it takes since."""
+    assert computed(Slow(0.005, tried=0.005), 3) == [False] * 3
+    found = computed(Slow(0.02), 10)
+    assert found[0]
+    assert not found[-1]
+
+
+def test_a_light_one_that_was_held_up_when_it_was_tried_comes_back():
+    found = computed(Slow(0.0, tried=0.003), 40)
+    assert not found[0]
+    assert found[-1]
+
+
+def test_what_came_too_long_ago_is_refused_before_it_is_computed():
+    async def run():
+        batcher = Batcher(Echo(), "late", longest=5.0)
+        batcher.add(job(Request("POST", "/", {}, b"", received=batcher.now() - 1), lambda _: None))
+        with pytest.raises(Problem, match="try again") as problem:
+            batcher.add(job(Request("POST", "/", {}, b"", received=batcher.now() - 6), lambda _: None))
+        await batcher.idle()
+        batcher.close()
+        return problem.value.status
+
+    assert asyncio.run(run()) == 503

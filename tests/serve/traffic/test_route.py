@@ -13,7 +13,7 @@ from arkwright.serve.wire.messages import Problem
 
 
 def lane(version):
-    return SimpleNamespace(loaded=SimpleNamespace(version=str(version)))
+    return SimpleNamespace(loaded=SimpleNamespace(version=str(version), release=f"release:late@{version}"))
 
 
 OLD, NEW, MID = lane(1), lane(3), lane(2)
@@ -66,6 +66,15 @@ def test_a_tester_asks_for_a_release(asked):
     route = Route("late", [(NEW, 0.0), (OLD, 1.0)])
     assert picked(route, arkwright_release=asked, arkwright_key=b"x") is NEW
     assert picked(route) is OLD
+
+
+@pytest.mark.parametrize("asked", [b"nonsense@3", b"release:latte@3", b"release:@late@3"])
+def test_a_release_of_another_name(asked):
+    """Its version is served here, and means something else."""
+    with pytest.raises(Problem, match="late is answered by no release called") as refused:
+        picked(Route("late", [(NEW, 0.5), (OLD, 0.5)]), arkwright_release=asked)
+    assert refused.value.status == 404
+    assert ("did you mean" in refused.value.message) == (asked != b"nonsense@3")
 
 
 @pytest.mark.parametrize("asked", [b"4", b"release:late@7", b"", b"x" * 5000, b"\xff\xfe", b"@"])

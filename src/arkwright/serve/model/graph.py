@@ -42,7 +42,8 @@ class Port:
 class Graph:
     """A session on one thread: the server's workers are the parallelism.
 
-    `batches` says whether rows of several requests may go in one run: every input and output counts its rows first.
+    `row_seconds`: what one row took when it was tried, 0 before. `batches` says whether rows of several requests may go
+    in one run: every input and output counts its rows first.
     """
 
     def __init__(self, path: Path, signed: Signed | None = None) -> None:
@@ -63,6 +64,7 @@ class Graph:
             self._session = ort.InferenceSession(data, options, providers=_providers())
         except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
             raise Invalid(f"{path.name} cannot be loaded: {str(error).splitlines()[0][:300]}") from None
+        self.row_seconds = 0.0
         self.inputs: Mapping[str, Port] = _ports(self._session.get_inputs())
         self.outputs: Mapping[str, Port] = _ports(self._session.get_outputs())
         self._names = list(self.outputs)
@@ -79,7 +81,7 @@ class NoGraph(Graph):
     """Of a model of rules: they answer every row, so nothing is ever run."""
 
     def __init__(self) -> None:
-        self.inputs, self.outputs, self.batches = {}, {}, False
+        self.inputs, self.outputs, self.batches, self.row_seconds = {}, {}, False, 0.0
 
     def run(self, inputs: Tensors) -> Tensors:
         raise Invalid(f"a model of rules takes no tensors, such as {', '.join(inputs) or 'none'}")

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 import msgspec
 import numpy as np
@@ -134,7 +135,9 @@ def _prepare(signed: Signed, *, signature: Signature, graph: Graph, fields: tupl
 
 
 def _warm_up(loaded: Loaded) -> None:
-    """One run before the first caller's: imports, arenas. A made-up row may be nonsense to the project's code."""
+    """Runs before the first caller's: imports, arenas, and what a row costs. A made-up row may be nonsense to the
+    project's code.
+    """
     row = loaded.rows.struct(**core_rows.example(loaded.rows.fields))
     try:
         loaded.prepare([row])
@@ -148,5 +151,8 @@ def _warm_up(loaded: Loaded) -> None:
     }
     try:
         loaded.graph.run(zeros)
+        start = perf_counter()
+        loaded.graph.run(zeros)
+        loaded.graph.row_seconds = perf_counter() - start
     except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
         log.info("%s: zeros for warming up were refused: %s", loaded.endpoint, str(error)[:300])

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from socket import AF_UNIX, socket
@@ -97,7 +97,8 @@ class Server:
                     routes[name] = self.app.routes[name]
         if self.loads:
             await self.loads("")
-        before, self._lacking = self.app.routes | routes, failed.keys() - routes.keys()
+        before = (*self.app.routes.values(), *routes.values())
+        self._lacking = failed.keys() - routes.keys()
         self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
         self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
         self._install(routes)
@@ -111,7 +112,7 @@ class Server:
         before = self.app.routes
         self._halted |= stopped
         self._install(before)
-        retiring = asyncio.create_task(self._retire(before, self.app.routes))
+        retiring = asyncio.create_task(self._retire(before.values(), self.app.routes))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
@@ -168,11 +169,12 @@ class Server:
         loaded = await aside(partial(load_served, served, name))
         return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
 
-    async def _retire(self, before: Mapping[str, Route], now: Mapping[str, Route]) -> None:
+    async def _retire(self, before: Iterable[Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}
-        for route in before.values():
+        for route in before:
             for lane in route.lanes:
                 if id(lane) not in kept:
+                    kept.add(id(lane))  # once
                     await lane.idle()
                     lane.close()
 

@@ -299,7 +299,8 @@ class App:
         def about() -> Response:
             from importlib.metadata import version
 
-            return json_response(oip.SERVER | {"version": version("arkwright")})
+            extensions = oip.SERVER["extensions"] + ["model_repository"] * self.repository.on
+            return json_response(oip.SERVER | {"version": version("arkwright"), "extensions": extensions})
 
         @cache
         def document() -> Response:

@@ -1,16 +1,37 @@
 """The model repository extension of the Open Inference Protocol: what is there, load, unload. Off by default."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from arkwright.core.record import NAME
+from arkwright.core.visible import visible
+from arkwright.serve.model.tensors import said
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.messages import Problem, Reply, Request, Response, json_response
 
+log = logging.getLogger("arkwright.serve")
+T = TypeVar("T")
 PREFIX = "/v2/repository/"
 Told = Callable[[str | None], None]  # why not, or None when it is done
 Ask = Callable[[str, str, Told], None]  # verb, endpoint, whom to tell
+
+
+class _Index(msgspec.Struct, forbid_unknown_fields=True):
+    ready: bool = False
+
+
+class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
+    """One that is not known and passed over would be thought obeyed. Nothing here has dependents."""
+
+    unload_dependents: bool = False
+
+
+class _Move(msgspec.Struct, forbid_unknown_fields=True):
+    parameters: _Parameters | None = None
 
 
 class Repository:
@@ -26,13 +47,18 @@ class Repository:
 
     def answer(self, request: Request, routes: Mapping[str, Route], reply: Reply) -> None:
         """Raises Problem: 403 when it is off, 404, 405; 400 is told when a model cannot be loaded."""
+        if not self.on:
+            log.warning("%s was refused to %s: the repository is off", visible(request.path[:80]), request.caller)
         self.must_be_on()
         match request.path.removeprefix(PREFIX).split("/"):
             case ["index"]:
                 _must_post(request)
-                reply(json_response(self.index(routes)))
+                asked = _read(request, _Index)
+                reply(json_response([one for one in self.index(routes) if not asked.ready or one["state"] == "READY"]))
             case ["models", name, "load" | "unload" as verb] if NAME.fullmatch(name):
                 _must_post(request)
+                _read(request, _Move)
+                log.info("%s of %s is asked for by %s", verb, name, request.caller or "a caller")
                 self.move(verb, name, partial(_done, reply))
             case _:
                 raise Problem(404, f"the repository answers {PREFIX}index and {PREFIX}models/NAME/load and /unload")
@@ -56,6 +82,19 @@ class Repository:
             for lane in route.lanes
         ]
         return ready + [{"name": n, "state": "UNAVAILABLE", "reason": "unloaded"} for n in self.unloaded]
+
+
+def _read(request: Request, kind: type[T]) -> T:
+    """What the body says; no body says nothing. Raises Problem: 415, or 400."""
+    if not request.body:
+        return kind()
+    sent = request.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
+    if sent != b"application/json" or b"content-encoding" in request.headers:
+        raise Problem(415, "send JSON as it is, with the header Content-Type: application/json")
+    try:
+        return msgspec.json.decode(request.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the repository cannot do that: {said(error)}") from None
 
 
 def _must_post(request: Request) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.tensors import Tensors
+from arkwright.serve.traffic.cost import Cost
 from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
 
@@ -82,6 +83,7 @@ class Batcher:
         self._graph, self._name = graph, name
         self.desk, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
         self._most, self._longest, self._bearable = most, longest, delay
+        self.cost = Cost(graph.row_seconds)
         self.listener: Listener | None = None
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
@@ -93,7 +95,9 @@ class Batcher:
 
     def add(self, job: Job) -> None:
         """Take a job. Raises Problem (503) when too many wait, or the first has waited too long."""
-        if job.fast and job.rows <= INLINE_ROWS:
+        if job.fast and job.rows <= INLINE_ROWS and not self.cost.heavy:
+            if 0 < job.request.received < self.now() - self._longest:
+                raise self.busy()
             if not self._soon:
                 self._loop.call_soon(self._flush)
             elif len(self._soon) >= self._most:
@@ -183,6 +187,13 @@ class Batcher:
         return responses
 
     def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
+        start = monotonic()
+        responses = self._noted(jobs, desk)
+        if jobs and all(job.fast for job in jobs):  # what the graph costs, not somebody's code
+            self.cost.ran(sum(job.rows for job in jobs), monotonic() - start)
+        return responses
+
+    def _noted(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
         if not jobs or desk is None:
             return answer(self._graph, self._name, jobs)
         bodies = list(map(_body, jobs))

@@ -29,9 +29,12 @@ class Lane:
         self.read: Reader = reader(loaded.signature, loaded.graph)
         of = f"{loaded.endpoint} {loaded.digest}"  # another release may bear what this one did not
         self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)
+        cost = self.batcher.cost
 
         def together(plain: Plain) -> Together:
-            made = Together(plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk)
+            made = Together(
+                plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk, cost=cost, longest=longest
+            )
             made.lane = self
             return made
 

@@ -31,7 +31,7 @@ class Route:
         grows, the keys that it has stay with it.
         """
         if WANTED in headers:
-            return self.version(headers[WANTED].decode("latin-1").removeprefix("release:").rpartition("@")[2])
+            return self._release(headers[WANTED].decode("latin-1"))
         if self._only is not None:
             return self._only
         key = headers.get(KEY)
@@ -41,6 +41,15 @@ class Route:
                 return lane
             place -= part
         return self.first
+
+    def _release(self, wanted: str) -> Lane:
+        """The lane of `release:churn@2`, `churn@2` or `2`."""
+        name, _, version = wanted.removeprefix("release:").rpartition("@")
+        known = {lane.loaded.release.removeprefix("release:").rpartition("@")[0] for lane in self.lanes}
+        if name and name not in known:
+            near = did_you_mean(name[:80], known)
+            raise Problem(404, f"{self.name} is answered by no release called {name[:80]!r}{near}")
+        return self.version(version)
 
     def _place(self, key: bytes) -> float:
         """0 to 1, the same for the same key. A CRC will not do: it would divide the keys of all endpoints alike."""

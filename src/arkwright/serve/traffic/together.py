@@ -7,6 +7,7 @@ every mistake has its words. Both answer the same.
 import asyncio
 import logging
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.traffic.batch import INLINE_ROWS
+from arkwright.serve.traffic.cost import Cost
 from arkwright.serve.traffic.poison import Desk
 from arkwright.serve.wire.messages import Request, Sender
 
@@ -61,8 +63,21 @@ class Noting(Protocol):
 class Together:
     """The plain requests of one kind to one release."""
 
-    def __init__(self, plain: Plain, graph: Graph, headers: bytes, *, most: int, desk: Desk | None) -> None:
-        """At most `most` wait. At `desk`, if there is one, stands what is computed; `headers` are every answer's."""
+    def __init__(
+        self,
+        plain: Plain,
+        graph: Graph,
+        headers: bytes,
+        *,
+        most: int,
+        desk: Desk | None,
+        cost: Cost,
+        longest: float,
+    ) -> None:
+        """At most `most` wait, none longer than `longest` seconds, and no request to a heavy model. At `desk`, if there
+        is one, stands what is computed; `headers` are every answer's.
+        """
+        self._cost, self._longest = cost, longest
         self._plain, self._graph, self._headers, self._most, self._desk = plain, graph, headers, most, desk
         self.noting: Noting | None = None
         self.lane: Any = None  # the release, where requests are told of it
@@ -72,7 +87,9 @@ class Together:
     def take(self, request: Request, sender: Sender) -> bool:
         """Take a request, or leave it for the long way: False. Never raises."""
         body, waiting = request.body, self.waiting
-        if len(body) > LARGEST or len(waiting) >= self._most or (self._desk is not None and self._desk.wary):
+        if len(body) > LARGEST or len(waiting) >= self._most or self._cost.heavy:
+            return False
+        if self._desk is not None and self._desk.wary:
             return False
         try:
             read = self._plain.read(body)
@@ -89,15 +106,16 @@ class Together:
 
     def _flush(self) -> None:
         waiting, self.waiting = self.waiting, []
-        rows = 0
+        rows, late = 0, 0.0  # what came before that has waited too long; at first nothing has
         batch: list[Asked] = []
         for asked in waiting:
-            if asked.request.gone:
-                self._long_way(asked)  # where it is noted
+            request = asked.request
+            if request.gone or (late and request.received < late):
+                self._long_way(asked)  # where it is noted, or refused
                 continue
             if batch and rows + asked.rows > BATCH_ROWS:
                 self._answer(batch)
-                rows, batch = 0, []
+                rows, batch, late = 0, [], monotonic() - self._longest
             rows += asked.rows
             batch.append(asked)
         if batch:
@@ -107,6 +125,7 @@ class Together:
         noting = self.noting
         if noting is not None:
             noting.taken(batch)
+        start = monotonic()
         try:
             bodies = self._compute(batch)
         except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
@@ -114,6 +133,7 @@ class Together:
             for asked in batch:
                 self._long_way(asked)
             return
+        self._cost.ran(sum([asked.rows for asked in batch]), monotonic() - start)
         if noting is not None:
             noting.ran(batch)
         for asked, body in zip(batch, bodies, strict=True):
