@@ -68,11 +68,12 @@ class Server(Supervised):
 
     def __init__(self, folder: Path, *, workers: int, code: bool = True) -> None:
         self._releases = {version: release(folder / f"who@{version}", version, code=code) for version in (1, 2)}
-        super().__init__(folder, self._traffic(1), workers=workers)
+        self._logs = {"who": {"folder": str(folder / "predictions")}}  # as in production
+        super().__init__(folder, self._traffic(1), self._logs, workers=workers)
 
     def turn_to(self, version: int) -> None:
         """Serve another version from now on; `followed` says when it is so."""
-        self.say(self._traffic(version))
+        self.say(self._traffic(version), self._logs)
 
     def megabytes(self) -> float:
         """Resident memory of all workers together."""

@@ -65,7 +65,7 @@ def arkwright_(*words: str) -> int:
 @contextlib.contextmanager
 def serving() -> Any:
     """`arkwright serve` on a free port, stopped in the end."""
-    words = [COMMAND, "serve", "late", "--port", "0", "--json"]
+    words = [COMMAND, "serve", "late", "--port", "0", "--drain-delay", "0", "--json"]
     print("$ arkwright serve late", flush=True)
     with subprocess.Popen(words, cwd=FLIGHTS, stdout=subprocess.PIPE, text=True, bufsize=1) as server:
         assert server.stdout

@@ -56,7 +56,18 @@ def alone(first, tmp_path, monkeypatch):
 @contextmanager
 def serving(alone, *words):
     """The address at which `arkwright serve` answers there."""
-    command = [sys.executable, "-m", "arkwright.cli.main", "serve", "--port", "0", "--json", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "arkwright.cli.main",
+        "serve",
+        "--port",
+        "0",
+        "--drain-delay",
+        "0",
+        "--json",
+        *words,
+    ]
     with (alone.folder / "log").open("w") as log:
         server = subprocess.Popen(command, cwd=alone.folder, stdout=subprocess.PIPE, stderr=log, text=True)
     try:

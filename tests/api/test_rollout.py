@@ -132,7 +132,19 @@ def test_two_who_move_it_at_once(first, monkeypatch):
 @contextmanager
 def served(at, *words):
     """The address at which `arkwright serve` answers, and its process."""
-    command = [sys.executable, "-m", "arkwright.cli.main", "serve", "buys", "--port", "0", "--json", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "arkwright.cli.main",
+        "serve",
+        "buys",
+        "--port",
+        "0",
+        "--drain-delay",
+        "0",
+        "--json",
+        *words,
+    ]
     with (at.folder / "log").open("w") as log:
         server = subprocess.Popen(command, cwd=at.folder, stdout=subprocess.PIPE, stderr=log, text=True)
     try:

@@ -55,7 +55,7 @@ def compacting(at):
 
 def test_a_server_begins_with_little_and_says_at_once_where_it_answers(first, monkeypatch):
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    words = ["arkwright.cli.main", "serve", "--port", "0", "--project", str(first.folder)]
+    words = ["arkwright.cli.main", "serve", "--port", "0", "--drain-delay", "0", "--project", str(first.folder)]
     with (first.folder / "log").open("w+") as log:
         command = [sys.executable, "-X", "importtime", "-m", *words]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as server:
@@ -224,7 +224,7 @@ def test_what_no_worker_could_live_with_is_said_in_one_line(first, capfd, option
 def test_a_server_goes_on_where_nobody_reads_its_words(first):
     reading, writing = os.pipe()
     os.close(reading)
-    words = ["serve", "--port", "0", "--project", str(first.folder), "--debug"]
+    words = ["serve", "--port", "0", "--drain-delay", "0", "--project", str(first.folder), "--debug"]
     command = [sys.executable, "-m", "arkwright.cli.main", *words]
     with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE) as server:
         os.close(writing)

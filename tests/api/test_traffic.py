@@ -107,7 +107,7 @@ def test_an_endpoint_that_takes_another_model(at):
 
 def test_serve_answers_until_told_to_stop(at):
     released(at)
-    words = [sys.executable, "-m", "arkwright.cli.main", "serve", "buys", "--port", "0", "--json"]
+    words = [sys.executable, "-m", "arkwright.cli.main", "serve", "buys", "--port", "0", "--drain-delay", "0", "--json"]
     server = subprocess.Popen(words, cwd=at.folder, stdout=subprocess.PIPE, text=True)
     try:
         said = ""

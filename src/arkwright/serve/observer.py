@@ -28,7 +28,7 @@ from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.traffic.together import Asked
-from arkwright.serve.wire.messages import Problem, Reply, Request, Response, json_response
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response, come_again, json_response
 
 log = logging.getLogger("arkwright.serve")
 
@@ -219,7 +219,7 @@ class Observer:
         try:
             kept = self._labels[name].add(labels, request.caller)
         except Refused as error:
-            raise Problem(503, str(error), b"Retry-After: 1\r\n") from None
+            raise Problem(503, str(error), come_again()) from None
         done = asyncio.wrap_future(kept)
         done.add_done_callback(partial(self._labelled, request, reply))
 

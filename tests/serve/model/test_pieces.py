@@ -76,6 +76,6 @@ def test_rows_are_read_in_slices_and_a_mistake_has_its_place():
 
 
 def test_there_is_a_most_of_rows():
-    with pytest.raises(Problem, match="a request may have 524288 rows") as problem:
+    with pytest.raises(Problem, match="a request may have 1048576 rows") as problem:
         DECODER.decode(b"[%b{}]" % (b"{}," * rows.MOST_ROWS))
     assert problem.value.status == 413

@@ -141,6 +141,13 @@ def test_when_the_new_ones_cannot_live_the_old_ones_stay(tmp_path):
         assert settle(server) == before
 
 
+def test_on_ctrl_c_nothing_is_delayed(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who"), 1, 1.0)]}, drain_delay=600.0) as server:
+        assert server.who()
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) == 0
+
+
 def test_sigterm_answers_what_was_asked_and_accepts_for_the_drain_delay(tmp_path):
     releases = {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}
     with Supervised(tmp_path / "s", releases, workers=2, drain_delay=2.0) as server:

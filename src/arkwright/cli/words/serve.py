@@ -22,7 +22,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rate", type=float, metavar="N", help="requests a second that one client may send")
     parser.add_argument(
-        "--drain-delay", type=float, default=0.0, metavar="S", help="seconds in which it still accepts when stopped"
+        "--drain-delay",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="seconds in which it still accepts after SIGTERM (default: 5); none after Ctrl-C",
     )
     parser.add_argument(
         "--load-time", type=float, default=60.0, metavar="S", help="seconds in which a release must load (default: 60)"

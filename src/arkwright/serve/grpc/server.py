@@ -19,7 +19,7 @@ from arkwright.serve.grpc.messages import CLASSES, code, write
 from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import LATE, Problem, Request, Response
+from arkwright.serve.wire.messages import LATE, Problem, Request, Response, come_again
 
 QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
@@ -163,7 +163,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def _within(self, act: Act, body: bytes, request: Request, context: Context) -> bytes:
         """The answer, if there is room for a message of this size. Raises Problem (503)."""
         if self._bytes + len(body) > self._limits.bodies:
-            raise Problem(503, "too many large requests at once; try again", b"Retry-After: 1\r\n")
+            raise Problem(503, "too many large requests at once; try again", come_again())
         self._bytes += len(body)
         try:
             return await act(body, request, context)

@@ -16,7 +16,7 @@ from arkwright.serve.wire.messages import Problem
 _LONGEST_INT = 2**63
 LARGE = 2**18  # bytes; more are read in slices, so that whoever reads on a thread lets the others go on in between
 SLICE = 1024  # rows
-MOST_ROWS = 2**19
+MOST_ROWS = 2**20
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _AT = re.compile(r"\$\[(\d+)\]")
 

@@ -123,10 +123,10 @@ class Server:
         self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before
 
-    async def stop(self) -> None:
-        """Not ready from now on; accept for `drain_delay` more; then finish what is in flight."""
+    async def stop(self, *, hurried: bool = False) -> None:
+        """Not ready from now on; accept for `drain_delay` more, unless hurried; then finish what is in flight."""
         self.app.stopping = self.front.draining = True
-        await asyncio.sleep(self.limits.drain_delay)
+        await asyncio.sleep(0 if hurried else self.limits.drain_delay)
         self._close()
         await self._end()
 

@@ -92,6 +92,7 @@ class Supervisor:
         self._leaving: set[asyncio.Task[None]] = set()
         self._failed: BaseException | None = None
         self._is_ready = False
+        self._sign = signal.SIGTERM
 
     async def run(self) -> None:
         """Until a signal, or a worker that cannot live."""
@@ -99,7 +100,7 @@ class Supervisor:
         self._applying = asyncio.Lock()
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sign, self._stopped.set)
+            loop.add_signal_handler(sign, self._stop, sign)
         loop.add_signal_handler(signal.SIGHUP, self._restart.set)
         self._nursery = Nursery()
         cpus = processors(len(self._listening))
@@ -117,10 +118,15 @@ class Supervisor:
             await self._following.close()
             for sock in (*self._listening, self._aside, *chain(*self._passes)):
                 sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
-            stops = (worker.stop() for worker in self._workers)
+            stops = (worker.stop(self._sign) for worker in self._workers)
             await asyncio.gather(*stops, *self._leaving, self._nursery.close())
         if self._failed:
             raise self._failed
+
+    def _stop(self, sign: signal.Signals) -> None:
+        """On Ctrl-C no load balancer has to notice."""
+        self._sign = sign
+        self._stopped.set()
 
     async def _begin(self) -> None:
         first = self._watch(())

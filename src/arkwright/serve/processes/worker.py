@@ -35,8 +35,9 @@ _SWITCH = 0.0005  # seconds until a thread that computes features gives way to t
 async def serve(start: control.Start, standing: memoryview | None) -> None:
     """Answer until SIGTERM or SIGHUP (another worker is there already), or until the supervisor is gone."""
     loop, stopped, replaced = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stopped.set)
+    hurried = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_signal_handler(signal.SIGINT, _set, hurried, stopped)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
     mirror = None if start.shadow else Mirror(start.mirror)
     told = Telemetry(
@@ -71,7 +72,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     listening.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
     if server.listening:
-        await (server.leave() if replaced.is_set() else server.stop())
+        await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening

@@ -299,7 +299,7 @@ class App:
         def about() -> Response:
             from importlib.metadata import version
 
-            extensions = oip.SERVER["extensions"] + ["model_repository"] * self.repository.on
+            extensions = [*oip.SERVER["extensions"], *["model_repository"] * self.repository.on]
             return json_response(oip.SERVER | {"version": version("arkwright"), "extensions": extensions})
 
         @cache

@@ -13,7 +13,7 @@ from typing import cast
 
 from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
-from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, come_again
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         front.connections.add(self)
         self._stand.begin(transport.get_extra_info("socket").fileno())
         if len(front.connections) > front.limits.connections:
-            self._refuse(Problem(503, "too many connections; try again", b"Retry-After: 1\r\n"))
+            self._refuse(Problem(503, "too many connections; try again", come_again()))
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

@@ -10,7 +10,7 @@ from math import inf
 import httptools
 
 from arkwright.serve.wire.front import LARGE, Front, Head
-from arkwright.serve.wire.messages import Problem, Request
+from arkwright.serve.wire.messages import Problem, Request, come_again
 from arkwright.serve.wire.target import head_without_offer, is_loopback, origin_form
 
 MOST_HEADS = 1024
@@ -172,7 +172,7 @@ class Reader:
         if self.size > front.limits.body:
             self._stop(413, f"a body may have {front.limits.body} bytes")
         if front.bodies > front.limits.bodies:
-            self._stop(503, "too many large requests at once; try again", b"Retry-After: 1\r\n")
+            self._stop(503, "too many large requests at once; try again", come_again())
         self.idle_by = front.loop.time() + front.limits.body_idle
 
     def on_chunk_header(self) -> None:
