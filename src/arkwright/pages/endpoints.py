@@ -87,9 +87,11 @@ def _offered(site: Site, endpoint: Endpoint) -> list[tuple[Release, bool]]:
 async def promote(request: Request) -> Response:
     """A release takes over: all of it, a share of it, or as a shadow; of the endpoint as it was looked at."""
     at, by, name = context.context(request), context.actor(request), request.path_params["name"]
-    said = await forms.fields(request, "release", "how", "share", "version")
+    said = await forms.fields(request, "release", "how", "share", "reason", "version")
 
     def work() -> str:
+        if not said["reason"]:
+            raise Invalid("say why it takes over; whoever is answered by it may want to know")
         share = {"all": 1.0, "share": forms.part(said["share"]) if said["how"] == "share" else None}.get(said["how"])
         moved = rollout.promote(
             at.site,
@@ -99,6 +101,7 @@ async def promote(request: Request) -> Response:
             endpoint=name,
             share=share,
             shadow=said["how"] == "shadow",
+            reason=said["reason"],
             version=forms.count(said["version"]),
         )
         return f"{moved.ref}: {moved.reason}"

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from arkwright.api import catalog, decide, look, rollout
 from arkwright.api.lineage import lineage
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
 from arkwright.core.record import decode
 from arkwright.core.rules import Judgement, may_sign
@@ -120,11 +120,13 @@ async def _decide(request: Request, *, yes: bool) -> Response:
 
 async def promote(request: Request) -> Response:
     at, by, reference = context.context(request), context.actor(request), f"release:{request.path_params['name']}"
-    said = await forms.fields(request, "share")
+    said = await forms.fields(request, "share", "reason")
 
     def work() -> str:
+        if not said["reason"]:
+            raise Invalid("say why it takes over; whoever is answered by it may want to know")
         share = forms.part(said["share"]) if said["share"] else None
-        moved = rollout.promote(at.site, by, at.project, release=reference, share=share)
+        moved = rollout.promote(at.site, by, at.project, release=reference, share=share, reason=said["reason"])
         return f"{moved.ref}: {moved.reason}"
 
     return await forms.decided(request, address(reference) or PLACE, work, _one)

@@ -11,6 +11,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--endpoint", help="which endpoint, where the project has several for this model")
     parser.add_argument("--share", type=float, metavar="PART", help="answer this part of the requests, such as 0.1")
     parser.add_argument("--shadow", action="store_true", help="get a copy of every request and answer none")
+    parser.add_argument("--reason", default="", help="why; it goes on record")
     context.site_option(parser)
 
 
@@ -24,6 +25,7 @@ def main(given: argparse.Namespace) -> int:
         endpoint=given.endpoint,
         share=given.share,
         shadow=given.shadow,
+        reason=given.reason,
     )
     if given.json:
         output.as_json(endpoint)
