@@ -10,6 +10,9 @@ import pytest
 SIEGE = Path(__file__).parents[2] / "benchmarks" / "siege.py"
 ALWAYS = {  # what must hold on any machine, however busy
     "overload-wait": {"the others 429 or 503", "each with Retry-After", "memory bounded"},
+    "overload-python": {"the others 429 or 503", "each with Retry-After", "memory bounded"},
+    "overload-loop": {"the others 429 or 503", "each with Retry-After", "memory bounded"},
+    "soak": {"0 failed"},
     "swaps": {"0 failed", "each of one release", "none of the old one after it was done"},
     "restarts": {"0 failed"},
     "kills": {"only what was in flight"},
