@@ -1,7 +1,8 @@
 """A control room with accounts, as `arkwright up` starts it."""
 
 import shutil
-from urllib.parse import urlencode
+from http.cookies import SimpleCookie
+from urllib.parse import unquote, urlencode
 
 import pytest
 from tests.api.conftest import Site
@@ -16,6 +17,7 @@ class House:
 
     def __init__(self, room):
         self.room, self.at = room, room.at
+        self.said = ""  # what the last form did, in words for the next page
 
     def page(self, path, by="olga"):
         """(status, the page as text)."""
@@ -25,6 +27,8 @@ class House:
     def send(self, path, by="olga", **fields):
         """Send a form: (status, where it leads or the page as text)."""
         answer = self.room.ask("POST", path, by=by, raw=urlencode(fields, doseq=True), **FORM)
+        cookie = SimpleCookie(answer.headers.get("Set-Cookie", "")).get("arkwright-said")
+        self.said = unquote(cookie.value) if cookie else ""
         return answer.status, answer.headers.get("Location") or answer.data.decode()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -12,7 +12,9 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown
 from arkwright.core.nouns import Actor, Release
 from arkwright.sites import Site
-from arkwright.web import context
+from arkwright.web import context, cookies
+
+SAID_MOST, SAID_LASTS = 300, 60  # characters of what was done; seconds in which a page has to say it
 
 
 async def fields(request: Request, *names: str) -> dict[str, str]:
@@ -79,7 +81,10 @@ async def decided(
             raise
         refusal = error
         return await run_in_threadpool(lambda: again(request, refusal))
-    return RedirectResponse(f"{place}?{urlencode({'done': said})}", 303)
+    answer = RedirectResponse(place, 303)
+    # in a cookie and not in the address: no link may have us say what somebody else thought of
+    cookies.put(answer, context.context(request).address, cookies.SAID, quote(said[:SAID_MOST]), SAID_LASTS)
+    return answer
 
 
 def in_role(by: Actor, role: str) -> Actor:

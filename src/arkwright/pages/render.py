@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from arkwright.pages.draw.graph import graph
 from arkwright.pages.draw.interval import interval
 from arkwright.pages.draw.lines import bars, histogram, spark
 from arkwright.pages.draw.tradeoff import tradeoff
-from arkwright.web import context
+from arkwright.web import context, cookies
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -56,9 +57,13 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
         "query": request.query_params,
         "section": "",
         "places": _places(request.app),
+        "done": unquote(cookies.read(request.headers, at.address, cookies.SAID)),
     }
     text = _environment().get_template(template).render(**(common | said))
-    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
+    answer = HTMLResponse(text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
+    if common["done"]:
+        cookies.drop(answer, at.address, cookies.SAID)  # said once
+    return answer
 
 
 def _places(app: Starlette) -> frozenset[str]:

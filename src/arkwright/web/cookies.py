@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 
-SESSION, DEVICE, OUTSIDE = "arkwright", "arkwright-device", "arkwright-outside"
+SESSION, DEVICE, OUTSIDE, SAID = "arkwright", "arkwright-device", "arkwright-outside", "arkwright-said"
 LONGEST = 2000  # characters
 
 
