@@ -43,8 +43,14 @@ class Metric(Given, kw_only=True):
     dataset_digest: str = ""
 
 
-class LogMetric(Metric, OfRun, kw_only=True):
-    pass
+class LogMetric(Metric, kw_only=True):
+    run_id: str = ""
+    run_uuid: str = ""
+
+    @property
+    def run(self) -> str:
+        """Raises Invalid."""
+        return must(self.run_id or self.run_uuid, "run_id")
 
 
 class LogParam(OfRun):

@@ -52,7 +52,7 @@ VERSIONS = Kind(
 )  # fmt: skip
 LOGGED = Kind(
     language=Language(
-        kinds={"attributes": ATTRIBUTE, "metrics": METRIC, "params": PARAM, "tags": TAG},
+        kinds=_ATTRIBUTES | _TAGS | {"metrics": METRIC, "params": PARAM},
         texts={
             "name": "l.name", "model_id": "l.uid", "model_type": "l.type", "source_run_id": "l.run",
             "status": f"substr(l.status, {len('LOGGED_MODEL_') + 1})", "experiment_id": "CAST(l.experiment AS TEXT)",
