@@ -1,4 +1,4 @@
-"""What libraries log by themselves. Models aside: they are the registry's."""
+"""What libraries log by themselves."""
 
 import os
 import subprocess
@@ -27,6 +27,12 @@ print("run", run.info.run_id)
 with mlflow.start_run() as run:
     GridSearchCV(RandomForestClassifier(random_state=1), {"n_estimators": [2, 3]}, cv=2).fit(x, y)
 print("run", run.info.run_id)
+mlflow.sklearn.autolog(registered_model_name="forest", silent=True)
+with mlflow.start_run() as run:
+    RandomForestClassifier(n_estimators=5, random_state=1).fit(x, y)
+print("run", run.info.run_id)
+loaded = mlflow.sklearn.load_model("models:/forest/latest")
+assert list(loaded.predict(x)) == list(RandomForestClassifier(n_estimators=5, random_state=1).fit(x, y).predict(x))
 """
 
 
@@ -58,3 +64,13 @@ def test_a_search_is_logged_as_a_parent_and_its_children(client, logged):
     )
     assert [child.data.params["n_estimators"] for child in children] == ["2", "3"]
     assert all("mean_test_score" in child.data.metrics for child in children)
+
+
+def test_a_fit_registers_its_model(client, logged):
+    (version,) = client.search_model_versions(f"name = 'forest' AND run_id = '{logged[2]}'")
+    assert version.version == "1"
+    made = client.get_run(logged[2]).outputs.model_outputs[0].model_id
+    model = client.get_logged_model(made)
+    assert (version.source, model.params["n_estimators"]) == (f"models:/{made}", "5")
+    assert {m.key for m in model.metrics} >= {"training_accuracy_score"}
+    assert model.metrics[0].dataset_name
