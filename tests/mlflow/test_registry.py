@@ -287,7 +287,8 @@ def test_a_model_is_logged_registered_and_loaded_back(room, client, experiment, 
     assert (version.run_id, version.source) == (run.info.run_id, info.model_uri)
     assert model_of(room, "1") == info.model_id  # which the client does not read from answers yet
     client.set_registered_model_alias("liner", "champion", "1")
-    for uri in ("models:/liner@champion", "models:/liner/1", "models:/liner/latest", info.model_uri):
+    by_run = f"runs:/{run.info.run_id}/line"
+    for uri in ("models:/liner@champion", "models:/liner/1", "models:/liner/latest", info.model_uri, by_run):
         loaded = mlflow.sklearn.load_model(uri)
         assert loaded.predict([[10.0]]) == pytest.approx([21.0])
     assert mlflow.pyfunc.load_model("models:/liner@champion").predict(x[:1]) == pytest.approx([1.0])
@@ -300,7 +301,7 @@ def test_a_model_is_logged_registered_and_loaded_back(room, client, experiment, 
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": "liner", "version": "1"}]
     assert "MLmodel" in [file.path for file in client.list_logged_model_artifacts(info.model_id)]
     assert "MLmodel" in [file.path.split("/")[-1] for file in client.list_artifacts(run.info.run_id, "line")]
-    again = mlflow.register_model(f"runs:/{run.info.run_id}/line", "liner")
+    again = mlflow.register_model(by_run, "liner")
     assert (again.version, model_of(room, "2")) == ("2", info.model_id)
     assert client.get_run(run.info.run_id).outputs.model_outputs[0].model_id == info.model_id
 
