@@ -1,4 +1,4 @@
-"""What libraries log by themselves. Models aside: they are the registry's."""
+"""What libraries log by themselves."""
 
 import os
 import subprocess
@@ -27,13 +27,23 @@ print("run", run.info.run_id)
 with mlflow.start_run() as run:
     GridSearchCV(RandomForestClassifier(random_state=1), {"n_estimators": [2, 3]}, cv=2).fit(x, y)
 print("run", run.info.run_id)
+mlflow.sklearn.autolog(registered_model_name="forest", silent=True)
+with mlflow.start_run() as run:
+    RandomForestClassifier(n_estimators=5, random_state=1).fit(x, y)
+print("run", run.info.run_id)
+loaded = mlflow.sklearn.load_model("models:/forest/latest")
+assert list(loaded.predict(x)) == list(RandomForestClassifier(n_estimators=5, random_state=1).fit(x, y).predict(x))
 """
 
 
 @pytest.fixture(scope="module")
 def logged(room):
     """In a process of its own: autologging patches the library for all who come after it."""
-    env = os.environ | {"MLFLOW_TRACKING_URI": room.address, "MLFLOW_TRACKING_TOKEN": room.tokens["carl"]}
+    env = os.environ | {
+        "MLFLOW_TRACKING_URI": room.address,
+        "MLFLOW_TRACKING_TOKEN": room.tokens["carl"],
+        "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1",  # it would import all that is installed to list what is needed
+    }
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(CODE)], capture_output=True, text=True, env=env, timeout=240, check=False
     )
@@ -58,3 +68,13 @@ def test_a_search_is_logged_as_a_parent_and_its_children(client, logged):
     )
     assert [child.data.params["n_estimators"] for child in children] == ["2", "3"]
     assert all("mean_test_score" in child.data.metrics for child in children)
+
+
+def test_a_fit_registers_its_model(client, logged):
+    (version,) = client.search_model_versions(f"name = 'forest' AND run_id = '{logged[2]}'")
+    assert version.version == "1"
+    made = client.get_run(logged[2]).outputs.model_outputs[0].model_id
+    model = client.get_logged_model(made)
+    assert (version.source, model.params["n_estimators"]) == (f"models:/{made}", "5")
+    assert {m.key for m in model.metrics} >= {"training_accuracy_score"}
+    assert model.metrics[0].dataset_name

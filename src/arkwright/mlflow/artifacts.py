@@ -72,7 +72,7 @@ async def delete(request: Request) -> Response:
 
 async def listed(request: Request) -> Response:
     files = await looked(tracking(request).artifacts.list, query(request, List).path.rstrip("/"))
-    return answer({"files": [_said(file, file.path.rpartition("/")[2]) for file in files]})
+    return answer({"files": [said(file, file.path.rpartition("/")[2]) for file in files]})
 
 
 async def of_run(request: Request) -> Response:
@@ -82,10 +82,11 @@ async def of_run(request: Request) -> Response:
     root = run.place.removeprefix("mlflow-artifacts:/")
     folder = f"{root}/{words.path(given.path)}" if given.path else root
     files = await looked(tracking(request).artifacts.list, folder)
-    return answer({"root_uri": run.place, "files": [_said(file, file.path[len(root) + 1 :]) for file in files]})
+    return answer({"root_uri": run.place, "files": [said(file, file.path[len(root) + 1 :]) for file in files]})
 
 
-def _said(file: File, path: str) -> dict[str, object]:
+def said(file: File, path: str) -> dict[str, object]:
+    """A file or a folder as clients read it, under this path."""
     if file.is_folder:
         return {"path": path, "is_dir": True}
     return {"path": path, "is_dir": False, "file_size": file.size}

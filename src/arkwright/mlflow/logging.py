@@ -1,5 +1,6 @@
 """What is logged to a run while it goes on: points of metrics, parameters, batches of all; and metrics' histories."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -24,7 +25,8 @@ from arkwright.mlflow.wire import (
     tracking,
     written,
 )
-from arkwright.tracking import runs, words
+from arkwright.tracking import models, runs, words
+from arkwright.tracking.models import Measured
 
 MOST, MOST_METRICS, MOST_PAIRS = 1000, 1000, 100  # of one batch
 AT_ONCE, PER_RUN = 100, 2500  # runs of one bulk look, points of each
@@ -36,13 +38,19 @@ class Metric(Given, kw_only=True):
     value: float
     timestamp: Integer
     step: Integer = 0
+    model_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
 
 
-class LogMetric(OfRun, kw_only=True):
-    key: str = ""
-    value: float
-    timestamp: Integer
-    step: Integer = 0
+class LogMetric(Metric, kw_only=True):
+    run_id: str = ""
+    run_uuid: str = ""
+
+    @property
+    def run(self) -> str:
+        """Raises Invalid."""
+        return must(self.run_id or self.run_uuid, "run_id")
 
 
 class LogParam(OfRun):
@@ -74,8 +82,24 @@ class Bulk(Given):
 async def metric(request: Request) -> Response:
     given = await body(request, LogMetric)
     key = words.key(given.key, "metric")
-    await written(request, runs.log, given.run, metrics=[(key, given.step, given.timestamp, given.value)])
+    points = [(key, given.step, given.timestamp, given.value)]
+    await written(request, models.log, given.run, measured=_measured(given.run, [given]), metrics=points)
     return done()
+
+
+def _measured(run: str, metrics: Sequence[Metric]) -> list[tuple[str, Measured]]:
+    """The metrics that speak of a logged model, each beside the model's id."""
+    return [
+        (
+            metric.model_id,
+            Measured(
+                key=metric.key, run=run, dataset=metric.dataset_name, digest=metric.dataset_digest, step=metric.step,
+                at=metric.timestamp, value=metric.value,
+            ),
+        )
+        for metric in metrics
+        if metric.model_id
+    ]  # fmt: skip
 
 
 async def parameter(request: Request) -> Response:
@@ -96,8 +120,9 @@ async def batch(request: Request) -> Response:
         words.key(key, "metric")
     await written(
         request,
-        runs.log,
+        models.log,
         given.run,
+        measured=_measured(given.run, given.metrics),
         metrics=[(metric.key, metric.step, metric.timestamp, metric.value) for metric in given.metrics],
         params=short(given.params, words.PARAM),
         tags=short(given.tags, words.TAG),

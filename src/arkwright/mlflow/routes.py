@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from arkwright.mlflow import artifacts, experiments, inputs, logged_models, logging, tracked
+from arkwright.mlflow import artifacts, experiments, inputs, logged_models, logging, registry, tracked, versions
 from arkwright.mlflow.wire import PREFIX, answer
 from arkwright.web.routes import route
 
@@ -41,7 +41,36 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/runs/outputs", inputs.log_outputs, "work"),
     ("POST", "/runs/log-model", inputs.log_model, "work"),
     ("GET", "/artifacts/list", artifacts.of_run, "look"),
+    ("POST", "/logged-models", logged_models.create, "work"),
     ("POST", "/logged-models/search", logged_models.search, "look"),
+    ("GET", "/logged-models/{model}", logged_models.get, "look"),
+    ("PATCH", "/logged-models/{model}", logged_models.finish, "work"),
+    ("DELETE", "/logged-models/{model}", logged_models.delete, "work"),
+    ("POST", "/logged-models/{model}/params", logged_models.params, "work"),
+    ("PATCH", "/logged-models/{model}/tags", logged_models.tags, "work"),
+    ("DELETE", "/logged-models/{model}/tags/{key:path}", logged_models.delete_tag, "work"),
+    ("GET", "/logged-models/{model}/artifacts/directories", logged_models.files, "look"),
+    ("POST", "/registered-models/create", registry.create, "work"),
+    ("GET", "/registered-models/get", registry.get, "look"),
+    ("PATCH", "/registered-models/update", registry.update, "work"),
+    ("POST", "/registered-models/rename", registry.rename, "work"),
+    ("DELETE", "/registered-models/delete", registry.delete, "work"),
+    ("GET", "/registered-models/search", registry.search, "look"),
+    ("GET POST", "/registered-models/get-latest-versions", registry.latest, "look"),
+    ("POST", "/registered-models/set-tag", registry.set_tag, "work"),
+    ("DELETE", "/registered-models/delete-tag", registry.delete_tag, "work"),
+    ("POST", "/registered-models/alias", registry.set_alias, "work"),
+    ("DELETE", "/registered-models/alias", registry.delete_alias, "work"),
+    ("GET", "/registered-models/alias", registry.by_alias, "look"),
+    ("POST", "/model-versions/create", versions.create, "work"),
+    ("GET", "/model-versions/get", versions.get, "look"),
+    ("PATCH", "/model-versions/update", versions.update, "work"),
+    ("DELETE", "/model-versions/delete", versions.delete, "work"),
+    ("GET", "/model-versions/search", versions.search, "look"),
+    ("POST", "/model-versions/set-tag", versions.set_tag, "work"),
+    ("DELETE", "/model-versions/delete-tag", versions.delete_tag, "work"),
+    ("GET", "/model-versions/get-download-uri", versions.files, "look"),
+    ("POST", "/model-versions/transition-stage", versions.move, "work"),
 )
 
 

@@ -89,16 +89,14 @@ def get_experiment(db: Any, *, id: int | None = None, name: str | None = None) -
 
 def experiments(db: Any, rows: Sequence[Sequence[Any]]) -> list[Experiment]:
     """Rows of `EXPERIMENT` with their tags."""
-    tags: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
-    query = "SELECT owner, key, value FROM experiment_tag WHERE owner IN (SELECT value FROM json_each(?))"
-    for owner, key, value in db.execute(query, (_ids(rows),)):
-        tags[owner][key] = value
+    tags = pairs_of(db, "experiment_tag", rows)
     return [
         Experiment(id=row[0], name=row[1], stage=row[2], made=row[3], changed=row[4], tags=tags[row[0]]) for row in rows
     ]
 
 
-def _ids(rows: Sequence[Sequence[Any]]) -> str:
+def ids(rows: Iterable[Sequence[Any]]) -> str:
+    """What stands first in each, as a list that SQL can look into."""
     return "[" + ",".join(str(row[0]) for row in rows) + "]"
 
 
@@ -232,6 +230,15 @@ def lost(db: Any) -> bool:
     return db.execute(found, (words.now(),)).fetchone() is not None
 
 
+def pairs_of(db: Any, table: str, rows: Sequence[Sequence[Any]]) -> dict[int, dict[str, str]]:
+    """The tags or parameters of each of these rows, by what stands first in it."""
+    found: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
+    query = f"SELECT owner, key, value FROM {table} WHERE owner IN (SELECT value FROM json_each(?))"  # noqa: S608
+    for owner, key, value in db.execute(query, (ids(rows),)):
+        found[owner][key] = value
+    return found
+
+
 def untag(db: Any, uid: str, key: str) -> None:
     """Raises Unknown, Invalid."""
     drop_tag(db, "run_tag", number_of(db, uid, active=True), key)
@@ -267,17 +274,10 @@ COLUMNS = "r.id, r.uid, r.experiment, r.name, r.user, r.status, r.stage, r.start
 
 def filled(db: Any, rows: Sequence[Sequence[Any]]) -> list[Tracked]:
     """Rows of `COLUMNS` with their parameters, tags and latest metrics."""
-    params: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
-    tags: dict[int, dict[str, str]] = {row[0]: {} for row in rows}
+    params, tags = pairs_of(db, "param", rows), pairs_of(db, "run_tag", rows)
     metrics: dict[int, dict[str, tuple[float, int, int]]] = {row[0]: {} for row in rows}
-    given = _ids(rows)
-    among = "owner IN (SELECT value FROM json_each(?))"
-    for owner, key, value in db.execute(f"SELECT owner, key, value FROM param WHERE {among}", (given,)):  # noqa: S608
-        params[owner][key] = value
-    for owner, key, value in db.execute(f"SELECT owner, key, value FROM run_tag WHERE {among}", (given,)):  # noqa: S608
-        tags[owner][key] = value
-    latest = f"SELECT owner, key, value, step, at FROM series WHERE {among}"  # noqa: S608
-    for owner, key, value, step, at in db.execute(latest, (given,)):
+    latest = "SELECT owner, key, value, step, at FROM series WHERE owner IN (SELECT value FROM json_each(?))"
+    for owner, key, value, step, at in db.execute(latest, (ids(rows),)):
         metrics[owner][key] = (points.number(value), step, at)
     return [
         Tracked(

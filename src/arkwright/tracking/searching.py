@@ -69,12 +69,12 @@ def search_runs(
     after: str = "",
 ) -> Found[Tracked]:
     """Runs, the newest first unless `order` says otherwise. Raises Invalid."""
-    start = _place(after)
+    start = start_of(after)
     where, values = _among(filter, experiments, stage)
     joins, keys, ordered = _ordered(order)
     query = f"SELECT {runs.COLUMNS} FROM run r {joins} WHERE {where} ORDER BY {ordered} LIMIT ? OFFSET ?"  # noqa: S608
-    rows = db.execute(query, (*keys, *values, _size(limit) + 1, start)).fetchall()
-    return Found(items=tuple(runs.filled(db, rows[:limit])), next=_next(start, limit, len(rows)))
+    rows = db.execute(query, (*keys, *values, size(limit) + 1, start)).fetchall()
+    return Found(items=tuple(runs.filled(db, rows[:limit])), next=following(start, limit, len(rows)))
 
 
 def count_runs(db: Any, *, filter: str, experiments: Sequence[int] | None, stage: str | None) -> int:  # noqa: A002
@@ -107,14 +107,14 @@ def _condition(clause: Clause) -> tuple[str, list[Any]]:
         return f"r.id IN (SELECT run FROM input WHERE {test})", values  # noqa: S608
     table = _TABLES[clause.kind]
     if clause.value is None:
-        return f"r.id {_NULLS[clause.comparison]} (SELECT owner FROM {table} WHERE key = ?)", [clause.key]  # noqa: S608
+        return f"r.id {NULLS[clause.comparison]} (SELECT owner FROM {table} WHERE key = ?)", [clause.key]  # noqa: S608
     test, values = compared("value", clause)
     if clause.kind == METRIC and clause.comparison in (">", ">="):
         test += " AND value < ''"  # NaN is kept as a text, and every text is greater than every number
     return f"r.id IN (SELECT owner FROM {table} WHERE key = ? AND {test})", [clause.key, *values]  # noqa: S608
 
 
-_NULLS = {"IS NULL": "NOT IN", "IS NOT NULL": "IN"}
+NULLS = {"IS NULL": "NOT IN", "IS NOT NULL": "IN"}
 
 
 def compared(column: str, clause: Clause) -> tuple[str, list[Any]]:
@@ -165,7 +165,7 @@ def search_experiments(
     after: str = "",
 ) -> Found[Experiment]:
     """Experiments, the last made first unless `order` says otherwise. Raises Invalid."""
-    start = _place(after)
+    start = start_of(after)
     where: list[str] = ["TRUE"]
     values: list[Any] = []
     if stage is not None:
@@ -179,8 +179,8 @@ def search_experiments(
     query = (
         f"SELECT {runs.EXPERIMENT} FROM experiment e WHERE {' AND '.join(where)} ORDER BY {', '.join(by)}, e.id DESC"  # noqa: S608
     )
-    rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, _size(limit) + 1, start)).fetchall()
-    return Found(items=tuple(runs.experiments(db, rows[:limit])), next=_next(start, limit, len(rows)))
+    rows = db.execute(f"{query} LIMIT ? OFFSET ?", (*values, size(limit) + 1, start)).fetchall()
+    return Found(items=tuple(runs.experiments(db, rows[:limit])), next=following(start, limit, len(rows)))
 
 
 def _of_experiment(clause: Clause) -> tuple[str, list[Any]]:
@@ -188,7 +188,7 @@ def _of_experiment(clause: Clause) -> tuple[str, list[Any]]:
         return compared(EXPERIMENTS.texts.get(clause.key) or EXPERIMENTS.numbers[clause.key], clause)
     tagged = "(SELECT owner FROM experiment_tag WHERE key = ?"
     if clause.value is None:
-        return f"e.id {_NULLS[clause.comparison]} {tagged})", [clause.key]
+        return f"e.id {NULLS[clause.comparison]} {tagged})", [clause.key]
     test, values = compared("value", clause)
     return f"e.id IN {tagged} AND {test})", [clause.key, *values]
 
@@ -201,18 +201,20 @@ def _by_attribute(text: str) -> str:
     return f"{column} {'ASC' if ascending else 'DESC'}"
 
 
-def _size(limit: int) -> int:
+def size(limit: int) -> int:
+    """Raises Invalid."""
     if not 1 <= limit <= MOST:
         raise Invalid(f"Invalid value for parameter 'max_results': {limit}; it has to be from 1 to {MOST}")
     return limit
 
 
-def _next(start: int, limit: int, found: int) -> str | None:
+def following(start: int, limit: int, found: int) -> str | None:
+    """What is given for the part after this one, where one more was found than is shown."""
     return base64.urlsafe_b64encode(b"%d" % (start + limit)).decode() if found > limit else None
 
 
-def _place(token: str) -> int:
-    """Raises Invalid."""
+def start_of(token: str) -> int:
+    """How many are left out, as `following` said it. Raises Invalid."""
     if not token:
         return 0
     try:

@@ -37,11 +37,15 @@ class Tracking:
         self.database.close()
 
     def submit(self, operation: Callable[Concatenate[Any, P], T], *given: P.args, **named: P.kwargs) -> "Future[T]":
-        """One of the functions of `runs`, `points` or `inputs`, without its connection; done when it is on the disk.
+        """One of the functions that write (of `runs`, `inputs`, `registry` …), without its connection.
 
-        What is submitted together shares one commit.
+        The future is done when it is on the disk; what is submitted together shares one commit.
         """
         return self.database.submit(operation, *given, **named)
+
+    def look(self, operation: Callable[Concatenate[Any, P], T], *given: P.args, **named: P.kwargs) -> T:
+        """One of the functions of `registry`, `versions`, `models` or `listing` that write nothing, in one snapshot."""
+        return self.database.read(operation, *given, **named)
 
     def experiment(self, *, id: int | None = None, name: str | None = None) -> Experiment:  # noqa: A002
         """One experiment by its id or its name, deleted ones too. Raises Unknown."""
