@@ -73,7 +73,9 @@ def up(at, *words):
         assert select.select([process.stdout], [], [], 120)[0], "it never said where it is"
         said = process.stdout.readline()
         while not said.rstrip().endswith(b"}"):
-            said += process.stdout.readline()
+            more = process.stdout.readline()
+            assert more, (at.folder / "up.log").read_text()[-2000:]
+            said += more
         yield Room(at, json.loads(said)["address"], process)
     finally:
         if process.poll() is None:
