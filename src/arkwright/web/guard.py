@@ -79,7 +79,8 @@ class Guard:
             raise Invalid("a header that must stand once stands here twice")
         if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_URL:
             raise Invalid(f"an address has at most {LONGEST_URL} bytes")
-        scope["arkwright.place"] = _, right = place(self._index.near(scope), scope)
+        scope["arkwright.near"] = near = self._index.near(scope)
+        scope["arkwright.place"] = _, right = place(near, scope)
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
         scope["arkwright.shown"] = via, secret = _credentials(headers, self.context.address)
