@@ -6,7 +6,7 @@ from typing import Any
 from pysqlite3 import dbapi2 as sqlite
 
 
-def stamp_of(db: Any, lock: "threading.Lock | threading._RLock") -> tuple[int, int] | None:
+def stamp_of(db: Any, lock: "threading.Lock | threading.RLock") -> tuple[int, int] | None:
     """(what others committed, what this connection changed). None where another thread has its turn, or none may.
 
     The first is SQLite's own count: https://www.sqlite.org/pragma.html#pragma_data_version
@@ -15,8 +15,9 @@ def stamp_of(db: Any, lock: "threading.Lock | threading._RLock") -> tuple[int, i
         return None
     try:
         (others,) = db.execute("PRAGMA data_version").fetchone()
-        return others, db.total_changes
     except sqlite.Error:  # whoever reads next is told what it is
         return None
+    else:
+        return others, db.total_changes
     finally:
         lock.release()
