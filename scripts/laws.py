@@ -14,6 +14,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "duckdb": ("infra/duckdb_tables.py",),
     "pysqlite3": (
         "infra/sqlite_ledger.py",
+        "infra/sqlite_stamp.py",
         "infra/sqlite_vault.py",
         "data/readers/sqlite.py",
         "catalog/",

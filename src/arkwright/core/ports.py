@@ -49,6 +49,12 @@ class Ledger(Protocol):
         """`seq:seal` of the last event, to be kept where the ledger's owner cannot reach."""
         ...
 
+    def stamp(self) -> object | None:
+        """Another one as soon as anything was written, by whomever; at once, without waiting for anybody's turn. None
+        where that cannot be told now.
+        """
+        ...
+
     def close(self) -> None: ...
 
 
@@ -83,6 +89,10 @@ class Vault(Protocol):
 
     def sweep(self) -> int:
         """Forget what is past its end; how many."""
+        ...
+
+    def stamp(self) -> object | None:
+        """As of a ledger: another one as soon as anything was written. What is past its end does not change it."""
         ...
 
     def close(self) -> None: ...

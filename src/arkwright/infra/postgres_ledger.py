@@ -135,6 +135,9 @@ FROM {self._table} e LEFT JOIN {self._table} p ON p.seq = e.seq - 1"""  # noqa: 
             raise Corrupt(f"{self._head.path} is missing, so a cut-off tail would not show; compare with an anchor")
         return walk(self._rows(), [*anchors, (self._head.path.name, beside)], self._link.name)
 
+    def stamp(self) -> None:
+        """Only the server could tell, and it has to be waited for."""
+
     def close(self) -> None:
         self._link.close()
 

@@ -66,6 +66,9 @@ class PostgresVault:
         statement = f"DELETE FROM {self._table} WHERE expires <= %s RETURNING true"  # noqa: S608
         return len(self._write(statement, time.time(), landed=anew))
 
+    def stamp(self) -> None:
+        """Only the server could tell, and it has to be waited for."""
+
     def close(self) -> None:
         self._link.close()
 

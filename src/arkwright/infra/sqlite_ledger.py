@@ -20,6 +20,7 @@ from arkwright.infra.durable import writing
 from arkwright.infra.head_file import HeadFile, parse_head
 from arkwright.infra.sealed import behind, checked, not_cut_back, walk
 from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
+from arkwright.infra.sqlite_stamp import stamp_of
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
 LAYOUT = 1
@@ -118,6 +119,9 @@ class SqliteLedger:
             count = self._guard(lambda: walk(self._rows(), anchors, f"the ledger {self.path}"))
             self._guard(self._check_pages)
             return count
+
+    def stamp(self) -> object | None:
+        return stamp_of(self._db, self._lock) if self._process == os.getpid() else None
 
     def close(self) -> None:
         with self._lock:

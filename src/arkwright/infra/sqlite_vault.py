@@ -12,6 +12,7 @@ from pysqlite3 import dbapi2 as sqlite
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
 from arkwright.infra.durable import writing
 from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
+from arkwright.infra.sqlite_stamp import stamp_of
 
 LAYOUT = 1
 OWNER_ONLY = 0o600
@@ -107,6 +108,9 @@ class SqliteVault:
 
     def sweep(self) -> int:
         return len(self._write(_SWEEP, time.time()))
+
+    def stamp(self) -> object | None:
+        return stamp_of(self._db, self._lock) if self._process == os.getpid() else None
 
     def close(self) -> None:
         with self._lock:

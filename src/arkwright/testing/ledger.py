@@ -50,6 +50,17 @@ class LedgerContract:
         assert event.at.endswith("+00:00")
         assert event.seal == seal(GENESIS, 1, event.at, "ada", "model", "late@1", '{"a":1}')
 
+    def test_its_stamp_is_another_after_every_append(self, ledger: Ledger, tmp_path: Path) -> None:
+        other = self.open(tmp_path)
+        for number in range(4):
+            before = ledger.stamp()
+            assert before == ledger.stamp()
+            (ledger, other)[number % 2].append("ada", [Entry("model", str(number), "{}")])
+            assert before is None or ledger.stamp() != before
+        other.close()
+        ledger.close()
+        assert ledger.stamp() is None
+
     @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
     def test_any_text_is_kept_as_it_is(self, ledger: Ledger, text: str) -> None:
         ledger.append(text, [Entry(text, text, text)])

@@ -43,6 +43,25 @@ class VaultContract:
         assert vault.get("token", "a") == "2"
         assert vault.get("token", "A") is None
 
+    def test_its_stamp_is_another_after_every_change(self, vault: Vault, tmp_path: Path) -> None:
+        other = self.open(tmp_path)
+        changes: list[Callable[[], object]] = [
+            lambda: vault.put("token", "a", "1"),
+            lambda: other.put("token", "a", "2"),
+            lambda: vault.add("token", "b", "1"),
+            lambda: other.swap("token", "a", "2", "3"),
+            lambda: vault.remove("token", "a"),
+            lambda: other.remove("token", "b"),
+        ]
+        for change in changes:
+            before = vault.stamp()
+            assert before == vault.stamp()
+            change()
+            assert before is None or vault.stamp() != before
+        other.close()
+        vault.close()
+        assert vault.stamp() is None
+
     def test_it_is_added_once(self, vault: Vault) -> None:
         assert vault.add("token", "a", "1")
         assert not vault.add("token", "a", "2")

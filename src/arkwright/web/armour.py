@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from arkwright.core.errors import TooLarge, TooSlow
@@ -14,28 +14,29 @@ IDLE = 15  # seconds without a byte of a body
 WHOLE, SLOWEST = 60, 100_000  # seconds for all of it, and those that the most takes at so many bytes a second
 FILES = "/api/2.0/mlflow-artifacts/"  # files come as a stream, and go to the disk as they come
 LARGE = re.compile(r"/endpoints/[^/]+/(predict|labels)|/v2/models/.*", re.DOTALL)
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # with no-referrer browsers would say Origin: null of our own forms
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),  # with no-referrer browsers would say Origin: null of our own forms
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+SECURE = (*HEADERS, (b"strict-transport-security", b"max-age=31536000"))
 
 
 def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
     """Sends on; what a handler said itself stays as it is."""
+    given = SECURE if secure else HEADERS
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             scope["arkwright.begun"] = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            headers["X-Request-Id"] = scope["arkwright.request"]
-            if secure:
-                headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            headers = list(message["headers"])
+            said = {name for name, _ in headers}
+            headers += [header for header in given if header[0] not in said]
+            headers.append((b"x-request-id", scope["arkwright.request"].encode()))
+            message["headers"] = headers
         await send(message)
 
     return sending

@@ -1,8 +1,8 @@
 """At the door: the right host name, no other site's page, a proven caller, and the right to do it."""
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable, Sequence
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +17,7 @@ from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
 from arkwright.web import armour, cookies, problems
 from arkwright.web.context import Context
+from arkwright.web.proofs import Proofs
 from arkwright.web.refusals import SAFE, Refusals, place
 from arkwright.web.routes import PUBLIC, Index
 
@@ -45,6 +46,7 @@ class Guard:
     ) -> None:
         self.app, self.context, self.refused = app, context, refused
         self._refusals = Refusals(context.site)
+        self._proofs = Proofs(context.site)
         self._index = Index(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +56,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        scope["arkwright.request"] = uuid.uuid4().hex[:16]
+        scope["arkwright.request"] = os.urandom(8).hex()
         send = self._refusals.noting(
             scope, armour.headed(scope, send, secure=self.context.address.startswith("https:"))
         )
@@ -77,7 +79,8 @@ class Guard:
             raise Invalid("a header that must stand once stands here twice")
         if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_URL:
             raise Invalid(f"an address has at most {LONGEST_URL} bytes")
-        scope["arkwright.place"] = _, right = place(self._index.near(scope), scope)
+        scope["arkwright.near"] = near = self._index.near(scope)
+        scope["arkwright.place"] = _, right = place(near, scope)
         if _host(headers.get("host", "")) not in self.context.hosts:
             raise Forbidden("this host name is not known here")
         scope["arkwright.shown"] = via, secret = _credentials(headers, self.context.address)
@@ -97,7 +100,7 @@ class Guard:
         if not secret and via == secrets.SESSION:
             return None
         try:
-            return await run_in_threadpool(accounts.prove, self.context.site, via, secret)
+            return await self._proofs.prove(via, secret)
         except Unproven:
             if right == PUBLIC and via == secrets.SESSION:
                 return None
