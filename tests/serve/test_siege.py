@@ -1,5 +1,5 @@
-"""The campaign in its short form. What must never happen is looked at exactly, on any machine, however busy; how fast it
-goes is for `make siege` to say, so of that only what no business of the machine explains.
+"""The campaign in its short form. What must never happen is looked at exactly, on any machine, however busy; how fast
+it goes is for `make siege` to say, so of that only what no business of the machine explains.
 """
 
 import json
