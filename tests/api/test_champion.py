@@ -1,4 +1,4 @@
-"""Champion and challenger: the one answers, the other is asked aside; what turned out to be true tells who is better."""
+"""Champion and challenger: one answers, the other is asked aside; what turned out to be true tells who is better."""
 
 import json
 import urllib.request
@@ -10,6 +10,7 @@ from arkwright.api.rollout import promote
 
 from .test_rollout import ONE, ROW, TWO, first, made, served, until
 
+__all__ = ["first"]  # a fixture
 COMPARED = """
 SELECT release, any_value(shadow) AS aside, count(*) AS labelled, avg((label = actual)::INT) AS accuracy,
        avg(-ln(CASE WHEN actual = 1 THEN probability_1 ELSE 1 - probability_1 END)) AS log_loss
