@@ -4,13 +4,13 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench siege lock clean fuzz schemathesis browser screenshots
+.PHONY: demo test check bench siege lock clean fuzz schemathesis browser proxies screenshots
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
 	@$(BIN)/python scripts/demo.py
 
-test: $(VENV)/.test browser  ## every test
+test: $(VENV)/.test browser proxies  ## every test
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.test  ## lint, format, types, layers, laws
@@ -19,6 +19,11 @@ check: $(VENV)/.test  ## lint, format, types, layers, laws
 browser: $(VENV)/.test  ## a browser for the tests of the pages, where there is none
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || ls ~/.cache/ms-playwright/chromium* >/dev/null 2>&1 \
 		|| { apt-get update -qq && apt-get install -y -qq chromium; } || $(BIN)/playwright install chromium
+
+proxies:  ## nginx and HAProxy for the tests that send requests through them, where they are not there
+	@PATH="$$PATH:/usr/sbin"; { command -v nginx && command -v haproxy; } >/dev/null \
+		|| { apt-get update -qq && apt-get install -y -qq nginx-light haproxy; } \
+		|| echo "no nginx or no haproxy, and apt cannot install them: the tests that need them are skipped"
 
 screenshots: $(VENV)/.test browser  ## the pictures in docs/images, anew
 	@$(BIN)/python scripts/screenshots.py

@@ -4,9 +4,11 @@ import json
 import os
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-from onnx import TensorProto, helper
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Features, Signature, Tensor
@@ -15,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.serve.conftest import proto, value, write
 from tests.serve.supervised import Supervised
 
+SINES = 500  # of 256 numbers, for each row
 CODE = """
 import os
 import time
@@ -54,13 +57,26 @@ _SIGNATURE = Signature(
 def release(folder: Path, version: int, *, code: bool = True) -> Path:
     """One that answers with its process and its version, after as many milliseconds of work or waiting as it is told.
 
-    Without code its graph gives back what it is sent, on the event loop.
+    Without code its graph works for most of a millisecond a row, on the event loop as long as they come one by one.
     """
     said = Tensor(name="said", datatype="FP64", columns=("work", "wait"))
     signature = _SIGNATURE if code else replace(_SIGNATURE, features=None, inputs=(said,))
     ports = [[value(name, TensorProto.DOUBLE, ["n", 2])] for name in ("said", "out")]
-    model = proto(*ports, [helper.make_node("Identity", ["said"], ["out"])])
+    model = proto(*ports, [helper.make_node("Identity", ["said"], ["out"])] if code else _work())
     return write(folder, signature, model, CODE.format(version=version))
+
+
+def _work() -> list[NodeProto]:
+    """Sines of sines: as much for each row of a batch as for one alone, like the trees of a large ensemble."""
+    wide, narrow = np.ones((2, 256)), np.full((256, 2), 1 / 256)
+    names = [f"sine{i}" for i in range(SINES + 1)]
+    return [
+        helper.make_node("Constant", [], ["wide"], value=numpy_helper.from_array(wide)),
+        helper.make_node("Constant", [], ["narrow"], value=numpy_helper.from_array(narrow)),
+        helper.make_node("MatMul", ["said", "wide"], [names[0]]),
+        *(helper.make_node("Sin", [one], [other]) for one, other in pairwise(names)),
+        helper.make_node("MatMul", [names[-1], "narrow"], ["out"]),
+    ]
 
 
 class Server(Supervised):

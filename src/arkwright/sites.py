@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from arkwright.catalog.catalog import Catalog
 from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
 from arkwright.govern.denied import Denials
-from arkwright.govern.oidc import Provider
 from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
 from arkwright.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    from arkwright.govern.oidc import Provider
 
 FOLDER, LEDGER = ".arkwright", "ledger.db"
 HEAD = "ledger.head"  # the anchor of a ledger that is elsewhere
@@ -39,6 +41,7 @@ ENGINES: dict[str, dict[str, str]] = {
     "notifier": {"log": "arkwright.infra.log_notifier:LogNotifier"},
 }
 SERVER = "arkwright.serve.processes.supervisor:serve"  # what a host runs: rooms do not know one another
+PROVIDER = "arkwright.govern.oidc:Provider"  # it brings a client of HTTP, which nothing but a log-in needs
 DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 
@@ -85,9 +88,9 @@ class Site:
         return Denials(self.folder / "denied.db")
 
     @cached_property
-    def provider(self) -> Provider | None:
+    def provider(self) -> "Provider | None":
         """Through whom people may log in, besides with a password. Raises Invalid."""
-        return Provider(self.settings.login) if self.settings.login else None
+        return cast("Provider", _named(PROVIDER)(self.settings.login)) if self.settings.login else None
 
     @cached_property
     def store(self) -> Store:

@@ -347,6 +347,16 @@ def test_a_label_that_is_none_is_refused(served, body, status, words):
     assert served.post("/endpoints/lat/labels", {"id": "a", "label": True})[0] == 404
 
 
+def test_many_labels_are_read_aside(served):
+    """Twenty thousand of them; wrong ones are told with their place, and no log is no log."""
+    many = [{"id": f"nobody-{i}", "label": True} for i in range(20_000)]
+    status, _, body = served.post("/endpoints/late/labels", many)
+    assert (status, json.loads(body)) == (200, {"labels": 20_000})
+    status, _, body = served.post("/endpoints/late/labels", [*many, {"id": "a", "label": "yes"}])
+    assert (status, "$[20000].label" in json.loads(body)["error"]) == (422, True)
+    assert served.post("/endpoints/bare/labels", many)[0] == 409
+
+
 # servers of their own, which are moved and killed
 
 

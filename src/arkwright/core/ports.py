@@ -211,9 +211,9 @@ class Serving:
     """How to serve: addresses, processes and what is on.
 
     `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still
-    accepts, what a load balancer needs to notice. `load_time`: seconds in which a release must load, or it counts as
-    one that cannot. `access_log`: a file, or `-`. `traces`: the URL of a collector. `gateway`: the path of a socket, in
-    a folder that is ours alone, instead of host and port. Who comes through it says for whom it asks, and what cannot
+    accepts, what a load balancer needs to notice. `pin`: one worker alone keeps to one processor too. `load_time`:
+    seconds in which a release must load, or it counts as one that cannot. `access_log`: a file, or `-`. `traces`: the
+    URL of a collector. `gateway`: the path of a socket, in a folder that is ours alone, instead of host and port. Who comes through it says for whom it asks, and what cannot
     be served is left out from the start, as it is later.
     """
 
@@ -224,6 +224,7 @@ class Serving:
     rate: float | None = None
     repository: bool = False
     drain_delay: float = 0.0
+    pin: bool = False
     load_time: float = 60.0
     access_log: str | None = None
     traces: str | None = None

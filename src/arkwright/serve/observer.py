@@ -10,7 +10,8 @@ import logging
 import os
 import re
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import Future
 from functools import partial
 from time import monotonic, perf_counter
 
@@ -18,7 +19,7 @@ from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing
 from arkwright.serve.model.arrow.rows import ARROW as ARROW_TYPE
 from arkwright.serve.tap import asked
-from arkwright.serve.tap.labels import Labels
+from arkwright.serve.tap.labels import Labels, Value
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW
 from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
@@ -41,6 +42,7 @@ _SIZE = re.compile(rb"Inference-Header-Content-Length: (\d+)\r\n")
 
 
 Computed = Job | Asked
+Run = Callable[[Callable[[], Future[int]]], Awaitable[Future[int]]]
 
 
 class Watched:
@@ -209,19 +211,25 @@ class Observer:
 
     def labels(self, route: Route, request: Request, body: bytes, reply: Reply) -> None:
         """What turned out to be true of earlier answers; acknowledged when it is on the disk. Raises Problem."""
-        name = route.name
-        if name not in self._taps:
-            raise Problem(409, f"the answers of {name} are not logged, so labels would find nothing")
-        kind = type(route.first.loaded.signature.classes[0]) if route.first.loaded.signature.classes else float
-        labels = asked.decode(body, kind)
-        if name not in self._labels:
-            self._labels[name] = Labels(self._taps[name][0].folder)
-        try:
-            kept = self._labels[name].add(labels, request.caller)
-        except Refused as error:
-            raise Problem(503, str(error), come_again()) from None
+        self._keeping(request, reply, _handed_over(self._kept(route), _kind(route), request, body))
+
+    async def labels_aside(self, run: Run, route: Route, request: Request, body: bytes, reply: Reply) -> None:
+        """The same of many: read where `run` lets them be read. Raises Problem."""
+        work = partial(_handed_over, self._kept(route), _kind(route), request, body)
+        self._keeping(request, reply, await run(work))
+
+    def _keeping(self, request: Request, reply: Reply, kept: Future[int]) -> None:
+        """Answer when these labels are on the disk."""
         done = asyncio.wrap_future(kept)
         done.add_done_callback(partial(self._labelled, request, reply))
+
+    def _kept(self, route: Route) -> Labels:
+        """Where the labels of this endpoint go. Raises Problem (409) when none are taken."""
+        if route.name not in self._taps:
+            raise Problem(409, f"the answers of {route.name} are not logged, so labels would find nothing")
+        if route.name not in self._labels:
+            self._labels[route.name] = Labels(self._taps[route.name][0].folder)
+        return self._labels[route.name]
 
     def _labelled(self, request: Request, reply: Reply, done: "asyncio.Future[int]") -> None:
         error = done.exception()
@@ -339,3 +347,17 @@ def _name(request: Request) -> None:
 
 def _nobody(response: Response) -> None:
     del response
+
+
+def _kind(route: Route) -> type[Value]:
+    """What a label of this endpoint is."""
+    classes = route.first.loaded.signature.classes
+    return type(classes[0]) if classes else float
+
+
+def _handed_over(labels: Labels, kind: type[Value], request: Request, body: bytes) -> Future[int]:
+    """These labels are read, and on their way to the disk. Raises Problem."""
+    try:
+        return labels.add(asked.decode(body, kind), request.caller)
+    except Refused as error:
+        raise Problem(503, str(error), come_again()) from None

@@ -47,6 +47,19 @@ def test_workers_share_the_port(who):
     assert settle(who) == set(who.workers())
 
 
+def test_each_worker_has_a_processor_of_its_own(who):
+    free = sorted(os.sched_getaffinity(0))
+    found = sorted(tuple(os.sched_getaffinity(pid)) for pid in settle(who))
+    assert found == ([(cpu,) for cpu in free[:2]] if len(free) > 1 else [tuple(free)] * 2)
+
+
+@pytest.mark.parametrize("pin", [True, False])
+def test_a_single_worker_is_kept_on_one_processor_where_it_is_asked_for(tmp_path, pin):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who"), 1, 1.0)]}, pin=pin) as server:
+        free = sorted(os.sched_getaffinity(0))
+        assert os.sched_getaffinity(server.who()) == set(free[:1] if pin else free)
+
+
 def test_another_takes_the_place_of_a_killed_worker(who):
     settle(who)
     before = set(who.workers())

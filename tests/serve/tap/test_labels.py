@@ -153,6 +153,7 @@ def test_what_is_taken(body, wanted):
     assert asked.decode(json.dumps(body).encode()) == wanted
 
 
+MANY = json.dumps([{"id": f"request-{i}", "label": i} for i in range(20_000)]).encode()
 BAD = {
     "no JSON": (b"{", 400, "the body is not JSON"),
     "not UTF-8": (b'{"id": "\xff", "label": 1}', 400, "the body is not JSON: "),
@@ -169,8 +170,12 @@ BAD = {
     "long label": (json.dumps({"id": "a", "label": "a" * 10_001}).encode(), 422, "$.label: is at most 10000"),
     "huge": (b'{"id": "a", "label": 99999999999999999999}', 422, "$.label: the integer does not fit"),
     "NaN": (b'{"id": "a", "label": NaN}', 400, "the body is not JSON"),
-    "deep": (b'{"id": "a", "label": ' + b"[" * 250_000, 422, "$.label: expected"),
-    "deep below": (b"[[" * 250_000, 422, "$[0]: expected object, got array"),
+    "deep": (b'{"id": "a", "label": ' + b"[" * 250_000, 400, "the body is nested more than 100 levels deep"),
+    "deep below": (b"[[" * 50_000, 400, "the body is nested more than 100 levels deep"),
+    "deep and large": (b"[[" * 250_000, 400, "the body is not JSON: it is nested too deeply"),
+    "not so deep": (b"[" * 100, 422, "$[0]: expected object, got array"),
+    "one in many": (MANY[:-1] + b',{"id": 7, "label": 1}]', 422, "$[20000].id: expected str, got int"),
+    "too many": (b"[" + b"{}," * 2**20 + b"{}]", 413, "a request may have 1048576 labels"),
 }
 
 
@@ -216,3 +221,7 @@ def test_labels_are_forgotten_by_the_day(tmp_path):
         log.add([Label("new", 1)], "ana").result(60)
     assert [one[0] for one in kept(tmp_path)] == ["new"]
     assert labels.forget(tmp_path / "nothing", 1) == 0
+
+
+def test_many_labels():
+    assert asked.decode(MANY, int) == [Label(f"request-{i}", i) for i in range(20_000)]

@@ -20,6 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes that share the port (default: 1)"
     )
+    parser.add_argument(
+        "--pin",
+        action="store_true",
+        help="keep a single worker on one processor too (more have one each, where there are enough)",
+    )
     parser.add_argument("--rate", type=float, metavar="N", help="requests a second that one client may send")
     parser.add_argument(
         "--drain-delay",
@@ -68,6 +73,7 @@ def main(given: argparse.Namespace) -> int:
         host=given.host,
         port=given.port,
         workers=given.workers,
+        pin=given.pin,
         rate=given.rate,
         drain_delay=given.drain_delay,
         load_time=given.load_time,

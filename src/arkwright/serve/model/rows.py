@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,11 +12,13 @@ from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
 from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.wire.messages import Problem
+from arkwright.serve.wire.nesting import too_deep
 
 _LONGEST_INT = 2**63
 LARGE = 2**18  # bytes; more are read in slices, so that whoever reads on a thread lets the others go on in between
 SLICE = 1024  # rows
 MOST_ROWS = 2**20
+T = TypeVar("T")
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _AT = re.compile(r"\$\[(\d+)\]")
 
@@ -43,7 +45,7 @@ class RowDecoder:
         try:
             rows = [self._one.decode(body)] if alone else self._list(body)
         except msgspec.ValidationError as error:
-            raise Problem(422, self._told(said(error))) from None
+            raise self._wrong(error, body) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, f"the body is not JSON: {said(error)}") from None
         if not rows:
@@ -66,15 +68,11 @@ class RowDecoder:
             return found
         if body.count(b"}") > MOST_ROWS:
             raise Problem(413, f"a request may have {MOST_ROWS} rows; send several")
-        raws, rows = _raws.decode(body), []
-        for start in range(0, len(raws), SLICE):
-            try:
-                rows += self._many.decode(b"[%b]" % b",".join(raws[start : start + SLICE]))
-            except msgspec.ValidationError as error:
-                raise msgspec.ValidationError(
-                    _AT.sub(lambda at, start=start: f"$[{start + int(at[1])}]", str(error), count=1)  # type: ignore[misc]
-                ) from None
-        return rows
+        return in_slices(body, self._many)
+
+    def _wrong(self, error: msgspec.ValidationError, body: bytes) -> Problem:
+        deep = too_deep(body)
+        return Problem(400, deep) if deep else Problem(422, self._told(said(error)))
 
     def _told(self, text: str) -> str:
         unknown = unknown_field(text)
@@ -85,6 +83,19 @@ class RowDecoder:
         if name == self._target:
             near = "; it is what the model predicts, so leave it out"
         return f"{path}: unknown field {name!r}{near}"
+
+
+def in_slices(body: bytes, many: msgspec.json.Decoder[list[T]]) -> list[T]:
+    """The items of a long list, a few at a time. Raises what `many` raises, with the place in the whole list."""
+    raws, items = _raws.decode(body), []
+    for start in range(0, len(raws), SLICE):
+        try:
+            items += many.decode(b"[%b]" % b",".join(raws[start : start + SLICE]))
+        except msgspec.ValidationError as error:
+            raise msgspec.ValidationError(
+                _AT.sub(lambda at, start=start: f"$[{start + int(at[1])}]", str(error), count=1)  # type: ignore[misc]
+            ) from None
+    return items
 
 
 def _path(name: str, i: int, alone: bool) -> str:  # noqa: FBT001

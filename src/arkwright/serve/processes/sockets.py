@@ -77,7 +77,9 @@ def address(sock: socket.socket) -> str:
     return f"http://{shown(host, port)}"
 
 
-def processors(workers: int) -> list[int | None]:
-    """A processor of its own for each worker, when there are enough of them."""
+def processors(workers: int, *, pin: bool) -> list[int | None]:
+    """A processor of its own for each worker, when there are enough of them; for one alone only where `pin` asks so:
+    several servers on a machine would all choose the same.
+    """
     free = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    return list(free[:workers]) if 1 < workers <= len(free) else [None] * workers
+    return list(free[:workers]) if 1 - pin < workers <= len(free) else [None] * workers

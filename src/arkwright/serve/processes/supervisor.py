@@ -103,7 +103,7 @@ class Supervisor:
             loop.add_signal_handler(sign, self._stop, sign)
         loop.add_signal_handler(signal.SIGHUP, self._restart.set)
         self._nursery = Nursery()
-        cpus = processors(len(self._listening))
+        cpus = processors(len(self._listening), pin=self._serving.pin)
         self._workers = [self._worker(sock, cpu) for sock, cpu in zip(self._listening, cpus, strict=True)]
         try:
             await asyncio.gather(*(worker.start() for worker in self._workers))  # they import while we verify

@@ -215,7 +215,11 @@ class App:
             self._sheds[f"/endpoints/{route.name}/predict"] = Shed(route.first.batcher, noted)
         if self._observer:
             labels = partial(self._observer.labels, route)
-            self._posts[f"/endpoints/{route.name}/labels"] = (labels, (JSON,), _at_once(labels))
+            self._posts[f"/endpoints/{route.name}/labels"] = (
+                labels,
+                (JSON,),
+                partial(self._observer.labels_aside, self._aside.run, route),
+            )
         if not route.shadows:
             for path, kind in ((f"{base}/infer", "infer"), (f"/endpoints/{route.name}/predict", "predict")):
                 self._add_way(path, route, attrgetter(kind))
@@ -339,15 +343,6 @@ def _told(error: BaseException) -> Response:
         return error.response()
     log.error("a request failed", exc_info=error)
     return Problem(500, "the server failed on this request; its log says why").response()
-
-
-def _at_once(act: Act) -> ActAside:
-    """For what takes no time but to inflate."""
-
-    async def acted(request: Request, body: bytes, reply: Reply) -> None:
-        act(request, body, reply)
-
-    return acted
 
 
 def _always(lane: Lane) -> Pick:

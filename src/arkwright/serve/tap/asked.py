@@ -3,9 +3,11 @@
 import msgspec
 
 from arkwright.core.errors import did_you_mean
+from arkwright.serve.model.rows import LARGE, MOST_ROWS, in_slices
 from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.tap.labels import Label, Value
 from arkwright.serve.wire.messages import Problem
+from arkwright.serve.wire.nesting import too_deep
 
 MOST_ID = 200
 MOST_TEXT = 10_000
@@ -16,12 +18,14 @@ _one, _many = msgspec.json.Decoder(Label), msgspec.json.Decoder(list[Label])
 def decode(body: bytes, kind: type[Value] | None = None) -> list[Label]:
     """One label, `{"id": …, "label": …}`, or a list of them. `kind`: what a label of this endpoint is, where known.
 
-    Raises Problem: 400 is no JSON, 422 is no label.
+    Raises Problem: 400 is no JSON, 413 are too many, 422 is no label.
     """
     alone = body.lstrip()[:1] == b"{"
     try:
-        labels = [_one.decode(body)] if alone else _many.decode(body)
+        labels = [_one.decode(body)] if alone else _list(body)
     except msgspec.ValidationError as error:
+        if deep := too_deep(body):
+            raise Problem(400, deep) from None
         raise Problem(422, _told(said(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {said(error)}") from None
@@ -30,6 +34,14 @@ def decode(body: bytes, kind: type[Value] | None = None) -> list[Label]:
     for i, label in enumerate(labels):
         check(label, "$" if alone else f"$[{i}]", kind)
     return labels
+
+
+def _list(body: bytes) -> list[Label]:
+    if len(body) <= LARGE:
+        return _many.decode(body)
+    if body.count(b"}") > MOST_ROWS:
+        raise Problem(413, f"a request may have {MOST_ROWS} labels; send several")
+    return in_slices(body, _many)
 
 
 def check(label: Label, path: str, kind: type[Value] | None) -> None:
