@@ -210,11 +210,11 @@ Watch = Callable[[Collection[str]], Traffic | None]
 class Serving:
     """How to serve: addresses, processes and what is on.
 
-    `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still
-    accepts, what a load balancer needs to notice. `pin`: one worker alone keeps to one processor too. `load_time`:
-    seconds in which a release must load, or it counts as one that cannot. `access_log`: a file, or `-`. `traces`: the
-    URL of a collector. `gateway`: the path of a socket, in a folder that is ours alone, instead of host and port. Who comes through it says for whom it asks, and what cannot
-    be served is left out from the start, as it is later.
+    `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still accepts,
+    what a load balancer needs to notice. `pin`: one worker alone keeps to one processor too. `load_time`: seconds in
+    which a release must load, or it counts as one that cannot. `access_log`: a file, or `-`. `traces`: the URL of a
+    collector. `gateway`: the path of a socket, in a folder that is ours alone, instead of host and port. Who comes
+    through it says for whom it asks, and what cannot be served is left out from the start, as it is later.
     """
 
     host: str = "127.0.0.1"
