@@ -100,7 +100,7 @@ def test_wrong_arguments_are_2(capsys, args):
     assert "usage: arkwright" in capsys.readouterr().err
 
 
-CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6, "Full": 1}
+CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6}
 CODES |= {
     "Interrupted": 130,
     "Unproven": 7,
@@ -111,6 +111,7 @@ CODES |= {
     "Outdated": 12,
     "NotTaken": 13,
     "NotOffered": 14,
+    "Full": 15,
 }
 
 

@@ -42,13 +42,23 @@ def why(site: Site, by: Actor, project: Path, *, release: str) -> Why:
 
 
 def sign(site: Site, by: Actor, project: Path, *, release: str, reason: str = "") -> Decision:
-    """Say Yes to exactly these bytes. Raises Refused when this person's signature may not or cannot count."""
+    """Say Yes to exactly these bytes. Raises Refused when this person's signature may not or cannot count. Said again,
+    it is the one on record.
+    """
     allow(site, by, "talk")
     noun = versions.resolve(site.ledger, Release, release)
     by = _in_role(site, by, noun)
     if not by.role:
         raise Invalid(f"say in which role you sign: --role {' or '.join(noun.gate.signed_by) or 'ROLE'}")
+    if said := _signed(site, noun, by):
+        return said
     return _decide(site, by, noun, yes=True, reason=reason, check=lambda: _must_be_wanted(site, noun, by))
+
+
+def _signed(site: Site, release: Release, by: Actor) -> Decision | None:
+    """The Yes of this person in this role that counts already."""
+    counting = judgement(site, release).signatures
+    return next((d for d in counting if d.role == by.role and person(d.by) == person(by.name)), None)
 
 
 def _must_be_wanted(site: Site, release: Release, by: Actor) -> None:

@@ -107,6 +107,7 @@ class Full(ArkwrightError):
     """There is no room on the disk to write it."""
 
     status = 507
+    exit_code = 15
 
 
 class Corrupt(ArkwrightError):
