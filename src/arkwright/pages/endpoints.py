@@ -90,8 +90,7 @@ async def promote(request: Request) -> Response:
     said = await forms.fields(request, "release", "how", "share", "reason", "version")
 
     def work() -> str:
-        if not said["reason"]:
-            raise Invalid("say why it takes over; whoever is answered by it may want to know")
+        reason = forms.takes_over(said["reason"])
         share = {"all": 1.0, "share": forms.part(said["share"]) if said["how"] == "share" else None}.get(said["how"])
         moved = rollout.promote(
             at.site,
@@ -101,7 +100,7 @@ async def promote(request: Request) -> Response:
             endpoint=name,
             share=share,
             shadow=said["how"] == "shadow",
-            reason=said["reason"],
+            reason=reason,
             version=forms.count(said["version"]),
         )
         return f"{moved.ref}: {moved.reason}"

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from arkwright.api import catalog, decide, look, rollout
 from arkwright.api.lineage import lineage
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Invalid
+from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
 from arkwright.core.record import decode
 from arkwright.core.rules import Judgement, may_sign
@@ -123,10 +123,9 @@ async def promote(request: Request) -> Response:
     said = await forms.fields(request, "share", "reason")
 
     def work() -> str:
-        if not said["reason"]:
-            raise Invalid("say why it takes over; whoever is answered by it may want to know")
+        reason = forms.takes_over(said["reason"])
         share = forms.part(said["share"]) if said["share"] else None
-        moved = rollout.promote(at.site, by, at.project, release=reference, share=share, reason=said["reason"])
+        moved = rollout.promote(at.site, by, at.project, release=reference, share=share, reason=reason)
         return f"{moved.ref}: {moved.reason}"
 
     return await forms.decided(request, address(reference) or PLACE, work, _one)
