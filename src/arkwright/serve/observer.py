@@ -194,10 +194,10 @@ class Observer:
         """It was given to no release, and is answered already."""
         self.apart(request, _nobody, response)
 
-    def shed(self, lane: Lane) -> bool:
-        """A prediction was refused before it was looked at; False when more is to be told of it than that."""
+    def shed(self, lane: Lane, kind: str) -> bool:
+        """A request was refused before it was looked at; False when more is to be told of it than that."""
         if not self.telemetry.asked:
-            lane.watched.series.refused(layout.PREDICT)
+            lane.watched.series.refused(KINDS[kind])
         return not self.telemetry.asked
 
     def mirrored(self, lane: Lane, *, dropped: bool) -> None:

@@ -13,8 +13,8 @@ from tests.serve.conftest import DIGEST, FLIGHTS, Live, late_model, late_release
 from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
 
 from arkwright.serve.model.loaded import load
-from arkwright.serve.traffic import batch
 from arkwright.serve.traffic.batch import Batcher, Job
+from arkwright.serve.traffic.patience import FEW
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import GONE, Problem, Request, Response
 
@@ -178,19 +178,19 @@ def test_a_queue_that_would_keep_everybody_waiting_is_503_however_short(slow):
     """By what the last requests took, more than a quarter of a second; a few may wait all the same."""
     with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
         batcher = live.server.app.routes["late"].first.batcher
-        batcher._cost = 1.0
+        batcher.patience.cost = 1.0
         slow.hold()
         first = pool.submit(exchange, live, ask(distance(0)))
         slow.until(1)
         waiting = [pool.submit(exchange, live, ask(distance(1), b"Arkwright-Timeout-Ms: 1\r\n")) for _ in range(3)]
         while len(batcher._later) < 3:
             threading.Event().wait(0.005)
-        for _ in range(batch.FEW - 3):
+        for _ in range(FEW - 3):
             batcher.add(job(Request("POST", "/", {}, b"", gone=GONE), print, fast=False))
         assert statuses(exchange(live, ask(distance(2)))) == [503]
-        batcher._cost = 0.01
+        batcher.patience.cost = 0.0001
         later = pool.submit(exchange, live, ask(distance(3)))
-        while len(batcher._later) <= batch.FEW:
+        while len(batcher._later) <= FEW:
             threading.Event().wait(0.005)
         slow.let_go()
         assert [statuses(one.result()) for one in (first, *waiting, later)] == [[200], *[[504]] * 3, [200]]
@@ -285,7 +285,7 @@ def test_a_heavy_model_is_computed_on_the_thread():
 
 
 def test_a_light_one_that_was_held_up_when_it_was_tried_comes_back():
-    found = computed(Slow(0.0, tried=0.003), 40)
+    found = computed(Slow(0.0, tried=0.003), 400)
     assert not found[0]
     assert found[-1]
 

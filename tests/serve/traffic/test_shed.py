@@ -3,17 +3,19 @@
 import http.client
 import json
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.serve.conftest import Live
+from tests.serve.conftest import Live, late_release
 from tests.serve.raw import connect, exchange, statuses
 from tests.serve.supervised import who_release
 from tests.serve.telemetry.conftest import total
 from tests.serve.test_observed import Observed
 from tests.serve.traffic.test_admission import ask, distance, slow
 
-from arkwright.serve.traffic.batch import LATEST, Batcher
+from arkwright.serve.traffic.batch import Batcher
+from arkwright.serve.traffic.patience import LATEST, Patience
 from arkwright.serve.traffic.shed import Shed
 from arkwright.serve.wire.limits import Limits
 
@@ -80,9 +82,57 @@ def test_what_is_pipelined_is_refused_in_order(crowded):
     assert statuses(exchange(crowded, (ask(distance(9)) + live) * 3)) == [503, 200] * 3
 
 
+FEATURES = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": [1, 0, 2]}
+
+
+class Held:
+    """A graph that waits to be let go."""
+
+    def __init__(self, graph):
+        self._graph, self.free = graph, threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._graph, name)
+
+    def run(self, inputs):
+        self.free.wait(60)
+        return self._graph.run(inputs)
+
+
+@pytest.mark.parametrize("heavy", [True, False])
+@pytest.mark.parametrize("path", [b"/predict", b"/v2/models/late/infer"])
+def test_a_model_without_code_refuses_so_when_it_is_heavy_and_not_when_its_requests_need_not_wait(
+    tmp_path, path, heavy
+):
+    loaded = late_release(tmp_path / "late@3")
+    row = b'{"km": 1, "aa": 0, "delay": 2}' if path == b"/predict" else json.dumps({"inputs": [FEATURES]}).encode()
+    many = b"[" + b", ".join([b'{"km": 1, "aa": 0, "delay": 2}'] * 300) + b"]"
+    with Live([loaded], Limits(queue=2)) as live, ThreadPoolExecutor() as pool:
+        batcher = live.server.app.routes["late"].first.batcher
+        held = batcher._graph = Held(batcher._graph)
+        batcher.cost.heavy = heavy
+        waiting = []
+        for count in (0, 1, 2):
+            waiting.append(pool.submit(exchange, live, ask(many)))
+            while len(batcher._later) < count or not batcher._working:
+                pass
+        assert statuses(exchange(live, ask(b"{", path=path))) == [400]
+        assert not heavy or statuses(exchange(live, ask(row, path=path))) == [503]
+        live.asked, handler = [], live.server.front.handler
+        live.server.front.handler = lambda request, reply: (live.asked.append(request), handler(request, reply))
+        if not heavy:
+            held.free.set()  # it answers on the loop
+        told = [status for _ in range(5) for status in statuses(exchange(live, ask(row, path=path)))]
+        held.free.set()
+        assert [statuses(one.result()) for one in waiting] == [[200]] * 3
+    assert told == [503 if heavy else 200] * 5
+    assert not live.asked, "the short way, or none"
+
+
 class Full(Batcher):
     def __init__(self, cost):
-        self.refused, self._looked, self._spread, self._cost, self.time = 0, 0.0, 3, cost, 0.0
+        self.patience, self.time = Patience(), 0.0
+        self.patience.cost = cost
 
     def full(self):
         return True
@@ -95,7 +145,7 @@ class Full(Batcher):
 def test_the_more_work_is_refused_the_later_they_may_come_again(cost, most):
     """A thousand refused in each second, of a model that needs so many seconds for each."""
     batcher = Full(cost)
-    shed, last = Shed(batcher, lambda: True), set()
+    shed, last = Shed(batcher, lambda: True, heavy_only=False), set()
     for i in range(5000):
         batcher.time = i / 1000
         answer = shed({})

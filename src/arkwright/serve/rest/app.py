@@ -210,9 +210,8 @@ class App:
         self._posts[f"/endpoints/{route.name}/predict"] = self._post(
             route, route.pick, "predict", predict, (JSON, ARROW)
         )
-        if len(route.lanes) == 1 and not route.first.loaded.fast:  # others do not refuse before they look
-            noted = partial(self._observer.shed, route.first) if self._observer else lambda: True
-            self._sheds[f"/endpoints/{route.name}/predict"] = Shed(route.first.batcher, noted)
+        if len(route.lanes) == 1:  # of several one may have room
+            self._add_sheds(base, route.name, route.first)
         if self._observer:
             labels = partial(self._observer.labels, route)
             self._posts[f"/endpoints/{route.name}/labels"] = (
@@ -227,6 +226,15 @@ class App:
             at = f"{base}/versions/{lane.loaded.version}"
             self._describe(at, lane.loaded, versions)
             self._posts[f"{at}/infer"] = self._post(route, _always(lane), "infer", oip.infer, (JSON, _OCTETS))
+
+    def _add_sheds(self, base: str, name: str, lane: Lane) -> None:
+        """Where code of the user's runs, it runs for rows only; else all of a heavy model's requests wait together."""
+        paths = {f"/endpoints/{name}/predict": "predict"}
+        if lane.loaded.fast:
+            paths[f"{base}/infer"] = "infer"
+        for path, kind in paths.items():
+            noted = partial(self._observer.shed, lane, kind) if self._observer else lambda: True
+            self._sheds[path] = Shed(lane.batcher, noted, heavy_only=lane.loaded.fast)
 
     def _post(
         self, route: Route, pick: Pick, kind: str, work: Work, kinds: tuple[bytes, ...]
@@ -247,7 +255,7 @@ class App:
         try:
             lane.batcher.add(work(lane, request, body, reply, deadline))
         except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
-            self._refuse(lane, request, reply, error)
+            self._refuse(request, reply, error)
         else:
             self._given(route, lane, kind, request, body)
 
@@ -260,7 +268,7 @@ class App:
         try:
             lane.batcher.add(await self._aside.run(partial(work, lane, request, body, reply, deadline)))
         except Exception as error:  # noqa: BLE001 - as above
-            self._refuse(lane, request, reply, error)
+            self._refuse(request, reply, error)
         else:
             self._given(route, lane, kind, request, body)
         finally:
@@ -274,10 +282,11 @@ class App:
             reply = self._observer.began(lane, kind, request, body, reply)
         return lane, reply, deadline
 
-    def _refuse(self, lane: Lane, request: Request, reply: Reply, error: Exception) -> None:
+    def _refuse(self, request: Request, reply: Reply, error: Exception) -> None:
         reply(_told(error))
-        if request.path in self._sheds and lane.batcher.full():
-            self.crowded[request.path] = self._sheds[request.path]
+        shed = self._sheds.get(request.path)
+        if shed and shed.full():
+            self.crowded[request.path] = shed
 
     def _given(self, route: Route, lane: Lane, kind: str, request: Request, body: bytes) -> None:
         """It is the release's from now on."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from operator import attrgetter
-from random import randint
 from time import monotonic
 from typing import Protocol
 
@@ -23,13 +22,12 @@ import numpy as np
 from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.traffic.cost import Cost
+from arkwright.serve.traffic.patience import Patience
 from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = 4096
-FEW = 16  # may always wait
-LATEST = 30  # seconds after which who was refused should come again, at most
 SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")
@@ -64,8 +62,7 @@ class Batcher:
     """Collects the jobs of one model and runs them together.
 
     Never more than `most` wait, and none longer than `longest` seconds. Who comes to a queue that is full, or that by
-    what the last ones took would keep it waiting for longer than `delay`, is told at once to come later: more are then
-    asked of it than it can do, and a longer queue would only make everybody wait.
+    what the last ones took would keep it waiting for too long, is told at once to come later.
     """
 
     def __init__(
@@ -75,22 +72,20 @@ class Batcher:
         *,
         most: int = 2048,
         longest: float = 5.0,
-        delay: float = 0.25,
         page: Page | None = None,
         of: str = "",
     ) -> None:
         """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
         self._graph, self._name = graph, name
         self.desk, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
-        self._most, self._longest, self._bearable = most, longest, delay
-        self.cost = Cost(graph.row_seconds)
+        self._most, self._longest = most, longest
+        self.cost, self.patience = Cost(graph.row_seconds), Patience()
         self.listener: Listener | None = None
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
         self._later: list[Job] = []
         self._working = False
-        self.refused, self._looked, self._spread = 0, 0.0, 3
-        self._running, self._cost = 0, 0.0  # on the thread now; seconds that each of the last ones took there
+        self._running = 0  # on the thread now
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
 
     def add(self, job: Job) -> None:
@@ -114,7 +109,7 @@ class Batcher:
     def must_have_room(self) -> None:
         """Raises Problem (503) when who comes now would wait too long for the thread."""
         if self.full():
-            self.refused += 1
+            self.patience.refused(self.now())
             raise self.busy()
 
     def full(self) -> bool:
@@ -122,17 +117,14 @@ class Batcher:
         waiting = len(self._later)
         if not waiting:
             return False
-        late = waiting >= FEW and (waiting + self._running) * self._cost > self._bearable
-        return late or waiting >= self._most or self.now() - self._later[0].added > self._longest
+        now = self.now()
+        if waiting >= self._most or now - self._later[0].added > self._longest:
+            return True
+        return self.patience.too_long(now, waiting, waiting + self._running, self.cost.alone)
 
     def busy(self) -> Problem:
-        """Why a request is refused, and when to come again: the more work is refused, the later; not all at once."""
-        now = self.now()
-        if now - self._looked > 1:
-            work = self.refused * self._cost / (now - self._looked)  # seconds of it that were refused in each second
-            self._spread = min(LATEST, max(3, round(2 * work)))
-            self.refused, self._looked = 0, now
-        seconds = randint(1, self._spread)  # noqa: S311 - no secret
+        """Why a request is refused, and when to come again."""
+        seconds = self.patience.come_again(self.now())
         return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % seconds)
 
     async def idle(self) -> None:
@@ -183,7 +175,7 @@ class Batcher:
     def _timed(self, jobs: list[Job]) -> list[Response]:
         start = monotonic()
         responses = self._compute(jobs, self._aside)
-        self._cost += 0.2 * ((monotonic() - start) / len(jobs) - self._cost)
+        self.patience.cost += 0.2 * ((monotonic() - start) / len(jobs) - self.patience.cost)
         return responses
 
     def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
@@ -229,7 +221,8 @@ class Batcher:
             suspects = {job for job, key in keys.items() if key in desk.page.suspects}
             refused += [(job, _poison()) for job, key in keys.items() if key in desk.page.poison]
             waiting[:] = [job for job, key in keys.items() if key not in desk.page.poison]
-        most = max(1, int(SLICE / self._cost)) if self._cost and waiting is self._later else len(waiting)
+        cost = self.patience.cost
+        most = max(1, int(SLICE / cost)) if cost and waiting is self._later else len(waiting)
         jobs = _front(waiting[:most], suspects)
         del waiting[: len(jobs)]
         if self.listener and jobs:

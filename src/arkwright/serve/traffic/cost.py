@@ -16,18 +16,18 @@ class Cost:
     would hold up the loop as much as the rows together.
     """
 
-    __slots__ = ("_alone", "_row", "_run", "heavy")
+    __slots__ = ("_row", "_run", "alone", "heavy")
 
     def __init__(self, seconds: float) -> None:
-        self._alone = self._row = self._run = seconds
+        self.alone = self._row = self._run = seconds
         self.heavy = seconds > HEAVY
 
     def ran(self, rows: int, seconds: float) -> None:
         """So many rows took so long together."""
         share = seconds / rows
-        self._alone += _WEIGHT * (min(max(self._alone, share), seconds, _MOST) - self._alone)
+        self.alone += _WEIGHT * (min(max(self.alone, share), seconds, _MOST) - self.alone)
         self._row += _WEIGHT * (min(share, _MOST) - self._row)
         self._run += _WEIGHT * (min(seconds, _MOST) - self._run)
         dear = self._row > (_DEAR / 2 if self.heavy else _DEAR)
-        held_up = max(self._alone, self._run) if dear else self._alone
+        held_up = max(self.alone, self._run) if dear else self.alone
         self.heavy = held_up > (_LIGHT if self.heavy else HEAVY)

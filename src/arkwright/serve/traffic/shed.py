@@ -17,18 +17,23 @@ _SPECIAL = (WANTED, b"x-request-id")  # whoever sends these is told something of
 class Shed:
     """The answers to who comes to a queue that is full. `noted` counts one; False when more is told of it than that."""
 
-    def __init__(self, batcher: Batcher, noted: Callable[[], bool]) -> None:
-        self._batcher, self._noted = batcher, noted
+    def __init__(self, batcher: Batcher, noted: Callable[[], bool], *, heavy_only: bool) -> None:
+        """`heavy_only`: as long as the model is light, its requests do not come to that queue."""
+        self._batcher, self._noted, self._heavy_only = batcher, noted, heavy_only
         self._until = 0.0
         self._answers: Iterator[bytes] = iter(())
+
+    def full(self) -> bool:
+        """Whether who comes now would be refused, whatever it asks."""
+        return (not self._heavy_only or self._batcher.cost.heavy) and self._batcher.full()
 
     def __call__(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """A whole answer; None when the request must be looked at, because there is room or because it is special."""
         batcher = self._batcher
-        if not batcher.full() or any(name in headers for name in _SPECIAL) or not self._noted():
+        if not self.full() or any(name in headers for name in _SPECIAL) or not self._noted():
             return None
-        batcher.refused += 1
         now = batcher.now()
+        batcher.patience.refused(now)
         if now >= self._until:
             self._until = now + FRESH
             self._answers = cycle([self._answer() for _ in range(_DIFFERENT)])
