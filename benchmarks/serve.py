@@ -65,7 +65,7 @@ def servers(bench: Bench, contending: list[Contender], rounds: int, seconds: flo
         titles = {one.contender.name: one.contender.title for one in running}
         for load in loads:
             print(report.table(load, found[load.title], titles), end="\n\n")
-        half = [half_load(bench, one, seconds) for one in running if one.contender.name in ("v2", "fastapi")]
+        half = [half_load(bench, one, seconds) for one in running if one.contender.name in ("v2", "hello", "fastapi")]
     print("**Half the saturating load, open loop (Poisson), one row, 64 connections**\n")
     print("| server | requests/s | p50 ms | p99 ms | p99 / p50 |\n|---|---|---|---|---|")
     print("\n".join(line for line, _ in half), end="\n\n")

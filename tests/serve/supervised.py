@@ -104,8 +104,7 @@ class Supervised:
     """Runs while the `with` block does.
 
     `releases`: endpoint -> [(folder, version, part)], and True behind it for a shadow; or by whom and why it is
-    stopped. `logs`: endpoint -> the words of
-    its `Logged`.
+    stopped. `logs`: endpoint -> the words of its `Logged`.
     """
 
     def __init__(self, folder: Path, releases, logs=None, **how):

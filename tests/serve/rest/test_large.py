@@ -12,7 +12,8 @@ import pytest
 from tests.serve.conftest import flat_release
 from tests.serve.supervised import Supervised
 
-from arkwright.serve.rest.aside import MOST, Aside
+from arkwright.serve.rest.aside import LARGE, MOST, Aside
+from arkwright.serve.tap import labels
 from arkwright.serve.wire.messages import Problem
 
 ROW = b'{"km":1.0,"aa":0.0}'
@@ -21,6 +22,7 @@ ROWS = gzip.compress(b"[%b]" % b",".join([ROW] * 200_000))
 TENSOR = json.dumps(
     {"inputs": [{"name": "features", "datatype": "FP32", "shape": [1_000_000, 3], "data": [[1.5, 0, 2]] * 1_000_000}]}
 ).encode()
+LABELS = [{"id": f"request-{i}", "label": i % 2 == 0} for i in range(20_000)]
 GZIP = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 PLAIN = {"Content-Type": "application/json"}
 
@@ -28,7 +30,9 @@ PLAIN = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("large")
-    with Supervised(folder / "s", {"late": [(flat_release(folder / "late"), 1, 1.0)]}) as server:
+    logs = {"late": {"folder": str(folder / "predictions")}}
+    with Supervised(folder / "s", {"late": [(flat_release(folder / "late"), 1, 1.0)]}, logs) as server:
+        server.logged = folder / "predictions"
         yield server
 
 
@@ -91,6 +95,19 @@ def test_what_is_read_aside_is_answered_as_ever(server):
     wrong = [*many, {"km": "far"}]
     status, _, answer = server.call("/predict", wrong)
     assert (status, answer["error"].startswith("$[3000].")) == (422, True)
+
+
+def test_many_labels_are_read_aside_and_all_or_none_is_kept(server):
+    path = "/endpoints/late/labels"
+    kept = [*LABELS, {"id": "last", "label": True}]
+    assert len(json.dumps(kept)) > LARGE
+    assert server.call(path, kept)[2] == {"labels": 20_001}
+    assert post(server, gzip.compress(json.dumps(kept).encode()), GZIP, path)[0] == 200
+    status, _, answer = server.call(path, [*LABELS, {"id": "wrong", "label": "yes"}])
+    assert (status, answer["error"].startswith("$[20000].label: expected bool")) == (422, True)
+    assert post(server, gzip.compress(json.dumps(kept).encode())[:-20], GZIP, path)[0] == 400
+    found = [label for block in labels.read(server.logged) for label in block]
+    assert {one[0] for one in found} == {label["id"] for label in kept}
 
 
 def test_a_large_tensor_is_read_in_pieces(server):

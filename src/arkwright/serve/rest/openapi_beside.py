@@ -56,9 +56,11 @@ def labels(one: Loaded) -> dict[str, Any]:
 
 
 def repository() -> dict[str, Any]:
-    """The paths of the model repository."""
+    """The paths of the model repository. No body says nothing."""
+    flag = {"type": "boolean", "default": False}
     index = {
         "summary": "Every release of every endpoint, and what is unloaded",
+        "requestBody": _optional(ready=flag | {"description": "Only what is ready"}),
         "responses": {"200": said(_STATES, "What there is")} | errors(*POSTED),
     }
     return {"/v2/repository/index": {"post": index}} | {
@@ -66,8 +68,17 @@ def repository() -> dict[str, Any]:
             "parameters": [_NAME],
             "post": {
                 "summary": f"Have all workers {verb} an endpoint",
+                "requestBody": _optional(parameters=_closed(unload_dependents=flag)),
                 "responses": {"200": {"description": "It is done"}} | errors(*POSTED),
             },
         }
         for verb in ("load", "unload")
     }
+
+
+def _optional(**properties: Any) -> dict[str, Any]:
+    return body(_closed(**properties)) | {"required": False}
+
+
+def _closed(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
