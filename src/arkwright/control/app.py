@@ -13,8 +13,8 @@ from starlette.staticfiles import StaticFiles
 
 from arkwright import pages as _pages
 from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.mlflow import openapi, wire
 from arkwright.mlflow import routes as mlflow
-from arkwright.mlflow import wire
 from arkwright.pages import errors
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
@@ -28,7 +28,7 @@ def application(context: Context) -> Starlette:
     """The control room as an ASGI application."""
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
-    routes = [*rest.routes(), *mlflow.routes(), *pages.routes(), static]
+    routes = [*rest.routes((openapi.TAG, openapi.paths)), *mlflow.routes(), *pages.routes(), static]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, context=context, routes=routes, refused=partial(_refused, context))],
