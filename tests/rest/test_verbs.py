@@ -204,7 +204,7 @@ def test_it_is_described(room):
     document = room.ask("GET", "/api/openapi.json").json()
     validate(document)
     for name, schema in document["components"]["schemas"].items():
-        if schema.get("type") == "object":
+        if schema.get("type") == "object" and not name.startswith("Mlflow."):  # newer ones of whose clients say more
             assert schema["additionalProperties"] is False, name
     assert json.dumps(document).count('"default"') < 100
 
