@@ -21,7 +21,7 @@ from arkwright.rest import routes as rest
 from arkwright.web import problems
 from arkwright.web.context import Context, without_places
 from arkwright.web.guard import Guard
-from arkwright.web.routes import PUBLIC, Quick
+from arkwright.web.routes import PUBLIC, Quick, allowed
 
 
 def application(context: Context) -> Starlette:
@@ -57,18 +57,21 @@ def _refused(at: Context, path: str, error: ArkwrightError) -> Response:
 def _no_route(request: Request, error: Exception) -> Response:
     """No such path, or no such method there."""
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed(request.app.routes, request.scope))
     if request.url.path.startswith(wire.PLACES):
-        return wire.nothing_here(error.status_code, f"{request.method} {request.url.path[:80]} is not offered here")
+        return wire.nothing_here(
+            error.status_code, f"{request.method} {request.url.path[:80]} is not offered here", headers
+        )
     if error.status_code == 404 and errors.wanted(request):
         return errors.shown(request, 404, _near(request))
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return problems.problem(
-            405, "Method not allowed", f"{request.url.path} answers {allowed}", dict(error.headers or {})
-        )
+        text = f"{request.url.path[:80]} answers {headers['Allow']}"
+        return problems.problem(405, "Method not allowed", text, headers)
     if error.status_code == 404:
         return problems.problem(404, "Unknown", _near(request))
-    return problems.problem(error.status_code, "Refused", error.detail, dict(error.headers or {}))
+    return problems.problem(error.status_code, "Refused", error.detail, headers)
 
 
 def _near(request: Request) -> str:

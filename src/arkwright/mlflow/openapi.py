@@ -86,7 +86,7 @@ def _operation(path: str, method: str, takes: dict[str, Any] | None) -> dict[str
         "responses": {"200": {"description": "As MLflow says", "content": content}, **_ERRORS},
     }
     if method == "PUT":
-        said["requestBody"] = {"required": True, "content": _BYTES}
+        said["requestBody"] = {"required": False, "content": _BYTES}  # nothing is an empty file
     elif takes and method == "GET":
         parameters += [_parameter(name, schema) for name, schema in takes["properties"].items()]
     elif takes:

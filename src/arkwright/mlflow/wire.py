@@ -217,9 +217,9 @@ def told(error: ArkwrightError) -> Response:
     return _error(status, code, str(error), headers)
 
 
-def nothing_here(status: int, text: str) -> Response:
+def nothing_here(status: int, text: str, headers: dict[str, str]) -> Response:
     """The answer where there is no such path (404) or method (405): clients try another way then."""
-    return _error(status, "ENDPOINT_NOT_FOUND" if status == 404 else "BAD_REQUEST", text, {})
+    return _error(status, "ENDPOINT_NOT_FOUND" if status == 404 else "BAD_REQUEST", text, headers)
 
 
 def _error(status: int, code: str, text: str, headers: dict[str, str]) -> Response:

@@ -111,12 +111,13 @@ def _answered(verb: Verb, named: dict[str, Any]) -> dict[str, Any]:
     answer = shapes.schema(kind, named)
     if verb.acts:
         return {"200": _said(answer, "It is done", headers=_TAG if kind is Endpoint else {})}
-    link = {"Link": {"schema": {"type": "string"}, "description": 'The next page, rel="next"'}}
-    headers = _TAG | (link if given.is_list(kind) else {})
+    words = given.words_of(verb)
+    headers = _TAG | (_NEXT if words.pages or "last" in words.names() else {})
     return {"200": _said(answer, "What there is", headers=headers), "304": _SAME}
 
 
 _TAG = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Match; of an endpoint for If-Match"}}
+_NEXT = {"Link": {"schema": {"type": "string"}, "description": 'The next page, rel="next"'}}
 _SAME = {"description": "It is what If-None-Match names"}
 
 
@@ -144,7 +145,9 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
     }
     every = {"type": "array", "items": job}
     return {
-        "/api/jobs": get("jobs", "Every job, the newest first.", _said(every, "Jobs", headers=_TAG), parameters),
+        "/api/jobs": get(
+            "jobs", "Every job, the newest first.", _said(every, "Jobs", headers=_TAG | _NEXT), parameters
+        ),
         "/api/jobs/{id}": get("job", "One job.", _said(job, "The job", headers=_TAG), [one]),
         "/api/jobs/{id}/answer": get(
             "job_answer", "What the verb gave.", _said({"oneOf": kinds}, "As its verb gives it", headers=_TAG), [one]

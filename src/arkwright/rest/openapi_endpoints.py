@@ -6,7 +6,6 @@ Which columns a row of one of them has stands in the document of the server of t
 from typing import Any
 
 from arkwright.core.record import NAME
-from arkwright.rest.gateway import ID
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.rest import openapi_oip
 
@@ -47,7 +46,9 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, An
 
 
 _REQUEST = _header(
-    "X-Request-Id", "By which the prediction is found again", {"type": "string", "pattern": f"^{ID.pattern}$"}
+    "X-Request-Id",
+    "By which the prediction is found again: 1 to 128 visible ASCII characters; else it gets one of ours",
+    {"type": "string"},
 )
 _ASKED = [
     _REQUEST,
@@ -60,7 +61,7 @@ _ASKED = [
     _header(
         "Arkwright-Timeout-Ms",
         "After that nobody wants the answer",
-        {"type": "integer", "minimum": 1, "maximum": 999999},
+        {"type": "integer", "minimum": 0, "maximum": 999999},
     ),
 ]
 
