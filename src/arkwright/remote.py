@@ -24,6 +24,8 @@ from arkwright.api.jobs import Job, Told
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
 from arkwright.core.errors import BY_NAME, ArkwrightError, Invalid, Throttled, Unproven, did_you_mean
+from arkwright.core.nouns import Endpoint
+from arkwright.core.record import split_reference
 from arkwright.rest import given
 
 TOKEN = "ARKWRIGHT_TOKEN"  # noqa: S105 - the variable's name
@@ -72,10 +74,16 @@ class Remote:
         return _method(self, name, VERBS[name])
 
     def predict(self, *, endpoint: str, rows: Any) -> Any:
-        """What an endpoint answers to a row or a list of rows: as objects, or as JSON in bytes. Raises Invalid."""
+        """What an endpoint answers now to a row or a list of rows: as objects, or as JSON in bytes.
+
+        Raises Invalid, Unknown, and Refused while it is stopped.
+        """
+        name, version = split_reference(endpoint, Endpoint.KIND)
+        if version is not None:
+            raise Invalid(f"elsewhere an endpoint answers as it stands now: {name}, without its version")
         body = rows if isinstance(rows, bytes) else json.dumps(rows, default=str).encode()
         headers = {"Content-Type": JSON, "X-Request-Id": uuid.uuid4().hex}
-        return json.loads(self._link.ask("POST", f"/endpoints/{quote(endpoint, safe='')}/predict", body, headers).data)
+        return json.loads(self._link.ask("POST", f"/endpoints/{name}/predict", body, headers).data)
 
     def begin(self, verb: str, **words: Any) -> Job:
         """Have something that takes long done there, and do not wait for it."""

@@ -7,6 +7,30 @@
 import schemathesis
 from schemathesis.core import NOT_SET
 
+ROW = {
+    "type": "object",
+    "properties": {
+        "country": {"type": "string"},
+        "spent": {"type": "number"},
+        "age": {"type": ["integer", "null"], "minimum": -(2**63), "maximum": 2**63 - 1},
+    },
+    "required": ["country", "spent"],
+    "additionalProperties": False,
+}  # of the tests' project
+
+
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    """The document speaks of endpoints whatever they are called; the one that there is has to be met."""
+    for path, said in raw_schema["paths"].items():
+        for operation in said.values():
+            for one in operation.get("parameters", ()):
+                if one["in"] == "path" and "endpoints" in operation["tags"]:
+                    one["schema"] = {"enum": ["buys" if one["name"] == "name" else "1"]}
+        if path.endswith("/predict"):
+            (rows,) = (kind for kind in said["post"]["requestBody"]["content"].values() if kind)
+            rows["schema"] = {"oneOf": [ROW, {"type": "array", "items": ROW, "minItems": 1}]}
+
 
 @schemathesis.hook
 def filter_case(context, case):

@@ -86,7 +86,7 @@ def test_what_is_wrong_is_told(room, path, told):
         (b'{"release": 7}', 422, "release: expected `str`, got `int`"),
         (b'{"release": "bys"}', 404, "no release is called 'bys'; did you mean \"buys\"?"),
         (b'{"release": "../../etc"}', 422, ""),
-        (b'{"release": "buys", "role": "operations"}', 403, "olga may not sign as operations"),
+        (b'{"release": "buys", "role": "operations"}', 403, "olga proved no right to sign as operations"),
     ],
 )
 def test_bad_bodies(room, raw, status, told):
@@ -204,7 +204,7 @@ def test_it_is_described(room):
     document = room.ask("GET", "/api/openapi.json").json()
     validate(document)
     for name, schema in document["components"]["schemas"].items():
-        if schema.get("type") == "object":
+        if schema.get("type") == "object" and not name.startswith("Mlflow."):  # newer ones of whose clients say more
             assert schema["additionalProperties"] is False, name
     assert json.dumps(document).count('"default"') < 100
 

@@ -29,15 +29,16 @@ def _hashed():
 class Door:
     """`people`: a session and a token for each role, and some that are worth nothing."""
 
-    def __init__(self, folder, address=BASE, hosts=("127.0.0.1",)):
+    def __init__(self, folder, address=BASE, hosts=("127.0.0.1",), project=None):
         self.folder, self.site, self.address, self.hosts = folder, Site(folder), address, frozenset(hosts)
-        self.app = application(Context(self.site, folder, address, self.hosts))
+        self.project = project or folder
+        self.app = application(Context(self.site, self.project, address, self.hosts))
         self.sessions, self.tokens = {}, {}
         for role in reversed(ROLES):
             self.enter(role, role)
 
     def do(self, verb, by=None, **words):
-        return verb(self.site, by or Actor(name="x"), self.folder, **words)
+        return verb(self.site, by or Actor(name="x"), self.project, **words)
 
     def actor(self, name):
         return accounts.prove(self.site, "session", self.sessions[name]).actor

@@ -5,11 +5,13 @@ import hashlib
 import re
 
 import pytest
-from starlette.routing import Match, Mount
+from starlette.routing import Match, Mount, Route
 from tests.web.conftest import Door
 
 from arkwright.api import accounts
+from arkwright.api.verbs import VERBS
 from arkwright.govern import secrets
+from arkwright.web import guard
 from arkwright.web.routes import PUBLIC
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT")
@@ -124,6 +126,68 @@ async def asked_everywhere(door):
                     door.sessions = {role: secrets.issue(door.site.vault, "session", role, 3600) for role in MAY}
                 count += 1
     assert count > 3000
+
+
+def test_the_matrix_has_every_route(room):
+    """No path of it is answered by another route that comes first, so that one would never be asked."""
+    routes = room.app.routes
+    asked = {(found.path, m) for path in paths(routes) for m in METHODS if (found := at(routes, m, path))}
+    of = {(route.path, method) for route in routes if isinstance(route, Route) for method in route.methods}
+    assert of - asked == set()
+    assert len(of) > 190
+
+
+def at(routes, method, path):
+    """The route that answers."""
+    scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+    return next((route for route in routes if route.matches(scope)[0] == Match.FULL), None)
+
+
+BREAKS = {
+    "no right is asked for": (guard.roles, "must", lambda *_: None),
+    "other sites' pages may": (guard, "_same_origin", lambda *_: None),
+    "every name is its own": (guard, "_host", lambda _: "127.0.0.1"),
+    "any session is good": (secrets, "redeem", lambda *_: ("owner/x", secrets.Pass("owner", "", 0.0, 9e9, seen=9e9))),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_the_matrix_sees_a_hole(room, monkeypatch, what):
+    """Broken on purpose, it does not pass."""
+    monkeypatch.setattr(*BREAKS[what])
+    with pytest.raises(AssertionError, match=r"assert \d+ == 40[13]"):
+        asyncio.run(asked_everywhere(room))
+
+
+OPEN = {
+    ("GET", "/health"), ("GET", "/login"), ("POST", "/login"), ("GET", "/join/{invitation}"),
+    ("POST", "/join/{invitation}"), ("GET", "/login/oidc"), ("GET", "/join/{invitation}/oidc"),
+    ("GET", "/login/oidc/callback"),
+}  # fmt: skip
+LOOKS_BY_POST = {
+    "/api/2.0/mlflow/experiments/search", "/api/2.0/mlflow/runs/search", "/api/2.0/mlflow/logged-models/search",
+    "/api/2.0/mlflow/registered-models/get-latest-versions", "/ledger/verify",
+}  # fmt: skip
+OWNERS = {
+    "/api/promote", "/api/rollback", "/api/stop", "/api/resume", "/api/invite", "/api/role", "/api/webhook",
+    "/api/unhook", "/releases/{name}/promote", "/endpoints/{name}/promote", "/endpoints/{name}/rollback",
+    "/endpoints/{name}/stop", "/endpoints/{name}/resume", "/people", "/people/{name}",
+}  # fmt: skip
+
+
+def test_what_a_route_needs_is_what_it_should_need(room):
+    """The matrix reads the rights from the routes; here they are held against what people were told."""
+    routes = [(m, r.path, r.right) for r in room.app.routes if isinstance(r, Route) for m in r.methods if m != "HEAD"]
+    assert {(method, path) for method, path, right in routes if right == PUBLIC} == OPEN
+    acts = [(path, right) for method, path, right in routes if method != "GET"]
+    assert {path for path, right in acts if right == "look"} == LOOKS_BY_POST
+    assert {path for path, right in acts if right == "own"} == OWNERS
+    for method, path, right in routes:
+        verb = VERBS.get(path.removeprefix("/api/"))
+        if path.startswith("/api/") and verb:
+            assert right == verb.right, path
+        if "mlflow" in path and method != "GET" and path not in LOOKS_BY_POST:
+            assert right == "work", path
 
 
 def test_what_is_no_route_is_told_to_nobody_who_has_not_logged_in(room):

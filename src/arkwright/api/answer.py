@@ -18,7 +18,7 @@ def predict(site: Site, by: Actor, project: Path, *, endpoint: str, rows: bytes)
     """
     noun = versions.resolve(site.ledger, Endpoint, endpoint)
     if noun.stopped:
-        raise Refused(f"{noun.ref} is stopped by {noun.stopped}: {noun.reason}")
+        raise Refused(f"{noun.name} is stopped by {noun.stopped}: {noun.reason}")
     with verified(site, max(noun.shares, key=noun.shares.__getitem__)) as found:
         loaded = serving.load(found.folder, endpoint=noun.name, release=found.release, digest=found.digest)
         return predict_once(loaded, rows)

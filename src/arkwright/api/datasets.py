@@ -81,10 +81,11 @@ def quarantine(
     Raises Unknown, Invalid.
     """
     noun = versions.resolve(site.ledger, Dataset, dataset)
+    most = size(limit)
     (skip,) = place(after, int) if after else (0,)
     if noun.quarantine is None:
         return Page(items=())
-    found = read(site.store.path(noun.quarantine), text or "", max(skip, 0), size(limit) + 1)
+    found = read(site.store.path(noun.quarantine), text or "", max(skip, 0), most + 1)
     return Page(items=tuple(found[:limit]), next=cursor(skip + limit) if len(found) > limit else None)
 
 

@@ -13,22 +13,22 @@ from starlette.staticfiles import StaticFiles
 
 from arkwright import pages as _pages
 from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.mlflow import openapi, wire
 from arkwright.mlflow import routes as mlflow
-from arkwright.mlflow import wire
 from arkwright.pages import errors
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
 from arkwright.web import problems
 from arkwright.web.context import Context, without_places
 from arkwright.web.guard import Guard
-from arkwright.web.routes import PUBLIC, Quick
+from arkwright.web.routes import PUBLIC, Quick, allowed
 
 
 def application(context: Context) -> Starlette:
     """The control room as an ASGI application."""
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
-    routes = [*rest.routes(), *mlflow.routes(), *pages.routes(), static]
+    routes = [*rest.routes((openapi.TAG, openapi.paths)), *mlflow.routes(), *pages.routes(), static]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, context=context, routes=routes, refused=partial(_refused, context))],
@@ -57,18 +57,21 @@ def _refused(at: Context, path: str, error: ArkwrightError) -> Response:
 def _no_route(request: Request, error: Exception) -> Response:
     """No such path, or no such method there."""
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed(request.app.routes, request.scope))
     if request.url.path.startswith(wire.PLACES):
-        return wire.nothing_here(error.status_code, f"{request.method} {request.url.path[:80]} is not offered here")
+        return wire.nothing_here(
+            error.status_code, f"{request.method} {request.url.path[:80]} is not offered here", headers
+        )
     if error.status_code == 404 and errors.wanted(request):
         return errors.shown(request, 404, _near(request))
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return problems.problem(
-            405, "Method not allowed", f"{request.url.path} answers {allowed}", dict(error.headers or {})
-        )
+        text = f"{request.url.path[:80]} answers {headers['Allow']}"
+        return problems.problem(405, "Method not allowed", text, headers)
     if error.status_code == 404:
         return problems.problem(404, "Unknown", _near(request))
-    return problems.problem(error.status_code, "Refused", error.detail, dict(error.headers or {}))
+    return problems.problem(error.status_code, "Refused", error.detail, headers)
 
 
 def _near(request: Request) -> str:

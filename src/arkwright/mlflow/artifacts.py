@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from arkwright.infra.durable import writing
-from arkwright.mlflow.wire import Given, OfRun, answer, done, looked, query, tracking
+from arkwright.mlflow.wire import Given, OfRun, answer, done, looked, tracking
 from arkwright.tracking import words
 from arkwright.tracking.artifacts import File
 from arkwright.web.context import actor, context
@@ -70,14 +70,13 @@ async def delete(request: Request) -> Response:
     return done()
 
 
-async def listed(request: Request) -> Response:
-    files = await looked(tracking(request).artifacts.list, query(request, List).path.rstrip("/"))
+async def listed(request: Request, given: List) -> Response:
+    files = await looked(tracking(request).artifacts.list, given.path.rstrip("/"))
     return answer({"files": [said(file, file.path.rpartition("/")[2]) for file in files]})
 
 
-async def of_run(request: Request) -> Response:
+async def of_run(request: Request, given: ListOfRun) -> Response:
     """The files of a run; their paths begin where the run's files are."""
-    given = query(request, ListOfRun)
     run = await looked(tracking(request).run, given.run)
     root = run.place.removeprefix("mlflow-artifacts:/")
     folder = f"{root}/{words.path(given.path)}" if given.path else root

@@ -10,12 +10,10 @@ from arkwright.mlflow.wire import (
     Integer,
     Pair,
     answer,
-    body,
     done,
     experiment,
     looked,
     must,
-    query,
     stage,
     tracking,
     written,
@@ -56,8 +54,7 @@ class Search(Given):
     view_type: str | int | None = None
 
 
-async def create(request: Request) -> Response:
-    given = await body(request, Create)
+async def create(request: Request, given: Create) -> Response:
     if given.artifact_location:
         raise Invalid(
             f"Invalid artifact location {given.artifact_location[:80]!r}: files are kept by this server; leave it out"
@@ -67,14 +64,14 @@ async def create(request: Request) -> Response:
     return answer({"experiment_id": str(made)})
 
 
-async def get(request: Request) -> Response:
-    number = experiment(query(request, Get).experiment_id)
+async def get(request: Request, given: Get) -> Response:
+    number = experiment(given.experiment_id)
     found = await looked(tracking(request).experiment, id=number)
     return answer({"experiment": shapes.experiment(found)})
 
 
-async def get_by_name(request: Request) -> Response:
-    name = must(query(request, GetByName).experiment_name, "experiment_name")
+async def get_by_name(request: Request, given: GetByName) -> Response:
+    name = must(given.experiment_name, "experiment_name")
     try:
         found = await looked(tracking(request).experiment, name=name)
     except Unknown:
@@ -82,8 +79,7 @@ async def get_by_name(request: Request) -> Response:
     return answer({"experiment": shapes.experiment(found)})
 
 
-async def search(request: Request) -> Response:
-    given = query(request, Search) if request.method == "GET" else await body(request, Search)
+async def search(request: Request, given: Search) -> Response:
     found = await looked(
         tracking(request).experiments,
         filter=given.filter,
@@ -96,33 +92,28 @@ async def search(request: Request) -> Response:
     return answer(said | ({"next_page_token": found.next} if found.next else {}))
 
 
-async def delete(request: Request) -> Response:
-    given = await body(request, Get)
+async def delete(request: Request, given: Get) -> Response:
     await written(request, runs.change_experiment, experiment(given.experiment_id), stage=runs.DELETED)
     return done()
 
 
-async def restore(request: Request) -> Response:
-    given = await body(request, Get)
+async def restore(request: Request, given: Get) -> Response:
     await written(request, runs.change_experiment, experiment(given.experiment_id), stage=runs.ACTIVE)
     return done()
 
 
-async def update(request: Request) -> Response:
-    given = await body(request, Update)
+async def update(request: Request, given: Update) -> Response:
     name = must(given.new_name, "new_name")
     await written(request, runs.change_experiment, experiment(given.experiment_id), name=name)
     return done()
 
 
-async def set_tag(request: Request) -> Response:
-    given = await body(request, SetTag)
+async def set_tag(request: Request, given: SetTag) -> Response:
     await written(request, runs.tag_experiment, experiment(given.experiment_id), given.key, given.value)
     return done()
 
 
-async def delete_tag(request: Request) -> Response:
-    given = await body(request, SetTag)
+async def delete_tag(request: Request, given: SetTag) -> Response:
     await written(
         request, runs.drop_tag, "experiment_tag", experiment(given.experiment_id), words.key(given.key, "tag")
     )

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from arkwright.core.errors import Invalid
-from arkwright.mlflow.wire import Given, Integer, OfRun, Pair, body, done, must, written
+from arkwright.mlflow.wire import Given, Integer, OfRun, Pair, done, must, written
 from arkwright.tracking import inputs, runs
 
 
@@ -43,8 +43,7 @@ class LogModel(OfRun):
     model_json: str = ""
 
 
-async def log_inputs(request: Request) -> Response:
-    given = await body(request, LogInputs)
+async def log_inputs(request: Request, given: LogInputs) -> Response:
     datasets = [
         inputs.Dataset(
             name=must(one.dataset.name, "name"),
@@ -62,16 +61,14 @@ async def log_inputs(request: Request) -> Response:
     return done()
 
 
-async def log_outputs(request: Request) -> Response:
-    given = await body(request, LogOutputs)
+async def log_outputs(request: Request, given: LogOutputs) -> Response:
     models = [(must(model.model_id, "model_id"), model.step) for model in given.models]
     await written(request, inputs.put, given.run, models_out=models)
     return done()
 
 
-async def log_model(request: Request) -> Response:
+async def log_model(request: Request, given: LogModel) -> Response:
     """As clients before MLflow 3 say that they logged a model."""
-    given = await body(request, LogModel)
     try:
         model = msgspec.json.decode(must(given.model_json, "model_json"), type=dict[str, Any])
     except msgspec.DecodeError as error:

@@ -12,12 +12,10 @@ from arkwright.mlflow.wire import (
     Integer,
     Pair,
     answer,
-    body,
     done,
     experiment,
     looked,
     must,
-    query,
     short,
     tracking,
     written,
@@ -76,8 +74,7 @@ def _uid(request: Request) -> str:
     return str(request.path_params["model"])
 
 
-async def create(request: Request) -> Response:
-    given = await body(request, Create)
+async def create(request: Request, given: Create) -> Response:
     uid = await written(
         request,
         models.create,
@@ -91,8 +88,8 @@ async def create(request: Request) -> Response:
     return await _answer(request, uid)
 
 
-async def get(request: Request) -> Response:
-    return await _answer(request, _uid(request), deleted=query(request, Get).allow_deleted)
+async def get(request: Request, given: Get) -> Response:
+    return await _answer(request, _uid(request), deleted=given.allow_deleted)
 
 
 async def _answer(request: Request, uid: str, *, deleted: bool = False) -> Response:
@@ -100,8 +97,7 @@ async def _answer(request: Request, uid: str, *, deleted: bool = False) -> Respo
     return answer({"model": shapes.logged(found)})
 
 
-async def finish(request: Request) -> Response:
-    given = await body(request, Finish)
+async def finish(request: Request, given: Finish) -> Response:
     await written(request, models.finish, _uid(request), STATES.get(str(given.status), str(given.status)))
     return await _answer(request, _uid(request))
 
@@ -111,14 +107,12 @@ async def delete(request: Request) -> Response:
     return done()
 
 
-async def params(request: Request) -> Response:
-    given = await body(request, Pairs)
+async def params(request: Request, given: Pairs) -> Response:
     await written(request, models.put, _uid(request), params=short(given.params, words.PARAM))
     return done()
 
 
-async def tags(request: Request) -> Response:
-    given = await body(request, Pairs)
+async def tags(request: Request, given: Pairs) -> Response:
     await written(request, models.put, _uid(request), tags=short(given.tags, words.TAG))
     return await _answer(request, _uid(request))
 
@@ -128,18 +122,17 @@ async def delete_tag(request: Request) -> Response:
     return done()
 
 
-async def files(request: Request) -> Response:
+async def files(request: Request, given: Files) -> Response:
     """The files of a model; their paths begin where the model's files are."""
-    given = query(request, Files).artifact_directory_path.rstrip("/")
+    within = given.artifact_directory_path.rstrip("/")
     found = await looked(tracking(request).look, models.get, _uid(request))
     root = found.place.removeprefix("mlflow-artifacts:/")
-    folder = f"{root}/{words.path(given)}" if given else root
+    folder = f"{root}/{words.path(within)}" if within else root
     listed = await looked(tracking(request).artifacts.list, folder)
     return answer({"root_uri": found.place, "files": [said(file, file.path[len(root) + 1 :]) for file in listed]})
 
 
-async def search(request: Request) -> Response:
-    given = await body(request, Search)
+async def search(request: Request, given: Search) -> Response:
 
     def look(db: Any) -> dict[str, Any]:
         found = listing.logged(

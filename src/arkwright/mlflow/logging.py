@@ -15,12 +15,10 @@ from arkwright.mlflow.wire import (
     OfRun,
     Pair,
     answer,
-    body,
     done,
     looked,
     must,
     number,
-    query,
     short,
     tracking,
     written,
@@ -79,8 +77,7 @@ class Bulk(Given):
     max_results: Annotated[int, Meta(ge=1, le=HISTORY)] = PER_RUN
 
 
-async def metric(request: Request) -> Response:
-    given = await body(request, LogMetric)
+async def metric(request: Request, given: LogMetric) -> Response:
     key = words.key(given.key, "metric")
     points = [(key, given.step, given.timestamp, given.value)]
     await written(request, models.log, given.run, measured=_measured(given.run, [given]), metrics=points)
@@ -102,14 +99,12 @@ def _measured(run: str, metrics: Sequence[Metric]) -> list[tuple[str, Measured]]
     ]  # fmt: skip
 
 
-async def parameter(request: Request) -> Response:
-    given = await body(request, LogParam)
+async def parameter(request: Request, given: LogParam) -> Response:
     await written(request, runs.log, given.run, params=[(given.key, given.value[: words.PARAM])])
     return done()
 
 
-async def batch(request: Request) -> Response:
-    given = await body(request, LogBatch)
+async def batch(request: Request, given: LogBatch) -> Response:
     for name, most in (("metrics", MOST_METRICS), ("params", MOST_PAIRS), ("tags", MOST_PAIRS)):
         count = len(getattr(given, name))
         if count > most:
@@ -130,8 +125,7 @@ async def batch(request: Request) -> Response:
     return done()
 
 
-async def history(request: Request) -> Response:
-    given = query(request, History)
+async def history(request: Request, given: History) -> Response:
     key = must(given.metric_key, "metric_key")
     if given.max_results is not None and given.max_results <= 0:
         raise Invalid(f"Invalid value {given.max_results} for parameter 'max_results': it has to be positive")
@@ -142,9 +136,8 @@ async def history(request: Request) -> Response:
     return answer(said | ({"next_page_token": str(start + most)} if len(found) > most else {}))
 
 
-async def bulk(request: Request) -> Response:
+async def bulk(request: Request, given: Bulk) -> Response:
     """Curves of many runs, thinned: what charts need."""
-    given = query(request, Bulk)
     key = must(given.metric_key, "metric_key")
     uids = given.run_ids or given.run_id
     if not 1 <= len(uids) <= AT_ONCE:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from arkwright.mlflow import shapes
 from arkwright.mlflow.versions import number
-from arkwright.mlflow.wire import Given, Integer, Pair, answer, body, done, looked, must, query, tracking, written
+from arkwright.mlflow.wire import Given, Integer, Pair, answer, done, looked, must, tracking, written
 from arkwright.tracking import listing, registry, versions
 
 
@@ -54,15 +54,14 @@ class Search(Given):
     page_token: str = ""
 
 
-async def create(request: Request) -> Response:
-    given = await body(request, Create)
+async def create(request: Request, given: Create) -> Response:
     tags = [(tag.key, tag.value) for tag in given.tags]
     await written(request, registry.create, given.model, given.description, tags)
     return await _answer(request, given.name)
 
 
-async def get(request: Request) -> Response:
-    return await _answer(request, query(request, Named).model)
+async def get(request: Request, given: Named) -> Response:
+    return await _answer(request, given.model)
 
 
 async def _answer(request: Request, name: str) -> Response:
@@ -74,27 +73,23 @@ def _shown(db: Any, name: str) -> dict[str, Any]:
     return shapes.registered(found, versions.latest_of(db, [found.id]))
 
 
-async def update(request: Request) -> Response:
-    given = await body(request, Update)
+async def update(request: Request, given: Update) -> Response:
     await written(request, registry.change, given.model, description=given.description)
     return await _answer(request, given.name)
 
 
-async def rename(request: Request) -> Response:
-    given = await body(request, Rename)
+async def rename(request: Request, given: Rename) -> Response:
     new = must(given.new_name, "new_name")
     await written(request, registry.change, given.model, new=new)
     return await _answer(request, new)
 
 
-async def delete(request: Request) -> Response:
-    given = await body(request, Named)
+async def delete(request: Request, given: Named) -> Response:
     await written(request, registry.remove, given.model)
     return done()
 
 
-async def search(request: Request) -> Response:
-    given = query(request, Search)
+async def search(request: Request, given: Search) -> Response:
 
     def look(db: Any) -> dict[str, Any]:
         found = listing.registered(
@@ -107,37 +102,31 @@ async def search(request: Request) -> Response:
     return answer(await looked(tracking(request).look, look))
 
 
-async def latest(request: Request) -> Response:
-    given = query(request, Latest) if request.method == "GET" else await body(request, Latest)
+async def latest(request: Request, given: Latest) -> Response:
     found = await looked(tracking(request).look, versions.latest, given.model, given.stages)
     return answer({"model_versions": [shapes.version(one) for one in found]})
 
 
-async def set_tag(request: Request) -> Response:
-    given = await body(request, Tag)
+async def set_tag(request: Request, given: Tag) -> Response:
     await written(request, registry.tag, given.model, given.key, given.value)
     return done()
 
 
-async def delete_tag(request: Request) -> Response:
-    given = await body(request, Tag)
+async def delete_tag(request: Request, given: Tag) -> Response:
     await written(request, registry.untag, given.model, given.key)
     return done()
 
 
-async def set_alias(request: Request) -> Response:
-    given = await body(request, Alias)
+async def set_alias(request: Request, given: Alias) -> Response:
     await written(request, registry.alias, given.model, must(given.alias, "alias"), number(given.version))
     return done()
 
 
-async def delete_alias(request: Request) -> Response:
-    given = await body(request, Alias)
+async def delete_alias(request: Request, given: Alias) -> Response:
     await written(request, registry.unalias, given.model, must(given.alias, "alias"))
     return done()
 
 
-async def by_alias(request: Request) -> Response:
-    given = query(request, Alias)
+async def by_alias(request: Request, given: Alias) -> Response:
     found = await looked(tracking(request).look, versions.by_alias, given.model, must(given.alias, "alias"))
     return answer({"model_version": shapes.version(found)})

@@ -1,18 +1,17 @@
 """The routes that unmodified MLflow clients ask: set MLFLOW_TRACKING_URI to the control room's address."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from arkwright.mlflow import artifacts, experiments, inputs, logged_models, logging, registry, tracked, versions
-from arkwright.mlflow.wire import PREFIX, answer
+from arkwright.mlflow.wire import PREFIX, Handler, answer, hearing
 from arkwright.web.routes import route
 
 VERSION = "3.17.2"  # the MLflow whose API this is; clients ask before they use what is new
-Row = tuple[str, str, Callable[..., Any], str]  # methods, path, handler, right
+Row = tuple[str, str, Handler, str]  # methods, path, handler, right
 TABLE: tuple[Row, ...] = (
     ("POST", "/experiments/create", experiments.create, "work"),
     ("GET", "/experiments/get", experiments.get, "look"),
@@ -78,11 +77,11 @@ def routes() -> Sequence[Route]:
     return [
         route("/version", version, "look"),
         route("/api/3.0/mlflow/server-info", server_info, "look"),
-        route(artifacts.FILES, artifacts.listed, "look"),
+        route(artifacts.FILES, hearing(artifacts.listed), "look"),
         route(artifacts.FILES + "/{path:path}", artifacts.get, "look"),
         route(artifacts.FILES + "/{path:path}", artifacts.put, "work", ["PUT"]),
         route(artifacts.FILES + "/{path:path}", artifacts.delete, "work", ["DELETE"]),
-        *(route(PREFIX + path, handler, right, methods.split()) for methods, path, handler, right in TABLE),
+        *(route(PREFIX + path, hearing(handler), right, methods.split()) for methods, path, handler, right in TABLE),
     ]
 
 

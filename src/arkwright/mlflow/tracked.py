@@ -10,11 +10,9 @@ from arkwright.mlflow.wire import (
     OfRun,
     Pair,
     answer,
-    body,
     done,
     experiment,
     looked,
-    query,
     short,
     stage,
     tracking,
@@ -53,9 +51,8 @@ class SetTag(OfRun):
     value: str = ""
 
 
-async def create(request: Request) -> Response:
+async def create(request: Request, given: Create) -> Response:
     """Whoever asks is the run's user, whatever the client says of itself."""
-    given = await body(request, Create)
     uid = await written(
         request,
         runs.begin,
@@ -68,8 +65,8 @@ async def create(request: Request) -> Response:
     return answer({"run": await _shown(request, uid)})
 
 
-async def get(request: Request) -> Response:
-    return answer({"run": await _shown(request, query(request, OfRun).run)})
+async def get(request: Request, given: OfRun) -> Response:
+    return answer({"run": await _shown(request, given.run)})
 
 
 async def _shown(request: Request, uid: str) -> dict[str, object]:
@@ -80,28 +77,24 @@ async def _shown(request: Request, uid: str) -> dict[str, object]:
     return await looked(look)
 
 
-async def update(request: Request) -> Response:
-    given = await body(request, Update)
+async def update(request: Request, given: Update) -> Response:
     status = None if given.status is None else STATES.get(str(given.status), str(given.status))
     await written(request, runs.change, given.run, status=status, ended=given.end_time, name=given.run_name or None)
     found = await looked(tracking(request).run, given.run)
     return answer({"run_info": shapes.info(found)})
 
 
-async def delete(request: Request) -> Response:
-    given = await body(request, OfRun)
+async def delete(request: Request, given: OfRun) -> Response:
     await written(request, runs.change, given.run, stage=runs.DELETED)
     return done()
 
 
-async def restore(request: Request) -> Response:
-    given = await body(request, OfRun)
+async def restore(request: Request, given: OfRun) -> Response:
     await written(request, runs.change, given.run, stage=runs.ACTIVE)
     return done()
 
 
-async def search(request: Request) -> Response:
-    given = await body(request, Search)
+async def search(request: Request, given: Search) -> Response:
 
     def look() -> Response:
         found = tracking(request).runs(
@@ -119,13 +112,11 @@ async def search(request: Request) -> Response:
     return await looked(look)
 
 
-async def set_tag(request: Request) -> Response:
-    given = await body(request, SetTag)
+async def set_tag(request: Request, given: SetTag) -> Response:
     await written(request, runs.log, given.run, tags=[(given.key, given.value[: words.TAG])])
     return done()
 
 
-async def delete_tag(request: Request) -> Response:
-    given = await body(request, SetTag)
+async def delete_tag(request: Request, given: SetTag) -> Response:
     await written(request, runs.untag, given.run, given.key)
     return done()

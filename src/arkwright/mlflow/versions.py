@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from arkwright.core.errors import Invalid
 from arkwright.mlflow import shapes
-from arkwright.mlflow.wire import Given, Integer, Pair, answer, body, done, looked, must, query, tracking, written
+from arkwright.mlflow.wire import Given, Integer, Pair, answer, done, looked, must, tracking, written
 from arkwright.tracking import listing, versions
 from arkwright.web.context import actor
 
@@ -61,9 +61,8 @@ def number(text: str) -> int:
     return int(text)
 
 
-async def create(request: Request) -> Response:
+async def create(request: Request, given: Create) -> Response:
     """Whoever asks is the version's user."""
-    given = await body(request, Create)
     name = must(given.name, "name")
     made = await written(
         request,
@@ -80,8 +79,8 @@ async def create(request: Request) -> Response:
     return await _answer(request, name, made)
 
 
-async def get(request: Request) -> Response:
-    return await _answer(request, *query(request, Numbered).which)
+async def get(request: Request, given: Numbered) -> Response:
+    return await _answer(request, *given.which)
 
 
 async def _answer(request: Request, name: str, version: int) -> Response:
@@ -89,27 +88,23 @@ async def _answer(request: Request, name: str, version: int) -> Response:
     return answer({"model_version": shapes.version(found)})
 
 
-async def update(request: Request) -> Response:
-    given = await body(request, Update)
+async def update(request: Request, given: Update) -> Response:
     await written(request, versions.describe, *given.which, given.description)
     return await _answer(request, *given.which)
 
 
-async def move(request: Request) -> Response:
-    given = await body(request, Move)
+async def move(request: Request, given: Move) -> Response:
     stage, archive = must(given.stage, "stage"), given.archive_existing_versions
     await written(request, versions.move, *given.which, stage, archive=archive)
     return await _answer(request, *given.which)
 
 
-async def delete(request: Request) -> Response:
-    given = await body(request, Numbered)
+async def delete(request: Request, given: Numbered) -> Response:
     await written(request, versions.remove, *given.which)
     return done()
 
 
-async def search(request: Request) -> Response:
-    given = query(request, Search)
+async def search(request: Request, given: Search) -> Response:
 
     def look(db: Any) -> dict[str, Any]:
         found = listing.numbered(
@@ -121,20 +116,18 @@ async def search(request: Request) -> Response:
     return answer(await looked(tracking(request).look, look))
 
 
-async def files(request: Request) -> Response:
+async def files(request: Request, given: Numbered) -> Response:
     """Where clients find the version's files."""
-    name, version = query(request, Numbered).which
+    name, version = given.which
     found = await looked(tracking(request).look, versions.get, name, version)
     return answer({"artifact_uri": found.place})
 
 
-async def set_tag(request: Request) -> Response:
-    given = await body(request, Tag)
+async def set_tag(request: Request, given: Tag) -> Response:
     await written(request, versions.tag, *given.which, given.key, given.value)
     return done()
 
 
-async def delete_tag(request: Request) -> Response:
-    given = await body(request, Tag)
+async def delete_tag(request: Request, given: Tag) -> Response:
     await written(request, versions.untag, *given.which, given.key)
     return done()

@@ -5,8 +5,8 @@ The words are those of MLflow's REST API, https://mlflow.org/docs/latest/rest-ap
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Coroutine, Sequence
+from functools import cache, wraps
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_origin, get_type_hints
 
 import msgspec
@@ -48,6 +48,7 @@ _CODES: dict[type[ArkwrightError], tuple[int, str]] = {
     Full: (507, "RESOURCE_LIMIT_EXCEEDED"),
 }
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Handler = Callable[..., Coroutine[Any, Any, Response]]
 P = ParamSpec("P")
 T = TypeVar("T")
 G = TypeVar("G", bound="Given")
@@ -74,6 +75,25 @@ class OfRun(Given):
     def run(self) -> str:
         """Raises Invalid."""
         return must(self.run_id or self.run_uuid, "run_id")
+
+
+def taken(handler: Handler) -> type[Given] | None:
+    """The class of what a handler takes as `given`, if it takes anything."""
+    return get_type_hints(handler).get("given")
+
+
+def hearing(handler: Handler) -> Handler:
+    """The handler of a route, given what the request says: after the `?` where one looks by GET, else in its body."""
+    kind = taken(handler)
+    if kind is None:
+        return handler
+
+    @wraps(handler)
+    async def heard(request: Request) -> Response:
+        given = query(request, kind) if request.method in ("GET", "HEAD") else await body(request, kind)
+        return await handler(request, given)
+
+    return heard
 
 
 def must(value: T | None, name: str) -> T:
@@ -197,9 +217,9 @@ def told(error: ArkwrightError) -> Response:
     return _error(status, code, str(error), headers)
 
 
-def nothing_here(status: int, text: str) -> Response:
+def nothing_here(status: int, text: str, headers: dict[str, str]) -> Response:
     """The answer where there is no such path (404) or method (405): clients try another way then."""
-    return _error(status, "ENDPOINT_NOT_FOUND" if status == 404 else "BAD_REQUEST", text, {})
+    return _error(status, "ENDPOINT_NOT_FOUND" if status == 404 else "BAD_REQUEST", text, headers)
 
 
 def _error(status: int, code: str, text: str, headers: dict[str, str]) -> Response:

@@ -18,7 +18,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.core.errors import (
+    ArkwrightError,
+    Full,
+    Invalid,
+    NotOffered,
+    NotTaken,
+    Refused,
+    Throttled,
+    TooLarge,
+    TooSlow,
+    Unknown,
+    did_you_mean,
+)
 from arkwright.core.nouns import Endpoint
 from arkwright.rest.upstream import Answer, Gone, Late, Upstream
 from arkwright.web import context, problems
@@ -37,6 +49,7 @@ CALLER = b"arkwright-caller"
 AT_ONCE = 512  # questions
 LONGEST_ERROR = 1 << 16  # bytes
 UNKNOWN = "no endpoint is called"  # what the server says of a name that it does not serve
+STOPPED = " is stopped by "  # and of one that a person stopped
 LATE = "the endpoint took too long to answer"
 CUT = "the server of the endpoints ended while it was asked, or is being started; try again in a moment"
 Tell = Callable[[int, str, dict[str, str]], Response]
@@ -59,8 +72,20 @@ def routes() -> list[Route]:
     ]
 
 
+_KINDS: dict[int, type[ArkwrightError]] = {
+    400: Invalid,
+    504: TooSlow,
+    **{
+        kind.status: kind
+        for kind in (Full, Invalid, NotOffered, NotTaken, Refused, Throttled, TooLarge, TooSlow, Unknown)
+    },
+}
+
+
 def problem(status: int, detail: str, headers: dict[str, str]) -> Response:
-    return problems.problem(status, HTTPStatus(status).phrase, detail, headers)
+    """Of the kind that it would be if the verb had been said here, whatever the status."""
+    kind = Refused if status == 503 and STOPPED in detail else _KINDS.get(status, ArkwrightError)
+    return problems.problem(status, kind.__name__, detail, headers)
 
 
 def protocol(status: int, detail: str, headers: dict[str, str]) -> Response:

@@ -2,6 +2,7 @@
 
 import inspect
 import typing
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -9,7 +10,7 @@ from arkwright.api import jobs
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
 from arkwright.core.nouns import Endpoint
-from arkwright.rest import calls, given
+from arkwright.rest import calls, given, openapi_endpoints
 from arkwright.rest.answers import JSON
 
 _PROBLEM = {
@@ -40,22 +41,26 @@ ERRORS = {
     "500": "Something failed here; the message has the number under which the log tells of it",
     "501": "A part has to be installed on the server first",
 }
+Paths = Callable[[dict[str, Any]], dict[str, Any]]  # what is served, by its path; classes go into the given one
 _LOOKED = ("401", "403", "404", "406", "409", "422", "429", "500", "501")
 _ACTED = (*_LOOKED, "413", "415")
 
 
-def document() -> dict[str, Any]:
+def document(others: Sequence[tuple[dict[str, Any], Paths]] = ()) -> dict[str, Any]:
+    """All that programs may ask. `others`: tags, and the paths of what other faces answer."""
     named: dict[str, Any] = {"Problem": _PROBLEM}
+    beside = {path: said for _, paths in others for path, said in paths(named).items()}
     paths = {f"/api/{name}": _verb(name, verb, named) for name, verb in VERBS.items() if not verb.here}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Arkwright",
             "version": version("arkwright"),
-            "description": "Every verb of the control room. Lists come a page at a time; the header Link leads on.",
+            "description": "All that programs ask of the control room. Lists come in pages; the header Link leads on.",
         },
         "security": [{"token": []}, {"session": []}],
-        "paths": {**paths, **_jobs(named)},
+        "tags": [*_TAGS, *(tag for tag, _ in others)],
+        "paths": {**paths, **_jobs(named), **openapi_endpoints.paths(named), **_itself(), **beside},
         "components": {
             "schemas": named,
             "responses": {code: _problem(text) for code, text in ERRORS.items()},
@@ -74,6 +79,7 @@ def _verb(name: str, verb: Verb, named: dict[str, Any]) -> dict[str, Any]:
     summary, _, more = (inspect.getdoc(verb.function) or name).partition("\n")
     said: dict[str, Any] = {
         "operationId": name,
+        "tags": ["verbs"],
         "summary": summary,
         "description": f"{more.strip()}\n\nNeeds the right to {verb.right}.".strip(),
     }
@@ -105,12 +111,13 @@ def _answered(verb: Verb, named: dict[str, Any]) -> dict[str, Any]:
     answer = shapes.schema(kind, named)
     if verb.acts:
         return {"200": _said(answer, "It is done", headers=_TAG if kind is Endpoint else {})}
-    link = {"Link": {"schema": {"type": "string"}, "description": 'The next page, rel="next"'}}
-    headers = _TAG | (link if given.is_list(kind) else {})
+    words = given.words_of(verb)
+    headers = _TAG | (_NEXT if words.pages or "last" in words.names() else {})
     return {"200": _said(answer, "What there is", headers=headers), "304": _SAME}
 
 
 _TAG = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Match; of an endpoint for If-Match"}}
+_NEXT = {"Link": {"schema": {"type": "string"}, "description": 'The next page, rel="next"'}}
 _SAME = {"description": "It is what If-None-Match names"}
 
 
@@ -125,10 +132,12 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
 
     def get(name: str, summary: str, answer: dict[str, Any], taken: list[Any]) -> dict[str, Any]:
         responses = {"200": answer, **({} if answer is stream else {"304": _SAME}), **_errors(_LOOKED)}
-        return {"get": {"operationId": name, "summary": summary, "parameters": taken, "responses": responses}}
+        said = {"operationId": name, "tags": ["jobs"], "summary": summary, "parameters": taken}
+        return {"get": said | {"responses": responses}}
 
     stop = {
         "operationId": "stop_job",
+        "tags": ["jobs"],
         "summary": "Call it off.",
         "parameters": [one, _KEY],
         "requestBody": {"required": False, "content": {JSON: {"schema": _NOTHING}}},
@@ -136,7 +145,9 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
     }
     every = {"type": "array", "items": job}
     return {
-        "/api/jobs": get("jobs", "Every job, the newest first.", _said(every, "Jobs", headers=_TAG), parameters),
+        "/api/jobs": get(
+            "jobs", "Every job, the newest first.", _said(every, "Jobs", headers=_TAG | _NEXT), parameters
+        ),
         "/api/jobs/{id}": get("job", "One job.", _said(job, "The job", headers=_TAG), [one]),
         "/api/jobs/{id}/answer": get(
             "job_answer", "What the verb gave.", _said({"oneOf": kinds}, "As its verb gives it", headers=_TAG), [one]
@@ -146,6 +157,36 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _itself() -> dict[str, Any]:
+    ready = {"type": "object", "required": ["status"], "additionalProperties": False}
+    ready["properties"] = {"status": {"enum": ["ready", "not ready"]}, "waits_for": _TEXTS}
+    unready = _said(ready, "Something does not answer yet", headers={"Retry-After": {"schema": {"type": "integer"}}})
+    health = {
+        "operationId": "health",
+        "tags": ["server"],
+        "summary": "Whether all is ready: the records can be read, and what was promoted can be asked.",
+        "security": [],
+        "responses": {"200": _said(ready, "It is"), "503": unready, **_errors(("401", "403", "422"))},
+    }
+    itself = {
+        "operationId": "openapi",
+        "tags": ["server"],
+        "summary": "This document.",
+        "responses": {"200": _said({"type": "object"}, "OpenAPI 3.1"), **_errors(("401", "403", "406", "422"))},
+    }
+    return {"/health": {"get": health}, "/api/openapi.json": {"get": itself}}
+
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_TAGS = [
+    {"name": "verbs", "description": "What looks is GET with a query, what acts is POST with one JSON object"},
+    {"name": "jobs", "description": "What takes long, followed as it goes"},
+    {
+        "name": "endpoints",
+        "description": "What was promoted, asked for predictions; /v2 is the Open Inference Protocol",
+    },
+    {"name": "server", "description": "The control room itself"},
+]
 _NOTHING = {"type": "object", "additionalProperties": False, "properties": {}}
 _KEY = {
     "name": "Idempotency-Key",

@@ -1,7 +1,8 @@
 """The routes of REST: one for each verb that is no matter of the caller's own machine, the jobs, the description."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cached_property
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -14,7 +15,8 @@ from arkwright.web import context
 from arkwright.web.routes import PUBLIC, route
 
 
-def routes() -> Sequence[Route]:
+def routes(*others: tuple[dict[str, Any], openapi.Paths]) -> Sequence[Route]:
+    """`others`: what else programs may ask here, for the description."""
     turns = calls.Turns()
     verbs = [
         route(f"/api/{name}", calls.handler(name, verb, turns), verb.right, ["POST" if verb.acts else "GET"])
@@ -23,7 +25,7 @@ def routes() -> Sequence[Route]:
     ]
     return [
         route("/health", health, PUBLIC),
-        route("/api/openapi.json", described, "look"),
+        route("/api/openapi.json", Described(others).answer, "look"),
         *jobs.routes(turns),
         *gateway.routes(),
         *verbs,
@@ -44,12 +46,16 @@ def health(request: Request) -> Response:
     return Response(body, 503, {"Retry-After": "1"}, media_type="application/json")
 
 
-@cache
-def _document() -> bytes:
-    return msgspec.json.encode(openapi.document())
+class Described:
+    """What all this is, as OpenAPI 3.1. Made when it is first asked for."""
 
+    def __init__(self, others: Sequence[tuple[dict[str, Any], openapi.Paths]]) -> None:
+        self._others = others
 
-def described(request: Request) -> Response:
-    """What all this is, as OpenAPI 3.1."""
-    answers.chosen(request, (answers.JSON,))
-    return Response(_document(), media_type=answers.JSON)
+    @cached_property
+    def _document(self) -> bytes:
+        return msgspec.json.encode(openapi.document(self._others))
+
+    def answer(self, request: Request) -> Response:
+        answers.chosen(request, (answers.JSON,))
+        return Response(self._document, media_type=answers.JSON)

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 PUBLIC = "public"
@@ -31,6 +31,12 @@ def _plain(handler: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
         await answer(scope, receive, send)
 
     return app
+
+
+def allowed(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
+    """The methods that are answered at a path. Several routes may share it; Starlette tells those of the first."""
+    found = (route for route in routes if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE)
+    return sorted({method for route in found for method in route.methods or ()})
 
 
 class Index:

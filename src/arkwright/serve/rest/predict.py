@@ -85,11 +85,14 @@ def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
 
 
 def predict_once(loaded: Loaded, rows: bytes) -> Any:
-    """What the endpoint answers to one row or a list of rows, in JSON. Raises Invalid with the server's words."""
+    """What the endpoint answers to one row or a list of rows, in JSON. Raises Invalid with the server's words, and
+    ArkwrightError with them where the model failed.
+    """
     try:
         return orjson.loads(answer_once(loaded, reader(loaded.signature, loaded.graph), rows))
     except Problem as problem:
-        raise Invalid(problem.message) from None
+        kind = Invalid if problem.status < 500 else ArkwrightError
+        raise kind(problem.message) from None
     except ArkwrightError:
         raise
     except Exception as error:  # onnxruntime has no public class for its errors

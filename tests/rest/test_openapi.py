@@ -1,0 +1,96 @@
+"""The OpenAPI document and the live router say the same: nothing for programs is left out, nothing is made up."""
+
+import json
+import re
+
+import pytest
+from openapi_spec_validator import validate
+from starlette.routing import Mount
+from tests.web.conftest import Door
+
+from arkwright.api.verbs import VERBS
+from arkwright.pages import routes as pages
+
+LEFT_OUT = {
+    "/static": "the pages' own style and scripts",
+}  # and the pages, which are for people
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    return Door(tmp_path_factory.mktemp("openapi"))
+
+
+@pytest.fixture(scope="module")
+def document(door):
+    answer = door.ask("GET", "/api/openapi.json", **door.bearer("viewer"))
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+def served(app):
+    """(path, method) of every route of the live router that is no page, as the document would spell it."""
+    of_people = {route.path for route in pages.routes()}
+    for route in app.routes:
+        if isinstance(route, Mount) or route.path in of_people:
+            assert route.path in LEFT_OUT or route.path in of_people, route.path
+            continue
+        for method in route.methods - {"HEAD"}:
+            yield re.sub(r":\w+}", "}", route.path), method
+
+
+def test_every_route_for_programs_is_described_and_no_other(door, document):
+    described = {(path, method.upper()) for path, said in document["paths"].items() for method in said}
+    assert described == set(served(door.app))
+    assert len(described) > 120
+
+
+def test_the_pages_hide_no_route_from_it():
+    """What is left out as a page answers people: it lies nowhere that programs are told of."""
+    for route in pages.routes():
+        assert not route.path.startswith(("/api", "/endpoints/{name}/predict", "/v2", "/version", "/health")), (
+            route.path
+        )
+
+
+def test_it_is_a_description_by_the_rules(document):
+    validate(document)
+    named = [said["operationId"] for one in document["paths"].values() for said in one.values()]
+    assert len(named) == len(set(named))
+    tags = {tag["name"] for tag in document["tags"]}
+    assert {tag for one in document["paths"].values() for said in one.values() for tag in said["tags"]} == tags
+
+
+def test_it_says_which_right_is_needed(door, document):
+    rights = {
+        (route.path, method): route.right for route in door.app.routes for method in getattr(route, "methods", ())
+    }
+    for path, said in document["paths"].items():
+        for method, operation in said.items():
+            if "jobs" in operation["tags"] or "server" in operation["tags"]:
+                continue
+            (right,) = (right for (at, m), right in rights.items() if m == method.upper() and same(at, path))
+            assert f"Needs the right to {right}." in operation["description"], path
+
+
+def same(route, path):
+    return re.sub(r":\w+}", "}", route) == path
+
+
+def test_every_class_that_mlflow_s_clients_send_is_described(document):
+    """A body for whatever acts and takes anything, its fields as the class has them."""
+    batch = document["paths"]["/api/2.0/mlflow/runs/log-batch"]["post"]["requestBody"]["content"]["application/json"]
+    assert set(batch["schema"]["properties"]) == {"run_id", "run_uuid", "metrics", "params", "tags"}
+    found = document["paths"]["/api/2.0/mlflow/runs/search"]["post"]
+    assert "requestBody" in found
+    for name, said in document["components"]["schemas"].items():
+        if name.startswith("Mlflow."):
+            assert said["type"] == "object", name
+    text = json.dumps(document)
+    for name in re.findall(r'"#/components/schemas/([^"]+)"', text):
+        assert name in document["components"]["schemas"]
+
+
+def test_verbs_that_stay_here_are_in_no_path(document):
+    for name, verb in VERBS.items():
+        assert (f"/api/{name}" in document["paths"]) is not bool(verb.here), name
