@@ -10,7 +10,7 @@ from arkwright.api import accounts, linking, outside
 from arkwright.api.audit import denied
 from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.errors import Invalid, Refused, Unproven
+from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Account
 from arkwright.govern import passwords
 from arkwright.govern.oidc import Person
@@ -92,15 +92,15 @@ def test_only_the_session_that_asked_links(door):
     other = came_back(door, "tom", back_as="owner")  # an answer that was meant for somebody else
     assert other.status == 401
     assert b"this session did not ask" in other.body
-    assert door.ask("GET", "/account/link", Cookie=session(door, "owner")).status == 401
-    assert door.post("/account/link", cookie=session(door, "owner"), password=WORD).status == 401
+    assert door.ask("GET", "/account/link", Cookie=session(door, "owner")).status == 409
+    assert door.post("/account/link", cookie=session(door, "owner"), password=WORD).status == 409
     place, cookie = away(door)  # a log-in, in a browser in which somebody is logged in, links nothing
     assert door.ask("GET", through(place, "ana"), Cookie=f"{cookie}; {session(door, 'owner')}").status == 303
     assert accounts.ways(door.site, "owner") == ("password",)
     fresh = door.post("/login", name="viewer", password=WORD)  # another session of the same account did not ask either
     assert came_back(door, "tom").status == 303
     again = f"arkwright={value(fresh, 'arkwright')}"
-    assert door.post("/account/link", cookie=again, password=WORD).status == 401
+    assert door.post("/account/link", cookie=again, password=WORD).status == 409
     assert door.post("/account/link", client="10.0.0.1", password=WORD).status == 401  # nobody's
     assert door.ask("GET", BEGIN, **door.bearer("viewer")).status == 403  # a token's
     assert accounts.ways(door.site, "viewer") == ("password",)
@@ -220,5 +220,5 @@ def test_who_came_back_is_forgotten_in_time(tmp_path, monkeypatch):
     linking.offer(door.site, viewer, TOM)
     now = linking.time.time()
     monkeypatch.setattr(linking.time, "time", lambda: now + 601)
-    with pytest.raises(Unproven, match="begin once more"):
+    with pytest.raises(Refused, match="begin once more"):
         linking.link(door.site, viewer, password=WORD)

@@ -40,17 +40,17 @@ def offer(site: Site, known: Known, person: Person) -> None:
 
 
 def offered(site: Site, known: Known) -> Person:
-    """Who came back to this session. Raises Unproven where nobody did, or too long ago."""
+    """Who came back to this session. Raises Refused where nobody did, or too long ago."""
     body = site.vault.get(OFFERED, known.key)
     if body is None:
-        raise Unproven("nobody came back from the provider to this session, or too long ago; begin once more")
+        raise Refused("nobody came back from the provider to this session, or too long ago; begin once more")
     return decode(Person, body)
 
 
 def link(site: Site, known: Known, *, password: str) -> Account:
     """From now on the person who came back enters as this account too. On record before it counts.
 
-    Raises Unproven for a wrong password, Refused where either of the two is linked already.
+    Raises Unproven for a wrong password, Refused where nobody came back or either of the two is linked already.
     """
     name, person = known.account.name, offered(site, known)
     _know(site, name, password)
