@@ -37,8 +37,8 @@ def _hashed():
 class Door:
     """`people`: a session and a token for each role, and some that are worth nothing."""
 
-    def __init__(self, folder, address=BASE, hosts=("127.0.0.1",)):
-        self.folder, self.site, self.address, self.hosts = folder, Site(folder), address, frozenset(hosts)
+    def __init__(self, folder, address=BASE, hosts=("127.0.0.1",), site=None):
+        self.folder, self.site, self.address, self.hosts = folder, site or Site(folder), address, frozenset(hosts)
         self.app = application(Context(self.site, folder, address, self.hosts))
         self.sessions, self.tokens = {}, {}
         for role in reversed(ROLES):
