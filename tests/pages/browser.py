@@ -26,14 +26,14 @@ ARGUMENTS = [
 
 
 @contextmanager
-def chromium():
+def chromium(*more):
     """A browser without a window: the system's, else the one that playwright keeps. Never skipped."""
     from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
         found = shutil.which("chromium") or shutil.which("google-chrome")
         try:
-            browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+            browser = playwright.chromium.launch(executable_path=found, args=[*ARGUMENTS, *more])
         except Error as error:
             pytest.fail(f"this test needs a browser (make browser): {error.message[:300]}")
         try:

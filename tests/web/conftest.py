@@ -1,8 +1,15 @@
 """A control room without its socket: requests are handed over as a server would."""
 
 import asyncio
+import json
+import os
 import re
+import select
+import signal
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -16,6 +23,7 @@ from arkwright.sites import Site
 from arkwright.web.context import Context
 
 BASE = "http://127.0.0.1"
+BACK = f"{BASE}/login/oidc/callback"
 WORD = "four quiet wooden boats"
 ROLES = ("viewer", "contributor", "owner")
 
@@ -29,8 +37,8 @@ def _hashed():
 class Door:
     """`people`: a session and a token for each role, and some that are worth nothing."""
 
-    def __init__(self, folder, address=BASE, hosts=("127.0.0.1",), project=None):
-        self.folder, self.site, self.address, self.hosts = folder, Site(folder), address, frozenset(hosts)
+    def __init__(self, folder, address=BASE, hosts=("127.0.0.1",), project=None, site=None):
+        self.folder, self.site, self.address, self.hosts = folder, site or Site(folder), address, frozenset(hosts)
         self.project = project or folder
         self.app = application(Context(self.site, self.project, address, self.hosts))
         self.sessions, self.tokens = {}, {}
@@ -100,3 +108,21 @@ def shared(tmp_path_factory):
 @pytest.fixture
 def door(tmp_path):
     return Door(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory):
+    """Where a real provider listens."""
+    folder = tmp_path_factory.mktemp("provider")
+    command = [sys.executable, str(Path(__file__).with_name("provider.py")), str(folder), BACK]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONWARNINGS": ""}
+        )
+    try:
+        assert select.select([process.stdout], [], [], 120)[0], (folder / "log").read_text()
+        yield json.loads(process.stdout.readline() or (folder / "log").read_text())["address"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        process.stdout.close()

@@ -4,22 +4,17 @@ import base64
 import hashlib
 import hmac
 import json
-import os
-import select
-import signal
-import subprocess
-import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import urllib3
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from tests.web.conftest import Door
+from tests.web.abroad import SECRET, away, door, enter, opened, through, whose
+from tests.web.conftest import BACK
 
 from arkwright.api import accounts
 from arkwright.core import versions
@@ -27,84 +22,7 @@ from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account
 from arkwright.infra import site_file
 
-BACK = "http://127.0.0.1/login/oidc/callback"
-SECRET = "a secret/that+is:spelt%oddly"
-LOGIN = """
-[login]
-issuer = "{issuer}"
-client = "arkwright"
-secret_file = "{secret}"
-domains = ["airport.example"]
-groups = {{ "ml-owners" = "owner" }}
-"""
-
-
-@pytest.fixture(scope="module")
-def provider(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("provider")
-    command = [sys.executable, str(Path(__file__).with_name("provider.py")), str(folder), BACK]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONWARNINGS": ""}
-        )
-    try:
-        assert select.select([process.stdout], [], [], 120)[0], (folder / "log").read_text()
-        yield json.loads(process.stdout.readline() or (folder / "log").read_text())["address"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        process.stdout.close()
-
-
-def opened(folder, issuer):
-    folder.mkdir(exist_ok=True)
-    (folder / "secret").write_text(f"{SECRET}\n")
-    (folder / "site.toml").write_text(LOGIN.format(issuer=issuer, secret=folder / "secret"))
-    return Door(folder)
-
-
-@pytest.fixture
-def door(tmp_path, provider):
-    return opened(tmp_path / "site", f"{provider}/o")
-
-
-def value(answer, name="arkwright-outside"):
-    return answer.cookies[name].partition("=")[2].partition(";")[0]
-
-
-def away(door, path="/login/oidc"):
-    """(where the browser is sent, the cookie that it keeps)"""
-    answer = door.ask("GET", path)
-    assert answer.status == 303, answer.body
-    return answer.headers["location"], f"arkwright-outside={value(answer)}"
-
-
-def through(place, who):
-    """What a browser does there; the address at which it comes back."""
-    http, cookie = urllib3.PoolManager(retries=False), {}
-    for _ in range(5):
-        if place.startswith(BACK):
-            return place.removeprefix("http://127.0.0.1")
-        if "/enter?" in place:
-            place += f"&as={who}"
-        answer = http.request("GET", place, headers=cookie, redirect=False)
-        if "sessionid" in answer.headers.get("Set-Cookie", ""):
-            cookie = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
-        assert answer.status == 302, answer.data
-        there = answer.headers["Location"]
-        place = there if there.startswith("http") else f"http://{urlsplit(place).netloc}{there}"
-    raise AssertionError(place)
-
-
-def enter(door, who, path="/login/oidc"):
-    place, cookie = away(door, path)
-    return door.ask("GET", through(place, who), Cookie=cookie)
-
-
-def whose(door, answer):
-    assert answer.status == 303, answer.body
-    assert answer.headers["location"] == "/"
-    return accounts.prove(door.site, "session", value(answer, "arkwright")).account
+__all__ = ["door"]  # a fixture
 
 
 def test_who_was_invited_enters_and_is_the_same_from_then_on(door):

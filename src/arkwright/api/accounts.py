@@ -36,9 +36,15 @@ def has_accounts(site: Site) -> bool:
     return site.ledger.last(Account.KIND, "") is not None
 
 
+def ways(site: Site, name: str) -> tuple[str, ...]:
+    """How one enters as this account: by a `password`, through the `provider`; empty: nobody can."""
+    kinds = {"password": passwords.KIND, "provider": LINKED}
+    return tuple(way for way, kind in kinds.items() if site.vault.get(kind, name) is not None)
+
+
 def can_enter(site: Site, name: str) -> bool:
     """Whether somebody took the account up: with a password, or through a provider."""
-    return any(site.vault.get(kind, name) is not None for kind in (passwords.KIND, LINKED))
+    return bool(ways(site, name))
 
 
 def somebody_entered(site: Site) -> bool:
@@ -220,10 +226,11 @@ def _change(site: Site, by: Actor, before: Account, after: Account) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An account, whether anybody entered it yet, and how many sessions and tokens it has."""
+    """An account, whether anybody entered it yet and by which ways, and how many sessions and tokens it has."""
 
     account: Account
     entered: bool
+    ways: tuple[str, ...]
     sessions: int
     tokens: int
 
@@ -239,6 +246,7 @@ def accounts(site: Site, by: Actor, project: Path) -> tuple[Standing, ...]:
         Standing(
             account=newest[name],
             entered=can_enter(site, name),
+            ways=ways(site, name),
             sessions=count(secrets.SESSION, name),
             tokens=count(secrets.TOKEN, name),
         )

@@ -56,7 +56,10 @@ def _new(site: Site, person: Person, key: str) -> str:
         raise Forbidden("nobody of that name was invited here; ask an owner for an invitation")
     name = _name(person)
     if versions.latest(site.ledger, Account, name) is not None:
-        raise Refused(f"there is an account called {name} already; ask an owner to invite you under another name")
+        raise Refused(
+            f"there is an account called {name} already; if it is yours, log in with its password and link the two, "
+            "else ask an owner to invite you under another name"
+        )
     email = "" if accounts.has_address(site, person.email) else person.email
     fresh = Account(
         name=name, version=1, role=role, signs=(), email=email, reason=f"entered through {person.issuer}"[:200]

@@ -91,6 +91,7 @@ VERBS: dict[str, Verb] = {
     "invite": Verb("arkwright.api.accounts:invite", "own", acts=True),
     "accounts": Verb("arkwright.api.accounts:accounts"),
     "role": Verb("arkwright.api.accounts:role", "own", acts=True),
+    "unlink": Verb("arkwright.api.linking:unlink", "own", acts=True),
     "webhook": Verb("arkwright.api.hooks:webhook", "own", acts=True),
     "webhooks": Verb("arkwright.api.hooks:webhooks", "own"),
     "unhook": Verb("arkwright.api.hooks:unhook", "own", acts=True),

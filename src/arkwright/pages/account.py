@@ -16,6 +16,7 @@ from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/account"
+LINK, UNLINK = f"{PLACE}/link", f"{PLACE}/unlink"
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "macOS"))
 SPANS = {"1d": "a day", "7d": "a week", "30d": "30 days", "90d": "90 days", "365d": "a year"}
@@ -30,10 +31,11 @@ def routes() -> list[Route]:
 
 
 def account(request: Request) -> Response:
-    return _account(request, None)
+    return shown(request, None)
 
 
-def _account(request: Request, refused: ArkwrightError | None) -> Response:
+def shown(request: Request, refused: ArkwrightError | None) -> Response:
+    """The page, with what the rules have against what was wanted."""
     at, by, known = context.context(request), context.actor(request), context.known(request)
     assert known
     held = sessions.sessions(at.site, by, at.project)
@@ -51,6 +53,7 @@ def _account(request: Request, refused: ArkwrightError | None) -> Response:
         sessions=[replace(one, note=_plain(one.note)) for one in held if one.kind == SESSION],
         tokens=[one for one in held if one.kind == TOKEN],
         spans=SPANS,
+        ways=accounts.ways(at.site, by.name),
     )
 
 
@@ -65,7 +68,7 @@ async def make(request: Request) -> Response:
         made = accounts.token(at.site, by, at.project, signs=signs, **words)
         return page(request, "token.html", section=PLACE, made=made, note=said["note"])
 
-    return await forms.shown(work, lambda error: _account(request, error))
+    return await forms.shown(work, lambda error: shown(request, error))
 
 
 async def end(request: Request) -> Response:
@@ -77,7 +80,7 @@ async def end(request: Request) -> Response:
         sessions.end(at.site, known.actor, at.project, id=name)
         return "it has ended"
 
-    ended = await forms.decided(request, PLACE, work, _account)
+    ended = await forms.decided(request, PLACE, work, shown)
     own = known.key.partition("/")[2] == name
     return RedirectResponse("/login", 303) if own and ended.status_code == 303 else ended
 

@@ -81,6 +81,11 @@ async def decided(
             raise
         refusal = error
         return await run_in_threadpool(lambda: again(request, refusal))
+    return went(request, place, said)
+
+
+def went(request: Request, place: str, said: str) -> Response:
+    """On to `place`, which says what was done."""
     answer = RedirectResponse(place, 303)
     # in a cookie and not in the address: no link may have us say what somebody else thought of
     cookies.put(answer, context.context(request).address, cookies.SAID, quote(said[:SAID_MOST]), SAID_LASTS)

@@ -13,9 +13,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import outside
+from arkwright.api import linking, outside
+from arkwright.api.accounts import Known
 from arkwright.core.errors import ArkwrightError, Unknown, Unproven
 from arkwright.govern.oidc import Asked, Provider
+from arkwright.govern.secrets import SESSION
+from arkwright.pages import account
 from arkwright.pages.enter import address, again, entered, told
 from arkwright.web import context, cookies
 from arkwright.web.routes import PUBLIC, route
@@ -28,6 +31,7 @@ class Kept(msgspec.Struct, frozen=True):
 
     asked: Asked
     invitation: str = ""
+    session: str = ""  # the one that wants to link its account; empty: somebody wants to log in
 
 
 def routes() -> Sequence[Route]:
@@ -39,35 +43,59 @@ def routes() -> Sequence[Route]:
 
 
 async def away(request: Request) -> Response:
+    return await leave(request, invitation=request.path_params.get("invitation", ""))
+
+
+async def leave(request: Request, *, invitation: str = "", session: str = "") -> Response:
+    """To the provider, with what the way back needs."""
     at = context.context(request)
-    provider = _provider(request)
+    found = provider(request)
     if request.headers.get("host") != urlsplit(at.address).netloc:  # a cookie of another name would not come back
         return RedirectResponse(f"{at.address}{request.url.path}", 303)
-    place, asked = await at.entry.outside(address(request), lambda: provider.begin(at.address + BACK))
+    place, asked = await at.entry.outside(address(request), lambda: found.begin(at.address + BACK))
     answer = RedirectResponse(place, 303)
-    kept = msgspec.json.encode(Kept(asked, request.path_params.get("invitation", ""))).hex()
+    kept = msgspec.json.encode(Kept(asked, invitation, session)).hex()
     cookies.put(answer, at.address, cookies.OUTSIDE, kept, outside.FRESH)
     return answer
 
 
 async def back(request: Request) -> Response:
-    at, provider = context.context(request), _provider(request)
+    at, found = context.context(request), provider(request)
     given = dict(request.query_params)
 
-    def work() -> str:
+    def work() -> Response:
         kept = _kept(request)
-        person = provider.finish(kept.asked, given, at.address + BACK)
+        person = found.finish(kept.asked, given, at.address + BACK)
         outside.spend(at.site, kept.asked)
-        return outside.enter(at.site, person, invitation=kept.invitation, note=told(request))
+        if kept.session:
+            linking.offer(at.site, _who_asked(request, kept), person)
+            return RedirectResponse(account.LINK, 303)
+        secret = outside.enter(at.site, person, invitation=kept.invitation, note=told(request))
+        return entered(request, secret)
 
     try:
-        secret = await at.entry.outside(address(request), work)
+        answer = await at.entry.outside(address(request), work)
     except ArkwrightError as error:
-        answer = await run_in_threadpool(again, request, "login.html", error)
-    else:
-        answer = await run_in_threadpool(entered, request, secret)
+        answer = await run_in_threadpool(_refused, request, error)
     cookies.drop(answer, at.address, cookies.OUTSIDE)
     return answer
+
+
+def _refused(request: Request, error: ArkwrightError) -> Response:
+    known = context.known(request)
+    if known and known.via == SESSION:
+        return account.shown(request, error)
+    return again(request, "login.html", error)
+
+
+def _who_asked(request: Request, kept: Kept) -> Known:
+    """Nothing signs the cookie, but nobody else knows what this session is called: whoever plants one in a browser,
+    with an answer that is meant for another, links nothing.
+    """
+    known = context.known(request)
+    if known is None or known.via != SESSION or known.key != kept.session:
+        raise Unproven("this session did not ask to link its account; begin once more")
+    return known
 
 
 def _kept(request: Request) -> Kept:
@@ -78,8 +106,9 @@ def _kept(request: Request) -> Kept:
         raise Unproven("this browser did not ask to log in, or too long ago; begin once more") from None
 
 
-def _provider(request: Request) -> Provider:
-    provider = context.context(request).site.provider
-    if provider is None:
+def provider(request: Request) -> Provider:
+    """Raises Unknown where there is none."""
+    found = context.context(request).site.provider
+    if found is None:
         raise Unknown("no provider is set up here; log in with a password")
-    return provider
+    return found

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, catalog, talk
+from arkwright.api import accounts, catalog, linking, talk
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
 from arkwright.core.nouns import Account, Release
 from arkwright.govern.roles import ROLES
@@ -24,6 +24,7 @@ def routes() -> list[Route]:
         route(PLACE, invite, "own", ["POST"]),
         route(PLACE + "/{name}", one, "look"),
         route(PLACE + "/{name}", change, "own", ["POST"]),
+        route(PLACE + "/{name}/unlink", unlink, "own", ["POST"]),
     ]
 
 
@@ -122,5 +123,17 @@ async def change(request: Request) -> Response:
         made = accounts.role(at.site, by, at.project, name=name, signs=all_signs, **words)
         signing_as = f", signs as {', '.join(made.signs)}" if made.signs else ""
         return f"{made.name} is shut out" if made.role == "none" else f"{made.name} is {made.role} now{signing_as}"
+
+    return await forms.decided(request, person_at(name), work, _one)
+
+
+async def unlink(request: Request) -> Response:
+    """Nobody enters as them through the provider any more; with a reason."""
+    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
+    reason = (await forms.fields(request, "reason"))["reason"]
+
+    def work() -> str:
+        linking.unlink(at.site, by, at.project, name=name, reason=reason)
+        return f"{name} is unlinked from the provider"
 
     return await forms.decided(request, person_at(name), work, _one)

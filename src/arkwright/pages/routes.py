@@ -13,6 +13,7 @@ from arkwright.pages import (
     home,
     inbox,
     ledger,
+    linking,
     live,
     outside,
     people,
@@ -42,4 +43,5 @@ def routes() -> Sequence[Route]:
         *audit.routes(),
         *enter.routes(),
         *outside.routes(),
+        *linking.routes(),
     ]

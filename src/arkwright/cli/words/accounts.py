@@ -22,12 +22,12 @@ def main(given: argparse.Namespace) -> int:
             s.account.role,
             ", ".join(s.account.signs),
             output.escape(s.account.email),
+            " or ".join(s.ways) or "not entered yet",
             s.sessions,
             s.tokens,
         )
-        if s.entered
-        else (s.account.name, s.account.role, ", ".join(s.account.signs), "not entered yet", 0, 0)
         for s in found
     ]
-    output.console().print(output.table(("name", "role", "signs as", "e-mail", ">sessions", ">tokens"), rows))
+    head = ("name", "role", "signs as", "e-mail", "enters by", ">sessions", ">tokens")
+    output.console().print(output.table(head, rows))
     return 0

@@ -27,7 +27,7 @@ def main(given: argparse.Namespace) -> int:
     if given.json:
         output.as_json(made)
     else:
-        print(made.secret)  # noqa: T201
+        print(made.secret, flush=True)  # noqa: T201
         print("it is shown this once; use it with: export ARKWRIGHT_TOKEN=…", file=sys.stderr)  # noqa: T201
     return 0
 
@@ -38,5 +38,9 @@ def asked(given: argparse.Namespace, site: Site) -> Actor:
         return context.actor(given)
     name = context.actor(given).name
     print(f"password of {name}: ", end="", file=sys.stderr, flush=True)  # noqa: T201
-    password = getpass.getpass("") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if sys.stdin.isatty():
+        password = getpass.getpass("")
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+        print(file=sys.stderr)  # noqa: T201 - what follows has a line of its own, as at a terminal
     return prove_password(site, name, password)
