@@ -1,4 +1,4 @@
-"""A site: seven engines, one for each socket. Embedded by default, in the folder `.arkwright`; its file `site.toml`
+"""A site: six engines, one for each socket. Embedded by default, in the folder `.arkwright`; its file `site.toml`
 chooses others by URL: `ledger = "postgresql://host/database?schema=shop"`. The vault goes where the ledger goes.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from arkwright.catalog.catalog import Catalog
 from arkwright.core.errors import Refused, Unknown, did_you_mean
-from arkwright.core.ports import Host, Ledger, Notifier, Runner, Store, Tables, Vault
+from arkwright.core.ports import Host, Ledger, Runner, Store, Tables, Vault
 from arkwright.govern.denied import Denials
 from arkwright.infra import site_file
 from arkwright.infra.scratch import scratch
@@ -38,7 +38,6 @@ ENGINES: dict[str, dict[str, str]] = {
     "tables": {"duckdb": "arkwright.infra.duckdb_tables:DuckTables"},
     "runner": {"process": "arkwright.infra.process_runner:ProcessRunner"},
     "host": {"process": "arkwright.infra.local_host:LocalHost"},
-    "notifier": {"log": "arkwright.infra.log_notifier:LogNotifier"},
 }
 SERVER = "arkwright.serve.processes.supervisor:serve"  # what a host runs: rooms do not know one another
 PROVIDER = "arkwright.govern.oidc:Provider"  # it brings a client of HTTP, which nothing but a log-in needs
@@ -47,7 +46,7 @@ DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 @dataclass(frozen=True)
 class Site:
-    """The frozen bundle of seven that every verb is given."""
+    """The frozen bundle of six that every verb is given."""
 
     folder: Path
     engines: Mapping[str, str] = field(default_factory=lambda: DEFAULT)
@@ -107,10 +106,6 @@ class Site:
     @cached_property
     def host(self) -> Host:
         return cast(Host, self._engine("host")(_named(SERVER)))
-
-    @cached_property
-    def notifier(self) -> Notifier:
-        return cast(Notifier, self._engine("notifier")(self.folder / "notices.log"))
 
     @property
     def keys(self) -> Path:

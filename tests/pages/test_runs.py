@@ -3,11 +3,12 @@
 import re
 from urllib.parse import urlencode
 
+import pytest
 from tests.rest.test_jobs import begun, gate, until
 
 from arkwright.api import build, jobs, tracked
 from arkwright.core import versions
-from arkwright.core.errors import Refused
+from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Run
 from arkwright.tracking import runs as tracked_runs
 
@@ -93,6 +94,62 @@ def test_a_run_begun_on_the_page_is_followed_there_and_on_its_own(gate, room):
     assert "stopped by carl" in text
     assert "data-follow" not in text
     assert send(room, place + "/stop")[0] == 409
+
+
+FIT = """
+def buys(features: pl.DataFrame, again: pl.Series, seed: int, report: Callable[..., None]) -> LogisticRegression:
+    print("</div><script>alert(1)</script> postgresql://ana:geheim@db/shop")
+    for step in range(3):
+        report(step, loss=1 / (step + SEED))
+    return LogisticRegression(random_state=seed).fit(features, again)
+"""
+
+
+def test_a_run_from_a_terminal_keeps_its_log_and_its_curves(room):
+    at, code = room.at, room.at.folder / "shop.py"
+    assert "· " in (log := room.ask("GET", "/runs/shop@1/log").data.decode())
+    assert log.splitlines()[-1].endswith("finished")
+    before = (
+        code.read_text()
+        .partition("def buys")[0]
+        .replace("import polars", "from collections.abc import Callable\nimport polars")
+    )
+    for seed in (1, 2):
+        code.write_text(before + FIT.replace("SEED", str(seed)))
+        at.run(by=worker("ana"))
+    _, text = page(room, "/runs/shop@3")
+    for said in ("&lt;script&gt;alert(1)", "ana:•••@db", "train buys", "data-chart", "buys: loss", "finished"):
+        assert said in text
+    assert "<script>alert" not in text
+    assert "geheim" not in text
+    answer = room.ask("GET", "/runs/shop@3/log")
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "ana:•••@db" in answer.data.decode()
+    _, text = page(room, "/runs/compare?run=shop@1&run=shop@2&run=shop@3")
+    chart = text[text.index("<figcaption><b>buys: loss") :]
+    rows = re.findall(r"<tr>(.*?)</tr>", chart[: chart.index("</figure>")])[1:]
+    values = [re.findall(r'data-v="(.*?)"', row) for row in rows]
+    assert values == [[str(step), "", str(1 / (step + 1)), str(1 / (step + 2))] for step in range(3)]
+
+
+def test_a_run_that_failed_keeps_how_it_ended(room):
+    at = room.at
+    at.shop.edit(
+        "shop.py",
+        "    return LogisticRegression",
+        "    print('so far')\n    raise ValueError('<b>no')\n    return LogisticRegression",
+    )
+    with pytest.raises(Invalid):
+        at.run(by=worker("ana"), seed=3)
+    log = room.ask("GET", "/runs/shop@2/log").data.decode().splitlines()
+    assert "so far" in log
+    assert log[-1].startswith("· ")
+    assert "failed: shop.py:" in log[-1]
+    assert "<b>no" not in page(room, "/runs/shop@2")[1]
+    at.site.store.remove(versions.resolve(at.site.ledger, Run, "shop@2").log)
+    assert page(room, "/runs/shop@2")[0] == 200
+    assert room.ask("GET", "/runs/shop@2/log").status == 404
 
 
 def test_runs_side_by_side(room):

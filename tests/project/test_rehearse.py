@@ -244,13 +244,13 @@ def test_what_the_code_prints_is_no_mistake(shop, capsys):
             ", again: pl.Series",
             "",
             "def buys",
-            "buys() must take features, again and, if it likes, seed, in this order; it t",
+            "buys() must take features, again and, if it likes, seed and report, in th",
         ),
         (
             "features: pl.DataFrame, again: pl.Series",
             "again: pl.Series, features: pl.DataFrame",
             "def buys",
-            "buys() must take features, again and, if it likes, seed, in this order; it takes again, features",
+            "if it likes, seed and report, in this order; it takes again, features",
         ),
         (
             "def buys(features:",
@@ -282,7 +282,10 @@ def test_parameters_that_nothing_gives(shop, old, new, place, says):
 
 def test_two_tables_for_a_model(shop):
     shop.edit("shop.py", "def buys(features: pl.DataFrame,", "def buys(features: pl.DataFrame, visits: pl.DataFrame,")
-    place, says = at(shop, "shop.py", "def buys"), "must take features, again and, if it likes, seed, in this order"
+    place, says = (
+        at(shop, "shop.py", "def buys"),
+        "must take features, again and, if it likes, seed and report, in this order",
+    )
     assert mistakes(shop) == [f"{place}: buys() {says}; it takes features, visits, again"]
 
 

@@ -106,7 +106,8 @@ def _side(site: Site, by: Actor, project: Path, run: str) -> _Side:
         "time": {step.name: step.seconds for step in one.steps},
     }
     findings = {f"{f.subject.partition('@')[0]}: {f.promise}": f for f in one.findings}
-    return _Side(one.run.ref, one.run.ref.partition(":")[2], about, findings, {}, one)
+    curves = {curve.what: curve.points for curve in one.curves}
+    return _Side(one.run.ref, one.run.ref.partition(":")[2], about, findings, curves, one)
 
 
 def _client(one: tracked.Logged) -> _Side:

@@ -17,8 +17,10 @@ from arkwright.api import jobs
 from arkwright.api.verbs import VERBS
 from arkwright.core import shapes
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.masked import masked
 from arkwright.core.ports import Runner, Worker
 from arkwright.core.record import decode, encode
+from arkwright.core.visible import printed
 from arkwright.infra.durable import publish
 from arkwright.line.line import BEGINS
 from arkwright.sites import Site
@@ -57,7 +59,7 @@ class Overheard:
                 ended = self._ended.is_set()
                 line = file.readline()
                 if line.endswith(b"\n") or (line and ended):
-                    self._events.add("log", line.decode("utf-8", "replace").rstrip("\r\n"))
+                    self._events.add("log", masked(printed(line.decode("utf-8", "replace").rstrip("\n"))))
                     told += 1
                     continue
                 if ended:

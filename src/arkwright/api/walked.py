@@ -10,14 +10,16 @@ from typing import Any
 import msgspec
 
 from arkwright.api import jobs
+from arkwright.api.tracked import MOST_CURVES, MOST_POINTS, Curve
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Dataset, Finding, Model, Release, Run
 from arkwright.core.promises import parse
 from arkwright.core.rules import latest
-from arkwright.line.model import measured
+from arkwright.line.model import drawn, measured
 from arkwright.project.toml import FILE
 from arkwright.sites import Site
+from arkwright.train.curves import thinned
 
 Value = str | int | float | bool
 Artifact = Dataset | Model | Release
@@ -46,6 +48,7 @@ class Walked:
     findings: tuple[Finding, ...]
     artifacts: tuple[Artifact, ...]
     files: dict[str, str]
+    curves: tuple[Curve, ...]
     job: jobs.Job | None
 
 
@@ -63,6 +66,7 @@ def walked(site: Site, by: Actor, project: Path, *, run: str) -> Walked:
         findings=findings(site, said, made),
         artifacts=made,
         files=code,
+        curves=tuple(curves(site, made))[:MOST_CURVES],
         job=jobs.of_run(site, record),
     )
 
@@ -161,6 +165,21 @@ def metrics(site: Site, made: tuple[Artifact, ...]) -> Iterator[tuple[str, Value
                     said = {table.score: one.score, "agreement": one.agreement, "p50, ms": one.p50_ms}
                     said |= {"p99, ms": one.p99_ms, "bytes": one.size_bytes}
                     yield from ((f"{noun.name}: {k}", v) for k, v in said.items() if v is not None)
+
+
+def curves(site: Site, made: tuple[Artifact, ...]) -> Iterator[Curve]:
+    """How each model was fitted, step by step, thinned; of a model that was taken as it was, too."""
+    for noun in made:
+        for what, points in (drawn(site.store, noun) if isinstance(noun, Model) else {}).items():
+            yield Curve(what=f"{noun.name}: {what}", points=tuple(thinned(points, MOST_POINTS)))
+
+
+def log(site: Site, record: Run) -> str | None:
+    """What it said and what its code printed; None where none was kept, or its bytes are gone."""
+    try:
+        return site.store.path(record.log).read_text("utf-8") if record.log else None
+    except ArkwrightError:
+        return None
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, Value]]:

@@ -131,6 +131,7 @@ class Run:
     reused: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     error: str | None = None
+    log: str | None = None  # digest of what it said and what its code printed
 
     @property
     def ref(self) -> str:

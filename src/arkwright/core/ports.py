@@ -1,4 +1,4 @@
-"""The seven sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
+"""The six sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -241,9 +241,3 @@ class Host(Protocol):
         nothing: the endpoint answers as before, and the releases that it needs for that are told to `watch` as in use.
         """
         ...
-
-
-class Notifier(Protocol):
-    """Who is told."""
-
-    def tell(self, subject: str, text: str) -> None: ...

@@ -9,6 +9,7 @@ from typing import Any
 
 from arkwright.core.errors import ArkwrightError, Invalid
 
+SEED, REPORT = GIVEN = ("seed", "report")  # what a model's function may ask for besides its inputs and its target
 _LONGEST = 300
 _NO_FILES = "; the code runs without the files beside it: make what it reads a source, [data.NAME]"
 

@@ -4,7 +4,7 @@ release, and keeps the evidence.
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from arkwright.core.ports import Entry
 from arkwright.core.record import digest_of, encode, now
 from arkwright.core.rules import Judgement, found
 from arkwright.line import data, model, release
+from arkwright.line.log import Log
 from arkwright.line.walk import Walk
 from arkwright.optimize.table import Measured
 from arkwright.project import toml
@@ -160,13 +161,13 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
 def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iterator[Walk]:
     folder = folder.resolve()
     spec = toml.read(folder).spec
-    log = site.folder / "logs" / f"run-{uuid.uuid4().hex[:12]}.log"
-    with site.scratch("run") as scratch, closing(site.runner.start(folder, log, say)) as worker:
+    log = Log(site.folder / "logs" / f"run-{uuid.uuid4().hex[:12]}.log", say)
+    with site.scratch("run") as scratch, closing(site.runner.start(folder, log.path, log.say)) as worker:
         aside = scratch / CODE
         aside.mkdir()
         plan = msgspec.convert(worker.call("plan", {"aside": str(aside)}), Plan)
         number = spec.seed if seed is None else seed
-        yield Walk(site, by, folder, spec, plan, worker, scratch, run="", seed=number, say=say)
+        yield Walk(site, by, folder, spec, plan, worker, scratch, run="", seed=number, log=log)
 
 
 def _start(walk: Walk) -> Run:
@@ -184,11 +185,15 @@ def _start(walk: Walk) -> Run:
     )
     record = versions.add(walk.site.ledger, walk.by, record)
     walk.run = record.ref
-    walk.say(f"{record.ref}{BEGINS}")
+    walk.log.say(f"{record.ref}{BEGINS}")
     return record
 
 
 def _end(walk: Walk, record: Run, state: str, error: str | None) -> Run:
+    walk.log.note(state if error is None else f"{state}: {error}")
+    log = None
+    with suppress(ArkwrightError, OSError):  # what became of the run counts, also where there is no room for its log
+        log = walk.site.store.put_bytes(walk.log.text().encode())
     ended = replace(
         record,
         state=state,
@@ -197,6 +202,7 @@ def _end(walk: Walk, record: Run, state: str, error: str | None) -> Run:
         reused=tuple(dict.fromkeys(walk.reused)),
         seconds=walk.seconds,
         error=error,
+        log=log,
     )
     key = f"{versions.ENDED}{record.name}@{record.version}"
     walk.site.ledger.append(walk.by, [Entry(Run.KIND, key, encode(ended))])

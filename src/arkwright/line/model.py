@@ -12,6 +12,7 @@ from arkwright.line.walk import Walk
 from arkwright.optimize import table
 from arkwright.optimize.table import Measured
 from arkwright.project.plan import ModelStep
+from arkwright.train import curves
 
 
 def train(walk: Walk, step: ModelStep, dataset: Dataset) -> Model:
@@ -72,6 +73,12 @@ def measured(store: Store, model: Model) -> Measured | None:
     """What was measured of the candidates among which this model was chosen; None for a model as it was trained."""
     digest = model.files.get(table.FILE)
     return msgspec.json.decode(store.path(digest).read_bytes(), type=Measured) if digest else None
+
+
+def drawn(store: Store, model: Model) -> dict[str, curves.Points]:
+    """The curves of the fit of a model as it was trained, by their names."""
+    digest = model.files.get(curves.FILE)
+    return msgspec.json.decode(store.path(digest).read_bytes(), type=dict[str, curves.Points]) if digest else {}
 
 
 def _keep(

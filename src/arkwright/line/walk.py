@@ -14,6 +14,7 @@ from arkwright.core import versions
 from arkwright.core.nouns import Artifact, Dataset, Finding, Model, Release
 from arkwright.core.ports import Worker
 from arkwright.core.record import digest_of
+from arkwright.line.log import Log
 from arkwright.project.plan import Plan
 from arkwright.project.spec import ProjectSpec
 from arkwright.sites import Site
@@ -34,7 +35,7 @@ class Walk:
     scratch: Path
     run: str
     seed: int
-    say: Callable[[str], None]
+    log: Log
     fresh: bool = False
     made: list[str] = field(default_factory=list)
     reused: list[str] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Walk:
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        self.say(what)
+        self.log.say(what)
         begin = time.perf_counter()
         try:
             yield

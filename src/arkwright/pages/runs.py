@@ -1,16 +1,17 @@
 """Runs: the list, one run with its steps and its live log, and runs side by side."""
 
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from arkwright.api import catalog, jobs, tracked, walked
 from arkwright.api.compared import Lines, compare
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Run
 from arkwright.core.rules import person
 from arkwright.pages import asked, forms, talk
@@ -20,6 +21,7 @@ from arkwright.web.routes import route
 
 PLACE = "/runs"
 SHOWN = 50
+SHOWN_LINES = 500  # of a log, its last
 RECENT = 12  # runs that are offered to compare with
 
 
@@ -33,6 +35,7 @@ def routes() -> list[Route]:
         route(PLACE + "/jobs/{id}/stop", stop, "work", ["POST"]),
         route(PLACE + "/{name}", one, "look"),
         route(PLACE + "/{name}/code", code, "look"),
+        route(PLACE + "/{name}/log", log, "look"),
     ]
 
 
@@ -119,6 +122,7 @@ def one(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
     found = walked.walked(at.site, by, at.project, run=f"run:{request.path_params['name']}")
     run = found.run
+    kept = None if found.job and not found.job.over else walked.log(at.site, run)
     recent = catalog.runs(at.site, by, at.project, limit=RECENT + 1).items
     return page(
         request,
@@ -127,7 +131,10 @@ def one(request: Request) -> Response:
         walked=found,
         run=run,
         mine=person(run.author) == person(by.name),
-        told=jobs.told_last(at.site, found.job.id) if found.job else [],
+        told=jobs.told_last(at.site, found.job.id) if found.job and kept is None else [],
+        log=kept.splitlines()[-SHOWN_LINES:] if kept is not None else None,
+        lines=kept.count("\n") if kept is not None else 0,
+        charts=_charts(found.curves),
         others=[other for other in recent if other.ref != run.ref][:RECENT],
         total=sum(run.seconds.values()),
         longest=max(run.seconds.values(), default=0.0),
@@ -139,10 +146,24 @@ def client(request: Request) -> Response:
     """A run that a client logged by hand."""
     at, by = context.context(request), context.actor(request)
     found = tracked.logged(at.site, by, at.project, uid=request.path_params["uid"])
-    charts = [
-        (curve.what, ["step", curve.what], [[step, value] for step, value in curve.points]) for curve in found.curves
-    ]
-    return page(request, "client_run.html", section=PLACE, found=found, run=found.run, charts=charts)
+    return page(request, "client_run.html", section=PLACE, found=found, run=found.run, charts=_charts(found.curves))
+
+
+Chart = tuple[str, list[str], list[list[float | None]]]  # what, heads, rows
+
+
+def _charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
+    return [(one.what, ["step", one.what], [[step, value] for step, value in one.points]) for one in curves]
+
+
+def log(request: Request) -> Response:
+    """All that was kept of what a run said and printed."""
+    at = context.context(request)
+    run = versions.resolve(at.site.ledger, Run, f"run:{request.path_params['name']}")
+    kept = walked.log(at.site, run)
+    if kept is None:
+        raise Unknown(f"no log of {run.ref} is kept")
+    return PlainTextResponse(kept, headers={"Cache-Control": "no-store"})
 
 
 def code(request: Request) -> Response:
@@ -185,8 +206,8 @@ def side_by_side(request: Request) -> Response:
     )
 
 
-def chart(curve: Lines, names: tuple[str, ...]) -> tuple[str, list[str], list[list[float | None]]]:
-    """(what, heads, rows): the steps of all runs, and each run's value at each, None where it has none."""
+def chart(curve: Lines, names: tuple[str, ...]) -> Chart:
+    """The steps of all runs, and each run's value at each, None where it has none."""
     each = [dict(points or ()) for points in curve.runs]
     steps = sorted({step for points in each for step in points})
     return curve.what, ["step", *names], [[step, *(points.get(step) for points in each)] for step in steps]

@@ -14,6 +14,7 @@ from sqlglot.errors import SqlglotError
 from arkwright.core import rows
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.rows import Field
+from arkwright.core.usercode import GIVEN
 from arkwright.infra.durable import writing
 from arkwright.project import code, decision_tables, texts, toml
 from arkwright.project.code import Code
@@ -91,11 +92,11 @@ class Project:
         if spec.of_rules:
             return None
         function = self.model_function(model)
-        between = [p for p in inspect.signature(function).parameters if p not in (spec.source, spec.target, "seed")]
+        between = [p for p in inspect.signature(function).parameters if p not in (spec.source, spec.target, *GIVEN)]
         known = self.code.functions()
         for word in between:
             if word not in known:
-                near = did_you_mean(word, [*known, spec.source, spec.target, "seed"])
+                near = did_you_mean(word, [*known, spec.source, spec.target, *GIVEN])
                 raise Unknown(f"{self.code.where(function)}: {model}() asks for {word!r}, which nothing makes{near}")
         if len(between) > 1:
             raise Invalid(

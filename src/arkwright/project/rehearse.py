@@ -15,6 +15,7 @@ from arkwright.core.ports import Tables
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import digest_file, digest_of
 from arkwright.core.rows import Field
+from arkwright.core.usercode import GIVEN
 from arkwright.data.sources import leaves
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
@@ -188,9 +189,9 @@ def _model_step(project: Project, name: str, steps: dict[str, DataStep], problem
     if features:
         digest = digest_of([digest, project.code.digest(features.__name__)])
     used = features.__name__ if features else None
-    takes = [word for word in inspect.signature(function).parameters if word != "seed"]
+    takes = [word for word in inspect.signature(function).parameters if word not in GIVEN]
     if takes != [used or spec.source, spec.target]:
-        must = f"must take {used or spec.source}, {spec.target} and, if it likes, seed, in this order"
+        must = f"must take {used or spec.source}, {spec.target} and, if it likes, seed and report, in this order"
         problems.add(project.code.where(function), f"{name}() {must}; it takes {', '.join(takes) or 'nothing'}")
     return ModelStep(name=name, dataset=spec.source, features=used, code=digest)
 

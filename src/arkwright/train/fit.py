@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 
 from arkwright.core import frames
 from arkwright.core.errors import Invalid
-from arkwright.core.usercode import call, where
-
-_SEED = "seed"
+from arkwright.core.usercode import GIVEN, REPORT, SEED, call, where
+from arkwright.train.curves import Report
 
 
 def kind_of_inputs(function: Callable[..., Any]) -> str:
@@ -25,8 +24,16 @@ def kind_of_inputs(function: Callable[..., Any]) -> str:
     return hints[inputs]
 
 
-def fit(function: Callable[..., Any], inputs: pa.Table, target: pa.ChunkedArray, *, task: str, seed: int) -> Any:
-    """The fitted estimator that `function(inputs, target[, seed])` returns.
+def fit(
+    function: Callable[..., Any],
+    inputs: pa.Table,
+    target: pa.ChunkedArray,
+    *,
+    task: str,
+    seed: int,
+    report: Report | None = None,
+) -> Any:
+    """The fitted estimator that `function(inputs, target[, seed][, report])` returns.
 
     `inputs` (n rows) and `target` (n,) are given as the frame and the series of the kind that the type hints ask
     for. A fitted search (GridSearchCV and its kin) is replaced by its best estimator, for it holds times of the
@@ -45,8 +52,8 @@ def fit(function: Callable[..., Any], inputs: pa.Table, target: pa.ChunkedArray,
         first: frames.to_frame(inputs, kind),
         second: frames.to_series(target, hints.get(second, kind), second),
     }
-    if _SEED in inspect.signature(function).parameters:
-        arguments[_SEED] = seed
+    given = {SEED: seed, REPORT: report or Report()}
+    arguments |= {word: given[word] for word in GIVEN if word in inspect.signature(function).parameters}
     estimator = call(function, **arguments)
     estimator = getattr(estimator, "best_estimator_", estimator)
     check_estimator(estimator, task, where(function))
@@ -103,10 +110,10 @@ def _is_classifier(estimator: Any) -> bool:
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, str, dict[str, str]]:
-    names = [name for name in inspect.signature(function).parameters if name != _SEED]
+    names = [name for name in inspect.signature(function).parameters if name not in GIVEN]
     if len(names) != 2:
         raise Invalid(
-            f"{where(function)}: a model function takes its inputs, its target and, if it likes, seed; "
+            f"{where(function)}: a model function takes its inputs, its target and, if it likes, seed and report; "
             f"this one takes {', '.join(names) or 'nothing'}"
         )
     return names[0], names[1], frames.kinds(function)

@@ -22,7 +22,7 @@ from arkwright.optimize.export import LABEL, PROBABILITIES, VALUE
 from arkwright.optimize.table import Candidate, Group, Measured
 from arkwright.project.loaded import Project
 from arkwright.project.spec import ModelSpec
-from arkwright.train import answers, fit, keep
+from arkwright.train import answers, curves, fit, keep
 from arkwright.work import code, evidence, latency, safeguards
 from arkwright.work.data import found
 from arkwright.work.rows import Rows
@@ -41,17 +41,19 @@ def train(worker: Worker, model: str, path: str, seed: int, folder: str) -> Any:
     function = worker.project.model_function(model)
     trained_on = int(rows.split.train.sum())
     worker.say(f"fit {model} on {trained_on:,} rows")
-    estimator = fit.fit(
-        function, rows.inputs.filter(rows.train), rows.target.filter(rows.train), task=spec.task, seed=seed
-    )
+    inputs, target, report = rows.inputs.filter(rows.train), rows.target.filter(rows.train), curves.Report()
+    estimator = fit.fit(function, inputs, target, task=spec.task, seed=seed, report=report)
     keep.save(estimator, Path(folder) / keep.FILE)
+    drawn = curves.of(estimator, report)
+    (Path(folder) / curves.FILE).write_bytes(msgspec.json.encode(drawn))
+    own = [curves.FILE] if drawn else []
     facts = {
         "estimator": type(estimator).__name__,
         "split": rows.split.note,
         "rows trained on": trained_on,
         "rows held out": int(rows.split.test.sum()),
     }
-    return {"files": [keep.FILE], "measured": [], "facts": facts}
+    return {"files": [keep.FILE, *own], "measured": own, "facts": facts}
 
 
 def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, seed: int) -> Any:
