@@ -89,7 +89,7 @@ async def rename(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     given = await body(request, Named)
-    await written(request, registry.remove, given.model)
+    await looked(tracking(request).remove_registered, given.model)
     return done()
 
 

@@ -104,7 +104,7 @@ async def move(request: Request) -> Response:
 
 async def delete(request: Request) -> Response:
     given = await body(request, Numbered)
-    await written(request, versions.remove, *given.which)
+    await looked(tracking(request).remove_version, *given.which)
     return done()
 
 
