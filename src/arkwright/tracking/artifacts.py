@@ -67,6 +67,12 @@ class Artifacts:
             found[name] = File(path=start + name) if slash else File(path=whole, digest=digest, size=size)
         return tuple(found[name] for name in sorted(found))
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Every file in this folder and below, whole, and its size in bytes. Raises Invalid."""
+        given = _range(f"{words.path(folder)}/")
+        query = "SELECT path, size FROM artifact WHERE path >= ? AND path < ?"
+        return dict(self._database.read(lambda db: db.execute(query, given).fetchall()))
+
     def remove(self, path: str) -> int:
         """A file, or a folder with all that is in it; how many files it was. Raises Invalid, Unknown."""
         frozen.free(words.path(path))

@@ -30,6 +30,13 @@ def freeze(db: Any, version: int, found: Origin, who: str) -> int:
     return copied
 
 
+def count(db: Any, found: Origin) -> int:
+    """How many files are at `found` now."""
+    many = "SELECT count(*) FROM artifact WHERE path = ? OR path >= ? AND path < ?"
+    places = [place.removeprefix(SCHEME) for place in (found.place, found.over) if place]
+    return sum(int(db.execute(many, (path, f"{path}/", f"{path}0")).fetchone()[0]) for path in places)
+
+
 def drop(db: Any, versions: Iterable[int]) -> set[str]:
     """The names of these versions' files, gone; the digests for which they stood."""
     gone = "DELETE FROM artifact WHERE path >= ? AND path < ? RETURNING digest"

@@ -156,7 +156,7 @@ def stage(text: str) -> str:
 
 
 def remove(db: Any, name: str, number: int) -> set[str]:
-    """With the aliases that stand for it. Its number is not used again. Digests of its files. Raises Unknown, Invalid."""
+    """With the aliases that stand for it; digests of its files. Its number is not used again. Raises Unknown, Invalid."""
     id, registered = _row(db, name, number)  # noqa: A001
     db.execute("DELETE FROM alias WHERE owner = ? AND version = ?", (registered, number))
     db.execute("DELETE FROM version_tag WHERE owner = ?", (id,))
