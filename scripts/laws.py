@@ -46,7 +46,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages/",),
     "argon2": ("govern/passwords.py",),
     "joserfc": ("govern/",),
-    "urllib3": ("notify/", "remote.py", "govern/"),
+    "urllib3": ("notify/", "remote.py", "govern/", "tracking/importing/server.py"),
     "markdown_it": ("collaborate/",),
     "tomlkit": ("project/editing.py",),
 }

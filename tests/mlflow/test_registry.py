@@ -1,8 +1,11 @@
 """The registry through the client's own functions, and what must never get into it."""
 
+import hashlib
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +68,7 @@ def test_a_version_lives_and_dies(client, run, name, source):
     )
     assert (made.version, made.status, made.current_stage, made.user_id) == ("1", "READY", "None", "carl")
     assert (made.source, made.run_id, made.run_link) == (source, run.run_id, "https://ci.example/7")
-    assert client.get_model_version_download_uri(name, "1") == f"{run.artifact_uri}/model"
+    assert re.fullmatch(r"mlflow-artifacts:/versions/\d+/model", client.get_model_version_download_uri(name, "1"))
     client.update_model_version(name, "1", "the first")
     client.set_model_version_tag(name, "1", "b", "2")
     client.delete_model_version_tag(name, "1", "a")
@@ -79,7 +82,8 @@ def test_a_version_lives_and_dies(client, run, name, source):
     assert client.create_model_version(name, source).version == "3"  # a number stands for one version for ever
     copied = client.copy_model_version(f"models:/{name}/1", f"{name} live")
     assert (copied.version, copied.run_id, copied.tags) == ("1", run.run_id, {"b": "2"})
-    assert client.get_model_version_download_uri(copied.name, "1") == f"{run.artifact_uri}/model"
+    places = [client.get_model_version_download_uri(one, "1") for one in (name, copied.name)]
+    assert places[0] != places[1]
 
 
 def test_aliases_stand_for_one_version(client, name, source):
@@ -365,3 +369,67 @@ def test_a_metric_of_no_model_changes_nothing(client, experiment, run):
         client.log_metric(run.run_id, "loss", 1.0, model_id="m-0123")
     assert told.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     assert client.get_run(run.run_id).data.metrics == {}
+
+
+def read(client, uri):
+    """Every file there, as a client fetches it; but for the note that the client puts beside them itself."""
+    folder = Path(mlflow.artifacts.download_artifacts(uri))
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "registered_model_meta"]
+    return {str(p.relative_to(folder)): p.read_text() for p in files}
+
+
+@pytest.mark.parametrize("way", ["runs:/{run}/model", "{uri}/model"])
+def test_a_version_keeps_the_files_that_it_was_made_of(room, client, run, name, way):
+    for file in ("MLmodel", "data/weights"):
+        client.log_text(run.run_id, f"first {file}", f"model/{file}")
+    client.create_model_version(name, way.format(run=run.run_id, uri=run.artifact_uri))
+    first = {"MLmodel": "first MLmodel", "data/weights": "first data/weights"}
+    client.log_text(run.run_id, "other", "model/data/weights")
+    client.log_text(run.run_id, "more", "model/more")
+    place = client.get_model_version_download_uri(name, "1")
+    client.copy_model_version(f"models:/{name}/1", f"{name} live")
+    client.create_model_version(name, f"models:/{name}/1")
+    assert [read(client, f"models:/{name}/{n}") for n in (1, 2)] == [first, first]
+    path = place.removeprefix("mlflow-artifacts:/")
+    for method, file in (("PUT", f"{path}/MLmodel"), ("PUT", f"{path}/x"), ("DELETE", path), ("DELETE", "versions")):
+        answer = room.ask(method, f"/api/2.0/mlflow-artifacts/artifacts/{file}", raw=b"evil", by="olga")
+        assert answer.status == 400, (method, file, answer.data)
+    assert room.ask("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{run.experiment_id}").status == 200
+    client.delete_run(run.run_id)
+    client.delete_registered_model(name)
+    assert read(client, f"models:/{name} live/1") == first
+    with pytest.raises(MlflowException):
+        client.get_model_version(name, "1")
+    assert client.list_artifacts(run.run_id) == []
+    assert room.ask("GET", f"/api/2.0/mlflow-artifacts/artifacts/{path}/MLmodel").status == 404
+
+
+def test_bytes_of_no_version_and_no_run_are_gone(room, client, run, name):
+    unlike = uuid.uuid4().hex
+    client.log_text(run.run_id, unlike, "model/x")
+    client.create_model_version(name, f"runs:/{run.run_id}/model")
+    digest = hashlib.sha256(unlike.encode()).hexdigest()
+    assert (
+        room.at.site.tracking.artifacts.get(f"{run.experiment_id}/{run.run_id}/artifacts/model/x")[0].digest == digest
+    )
+    place = room.at.site.tracking.artifacts.get(f"{run.experiment_id}/{run.run_id}/artifacts/model/x")[1]
+    room.ask("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{run.experiment_id}")
+    assert place.read_text() == unlike
+    client.delete_model_version(name, "1")
+    assert not place.exists()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_what_is_loaded_does_not_change_with_the_logged_model(room, client, experiment, rows):
+    x, y = rows
+    with mlflow.start_run() as run:
+        info = mlflow.sklearn.log_model(LinearRegression().fit(x, y), name="line", pip_requirements=["scikit-learn"])
+    name = f"still-{uuid.uuid4().hex}"
+    mlflow.register_model(info.model_uri, name)
+    client.create_model_version(name, f"runs:/{run.info.run_id}/line")  # where the run itself has no files
+    place = client.get_logged_model(info.model_id).artifact_location.removeprefix("mlflow-artifacts:/")
+    spoilt = room.ask("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{place}/MLmodel", raw=b"flavors: {}", by="carl")
+    assert spoilt.status == 200
+    client.delete_logged_model(info.model_id)
+    for version in (1, 2):
+        assert mlflow.sklearn.load_model(f"models:/{name}/{version}").predict([[10.0]]) == pytest.approx([21.0])

@@ -88,6 +88,9 @@ VERBS: dict[str, Verb] = {
     "predictions": Verb("arkwright.api.logged:predictions", saves="arkwright.api.logged:save"),
     "reproduce": Verb("arkwright.api.reproduced:reproduce", "work", acts=True, job=True),
     "label": Verb("arkwright.api.logged:label", "work", acts=True),
+    "import": Verb(
+        "arkwright.api.importing:import_mlflow", "own", acts=True, here="it asks an address that the caller names"
+    ),
     "invite": Verb("arkwright.api.accounts:invite", "own", acts=True),
     "accounts": Verb("arkwright.api.accounts:accounts"),
     "role": Verb("arkwright.api.accounts:role", "own", acts=True),

@@ -85,7 +85,7 @@ async def rename(request: Request, given: Rename) -> Response:
 
 
 async def delete(request: Request, given: Named) -> Response:
-    await written(request, registry.remove, given.model)
+    await looked(tracking(request).remove_registered, given.model)
     return done()
 
 

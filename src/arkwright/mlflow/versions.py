@@ -100,7 +100,7 @@ async def move(request: Request, given: Move) -> Response:
 
 
 async def delete(request: Request, given: Numbered) -> Response:
-    await written(request, versions.remove, *given.which)
+    await looked(tracking(request).remove_version, *given.which)
     return done()
 
 

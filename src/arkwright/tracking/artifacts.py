@@ -6,7 +6,7 @@ from typing import Any
 
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.ports import Store
-from arkwright.tracking import words
+from arkwright.tracking import frozen, words
 from arkwright.tracking.database import Database
 
 TRIES = 20
@@ -33,7 +33,7 @@ class Artifacts:
 
     def put(self, path: str, source: Path | bytes, who: str) -> File:
         """Keep a copy under this name, in the place of what it was before. Raises Invalid, Full."""
-        words.path(path)
+        frozen.free(words.path(path))
         for _ in range(TRIES):
             try:
                 digest = self._store.put_bytes(source) if isinstance(source, bytes) else self._store.put(source)
@@ -43,7 +43,7 @@ class Artifacts:
             file = File(path=path, digest=digest, size=size)
             before = self._database.write(_name, self._store, file, who)
             if before is not None:
-                self._forget({before} - {digest, ""})
+                self.forget({before} - {digest, ""})
                 return file
         raise Invalid(f"{path[:80]!r} was removed again and again while it was written; try again")
 
@@ -67,9 +67,15 @@ class Artifacts:
             found[name] = File(path=start + name) if slash else File(path=whole, digest=digest, size=size)
         return tuple(found[name] for name in sorted(found))
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Every file in this folder and below, whole, and its size in bytes. Raises Invalid."""
+        given = _range(f"{words.path(folder)}/")
+        query = "SELECT path, size FROM artifact WHERE path >= ? AND path < ?"
+        return dict(self._database.read(lambda db: db.execute(query, given).fetchall()))
+
     def remove(self, path: str) -> int:
         """A file, or a folder with all that is in it; how many files it was. Raises Invalid, Unknown."""
-        words.path(path)
+        frozen.free(words.path(path))
         gone = self._database.write(
             lambda db: db.execute(
                 "DELETE FROM artifact WHERE path = ? OR path >= ? AND path < ? RETURNING digest",
@@ -78,10 +84,10 @@ class Artifacts:
         )
         if not gone:
             raise Unknown(f"there is no file {path[-80:]!r}")
-        self._forget({digest for (digest,) in gone})
+        self.forget({digest for (digest,) in gone})
         return len(gone)
 
-    def _forget(self, digests: set[str]) -> None:
+    def forget(self, digests: set[str]) -> None:
         """Bytes that no name stands for any more. Whoever dies before leaves some, which hurt nobody."""
 
         def sweep(db: Any) -> None:

@@ -52,14 +52,14 @@ def put(
     """Say that the run used these datasets and models, and made those models. Raises Unknown, Invalid."""
     run = runs.number_of(db, uid, active=True)
     for found in datasets:
-        db.execute("INSERT OR IGNORE INTO input VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (run, *_row(found)))
+        db.execute("INSERT OR IGNORE INTO input VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (run, *row(found)))
     links = [(run, model, IN, 0) for model in models_in] + [(run, model, OUT, step) for model, step in models_out]
     for link in links:
         words.uid(link[1], "model id")
         db.execute("INSERT OR REPLACE INTO model_link VALUES (?, ?, ?, ?)", link)
 
 
-def _row(found: Dataset) -> tuple[str, ...]:
+def row(found: Dataset) -> tuple[str, ...]:
     words.text(found.name, NAME, "the dataset's name")
     words.text(found.digest, DIGEST, "the dataset's digest")
     words.text(found.source, SOURCE, "the dataset's source")

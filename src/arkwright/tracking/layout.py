@@ -62,6 +62,7 @@ CREATE TABLE model (
     name TEXT NOT NULL, type TEXT NOT NULL, run TEXT NOT NULL, status TEXT NOT NULL, stage TEXT NOT NULL,
     made INTEGER NOT NULL, changed INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX model_of ON model (run, name);
 CREATE TABLE model_tag (
     owner INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, key)
 ) STRICT, WITHOUT ROWID;

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arkwright.core.errors import Invalid, Refused, Unknown
-from arkwright.tracking import runs, words
+from arkwright.tracking import frozen, runs, words
 from arkwright.tracking.runs import Pairs
 
 COLUMNS = "m.id, m.name, m.description, m.made, m.changed"
@@ -69,14 +69,16 @@ def change(db: Any, name: str, *, new: str | None = None, description: str | Non
     )
 
 
-def remove(db: Any, name: str) -> None:
-    """With all its versions; the files stay where they were logged. Raises Unknown, Invalid."""
+def remove(db: Any, name: str) -> set[str]:
+    """With all its versions; digests of their files, which stay where they were logged. Raises Unknown, Invalid."""
     id = number_of(db, name)  # noqa: A001
+    gone = frozen.drop(db, [row[0] for row in db.execute("SELECT id FROM version WHERE registered = ?", (id,))])
     db.execute("DELETE FROM version_tag WHERE owner IN (SELECT id FROM version WHERE registered = ?)", (id,))
     db.execute("DELETE FROM version WHERE registered = ?", (id,))
     for table in _OWNED:
         db.execute(f"DELETE FROM {table} WHERE owner = ?", (id,))  # noqa: S608
     db.execute("DELETE FROM registered WHERE id = ?", (id,))
+    return gone
 
 
 def tag(db: Any, name: str, key: str, value: str) -> None:

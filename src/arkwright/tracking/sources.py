@@ -11,9 +11,13 @@ LONGEST = 1500  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """`place`: where the files are; the run and the logged model that they belong to (empty: none)."""
+    """`place`: where the files are; the run and the logged model that they belong to (empty: none).
+
+    `over`: where more files are, which come before those at `place`.
+    """
 
     place: str
+    over: str = ""
     run: str = ""
     model: str = ""
 
@@ -38,10 +42,14 @@ def origin(db: Any, source: str, *, run: str = "", model: str = "") -> Origin:
 
 
 def _of_run(db: Any, rest: str) -> Origin:
-    """`<run>/<path>`"""
+    """`<run>/<path>`; a model that the run logged under this name is there too, as MLflow's clients read it."""
     uid, _, path = rest.partition("/")
     run = runs.get(db, uid)
-    return Origin(place=f"{run.place}/{words.path(path)}", run=uid)
+    name, slash, within = words.path(path).partition("/")
+    found = "SELECT uid FROM model WHERE run = ? AND name = ? AND stage = ? ORDER BY made DESC, id DESC LIMIT 1"
+    row = db.execute(found, (uid, name, runs.ACTIVE)).fetchone()
+    over = f"{models.get(db, row[0]).place}{slash}{within}" if row else ""
+    return Origin(place=f"{run.place}/{path}", over=over, run=uid)
 
 
 def _of_files(db: Any, rest: str) -> Origin:

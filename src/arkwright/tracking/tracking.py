@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from arkwright.core.ports import Store
-from arkwright.tracking import inputs, points, runs, searching
+from arkwright.tracking import inputs, points, registry, runs, searching, versions
 from arkwright.tracking.artifacts import Artifacts
 from arkwright.tracking.database import Database
 from arkwright.tracking.inputs import Links
@@ -46,6 +46,14 @@ class Tracking:
     def look(self, operation: Callable[Concatenate[Any, P], T], *given: P.args, **named: P.kwargs) -> T:
         """One of the functions of `registry`, `versions`, `models` or `listing` that write nothing, in one snapshot."""
         return self.database.read(operation, *given, **named)
+
+    def remove_version(self, name: str, number: int) -> None:
+        """A version of a registered model with its files. Raises Unknown, Invalid."""
+        self.artifacts.forget(self.database.write(versions.remove, name, number))
+
+    def remove_registered(self, name: str) -> None:
+        """A registered model with all its versions. Raises Unknown, Invalid."""
+        self.artifacts.forget(self.database.write(registry.remove, name))
 
     def experiment(self, *, id: int | None = None, name: str | None = None) -> Experiment:  # noqa: A002
         """One experiment by its id or its name, deleted ones too. Raises Unknown."""

@@ -1,11 +1,14 @@
-"""Versions of registered models: numbered from 1 without gaps, whoever registers at the same time; never used twice."""
+"""Versions of registered models: numbered from 1 without gaps, whoever registers at the same time; never used twice.
+
+A version is made of the files that were there when it was made: see `frozen`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from arkwright.core.errors import Invalid, Unknown
-from arkwright.tracking import registry, runs, words
+from arkwright.tracking import frozen, registry, runs, words
 from arkwright.tracking.runs import Pairs
 from arkwright.tracking.sources import origin
 
@@ -57,7 +60,10 @@ def create(
     description: str = "",
     tags: Pairs = (),
 ) -> int:
-    """The new version's number. Raises Unknown, Invalid: a source that is no run's or logged model's files here."""
+    """The new version's number; its files are frozen as they are now.
+
+    Raises Unknown, Invalid: a source that is no run's or logged model's files here.
+    """
     registered = registry.number_of(db, name)
     found = origin(db, source, run=run, model=model)
     words.text(description, words.MODEL_TAG, "the description")
@@ -72,6 +78,7 @@ def create(
         " changed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
         (registered, number, user, NONE, description, source, found.place, found.run, run_link, found.model, at, at),
     ).fetchone()[0]
+    frozen.freeze(db, made, found, user)
     runs.put_pairs(db, "version_tag", made, tags, "tag", words.MODEL_TAG)
     return int(number)
 
@@ -148,13 +155,17 @@ def stage(text: str) -> str:
     return found
 
 
-def remove(db: Any, name: str, number: int) -> None:
-    """With the aliases that stand for it. Its number is not used again. Raises Unknown, Invalid."""
+def remove(db: Any, name: str, number: int) -> set[str]:
+    """With the aliases that stand for it; digests of its files. Its number is not used again.
+
+    Raises Unknown, Invalid.
+    """
     id, registered = _row(db, name, number)  # noqa: A001
     db.execute("DELETE FROM alias WHERE owner = ? AND version = ?", (registered, number))
     db.execute("DELETE FROM version_tag WHERE owner = ?", (id,))
     db.execute("DELETE FROM version WHERE id = ?", (id,))
     registry.touch(db, registered)
+    return frozen.drop(db, [id])
 
 
 def tag(db: Any, name: str, number: int, key: str, value: str) -> None:

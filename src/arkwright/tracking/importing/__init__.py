@@ -1,0 +1,1 @@
+"""What an MLflow server elsewhere keeps, read over its REST API and written here."""
