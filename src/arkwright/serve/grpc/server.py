@@ -141,9 +141,10 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def _answer(self, act: Act, request: Request, context: Context, body: bytes | None = None) -> bytes:
         """The answer to one message, this one or the call's only one, noted. Raises Problem, whatever goes wrong."""
         try:
-            async with asyncio.timeout(self._limits.request_time):
-                if body is None:
+            if body is None:
+                async with asyncio.timeout(self._limits.request_time):
                     body = await _message(context)
+            async with asyncio.timeout(self._limits.answer_time):
                 request.received = asyncio.get_running_loop().time()
                 answer = await self._within(act, body, request, context)
         except Problem as problem:

@@ -72,13 +72,17 @@ class Batcher:
         *,
         most: int = 2048,
         longest: float = 5.0,
+        hangs: float = 60.0,
         page: Page | None = None,
         of: str = "",
     ) -> None:
-        """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
+        """In `page`, when there is one, stands what is computed, under the name `of` what computes it. A batch that is
+        computed for `hangs` seconds will never end: `when_hung` is called.
+        """
         self._graph, self._name = graph, name
         self.desk, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
-        self._most, self._longest = most, longest
+        self._most, self._longest, self._hangs = most, longest, hangs
+        self.when_hung: Callable[[], None] | None = None
         self.cost, self.patience = Cost(graph.row_seconds), Patience()
         self.listener: Listener | None = None
         self._loop = asyncio.get_running_loop()
@@ -109,7 +113,7 @@ class Batcher:
     def must_have_room(self) -> None:
         """Raises Problem (503) when who comes now would wait too long for the thread."""
         if self.full():
-            self.patience.refused(self.now())
+            self.patience.refused()
             raise self.busy()
 
     def full(self) -> bool:
@@ -120,7 +124,7 @@ class Batcher:
         now = self.now()
         if waiting >= self._most or now - self._later[0].added > self._longest:
             return True
-        return self.patience.too_long(now, waiting, waiting + self._running, self.cost.alone)
+        return self.patience.too_long(waiting, waiting + self._running, self.cost.alone)
 
     def busy(self) -> Problem:
         """Why a request is refused, and when to come again."""
@@ -152,19 +156,32 @@ class Batcher:
         while self._later and not jobs:
             jobs = self._take(self._later, self._aside)
         if not jobs:
-            self._working = False
+            self._rest()
             return
         self._running = len(jobs)
+        alarm = self._loop.call_later(self._hangs, self._hung, len(jobs))
         future = self._loop.run_in_executor(self._thread, self._timed, jobs)
-        future.add_done_callback(lambda done: self._handed_back(jobs, done))
+        future.add_done_callback(lambda done: self._handed_back(jobs, alarm, done))
 
-    def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
+    def _handed_back(self, jobs: list[Job], alarm: asyncio.TimerHandle, done: "asyncio.Future[list[Response]]") -> None:
+        alarm.cancel()
         self._running = 0
-        self._working = bool(self._later) and not done.cancelled()
-        if self._working:
+        if self._later and not done.cancelled():
             self._loop.call_soon(self._hand_over)
+        else:
+            self._rest()
         if not done.cancelled():
             self._reply(jobs, done.result())
+
+    def _rest(self) -> None:
+        self._working = False
+        self.patience.emptied()
+
+    def _hung(self, count: int) -> None:
+        """What runs on the thread cannot be called off, and nobody can be answered behind it."""
+        log.error("%s: %d requests are computed since %g s; nobody waits any more", self._name, count, self._hangs)
+        if self.when_hung:
+            self.when_hung()
 
     def _reply(self, jobs: Sequence[Job], responses: Sequence[Response]) -> None:
         if self.listener and jobs:

@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
         request.caller, request.received = self._caller, monotonic()
         if front.gateway:
             request.caller = request.headers.get(CALLER, b"").decode("latin-1")
-        self._answer_by = request.received + front.limits.request_time
+        self._answer_by = request.received + front.limits.answer_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
         elif request.way is None or not request.way(request, self):
