@@ -26,16 +26,15 @@ def watched(seconds: float) -> Iterator[None]:
 
     The clock runs on a thread that needs no interpreter: a call that never gives the interpreter back ends too.
     """
-    loop = asyncio.get_running_loop()
-
-    def live() -> None:
-        nonlocal sign
-        faulthandler.dump_traceback_later(seconds + REACH, exit=True)
-        sign = loop.call_later(REACH, live)
-
-    sign = loop.call_soon(live)
+    living = asyncio.create_task(_live(seconds))
     try:
         yield
     finally:
-        sign.cancel()
+        living.cancel()
         faulthandler.cancel_dump_traceback_later()
+
+
+async def _live(seconds: float) -> None:
+    while True:
+        faulthandler.dump_traceback_later(seconds + REACH, exit=True)
+        await asyncio.sleep(REACH)
