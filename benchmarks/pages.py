@@ -37,7 +37,7 @@ NAMES = {
     "/endpoints/{name}": ("churn",), "/people/{name}": ("person3",), "/discussion/{thread}": ("5",),
     "/comments/{comment}": ("5",),
 }  # fmt: skip
-ONLY_OF_FILES = {"/runs/{name}/code": "churn@1", "/releases/{name}/compare": "churn@1"}
+ONLY_OF_FILES = {"/runs/{name}/code": "churn@1", "/runs/{name}/log": "churn@1", "/releases/{name}/compare": "churn@1"}
 # what is no page, what needs a number that this site has none of, and a provider that is not there
 NOT_ASKED = ("/static", "/api", "/health", "/join", "/logout", "/ledger/export", "/login/oidc", "/account/link",
              "/requirements/check", "/v2")  # fmt: skip
