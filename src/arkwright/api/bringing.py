@@ -52,14 +52,16 @@ class Bringing:
         self.told.experiments += before is None
         for why in left:
             self.told.leave(f"of the experiment {given.name}", why)
-        for runs in reading.runs(self.server, given.experiment_id):
-            self._runs(here, runs)
-            self._say(given.name)
-        for models in reading.logged_models(self.server, given.experiment_id):
-            self._models(here, models)
-            self._say(given.name)
-        self._traces(given)
-        return None
+        try:
+            for runs in reading.runs(self.server, given.experiment_id):
+                self._runs(here, runs)
+                self._say(given.name)
+            for models in reading.logged_models(self.server, given.experiment_id):
+                self._models(here, models)
+                self._say(given.name)
+        except NotGiven as error:
+            return self.told.leave(f"the experiment {given.name}", error)
+        return self._traces(given)
 
     def _say(self, what: str) -> None:
         told = self.told
