@@ -180,6 +180,7 @@ def test_no_file_leaves_its_run_and_no_folder_leads_on_for_ever(here, fake):
     done = here.bring(fake.address)
     assert (done.runs, done.files) == (1, 0)
     assert len({one.what for one in done.left}) == len(PATHS)
+    assert len(fake.asked) < 200
     assert here.site.tracking.artifacts.sizes(f"1/{UID}/artifacts") == {}
     assert not (here.folder.parent / "x").exists()
 
@@ -246,17 +247,23 @@ def test_what_does_not_fit_is_named_and_the_rest_is_taken(here, fake):
     fake.answers["registered-models/search"] = lambda query: (
         {} if "filter" in query else {"registered_models": [{"name": "a/b"}, {"name": "wool", "aliases": []}]}
     )
-    versions = [{"name": "wool", "version": number, "source": source} for number, source in (
-        ("1", "s3://elsewhere/x"), ("2", f"runs:/{UID}/../x"), ("3", "file:///etc/passwd"), ("x", "runs:/x/y"),
-        ("4", f"s3://b/{OTHER}/artifacts/model"))]  # fmt: skip
-    fake.answers["model-versions/search"] = {"model_versions": versions[:3] + versions[4:]}
+    sources = (
+        "s3://elsewhere/x",
+        f"runs:/{UID}/../x",
+        "file:///etc/passwd",
+        f"s3://b/{OTHER}/artifacts/m",
+        f"runs:/{UID}/m",
+    )
+    fake.answers["model-versions/search"] = {
+        "model_versions": [{"name": "wool", "version": str(n), "source": source} for n, source in enumerate(sources, 1)]
+    }
     done = here.bring(fake.address)
     assert here.runs()[UID].params == {"lr": "0.1"}
     assert here.runs()[UID].metrics == {}
     assert list(here.runs()) == [UID]
     told = [one.what for one in done.left]
     assert sum(one == f"of the run {UID}" for one in told) == 2
-    assert {f"version {n} of wool" for n in (1, 2, 3, 4)} <= set(told)
+    assert {f"version {n} of wool" for n in (1, 2, 3, 4, 5)} <= set(told)
     assert "the registered model a/b" in told
     assert done.versions == 0
 
