@@ -67,7 +67,9 @@ class Bringing:
         told = self.told
         seen = told.runs + told.models + told.changed + told.same
         if page:
-            self.say(f"{what}: {seen:,} runs and models until now, {told.points:,} new points, {told.files:,} new files")
+            self.say(
+                f"{what}: {seen:,} runs and models until now, {told.points:,} new points, {told.files:,} new files"
+            )
 
     def _traces(self, given: said.Experiment) -> None:
         try:
