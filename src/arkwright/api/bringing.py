@@ -52,19 +52,24 @@ class Bringing:
         self.told.experiments += before is None
         for why in left:
             self.told.leave(f"of the experiment {given.name}", why)
-        for runs in reading.runs(self.server, given.experiment_id):
-            self._runs(here, runs)
-            self._say(given.name)
-        for models in reading.logged_models(self.server, given.experiment_id):
-            self._models(here, models)
-            self._say(given.name)
-        self._traces(given)
-        return None
+        try:
+            for runs in reading.runs(self.server, given.experiment_id):
+                self._runs(here, runs)
+                self._say(given.name, runs)
+            for models in reading.logged_models(self.server, given.experiment_id):
+                self._models(here, models)
+                self._say(given.name, models)
+        except NotGiven as error:
+            return self.told.leave(f"the experiment {given.name}", error)
+        return self._traces(given)
 
-    def _say(self, what: str) -> None:
+    def _say(self, what: str, page: Sequence[object]) -> None:
         told = self.told
-        seen = told.runs + told.changed + told.same
-        self.say(f"{what}: {seen:,} runs and models seen; {told.points:,} points, {told.files:,} files came over")
+        seen = told.runs + told.models + told.changed + told.same
+        if page:
+            self.say(
+                f"{what}: {seen:,} runs and models until now, {told.points:,} new points, {told.files:,} new files"
+            )
 
     def _traces(self, given: said.Experiment) -> None:
         try:

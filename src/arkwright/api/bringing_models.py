@@ -19,13 +19,15 @@ class Registering:
 
     def all(self) -> None:
         """Every registered model. A version may be made of another model's, so what is left is tried again."""
-        server, told = self._bringing.server, self._bringing.told
+        told, models = self._bringing.told, {}
         numbered: dict[str, list[said.Version]] = {}
-        for version in reading.versions(server):
-            numbered.setdefault(version.name, []).append(version)
-        models = {one.name: one for one in reading.registered(server) if not _is_prompt(one)}
-        if prompts := reading.prompts(server):
-            told.leave(f"{prompts} prompts", "prompts are not kept here")
+        try:
+            for version in reading.versions(self._bringing.server):
+                numbered.setdefault(version.name, []).append(version)
+            models = {one.name: one for one in reading.registered(self._bringing.server) if not _is_prompt(one)}
+        except NotGiven as error:
+            told.leave("registered models", error)
+        self._prompts()
         waiting, before = list(models), -1
         while waiting and before != told.versions:
             before = told.versions
@@ -35,6 +37,14 @@ class Registering:
             for many in self._left.values():
                 for one in many:
                     told.leave(one.what, one.why)
+
+    def _prompts(self) -> None:
+        try:
+            many = reading.prompts(self._bringing.server)
+        except NotGiven:
+            return  # a server from before there were prompts
+        if many:
+            self._bringing.told.leave(f"{many} prompts", "prompts are not kept here")
 
     def _one(self, given: said.Registered, numbered: Sequence[said.Version]) -> bool:
         """Whether it may help to try again."""

@@ -16,6 +16,11 @@ from arkwright.tracking.importing.taking import FROM, Came, known, remember
 from arkwright.tracking.sources import Origin
 
 _OF_MODEL = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts((?:/.+)?)$")
+_LATEST = """
+UPDATE registered SET changed = ?1,
+    last = max(last, (SELECT coalesce(max(number), 0) FROM version WHERE registered = ?2))
+WHERE id = ?2
+"""
 _OF_RUN = re.compile(r"/([0-9a-f]{32})/artifacts/(.+)$")
 
 
@@ -54,9 +59,8 @@ def registered(
         _aliases(db, own, given, outcome)
     whole = not outcome.left
     remember(db, came, "registered", given.name, own, said.mark(given) if whole else 0)
-    latest = "UPDATE registered SET changed = ?, last = max(last, (SELECT coalesce(max(number), 0) FROM version "
     if changed or outcome.versions:
-        db.execute(f"{latest} WHERE registered = id)) WHERE id = ?", (given.last_updated_timestamp, own))
+        db.execute(_LATEST, (given.last_updated_timestamp, own))
     return outcome
 
 

@@ -106,8 +106,10 @@ class Server:
         if 300 <= answer.status < 400:
             said = f"{self.origin} sends elsewhere ({where[:200]!r}), which is not followed"
             raise Refused(f"{said}; name that address if you trust it")
-        if answer.status in (401, 403):
+        if answer.status == 401:
             raise Unproven(f"{self.origin} asks who you are: export {TOKEN}=…, or {USER} and {PASSWORD}")
+        if answer.status == 403:
+            raise NotGiven(f"{self.origin} does not let you see {shown}")
         raise NotGiven(f"{self.origin} answered {answer.status} to {shown}")
 
 
