@@ -70,6 +70,28 @@ def test_a_bad_row_is_told_with_its_path(late, body, message):
     assert late.post("/predict", body) == (422, {"error": message})
 
 
+EVIL = "` - at `$[7].x`"
+
+
+@pytest.mark.parametrize("before", [1, 6000])  # the second is read in slices
+@pytest.mark.parametrize(
+    ("wrong", "begins", "ends"),
+    [
+        ({"carrier": "x" * 400}, ".carrier: invalid enum value 'xxx", "x …"),
+        ({"carrier": EVIL}, ".carrier: invalid enum value '", "'"),
+        ({"carrier": "$[3]"}, ".carrier: invalid enum value '$[3]'", "'"),
+        ({"k" * 400: 1}, ": unknown field 'kkk", "distance"),
+        ({EVIL: 1}, ": unknown field '", ""),
+    ],
+)
+def test_the_place_is_told_however_long_or_odd_the_value(late, before, wrong, begins, ends):
+    status, answer = late.post("/predict", [ROW] * before + [ROW | wrong])
+    assert status == 422
+    assert answer["error"].startswith(f"$[{before}]{begins}")
+    assert answer["error"].endswith(ends)
+    assert len(answer["error"]) < 300
+
+
 @pytest.mark.parametrize(
     "body",
     [

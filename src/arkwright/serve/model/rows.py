@@ -10,7 +10,7 @@ import msgspec
 from arkwright.core import rows as core
 from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
-from arkwright.serve.model.tensors import said, unknown_field
+from arkwright.serve.model.tensors import PLACE, said, unknown_field
 from arkwright.serve.wire.messages import Problem
 from arkwright.serve.wire.nesting import too_deep
 
@@ -92,10 +92,17 @@ def in_slices(body: bytes, many: msgspec.json.Decoder[list[T]]) -> list[T]:
         try:
             items += many.decode(b"[%b]" % b",".join(raws[start : start + SLICE]))
         except msgspec.ValidationError as error:
-            raise msgspec.ValidationError(
-                _AT.sub(lambda at, start=start: f"$[{start + int(at[1])}]", str(error), count=1)  # type: ignore[misc]
-            ) from None
+            raise msgspec.ValidationError(_moved(str(error), start)) from None
     return items
+
+
+def _moved(text: str, start: int) -> str:
+    """A complaint about one of the items from `start` on, with its place in the whole list."""
+    found = PLACE.search(text)
+    at = _AT.match(found["path"]) if found else None
+    if found is None or at is None:
+        return text
+    return f"{text[: found.start()]} - at `$[{start + int(at[1])}]{found['path'][at.end() :]}`"
 
 
 def _path(name: str, i: int, alone: bool) -> str:  # noqa: FBT001

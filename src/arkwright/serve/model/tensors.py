@@ -24,6 +24,9 @@ LARGEST_DIMENSION = 2**31 - 1
 _UNKNOWN = re.compile(r"(?:(?P<path>\S+): )?object contains unknown field (?P<name>.*)", re.DOTALL)
 _COMMA = re.compile(rb"\s*(?:,\s*(?=\[)|$)")
 LARGE, PIECE, MOST_WHOLE = 2**18, 2**16, 2**22  # bytes
+# where msgspec says its place: at the very end, behind what may be quoted of a caller's own words
+PLACE = re.compile(r" - at `(?P<path>\$[^`]*)`\Z")
+LONGEST_SAID = 200  # characters of what is wrong, beside its place
 _NESTED = re.compile(rb"\s*\[\s*\[")
 
 
@@ -199,6 +202,9 @@ def said(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
-    text, _, path = str(error)[:300].replace("`", "").partition(" - at ")
+    text = str(error)
+    found = PLACE.search(text)
+    text = (text[: found.start()] if found else text).replace("`", "")
+    text = text if len(text) <= LONGEST_SAID else text[:LONGEST_SAID] + " …"
     text = text if text[:2].isupper() else text[:1].lower() + text[1:]
-    return f"{path}: {text}" if path else text
+    return f"{found['path'][:LONGEST_SAID]}: {text}" if found else text
