@@ -14,33 +14,35 @@ def patience():
     return made
 
 
-def most(patience, run=0.0):
+def most(patience, now=0.0, run=0.0):
     """How many may wait, when as many run as are let in at once."""
-    return next(n for n in range(10_000) if patience.too_long(n, n, run))
+    return next(n for n in range(10_000) if patience.too_long(now, n, n, run))
 
 
 def test_a_burst_may_wait_as_long_as_it_is_over_soon(patience):
     assert most(patience) == pytest.approx(BURST / 0.002, abs=1)
 
 
-def test_after_a_refusal_the_queue_is_short_until_it_was_empty(patience):
-    for _ in range(2):
-        patience.refused()
-        assert most(patience) == pytest.approx(STANDING / 0.002, abs=1)
-    patience.emptied()
-    assert most(patience) == pytest.approx(BURST / 0.002, abs=1)
+@pytest.mark.parametrize(("refused", "done", "short"), [(1, 20, False), (10, 20, True)])
+def test_after_a_refusal_the_queue_is_short_until_not_many_are_refused(patience, refused, done, short):
+    for i in range(refused):
+        patience.refused(10 + i / 100)
+    patience.ran(done, done * 0.002)
+    assert most(patience, 10.9) == pytest.approx(STANDING / 0.002, abs=1)
+    assert most(patience, 11.1) == pytest.approx((STANDING if short else BURST) / 0.002, abs=1)
+    assert most(patience, 12.2) == pytest.approx(BURST / 0.002, abs=1)  # nobody, in the second after that
 
 
 def test_a_few_may_always_wait_however_slow_the_model(patience):
     patience.cost = 10.0
     assert most(patience) == FEW
-    patience.refused()
+    patience.refused(0.0)
     assert most(patience) == FEWER
 
 
 def test_where_a_run_costs_the_same_however_many_share_it_they_may_wait_for_some(patience):
     """A dense model, 50 ms a run: sixteen at a time would be told off for what forty can share."""
-    patience.refused()
+    patience.refused(0.0)
     assert most(patience, run=0.05) > most(patience)
     assert most(patience, run=0.05) == pytest.approx(0.15 / 0.002, abs=1)
 
@@ -53,10 +55,9 @@ def let_in(patience, arrivals):
             came = waiting.pop(0)
             free = max(free, came) + patience.cost
             waits.append((now, free - came))
-        if not waiting and free <= now:
-            patience.emptied()
-        if patience.too_long(len(waiting), len(waiting) + 1, 0.0):
-            patience.refused()
+            patience.ran(1, patience.cost)
+        if patience.too_long(now, len(waiting), len(waiting) + 1, 0.0):
+            patience.refused(now)
         else:
             waiting.append(now)
     return waits

@@ -113,7 +113,7 @@ class Batcher:
     def must_have_room(self) -> None:
         """Raises Problem (503) when who comes now would wait too long for the thread."""
         if self.full():
-            self.patience.refused()
+            self.patience.refused(self.now())
             raise self.busy()
 
     def full(self) -> bool:
@@ -124,11 +124,11 @@ class Batcher:
         now = self.now()
         if waiting >= self._most or now - self._later[0].added > self._longest:
             return True
-        return self.patience.too_long(waiting, waiting + self._running, self.cost.alone)
+        return self.patience.too_long(now, waiting, waiting + self._running, self.cost.alone)
 
     def busy(self) -> Problem:
         """Why a request is refused, and when to come again."""
-        seconds = self.patience.come_again(self.now())
+        seconds = self.patience.come_again()
         return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % seconds)
 
     async def idle(self) -> None:
@@ -156,7 +156,7 @@ class Batcher:
         while self._later and not jobs:
             jobs = self._take(self._later, self._aside)
         if not jobs:
-            self._rest()
+            self._working = False
             return
         self._running = len(jobs)
         alarm = self._loop.call_later(self._hangs, self._hung, len(jobs))
@@ -166,16 +166,11 @@ class Batcher:
     def _handed_back(self, jobs: list[Job], alarm: asyncio.TimerHandle, done: "asyncio.Future[list[Response]]") -> None:
         alarm.cancel()
         self._running = 0
-        if self._later and not done.cancelled():
+        self._working = bool(self._later) and not done.cancelled()
+        if self._working:
             self._loop.call_soon(self._hand_over)
-        else:
-            self._rest()
         if not done.cancelled():
             self._reply(jobs, done.result())
-
-    def _rest(self) -> None:
-        self._working = False
-        self.patience.emptied()
 
     def _hung(self, count: int) -> None:
         """What runs on the thread cannot be called off, and nobody can be answered behind it."""
@@ -192,7 +187,7 @@ class Batcher:
     def _timed(self, jobs: list[Job]) -> list[Response]:
         start = monotonic()
         responses = self._compute(jobs, self._aside)
-        self.patience.cost += 0.2 * ((monotonic() - start) / len(jobs) - self.patience.cost)
+        self.patience.ran(len(jobs), monotonic() - start)
         return responses
 
     def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:

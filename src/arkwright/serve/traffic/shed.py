@@ -33,7 +33,7 @@ class Shed:
         if not self.full() or any(name in headers for name in _SPECIAL) or not self._noted():
             return None
         now = batcher.now()
-        batcher.patience.refused()
+        batcher.patience.refused(now)
         if now >= self._until:
             self._until = now + FRESH
             self._answers = cycle([self._answer() for _ in range(_DIFFERENT)])
