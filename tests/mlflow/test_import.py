@@ -74,7 +74,8 @@ client.delete_model_version("their words", "1")
 client.copy_model_version("models:/their price/1", "a price of theirs")
 client.set_registered_model_alias("their price", "champion", "1")
 client.set_model_version_tag("their price", "1", "ok", "yes")
-mlflow.genai.register_prompt("hello", "Say {{x}}")
+mlflow.genai.register_prompt("their prompt", "Say {{x}}", tags={"k": "v"})
+mlflow.genai.set_prompt_alias("their prompt", "best", 1)
 mlflow.set_experiment("their autolog")
 mlflow.sklearn.autolog(silent=True)
 x, y = pd.DataFrame({"a": range(40), "b": [i % 7 for i in range(40)]}), pd.Series([i % 2 for i in range(40)])
@@ -84,7 +85,7 @@ with mlflow.start_run():
 OUR_TAGS = "arkwright.imported."
 TABLES = ("experiment", "run", "run_tag", "param", "point", "input", "artifact", "model", "version", "alias")
 EXPERIMENTS = ("their wool", "their autolog")
-NOT_TAKEN = {"version 4 of their words", "1 prompts"}
+NOT_TAKEN = {"version 4 of their words"}
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
 
@@ -290,6 +291,17 @@ def test_registered_models_are_read_the_same(both, theirs, room):
         for address in addresses:
             mlflow.set_tracking_uri(address)
             assert mlflow.sklearn.load_model(uri).predict(np.array([[10.0]])) == pytest.approx([10.0])
+
+
+def test_prompts_are_read_the_same(both, theirs, room):
+    read = []
+    for address in (theirs, room.address):
+        mlflow.set_tracking_uri(address)
+        prompt = mlflow.genai.load_prompt("prompts:/their prompt@best", cache_ttl_seconds=0)
+        tags = without(mlflow.genai.get_prompt_tags("their prompt"))
+        read.append((prompt.version, prompt.template, without(prompt.tags), prompt.creation_timestamp, tags))
+    assert read[0] == read[1]
+    assert read[0][:2] == (1, "Say {{x}}")
 
 
 def test_what_is_not_taken_is_named(done):

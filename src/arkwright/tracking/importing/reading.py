@@ -14,6 +14,7 @@ from arkwright.tracking.importing.server import NotGiven, Server, escaped
 
 API, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 FILES, PROXIED = "/api/2.0/mlflow-artifacts/artifacts", "mlflow-artifacts:/"
+PROMPTS = {"filter": "tags.`mlflow.prompt.is_prompt` = 'true'"}
 PAGE = 100  # runs or models at once
 HISTORY = 25_000  # points of one answer
 MOST_FILES = 100_000  # of one run or model
@@ -90,22 +91,16 @@ def _major(server: Server) -> int:
     return int(first) if first.isdecimal() else 0
 
 
-def registered(server: Server) -> Iterator[said.Registered]:
-    for page in _got(server, f"{API}/registered-models/search", max_results=PAGE):
+def registered(server: Server, **asked: str) -> Iterator[said.Registered]:
+    """Registered models; prompts, asked by `PROMPTS`."""
+    for page in _got(server, f"{API}/registered-models/search", max_results=PAGE, **asked):
         yield from page.registered_models
 
 
-def versions(server: Server) -> Iterator[said.Version]:
-    """Of all registered models."""
-    for page in _got(server, f"{API}/model-versions/search", max_results=1000):
+def versions(server: Server, **asked: str) -> Iterator[said.Version]:
+    """Of all registered models; of prompts, asked by `PROMPTS`."""
+    for page in _got(server, f"{API}/model-versions/search", max_results=1000, **asked):
         yield from page.model_versions
-
-
-def prompts(server: Server) -> int:
-    """How many there are, up to a hundred."""
-    asked = "tags.`mlflow.prompt.is_prompt` = 'true'"
-    page = server.get(f"{API}/registered-models/search", Page, max_results=PAGE, filter=asked)
-    return len(page.registered_models)
 
 
 def has_traces(server: Server, experiment: str) -> bool:
