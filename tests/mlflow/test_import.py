@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +74,8 @@ client.delete_model_version("their words", "1")
 client.copy_model_version("models:/their price/1", "a price of theirs")
 client.set_registered_model_alias("their price", "champion", "1")
 client.set_model_version_tag("their price", "1", "ok", "yes")
-mlflow.genai.register_prompt("their prompt", "Say {{x}}", tags={"k": "v"})
-mlflow.genai.set_prompt_alias("their prompt", "best", 1)
+mlflow.genai.register_prompt("their-prompt", "Say {{x}}", tags={"k": "v"})
+mlflow.genai.set_prompt_alias("their-prompt", "best", 1)
 mlflow.set_experiment("their autolog")
 mlflow.sklearn.autolog(silent=True)
 x, y = pd.DataFrame({"a": range(40), "b": [i % 7 for i in range(40)]}), pd.Series([i % 2 for i in range(40)])
@@ -112,13 +112,22 @@ def mlflow_server(folder):
             env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"},
         )  # fmt: skip
     try:
-        retries = urllib3.Retry(60, backoff_factor=0.2, backoff_max=1)
-        with urllib3.PoolManager() as http:
-            assert http.request("GET", f"http://127.0.0.1:{port}/health", retries=retries).status == 200
+        while not healthy(f"http://127.0.0.1:{port}/health"):
+            assert process.poll() is None, (folder / "log").read_text()[-2000:]
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def healthy(url):
+    """Within some seconds."""
+    try:
+        with urllib3.PoolManager(retries=urllib3.Retry(8, backoff_factor=0.1, backoff_max=1)) as http:
+            return http.request("GET", url).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +138,7 @@ def theirs(tmp_path_factory):
         env = os.environ | {"MLFLOW_TRACKING_URI": address, "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1"}
         filled = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(FILL), str(folder)],
-            capture_output=True, text=True, env=env, timeout=240, check=False,
+            capture_output=True, text=True, env=env, timeout=400, check=False,
         )  # fmt: skip
         assert filled.returncode == 0, filled.stderr[-3000:]
         yield address
@@ -297,8 +306,8 @@ def test_prompts_are_read_the_same(both, theirs, room):
     read = []
     for address in (theirs, room.address):
         mlflow.set_tracking_uri(address)
-        prompt = mlflow.genai.load_prompt("prompts:/their prompt@best", cache_ttl_seconds=0)
-        tags = without(mlflow.genai.get_prompt_tags("their prompt"))
+        prompt = mlflow.genai.load_prompt("prompts:/their-prompt@best", cache_ttl_seconds=0)
+        tags = without(mlflow.genai.get_prompt_tags("their-prompt"))
         read.append((prompt.version, prompt.template, without(prompt.tags), prompt.creation_timestamp, tags))
     assert read[0] == read[1]
     assert read[0][:2] == (1, "Say {{x}}")

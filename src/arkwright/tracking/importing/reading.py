@@ -17,6 +17,7 @@ FILES, PROXIED = "/api/2.0/mlflow-artifacts/artifacts", "mlflow-artifacts:/"
 PROMPTS = {"filter": "tags.`mlflow.prompt.is_prompt` = 'true'"}
 PAGE = 100  # runs or models at once
 HISTORY = 25_000  # points of one answer
+MOST_POINTS = 50_000_000  # of one metric of a run
 MOST_FILES = 100_000  # of one run or model
 
 
@@ -25,6 +26,13 @@ class Curve:
 
     def __init__(self) -> None:
         self.steps, self.times, self.values = array("q"), array("q"), array("d")
+
+    def take(self, points: Iterable[said.Metric]) -> None:
+        """Raises NotGiven for more than can be held."""
+        for point in points:
+            self.add(point)
+        if len(self) > MOST_POINTS:
+            raise NotGiven(f"a metric has more than {MOST_POINTS:,} points")
 
     def add(self, point: said.Metric) -> None:
         self.steps.append(point.step)
@@ -130,12 +138,12 @@ def history(server: Server, uid: str, key: str) -> Curve:
     """All of it. Raises NotGiven."""
     curve, path, asked = Curve(), f"{API}/metrics/get-history", {"run_id": uid, "metric_key": key}
     try:
-        pages = list(_got(server, path, **asked, max_results=HISTORY))
-    except NotGiven:  # a store of files turns no pages
-        pages = [server.get(path, Page, **asked)]
-    for page in pages:
-        for point in page.metrics:
-            curve.add(point)
+        for page in _got(server, path, **asked, max_results=HISTORY):
+            curve.take(page.metrics)
+    except NotGiven:
+        if len(curve):
+            raise
+        curve.take(server.get(path, Page, **asked).metrics)  # a store of files turns no pages
     return curve
 
 
