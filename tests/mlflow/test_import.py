@@ -76,6 +76,9 @@ client.set_registered_model_alias("their price", "champion", "1")
 client.set_model_version_tag("their price", "1", "ok", "yes")
 mlflow.genai.register_prompt("their-prompt", "Say {{x}}", tags={"k": "v"})
 mlflow.genai.set_prompt_alias("their-prompt", "best", 1)
+with mlflow.start_span("asked"):
+    pass
+mlflow.flush_trace_async_logging()
 mlflow.set_experiment("their autolog")
 mlflow.sklearn.autolog(silent=True)
 x, y = pd.DataFrame({"a": range(40), "b": [i % 7 for i in range(40)]}), pd.Series([i % 2 for i in range(40)])
@@ -85,7 +88,7 @@ with mlflow.start_run():
 OUR_TAGS = "arkwright.imported."
 TABLES = ("experiment", "run", "run_tag", "param", "point", "input", "artifact", "model", "version", "alias")
 EXPERIMENTS = ("their wool", "their autolog")
-NOT_TAKEN = {"version 4 of their words"}
+NOT_TAKEN = {"version 4 of their words", "the traces of their wool"}
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
 
