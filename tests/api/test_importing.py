@@ -325,6 +325,16 @@ def test_what_one_may_not_see_is_named_and_the_rest_comes(here, fake):
     assert (done.runs, list(here.runs())) == (1, [UID])
 
 
+def test_a_server_from_before_logged_models_and_prompts_gives_what_it_has(here, fake):
+    fake.answers["runs/search"] = {"runs": [run(UID)]}
+    for path in ("logged-models/search", "traces/search", "get-history-bulk"):
+        fake.answers[path] = (404, {})
+    done = here.bring(fake.address)
+    assert (done.runs, done.left) == (1, ())
+    fake.answers["logged-models/search"] = (500, {})
+    assert [one.what for one in here.bring(fake.address).left] == ["the experiment wool"]
+
+
 def test_an_experiment_that_is_not_there(here, fake):
     with pytest.raises(Unknown, match="did you mean"):
         here.bring(fake.address, only=["wol"])

@@ -10,7 +10,7 @@ from msgspec import Struct
 from arkwright.core.errors import Invalid
 from arkwright.tracking import words
 from arkwright.tracking.importing import said
-from arkwright.tracking.importing.server import NotGiven, Server, escaped
+from arkwright.tracking.importing.server import NotGiven, NotThere, Server, escaped
 
 API, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 FILES, PROXIED = "/api/2.0/mlflow-artifacts/artifacts", "mlflow-artifacts:/"
@@ -87,16 +87,8 @@ def logged_models(server: Server, experiment: str) -> Iterator[list[said.Model]]
     try:
         for page in _posted(server, f"{API}/logged-models/search", given):
             yield page.models
-    except NotGiven:
-        if _major(server) >= 3:
-            raise
-
-
-def _major(server: Server) -> int:
-    with server.file("/version") as blocks:
-        text = b"".join(blocks)[:20].decode(errors="replace")
-    first = text.partition(".")[0]
-    return int(first) if first.isdecimal() else 0
+    except NotThere:
+        return
 
 
 def registered(server: Server, **asked: str) -> Iterator[said.Registered]:

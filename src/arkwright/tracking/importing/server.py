@@ -29,6 +29,10 @@ class NotGiven(ArkwrightError):
     """The server answers, but does not give this one thing."""
 
 
+class NotThere(NotGiven):
+    """The server knows no such thing: it may be older than what is asked for."""
+
+
 class Server:
     """The server at `url`. No redirect is followed and no proxy asked: what proves who asks goes to this address only.
 
@@ -114,7 +118,8 @@ class Server:
             raise Unproven(f"{self.origin} asks who you are: export {TOKEN}=…, or {USER} and {PASSWORD}")
         if answer.status == 403:
             raise NotGiven(f"{self.origin} does not let you see {shown}")
-        raise NotGiven(f"{self.origin} answered {answer.status} to {shown}")
+        kind = NotThere if answer.status in (404, 405) else NotGiven
+        raise kind(f"{self.origin} answered {answer.status} to {shown}")
 
 
 def address(url: str) -> str:
