@@ -12,6 +12,7 @@ from arkwright.api.importing import import_mlflow
 from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.sites import local
+from arkwright.tracking import registry, runs
 
 UID, OTHER = "0" * 31 + "1", "0" * 31 + "2"
 SECRET = "theirs.5f2c"
@@ -148,6 +149,33 @@ def test_no_address_is_a_trick(here, url):
     assert "secret" not in str(told.value)
 
 
+def test_what_proves_who_asks_travels_encrypted_or_not_at_all(here, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SOURCE_TOKEN", SECRET)
+    with pytest.raises(Invalid, match="unencrypted"):
+        here.bring("http://mlflow.invalid:5000")
+
+
+def test_a_server_says_nothing_that_a_terminal_obeys(here, fake):
+    name = "\x1b]0;evil\x07\u202ewool"
+    fake.answers["experiments/search"] = {"experiments": [{"experiment_id": "7", "name": name}]}
+    fake.answers["runs/search"] = {"runs": [run("\x1b[2J")]}
+    told = []
+    done = here.bring(fake.address, say=told.append)
+    shown = "".join([*told, *(one.what + one.why for one in done.left)])
+    assert told
+    assert done.left
+    assert shown.isprintable()
+
+
+def test_the_same_server_under_another_name_brings_nothing_twice(here, fake):
+    listed = {"files": [{"path": "a", "file_size": 4}]}
+    fake.answers |= {"artifacts/list": listed, "get-artifact": b"wool"}
+    here.bring(fake.address)
+    here.site.tracking.submit(runs.change_experiment, 1, name="ours").result()
+    again = here.bring(fake.address.replace("127.0.0.1", "localhost"))
+    assert (again.runs, again.files, len(here.runs()), here.runs()[UID].experiment) == (0, 0, 1, 1)
+
+
 def test_whoever_does_not_answer_as_mlflow_does_is_told_plainly(here, fake):
     for answer in (b"<html>", b'{"experiments": 7}', (404, {}), (500, {}), b"[" * 100_000, b"\xff"):
         fake.answers["experiments/search"] = answer
@@ -270,7 +298,6 @@ def test_what_does_not_fit_is_named_and_the_rest_is_taken(here, fake):
 
 def test_nothing_that_was_here_is_touched(here, fake):
     """A run and a model of the same name, logged here: theirs are left there, and ours stay as they are."""
-    from arkwright.tracking import registry, runs
 
     def make(db):
         runs.begin(db, experiment=0, name="ours", user="ben", uid=UID)
@@ -294,8 +321,18 @@ def test_what_one_may_not_see_is_named_and_the_rest_comes(here, fake):
     fake.answers["runs/search"] = lambda _: next(asked)
     fake.answers["registered-models/search"] = (403, {})
     done = here.bring(fake.address)
-    assert {one.what for one in done.left} == {"the experiment e7", "registered models"}
+    assert {one.what for one in done.left} == {"the experiment e7", "registered models", "prompts"}
     assert (done.runs, list(here.runs())) == (1, [UID])
+
+
+def test_a_server_from_before_logged_models_and_prompts_gives_what_it_has(here, fake):
+    fake.answers["runs/search"] = {"runs": [run(UID)]}
+    for path in ("logged-models/search", "traces/search", "get-history-bulk"):
+        fake.answers[path] = (404, {})
+    done = here.bring(fake.address)
+    assert (done.runs, done.left) == (1, ())
+    fake.answers["logged-models/search"] = (500, {})
+    assert [one.what for one in here.bring(fake.address).left] == ["the experiment wool"]
 
 
 def test_an_experiment_that_is_not_there(here, fake):

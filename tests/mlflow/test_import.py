@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,11 @@ client.delete_model_version("their words", "1")
 client.copy_model_version("models:/their price/1", "a price of theirs")
 client.set_registered_model_alias("their price", "champion", "1")
 client.set_model_version_tag("their price", "1", "ok", "yes")
-mlflow.genai.register_prompt("hello", "Say {{x}}")
+mlflow.genai.register_prompt("their-prompt", "Say {{x}}", tags={"k": "v"})
+mlflow.genai.set_prompt_alias("their-prompt", "best", 1)
+with mlflow.start_span("asked"):
+    pass
+mlflow.flush_trace_async_logging()
 mlflow.set_experiment("their autolog")
 mlflow.sklearn.autolog(silent=True)
 x, y = pd.DataFrame({"a": range(40), "b": [i % 7 for i in range(40)]}), pd.Series([i % 2 for i in range(40)])
@@ -84,7 +88,7 @@ with mlflow.start_run():
 OUR_TAGS = "arkwright.imported."
 TABLES = ("experiment", "run", "run_tag", "param", "point", "input", "artifact", "model", "version", "alias")
 EXPERIMENTS = ("their wool", "their autolog")
-NOT_TAKEN = {"version 4 of their words", "1 prompts"}
+NOT_TAKEN = {"version 4 of their words", "the traces of their wool"}
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
 
@@ -111,13 +115,22 @@ def mlflow_server(folder):
             env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"},
         )  # fmt: skip
     try:
-        retries = urllib3.Retry(60, backoff_factor=0.2, backoff_max=1)
-        with urllib3.PoolManager() as http:
-            assert http.request("GET", f"http://127.0.0.1:{port}/health", retries=retries).status == 200
+        while not healthy(f"http://127.0.0.1:{port}/health"):
+            assert process.poll() is None, (folder / "log").read_text()[-2000:]
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def healthy(url):
+    """Within some seconds."""
+    try:
+        with urllib3.PoolManager(retries=urllib3.Retry(8, backoff_factor=0.1, backoff_max=1)) as http:
+            return http.request("GET", url).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +141,7 @@ def theirs(tmp_path_factory):
         env = os.environ | {"MLFLOW_TRACKING_URI": address, "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "1"}
         filled = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(FILL), str(folder)],
-            capture_output=True, text=True, env=env, timeout=240, check=False,
+            capture_output=True, text=True, env=env, timeout=400, check=False,
         )  # fmt: skip
         assert filled.returncode == 0, filled.stderr[-3000:]
         yield address
@@ -290,6 +303,17 @@ def test_registered_models_are_read_the_same(both, theirs, room):
         for address in addresses:
             mlflow.set_tracking_uri(address)
             assert mlflow.sklearn.load_model(uri).predict(np.array([[10.0]])) == pytest.approx([10.0])
+
+
+def test_prompts_are_read_the_same(both, theirs, room):
+    read = []
+    for address in (theirs, room.address):
+        mlflow.set_tracking_uri(address)
+        prompt = mlflow.genai.load_prompt("prompts:/their-prompt@best", cache_ttl_seconds=0)
+        tags = without(mlflow.genai.get_prompt_tags("their-prompt"))
+        read.append((prompt.version, prompt.template, without(prompt.tags), prompt.creation_timestamp, tags))
+    assert read[0] == read[1]
+    assert read[0][:2] == (1, "Say {{x}}")
 
 
 def test_what_is_not_taken_is_named(done):

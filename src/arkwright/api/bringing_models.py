@@ -7,7 +7,6 @@ from arkwright.api.brought import Left, left
 from arkwright.core.errors import Invalid, Refused, Unknown
 from arkwright.tracking.importing import reading, registering, said
 from arkwright.tracking.importing.server import NotGiven
-from arkwright.tracking.registry import PROMPT
 
 
 class Registering:
@@ -19,15 +18,16 @@ class Registering:
 
     def all(self) -> None:
         """Every registered model. A version may be made of another model's, so what is left is tried again."""
-        told, models = self._bringing.told, {}
+        told = self._bringing.told
+        models: dict[str, said.Registered] = {}
         numbered: dict[str, list[said.Version]] = {}
-        try:
-            for version in reading.versions(self._bringing.server):
-                numbered.setdefault(version.name, []).append(version)
-            models = {one.name: one for one in reading.registered(self._bringing.server) if not _is_prompt(one)}
-        except NotGiven as error:
-            told.leave("registered models", error)
-        self._prompts()
+        for what, asked in (("registered models", {}), ("prompts", reading.PROMPTS)):
+            try:
+                for version in reading.versions(self._bringing.server, **asked):
+                    numbered.setdefault(version.name, []).append(version)
+                models |= {one.name: one for one in reading.registered(self._bringing.server, **asked)}
+            except NotGiven as error:
+                told.leave(what, error)
         waiting, before = list(models), -1
         while waiting and before != told.versions:
             before = told.versions
@@ -37,14 +37,6 @@ class Registering:
             for many in self._left.values():
                 for one in many:
                     told.leave(one.what, one.why)
-
-    def _prompts(self) -> None:
-        try:
-            many = reading.prompts(self._bringing.server)
-        except NotGiven:
-            return  # a server from before there were prompts
-        if many:
-            self._bringing.told.leave(f"{many} prompts", "prompts are not kept here")
 
     def _one(self, given: said.Registered, numbered: Sequence[said.Version]) -> bool:
         """Whether it may help to try again."""
@@ -65,7 +57,3 @@ class Registering:
         bringing.told.versions += outcome.versions
         self._left[given.name] = [left(what, why) for what, why in outcome.left]
         return bool(outcome.left)
-
-
-def _is_prompt(given: said.Registered) -> bool:
-    return any(tag.key == PROMPT for tag in given.tags)

@@ -69,7 +69,7 @@ def _model(db: Any, came: Came, given: said.Registered, outcome: Outcome) -> tup
     before = known(db, came.origin, "registered", given.name)
     if before is None:
         try:
-            registry.create(db, given.name)
+            registry.create(db, given.name, tags=[(tag.key, tag.value) for tag in given.tags])
         except Refused:
             raise Refused(
                 f"there is a registered model called {given.name[:80]!r} here already; rename one of the two"
@@ -120,10 +120,11 @@ def _version(db: Any, came: Came, own: int, given: said.Version, missing: Collec
 
 
 def _made(db: Any, own: int, number: int, given: said.Version, missing: Collection[str]) -> int:
-    source, found = _source(db, given)
+    prompt = registry.is_prompt(db, own)
+    source, found = (given.source, Origin(place="")) if prompt else _source(db, given)
     if any(_under(place, found) for place in missing):
         raise Unknown("some of its files could not be taken")
-    if not frozen.count(db, found):
+    if not prompt and not frozen.count(db, found):
         raise Unknown(f"there are no files at {given.source[:200]}")
     run = found.run or (given.run_id if _is_run(db, given.run_id) else "")
     made = db.execute(
