@@ -12,6 +12,7 @@ from tests.rest.conftest import up
 from arkwright.api import accounts, decide, emergency, propose, rollout, talk
 from arkwright.core.nouns import Actor
 from arkwright.govern import passwords, secrets
+from arkwright.notify import hooks, state
 
 from .browser import chromium
 
@@ -47,6 +48,12 @@ def lived_in(walked, tmp_path_factory, shop_at):
         at.do(accounts.role, olga, name="carl", reason=HOSTILE)
         at.do(accounts.token, olga, note=HOSTILE)
         at.do(propose.propose, cleo, where="gate.production", promise="size_mb <= 5", reason=HOSTILE)
+        hook = hooks.new(
+            "ci", "https://127.0.0.1/never", "slack", ("everything",)
+        )  # what is given up stands on its page
+        state.begin(at.site.vault, hook.id, 0)
+        state.Kept(at.site.vault, hook.id).change(state.State(place=9).given_up(7, "", HOSTILE, "2026-11-29T08:00"))
+        hooks.put(at.site.vault, hook)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
         yield room
 
@@ -95,7 +102,16 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, scheme, width):
         found += [f"{path}: {wide} wide in a window of {width}"] if wide > width else []
         ahead += links(page)
     assert not found, "\n".join(found)
-    assert {"/inbox", "/people", "/people/x", "/releases/buys", "/endpoints/buys", "/discussion/x", "/account"} <= seen
+    assert {
+        "/inbox",
+        "/people",
+        "/people/x",
+        "/releases/buys",
+        "/endpoints/buys",
+        "/discussion/x",
+        "/account",
+        "/webhooks",
+    } <= seen
 
 
 def obeyed(page):
