@@ -14,6 +14,7 @@ from arkwright.core import versions
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.govern import passwords, secrets
 from arkwright.govern.oidc import Person
+from arkwright.notify import hooks, state
 
 from .browser import chromium
 
@@ -51,6 +52,12 @@ def lived_in(walked, tmp_path_factory, shop_at):
         at.do(accounts.role, olga, name="carl", reason=HOSTILE)
         at.do(accounts.token, olga, note=HOSTILE)
         at.do(propose.propose, cleo, where="gate.production", promise="size_mb <= 5", reason=HOSTILE)
+        hook = hooks.new(
+            "ci", "https://127.0.0.1/never", "slack", ("everything",)
+        )  # what is given up stands on its page
+        state.begin(at.site.vault, hook.id, 0)
+        state.Kept(at.site.vault, hook.id).change(state.State(place=9).given_up(7, "", HOSTILE, "2026-11-29T08:00"))
+        hooks.put(at.site.vault, hook)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
         yield room
 
@@ -112,6 +119,7 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
         "/discussion/x",
         "/account",
         LINK,
+        "/webhooks",
     } <= seen
 
 

@@ -241,6 +241,7 @@ def tracked_run(site, name, started, seconds=None, **metrics):
     if seconds is not None:
         words = {"status": "FINISHED", "ended": started + int(seconds * 1000)}
         site.tracking.submit(tracked_runs.change, uid, **words).result()
+    return uid
 
 
 def test_both_kinds_in_pages_meet_without_gap_or_overlap(at):

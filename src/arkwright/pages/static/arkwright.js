@@ -39,9 +39,10 @@
     return found;
   });
   const read = (figure) => {
-    const rows = [...figure.querySelectorAll("tbody tr")].map((row) =>
+    const table = figure.querySelector("details table"); // what was drawn has one of its own
+    const rows = [...table.querySelectorAll("tbody tr")].map((row) =>
       [...row.cells].map((cell) => (cell.dataset.v === "" ? null : Number(cell.dataset.v ?? cell.textContent))));
-    const names = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
     return { names, columns: names.map((_, at) => rows.map((row) => row[at])) };
   };
   // UTC, as everything here; the day where a step is longer than half of one
