@@ -154,6 +154,9 @@ def test_unlinked_by_an_owner(door, monkeypatch, capsys):
     assert main(["unlink", "viewer", "--reason", "another provider", *place]) == 0
     assert "viewer@3" in capsys.readouterr().out
     assert main(["unlink", "viewer", "--reason", "another provider", *place]) == 4
+    capsys.readouterr()
+    assert main(["unlink", "viewr", "--reason", "another provider", *place]) == 3
+    assert 'did you mean "viewer"?' in capsys.readouterr().err
     as_json = {"Content-Type": "application/json", **door.bearer("owner")}
     body = json.dumps({"name": "ana", "reason": "again"}).encode()
     assert door.ask("POST", "/api/unlink", body, **as_json).status == 200
