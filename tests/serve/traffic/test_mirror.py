@@ -9,8 +9,9 @@ from tests.serve.raw import HOST, ROW
 
 from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.processes.server import Server
-from arkwright.serve.traffic.mirror import Mirror
+from arkwright.serve.traffic.mirror import MOST_WAITING, Mirror
 from arkwright.serve.wire.limits import Limits
+from arkwright.serve.wire.messages import Request
 
 NOTED = """
 
@@ -99,3 +100,49 @@ def test_a_shadow_that_is_not_there_harms_nobody(tmp_path):
     found, mirror = run(served(tmp_path, with_shadow=False))
     assert found == {b"release:late@3"}
     assert (mirror.sent, mirror.dropped) == (0, 20)
+
+
+async def taken(path, sizes, *, reading):
+    """Whether each of these bodies was taken, one after the other; and what came at the other end."""
+    came, free = [], asyncio.Event()
+
+    async def take(reader, _):
+        await free.wait()
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            size = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+            came.append(len(await reader.readexactly(size)))
+
+    async def done(count):
+        while len(came) < count or mirror._transport.get_write_buffer_size():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    server = await asyncio.start_unix_server(take, path, limit=2**20)
+    mirror, request, found = Mirror(path, longest=2**26), Request("POST", "/predict", {}, b""), []
+    mirror.send(request, "/predict", b"", "release:late@4")  # opens the connection and is dropped
+    while mirror._transport is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    if reading:
+        free.set()
+    for size in sizes:
+        found.append(mirror.send(request, "/predict", bytes(size), "release:late@4"))
+        if reading:
+            await done(sum(found))
+    free.set()
+    await done(sum(found))
+    mirror.close()
+    server.close()
+    return found, came, mirror.dropped - 1
+
+
+def test_a_body_alone_is_always_taken(tmp_path):
+    sizes = [1, 2**20, 3 * 2**20, 2**26]
+    assert run(taken(str(tmp_path / "aside"), sizes, reading=True)) == ([True] * 4, sizes, 0)
+
+
+def test_under_pressure_copies_are_dropped_and_counted(tmp_path):
+    """Nothing is read: the first is taken whatever its size, then as much as may wait; more than a body may have never."""
+    sizes = [2**25, 10, MOST_WAITING, 2**26 + 1]
+    found, came, dropped = run(taken(str(tmp_path / "aside"), sizes, reading=False))
+    assert (found, came, dropped) == ([True, False, False, False], [2**25], 3)
+    found, came, dropped = run(taken(str(tmp_path / "again"), [2**22, 10, MOST_WAITING, 2**20], reading=False))
+    assert (found, came, dropped) == ([True, True, False, True], [2**22, 10, 2**20], 1)

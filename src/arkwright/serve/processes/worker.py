@@ -40,7 +40,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, _set, hurried, stopped)
     loop.add_signal_handler(signal.SIGHUP, _set, replaced, stopped)
-    mirror = None if start.shadow else Mirror(start.mirror)
+    mirror = None if start.shadow else Mirror(start.mirror, start.limits.body)
     told = Telemetry(
         Path(start.shared),
         start.worker,

@@ -7,7 +7,7 @@ bytes that were announced and have no entry.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,15 +20,16 @@ from arkwright.core.record import digest_file
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.files import locked, sync_folder
 from arkwright.serve.tap.parts import COMPACT_LOCK, INDEX_LOCK, Entry, Index, Part
-from arkwright.serve.tap.segment import Segment, is_closed, segments
-from arkwright.serve.tap.tables import ROWS, Builder, layout
+from arkwright.serve.tap.segment import Record, Release, Segment, is_closed, segments
+from arkwright.serve.tap.tables import Builder, layout
 
 BATCH = 256 << 20  # bytes of segments that become one entry
-ROW_GROUP = 131_072
+ROW_GROUP, GROUP_BYTES = 131_072, 32 << 20  # so many rows, or bytes of them in memory, are written at once
 SMALL = 64 << 20  # a part below it is merged with others
 MERGE = 16  # so many small parts of one layout make one
 DAY_NS = 86_400 * 10**9  # longest span of what is merged
 HALF_AGE_S = 3600.0
+Choose = Callable[[Record, Release], Record | None]
 log = logging.getLogger("arkwright.serve")
 
 
@@ -42,6 +43,25 @@ class Compacted:
     removed: int = 0
 
 
+class Waiting:
+    """Tables that wait until they are a row group."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer, self._tables, self._rows, self._size = writer, list[pa.Table](), 0, 0
+
+    def add(self, table: pa.Table) -> None:
+        self._tables.append(table)
+        self._rows += len(table)
+        self._size += table.nbytes
+        if self._rows >= ROW_GROUP or self._size >= GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.concat_tables(self._tables), ROW_GROUP)
+        self._tables, self._rows, self._size = [], 0, 0
+
+
 @dataclass(slots=True)
 class _Draft:
     """A Parquet file that is being written, and what its part will say."""
@@ -50,18 +70,29 @@ class _Draft:
     path: Path
     builder: Builder
     writer: pq.ParquetWriter
-    waiting: list[pa.Table] = field(default_factory=list)
+    waiting: "Waiting" = field(init=False)
     rows: int = 0
     since: int = 2**63 - 1
     until: int = 0
     releases: set[str] = field(default_factory=set)
 
-    def flush(self) -> None:
-        if len(self.builder):
-            self.waiting.append(self.builder.table())
-        if self.waiting:
-            self.writer.write_table(pa.concat_tables(self.waiting), ROW_GROUP)
-            self.waiting = []
+    def __post_init__(self) -> None:
+        self.waiting = Waiting(self.writer)
+
+    def add(self, record: Record, endpoint: str, release: Release) -> None:
+        for table in self.builder.add(record, endpoint, release):
+            self._write(table)
+        self.since, self.until = min(self.since, record.at), max(self.until, record.at)
+        self.releases.add(release.ref)
+
+    def close(self) -> None:
+        self._write(self.builder.table())
+        self.waiting.flush()
+        self.writer.close()
+
+    def _write(self, table: pa.Table) -> None:
+        self.rows += len(table)
+        self.waiting.add(table)
 
     def part(self) -> Part:
         return Part(
@@ -99,16 +130,19 @@ def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None =
         return Compacted(sum(s for s, _ in made), sum(r for _, r in made), merged, removed)
 
 
-def write_parts(paths: Sequence[Path], scratch: Path) -> tuple[list[tuple[Part, Path]], list[Path]]:
+def write_parts(
+    paths: Sequence[Path], scratch: Path, choose: Choose = lambda record, _: record
+) -> tuple[list[tuple[Part, Path]], list[Path]]:
     """Parquet files of these segments in `scratch`, one for each layout; and the segments that are of another version
-    or altered, which were read as far as they make sense.
+    or altered, which were read as far as they make sense. `choose`: what is taken of a record before it is read, or
+    None. Takes a few hundred megabytes at most, whatever is in the segments.
     """
     drafts: dict[str, _Draft] = {}
     damaged = []
     for path in paths:
         try:
             with Segment(path) as segment:
-                _read(segment, drafts, scratch)
+                _read(segment, drafts, scratch, choose)
                 if segment.torn:
                     log.warning("%s: %d bytes at its end were torn off by a crash", path, segment.torn)
         except FileNotFoundError:
@@ -117,12 +151,11 @@ def write_parts(paths: Sequence[Path], scratch: Path) -> tuple[list[tuple[Part, 
             log.warning("%s", error)
             damaged.append(path)
     for draft in drafts.values():
-        draft.flush()
-        draft.writer.close()
+        draft.close()
     return [(draft.part(), draft.path) for draft in drafts.values()], damaged
 
 
-def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path) -> None:
+def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path, choose: Choose) -> None:
     layouts: dict[int, str] = {}
     for records in segment:
         assert segment.header
@@ -130,20 +163,15 @@ def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path) -> None:
             release = segment.releases.get(record.release)
             if release is None:
                 raise Corrupt(f"{segment.path} speaks of a release that it does not name")
+            chosen = choose(record, release)
+            if chosen is None:
+                continue
             key = layouts.get(record.release) or layouts.setdefault(record.release, layout(release))
             draft = drafts.get(key)
             if draft is None:
                 builder, path = Builder(release), scratch / f"{key}.parquet"
                 draft = drafts[key] = _Draft(key, path, builder, _writer(path, builder.schema))
-            before = len(draft.builder)
-            draft.builder.add(record, segment.header.endpoint, release)
-            draft.rows += len(draft.builder) - before
-            draft.since, draft.until = min(draft.since, record.at), max(draft.until, record.at)
-            draft.releases.add(release.ref)
-            if len(draft.builder) >= ROWS:
-                draft.waiting.append(draft.builder.table())
-                if len(draft.waiting) * ROWS >= ROW_GROUP:
-                    draft.flush()
+            draft.add(chosen, segment.header.endpoint, release)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -262,17 +290,13 @@ def _by_layout(index: Index, group: set[str]) -> dict[str, list[Part]]:
 def _merged(store: Store, scratch: Path, key: str, parts: list[Part]) -> tuple[Part, Path]:
     path = scratch / f"{key}.parquet"
     files = [pq.ParquetFile(store.path(part.digest)) for part in parts]
-    waiting: list[pa.Table] = []
     with _writer(path, files[0].schema_arrow) as writer:
+        waiting = Waiting(writer)
         for file in files:
             for number in range(file.num_row_groups):
-                waiting.append(file.read_row_group(number))
-                if sum(map(len, waiting)) >= ROW_GROUP:
-                    writer.write_table(pa.concat_tables(waiting), ROW_GROUP)
-                    waiting = []
+                waiting.add(file.read_row_group(number))
             file.close()
-        if waiting:
-            writer.write_table(pa.concat_tables(waiting), ROW_GROUP)
+        waiting.flush()
     part = Part(
         digest=digest_file(path),
         layout=key,

@@ -1,120 +1,238 @@
-"""The tensors of an inference request or answer, binary ones too: as JSON text for each row, and what they predict."""
+"""The tensors of an inference request or answer, binary ones too, a few rows at a time: as JSON text for each row, and
+what they predict.
+"""
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from math import prod
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 
 from arkwright.core.signature import Tensor
 from arkwright.serve.model.tensors import DATATYPES, from_binary
+from arkwright.serve.tap.slices import slices
 from arkwright.serve.wire.messages import Problem
 
+MOST_ELEMENTS = 2**22  # of a row's tensors together; of a larger row only their names and shapes are kept
+_TOGETHER = 2**17  # elements that become objects at once
+_MOST_ROWS = 4096  # likewise
+_WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem, KeyError, TypeError, ValueError)
+_NOTHING = msgspec.Raw(b"null")
 
-class Told(msgspec.Struct):
-    """A tensor. `data` is flat, or nested as the caller nested it; None where it is redacted."""
 
+class _Told(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
     parameters: dict[str, Any] = {}
-    data: list[Any] | None = None
-
-    def part(self, row: int, rows: int) -> "Told":
-        """One row of so many."""
-        data, size = self.data, prod(self.shape[1:])
-        if rows == 1 or data is None:
-            return Told(self.name, [1, *self.shape[1:]], self.datatype, data=data)
-        flat = len(data) == rows * size and not (data and isinstance(data[0], list))
-        taken = data[row * size : (row + 1) * size] if flat else data[row : row + 1]
-        return Told(self.name, [1, *self.shape[1:]], self.datatype, data=taken)
+    data: msgspec.Raw = _NOTHING
 
 
 class _Asked(msgspec.Struct):  # its `outputs` are wishes
-    inputs: list[Told] = []
+    inputs: list[_Told] = []
 
 
 class _Answered(msgspec.Struct):
-    outputs: list[Told] = []
+    outputs: list[_Told] = []
 
 
 _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     "inputs": msgspec.json.Decoder(_Asked),
     "outputs": msgspec.json.Decoder(_Answered),
 }
+_any = msgspec.json.Decoder(list[Any]).decode
+Rows = Sequence[Any]  # of each row its elements, flat or nested as the caller nested them; or an array of all
 
 
-def read(body: bytes, head: int, which: str) -> list[Told]:
+class Elements:
+    """A tensor whose rows are taken in order. `data` is JSON, `binary` the bytes of the binary extension; None and
+    None: it is redacted.
+    """
+
+    def __init__(self, told: _Told, binary: memoryview | None) -> None:
+        self.name, self.datatype, self.shape = told.name, told.datatype, told.shape
+        self._rows, self._width = 1, prod(told.shape)
+        self._array: np.ndarray[Any, Any] | None = None
+        self._items: Iterator[Any] | None = None
+        self._nested, self._at = False, 0
+        if binary is None:
+            data = bytes(told.data)
+            if data != b"null":
+                self._nested = data.lstrip()[1:].lstrip()[:1] == b"["
+                self._items = chain.from_iterable(slices(data, _any))
+        elif DATATYPES[told.datatype].python is str:
+            self._items = _texts(binary)
+        else:
+            self._array = from_binary(told.name, binary, DATATYPES[told.datatype], told.shape).reshape(-1)
+
+    def divide(self, rows: int) -> int:
+        """It has so many rows: how many elements each has."""
+        self._rows = rows
+        self._width = prod(self.shape) if rows == 1 else prod(self.shape[1:])
+        return self._width
+
+    def frame(self, *, data: bool) -> bytes:
+        """A row as JSON, with a place for the elements, where they are to be told."""
+        shape = self.shape if self._rows == 1 else [1, *self.shape[1:]]
+        about = orjson.dumps({"name": self.name, "datatype": self.datatype, "shape": shape}).replace(b"%", b"%%")
+        there = data and (self._array is not None or self._items is not None)
+        return about[:-1] + b',"data":[%b]}' if there else about + b"%.0b"
+
+    def take(self, rows: int) -> Rows:
+        """The next rows."""
+        width = self._width
+        if self._array is not None:
+            self._at += rows
+            return self._array[(self._at - rows) * width : self._at * width].reshape(rows, width)
+        if self._items is None:
+            return [[]] * rows
+        if self._rows == 1:
+            return [list(self._items)]
+        each = 1 if self._nested else width
+        return [list(islice(self._items, each)) for _ in range(rows)]
+
+
+class Tensors:
+    """All tensors of one request or answer, as rows."""
+
+    def __init__(self, tensors: Sequence[Elements], rows: int) -> None:
+        widths = [tensor.divide(rows) for tensor in tensors]
+        self._tensors, self._told = tensors, sum(widths) <= MOST_ELEMENTS
+        self._frame = b"[%b]" % b",".join(tensor.frame(data=self._told) for tensor in tensors)
+        self._small = [width <= _TOGETHER for width in widths]
+
+    def take(self, rows: int) -> tuple[list[str | None], dict[str, list[list[Any]]]]:
+        """The next rows: each as JSON, null for NaN, None where there are no tensors; and by their names the flat
+        elements of tensors that are not large.
+        """
+        if not self._tensors:
+            return [None] * rows, {}
+        if not self._told:
+            nothing = [b""] * rows
+            return [(self._frame % each).decode() for each in zip(*[nothing] * len(self._tensors), strict=True)], {}
+        parts = [tensor.take(rows) for tensor in self._tensors]
+        texts = [(self._frame % each).decode() for each in zip(*map(_row_texts, parts), strict=True)]
+        small = zip(self._tensors, parts, self._small, strict=True)
+        return texts, {tensor.name: _flat(part) for tensor, part, fits in small if fits}
+
+
+class Predicts:
+    """What rows' outputs predict, as raw rows are told it."""
+
+    def __init__(self, known: Sequence[Tensor], classes: Sequence[Any]) -> None:
+        """`known`: all outputs that the release has. A label that was not asked for is not made up from probabilities,
+        unless the release has none.
+        """
+        self._known, self._classes = known, classes
+        self._floats = [t.name for t in known if t.datatype.startswith("FP")]
+        self._labels = [t.name for t in known if t.name not in self._floats]
+        self._itself = {value: value for value in classes}
+
+    def values(self, outputs: dict[str, list[list[Any]]], rows: int) -> list[Any]:
+        """Of each row its number; None where the outputs say more, less, or something else."""
+        said = outputs.get(self._known[0].name) if len(self._known) == 1 else None
+        return [row[0] if len(row) == 1 else None for row in said] if said else [None] * rows
+
+    def labels(self, outputs: dict[str, list[list[Any]]], rows: int) -> list[tuple[Any, list[Any] | None]]:
+        """Of each row its label and the probability of each class, in their order; None for what is not told."""
+        nothing: list[list[Any]] = [[]] * rows
+        floats = list(zip(*(outputs.get(name, nothing) for name in self._floats), strict=True)) or [()] * rows
+        count = len(self._classes)
+        eachs = [next((found for one in row if (found := _each(one, count))), None) for row in floats]
+        if self._labels:
+            said = outputs.get(self._labels[0], nothing)
+            labels = [self._class(row[0]) if len(row) == 1 else None for row in said]
+        else:
+            labels = [self._classes[e.index(max(e))] if e and None not in e else None for e in eachs]
+        return list(zip(labels, eachs, strict=True))
+
+    def _class(self, said: Any) -> Any:
+        """The class that a graph's label means: itself, or its place."""
+        if isinstance(said, str | int) and said in self._itself:
+            return self._itself[said]
+        return self._classes[said] if isinstance(said, int) and 0 <= said < len(self._classes) else None
+
+
+def read(body: bytes, head: int, which: str) -> list[Elements]:
     """`inputs` of a request or `outputs` of an answer; none when the bytes hold no tensors."""
     try:
-        found: list[Told] = getattr(_decoders[which].decode(body[: head or None]), which)
-        rest = memoryview(body)[head or len(body) :]
-        for tensor in found:
+        told = getattr(_decoders[which].decode(body[: head or None]), which)
+        rest, found = memoryview(body)[head or len(body) :], []
+        for tensor in told:
             size = tensor.parameters.get("binary_data_size")
-            if size is not None:
-                array = from_binary(tensor.name, rest[:size], DATATYPES[tensor.datatype], tensor.shape)
-                tensor.data = array.reshape(-1).tolist()
-                rest = rest[size:]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem, KeyError, TypeError, ValueError):
+            found.append(Elements(tensor, None if size is None else rest[:size]))
+            rest = rest[size or 0 :]
+    except _WRONG:
         return []
     return found
 
 
-def rows(*requests: Sequence[Told]) -> int:
+def rows(*requests: Sequence[Elements]) -> int:
     """How many rows all these tensors have, the same in each; 1 where they do not agree: it cannot be divided."""
     counts = {tensor.shape[0] if tensor.shape else 0 for tensors in requests for tensor in tensors}
     return max(1, counts.pop()) if len(counts) == 1 else 1
 
 
-def texts(tensors: Sequence[Told], count: int) -> list[str | None]:
-    """Each row's tensors as JSON; null for NaN, None where there are none."""
-    if not tensors:
-        return [None] * count
-    if count == 1:
-        return [_text(tensors)]
-    return [_text([tensor.part(row, count) for tensor in tensors]) for row in range(count)]
+def read_rows(
+    asked: Sequence[Elements], answered: Sequence[Elements]
+) -> Iterator[tuple[int, list[str | None], list[str | None], dict[str, list[list[Any]]]]]:
+    """A few rows after the other: how many, their inputs and outputs as JSON, and the elements of the outputs."""
+    left = count = rows(asked, answered)
+    inputs, outputs = Tensors(asked, count), Tensors(answered, count)
+    width = sum(tensor.divide(count) for tensor in (*asked, *answered))
+    most = max(1, min(_MOST_ROWS, _TOGETHER // max(1, width)))
+    legible = True
+    while left:
+        size = min(left, most)
+        said: list[str | None] = [None] * size
+        told, elements = said, {}
+        if legible:
+            try:
+                said, (told, elements) = inputs.take(size)[0], outputs.take(size)
+            except _WRONG:  # altered, or not what its head says: what is left cannot be read
+                legible = False
+        yield size, said, told, elements
+        left -= size
 
 
-def _text(tensors: Sequence[Told]) -> str | None:
-    said = []
-    for tensor in tensors:
-        about: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
-        said.append(about if tensor.data is None else about | {"data": tensor.data})
+def _texts(data: memoryview) -> Iterator[str]:
+    """BYTES: each element behind its length, four little-endian bytes."""
+    at = 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at) if at + 4 <= len(data) else (len(data),)
+        if at + 4 + size > len(data):
+            raise ValueError("it is cut off")
+        yield str(data[at + 4 : at + 4 + size], "utf-8")
+        at += 4 + size
+
+
+def _row_texts(rows: Rows) -> Sequence[bytes]:
+    """Each row's elements as JSON, without the brackets around them."""
+    if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiu" and rows.size:
+        return orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+    return [_dumped(row)[1:-1] for row in (rows.tolist() if isinstance(rows, np.ndarray) else rows)]
+
+
+def _dumped(row: list[Any]) -> bytes:
     try:
-        return orjson.dumps(said).decode()
+        return orjson.dumps(row)
     except (TypeError, ValueError):  # a number beyond 64 bits
-        return msgspec.json.encode(said).decode()
+        return msgspec.json.encode(row)
 
 
-def predicted(
-    outputs: Sequence[Told], known: Sequence[Tensor], classes: Sequence[Any], row: int, count: int
-) -> Mapping[str, Any] | None:
-    """What a row's outputs predict, as raw rows are told it: `label` and `probabilities` in the classes' order, or
-    `value`. None where they say more, less, or something else.
-
-    `known`: all outputs that the release has. A label that was not asked for is not made up from probabilities, unless
-    the release has none.
-    """
-    said = {tensor.name: _flat(tensor.part(row, count).data) for tensor in outputs}
-    floats = [t.name for t in known if t.datatype.startswith("FP")]
-    if not classes:
-        values = said.get(known[0].name, []) if len(known) == 1 else []
-        return {"value": values[0]} if len(values) == 1 else None
-    labels = [t.name for t in known if t.name not in floats]
-    each = next((found for name in floats if (found := _each(said.get(name, []), len(classes)))), None)
-    if labels:
-        found = said.get(labels[0], [])
-        label = _class(found[0], classes) if len(found) == 1 else None
-    else:
-        label = classes[each.index(max(each))] if each and None not in each else None
-    return None if label is None else {"label": label, "probabilities": each}
+def _flat(rows: Rows) -> list[list[Any]]:
+    if isinstance(rows, np.ndarray):
+        made: list[list[Any]] = rows.tolist()
+        return made
+    return [_flattened(row) if row and isinstance(row[0], list) else row for row in rows]
 
 
-def _flat(data: Any) -> list[Any]:
-    if not isinstance(data, list):
-        return []
-    return [value for each in data for value in (_flat(each) if isinstance(each, list) else [each])]
+def _flattened(data: list[Any]) -> list[Any]:
+    return [value for each in data for value in (_flattened(each) if isinstance(each, list) else [each])]
 
 
 def _each(values: list[Any], classes: int) -> list[Any] | None:
@@ -122,11 +240,3 @@ def _each(values: list[Any], classes: int) -> list[Any] | None:
     if len(values) == 1 and classes == 2 and isinstance(values[0], int | float):
         return [1 - values[0], values[0]]
     return values if len(values) == classes else None
-
-
-def _class(said: Any, classes: Sequence[Any]) -> Any:
-    """The class that a graph's label means: itself, or its place."""
-    known = {value: value for value in classes}
-    if isinstance(said, str | int) and said in known:
-        return known[said]
-    return classes[said] if isinstance(said, int) and 0 <= said < len(classes) else None

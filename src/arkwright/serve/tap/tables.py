@@ -1,22 +1,24 @@
 """Records as Arrow tables: one row for each row that was asked about, typed as the release's signature says."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat, zip_longest
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from arkwright.core import arrow
 from arkwright.core.nouns import Column
 from arkwright.core.record import digest_of
 from arkwright.core.rows import PYTHON, from_columns
-from arkwright.serve.model.arrow.rows import lists
+from arkwright.serve.model.arrow.rows import rows_of
 from arkwright.serve.tap import infers
+from arkwright.serve.tap.slices import slices
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
 from arkwright.serve.wire.messages import Problem
 
-ROWS = 16_384  # of one table that is built
+ROWS, BYTES = 16_384, 16 << 20  # of one table that is built: so many rows, or about so many bytes of what they say
 BASE = (
     Column(name="id", type="str"),
     Column(name="row", type="int"),
@@ -36,7 +38,8 @@ BASE = (
 )
 INFERRED = (Column(name="inputs", type="str", nullable=True), Column(name="outputs", type="str", nullable=True))
 ACTUAL = "actual"  # the label that came later, joined by a query
-Rows = list[tuple[Any, ...]]
+T = TypeVar("T")
+Row = tuple[Any, ...]
 
 
 class _Prediction(msgspec.Struct, gc=False):
@@ -56,12 +59,15 @@ class _Fired(msgspec.Struct, gc=False):
 
 class _Answer(_Fired, gc=False):
     prediction: _Prediction | UnsetType | None = UNSET
-    predictions: list[_Prediction | None] | UnsetType = UNSET
-    rules: list[_Fired | None] | None = None
+    predictions: Raw = Raw(b"[]")
+    rules: Raw = Raw(b"null")
     error: str | None = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
+_predictions = msgspec.json.Decoder(list[_Prediction | None]).decode
+_rules = msgspec.json.Decoder(list[_Fired | None]).decode
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem)
 
 
 def layout(release: Release) -> str:
@@ -102,107 +108,124 @@ def class_name(value: object) -> str:
 
 
 class Builder:
-    """Gathers the records of one layout."""
+    """Gathers the records of one layout, as tables of a bounded size."""
 
     def __init__(self, release: Release) -> None:
         self.schema = arrow.schema(columns(release))
-        self._width = len(release.columns)
         self._fields = from_columns(release.columns)
         fields = [(c.name, PYTHON[c.type] | None, None) for c in release.columns]
         row = msgspec.defstruct("Row", fields, gc=False)
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
         self._classes = [class_name(value) for value in release.classes]
         self._label = PYTHON[_label_type(release)] if release.classes else None
-        self._rows: Rows = []
+        self._nothing: Row = (None,) * len(release.columns)
+        self._silence: Row = (None,) * (1 + len(self._classes))
+        self._rows: list[Row] = []
+        self._size = 0
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def add(self, record: Record, endpoint: str, release: Release) -> None:
-        """One record: a row for each of its rows, one for what was refused."""
-        infer = bool(record.flags & INFER)
-        ok = record.status == 200
-        rows, answer = [] if infer or not ok else self._asked(record), _Answer()
-        inputs: Sequence[str | None] = ()
-        outputs: Sequence[str | None] = ()
-        if infer and ok:
-            said, inputs, outputs = _inferred(record, release)
-        else:
-            said, answer = _said(record.answer)
-        nothing, silence = (None,) * self._width, self._told(None)
+    def add(self, record: Record, endpoint: str, release: Release) -> Iterator[pa.Table]:
+        """One record: a row for each of its rows, one for what was refused. What is full meanwhile is given out."""
+        infer, ok = bool(record.flags & INFER), record.status == 200
+        answer = _Answer() if infer and ok else _said(record.answer)
         id_, caller = record.id.decode("utf-8", "replace"), record.caller.decode("utf-8", "replace")
         kind, shadow = "infer" if infer else "predict", bool(record.flags & SHADOW)
         at, latency = record.at // 1000, record.latency / 1000
         common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, answer.error)
-        for number in range(max(1, len(rows), len(said))):
-            row = rows[number] if number < len(rows) else nothing
-            told, rest = self._told(said[number]) if number < len(said) else silence
-            tensors = (inputs[number], outputs[number]) if infer and ok else (None, rest)
-            self._rows.append((id_, number, *common, *_fired(answer, number), *row, *told, *tensors))
+        self._size += len(record.body) + len(record.answer)
+        found = self._inferred(record, release) if infer and ok else self._predicted(record, answer, ok=ok and not infer)
+        for number, rest in enumerate(found):
+            self._rows.append((id_, number, *common, *rest))
+            if len(self._rows) >= ROWS or self._size >= BYTES:
+                yield self.table()
 
     def table(self) -> pa.Table:
-        """What was gathered, once."""
+        """What was gathered and not given out yet, once."""
         values = zip(*self._rows, strict=True) if self._rows else [()] * len(self.schema)
         made = [pa.array(column, type=field.type) for column, field in zip(values, self.schema, strict=True)]
-        self._rows = []
+        self._rows, self._size = [], 0
         return pa.table(made, schema=self.schema)
 
-    def _asked(self, record: Record) -> Rows:
+    def _predicted(self, record: Record, answer: _Answer, *, ok: bool) -> Iterator[Row]:
+        """What is told of each row behind the record's own columns; of one row at least."""
+        alone = [] if isinstance(answer.prediction, UnsetType) else [answer.prediction]
+        said = map(self._told, chain(alone, _legible(answer.predictions, _predictions)))
+        each: Iterator[_Fired | None] = repeat(answer)
+        if bytes(answer.rules) != b"null":
+            each = chain(_legible(answer.rules, _rules), repeat(None))
+        silence, none = self._told(None), True
+        for row, told in zip_longest(self._asked(record) if ok else (), said):
+            none = False
+            columns, rest = told or silence
+            yield *_fired(next(each)), *(row or self._nothing), *columns, None, rest
+        if none:
+            yield *_fired(next(each)), *self._nothing, *silence[0], None, silence[1]
+
+    def _inferred(self, record: Record, release: Release) -> Iterator[Row]:
+        """The same of a request of tensors."""
+        asked = infers.read(record.body, record.head, "inputs")
+        answered = infers.read(record.answer, record.answer_head, "outputs")
+        predicts = infers.Predicts(release.outputs, release.classes)
+        before = (None, None, None, *self._nothing)
+        for size, inputs, outputs, elements in infers.read_rows(asked, answered):
+            told: Iterable[Row]
+            if self._label is None:
+                told = zip(map(_number, predicts.values(elements, size)), strict=True)
+            else:
+                told = (self._labelled(*each) for each in predicts.labels(elements, size))
+            for columns, said, answer in zip(told, inputs, outputs, strict=True):
+                self._size += len(said or "") + len(answer or "")
+                yield *before, *columns, said, answer
+
+    def _asked(self, record: Record) -> Iterator[Row]:
         body = record.body
         try:
             if record.flags & ARROW:
-                count, columns = lists(body, self._fields)
-                each = [columns.get(field.name, [None] * count) for field in self._fields]
-                return list(zip(*each, strict=True)) if each else [()] * count
-            found = [self._one.decode(body)] if body.lstrip()[:1] == b"{" else self._many.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem):  # redacted whole, or no rows at all
-            return []
-        return [msgspec.structs.astuple(row) for row in found]
+                yield from rows_of(body, self._fields)
+            elif body.lstrip()[:1] == b"{":
+                yield msgspec.structs.astuple(self._one.decode(body))
+            else:
+                for some in slices(body, self._many.decode):
+                    yield from map(msgspec.structs.astuple, some)
+        except _BROKEN:  # redacted whole, or no rows at all
+            return
 
-    def _told(self, said: _Prediction | None) -> tuple[tuple[Any, ...], str | None]:
+    def _labelled(self, label: Any, each: Sequence[Any] | None) -> Row:
+        if type(label) is not self._label:
+            return self._silence
+        return (label, *(each or self._silence[1:]))
+
+    def _told(self, said: _Prediction | None) -> tuple[Row, str | None]:
         """The columns of an answer, and as JSON what has no column."""
         if self._label is None:
-            value = said.value if said else None
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return (float(value),), None
-            return (None,), _rest(said)
+            value = _number(said.value) if said else None
+            return (value,), None if value is not None else _rest(said)
         if said is None or type(said.label) is not self._label:
-            return (None,) * (1 + len(self._classes)), _rest(said)
+            return self._silence, _rest(said)
         probabilities = said.probabilities or {}  # a rule gives none
         return (said.label, *(probabilities.get(name) for name in self._classes)), None
 
 
-def _said(answer: bytes) -> tuple[list[_Prediction | None], _Answer]:
-    """Predictions, and the whole answer."""
+def _said(answer: bytes) -> _Answer:
     try:
-        found = _answer.decode(answer)
+        return _answer.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return [], _Answer()
-    alone = [] if isinstance(found.prediction, UnsetType) else [found.prediction]
-    return alone + (found.predictions or []), found
+        return _Answer()
 
 
-def _inferred(
-    record: Record, release: Release
-) -> tuple[list[_Prediction | None], Sequence[str | None], Sequence[str | None]]:
-    """Of a request of tensors, for each row: the prediction, the inputs and the outputs."""
-    asked = infers.read(record.body, record.head, "inputs")
-    answered = infers.read(record.answer, record.answer_head, "outputs")
-    count = infers.rows(asked, answered)
-    said: list[_Prediction | None] = []
-    for row in range(count):
-        found = infers.predicted(answered, release.outputs, release.classes, row, count)
-        each = found.get("probabilities") if found else None
-        names = [class_name(value) for value in release.classes]
-        probabilities = dict(zip(names, each, strict=True)) if each else None
-        said.append(_Prediction(found.get("label"), probabilities, found.get("value")) if found else None)
-    return said, infers.texts(asked, count), infers.texts(answered, count)
+def _legible(raw: Raw, decode: Callable[[bytes], list[T]]) -> Iterator[T]:
+    """The items of a list, as far as they can be read."""
+    try:
+        for some in slices(bytes(raw), decode):
+            yield from some
+    except _BROKEN:
+        return
 
 
-def _fired(answer: _Answer, number: int) -> tuple[str | None, str | None, bool | None]:
-    fired: _Fired | None = answer
-    if answer.rules is not None:
-        fired = answer.rules[number] if number < len(answer.rules) else None
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _fired(fired: _Fired | None) -> Row:
     return (fired.rule, fired.because, fired.review) if fired else (None, None, None)
 
 

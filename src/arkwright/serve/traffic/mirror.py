@@ -1,14 +1,17 @@
 """Copies of requests for the shadows of an endpoint, which run in a process of their own.
 
-A copy never delays what it is a copy of: what the other process cannot take at once is dropped, and counted.
+A copy never delays what it is a copy of: what the other process is too busy to take is dropped, and counted.
 """
 
 import asyncio
 from typing import cast
 
+from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Request
 
-MOST_WAITING = 2**20  # bytes that the other process has not taken yet
+MOST_WAITING = 2**24  # bytes that the other process has not taken yet, beside one body that nothing was waiting before
+_SMALL = 2**16  # bytes of a body that are sent in one piece with the head; a larger one is not copied for it
+LONGEST = Limits().body
 _KEPT = (b"content-type", b"inference-header-content-length")
 _HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nArkwright-Release: %b\r\nContent-Length: %d\r\n"
 
@@ -16,9 +19,10 @@ _HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nArkwright-Release: %b\r\nConten
 class Mirror(asyncio.Protocol):
     """One connection to the process of the shadows, opened when it is first needed and again when it broke."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, longest: int = LONGEST) -> None:
+        """`longest`: bytes of a body that the other process takes."""
         self.sent = self.dropped = 0
-        self._path = path
+        self._path, self._longest = path, longest
         self._transport: asyncio.Transport | None = None
         self._opening: asyncio.Task[None] | None = None
 
@@ -34,13 +38,17 @@ class Mirror(asyncio.Protocol):
             if self._opening is None:
                 self._opening = asyncio.create_task(self._open())
             return False
-        if transport.get_write_buffer_size() + len(body) > MOST_WAITING:
+        waiting = transport.get_write_buffer_size()
+        if (waiting and waiting + len(body) > MOST_WAITING) or len(body) > self._longest:
             self.dropped += 1
             return False
         head = _HEAD % (path.encode(), release.encode(), len(body))
         more = b"".join(b"%b: %b\r\n" % (name, request.headers[name]) for name in _KEPT if name in request.headers)
         more += b"X-Request-Id: %b\r\n" % request.id if request.id else b""
-        transport.write(b"%b%b\r\n%b" % (head, more, body))
+        if len(body) <= _SMALL:
+            transport.write(b"%b%b\r\n%b" % (head, more, body))
+        else:
+            transport.writelines((b"%b%b\r\n" % (head, more), body))
         self.sent += 1
         return True
 

@@ -1,7 +1,7 @@
 """Rows that come as Arrow columns: the same checks as for JSON, and straight to the graph where no code is between."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ _FITS = {"float": ("float", "int"), "int": ("int",)}  # JSON says 1 for 1.0, too
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # microseconds: the years 1 to 9999
 _MOST_COLUMNS = 100_000
 _DAY = 86_400_000_000
+_SLICE = 4096  # rows
 
 
 class ArrowRows:
@@ -152,13 +153,26 @@ def lists(body: bytes, fields: Sequence[Field]) -> tuple[int, dict[str, list[Any
     """The number of rows of a stream, and these of its columns as Python's own objects, None where they are missing; a
     column that is not there is left out. Raises Problem for a stream that no server takes.
     """
+    rows, columns = _columns(body, fields)
+    return rows, {name: _values(column, 0, rows) for name, column in columns.items()}
+
+
+def rows_of(body: bytes, fields: Sequence[Field]) -> Iterator[tuple[Any, ...]]:
+    """The same row by row, in the order of these fields; None for a column that is not there."""
+    rows, columns = _columns(body, fields)
+    for start in range(0, rows, _SLICE):
+        end = min(start + _SLICE, rows)
+        each = (_values(columns[f.name], start, end) if f.name in columns else [None] * (end - start) for f in fields)
+        yield from zip(*each, strict=True) if fields else [()] * (end - start)
+
+
+def _columns(body: bytes, fields: Sequence[Field]) -> tuple[int, dict[str, Column]]:
     try:
         stream = arrow_stream.read(body, _MOST_COLUMNS)
         columns = stream.columns()
     except Malformed as error:
         raise _no_stream(error) from None
-    there = [field for field in fields if field.name in columns]
-    return stream.rows, {f.name: _values(_typed(columns[f.name], f), 0, stream.rows) for f in there}
+    return stream.rows, {f.name: _typed(columns[f.name], f) for f in fields if f.name in columns}
 
 
 def _no_stream(error: Malformed) -> Problem:
