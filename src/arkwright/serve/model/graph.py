@@ -78,7 +78,6 @@ class Graph:
         arrays: list[Array] = self._session.run(self._names, inputs)
         return dict(zip(self._names, arrays, strict=True))
 
-
     def run_many(self, inputs: Tensors) -> Tensors:
         """The same of any number of rows. Texts become the graph's own and come back while nothing else goes on in this
         process, so many of them in slices, if rows may be divided. Raises what onnxruntime raises.

@@ -90,7 +90,9 @@ def from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int]) -> A
     if kind.python is not str and (not nested or len(shape) == 2):
         return _in_pieces(name, data, kind, shape, nested=nested)
     if len(data) > MOST_WHOLE:
-        instead = "binary data, or fewer texts at once" if kind.python is str else "a flat list of numbers, or binary data"
+        instead = (
+            "binary data, or fewer texts at once" if kind.python is str else "a flat list of numbers, or binary data"
+        )
         raise Problem(413, f"the data of the input {name!r} is long; send {instead}")
     return _from_json(name, data, kind, shape, nested=nested)
 

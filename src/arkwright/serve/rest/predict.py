@@ -10,7 +10,7 @@ import orjson
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.usercode import describe
 from arkwright.serve.model.answers import Reader, reader, said
-from arkwright.serve.model.arrow.answer import arrow_response
+from arkwright.serve.model.arrow.answer import arrow_response, load
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.plain_rows import wrapped
@@ -51,6 +51,8 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         _only_json(loaded, request)
     accept, kind = request.headers.get(b"accept"), request.headers.get(b"content-type")
     tell = _wrapped if accept is None or ARROW not in accept.lower() else _arrow
+    if tell is _arrow:
+        load()  # on a thread, where it takes long
     if kind is not None and kind != JSON and kind.lower().startswith(ARROW):
         stream = loaded.arrow.open(body)
         prepare = partial(loaded.arrow.tensors, stream)

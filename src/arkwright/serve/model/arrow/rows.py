@@ -99,7 +99,9 @@ class ArrowRows:
                     wrong |= _COMPARE[bound](column.values, limit) & present
         if field.allowed:
             allowed = set(field.allowed)
-            wrong |= filled(len(wrong), bool, lambda at: [v not in allowed for v in column.values[at].tolist()]) & present
+            wrong |= (
+                filled(len(wrong), bool, lambda at: [v not in allowed for v in column.values[at].tolist()]) & present
+            )
         if wrong.any():
             at = int(wrong.argmax())
             self._objects(columns, slice(at, at + 1))
