@@ -17,6 +17,7 @@ from arkwright.core.errors import Invalid
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import CLASSES, code, write
 from arkwright.serve.grpc.service import Door, Service
+from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import LATE, Problem, Request, Response, come_again
@@ -265,13 +266,4 @@ def _caller(context: Context) -> str:
 
 def _framed(response: bytes) -> bytes:
     """A ModelInferResponse inside a ModelStreamInferResponse: field 2, its length, itself."""
-    return bytes([2 << 3 | 2]) + _length(len(response)) + response
-
-
-def _length(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return b"".join(framed(2, response))

@@ -14,8 +14,8 @@ from arkwright.core.record import digest_of
 from arkwright.core.rows import PYTHON, from_columns
 from arkwright.serve.model.arrow.rows import rows_of
 from arkwright.serve.tap import infers
-from arkwright.serve.tap.slices import slices
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
+from arkwright.serve.tap.slices import slices
 from arkwright.serve.wire.messages import Problem
 
 ROWS, BYTES = 16_384, 16 << 20  # of one table that is built: so many rows, or about so many bytes of what they say

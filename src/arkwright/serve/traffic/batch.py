@@ -313,7 +313,7 @@ def _run(graph: Graph, name: str, group: list[int], results: list[Tensors | Prob
     """Replace the inputs of these jobs with their outputs."""
     parts = [result for i in group if not isinstance(result := results[i], Problem)]
     if len(parts) == 1:
-        results[group[0]] = _tried(name, lambda: graph.run(parts[0]))
+        results[group[0]] = _tried(name, lambda: graph.run_many(parts[0]))
         return
     first = next(iter(graph.inputs))
     ends = np.cumsum([len(part[first]) for part in parts]).tolist()
