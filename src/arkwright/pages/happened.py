@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from arkwright.core.nouns import VERSIONED, Account, Comment, Decision, Endpoint, Event, Mark
+from arkwright.core.nouns import VERSIONED, Account, Comment, Decision, Endpoint, Event, Mark, Run
 from arkwright.core.record import decode
 from arkwright.core.versions import ENDED
 
@@ -41,7 +41,7 @@ def _endpoint(event: Event) -> Happened:
 
 def _noun(event: Event) -> Happened:
     key = event.key.removeprefix(ENDED)
-    says = "finished" if key != event.key else _MADE.get(event.kind, "changed")
+    says = decode(Run, event.body).state if key != event.key else _MADE.get(event.kind, "changed")
     return Happened(by=event.by, says=says, ref=f"{event.kind}:{key}", at=event.at)
 
 
