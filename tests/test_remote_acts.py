@@ -60,6 +60,9 @@ def pair(walked, tmp_path_factory, shop_at):
         return Site(shop)
 
     with up(made("there")) as there, up(made("here")) as here:
+        for room in (there, here):
+            for kind, key, held in ((accounts.LINK, "a person", "carl"), (accounts.LINKED, "carl", "a person")):
+                room.at.site.vault.put(kind, key, held)
         yield There(there), Here(here)
 
 
@@ -187,6 +190,9 @@ STORY = [
     ("olga", "role", {"name": "dana", "role": "contributor", "reason": "helps"}),
     ("olga", "role", {"name": "dan", "role": "contributor", "reason": "helps"}),
     ("olga", "role", {"name": "olga", "role": "viewer", "reason": "the last owner"}),
+    ("olga", "unlink", {"name": "carl", "reason": "left the firm"}),
+    ("olga", "unlink", {"name": "carl", "reason": "left the firm"}),
+    ("olga", "unlink", {"name": "dan", "reason": "left the firm"}),
     ("olga", "webhook", {"name": "chat", "url": PUBLIC}),
     ("olga", "webhook", {"name": "chat", "on": ["nothing"]}),
     ("olga", "webhook", {"name": "inside", "url": "https://169.254.169.254/"}),
