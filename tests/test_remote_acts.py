@@ -17,8 +17,8 @@ from arkwright.core.nouns import Actor
 
 __all__ = ["walked"]  # a fixture
 ACTS = sorted(name for name, verb in VERBS.items() if verb.acts and not verb.here)
-OF_ITS_OWN = {  # what no two of anything have in common: when it was, secrets, numbers drawn by chance
-    "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits",
+OF_ITS_OWN = {  # what no two of anything have in common: when it was and how long it took, secrets
+    "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits", "log",
 }  # fmt: skip
 DRAWN = "Handed.id", "Webhook.id"
 
