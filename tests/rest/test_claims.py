@@ -38,7 +38,8 @@ SAID = {
     "resume": {"endpoint": "buys"}, "rollback": {"endpoint": "buys"},
     "label": {"endpoint": "buys", "labels": [{"id": "mine", "label": 1}]},
     "invite": {"name": "dora"}, "role": {"name": "vic", "role": "viewer", "reason": "so"},
-    "webhook": {"name": "third", "url": HOOK}, "unhook": {"name": "second"}, "mail": {}, "token": {},
+    "webhook": {"name": "third", "url": HOOK}, "unhook": {"name": "second"},
+    "unlink": {"name": "vic", "reason": "so"}, "mail": {}, "token": {},
     "end": {"id": "0"}, "stop_job": {},
 }  # fmt: skip
 BEFORE = {"sign": ["refuse"], "promote": ["sign"], "resume": ["sign", "stop"]}  # what has to be said before it

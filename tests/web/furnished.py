@@ -47,5 +47,7 @@ def furnished(walked, shop):
     (jobs.folder(door.site, DONE) / jobs.ANSWER).write_bytes(b'{"project":"shop"}')
     for path in ("/api/show", "/api/nothing"):
         door.ask("GET", path, Authorization="Bearer owner.0.wrong")
+    for kind, key, held in ((accounts.LINK, "a person", "vic"), (accounts.LINKED, "vic", "a person")):
+        door.site.vault.put(kind, key, held)
     door.me = {"Cookie": f"arkwright={door.sessions['owner']}"}
     return door

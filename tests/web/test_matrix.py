@@ -172,7 +172,8 @@ OWNERS = {
     "/api/promote", "/api/rollback", "/api/stop", "/api/resume", "/api/invite", "/api/role", "/api/webhook",
     "/api/unhook", "/releases/{name}/promote", "/endpoints/{name}/promote", "/endpoints/{name}/rollback",
     "/endpoints/{name}/stop", "/endpoints/{name}/resume", "/people", "/people/{name}",
-    "/people/{name}/unlink", "/api/unlink",
+    "/api/unlink", "/people/{name}/unlink", "/webhooks", "/webhooks/{name}/again", "/webhooks/{name}/rotate",
+    "/webhooks/{name}/remove",
 }  # fmt: skip
 
 

@@ -112,7 +112,9 @@ def seen_kinds(door, seen):
 
 
 SECRET = {"password", "old", "new"}  # no names: whatever is typed there is hashed
-NO_FORM = {"/endpoints/{name}/labels"}  # of programs
+NO_FORM = {  # what is shown only where a provider is known or something was given up, and takes no word but a password
+    "/account/link", "/account/unlink", "/webhooks/{name}/again",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_every_form_is_met(room, forms):
     of_programs = set(DOCUMENT["paths"])
     acts = {route.path for route in room.app.routes if "POST" in getattr(route, "methods", ())}
     acts -= {path for path in acts if re.sub(r":\w+}", "}", path) in of_programs}
-    assert acts - {path for method, path in forms if method == "POST"} == set()
+    assert acts - {path for method, path in forms if method == "POST"} <= NO_FORM
 
 
 def test_in_every_field_of_every_form(room, forms, caplog):
