@@ -96,7 +96,7 @@ def test_a_request_of_many_rows_takes_a_bounded_memory(tmp_path, log, signature)
     done = subprocess.run(measure, capture_output=True, text=True, timeout=300, check=True)
     found, more = map(int, done.stdout.split())
     assert found == MANY
-    assert more < 170
+    assert more < 140
 
 
 def test_rows_of_a_large_request_are_what_they_were(tmp_path):

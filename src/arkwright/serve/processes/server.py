@@ -57,6 +57,7 @@ class Server:
         self.front.gateway = gateway
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
+        self.front.refusals = observer.answered if observer else None
         self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}
