@@ -191,7 +191,7 @@ class Observer:
         self.answered(request, response)
 
     def answered(self, request: Request, response: Response) -> None:
-        """It was given to no release, and is answered already."""
+        """It was given to no release, and is answered already; it may never have been a whole request."""
         self.apart(request, _nobody, response)
 
     def shed(self, lane: Lane, kind: str) -> bool:

@@ -57,6 +57,7 @@ class Server:
         self.front.gateway = gateway
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
+        self.front.refusals = observer.answered if observer else None
         self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
         self.hung: Callable[[], None] | None = None  # what to do when a model never ends
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 
 from arkwright.core.ports import Store, Tables
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import INDEX_LOCK
 from arkwright.serve.tap.query import Wanted, parts
+from arkwright.serve.tap.segment import Record, Release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +40,18 @@ def over_time(
         return ()
     wanted = Wanted(since=since.replace(tzinfo=None), until=until.replace(tzinfo=None))
     with locked(folder / INDEX_LOCK, shared=True):
-        inputs = parts(folder, store, scratch, wanted)
+        inputs = parts(folder, store, scratch, wanted, partial(_without_rows, wanted))
         if not inputs:
             return ()
         tables.write(_query(list(inputs), wanted, seconds), inputs, scratch / "slots.parquet")
     return tuple(Slot(**row) for row in pq.read_table(scratch / "slots.parquet").to_pylist())
+
+
+def _without_rows(wanted: Wanted, record: Record, release: Release) -> Record | None:
+    """One row stands for a request, and nothing of what it says is asked for."""
+    if wanted.choose(record, release) is None:
+        return None
+    return msgspec.structs.replace(record, body=b"", answer=b"", head=0, answer_head=0)
 
 
 def _query(names: list[str], wanted: Wanted, seconds: int) -> str:

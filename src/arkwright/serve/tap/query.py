@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 from arkwright.core import arrow
 from arkwright.core.ports import Store, Tables
 from arkwright.serve.tap import labels as label_log
-from arkwright.serve.tap.compact import write_parts
+from arkwright.serve.tap.compact import Choose, write_parts
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.labels import Value
 from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
-from arkwright.serve.tap.segment import segments
+from arkwright.serve.tap.segment import Record, Release, segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
 
 FEW = 10_000  # rows, of which the labels are looked for one by one
@@ -47,6 +47,14 @@ class Wanted:
             f'"id" = {_text(self.id)}' if self.id else "",
         ]
         return " AND ".join(part for part in parts if part) or "TRUE"
+
+    def choose(self, record: Record, release: Release) -> Record | None:
+        """A record that is not compacted yet, if its rows are wanted: what is not, is not read."""
+        at = record.at // 1000 * 1000
+        early = self.since is not None and at < _nanoseconds(self.since)
+        late = self.until is not None and at >= _nanoseconds(self.until)
+        other = (self.release is not None and self.release != release.ref) or self.id not in (None, _id(record))
+        return None if early or late or other else record
 
     def may_hold(self, part: Part) -> bool:
         """Whether a part can have such rows."""
@@ -76,12 +84,12 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
 
 def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list[tuple[str, int]]) -> int:
     """How many of these (id, row) belong to no prediction that is known by now."""
-    given = scratch / "given.parquet"
+    given, named = scratch / "given.parquet", {id_ for id_, _ in ids}
     distinct = sorted(set(ids))
     columns = {"id": [i for i, _ in distinct], "row": pa.array([row for _, row in distinct], pa.int64())}
     pq.write_table(pa.table(columns), given)
     with locked(folder / INDEX_LOCK, shared=True):
-        inputs = parts(folder, store, scratch, Wanted())
+        inputs = parts(folder, store, scratch, Wanted(), lambda record, _: record if _id(record) in named else None)
         if not inputs:
             return len(distinct)
         known = " UNION ALL ".join(f'SELECT "id", "row" FROM {name}' for name in inputs)  # noqa: S608 - names of ours
@@ -90,12 +98,18 @@ def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list
     return int(count)
 
 
-def parts(folder: Path, store: Store, scratch: Path, wanted: Wanted) -> dict[str, Path]:
-    """Parquet files that may hold wanted rows, by the names they have in the query. `INDEX_LOCK` is held meanwhile."""
+def parts(
+    folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Choose | None = None
+) -> dict[str, Path]:
+    """Parquet files that may hold wanted rows, by the names they have in the query. `INDEX_LOCK` is held meanwhile.
+
+    `choose`: what is taken of a record that is not compacted yet, where that is other than what is `wanted`.
+    """
     index = Index(folder)
     paths = [store.path(part.digest) for part in index.parts if wanted.may_hold(part)]
-    fresh, _ = write_parts([path for path in segments(folder) if path.name not in index.segments], scratch)
-    paths += [path for part, path in fresh if wanted.may_hold(part)]
+    waiting = [path for path in segments(folder) if path.name not in index.segments]
+    fresh, _ = write_parts(waiting, scratch, choose or wanted.choose)
+    paths += [path for _, path in fresh]
     return {f"p{number}": path for number, path in enumerate(paths)}
 
 
@@ -147,6 +161,11 @@ def _texts(labels: Sequence[Value]) -> Any:
 def _nothing(out: Path) -> int:
     pq.write_table(arrow.schema(BASE).empty_table(), out)
     return 0
+
+
+def _id(record: Record) -> str:
+    """As its rows say it."""
+    return record.id.decode("utf-8", "replace")
 
 
 def _nanoseconds(at: datetime) -> int:

@@ -58,7 +58,7 @@ class Counters:
     def create(cls, folder: Path, workers: int) -> "Counters":
         """New counters for so many workers, and as many again that may follow them before they are gone.
 
-        `folder` exists and is of this run of the server alone. Takes 0.8 MB for each slot. Raises ArkwrightError where
+        `folder` exists and is of this run of the server alone. Takes 0.9 MB for each slot. Raises ArkwrightError where
         there is no room.
         """
         slots, beside = 2 * workers, folder / f"{FILE}.{os.getpid()}"

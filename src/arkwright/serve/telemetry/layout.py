@@ -6,7 +6,9 @@
 """
 
 KINDS = ("predict", "infer", "grpc", "other")
-CODES = (200, 400, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 499, 500, 501, 503, 504)
+CODES = (
+    200, 400, 403, 404, 405, 406, 408, 409, 413, 414, 415, 417, 422, 429, 431, 499, 500, 501, 503, 504, 505, 507,
+)  # fmt: skip
 CODE_NAMES = (*map(str, CODES), "other")
 PREDICT, INFER, GRPC, OTHER_KIND = (kind * len(CODE_NAMES) for kind in range(len(KINDS)))  # offsets in a block
 CODE_AT = bytes(CODES.index(code) if code in CODES else len(CODES) for code in range(1000))
@@ -20,7 +22,7 @@ LATENCY_BOUNDS = tuple(
 )
 BATCH_BOUNDS = tuple(2**i for i in range(13))  # rows in one run of the model
 
-MAGIC, LAYOUT = int.from_bytes(b"ARKCOUNT", "little"), 2
+MAGIC, LAYOUT = int.from_bytes(b"ARKCOUNT", "little"), 3
 MAGIC_AT, LAYOUT_AT, SLOTS_AT, COUNT_AT = range(4)
 HEAD = 64
 
@@ -29,7 +31,7 @@ RETIRED_AT, CURRENT_AT, VERSION_AT, SHARE_AT, TEXT_AT = range(5)
 SHOWN = 128  # series in an answer at most; the rest are told as one
 NOBODY, OTHERS = 0, 1  # the two records that every file has
 
-BLOCK = 192
+BLOCK = 216
 REQUESTS = 0
 LATENCY = REQUESTS + len(KINDS) * len(CODE_NAMES)
 BATCH = LATENCY + len(LATENCY_BOUNDS) + 1

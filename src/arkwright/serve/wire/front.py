@@ -72,6 +72,8 @@ class Front:
         self.quota = quota
         self.gateway = False  # whether who comes says for whom it asks
         self.limited: Callable[[Request, Response], None] | None = None  # who is told of a refusal for the quota
+        # who is told of what was refused before there was a request to handle
+        self.refusals: Callable[[Request, Response], None] | None = None
         self.crowded: dict[str, Callable[[Mapping[bytes, bytes]], bytes | None]] = {}  # path -> a refusal, or none
         self.loop = asyncio.get_running_loop()
         self.standing = noting() if standing is None else standing

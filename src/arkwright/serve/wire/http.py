@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue", "_reader",
-        "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
+        "_refused", "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
     )  # fmt: skip
 
     def __init__(self, front: Front, stand: Stand | None = None) -> None:
@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Request | Response] = deque()
         self._busy: Request | None = None
+        self._refused: Request | None = None  # what is known of what will be refused, for those who note it
         self._rest, self._at = b"", 0
         self._stepping = self._paused = self._held = self._deaf = self._turning = False
         self._unread: Unread | None = None
@@ -177,9 +178,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, request: Request) -> None:
         front = self._front
         self._busy = request
-        request.caller, request.received = self._caller, monotonic()
-        if front.gateway:
-            request.caller = request.headers.get(CALLER, b"").decode("latin-1")
+        request.caller, request.received = self._whose(request) if front.gateway else self._caller, monotonic()
         self._answer_by = request.received + front.limits.answer_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
@@ -198,8 +197,14 @@ class Connection(asyncio.Protocol):
         self._reader.forget()
         response = problem.response(close=True)
         response.bare = self._reader.asks_for_head()
+        if self._front.refusals:
+            self._refused = self._reader.half_read()
+            self._refused.caller = self._whose(self._refused)
         self._queue.append(response)
         self._step()
+
+    def _whose(self, request: Request) -> str:
+        return request.headers.get(CALLER, b"").decode("latin-1") if self._front.gateway else self._caller
 
     # turns
 
@@ -232,6 +237,9 @@ class Connection(asyncio.Protocol):
             item = self._queue.popleft()
             if isinstance(item, Response):
                 self._write(None, item)
+                if self._refused is not None and self._front.refusals:
+                    self._front.refusals(self._refused, item)
+                    self._refused = None
                 break
             self._begin(item)
         self._stepping = False

@@ -78,6 +78,15 @@ class Reader:
     def asks_for_head(self) -> bool:
         return bool(self._url) and self._parser.get_method() == b"HEAD"
 
+    def half_read(self) -> Request:
+        """What is known of a request that is not read to its end: nothing of one that has not begun. A target that is no
+        path is left out: it may hold a password.
+        """
+        if self.clean or not self._url:
+            return Request("", "", {}, b"")
+        path = self._url.partition(b"?")[0] if self._url[:1] in b"/*" else b""
+        return Request(self._parser.get_method().decode("ascii"), path.decode("latin-1"), self._headers, b"")
+
     def forget(self) -> None:
         """Let go of the body that is coming, which nobody will ask for."""
         self._front.bodies -= self.size
