@@ -81,7 +81,7 @@ with mlflow.start_span("asked"):
     pass
 mlflow.flush_trace_async_logging()
 mlflow.set_experiment("their autolog")
-mlflow.sklearn.autolog(silent=True)
+mlflow.sklearn.autolog(log_models=False, silent=True)  # a model costs seconds, and there is one
 x, y = pd.DataFrame({"a": range(40), "b": [i % 7 for i in range(40)]}), pd.Series([i % 2 for i in range(40)])
 with mlflow.start_run():
     GridSearchCV(RandomForestClassifier(random_state=1, n_estimators=2), {"n_estimators": [2, 3]}, cv=2).fit(x, y)
@@ -270,7 +270,7 @@ def test_logged_models_are_read_the_same(both):
         }  # fmt: skip
 
     theirs, ours = map(found, both)
-    assert len(theirs) >= 2
+    assert len(theirs) == 1
     assert ours == theirs
 
 
