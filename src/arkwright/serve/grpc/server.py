@@ -124,7 +124,9 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         if size > self._limits.headers:
             return self._refusing(path, Problem(431, f"metadata may have {self._limits.headers} bytes"))
         if path not in self._handlers:
-            return self._refusing(path, Problem(501, f"there is no call {path[:80]}{did_you_mean(path, self._handlers)}"))
+            return self._refusing(
+                path, Problem(501, f"there is no call {path[:80]}{did_you_mean(path, self._handlers)}")
+            )
         if self._open >= self._limits.connections:
             return self._refusing(path, Problem(503, "too many calls at once; try again", come_again()))
         return self._handlers[path]

@@ -14,8 +14,8 @@ from arkwright.core.record import digest_of
 from arkwright.core.rows import PYTHON, from_columns
 from arkwright.serve.model.arrow.rows import rows_of
 from arkwright.serve.tap import infers
-from arkwright.serve.tap.slices import slices
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
+from arkwright.serve.tap.slices import slices
 from arkwright.serve.wire.messages import Problem
 
 ROWS, BYTES = 16_384, 16 << 20  # of one table that is built: so many rows, or about so many bytes of what they say
@@ -132,7 +132,9 @@ class Builder:
         at, latency = record.at // 1000, record.latency / 1000
         common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, answer.error)
         self._size += len(record.body) + len(record.answer)
-        found = self._inferred(record, release) if infer and ok else self._predicted(record, answer, ok=ok and not infer)
+        found = (
+            self._inferred(record, release) if infer and ok else self._predicted(record, answer, ok=ok and not infer)
+        )
         for number, rest in enumerate(found):
             self._rows.append((id_, number, *common, *rest))
             if len(self._rows) >= ROWS or self._size >= BYTES:
