@@ -91,6 +91,8 @@ def test_labelled(logged):
 def test_what_cannot_be_a_label(logged):
     with pytest.raises(Invalid, match=r"\$\[1\]\.label: expected int, got str"):
         logged.do(label, endpoint="buys", labels=[{"id": "one", "label": 0}, {"id": "one", "label": "0"}])
+    with pytest.raises(Invalid, match=r"^\$\[0\]\.label: '2' is no class; there is 0, 1$"):
+        logged.do(label, endpoint="buys", labels=[{"id": "one", "label": 2}])
     with pytest.raises(Invalid, match=r"unknown field 'lable'; did you mean \"label\"\?"):
         logged.do(label, endpoint="buys", labels=[{"id": "one", "lable": 0}])
     assert logged.do(predictions, endpoint="buys", id="one").column("actual").to_pylist() == [None]

@@ -20,6 +20,7 @@ ERROR = {
 }  # fmt: skip
 NOWHERE = {400, 403, 404, 405, 408, 413, 414, 417, 429, 431, 503, 505}  # to a path of no document, or to none
 JSON = "application/json"
+EVERYWHERE = {"content-type", "content-length", "connection", "date"}
 
 
 class Said(NamedTuple):
@@ -100,7 +101,9 @@ class Described:
         if said.method == "OPTIONS" and status == 200:
             assert (kind, body, "allow" in headers) == ("", b"", True), where
             return
-        content = self._content(said, status, where)
+        answer = self._answer(said, status, where)
+        content = answer.get("content", {"": {}})
+        self._check_headers(answer.get("headers", {}), headers, where)
         assert kind in content, f"{where} is not described, only {list(content)}"
         assert not (status == 405 and "allow" not in headers), where
         if kind != JSON or said.method == "HEAD":
@@ -111,22 +114,39 @@ class Described:
         error = next(self._validator(content[kind].get("schema", {})).iter_errors(value), None)
         assert error is None, f"{where}: {error}"
 
-    def _content(self, said, status, where):
-        """Content type -> its description, for this answer."""
+    def _check_headers(self, known, headers, where):
+        """Every header of an answer is described, but those of every message; those that are always there are."""
+        known = {name.lower(): self._found(one) for name, one in known.items()}
+        assert headers.keys() - EVERYWHERE <= known.keys(), f"{where}: {headers.keys()}, described are {list(known)}"
+        assert not {name for name, one in known.items() if one["required"]} - headers.keys(), where
+        for name in headers.keys() & known.keys():
+            schema = known[name]["schema"]
+            value = int(headers[name]) if schema.get("type") == "integer" else headers[name]
+            assert self._validator(schema).is_valid(value), f"{where}: {name} is {value}"
+
+    def _found(self, one):
+        """What a reference means."""
+        if "$ref" in one:
+            _, _, kind, name = one["$ref"].split("/")
+            return self.document["components"][kind][name]
+        return one
+
+    def _answer(self, said, status, where):
+        """What is described for this answer."""
         item = self.item(said.path)
         if item is None:
             assert status in NOWHERE, f"{where}, and the path is not described"
-            return {JSON: {"schema": ERROR}}
+            return self._nowhere(status)
         method = {"HEAD": "get"}.get(said.method, said.method.lower())
         operation = item.get(method)
         if operation is None:
             assert status in NOWHERE, where
-            return {JSON: {"schema": ERROR}}
+            return self._nowhere(status)
         assert str(status) in operation["responses"], f"{where}: this status is not described"
-        answer = operation["responses"][str(status)]
-        if "$ref" in answer:
-            answer = self.document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
-        return answer.get("content", {"": {}})
+        return self._found(operation["responses"][str(status)])
+
+    def _nowhere(self, status):
+        return self.document["components"]["responses"][str(status)] | {"content": {JSON: {"schema": ERROR}}}
 
     def item(self, path):
         """What is described for a path, also for one with a name in it."""

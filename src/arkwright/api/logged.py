@@ -81,7 +81,7 @@ def label(site: Site, by: Actor, project: Path, *, endpoint: str, labels: Sequen
     allow(site, by, "work")
     name = _known(site, endpoint)
     try:
-        given = asked.decode(msgspec.json.encode(labels), kind(site, name))
+        given = asked.decode(msgspec.json.encode(labels), kind(site, name), _classes(site, name))
     except Problem as problem:
         raise Invalid(problem.message) from None
     folder = site.predictions / name
@@ -97,10 +97,22 @@ def kind(site: Site, endpoint: str) -> type[Value] | None:
     noun = versions.latest(site.ledger, Endpoint, _known(site, endpoint))
     if noun is None:
         return None
-    release = versions.resolve(site.ledger, Release, next(iter(noun.shares)))
-    path = site.store.path(release.files["signature.json"])
-    kinds: set[Any] = {type(value) for value in decode(Signature, path.read_bytes()).classes} or {float}
+    kinds: set[Any] = {type(value) for value in _classes_of(site, next(iter(noun.shares)))} or {float}
     return kinds.pop() if len(kinds) == 1 else None
+
+
+def _classes(site: Site, endpoint: str) -> set[Value]:
+    """Of every release that ever stood behind the endpoint, whose answers may be labelled still; none where one of them
+    has no classes.
+    """
+    ever = {ref for one in versions.all_of(site.ledger, Endpoint, endpoint) for ref in (*one.shares, *one.shadows)}
+    found = [_classes_of(site, ref) for ref in ever]
+    return {value for classes in found for value in classes} if all(found) else set()
+
+
+def _classes_of(site: Site, ref: str) -> tuple[Value, ...]:
+    release = versions.resolve(site.ledger, Release, ref)
+    return decode(Signature, site.store.path(release.files["signature.json"]).read_bytes()).classes
 
 
 def spelt(text: str, wanted: type[Value] | None) -> Value:

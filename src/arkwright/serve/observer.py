@@ -115,6 +115,7 @@ class Observer:
         self._known: dict[tuple[Tap, str], int] = {}
         self._left: list[Tap] = []  # what is still at work may write to them
         self._labels: dict[str, Labels] = {}
+        self._speaking: dict[str, Series] = {}  # of each endpoint its release with the largest part
         self._numbered: dict[Tap, list[Series]] = {}  # its releases by their numbers
         self._unsaid: deque[tuple[Series, int, int]] = deque()  # what taps have written and nobody counted
         self._loop = asyncio.get_running_loop()
@@ -124,6 +125,7 @@ class Observer:
         """These releases answer for the endpoint from now on."""
         parts = {share.served.release: share.part for share in routing.shares}
         series = self.telemetry.series(name, parts, routing.version)
+        self._speaking[name] = series[max((lane.loaded.release for lane in lanes), key=parts.__getitem__)]
         tap = self._tap(name, routing.log)
         for lane in lanes:
             number = self._number(tap, lane, series[lane.loaded.release]) if tap else 0
@@ -139,6 +141,8 @@ class Observer:
         """Only these endpoints answer now, and nothing of what left is at work any more."""
         for name in self._taps.keys() - names:
             self._leave(name)
+        for name in self._speaking.keys() - names:
+            del self._speaking[name]
         left, self._left = self._left, []
         for tap in left:
             self._known = {key: number for key, number in self._known.items() if key[0] is not tap}
@@ -187,8 +191,20 @@ class Observer:
 
     def limited(self, request: Request, response: Response) -> None:
         """A client sent too much."""
-        self.telemetry.nobody.rate_limited()
+        self._limited(request).rate_limited()
         self.answered(request, response)
+
+    def _limited(self, request: Request) -> Series:
+        """Of the endpoint that was meant, if there is such: of what speaks for it, since no release was picked."""
+        if request.lane is not None:
+            series: Series = request.lane.watched.series
+            return series
+        match request.path.split("/"):
+            case ["", "endpoints", name, *_] | ["", "v2", "models", name, *_]:
+                return self._speaking.get(name, self.telemetry.nobody)
+            case ["", "predict"] if len(self._speaking) == 1:
+                return next(iter(self._speaking.values()))
+        return self.telemetry.nobody
 
     def answered(self, request: Request, response: Response) -> None:
         """It was given to no release, and is answered already; it may never have been a whole request."""
@@ -211,11 +227,11 @@ class Observer:
 
     def labels(self, route: Route, request: Request, body: bytes, reply: Reply) -> None:
         """What turned out to be true of earlier answers; acknowledged when it is on the disk. Raises Problem."""
-        self._keeping(request, reply, _handed_over(self._kept(route), _kind(route), request, body))
+        self._keeping(request, reply, _handed_over(self._kept(route), route, request, body))
 
     async def labels_aside(self, run: Run, route: Route, request: Request, body: bytes, reply: Reply) -> None:
         """The same of many: read where `run` lets them be read. Raises Problem."""
-        work = partial(_handed_over, self._kept(route), _kind(route), request, body)
+        work = partial(_handed_over, self._kept(route), route, request, body)
         self._keeping(request, reply, await run(work))
 
     def _keeping(self, request: Request, reply: Reply, kept: Future[int]) -> None:
@@ -355,9 +371,16 @@ def _kind(route: Route) -> type[Value]:
     return type(classes[0]) if classes else float
 
 
-def _handed_over(labels: Labels, kind: type[Value], request: Request, body: bytes) -> Future[int]:
+def known_classes(route: Route) -> Collection[Value]:
+    """Which labels there can be; none where its releases do not agree, or a shadow's may be others."""
+    found = {lane.loaded.signature.classes for lane in route.lanes}
+    alike = len({frozenset(classes) for classes in found}) == 1 and not route.shadows
+    return found.pop() if alike else ()
+
+
+def _handed_over(labels: Labels, route: Route, request: Request, body: bytes) -> Future[int]:
     """These labels are read, and on their way to the disk. Raises Problem."""
     try:
-        return labels.add(asked.decode(body, kind), request.caller)
+        return labels.add(asked.decode(body, _kind(route), known_classes(route)), request.caller)
     except Refused as error:
         raise Problem(503, str(error), come_again()) from None

@@ -69,7 +69,33 @@ def test_callers_who_used_up_their_quota(folders, tmp_path):
         assert refused(stub, rows(1)) is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert [status for _, status, _ in lines(served, 2)] == [200, 429]
         assert counts(served)["(none)", "other", "429"] == 1
-        assert total(served.metrics(), "arkwright_rate_limited_total") == 1
+        assert refused(stub, rows(1, model="f33")) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        found = served.metrics()
+        assert total(found, "arkwright_rate_limited_total", endpoint="f32") == 1
+        assert total(found, "arkwright_rate_limited_total", endpoint="(none)") == 1
+
+
+def test_what_is_refused_before_it_is_looked_at(folders, tmp_path):
+    """Calls that there are none of, messages and metadata that are too large, calls beyond the limit."""
+    with (
+        Counted(tmp_path, folders, body=10_000, connections=1) as served,
+        served.stub() as stub,
+        served.channel() as channel,
+    ):
+        with pytest.raises(grpc.RpcError, match='did you mean "/inference') as error:
+            channel.unary_unary(INFER + "s")(b"", timeout=LONG)
+        assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert refused(stub, rows(13_000)) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        large = [("a", "v" * 2000)] * 9
+        assert refused(stub, rows(1), metadata=large) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=LONG)
+        next(watch)
+        assert refused(stub, rows(1)) is grpc.StatusCode.UNAVAILABLE
+        watch.cancel()
+        found = lines(served, 5)
+    assert [(path, status) for path, status, _ in found] == [
+        (INFER + "s", 501), (INFER, 413), (INFER, 431), (INFER, 503), ("/grpc.health.v1.Health/Watch", 499),
+    ]  # fmt: skip
 
 
 def test_calls_that_end_before_their_answer(served):

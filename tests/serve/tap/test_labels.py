@@ -9,12 +9,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
+from arkwright.serve.observer import known_classes
 from arkwright.serve.tap import asked, labels
 from arkwright.serve.tap.labels import Label, Labels, read
+from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.messages import Problem
 
 CYCLES = int(os.environ.get("ARKWRIGHT_CYCLES", "8"))
@@ -177,6 +180,30 @@ BAD = {
     "one in many": (MANY[:-1] + b',{"id": 7, "label": 1}]', 422, "$[20000].id: expected str, got int"),
     "too many": (b"[" + b"{}," * 2**20 + b"{}]", 413, "a request may have 1048576 labels"),
 }
+
+
+def test_classes_are_known_where_all_that_answer_agree():
+    def lane(*classes):
+        return SimpleNamespace(loaded=SimpleNamespace(signature=SimpleNamespace(classes=classes), version=classes))
+
+    one, other, more = lane(0, 1), lane(1, 0), lane(0, 1, 2)
+    assert set(known_classes(Route("late", [(one, 0.9), (other, 0.1)]))) == {0, 1}
+    assert known_classes(Route("late", [(one, 0.9), (more, 0.1)])) == ()
+    assert known_classes(Route("late", [(one, 1.0)], ["release:late@4"])) == ()
+    assert known_classes(Route("late", [(lane(), 1.0)])) == ()
+
+
+def test_what_is_no_class_is_refused_with_the_nearest():
+    many = b'[{"id": "a", "label": "gold"}, {"id": "b", "label": "sliver"}]'
+    assert len(asked.decode(many, str, ("gold", "sliver"))) == 2
+    for body, kind, classes, message in (
+        (many, str, ("gold", "silver"), "$[1].label: 'sliver' is no class; did you mean \"silver\"?"),
+        (b'{"id": "a", "label": 2}', int, (0, 1), "$.label: '2' is no class; there is 0, 1"),
+        (b'{"id": "a", "label": 1}', bool, (False, True), "$.label: expected bool, got int"),
+    ):
+        with pytest.raises(Problem) as caught:
+            asked.decode(body, kind, classes)
+        assert (caught.value.status, caught.value.message) == (422, message)
 
 
 @pytest.mark.parametrize(("body", "status", "message"), BAD.values(), ids=BAD)

@@ -140,7 +140,7 @@ def test_a_body_alone_is_always_taken(tmp_path):
 
 
 def test_under_pressure_copies_are_dropped_and_counted(tmp_path):
-    """Nothing is read: the first is taken whatever its size, then as much as may wait; more than a body may have never."""
+    """Nothing is read: the first is taken whatever its size, then as much as may wait; what is no body never."""
     sizes = [2**25, 10, MOST_WAITING, 2**26 + 1]
     found, came, dropped = run(taken(str(tmp_path / "aside"), sizes, reading=False))
     assert (found, came, dropped) == ([True, False, False, False], [2**25], 3)

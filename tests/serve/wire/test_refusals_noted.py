@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from tests.serve.conftest import Live, late_release
-from tests.serve.telemetry.conftest import samples
+from tests.serve.telemetry.conftest import samples, total
 
 from arkwright.serve.wire.limits import Limits
 
@@ -94,3 +94,14 @@ def test_a_connection_too_many_is_noted(observed):
     while observed.server.front.connections:
         time.sleep(0.01)
     assert refused(observed)[503] == 1
+
+
+def test_who_is_limited_is_counted_where_the_path_names_an_endpoint(tmp_path):
+    (tmp_path / "counters").mkdir()
+    paths = ("/predict", "/endpoints/late/predict", "/v2/models/late/infer", "/endpoints/other/predict", "/elsewhere")
+    with Live([late_release(tmp_path / "late")], Limits(rate=0.01), observed=tmp_path / "counters") as live:
+        assert live.post("/predict", {})[0] == 422
+        assert {live.post(path, {})[0] for path in paths} == {429}
+        found = samples(live.call("GET", "/metrics")[2].decode())
+    assert total(found, "arkwright_rate_limited_total", endpoint="late", release="release:late@3") == 3
+    assert total(found, "arkwright_rate_limited_total", endpoint="(none)") == 2

@@ -35,6 +35,8 @@ class AppDoor:
 
     def pick(self, name: str, version: str | None, request: Request) -> Lane:
         if self._quota:
+            meant = self._app.routes.get(name)
+            request.lane = meant.first if meant else None  # whose refusal it is, if it is one
             self._quota.check(request.caller, request.received)
         route = self._route(name)
         return route.version(version) if version else route.pick(request.headers)

@@ -13,18 +13,20 @@ from urllib.parse import unquote
 import grpc
 import grpc.aio
 
-from arkwright.core.errors import Invalid
+from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import CLASSES, code, write
 from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import LATE, Problem, Request, Response, come_again
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, come_again
 
 QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
+Handle = Callable[[object, Context], Awaitable[Any]]
+TOO_LARGE = 413
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
 _STREAM, _ID = _INFERENCE + "ModelStreamInfer", b"x-request-id"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
@@ -39,7 +41,7 @@ class GrpcServer:
     def __init__(self, door: Door, limits: Limits) -> None:
         self._limits = limits
         self._stopping = asyncio.Event()
-        self._server = grpc.aio.server(options=_options(limits), maximum_concurrent_rpcs=limits.connections)
+        self._server = grpc.aio.server(options=_options(limits))
         self._calls = _Calls(door, limits, self._stopping)
         self._server.add_generic_rpc_handlers((self._calls,))
 
@@ -78,8 +80,9 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", limits.body),
         ("grpc.max_send_message_length", -1),
-        ("grpc.max_metadata_size", limits.headers),
-        ("grpc.absolute_max_metadata_size", limits.headers),
+        # beyond what is refused here, so that what is refused is noted
+        ("grpc.max_metadata_size", 4 * limits.headers),
+        ("grpc.absolute_max_metadata_size", 4 * limits.headers),
         # else of many that wait to be taken some are dropped, whoever sent them
         ("grpc.server.max_pending_requests", 16 * limits.queue),
         ("grpc.server.max_pending_requests_hard_limit", 32 * limits.queue),
@@ -101,6 +104,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._service = Service(door)
         self._health = Health(door, stopping)
         self.taken = 0  # calls, ever
+        self._open = 0  # calls at work
         self._bytes = 0  # of the messages at work
         acts = {_INFERENCE + name: _at_once(act) for name, act in self._service.calls.items()}
         acts[_INFERENCE + "ModelInfer"] = self._infer
@@ -108,17 +112,25 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             acts[f"{_INFERENCE}RepositoryModel{verb.capitalize()}"] = partial(self._repository, verb)
         acts[_HEALTH + "Check"] = _at_once(lambda body, _: self._health.check(body))
         self._handlers = {path: self._unary(path, act) for path, act in acts.items()}
-        self._too_large = grpc.stream_unary_rpc_method_handler(self._refuse)
-        self._handlers[_STREAM] = grpc.stream_stream_rpc_method_handler(self._stream)
-        self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._watch)
+        self._handlers[_STREAM] = grpc.stream_stream_rpc_method_handler(self._counted(self._stream))
+        self._handlers[_HEALTH + "Watch"] = grpc.stream_stream_rpc_method_handler(self._counted(self._watch))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         self.taken += 1
         size = 0
         for key, value in handler_call_details.invocation_metadata:
             size += len(key) + len(value)
+        path = handler_call_details.method
         # gRPC's own bound holds what comes on the wire, where a few bytes may stand for thousands (HPACK)
-        return self._handlers.get(handler_call_details.method) if size <= self._limits.headers else self._too_large
+        if size > self._limits.headers:
+            return self._refusing(path, Problem(431, f"metadata may have {self._limits.headers} bytes"))
+        if path not in self._handlers:
+            return self._refusing(
+                path, Problem(501, f"there is no call {path[:80]}{did_you_mean(path, self._handlers)}")
+            )
+        if self._open >= self._limits.connections:
+            return self._refusing(path, Problem(503, "too many calls at once; try again", come_again()))
+        return self._handlers[path]
 
     def _unary(self, path: str, act: Act) -> grpc.RpcMethodHandler:
         async def handle(_: object, context: Context) -> bytes:
@@ -131,20 +143,33 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             _name(context, request)
             return answer
 
-        return grpc.stream_unary_rpc_method_handler(handle)
+        return grpc.stream_unary_rpc_method_handler(self._counted(handle))
 
-    async def _refuse(self, _: object, context: Context) -> bytes:
-        """The answer to a call whose metadata is too large to be looked at."""
-        problem = Problem(431, f"metadata may have {self._limits.headers} bytes")
-        self._door.told(Request("POST", _INFERENCE, {}, b"", caller=_caller(context)), problem.response())
-        return await _abort(context, problem)
+    def _counted(self, handle: Handle) -> Handle:
+        async def counted(asked: object, context: Context) -> Any:
+            self._open += 1
+            try:
+                return await handle(asked, context)
+            finally:
+                self._open -= 1
+
+        return counted
+
+    def _refusing(self, path: str, problem: Problem) -> grpc.RpcMethodHandler:
+        """The answer to a call that is not looked at; it is noted as any other."""
+
+        async def refuse(_: object, context: Context) -> bytes:
+            self._door.told(Request("POST", path, {}, b"", caller=_caller(context)), problem.response())
+            return await _abort(context, problem)
+
+        return grpc.stream_unary_rpc_method_handler(refuse)
 
     async def _answer(self, act: Act, request: Request, context: Context, body: bytes | None = None) -> bytes:
         """The answer to one message, this one or the call's only one, noted. Raises Problem, whatever goes wrong."""
         try:
             if body is None:
                 async with asyncio.timeout(self._limits.request_time):
-                    body = await _message(context)
+                    body = await _message(context, request)
             async with asyncio.timeout(self._limits.answer_time):
                 request.received = asyncio.get_running_loop().time()
                 answer = await self._within(act, body, request, context)
@@ -153,6 +178,10 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         except TimeoutError:
             request.gone = LATE
             refusal = Problem(LATE, "the request took too long")
+        except asyncio.CancelledError:
+            if request.gone == TOO_LARGE:
+                self._door.told(request, Problem(TOO_LARGE, "").response())
+            raise
         except Exception:
             log.exception("a call failed")
             refusal = Problem(500, "the server failed on this request; its log says why")
@@ -213,14 +242,21 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         return error + _framed(answer) if answer else error
 
     async def _watch(self, _: object, context: Context) -> None:
+        """It is noted when it ends."""
+        request, response = _request(context, _HEALTH + "Watch"), Response(200, b"")
         try:
             async with asyncio.timeout(self._limits.request_time):
-                body = await _message(context)
+                body = await _message(context, request)
             await self._health.watch(body, context)
-        except Problem as problem:
+        except (Problem, TimeoutError) as error:
+            problem = error if isinstance(error, Problem) else Problem(408, "the request took too long to arrive")
+            response = problem.response()
             await _abort(context, problem)
-        except TimeoutError:
-            await _abort(context, Problem(408, "the request took too long to arrive"))
+        except asyncio.CancelledError:
+            request.gone = request.gone or GONE
+            raise
+        finally:
+            self._door.told(request, response)
 
 
 def _at_once(act: Callable[[bytes, Request], bytes]) -> Act:
@@ -230,9 +266,13 @@ def _at_once(act: Callable[[bytes, Request], bytes]) -> Act:
     return answer
 
 
-async def _message(context: Context) -> bytes:
+async def _message(context: Context, request: Request) -> bytes:
+    """The call's message. gRPC's core hides one that is too large, and then ends the call by itself."""
     body = await context.read()
     if body is grpc.aio.EOF:
+        request.gone = TOO_LARGE  # if it is ended now
+        await asyncio.sleep(QUIET)
+        request.gone = 0
         raise Problem(400, "the call came without a message")
     return bytes(body)
 

@@ -16,7 +16,7 @@ from arkwright.core.record import NAME
 from arkwright.serve.model.arrow import answer
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.loaded import Loaded
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer import Observer, known_classes
 from arkwright.serve.rest import oip, openapi
 from arkwright.serve.rest.aside import LARGE, Aside
 from arkwright.serve.rest.predict import predict
@@ -318,8 +318,8 @@ class App:
 
         @cache
         def document() -> Response:
-            observed, repository = self._observer is not None, self.repository.on
-            said = openapi.document(loaded, versions, observed=observed, repository=repository)
+            classes = {r.name: known_classes(r) for r in self.routes.values()} if self._observer else None
+            said = openapi.document(loaded, versions, classes=classes, repository=self.repository.on)
             return Response(200, orjson.dumps(said))
 
         def index(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """What is served, described: an OpenAPI 3.1 document made from the loaded releases, and the index page."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from arkwright.core import rows
 from arkwright.core.safeguards.words import class_name
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.rest import openapi_beside as beside
+from arkwright.serve.rest import openapi_headers
 from arkwright.serve.rest.openapi_oip import SCHEMAS
 from arkwright.serve.rest.openapi_rows import row_schemas
 from arkwright.serve.rest.openapi_words import (
@@ -25,48 +26,72 @@ from arkwright.serve.rest.openapi_words import (
     responses,
 )
 
+_BY = openapi_headers.answers(*openapi_headers.ANSWERED)
+_PAGE = openapi_headers.answers(*openapi_headers.PAGE)
 _INDEX = {"type": "object", "required": ["server", "openapi", "endpoints"]}
 
 
 def document(
-    loaded: Sequence[Loaded], versions: Mapping[str, Sequence[str]], *, observed: bool = False, repository: bool = False
+    loaded: Sequence[Loaded],
+    versions: Mapping[str, Sequence[str]],
+    *,
+    classes: Mapping[str, Collection[Any]] | None = None,
+    repository: bool = False,
 ) -> dict[str, Any]:
     """The OpenAPI document; `versions`: those of each endpoint. Paths that are not in it are not served.
 
-    `observed`: there are metrics, and answers can be labelled. `repository`: endpoints can be loaded and unloaded.
+    `classes`: the labels of each endpoint, none where any of their type may be one; with them, there are metrics, and
+    answers can be labelled. `repository`: endpoints can be loaded and unloaded.
     """
-    schemas = dict(SCHEMAS)
+    schemas, observed = dict(SCHEMAS), classes is not None
     paths: dict[str, Any] = {
         "/v2": {"get": read("What this server is", ref("ServerMetadata"))},
         "/v2/health/live": {"get": read("200 while the process answers", ref("Live"))},
         "/v2/health/ready": {"get": ready("200 when every model answers; 503 when stopping")},
         "/openapi.json": {"get": read("This document", {"type": "object", "required": ["openapi", "paths"]})},
-        "/": {"get": read("An index of what is served; for browsers a page", _INDEX, "text/html")},
+        "/": {"get": read("An index of what is served; for browsers a page", _INDEX, "text/html", headers=_PAGE)},
     }
     for one in loaded:
         name = one.endpoint
         schemas |= row_schemas(one)
         schemas[f"{name}.Prediction"] = _prediction(one)
-        paths[f"/endpoints/{name}/predict"] = {"post": _predict(one)}
+        wanted = [openapi_headers.release(one, versions[name]), *openapi_headers.asks("Arkwright-Key")]
+        paths[f"/endpoints/{name}/predict"] = {"post": _predict(one, f"predict_{name}", wanted, observed=observed)}
         if len(loaded) == 1:
-            paths["/predict"] = {"post": _predict(one, "predict")}
+            paths["/predict"] = {"post": _predict(one, "predict", wanted, observed=observed)}
         model = f"/v2/models/{name}"
         for base in (model, *(f"{model}/versions/{version}" for version in versions[name])):
-            paths[base] = {"get": read(f"The tensors of {name}", ref("ModelMetadata"))}
+            paths[base] = {"get": read(f"The tensors of {name}", ref("ModelMetadata"), headers=_BY)}
             paths[f"{base}/ready"] = {"get": ready(f"200 when {name} answers; 503 when stopping")}
-            paths[f"{base}/infer"] = {"post": _infer(one)}
-        if observed:
-            paths[f"/endpoints/{name}/labels"] = beside.labels(one)
+            paths[f"{base}/infer"] = {"post": _infer(one, wanted if base == model else [], observed=observed)}
+        if classes is not None:
+            paths[f"/endpoints/{name}/labels"] = beside.labels(one, classes[name])
     if observed:
         paths["/metrics"] = beside.metrics()
     if repository:
         paths |= beside.repository()
     info = {"title": "Arkwright endpoints", "version": "1", "description": "Every answer names its release and digest."}
-    components = {"schemas": schemas, "responses": responses()}
+    if observed:
+        _trace(paths)
+    components = {
+        "schemas": schemas,
+        "responses": responses(observed=observed),
+        "parameters": openapi_headers.parameters(),
+        "headers": openapi_headers.headers(),
+    }
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
 
 
-def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
+def _trace(paths: Mapping[str, Any]) -> None:
+    """Every request is noted, by the ids that it brings."""
+    for item in paths.values():
+        for method in ("get", "post"):
+            if method in item:
+                item[method].setdefault("parameters", []).extend(openapi_headers.asks(*openapi_headers.TRACED))
+
+
+def _predict(one: Loaded, operation: str, wanted: list[dict[str, Any]], *, observed: bool) -> dict[str, Any]:
+    """`wanted`: the headers that say which release shall answer."""
     row, prediction = ref(f"{one.endpoint}.Row"), ref(f"{one.endpoint}.Prediction")
     which = {"release": {"type": "string"}, "digest": {"type": "string"}}
     one_rule, rules = _rules(one) if one.guards else ({}, {})
@@ -83,10 +108,18 @@ def _predict(one: Loaded, operation: str | None = None) -> dict[str, Any]:
     }
     asked = {"oneOf": [row, {"type": "array", "items": row, "minItems": 1}]}
     return {
-        "operationId": operation or f"predict_{one.endpoint}",
+        "operationId": operation,
         "summary": f"Predict {one.signature.target} with {one.release}: one row, or a list of rows",
+        "parameters": [*wanted, *openapi_headers.asks(*openapi_headers.PREDICTED)],
         "requestBody": body(asked, *others, example=example_row(one)),
-        "responses": {"200": either({"oneOf": [single, many]}, "One prediction for each row, in order", *others)}
+        "responses": {
+            "200": either(
+                {"oneOf": [single, many]},
+                "One prediction for each row, in order",
+                *others,
+                headers=openapi_headers.predicted(observed=observed),
+            )
+        }
         | errors(*POSTED, "422", *(["406"] if one.guards else [])),
     }
 
@@ -103,15 +136,17 @@ def _rules(one: Loaded) -> tuple[dict[str, Any], dict[str, Any]]:
     return told, {"rules": {"type": "array", "items": each, "description": "One per row, null where none fired"}}
 
 
-def _infer(one: Loaded) -> dict[str, Any]:
+def _infer(one: Loaded, wanted: list[dict[str, Any]], *, observed: bool) -> dict[str, Any]:
     name = one.endpoint
     if one.guards:
         refused = f"Refused: {name} has rules, which judge raw rows; post them to /endpoints/{name}/predict"
         return {"summary": refused, "responses": errors(*POSTED)}
+    answered = openapi_headers.predicted("Inference-Header-Content-Length", observed=observed)
     return {
         "summary": f"Open Inference Protocol v2: tensors in, tensors out of {name}",
+        "parameters": [*wanted, *openapi_headers.asks(*openapi_headers.INFERRED)],
         "requestBody": body(ref("InferRequest"), OCTETS),
-        "responses": {"200": either(ref("InferResponse"), "The outputs", OCTETS)} | errors(*POSTED),
+        "responses": {"200": either(ref("InferResponse"), "The outputs", OCTETS, headers=answered)} | errors(*POSTED),
     }
 
 

@@ -1,9 +1,12 @@
 """Paths beside the predictions, described where they are served: metrics, labels, the model repository."""
 
+from collections.abc import Collection
 from typing import Any
 
 from arkwright.core.record import NAME
 from arkwright.serve.model.loaded import Loaded
+from arkwright.serve.rest.openapi_headers import POSTED as READ
+from arkwright.serve.rest.openapi_headers import asks
 from arkwright.serve.rest.openapi_words import ANYWHERE, POSTED, body, errors, said
 
 _TYPES = {int: "integer", str: "string", bool: "boolean"}
@@ -30,13 +33,14 @@ def metrics() -> dict[str, Any]:
     return {"get": {"summary": answer["description"], "responses": {"200": answer} | errors(*ANYWHERE, "500")}}
 
 
-def labels(one: Loaded) -> dict[str, Any]:
-    """What turned out to be true of rows that the endpoint answered."""
+def labels(one: Loaded, known: Collection[Any]) -> dict[str, Any]:
+    """What turned out to be true of rows that the endpoint answered. `known`: its classes, or none."""
     classes = one.signature.classes
     label: dict[str, Any] = {"type": _TYPES[type(classes[0])] if classes else "number"}
     label |= {"integer": {"minimum": -(2**63), "maximum": 2**63 - 1}, "string": {"maxLength": 10_000}}.get(
         label["type"], {}
     )
+    label |= {"enum": list(known)} if known else {}
     row = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}
     each = {
         "type": "object",
@@ -48,6 +52,7 @@ def labels(one: Loaded) -> dict[str, Any]:
     return {
         "post": {
             "operationId": f"label_{one.endpoint}",
+            "parameters": asks(*READ),
             "summary": f"Say what turned out to be true of answers of {one.endpoint}",
             "requestBody": body({"oneOf": [each, {"type": "array", "items": each, "minItems": 1}]}),
             "responses": {"200": said(kept, "So many labels are on the disk")} | errors(*POSTED, "409", "422", "507"),

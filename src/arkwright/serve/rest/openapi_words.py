@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arkwright.serve.model.arrow.rows import ARROW
+from arkwright.serve.rest.openapi_headers import refused
 
 STREAM, OCTETS = ARROW.decode(), "application/octet-stream"
 _ERRORS = {
@@ -40,24 +41,30 @@ def said(schema: Mapping[str, Any], description: str, **others: Any) -> dict[str
     return {"description": description, "content": {"application/json": {"schema": schema}}, **others}
 
 
-def either(schema: Mapping[str, Any], description: str, *others: str) -> dict[str, Any]:
+def either(
+    schema: Mapping[str, Any], description: str, *others: str, headers: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """An answer in JSON, or in one of the others for those who ask for it."""
-    return {"description": description, "content": {"application/json": {"schema": schema}} | {o: {} for o in others}}
+    content: dict[str, Any] = {"application/json": {"schema": schema}} | {o: {} for o in others}
+    return {"description": description, "content": content} | ({"headers": headers} if headers else {})
 
 
 def errors(*codes: str) -> dict[str, Any]:
     return {code: {"$ref": f"#/components/responses/{code}"} for code in sorted({*codes})}
 
 
-def read(summary: str, schema: Mapping[str, Any], *others: str) -> dict[str, Any]:
+def read(
+    summary: str, schema: Mapping[str, Any], *others: str, headers: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What answers GET."""
-    return {"summary": summary, "responses": {"200": either(schema, summary, *others)} | errors(*ANYWHERE)}
+    answer = either(schema, summary, *others, headers=headers)
+    return {"summary": summary, "responses": {"200": answer} | errors(*ANYWHERE)}
 
 
 def ready(summary: str) -> dict[str, Any]:
     """The same, for what is either ready or not."""
-    refused = {"503": said({"anyOf": [ref("Ready"), ref("Error")]}, summary)}
-    return {"summary": summary, "responses": {"200": said(ref("Ready"), summary)} | errors(*ANYWHERE) | refused}
+    unready = {"503": said({"anyOf": [ref("Ready"), ref("Error")]}, summary, headers=refused("503", observed=False))}
+    return {"summary": summary, "responses": {"200": said(ref("Ready"), summary)} | errors(*ANYWHERE) | unready}
 
 
 def body(schema: Mapping[str, Any], *others: str, **more: Any) -> dict[str, Any]:
@@ -65,14 +72,7 @@ def body(schema: Mapping[str, Any], *others: str, **more: Any) -> dict[str, Any]
     return {"required": True, "content": {"application/json": {"schema": schema, **more}} | {o: {} for o in others}}
 
 
-def responses() -> dict[str, Any]:
+def responses(*, observed: bool) -> dict[str, Any]:
     """The refusals, each once."""
-    return {code: said(ref("Error"), words, **_headers(code)) for code, words in _ERRORS.items()}
-
-
-def _headers(code: str) -> dict[str, Any]:
-    known = {
-        "405": {"Allow": {"required": True, "schema": {"type": "string"}}},
-        "429": {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 1}}},
-    }
-    return {"headers": known[code]} if code in known else {}
+    found = {code: said(ref("Error"), words) for code, words in _ERRORS.items()}
+    return {c: a | ({"headers": h} if (h := refused(c, observed=observed)) else {}) for c, a in found.items()}

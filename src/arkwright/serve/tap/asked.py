@@ -1,8 +1,11 @@
 """Labels as callers send them: strict JSON, mistakes told with their JSON path."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from arkwright.core.errors import did_you_mean
+from arkwright.core.safeguards.words import class_name
 from arkwright.serve.model.rows import LARGE, MOST_ROWS, in_slices
 from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.tap.labels import Label, Value
@@ -15,8 +18,9 @@ _NAMES = {int: "int", float: "float", str: "str", bool: "bool"}
 _one, _many = msgspec.json.Decoder(Label), msgspec.json.Decoder(list[Label])
 
 
-def decode(body: bytes, kind: type[Value] | None = None) -> list[Label]:
-    """One label, `{"id": …, "label": …}`, or a list of them. `kind`: what a label of this endpoint is, where known.
+def decode(body: bytes, kind: type[Value] | None = None, classes: Collection[Value] = ()) -> list[Label]:
+    """One label, `{"id": …, "label": …}`, or a list of them. `kind`: what a label of this endpoint is, where known;
+    `classes`: which there are, where that is known too.
 
     Raises Problem: 400 is no JSON, 413 are too many, 422 is no label.
     """
@@ -32,7 +36,7 @@ def decode(body: bytes, kind: type[Value] | None = None) -> list[Label]:
     if not labels:
         raise Problem(422, "$: the list is empty; send at least one label")
     for i, label in enumerate(labels):
-        check(label, "$" if alone else f"$[{i}]", kind)
+        check(label, "$" if alone else f"$[{i}]", kind, classes)
     return labels
 
 
@@ -44,7 +48,7 @@ def _list(body: bytes) -> list[Label]:
     return in_slices(body, _many)
 
 
-def check(label: Label, path: str, kind: type[Value] | None) -> None:
+def check(label: Label, path: str, kind: type[Value] | None, classes: Collection[Value]) -> None:
     """Raises Problem (422) for a label that cannot be kept."""
     if not 0 < len(label.id) <= MOST_ID:
         raise Problem(422, f"{path}.id: is 1 to {MOST_ID} characters long")
@@ -57,6 +61,9 @@ def check(label: Label, path: str, kind: type[Value] | None) -> None:
         raise Problem(422, f"{path}.label: the integer does not fit in 64 bits")
     if kind is not None and type(value) is not kind and (kind, type(value)) != (float, int):
         raise Problem(422, f"{path}.label: expected {_NAMES[kind]}, got {_NAMES[type(value)]}")
+    if classes and value not in classes:
+        near = did_you_mean(class_name(value)[:80], map(class_name, classes))
+        raise Problem(422, f"{path}.label: {class_name(value)[:80]!r} is no class{near}")
 
 
 def _told(text: str) -> str:

@@ -45,7 +45,8 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
     "outputs": msgspec.json.Decoder(_Answered),
 }
 _any = msgspec.json.Decoder(list[Any]).decode
-Rows = Sequence[Any]  # of each row its elements, flat or nested as the caller nested them; or an array of all
+# of each row its elements, flat or nested as the caller nested them; or an array of all
+Rows = Sequence[Any] | np.ndarray[Any, Any]
 
 
 class Elements:
@@ -115,7 +116,7 @@ class Tensors:
             nothing = [b""] * rows
             return [(self._frame % each).decode() for each in zip(*[nothing] * len(self._tensors), strict=True)], {}
         parts = [tensor.take(rows) for tensor in self._tensors]
-        texts = [(self._frame % each).decode() for each in zip(*map(_row_texts, parts), strict=True)]
+        texts: list[str | None] = [(self._frame % each).decode() for each in zip(*map(_row_texts, parts), strict=True)]
         small = zip(self._tensors, parts, self._small, strict=True)
         return texts, {tensor.name: _flat(part) for tensor, part, fits in small if fits}
 
@@ -189,7 +190,8 @@ def read_rows(
     while left:
         size = min(left, most)
         said: list[str | None] = [None] * size
-        told, elements = said, {}
+        told = said
+        elements: dict[str, list[list[Any]]] = {}
         if legible:
             try:
                 said, (told, elements) = inputs.take(size)[0], outputs.take(size)

@@ -79,8 +79,8 @@ class Reader:
         return bool(self._url) and self._parser.get_method() == b"HEAD"
 
     def half_read(self) -> Request:
-        """What is known of a request that is not read to its end: nothing of one that has not begun. A target that is no
-        path is left out: it may hold a password.
+        """What is known of a request that is not read to its end: nothing of one that has not begun. A target that is
+        no path is left out: it may hold a password.
         """
         if self.clean or not self._url:
             return Request("", "", {}, b"")
