@@ -103,6 +103,7 @@ class Service:
             kept = self._door.keeps(lane)
             job = await run(partial(self._job, lane, asked, request, reply, left, kept=kept))
             self._door.asked(lane, request, kept=kept)
+            job.long = run is not _here
             lane.batcher.add(job)
         except Problem as problem:
             reply(problem.response())

@@ -267,7 +267,9 @@ class App:
         lane, reply, deadline = self._begun(pick, kind, request, body, reply)
         lane.reading += 1
         try:
-            lane.batcher.add(await self.aside.run(partial(work, lane, request, body, reply, deadline)))
+            job = await self.aside.run(partial(work, lane, request, body, reply, deadline))
+            job.long = True
+            lane.batcher.add(job)
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(request, reply, error)
         else:
