@@ -230,7 +230,9 @@ def test_what_was_long_to_read_is_computed_where_nobody_waits(tmp_path):
             done = asyncio.get_running_loop().create_future()
             row = {"features": np.zeros((1, 3), np.float32)}
             request = Request("POST", "/predict", {}, b"")
-            batcher.add(Job(request, 1, fast=True, prepare=partial(dict, row), finish=finish, reply=done.set_result, long=long))
+            batcher.add(
+                Job(request, 1, fast=True, prepare=partial(dict, row), finish=finish, reply=done.set_result, long=long)
+            )
             assert (await done).status == 200
 
     asyncio.run(main())

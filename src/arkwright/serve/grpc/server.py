@@ -20,13 +20,13 @@ from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import LATE, Problem, Request, Response, come_again
+from arkwright.serve.wire.messages import LATE, REQUEST_ID, Problem, Request, Response, come_again, named
 
 QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
-_STREAM, _ID = _INFERENCE + "ModelStreamInfer", b"x-request-id"
+_STREAM = _INFERENCE + "ModelStreamInfer"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
 log = logging.getLogger("arkwright.serve")
 # it tells what a caller sent, whole, where metadata is no text
@@ -126,9 +126,8 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 answer = await self._answer(act, request, context)
             except Problem as refusal:
-                _name(context, request)
-                return await _abort(context, refusal)
-            _name(context, request)
+                return await _abort(context, refusal, request)
+            context.set_trailing_metadata(_name(request))
             return answer
 
         return grpc.stream_unary_rpc_method_handler(handle)
@@ -136,8 +135,9 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def _refuse(self, _: object, context: Context) -> bytes:
         """The answer to a call whose metadata is too large to be looked at."""
         problem = Problem(431, f"metadata may have {self._limits.headers} bytes")
-        self._door.told(Request("POST", _INFERENCE, {}, b"", caller=_caller(context)), problem.response())
-        return await _abort(context, problem)
+        request = Request("POST", _INFERENCE, {}, b"", caller=_caller(context))
+        self._door.told(request, problem.response())
+        return await _abort(context, problem, request)
 
     async def _answer(self, act: Act, request: Request, context: Context, body: bytes | None = None) -> bytes:
         """The answer to one message, this one or the call's only one, noted. Raises Problem, whatever goes wrong."""
@@ -201,8 +201,8 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _streamed(self, body: bytes, context: Context, number: int) -> bytes:
         request = _request(context, _STREAM)
-        if own := request.headers.get(_ID):
-            request.headers = {**request.headers, _ID: b"%b-%d" % (own, number)}
+        if own := request.headers.get(REQUEST_ID):
+            request.headers = {**request.headers, REQUEST_ID: b"%b-%d" % (own, number)}
         try:
             error, answer = b"", await self._answer(self._infer, request, context, body)
         except Problem as problem:
@@ -213,14 +213,15 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         return error + _framed(answer) if answer else error
 
     async def _watch(self, _: object, context: Context) -> None:
+        request = _request(context, _HEALTH + "Watch")
         try:
             async with asyncio.timeout(self._limits.request_time):
                 body = await _message(context)
             await self._health.watch(body, context)
         except Problem as problem:
-            await _abort(context, problem)
+            await _abort(context, problem, request)
         except TimeoutError:
-            await _abort(context, Problem(408, "the request took too long to arrive"))
+            await _abort(context, Problem(408, "the request took too long to arrive"), request)
 
 
 def _at_once(act: Callable[[bytes, Request], bytes]) -> Act:
@@ -237,17 +238,18 @@ async def _message(context: Context) -> bytes:
     return bytes(body)
 
 
-def _name(context: Context, request: Request) -> None:
-    if request.id:
-        context.set_trailing_metadata((("x-request-id", request.id.decode()),))
+def _name(request: Request) -> tuple[tuple[str, str], ...]:
+    """What the answer calls the request."""
+    id_ = request.id or named(request.headers)
+    return (("x-request-id", id_.decode()),) if id_ else ()
 
 
-async def _abort(context: Context, problem: Problem) -> bytes:
+async def _abort(context: Context, problem: Problem, request: Request) -> bytes:
     """End a call with a refusal: raises, unless the caller is gone; then nothing that is returned is sent."""
     found = _RETRY.search(problem.headers)
     pushback = (("grpc-retry-pushback-ms", f"{int(found[1])}000"),) if found else ()
     with contextlib.suppress(grpc.aio.InternalError):
-        await context.abort(code(problem.status), problem.message, pushback)
+        await context.abort(code(problem.status), problem.message, (*_name(request), *pushback))
     return b""
 
 

@@ -313,10 +313,7 @@ class App:
 
         @cache  # what few ask for is made when somebody does: a server answers sooner
         def about() -> Response:
-            from importlib.metadata import version
-
-            extensions = [*oip.SERVER["extensions"], *["model_repository"] * self.repository.on]
-            return json_response(oip.SERVER | {"version": version("arkwright"), "extensions": extensions})
+            return json_response(oip.about(repository=self.repository.on))
 
         @cache
         def document() -> Response:
