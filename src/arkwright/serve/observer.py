@@ -29,13 +29,20 @@ from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.traffic.together import Asked
-from arkwright.serve.wire.messages import Problem, Reply, Request, Response, come_again, json_response
+from arkwright.serve.wire.messages import (
+    REQUEST_ID,
+    Problem,
+    Reply,
+    Request,
+    Response,
+    come_again,
+    json_response,
+    named,
+)
 
 log = logging.getLogger("arkwright.serve")
 
-REQUEST_ID = b"x-request-id"
 KINDS = {"predict": layout.PREDICT, "infer": layout.INFER, "grpc": layout.GRPC}
-_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _UNANSWERED = frozenset((429, 499, 503, 504))  # nothing was predicted
 _HEAD = b"inference-header-content-length"
 _SIZE = re.compile(rb"Inference-Header-Content-Length: (\d+)\r\n")
@@ -159,7 +166,7 @@ class Observer:
         """A request is given to a release."""
         request.call = self.telemetry.start(watched.series, kind, request.headers)
         if REQUEST_ID in request.headers:
-            _name(request)
+            request.id = named(request.headers) or request.id
         if not request.id and watched.tap is not None:
             request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
 
@@ -186,7 +193,7 @@ class Observer:
             call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
             call.began = request.received or call.began
         if REQUEST_ID in request.headers:
-            _name(request)
+            request.id = named(request.headers) or request.id
         self._told(call, request, response)
 
     def limited(self, request: Request, response: Response) -> None:
@@ -265,13 +272,10 @@ class Observer:
         self.telemetry.close()
 
     def _done(self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response) -> None:
-        if request.id:
-            response.headers += b"X-Request-Id: %b\r\n" % request.id
-        elif not self.telemetry.asked:  # nobody asks for more than the count
-            reply(response)
+        reply(response)
+        if not request.id and not self.telemetry.asked:  # nobody asks for more than the count
             call.series.observe(call.kind, request.gone or response.status, perf_counter() - call.began, call.rows)
             return
-        reply(response)
         if call.span is not None:
             call.span.mark("encode")
         self._told(call, request, response)
@@ -352,13 +356,6 @@ def _mark(jobs: Sequence[Computed], phase: str) -> None:
     for job in jobs:
         if (call := job.request.call) is not None and call.span is not None:
             call.span.mark(phase)
-
-
-def _name(request: Request) -> None:
-    """The caller's own id, if it is one."""
-    id_ = request.headers[REQUEST_ID]
-    if _ID.fullmatch(id_):
-        request.id = id_
 
 
 def _nobody(response: Response) -> None:

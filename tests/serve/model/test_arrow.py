@@ -5,6 +5,7 @@ import random
 import struct
 import subprocess
 import sys
+import threading
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -20,9 +21,11 @@ from tests.serve.conftest import DIGEST, ECHO, Live, helper, loaded_late, proto,
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature, Tensor
+from arkwright.serve.model.arrow import answer
 from arkwright.serve.model.arrow.flatbuffer import Malformed
 from arkwright.serve.model.arrow.stream import MOST_CELLS, read
 from arkwright.serve.model.loaded import load
+from arkwright.serve.rest import predict
 
 ARROW = "application/vnd.apache.arrow.stream"
 LATE = {"distance": [1200.0, 10.0, 2500.5], "carrier": ["UA", "AA", "AA"], "delay": [4.0, None, 60.0]}
@@ -312,3 +315,19 @@ def test_a_server_without_arrow_callers_never_loads_it():
     code = "import sys, arkwright.serve.processes.server; print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_what_makes_arrow_is_imported_where_nobody_waits(late, monkeypatch):
+    """The first who asks for it is read aside, however small; the next are not."""
+    where, body = [], stream(pa.table(LATE))
+
+    def load():
+        where.append(threading.current_thread().name)
+        return answer.load()
+
+    monkeypatch.setattr(predict, "load", load)
+    for loaded in (False, True):
+        monkeypatch.setattr(answer, "_loaded", loaded)
+        assert post(late, body, ARROW)[0] == 200
+    assert where[0].startswith("arkwright-read")
+    assert where[1] == late.thread.name

@@ -15,7 +15,7 @@ from arkwright.serve.wire.messages import Problem
 
 
 class Asked(msgspec.Struct, eq=False):
-    """`raws`: its raw tensors. Of a long message `pieces` say where in `body` the typed contents of each input stand."""
+    """`raws`: its raw tensors. Of a long message `pieces` say where in `body` the typed contents of each input are."""
 
     message: Message
     raws: Sequence[memoryview]

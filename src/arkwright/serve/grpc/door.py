@@ -18,7 +18,7 @@ class AppDoor:
         self, app: App, quota: Quota | None = None, observer: Observer | None = None, mirror: Mirror | None = None
     ) -> None:
         self._app, self._quota, self._observer, self._mirror = app, quota, observer, mirror
-        self.aside = app.aside
+        self.aside, self.repository = app.aside, app.repository.on
 
     def names(self) -> Sequence[str]:
         return list(self._app.routes)

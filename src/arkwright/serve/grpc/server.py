@@ -20,7 +20,7 @@ from arkwright.serve.grpc.service import Door, Service
 from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, come_again
+from arkwright.serve.wire.messages import GONE, LATE, REQUEST_ID, Problem, Request, Response, come_again, named
 
 QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
@@ -28,7 +28,7 @@ Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 Handle = Callable[[object, Context], Awaitable[Any]]
 TOO_LARGE = 413
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
-_STREAM, _ID = _INFERENCE + "ModelStreamInfer", b"x-request-id"
+_STREAM = _INFERENCE + "ModelStreamInfer"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
 log = logging.getLogger("arkwright.serve")
 # it tells what a caller sent, whole, where metadata is no text
@@ -138,9 +138,8 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 answer = await self._answer(act, request, context)
             except Problem as refusal:
-                _name(context, request)
-                return await _abort(context, refusal)
-            _name(context, request)
+                return await _abort(context, refusal, request)
+            context.set_trailing_metadata(_name(request))
             return answer
 
         return grpc.stream_unary_rpc_method_handler(self._counted(handle))
@@ -159,8 +158,9 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         """The answer to a call that is not looked at; it is noted as any other."""
 
         async def refuse(_: object, context: Context) -> bytes:
-            self._door.told(Request("POST", path, {}, b"", caller=_caller(context)), problem.response())
-            return await _abort(context, problem)
+            request = Request("POST", path, {}, b"", caller=_caller(context))
+            self._door.told(request, problem.response())
+            return await _abort(context, problem, request)
 
         return grpc.stream_unary_rpc_method_handler(refuse)
 
@@ -230,8 +230,8 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _streamed(self, body: bytes, context: Context, number: int) -> bytes:
         request = _request(context, _STREAM)
-        if own := request.headers.get(_ID):
-            request.headers = {**request.headers, _ID: b"%b-%d" % (own, number)}
+        if own := request.headers.get(REQUEST_ID):
+            request.headers = {**request.headers, REQUEST_ID: b"%b-%d" % (own, number)}
         try:
             error, answer = b"", await self._answer(self._infer, request, context, body)
         except Problem as problem:
@@ -251,7 +251,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         except (Problem, TimeoutError) as error:
             problem = error if isinstance(error, Problem) else Problem(408, "the request took too long to arrive")
             response = problem.response()
-            await _abort(context, problem)
+            await _abort(context, problem, request)
         except asyncio.CancelledError:
             request.gone = request.gone or GONE
             raise
@@ -277,17 +277,18 @@ async def _message(context: Context, request: Request) -> bytes:
     return bytes(body)
 
 
-def _name(context: Context, request: Request) -> None:
-    if request.id:
-        context.set_trailing_metadata((("x-request-id", request.id.decode()),))
+def _name(request: Request) -> tuple[tuple[str, str], ...]:
+    """What the answer calls the request."""
+    id_ = request.id or named(request.headers)
+    return (("x-request-id", id_.decode()),) if id_ else ()
 
 
-async def _abort(context: Context, problem: Problem) -> bytes:
+async def _abort(context: Context, problem: Problem, request: Request) -> bytes:
     """End a call with a refusal: raises, unless the caller is gone; then nothing that is returned is sent."""
     found = _RETRY.search(problem.headers)
     pushback = (("grpc-retry-pushback-ms", f"{int(found[1])}000"),) if found else ()
     with contextlib.suppress(grpc.aio.InternalError):
-        await context.abort(code(problem.status), problem.message, pushback)
+        await context.abort(code(problem.status), problem.message, (*_name(request), *pushback))
     return b""
 
 

@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from importlib.metadata import version
 from math import inf
 from typing import Any, Protocol
 
 import orjson
 
+from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
 from arkwright.serve.grpc.asked import Asked
 from arkwright.serve.grpc.contents import typed
-from arkwright.serve.grpc.messages import CLASSES, read, write
+from arkwright.serve.grpc.messages import CLASSES, Message, read, write
 from arkwright.serve.grpc.tensors import TYPED, framed
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.requests import unguarded
@@ -35,6 +35,7 @@ class Door(Protocol):
     """What the calls need of the server they are in. `aside` is where long messages are read."""
 
     aside: Aside
+    repository: bool  # whether clients may load and unload
 
     def names(self) -> Sequence[str]:
         """The endpoints."""
@@ -72,7 +73,7 @@ class Service:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._about = write("ServerMetadataResponse", **oip.SERVER | {"version": version("arkwright")})
+        self._about = write("ServerMetadataResponse", **oip.about(repository=door.repository))
         self.calls: Mapping[str, Callable[[bytes, Request], bytes]] = {
             "ServerLive": lambda *_: write("ServerLiveResponse", live=True),
             "ServerReady": lambda *_: write("ServerReadyResponse", ready=door.ready(None)),
@@ -103,6 +104,7 @@ class Service:
             kept = self._door.keeps(lane)
             job = await run(partial(self._job, lane, asked, request, reply, left, kept=kept))
             self._door.asked(lane, request, kept=kept)
+            job.long = run is not _here
             lane.batcher.add(job)
         except Problem as problem:
             reply(problem.response())
@@ -165,8 +167,21 @@ class Service:
         asked = read(f"{message}Request", body)
         if not NAME.fullmatch(asked.model_name):
             raise Problem(400, "an endpoint's name has letters, digits, _ and -, at most 64")
+        _check_move(asked)
         await self._door.move(verb, asked.model_name)
         return write(f"{message}Response")
+
+
+def _check_move(asked: Message) -> None:
+    """Raises Problem (400) for what is not done here, as over REST: passed over, it would be thought obeyed."""
+    if asked.repository_name:
+        raise Problem(400, "there is one repository here; leave repository_name empty")
+    for name, value in asked.parameters.items():
+        if name != "unload_dependents":
+            near = did_you_mean(name[:80], ["unload_dependents"])
+            raise Problem(400, f"the repository cannot do that: unknown parameter {name[:80]!r}{near}")
+        if value.WhichOneof("parameter_choice") != "bool_param":
+            raise Problem(400, "the repository cannot do that: unload_dependents is true or false")
 
 
 async def _here(work: Callable[[], Any]) -> Any:

@@ -47,7 +47,7 @@ def split(body: bytes) -> tuple[bytes, list[memoryview]]:
 
 
 def fields(body: bytes, at: int, size: int) -> Iterator[tuple[int, int, int, int]]:
-    """(tag, where it begins, where its value begins and ends) of each field in `body[at:size]`. Raises Problem (400)."""
+    """(tag, where it begins, where its value begins, and ends) of each field in `body[at:size]`. Raises Problem."""
     while at < size:
         begin = at
         tag, at = varint(body, at)

@@ -267,7 +267,9 @@ class App:
         lane, reply, deadline = self._begun(pick, kind, request, body, reply)
         lane.reading += 1
         try:
-            lane.batcher.add(await self.aside.run(partial(work, lane, request, body, reply, deadline)))
+            job = await self.aside.run(partial(work, lane, request, body, reply, deadline))
+            job.long = True
+            lane.batcher.add(job)
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(request, reply, error)
         else:
@@ -311,10 +313,7 @@ class App:
 
         @cache  # what few ask for is made when somebody does: a server answers sooner
         def about() -> Response:
-            from importlib.metadata import version
-
-            extensions = [*oip.SERVER["extensions"], *["model_repository"] * self.repository.on]
-            return json_response(oip.SERVER | {"version": version("arkwright"), "extensions": extensions})
+            return json_response(oip.about(repository=self.repository.on))
 
         @cache
         def document() -> Response:

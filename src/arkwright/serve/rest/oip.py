@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from importlib.metadata import version
 from math import inf
 from typing import Any
 
@@ -194,5 +195,10 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-SERVER = {"name": "arkwright", "version": "", "extensions": ["binary_tensor_data"]}
+def about(*, repository: bool) -> dict[str, Any]:
+    """GET /v2."""
+    extensions = ["binary_tensor_data", *["model_repository"] * repository]
+    return {"name": "arkwright", "version": version("arkwright"), "extensions": extensions}
+
+
 CONTENT_TYPES = (JSON, _OCTETS)

@@ -37,7 +37,7 @@ class Job(msgspec.Struct, eq=False):
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
-    `monotonic`) it is not computed any more.
+    `monotonic`) it is not computed any more. What was `long` to read is long to answer, however few its rows.
     """
 
     request: Request
@@ -48,6 +48,7 @@ class Job(msgspec.Struct, eq=False):
     reply: Reply
     deadline: float = inf
     added: float = 0.0
+    long: bool = False
 
 
 class Listener(Protocol):
@@ -94,7 +95,7 @@ class Batcher:
 
     def add(self, job: Job) -> None:
         """Take a job. Raises Problem (503) when too many wait, or the first has waited too long."""
-        if job.fast and job.rows <= INLINE_ROWS and not self.cost.heavy:
+        if job.fast and job.rows <= INLINE_ROWS and not self.cost.heavy and not job.long:
             if 0 < job.request.received < self.now() - self._longest:
                 raise self.busy()
             if not self._soon:

@@ -7,7 +7,7 @@ import asyncio
 from typing import cast
 
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Request
+from arkwright.serve.wire.messages import Request, id_line
 
 MOST_WAITING = 2**24  # bytes that the other process has not taken yet, beside one body that nothing was waiting before
 _SMALL = 2**16  # bytes of a body that are sent in one piece with the head; a larger one is not copied for it
@@ -44,7 +44,7 @@ class Mirror(asyncio.Protocol):
             return False
         head = _HEAD % (path.encode(), release.encode(), len(body))
         more = b"".join(b"%b: %b\r\n" % (name, request.headers[name]) for name in _KEPT if name in request.headers)
-        more += b"X-Request-Id: %b\r\n" % request.id if request.id else b""
+        more += id_line(request.id)
         if len(body) <= _SMALL:
             transport.write(b"%b%b\r\n%b" % (head, more, body))
         else:

@@ -8,10 +8,11 @@ from itertools import cycle
 
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.route import WANTED
+from arkwright.serve.wire.messages import REQUEST_ID
 
 FRESH = 1.0  # seconds for which answers are kept: they tell the time, and when to come again
 _DIFFERENT = 32
-_SPECIAL = (WANTED, b"x-request-id")  # whoever sends these is told something of its own
+_SPECIAL = (WANTED, REQUEST_ID)  # whoever sends these is told something of its own
 
 
 class Shed:

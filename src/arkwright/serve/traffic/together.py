@@ -137,9 +137,7 @@ class Together:
         if noting is not None:
             noting.ran(batch)
         for asked, body in zip(batch, bodies, strict=True):
-            request = asked.request
-            headers = self._headers + b"X-Request-Id: %b\r\n" % request.id if request.id else self._headers
-            asked.sender.said(request, body, headers)
+            asked.sender.said(asked.request, body, self._headers)
         if noting is not None:
             noting.answered(batch, bodies)
 

@@ -13,7 +13,17 @@ from typing import cast
 
 from arkwright.serve.wire.front import Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
-from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, come_again
+from arkwright.serve.wire.messages import (
+    GONE,
+    LATE,
+    REQUEST_ID,
+    Problem,
+    Request,
+    Response,
+    come_again,
+    id_line,
+    named,
+)
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
@@ -197,6 +207,7 @@ class Connection(asyncio.Protocol):
         self._reader.forget()
         response = problem.response(close=True)
         response.bare = self._reader.asks_for_head()
+        response.headers += id_line(self._reader.named())
         if self._front.refusals:
             self._refused = self._reader.half_read()
             self._refused.caller = self._whose(self._refused)
@@ -264,6 +275,8 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         front.bodies -= len(request.body)
         if self._transport is not None:
+            if request.id:
+                headers += id_line(request.id)
             self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle
@@ -278,6 +291,8 @@ class Connection(asyncio.Protocol):
         if response.status:
             body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
             more = front.date + coding if coding else front.date
+            if request is not None and (request.id or REQUEST_ID in request.headers):
+                more += id_line(request.id or named(request.headers))
             head = response.head(len(body), more, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
             self._send(transport, head if bare else head + body, last=close)

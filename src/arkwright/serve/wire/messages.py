@@ -1,5 +1,6 @@
 """What travels between the socket and the models: requests, responses and problems."""
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from random import randint
@@ -14,6 +15,8 @@ _STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
 _STATUS[413] = b"HTTP/1.1 413 Content Too Large\r\n"
 _CLOSE, _KEEP = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
 GONE, LATE = 499, 504  # what becomes of a request that ends before its answer is there, as statuses
+REQUEST_ID = b"x-request-id"
+_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 LONGEST = 500  # of a message to a caller
 
 
@@ -63,11 +66,22 @@ class Response(msgspec.Struct, eq=False):
         return b"%b%bContent-Length: %d\r\n%b%b%b" % (_STATUS[self.status], kind, length, more, self.headers, last)
 
 
+def named(headers: Mapping[bytes, bytes]) -> bytes:
+    """What the caller calls its request; nothing where it does not, or not by visible ASCII."""
+    id_ = headers.get(REQUEST_ID, b"")
+    return id_ if _ID.fullmatch(id_) else b""
+
+
+def id_line(id_: bytes) -> bytes:
+    """The header line by which an answer says whose it is; nothing of no id."""
+    return b"X-Request-Id: %b\r\n" % id_ if id_ else b""
+
+
 class Sender(Protocol):
     """Who waits for an answer, seen from the short way."""
 
     def said(self, request: Request, body: bytes, headers: bytes) -> None:
-        """Send a good answer in JSON."""
+        """Send a good answer in JSON. The request's id is told, too."""
 
     def long_way(self, request: Request) -> None:
         """Give the request to the handler, as if it had never been on the short way."""

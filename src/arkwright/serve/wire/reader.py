@@ -10,7 +10,7 @@ from math import inf
 import httptools
 
 from arkwright.serve.wire.front import LARGE, Front, Head
-from arkwright.serve.wire.messages import Problem, Request, come_again
+from arkwright.serve.wire.messages import Problem, Request, come_again, named
 from arkwright.serve.wire.target import head_without_offer, is_loopback, origin_form
 
 MOST_HEADS = 1024
@@ -86,6 +86,10 @@ class Reader:
             return Request("", "", {}, b"")
         path = self._url.partition(b"?")[0] if self._url[:1] in b"/*" else b""
         return Request(self._parser.get_method().decode("ascii"), path.decode("latin-1"), self._headers, b"")
+
+    def named(self) -> bytes:
+        """What its sender calls the request that comes, if that has come."""
+        return named(self._headers)
 
     def forget(self) -> None:
         """Let go of the body that is coming, which nobody will ask for."""

@@ -21,7 +21,7 @@ def loaded() -> bool:
 
 
 def load() -> Any:
-    """Pyarrow."""
+    """The module pyarrow."""
     global _loaded  # noqa: PLW0603 - as what is imported, once for the process
     import pyarrow as pa
 
