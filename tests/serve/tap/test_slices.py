@@ -13,7 +13,9 @@ from arkwright.serve.tap.slices import slices
 
 anything = msgspec.json.Decoder(list[object]).decode
 leaf = st.none() | st.integers(-9, 9) | st.text('a"\\,]}[{ ', max_size=6)
-item = st.recursive(leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('a",}', max_size=2), inner))
+item = st.recursive(
+    leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('a",}', max_size=2), inner)
+)
 
 
 @given(st.lists(item, max_size=40), st.integers(1, 60), st.sampled_from([(",", ":"), (" ,\n", ": ")]))
@@ -42,7 +44,9 @@ def test_odd_lists_take_no_longer(items):
     assert time.process_time() - start < 1 + 40 * whole
 
 
-@pytest.mark.parametrize("data", [b"[" + b"1," * 100_000 + b"x]", b"[" + b"1," * 100_000, b'{"a":"' + b"x" * 10**5 + b'"}'])
+@pytest.mark.parametrize(
+    "data", [b"[" + b"1," * 100_000 + b"x]", b"[" + b"1," * 100_000, b'{"a":"' + b"x" * 10**5 + b'"}']
+)
 def test_what_is_no_list_is_said(data):
     with pytest.raises(msgspec.DecodeError):
         list(slices(data, anything))

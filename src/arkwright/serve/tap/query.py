@@ -98,9 +98,7 @@ def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list
     return int(count)
 
 
-def parts(
-    folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Choose | None = None
-) -> dict[str, Path]:
+def parts(folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Choose | None = None) -> dict[str, Path]:
     """Parquet files that may hold wanted rows, by the names they have in the query. `INDEX_LOCK` is held meanwhile.
 
     `choose`: what is taken of a record that is not compacted yet, where that is other than what is `wanted`.

@@ -132,7 +132,9 @@ class Builder:
         at, latency = record.at // 1000, record.latency / 1000
         common = (at, latency, endpoint, release.ref, release.digest, caller, kind, shadow, record.status, answer.error)
         self._size += len(record.body) + len(record.answer)
-        found = self._inferred(record, release) if infer and ok else self._predicted(record, answer, ok=ok and not infer)
+        found = (
+            self._inferred(record, release) if infer and ok else self._predicted(record, answer, ok=ok and not infer)
+        )
         for number, rest in enumerate(found):
             self._rows.append((id_, number, *common, *rest))
             if len(self._rows) >= ROWS or self._size >= BYTES:
