@@ -63,7 +63,7 @@ def test_a_gzip_body_of_several_members_is_read_whole(late):
 @pytest.mark.parametrize(
     ("body", "coding", "status", "told"),
     [
-        (gzip.compress(MANY) + b"x", "gzip", 400, "is not gzip"),
+        (gzip.compress(MANY) + b"noise", "gzip", 400, "is not gzip"),
         (gzip.compress(MANY) + gzip.compress(b" ")[:-3], "gzip", 400, "is cut off"),
         (gzip.compress(b"") * (MOST_MEMBERS + 1), "gzip", 400, f"more than {MOST_MEMBERS} gzip members"),
         (gzip.compress(bytes(2**25)) * 3, "gzip", 413, "may expand to"),
