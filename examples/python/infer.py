@@ -13,7 +13,10 @@ def infer(address: str, model: str, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Every output for the rows, in the order of the model's one input."""
     with triton.InferenceServerClient(address) as client:
         about = client.get_model_metadata(model)
-        (wanted,) = about["inputs"]
+        if len(about["inputs"]) != 1:
+            names = ", ".join(tensor["name"] for tensor in about["inputs"])
+            sys.exit(f"{model} takes {len(about['inputs'])} tensors ({names}), and this asks models of one")
+        wanted = about["inputs"][0]
         tensor = triton.InferInput(wanted["name"], list(rows.shape), wanted["datatype"])
         tensor.set_data_from_numpy(rows.astype(triton.triton_to_np_dtype(wanted["datatype"])))
         result = client.infer(model, [tensor])

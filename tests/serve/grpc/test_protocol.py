@@ -327,3 +327,22 @@ def test_rows_of_many_callers_are_answered_as_alone(served):
             assert answered(answer).tolist() == list(np.arange(i, i + 2 * count, dtype=np.float32))
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("call", ["RepositoryModelLoad", "RepositoryModelUnload"])
+def test_what_the_repository_does_not_do_is_refused_as_over_rest(served, call):
+    asked = getattr(service_pb2, f"{call}Request")
+    parameter = service_pb2.ModelRepositoryParameter
+    with served.stub() as stub:
+        for name, value, told in (
+            ("config", parameter(string_param="{}"), "unknown parameter 'config'"),
+            ("unload_dependants", parameter(bool_param=True), 'did you mean "unload_dependents"'),
+            ("unload_dependents", parameter(string_param="yes"), "unload_dependents is true or false"),
+        ):
+            with pytest.raises(grpc.RpcError, match=told) as caught:
+                getattr(stub, call)(asked(model_name="f32", parameters={name: value}))
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "model_repository" in stub.ServerMetadata(service_pb2.ServerMetadataRequest()).extensions
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.ModelInfer(rows(1, model="f33"), metadata=[("x-request-id", "mine")])
+        assert ("x-request-id", "mine") in caught.value.trailing_metadata()

@@ -220,10 +220,6 @@ NO_STREAMS = {
     "the mark alone": b"\xff\xff\xff\xff",
     "an end alone": b"\xff\xff\xff\xff\0\0\0\0",
     "a huge head": b"\xff\xff\xff\xff\xff\xff\xff\x7f" + bytes(64),
-    "lists": stream(pa.table({"distance": [[1.0]], "carrier": ["AA"]})),
-    "structs": stream(pa.table({"distance": [{"a": 1.0}], "carrier": ["AA"]})),
-    "decimals": stream(pa.table({"distance": pa.array([1], pa.decimal128(5)), "carrier": ["AA"]})),
-    "durations": stream(pa.table({"distance": pa.array([1], pa.duration("s")), "carrier": ["AA"]})),
     "compressed": stream(pa.table({"distance": [0.0] * 1000, "carrier": ["AA"] * 1000}), compression="zstd"),
     "something behind": stream(pa.table(LATE)) + b"x",
     "two streams": stream(pa.table(LATE)) * 2,
@@ -235,6 +231,18 @@ def test_what_is_no_stream_is_400(late, name):
     status, answer = post(late, NO_STREAMS[name])
     assert status in ((422,) if name in ("nothing", "an end alone") and status == 422 else (400,))
     assert len(answer["error"]) < 300
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([[1.0]], "is a list"), ([{"a": 1.0}], "is a struct"), (pa.array([1], pa.decimal128(5)), "is a decimal"),
+        (pa.array([1], pa.duration("s")), "is a duration"), (["1"], "expected float, got a column of str"),
+    ],
+)  # fmt: skip
+def test_a_column_of_a_type_that_no_row_has_is_422(late, values, told):
+    status, answer = post(late, stream(pa.table({"distance": values, "carrier": ["AA"]})))
+    assert (status, answer["error"][:1], told in answer["error"]) == (422, "$", True)
 
 
 def test_cut_off_anywhere(late):

@@ -202,7 +202,9 @@ def _respond(loaded: Loaded, id_: str, wanted: Sequence[str], raw: bool, outputs
     """Raw when the request was, or when an output has no typed contents; a message has all its tensors one way."""
     kinds = {name: loaded.graph.outputs[name].kind for name in wanted}
     raw = raw or any(kind.name not in TYPED for kind in kinds.values())
-    parts = [_head(loaded.endpoint, loaded.version, loaded.release, loaded.digest), write("ModelInferResponse", id=id_)]
+    parts = [_head(loaded.endpoint, loaded.version, loaded.release, loaded.digest)]
+    if id_:
+        parts.append(write("ModelInferResponse", id=id_))
     for name, kind in kinds.items():
         array = outputs[name]
         about = _TENSOR(name=name, datatype=kind.name, shape=array.shape).SerializeToString()

@@ -377,7 +377,10 @@ def _check_type(request: Request, kinds: tuple[bytes, ...]) -> None:
     sent = request.headers.get(b"content-type")
     if sent is None or sent in kinds:
         return
-    kind, _, parameters = sent.lower().partition(b";")
-    charset = parameters.strip().removeprefix(b"charset=").strip(b'"')
-    if kind.strip() not in kinds or charset not in (b"", b"utf-8"):
+    kind, *parameters = (part.strip() for part in sent.lower().split(b";"))
+    charsets = [part[8:].strip(b'"') for part in parameters if part.startswith(b"charset=")]  # others say nothing here
+    if kind not in kinds:
+        others = [f"or {one.decode()}" for one in kinds[1:]]
+        raise Problem(415, " ".join(["send JSON in UTF-8, with the header Content-Type: application/json", *others]))
+    if kind == JSON and any(charset not in (b"", b"utf-8") for charset in charsets):
         raise Problem(415, "send JSON in UTF-8, with the header Content-Type: application/json")

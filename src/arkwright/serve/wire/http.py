@@ -275,8 +275,8 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         front.bodies -= len(request.body)
         if self._transport is not None:
-            if request.id:
-                headers += id_line(request.id)
+            if request.id or REQUEST_ID in request.headers:
+                headers += id_line(request.id or named(request.headers))
             self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle

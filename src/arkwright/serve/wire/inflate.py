@@ -7,6 +7,8 @@ from arkwright.serve.wire.messages import Problem, Request, Response
 
 SMALL = 1024  # bytes of an answer that are sent as they are
 LARGE = 4 * 2**20  # and what would hold up the others too long: about 10 ms for each MiB
+MOST_MEMBERS = 4096  # of a gzip body
+_FEED = 2**16
 _VARY = b"Vary: Accept-Encoding\r\n"
 
 
@@ -32,16 +34,37 @@ def decoded_body(request: Request, limit: int) -> bytes:
         return request.body
     if encoding not in (b"gzip", b"x-gzip", b"deflate"):
         raise Problem(415, "this Content-Encoding is not read here; send gzip, deflate or none")
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | (0 if encoding == b"deflate" else 16))
+    several = encoding != b"deflate"  # a file of gzip may be several, one behind the other (RFC 1952, 2.2)
     try:
-        body = inflater.decompress(request.body, limit + 1)
+        body, members = _inflated(request.body, zlib.MAX_WBITS | (16 if several else 0), limit, several * MOST_MEMBERS)
     except zlib.error:
         raise Problem(400, f"the body is not {encoding.decode()}") from None
     if len(body) > limit:
         raise Problem(413, f"a body may expand to {limit} bytes")
-    if not inflater.eof or inflater.unused_data:
+    if members > MOST_MEMBERS:
+        raise Problem(400, f"the body has more than {MOST_MEMBERS} gzip members")
+    if not members:
         raise Problem(400, f"the body is cut off, or more follows behind its {encoding.decode()} part")
     return body
+
+
+def _inflated(data: bytes, window: int, limit: int, most: int) -> tuple[bytes, int]:
+    """What the members hold, or over `limit` bytes of it, and how many there are, 0 when the last is cut off. Raises
+    zlib.error.
+    """
+    view, at, parts, size, members = memoryview(data), 0, list[bytes](), 0, 1
+    inflater = zlib.decompressobj(window)
+    while at < len(data) and size <= limit:
+        piece = view[at : at + _FEED]  # what is behind a member is copied, so little at once
+        parts.append(inflater.decompress(piece, limit + 1 - size))
+        size += len(parts[-1])
+        at += len(piece) - len(inflater.unused_data)
+        if inflater.eof and at < len(data):
+            members += 1
+            if members > most:
+                return b"", members if most else 0
+            inflater = zlib.decompressobj(window)
+    return b"".join(parts), members if inflater.eof else 0
 
 
 def encoded(request: Request | None, response: Response) -> tuple[bytes, bytes]:

@@ -11,6 +11,10 @@ class Malformed(Exception):
     """These bytes are not what they claim to be; the message says which part."""
 
 
+class Unfit(Malformed):
+    """They are, and it is nothing that a row can hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One table at `at`; its fields are known by their number in the schema, and may be absent."""

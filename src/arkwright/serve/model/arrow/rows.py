@@ -12,7 +12,7 @@ from arkwright.core import rows as core
 from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
 from arkwright.serve.model.arrow import stream as arrow_stream
-from arkwright.serve.model.arrow.flatbuffer import Malformed
+from arkwright.serve.model.arrow.flatbuffer import Malformed, Unfit
 from arkwright.serve.model.arrow.stream import Column, Stream
 from arkwright.serve.model.arrow.types import NULL
 from arkwright.serve.model.features import Prepare
@@ -178,6 +178,8 @@ def _columns(body: bytes, fields: Sequence[Field]) -> tuple[int, dict[str, Colum
 
 
 def _no_stream(error: Malformed) -> Problem:
+    if isinstance(error, Unfit):
+        return Problem(422, f"$: {error}")
     return Problem(400, f"the body is no Arrow stream that is read here: {error}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from arkwright.serve.model.arrow.flatbuffer import Malformed, Table
+from arkwright.serve.model.arrow.flatbuffer import Malformed, Table, Unfit
 from arkwright.serve.model.slices import slices
 from arkwright.serve.model.tensors import Array
 
@@ -153,7 +153,7 @@ def kind_of(column: str, number: int, about: Table | None, children: int) -> Kin
     """The type of a column by Arrow's number for it. Raises Malformed naming a column whose type no row has."""
     shown = repr(column[:80])
     if children or number in _OTHERS:
-        raise Malformed(f"the column {shown} is {_OTHERS.get(number, 'nested')}, which no row holds; make it plain")
+        raise Unfit(f"the column {shown} is {_OTHERS.get(number, 'nested')}, which no row holds; make it plain")
     if number == 1:
         return NULL
     if number == 6:
@@ -174,7 +174,7 @@ def kind_of(column: str, number: int, about: Table | None, children: int) -> Kin
             return Kind("datetime", "fixed", "<i8", per=_PER_SECOND[unit], zoned=bool(about.text(1)))
         case 15 if 0 < (width := about.number(0, "i")) < 2**20:
             return Kind("bytes", "width", size=width)
-    raise Malformed(f"the column {shown} is of a type that no row holds")
+    raise Unfit(f"the column {shown} is of a type that no row holds")
 
 
 def _array(buffer: Bytes, dtype: str, count: int) -> Array:
