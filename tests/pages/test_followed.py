@@ -3,9 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 from tests.pages.test_access import browser, window
-from tests.rest.test_jobs import gate
+from tests.pages.test_runs import tracked_run
+from tests.rest.test_jobs import gate, until
 
 from arkwright.core.nouns import Actor
+from arkwright.tracking import runs
 
 __all__ = ["browser", "gate"]  # fixtures
 
@@ -66,3 +68,23 @@ def test_the_profile_comes_by_itself_and_lineage_is_walked(room, page):
     page.locator("input.whole").check()
     inside, frame = box.locator("svg").bounding_box(), box.bounding_box()
     assert inside["width"] <= frame["width"]
+
+
+INK = """() => {
+  const canvas = document.querySelector("figure canvas");
+  if (!canvas || !canvas.width) return [0, false];
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let inked = 0;
+  for (let at = 0; at < data.length; at += 4) inked += Math.abs(data[at] - data[at + 2]) > 60 && data[at + 3] > 200;
+  return [canvas.width, inked > 200];
+}"""
+
+
+def test_a_curve_is_drawn_again_when_the_window_is_another(room, page):
+    uid = tracked_run(room.at.site, "trial", 1_700_000_000_000, loss=1.0)
+    points = [("loss", step, 1_700_000_000_000, 1 / (step + 1)) for step in range(50)]
+    room.at.site.tracking.submit(runs.log, uid, metrics=points, params=[]).result()
+    page.goto(f"{room.address}/runs/tracked/{uid}")
+    (wide,) = until(lambda: [width for width, inked in (page.evaluate(INK),) if inked])
+    page.set_viewport_size({"width": 700, "height": 800})
+    until(lambda: (found := page.evaluate(INK))[1] and found[0] != wide)

@@ -1,12 +1,13 @@
 """The pages about runs, over a real control room."""
 
+import math
 import re
 from urllib.parse import urlencode
 
 import pytest
 from tests.rest.test_jobs import begun, gate, until
 
-from arkwright.api import build, jobs, tracked
+from arkwright.api import build, every_run, jobs
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Run
@@ -147,6 +148,7 @@ def test_a_run_that_failed_keeps_how_it_ended(room):
     assert log[-1].startswith("· ")
     assert "failed: shop.py:" in log[-1]
     assert "<b>no" not in page(room, "/runs/shop@2")[1]
+    assert re.search(r"failed <a [^>]*>run:shop@2", page(room, "/")[1])
     at.site.store.remove(versions.resolve(at.site.ledger, Run, "shop@2").log)
     assert page(room, "/runs/shop@2")[0] == 200
     assert room.ask("GET", "/runs/shop@2/log").status == 404
@@ -232,20 +234,71 @@ def test_runs_of_clients_stand_beside_ours(room):
     assert page(room, "/runs?source=elsewhere")[0] == 422
 
 
+def tracked_run(site, name, started, seconds=None, **metrics):
+    begun = {"name": name, "user": "ana", "started": started}
+    uid = site.tracking.submit(tracked_runs.begin, experiment=0, **begun).result()
+    points = [(key, 0, started, value) for key, value in metrics.items()]
+    site.tracking.submit(tracked_runs.log, uid, metrics=points, params=[]).result()
+    if seconds is not None:
+        words = {"status": "FINISHED", "ended": started + int(seconds * 1000)}
+        site.tracking.submit(tracked_runs.change, uid, **words).result()
+    return uid
+
+
 def test_both_kinds_in_pages_meet_without_gap_or_overlap(at):
+    """Whatever the order: every run once, the numbers of both kinds among one another."""
     for number in range(9):
-        tracked_begin = {"name": f"t{number}", "user": "ana", "started": 2_000_000_000_000 - number // 2}
-        at.site.tracking.submit(tracked_runs.begin, experiment=0, **tracked_begin).result()
+        seconds = None if number == 8 else number / 4
+        metrics = {"roc_auc": math.nan if number == 7 else number / 10} if number else {}
+        tracked_run(at.site, f"t{number % 3}", 2_000_000_000_000 - number // 2, seconds, **metrics)
     for number in range(7):
         noun = Run(name=f"r{number}", version=0, author="ana", state="started", started="2033-05-18T03:33:19.99",
                    seed=1, code="", lock="")  # fmt: skip
         versions.add(at.site.ledger, "ana", noun)
-    for sort in ("-started", "started"):
-        found, after = [], None
-        while True:
-            listed_now = at.do(tracked.listed, sort=sort, limit=3, after=after)
-            found += [one.ref for one in listed_now.items]
-            after = listed_now.next
-            if after is None:
-                break
-        assert len(found) == len(set(found)) == 17, sort
+    for order in ("started", "seconds", "name", "number"):
+        for sort in (f"-{order}", order):
+            found, after = [], None
+            while True:
+                page_now = at.do(every_run.listed, sort=sort, limit=3, after=after, number="roc_auc")
+                found += page_now.items
+                after = page_now.next
+                if after is None:
+                    break
+            assert len(found) == len({one.ref for one in found}) == (8 if order == "number" else 17), sort
+            keys = [PLACES[order](one) for one in found]
+            assert keys == sorted(keys, reverse=sort != order), sort
+
+
+PLACES = {
+    "started": lambda one: one.started,
+    "seconds": lambda one: one.seconds or 0.0,
+    "name": lambda one: one.name.partition("@")[0],
+    "number": lambda one: one.number,
+}
+
+
+def test_the_order_of_a_number_has_both_kinds(room):
+    at = room.at
+    own = at.do(every_run.listed, number="roc_auc").items[0].number
+    tracked_run(at.site, "better", 1_700_000_000_000, 3.0, roc_auc=own + 0.01, loss=0.2)
+    tracked_run(at.site, "worse", 1_700_000_000_000, 5.0, roc_auc=own - 0.01)
+    tracked_run(at.site, "without", 1_700_000_000_000, 9.0, loss=0.1)
+
+    def names(query):
+        status, text = page(room, f"/runs?{query}")
+        assert status == 200
+        return re.findall(r'href="/runs/[^"]*">([^<]+)</a></th>', text)
+
+    assert names("sort=-number&number=roc_auc") == ["better", "shop@1", "worse"]
+    assert names("sort=number&number=roc_auc&source=clients") == ["worse", "better"]
+    assert names("sort=number&number=loss") == ["without", "better"]
+    assert names("sort=number&number=%60%22") == []
+    assert set(names("number=roc_auc")) == {"better", "worse", "without", "shop@1"}
+    assert names("sort=-seconds&source=clients") == ["without", "worse", "better"]
+    _, text = page(room, "/runs")
+    for said in ("roc_auc", "loss", "rows trained on"):
+        assert f'<option value="{said}">' in text
+    assert page(room, "/runs?sort=number")[0] == 422
+    assert page(room, "/runs?sort=lenght")[0] == 422
+    hostile = "<script>alert(1)</script>"
+    assert hostile not in page(room, "/runs?" + urlencode({"number": hostile, "sort": "number"}))[1]

@@ -5,26 +5,21 @@ The routes are those of the document, which another test holds against the live 
 
 import json
 import re
-import shutil
 from urllib.parse import urlencode
 
 import pytest
 from starlette.routing import Route
 from tests.api.conftest import walked
-from tests.web.conftest import Door
+from tests.web.furnished import DONE, HOOK, WAITS, WHERE, furnished
 
-from arkwright.api import accounts, decide, hooks, jobs, propose, rollout, talk
+from arkwright.api import jobs, rollout
 from arkwright.core import versions
-from arkwright.core.nouns import Account, Actor, Run
-from arkwright.core.record import encode
 from arkwright.mlflow import openapi as mlflow
 from arkwright.rest import openapi
 
 __all__ = ["walked"]  # a fixture
 DOCUMENT = openapi.document([(mlflow.TAG, mlflow.paths)])
 ROUTES = [(path, method.upper(), said) for path, each in DOCUMENT["paths"].items() for method, said in each.items()]
-WHERE, HOOK = "gate.production", "https://[2001:4860:4860::8888]/hook"
-DONE, WAITS = "0000000000001-00000000", "0000000000002-00000000"
 ASKED = {
     "profile": {"dataset": "visits"}, "diff": {"before": "buys@1", "after": "buys@1"},
     "quarantine": {"dataset": "visits"}, "compare": {"runs": ["shop@1", "shop@2"]}, "search": {"text": "buys"},
@@ -43,7 +38,8 @@ SAID = {
     "resume": {"endpoint": "buys"}, "rollback": {"endpoint": "buys"},
     "label": {"endpoint": "buys", "labels": [{"id": "mine", "label": 1}]},
     "invite": {"name": "dora"}, "role": {"name": "vic", "role": "viewer", "reason": "so"},
-    "webhook": {"name": "third", "url": HOOK}, "unhook": {"name": "second"}, "mail": {}, "token": {},
+    "webhook": {"name": "third", "url": HOOK}, "unhook": {"name": "second"},
+    "unlink": {"name": "vic", "reason": "so"}, "mail": {}, "token": {},
     "end": {"id": "0"}, "stop_job": {},
 }  # fmt: skip
 BEFORE = {"sign": ["refuse"], "promote": ["sign"], "resume": ["sign", "stop"]}  # what has to be said before it
@@ -52,41 +48,7 @@ REFUSED = {"rollback": 409, "mail": 409, "end": 404}  # which the rules do not a
 
 @pytest.fixture(scope="module")
 def door(walked, tmp_path_factory, shop_at):
-    """A site on which something of everything is, twice where there are lists."""
-    shop = shop_at(tmp_path_factory.mktemp("claims") / "shop")
-    site = shop.folder / ".arkwright"
-    shutil.copytree(walked / ".arkwright", site)
-    door = Door(site, project=shop.folder)
-    for name, signs in (("ben", ("model-owner",)), ("cleo", ("operations",)), ("vic", ())):
-        versions.move(door.site.ledger, "owner", Account(name=name, version=1, role="viewer", signs=signs))
-    owner = door.actor("owner")
-    versions.move(door.site.ledger, "owner", Account(name="owner", version=2, role="owner", signs=("operations",)))
-    ben = Actor(name="ben", proven=True, rights=owner.rights, signs=("model-owner",))
-    cleo = Actor(name="cleo", proven=True, rights=owner.rights, signs=("operations",))
-    for who in (ben, cleo):
-        door.do(decide.sign, who, release="buys")
-    door.do(rollout.promote, owner, release="buys", reason="first")
-    for name in ("first", "second"):
-        door.do(hooks.webhook, owner, name=name, url=HOOK)
-        door.do(accounts.token, owner, role="viewer", note=name)
-    for bound in (0.1, 0.2):
-        door.do(propose.propose, ben, where=WHERE, promise=f"recall >= {bound}", reason="so")
-    for text in ("Is it?", "It is.", "Since when?", "Since then."):
-        asks = text.endswith("?")
-        about = {"about": "release:buys@1", "question": True} if asks else {"thread": 1}
-        door.do(talk.discuss, owner if asks else ben, text=text, **about)
-        door.do(talk.answer, cleo if asks else owner, comment=1 if asks else 2, mark="helpful")  # points for two
-    run = versions.resolve(door.site.ledger, Run, "shop")
-    versions.add(door.site.ledger, "owner", run)
-    for name, state in ((DONE, "done"), (WAITS, "waiting")):
-        made = jobs.Job(id=name, verb="check", by=owner, state=state, made="2026-01-01T00:00:00+00:00")
-        door.site.vault.put(jobs.KIND, name, encode(made))
-        jobs.folder(door.site, name).mkdir(parents=True)
-    (jobs.folder(door.site, DONE) / jobs.ANSWER).write_bytes(b'{"project":"shop"}')
-    for path in ("/api/show", "/api/nothing"):
-        door.ask("GET", path, Authorization="Bearer owner.0.wrong")
-    door.me = {"Cookie": f"arkwright={door.sessions['owner']}"}
-    return door
+    return furnished(walked, shop_at(tmp_path_factory.mktemp("claims") / "shop"))
 
 
 def name_of(route):
@@ -302,8 +264,7 @@ def test_another_method_is_refused_with_those_that_there_are(door):
             paths.setdefault(re.sub(r"{[^}]*}", "x", route.path), set()).update(route.methods)
     shared = 0
     for path, methods in paths.items():
-        others = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - methods
-        for method in sorted(others):
+        for method in sorted({"GET", "PUT", "TRACE"} - methods):
             answer = door.ask(method, path, **door.bearer("owner"))
             if answer.status != 405:  # more variables match it, in another route
                 assert answer.status != 500
@@ -312,7 +273,7 @@ def test_another_method_is_refused_with_those_that_there_are(door):
             assert method not in found, (method, path)
             assert found >= methods, (method, path)
             shared += len(found) > 2
-    assert shared > 20
+    assert shared > 10
 
 
 def test_what_was_tried_here_is_all_that_is_claimed():

@@ -5,9 +5,11 @@ import os
 import signal
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from tests.rest.conftest import up
+from tests.web.test_tricks import TRICKS
 
 ROW = {"country": "DE", "spent": 90.5, "age": None}
 
@@ -139,6 +141,25 @@ def test_errors_are_told_as_everywhere_and_in_the_protocol_s_words(room):
     assert set(answer.json()) == {"error"}
     answer = room.ask("POST", "/v2/models/bus/infer", {"inputs": []})
     assert (answer.status, answer.json()) == (404, {"error": "no endpoint is called 'bus'; did you mean \"buys\"?"})
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_path_names_no_endpoint_and_no_release(room, trick):
+    """On the way through two servers nothing is taken for another place."""
+    for at in (
+        "/endpoints/{}/predict",
+        "/endpoints/{}/labels",
+        "/v2/models/{}/infer",
+        "/v2/models/buys/versions/{}/infer",
+    ):
+        answer = room.ask("POST", at.format(quote(trick[:1000], safe="")), ROW)
+        assert answer.status in (400, 404, 405, 422), (at, answer.status, answer.data)
+    said = trick[:1000].encode("ascii", "ignore").decode().translate({0: "", 10: ""}).strip()
+    if said:
+        assert predict(room, Arkwright_Release=said).status in (400, 404), said
+        labels = {"id": said * 20, "label": 1}
+        assert room.ask("POST", "/endpoints/buys/labels", labels, by="carl").status in (200, 422)
+    assert predict(room).status == 200
 
 
 def test_too_much(room):

@@ -243,8 +243,7 @@ class Live:
         with tempfile.TemporaryDirectory() as folder:
             quota = a_quota(Path(folder), self.limits.rate)
         self.server = Server(self.limits, observer=observer, quota=quota)
-        most, longest = self.limits.queue, self.limits.queue_time
-        lanes = {one.endpoint: Lane(one, most=most, longest=longest) for one in self.loaded}
+        lanes = {one.endpoint: Lane(one, self.limits) for one in self.loaded}
         self.server.app.install({name: Route(name, [(lane, 1.0)]) for name, lane in lanes.items()})
         for name, lane in lanes.items() if observer else ():
             share = Share(Served(self.observed, lane.loaded.release, lane.loaded.digest), 1.0)

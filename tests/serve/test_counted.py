@@ -70,7 +70,7 @@ class Held(Live):
 
 @pytest.fixture
 def held(tmp_path):
-    with Held(tmp_path, request_time=0.2) as live:
+    with Held(tmp_path, answer_time=0.2) as live:
         yield live
 
 

@@ -174,7 +174,7 @@ def test_an_answer_that_is_still_sent_ends_with_its_session(tmp_path, monkeypatc
 
     door, routes = Door(tmp_path), app.rest.routes
     more = [route("/endless", lambda _: StreamingResponse(endless()), "look")]
-    monkeypatch.setattr(app.rest, "routes", lambda: [*routes(), *more])
+    monkeypatch.setattr(app.rest, "routes", lambda *given: [*routes(*given), *more])
     room = app.application(door.app.state.context)
     scope = {
         "type": "http", "method": "GET", "path": "/endless", "raw_path": b"/endless", "query_string": b"",

@@ -77,6 +77,8 @@ def test_it_is_on_record_and_what_was_refused_too(door):
     assert after.reason.startswith("linked with http://127.0.0.1:")
     found = {one.account.name: one.ways for one in door.do(accounts.accounts)}
     assert (found["viewer"], found["owner"]) == (("password", "provider"), ("password",))
+    page = door.ask("GET", "/people/viewer", Cookie=session(door, "owner")).body.decode()
+    assert page.count("linked with http://127.0.0.1:") == 2  # the last change of the account, and what viewer did
     everything = "".join(event.body for event in door.site.ledger.find())
     assert "tom" not in everything  # who that is there stays in the vault
 
@@ -154,6 +156,9 @@ def test_unlinked_by_an_owner(door, monkeypatch, capsys):
     assert main(["unlink", "viewer", "--reason", "another provider", *place]) == 0
     assert "viewer@3" in capsys.readouterr().out
     assert main(["unlink", "viewer", "--reason", "another provider", *place]) == 4
+    capsys.readouterr()
+    assert main(["unlink", "viewr", "--reason", "another provider", *place]) == 3
+    assert 'did you mean "viewer"?' in capsys.readouterr().err
     as_json = {"Content-Type": "application/json", **door.bearer("owner")}
     body = json.dumps({"name": "ana", "reason": "again"}).encode()
     assert door.ask("POST", "/api/unlink", body, **as_json).status == 200

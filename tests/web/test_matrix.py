@@ -172,6 +172,8 @@ OWNERS = {
     "/api/promote", "/api/rollback", "/api/stop", "/api/resume", "/api/invite", "/api/role", "/api/webhook",
     "/api/unhook", "/releases/{name}/promote", "/endpoints/{name}/promote", "/endpoints/{name}/rollback",
     "/endpoints/{name}/stop", "/endpoints/{name}/resume", "/people", "/people/{name}",
+    "/api/unlink", "/people/{name}/unlink", "/webhooks", "/webhooks/{name}/again", "/webhooks/{name}/rotate",
+    "/webhooks/{name}/remove",
 }  # fmt: skip
 
 
@@ -199,7 +201,21 @@ def test_what_is_no_route_is_told_to_nobody_who_has_not_logged_in(room):
 
 def state(door):
     """All that is kept, but when sessions were last used and what is derived from the ledger."""
-    kinds = ("password", "session", "token", "invite", "device", "oidc", "done", "read", "watch", "webhook", "job")
+    kinds = (
+        "password",
+        "session",
+        "token",
+        "invite",
+        "device",
+        "oidc",
+        "oidc-account",
+        "oidc-offered",
+        "done",
+        "read",
+        "watch",
+        "webhook",
+        "job",
+    )
     kept = [(kind, door.site.vault.find(kind)) for kind in kinds]
     vault = [(kind, [(key, re.sub(r'"seen":[0-9.]+', "", body)) for key, body in found]) for kind, found in kept]
     derived = ("vault.db", "ledger.db", "catalog.db", "denied.db", "tracking")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from arkwright.core import versions
 from arkwright.core.durations import seconds
-from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven
+from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven, did_you_mean
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode, valid_name
@@ -56,7 +56,8 @@ def account(site: Site, name: str) -> Account:
     """Raises Unknown."""
     found = versions.latest(site.ledger, Account, name)
     if found is None:
-        raise Unknown(f"there is no account called {name[:80]!r}")
+        near = did_you_mean(name, versions.names(site.ledger, Account))
+        raise Unknown(f"there is no account called {name[:80]!r}{near}")
     return found
 
 

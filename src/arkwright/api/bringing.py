@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from arkwright.api.brought import Told
 from arkwright.core.errors import Invalid, Refused, Unknown
+from arkwright.core.visible import visible
 from arkwright.infra.durable import writing
 from arkwright.tracking import words
 from arkwright.tracking.importing import reading, said, taking
@@ -52,19 +53,23 @@ class Bringing:
         self.told.experiments += before is None
         for why in left:
             self.told.leave(f"of the experiment {given.name}", why)
-        for runs in reading.runs(self.server, given.experiment_id):
-            self._runs(here, runs)
-            self._say(given.name)
-        for models in reading.logged_models(self.server, given.experiment_id):
-            self._models(here, models)
-            self._say(given.name)
-        self._traces(given)
-        return None
+        try:
+            for runs in reading.runs(self.server, given.experiment_id):
+                self._runs(here, runs)
+                self._say(given.name, runs)
+            for models in reading.logged_models(self.server, given.experiment_id):
+                self._models(here, models)
+                self._say(given.name, models)
+        except NotGiven as error:
+            return self.told.leave(f"the experiment {given.name}", error)
+        return self._traces(given)
 
-    def _say(self, what: str) -> None:
+    def _say(self, what: str, page: Sequence[object]) -> None:
         told = self.told
-        seen = told.runs + told.changed + told.same
-        self.say(f"{what}: {seen:,} runs and models seen; {told.points:,} points, {told.files:,} files came over")
+        seen = told.runs + told.models + told.changed + told.same
+        new = f"{told.points:,} new points, {told.files:,} new files"
+        if page:
+            self.say(f"{visible(what)}: {seen:,} runs and models until now, {new}")
 
     def _traces(self, given: said.Experiment) -> None:
         try:
@@ -77,7 +82,7 @@ class Bringing:
         """A page of runs, side by side."""
         marks = {run.info.run_id: said.mark(run) for run in runs}
         standing = self.tracking.look(taking.standing, self.came.origin, "run", marks)
-        curves = self._together([run for run in runs if standing[run.info.run_id] in ("new", "changed")])
+        curves = self._together([run for run in runs if standing[run.info.run_id][0] in ("new", "changed")])
         self._all(lambda run: self._run(here, run, standing[run.info.run_id], curves), runs)
 
     def _all(self, work: Callable[[T], Told], given: Iterable[T]) -> None:
@@ -93,8 +98,11 @@ class Bringing:
         many = self.pool.map(lambda one: reading.together(self.server, *one), wanted.items())
         return dict(zip(wanted, many, strict=True))
 
-    def _run(self, here: int, run: said.Run, standing: Standing, curves: Mapping[str, Mapping[str, Curve]]) -> Told:
-        told, uid = Told(), run.info.run_id
+    def _run(
+        self, here: int, run: said.Run, found: tuple[Standing, int | None], curves: Mapping[str, Mapping[str, Curve]]
+    ) -> Told:
+        told, uid, (standing, within) = Told(), run.info.run_id, found
+        place = f"{here if within is None else within}/{uid}/artifacts"
         name = f"the run {uid[:80]}"
         if standing in _WHY:
             told.leave(name, _WHY[standing])
@@ -103,7 +111,7 @@ class Bringing:
             words.uid(uid, "run id")
             if run.info.state not in STATES:
                 raise Invalid(f"{run.info.state[:40]!r} is no status of a run")  # noqa: TRY301
-            self._files(Place(self.server, run.info.artifact_uri, run=uid), f"{here}/{uid}/artifacts", name, told)
+            self._files(Place(self.server, run.info.artifact_uri, run=uid), place, name, told)
             if standing == "same":
                 told.same += 1
                 return told
@@ -137,8 +145,9 @@ class Bringing:
         standing = self.tracking.look(taking.standing, self.came.origin, "model", marks)
         self._all(lambda model: self._model(here, model, standing[model.info.model_id]), models)
 
-    def _model(self, here: int, model: said.Model, standing: Standing) -> Told:
-        told, uid = Told(), model.info.model_id
+    def _model(self, here: int, model: said.Model, found: tuple[Standing, int | None]) -> Told:
+        told, uid, (standing, within) = Told(), model.info.model_id, found
+        root = f"{here if within is None else within}/models/{uid}/artifacts"
         name = f"the logged model {uid[:80]}"
         if standing in _WHY:
             told.leave(name, _WHY[standing])
@@ -146,7 +155,7 @@ class Bringing:
         try:
             words.uid(uid, "model id")
             place = Place(self.server, model.info.artifact_uri, model=uid)
-            self._files(place, f"{here}/models/{uid}/artifacts", name, told)
+            self._files(place, root, name, told)
             if standing == "same":
                 told.same += 1
                 return told

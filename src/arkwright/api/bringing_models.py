@@ -7,7 +7,6 @@ from arkwright.api.brought import Left, left
 from arkwright.core.errors import Invalid, Refused, Unknown
 from arkwright.tracking.importing import reading, registering, said
 from arkwright.tracking.importing.server import NotGiven
-from arkwright.tracking.registry import PROMPT
 
 
 class Registering:
@@ -19,13 +18,16 @@ class Registering:
 
     def all(self) -> None:
         """Every registered model. A version may be made of another model's, so what is left is tried again."""
-        server, told = self._bringing.server, self._bringing.told
+        told = self._bringing.told
+        models: dict[str, said.Registered] = {}
         numbered: dict[str, list[said.Version]] = {}
-        for version in reading.versions(server):
-            numbered.setdefault(version.name, []).append(version)
-        models = {one.name: one for one in reading.registered(server) if not _is_prompt(one)}
-        if prompts := reading.prompts(server):
-            told.leave(f"{prompts} prompts", "prompts are not kept here")
+        for what, asked in (("registered models", {}), ("prompts", reading.PROMPTS)):
+            try:
+                for version in reading.versions(self._bringing.server, **asked):
+                    numbered.setdefault(version.name, []).append(version)
+                models |= {one.name: one for one in reading.registered(self._bringing.server, **asked)}
+            except NotGiven as error:
+                told.leave(what, error)
         waiting, before = list(models), -1
         while waiting and before != told.versions:
             before = told.versions
@@ -55,7 +57,3 @@ class Registering:
         bringing.told.versions += outcome.versions
         self._left[given.name] = [left(what, why) for what, why in outcome.left]
         return bool(outcome.left)
-
-
-def _is_prompt(given: said.Registered) -> bool:
-    return any(tag.key == PROMPT for tag in given.tags)

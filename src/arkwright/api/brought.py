@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from arkwright.core.visible import visible
+
 MOST_LEFT = 10_000  # that are named
 
 
@@ -44,5 +46,5 @@ class Told:
 
 
 def left(what: str, why: object) -> Left:
-    """Bounded: a server may say anything."""
-    return Left(what=what[:300], why=str(why)[:300])
+    """Bounded, and nothing that a terminal would obey: a server may say anything."""
+    return Left(what=visible(what[:300]), why=visible(str(why)[:300]))

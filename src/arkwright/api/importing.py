@@ -79,7 +79,7 @@ def _everything(bringing: Bringing, server: Server, only: Sequence[str]) -> None
     try:
         found = sorted(reading.experiments(server), key=lambda one: one.creation_time)
     except NotGiven as error:
-        raise Unknown(f"there is no MLflow server at {server.origin}: {error}") from None
+        raise Unknown(f"nothing can be imported: {error}; is an MLflow server there?") from None
     names = [one.name for one in found]
     for name in only:
         if name not in names:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from arkwright.catalog import runs
 from arkwright.catalog.evidence import Evidence, broken, evidence, findings_then
 from arkwright.catalog.file import CatalogFile, Say
-from arkwright.catalog.pages import Page, cursor, place, size
+from arkwright.catalog.pages import Page, size
 from arkwright.catalog.searching import Hit, match, search
-from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
+from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Model, Release, Run
 from arkwright.core.ports import Ledger, Store
 from arkwright.core.record import decode, split_reference
@@ -20,7 +21,6 @@ from arkwright.core.rules import counts, person
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 LONGEST_CARD = 200_000  # bytes
 _HOLDS = "event.seq IN (SELECT rowid / 4 FROM words WHERE words MATCH ?)"
-SORTS = {"started": "seq", "seconds": "seconds", "name": "name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +94,10 @@ class Catalog:
         sort: str,
         limit: int,
         after: str | None,
+        number: str | None = None,
     ) -> Page[Run]:
-        """Runs in a page. Raises Invalid for a sort or a place that is none."""
-        column = SORTS.get(sort.lstrip("-"))
-        if column is None:
-            raise Invalid(f"runs are not sorted by {sort[:40]!r}{did_you_mean(sort.lstrip('-'), SORTS)}")
-        down = sort.startswith("-")
-        where: list[str] = ["kind = 'run'"]
+        """Runs in a page; by a `number`, those that have it. Raises Invalid for a sort or a place that is none."""
+        where: list[str] = ["noun.kind = 'run'"]
         values: list[Any] = []
         for clause, value in (("name = ?", name), ("state = ?", state)):
             if value:
@@ -113,15 +110,18 @@ class Catalog:
         if text:
             said = "instr(lower(name || ' ' || person || ' ' || coalesce(json_extract(body, '$.error'), '')), ?)"
             where, values = [*where, said], [*values, text.lower()]
-        if after:
-            spot = place(after, str if column == "name" else float, int)
-            where, values = [*where, f"({column}, seq) {'<' if down else '>'} (?, ?)"], [*values, *spot]
-        way = "DESC" if down else "ASC"
-        query = f"SELECT {column}, seq, body FROM noun WHERE {' AND '.join(where)} ORDER BY {column} {way}, seq {way}"  # noqa: S608
         with self._db() as db:
-            rows = db.execute(f"{query} LIMIT ?", (*values, size(limit) + 1)).fetchall()
-        found = tuple(decode(Run, body) for _, _, body in rows[:limit])
-        return Page(items=found, next=cursor(*rows[limit - 1][:2]) if len(rows) > limit else None)
+            return runs.listed(db, where, values, sort=sort, number=number, limit=limit, after=after)
+
+    def numbers(self, what: str, of: Sequence[Run]) -> dict[str, float]:
+        """The number of each of these runs that has it, by reference."""
+        with self._db() as db:
+            return runs.numbers(db, what, of)
+
+    def number_names(self) -> list[str]:
+        """What there are numbers of, of runs that have ended."""
+        with self._db() as db:
+            return runs.names(db)
 
     def search(self, text: str, kinds: tuple[str, ...], limit: int, after: str | None) -> Page[Hit]:
         with self._db() as db:

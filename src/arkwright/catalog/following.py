@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from arkwright.catalog import runs
 from arkwright.core.nouns import (
     VERSIONED,
     Account,
@@ -69,8 +70,14 @@ class Following:
         many = self._db.executemany
         many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", self._events)
         many("INSERT OR IGNORE INTO about VALUES (?, ?)", self._about)
+        self._flush_found()
+
+    def _flush_found(self) -> None:
+        many = self._db.executemany
         many("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", self._found)
         many("INSERT INTO measured VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._measured)
+        self._found.clear()
+        self._measured.clear()
 
     def _noun(self, event: Event, body: Body) -> None:
         name, version = str(body.get("name", "")), int(body.get("version", 0))
@@ -101,8 +108,16 @@ class Following:
             card = self._card(files["README.md"]) if "README.md" in files else ""
             self._page(ref, event, ref, ref, "\n".join([*gate["promises"], *gate["signed_by"], body["author"], card]))
             self._tell(event, [base(ref)], "released", ref)
-        elif event.kind == Run.KIND and body.get("error"):
-            self._page(ref, event, ref, ref, str(body["error"]))
+        elif event.kind == Run.KIND and event.key.startswith(ENDED):
+            self._ended(name, version, body)
+            if body.get("error"):
+                self._page(ref, event, ref, ref, str(body["error"]))
+
+    def _ended(self, name: str, version: int, body: Body) -> None:
+        """A run's numbers, of what was found until now."""
+        self._flush_found()
+        query = "SELECT seq FROM noun WHERE kind = 'run' AND name = ? AND version = ?"
+        runs.ended(self._db, self._db.execute(query, (name, version)).fetchone()[0], body)
 
     def _finding(self, event: Event, body: Body) -> None:
         subject, _, version = str(body["subject"]).partition("@")

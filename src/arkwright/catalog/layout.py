@@ -1,6 +1,6 @@
 """The tables of the catalog. Another layout is another number: then the file is made anew from the ledger."""
 
-LAYOUT = 4
+LAYOUT = 5
 
 TABLES = """
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, seal TEXT NOT NULL,
@@ -23,6 +23,10 @@ CREATE INDEX noun_state ON noun (kind, state, seq);
 CREATE INDEX noun_name ON noun (kind, name, seq);
 CREATE INDEX noun_seconds ON noun (kind, seconds, seq);
 CREATE INDEX noun_digest ON noun (digest);
+
+CREATE TABLE number (what TEXT NOT NULL, value REAL NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (what, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX number_value ON number (what, value, seq);
 
 CREATE TABLE made (parent TEXT NOT NULL, seq INTEGER NOT NULL, ref TEXT NOT NULL,
     PRIMARY KEY (parent, seq)) STRICT, WITHOUT ROWID;

@@ -49,11 +49,15 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A parsed sentence; `text` is its canonical spelling, which is how findings are matched to it."""
+    """A parsed sentence; `text` is its canonical spelling, which is how findings are matched to it.
+
+    `measure`: what is compared, as it is spelt there.
+    """
 
     text: str
     call: Call
     bounds: tuple[Bound, ...]
+    measure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,9 @@ def _comparison(tree: ast.Compare, text: str) -> Promise:
         other = terms[i] if i != at else terms[i + 1]
         bounds.append(Bound(word if i == at else _MIRROR[word], float(_number(other, text))))
     value = _value(terms[at], text)
-    call = value if isinstance(value, Call) else Call(ast.unparse(terms[at]))
-    return Promise(ast.unparse(tree), call, tuple(bounds))
+    measure = ast.unparse(terms[at])
+    call = value if isinstance(value, Call) else Call(measure)
+    return Promise(ast.unparse(tree), call, tuple(bounds), measure)
 
 
 def _number(node: ast.expr, text: str) -> int | float:

@@ -65,6 +65,9 @@ def _schemas(kinds: list[type[Given]], named: dict[str, Any]) -> dict[type[Given
     for name, other in own.items():
         text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{other}"')
     refs, bodies = msgspec.json.decode(text)
+    for one in (one for body in bodies.values() for one in body["properties"].values()):
+        if one.get("default", 0) in ("", [], None):  # it is only left out
+            del one["default"]
     whole = {own[name]: body for name, body in bodies.items()}
     heads = [ref["$ref"].rpartition("/")[2] for ref in refs]
     inner = set(re.findall(r'"#/components/schemas/([^"]+)"', msgspec.json.encode(bodies).decode()))

@@ -40,6 +40,9 @@ class Tag(Named):
 
 class Alias(Named):
     alias: str = ""
+
+
+class SetAlias(Alias):
     version: str = ""
 
 
@@ -117,7 +120,7 @@ async def delete_tag(request: Request, given: Tag) -> Response:
     return done()
 
 
-async def set_alias(request: Request, given: Alias) -> Response:
+async def set_alias(request: Request, given: SetAlias) -> Response:
     await written(request, registry.alias, given.model, must(given.alias, "alias"), number(given.version))
     return done()
 

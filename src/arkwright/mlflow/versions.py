@@ -120,6 +120,8 @@ async def files(request: Request, given: Numbered) -> Response:
     """Where clients find the version's files."""
     name, version = given.which
     found = await looked(tracking(request).look, versions.get, name, version)
+    if not found.place:
+        raise Invalid(f"{name[:80]!r} is a prompt: it has no files")
     return answer({"artifact_uri": found.place})
 
 

@@ -1,6 +1,9 @@
 """Endpoints: which release gets which share, how it came about, what goes through; and the buttons that move it."""
 
+import time
+from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -56,11 +59,29 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         endpoint=endpoint,
         health=now,
         moves=moves,
+        **_shares(moves),
         offered=_offered(at.site, endpoint) if forms.may(request, "own") else [],
         inputs=traffic.form(request, endpoint, None),
         tried=None,
         talk=talk.panel(request, f"{Endpoint.KIND}:{endpoint.name}"),
     )
+
+
+def _shares(moves: list[tuple[Event, Endpoint]]) -> dict[str, Any]:
+    """Which release answered which part of the requests, from each of these moves until now, in percent."""
+    names = list(dict.fromkeys(ref for _, move in reversed(moves) for ref in move.shares))
+    rows = [(_seconds(event.at), _parts(move, names)) for event, move in reversed(moves)]
+    if rows:
+        rows.append((max(time.time(), rows[-1][0]), rows[-1][1]))
+    return {"releases": [ref.partition(":")[2] for ref in names], "shares": rows}
+
+
+def _parts(move: Endpoint, names: list[str]) -> list[float]:
+    return [0.0 if move.stopped else 100 * move.shares.get(ref, 0.0) for ref in names]
+
+
+def _seconds(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
 
 
 def _moves(site: Site, endpoint: Endpoint) -> list[Event]:

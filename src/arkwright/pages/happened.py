@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from arkwright.core.nouns import VERSIONED, Comment, Decision, Endpoint, Event, Mark
+from arkwright.core.nouns import VERSIONED, Account, Comment, Decision, Endpoint, Event, Mark, Run
 from arkwright.core.record import decode
 from arkwright.core.versions import ENDED
 
 TELLING = (*VERSIONED, Decision.KIND, Comment.KIND, Mark.KIND)  # kinds of events that people caused
 _MADE = {"dataset": "made", "model": "made", "release": "made", "run": "started"}
-_FIRST = {"account": "invited"}
 _MARKED = {"accepted": "accepted an answer about", "answered": "closed a question about"}
 
 
@@ -42,10 +41,17 @@ def _endpoint(event: Event) -> Happened:
 
 def _noun(event: Event) -> Happened:
     key = event.key.removeprefix(ENDED)
-    says = "finished" if key != event.key else _MADE.get(event.kind, "changed")
-    if key.endswith("@1"):
-        says = _FIRST.get(event.kind, says)
+    says = decode(Run, event.body).state if key != event.key else _MADE.get(event.kind, "changed")
     return Happened(by=event.by, says=says, ref=f"{event.kind}:{key}", at=event.at)
+
+
+def _account(event: Event) -> Happened:
+    noun = decode(Account, event.body)
+    if noun.version == 1 and noun.reason == "invited":
+        return Happened(by=event.by, says="invited", ref=noun.ref, at=event.at)
+    return Happened(
+        by=event.by, says="changed" if noun.version > 1 else "made", ref=noun.ref, at=event.at, then=noun.reason
+    )
 
 
 def _decision(event: Event) -> Happened:
@@ -74,6 +80,7 @@ def _mark(event: Event) -> Happened | None:
 _TELL: dict[str, Callable[[Event], Happened | None]] = {
     **dict.fromkeys(VERSIONED, _noun),
     Endpoint.KIND: _endpoint,
+    Account.KIND: _account,
     Decision.KIND: _decision,
     Comment.KIND: _comment,
     Mark.KIND: _mark,

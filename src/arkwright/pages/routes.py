@@ -22,6 +22,7 @@ from arkwright.pages import (
     runs,
     search,
     talk,
+    webhooks,
 )
 
 
@@ -41,6 +42,7 @@ def routes() -> Sequence[Route]:
         *search.routes(),
         *account.routes(),
         *audit.routes(),
+        *webhooks.routes(),
         *enter.routes(),
         *outside.routes(),
         *linking.routes(),

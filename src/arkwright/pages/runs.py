@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, jobs, tracked, walked
+from arkwright.api import catalog, every_run, jobs, tracked, walked
 from arkwright.api.compared import Lines, compare
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Unknown
@@ -21,6 +21,7 @@ from arkwright.web.routes import route
 
 PLACE = "/runs"
 SHOWN = 50
+WORDS = ("source", "name", "author", "state", "text", "sort", "number", "after")  # of the list's filter
 SHOWN_LINES = 500  # of a log, its last
 RECENT = 12  # runs that are offered to compare with
 
@@ -45,12 +46,12 @@ def all_of(request: Request) -> Response:
 
 def _all(request: Request, refused: ArkwrightError | None) -> Response:
     at, by = context.context(request), context.actor(request)
-    words, problem = asked.texts(request, "source", "name", "author", "state", "text", "sort", "after"), refused
-    found: tuple[tracked.Listed, ...] = ()
+    words, problem = asked.texts(request, *WORDS), refused
+    found: tuple[every_run.Listed, ...] = ()
     after = None
     try:
         given = {word: text for word, text in words.items() if text}
-        listed = tracked.listed(at.site, by, at.project, **given, limit=SHOWN)
+        listed = every_run.listed(at.site, by, at.project, **given, limit=SHOWN)
         found, after = listed.items, listed.next
     except ArkwrightError as error:
         problem = problem or error
@@ -63,6 +64,7 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
         runs=found,
         asked=words,
         pages=asked.pages(request, after, f"{SHOWN} a page"),
+        numbers=every_run.numbers(at.site),
         names=sorted({*at.site.catalog.names(Run), *(one.name for one in at.site.tracking.experiments().items)}),
         working=[one for one in jobs.jobs(at.site, by, at.project) if not one.over],
     )

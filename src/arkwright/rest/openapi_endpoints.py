@@ -61,7 +61,7 @@ _ASKED = [
     _header(
         "Arkwright-Timeout-Ms",
         "After that nobody wants the answer",
-        {"type": "integer", "minimum": 0, "maximum": 999999},
+        {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     ),
 ]
 

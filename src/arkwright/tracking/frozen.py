@@ -20,6 +20,8 @@ RETURNING 1
 
 def freeze(db: Any, version: int, found: Origin, who: str) -> int:
     """Give the files that are at `found` now to this version; how many. Nothing that comes there later is its."""
+    if not found.place:
+        return 0
     root = f"{ROOT}/{version}/{found.place.rpartition('/')[2]}"
     copied = 0
     for place in filter(None, (found.place, found.over)):

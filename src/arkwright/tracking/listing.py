@@ -133,9 +133,14 @@ def logged(
 
 
 def _asked(kind: Kind, text: str, order: Sequence[str]) -> _Query:
-    query = _Query()
-    for clause in parse(text, kind.language):
-        query.also(*_condition(kind, clause))
+    query, clauses = _Query(), parse(text, kind.language)
+    if not any(_is_prompt(clause) for clause in clauses):  # prompts come only to those who ask for them
+        query.also(
+            "NOT EXISTS (SELECT 1 FROM registered_tag WHERE owner = m.id AND key = ? AND value = 'true')", [PROMPT]
+        )
+    for clause in clauses:
+        if (clause.kind, clause.key) != (TAG, PROMPT) or _is_prompt(clause) or clause.comparison not in ("=", "!="):
+            query.also(*_condition(kind, clause))
     if len(order) > MOST_ORDERS:
         raise Invalid(f"order_by takes at most {MOST_ORDERS} fields")
     for one in order:
@@ -144,6 +149,11 @@ def _asked(kind: Kind, text: str, order: Sequence[str]) -> _Query:
             raise Invalid(f"Invalid order_by entity: {said}")
         query.order.append(f"{_column(kind, key)} {'ASC' if ascending else 'DESC'}")
     return query
+
+
+def _is_prompt(clause: Clause) -> bool:
+    asked = (clause.comparison, str(clause.value).lower())
+    return (clause.kind, clause.key) == (TAG, PROMPT) and asked in (("=", "true"), ("!=", "false"))
 
 
 def _order_by(query: _Query, by: By) -> None:
@@ -189,8 +199,6 @@ def _condition(kind: Kind, clause: Clause) -> tuple[str, list[Any]]:
     owners = f"(SELECT owner FROM {kind.tables[clause.kind]} WHERE key = ?"  # noqa: S608
     if clause.value is None:
         return f"{kind.id} {NULLS[clause.comparison]} {owners})", [clause.key]
-    if clause.key == PROMPT and (clause.comparison, clause.value) in (("=", "false"), ("!=", "true")):
-        return "TRUE", []  # no model here is a prompt; clients say this with every search
     test, values = compared("value", clause)
     if clause.kind == METRIC and clause.comparison in (">", ">="):
         test += " AND value < ''"  # NaN is kept as a text, and every text is greater than every number

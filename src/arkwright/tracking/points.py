@@ -56,6 +56,13 @@ def history(db: Any, run: int, key: str, limit: int, offset: int = 0) -> list[tu
     return [(step, at, number(value)) for step, at, value in db.execute(_HISTORY, (run, key, limit, offset))]
 
 
+def names(db: Any, most: int) -> list[str]:
+    """The first metrics by name that any run has, by a walk from one to the next."""
+    walk = "WITH RECURSIVE n (key) AS (SELECT min(key) FROM series UNION ALL SELECT (SELECT min(key) FROM series "
+    walk += "WHERE key > n.key) FROM n WHERE n.key IS NOT NULL LIMIT ?) SELECT key FROM n WHERE key IS NOT NULL"
+    return [key for (key,) in db.execute(walk, (most,))]
+
+
 def curve(
     db: Any, run: int, key: str, *, low: int | None = None, high: int | None = None, most: int = 1000
 ) -> list[tuple[int, int, float]]:

@@ -1,5 +1,7 @@
 """Registered models: names under which versions are numbered, with tags, and aliases that each point at one version.
 
+A prompt is one too, as MLflow's clients keep it: by a tag, its versions hold a text in a tag and have no files.
+
 Every function works on a connection, see `Database`. No gate reads any of it: what goes live is decided in the ledger.
 """
 
@@ -32,8 +34,6 @@ class Registered:
 def create(db: Any, name: str, description: str = "", tags: Pairs = ()) -> None:
     """Raises Refused when the name is taken, Invalid."""
     at, tagged = words.now(), dict(tags)
-    if PROMPT in tagged:
-        raise Invalid("prompts are not kept here: only models can be registered")
     words.text(description, words.MODEL_TAG, "the description")
     _free(db, words.model_name(name))
     made = db.execute(
@@ -54,6 +54,19 @@ def number_of(db: Any, name: str) -> int:
     if row is None:
         raise Unknown(f"there is no registered model called {name[:80]!r}")
     return int(row[0])
+
+
+def is_prompt(db: Any, registered: int) -> bool:
+    """Whether what stands in this row is a prompt."""
+    found = "SELECT 1 FROM registered_tag WHERE owner = ? AND key = ? AND value = 'true'"
+    return db.execute(found, (registered, PROMPT)).fetchone() is not None
+
+
+def stays(key: str) -> str:
+    """The name of a tag that may be set or taken away. Raises Invalid."""
+    if key == PROMPT:
+        raise Invalid("a model cannot become a prompt, nor a prompt a model: register another one")
+    return words.key(key, "tag")
 
 
 def change(db: Any, name: str, *, new: str | None = None, description: str | None = None) -> None:
@@ -84,16 +97,14 @@ def remove(db: Any, name: str) -> set[str]:
 def tag(db: Any, name: str, key: str, value: str) -> None:
     """Raises Unknown, Invalid."""
     id = number_of(db, name)  # noqa: A001
-    if key == PROMPT:
-        raise Invalid("prompts are not kept here: a model cannot become one")
-    runs.put_pairs(db, "registered_tag", id, [(key, value)], "tag", words.MODEL_TAG)
+    runs.put_pairs(db, "registered_tag", id, [(stays(key), value)], "tag", words.MODEL_TAG)
     touch(db, id)
 
 
 def untag(db: Any, name: str, key: str) -> None:
     """Nothing happens where there is no such tag. Raises Unknown, Invalid."""
     id = number_of(db, name)  # noqa: A001
-    db.execute("DELETE FROM registered_tag WHERE owner = ? AND key = ?", (id, words.key(key, "tag")))
+    db.execute("DELETE FROM registered_tag WHERE owner = ? AND key = ?", (id, stays(key)))
     touch(db, id)
 
 

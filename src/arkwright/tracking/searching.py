@@ -39,7 +39,11 @@ RUNS = Language(
         "user_id": "r.user",
         "artifact_uri": "'mlflow-artifacts:/' || r.experiment || '/' || r.uid || '/artifacts'",
     },
-    numbers={**dict.fromkeys(("start_time", "created", "Created"), "r.started"), "end_time": "r.ended"},
+    numbers={
+        **dict.fromkeys(("start_time", "created", "Created"), "r.started"),
+        "end_time": "r.ended",
+        "duration": "coalesce(r.ended - r.started, 0)",  # ours: milliseconds, 0 while it runs
+    },
 )
 EXPERIMENTS = Language(
     kinds={"attribute": ATTRIBUTE, "attributes": ATTRIBUTE, "tag": TAG, "tags": TAG},

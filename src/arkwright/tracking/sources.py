@@ -79,6 +79,8 @@ def _of_model(db: Any, rest: str) -> Origin:
         row = db.execute("SELECT place, run, model FROM version WHERE registered = ? AND number = ?", given).fetchone()
     if row is None:
         raise Unknown(f"there is no version {number[:40]!r} of the registered model {name[:80]!r}")
+    if not row[0]:
+        raise Invalid("a prompt has no files")
     return Origin(place=row[0], run=row[1], model=row[2])
 
 

@@ -126,6 +126,10 @@ class Tracking:
         """The datasets and models of those of these runs that have any, by the run's `id`."""
         return self.database.read(inputs.of, [run.id for run in found])
 
+    def metrics(self, most: int = 200) -> list[str]:
+        """The names of metrics that any run has, in alphabetical order."""
+        return self.database.read(points.names, most)
+
     def history(self, uid: str, key: str, limit: int = 100_000, offset: int = 0) -> Curve:
         """(step, milliseconds since 1970, value) of a metric in the order of time. Raises Unknown, Invalid."""
         return self.database.read(lambda db: points.history(db, runs.number_of(db, uid), key, limit, offset))

@@ -3,17 +3,19 @@
 A version is made of the files that were there when it was made: see `frozen`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.tracking import frozen, registry, runs, words
+from arkwright.tracking.registry import PROMPT
 from arkwright.tracking.runs import Pairs
-from arkwright.tracking.sources import origin
+from arkwright.tracking.sources import Origin, origin
 
 NONE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
 STAGES = {stage.lower(): stage for stage in (NONE, STAGING, PRODUCTION, ARCHIVED)}
+PROMPT_SOURCES = ("prompt-template", "dummy-source")  # what clients write where a model's files are named
 LINK = 500  # characters
 COLUMNS = (
     "v.id, m.name, v.number, v.user, v.stage, v.description, v.source, v.place, v.run, v.run_link, v.model, v.made, "
@@ -64,8 +66,8 @@ def create(
 
     Raises Unknown, Invalid: a source that is no run's or logged model's files here.
     """
-    registered = registry.number_of(db, name)
-    found = origin(db, source, run=run, model=model)
+    registered, tagged = registry.number_of(db, name), dict(tags)
+    found = _made_of(db, registered, source, tagged, run=run, model=model)
     words.text(description, words.MODEL_TAG, "the description")
     if words.text(run_link, LINK, "run_link") and not run_link.startswith(("https://", "http://")):
         raise Invalid(f"invalid run_link {run_link[:80]!r}: it begins with https:// or http://")
@@ -79,8 +81,20 @@ def create(
         (registered, number, user, NONE, description, source, found.place, found.run, run_link, found.model, at, at),
     ).fetchone()[0]
     frozen.freeze(db, made, found, user)
-    runs.put_pairs(db, "version_tag", made, tags, "tag", words.MODEL_TAG)
+    runs.put_pairs(db, "version_tag", made, tagged.items(), "tag", words.MODEL_TAG)
     return int(number)
+
+
+def _made_of(db: Any, registered: int, source: str, tags: Mapping[str, str], *, run: str, model: str) -> Origin:
+    """Where its files are: nowhere, for a prompt. Raises Invalid."""
+    prompt = registry.is_prompt(db, registered)
+    if prompt != (tags.get(PROMPT) == "true"):
+        raise Invalid("a version of a prompt has to be a prompt" if prompt else "a version of a model is no prompt")
+    if not prompt:
+        return origin(db, source, run=run, model=model)
+    if source not in PROMPT_SOURCES:
+        raise Invalid(f"Invalid prompt source: {source[:80]!r}. It is {PROMPT_SOURCES[0]!r}: a prompt has no files.")
+    return Origin(place="", run=run if run and runs.get(db, run) else "")
 
 
 def _row(db: Any, name: str, number: int) -> tuple[int, int]:
@@ -99,10 +113,15 @@ def get(db: Any, name: str, number: int) -> Version:
 
 
 def by_alias(db: Any, name: str, alias: str) -> Version:
-    """Raises Unknown, Invalid (where there is no such alias, as MLflow's own server says it)."""
+    """`latest` stands for the last one. Raises Unknown, Invalid (no such alias, as MLflow's own server says it)."""
     registered = registry.number_of(db, name)
-    found = "SELECT version FROM alias WHERE owner = ? AND key = ?"
-    row = db.execute(found, (registered, words.alias(alias))).fetchone()
+    if alias.lower() == "latest":
+        row = db.execute(
+            "SELECT number FROM version WHERE registered = ? ORDER BY number DESC", (registered,)
+        ).fetchone()
+    else:
+        found = "SELECT version FROM alias WHERE owner = ? AND key = ?"
+        row = db.execute(found, (registered, words.alias(alias))).fetchone()
     if row is None:
         raise Invalid(f"Registered model alias {alias[:80]} not found.")
     return get(db, name, row[0])
@@ -171,14 +190,14 @@ def remove(db: Any, name: str, number: int) -> set[str]:
 def tag(db: Any, name: str, number: int, key: str, value: str) -> None:
     """Raises Unknown, Invalid."""
     id, registered = _row(db, name, number)  # noqa: A001
-    runs.put_pairs(db, "version_tag", id, [(key, value)], "tag", words.MODEL_TAG)
+    runs.put_pairs(db, "version_tag", id, [(registry.stays(key), value)], "tag", words.MODEL_TAG)
     _touch(db, id, registered)
 
 
 def untag(db: Any, name: str, number: int, key: str) -> None:
     """Nothing happens where there is no such tag. Raises Unknown, Invalid."""
     id, registered = _row(db, name, number)  # noqa: A001
-    db.execute("DELETE FROM version_tag WHERE owner = ? AND key = ?", (id, words.key(key, "tag")))
+    db.execute("DELETE FROM version_tag WHERE owner = ? AND key = ?", (id, registry.stays(key)))
     _touch(db, id, registered)
 
 

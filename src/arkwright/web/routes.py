@@ -34,9 +34,13 @@ def _plain(handler: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
 
 
 def allowed(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
-    """The methods that are answered at a path. Several routes may share it; Starlette tells those of the first."""
-    found = (route for route in routes if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE)
-    return sorted({method for route in found for method in route.methods or ()})
+    """The methods that are answered at a path: of all the routes that are spelt as the first one that it fits, of which
+    Starlette would tell the first one's alone.
+    """
+    fits = (route for route in routes if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE)
+    path = next((route.path for route in fits), None)
+    same = (route for route in routes if isinstance(route, Route) and route.path == path)
+    return sorted({method for route in same for method in route.methods or ()})
 
 
 class Index:

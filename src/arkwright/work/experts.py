@@ -71,7 +71,8 @@ def measure(worker: Worker, model: str, path: str, trained: str, folder: str, se
         latencies_ms=tuple(tuple(line) for line in times.tolist()),
     )
     files, own = evidence.save(out, measured, base, rows.split.note)
-    return {"files": [RULES, SIGNATURE, *files], "measured": own, "facts": {"form": "rules", "score": score}}
+    facts = {"form": "rules", "score": score} | ({score: made.score} if made.score is not None else {})
+    return {"files": [RULES, SIGNATURE, *files], "measured": own, "facts": facts}
 
 
 def _answers(project: Project, model: str, rules: tuple[Rule, ...], rows: Rows) -> Any:

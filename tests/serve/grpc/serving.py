@@ -98,7 +98,7 @@ async def main(folders, limits, observed):
         lanes = []
         for version, folder in versions.items():
             loaded = load(Path(folder), endpoint=name, release=f"release:{name}@{version}", digest=version * 64)
-            lane = Lane(loaded, most=limits.queue)
+            lane = Lane(loaded, limits)
             lane.batcher.__class__ = Watched
             watch(lane)
             lanes.append((lane, 1 / len(versions)))

@@ -112,7 +112,7 @@ def test_calls_that_end_before_their_answer(served):
 
 
 def test_calls_that_take_too_long(folders, tmp_path):
-    with Counted(tmp_path, folders, request_time=1.0) as served, served.stub() as stub:
+    with Counted(tmp_path, folders, answer_time=1.0) as served, served.stub() as stub:
         held = stub.ModelInfer.future(rows(400), timeout=LONG)
         served.wait("held")
         assert held.code() is grpc.StatusCode.DEADLINE_EXCEEDED

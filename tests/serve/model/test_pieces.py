@@ -52,8 +52,12 @@ def test_what_is_no_such_list_is_refused(data):
 
 def test_what_cannot_be_read_in_pieces_has_an_end():
     data = json.dumps(["x" * 100] * 50_000).encode()
-    with pytest.raises(Problem, match="send a flat list of numbers, or binary data") as problem:
+    with pytest.raises(Problem, match="send binary data, or fewer texts at once") as problem:
         from_json("x", data, DATATYPES["BYTES"], (50_000,))
+    assert problem.value.status == 413
+    deep = json.dumps([[[0.123456789]] * 2] * 200_000).encode()
+    with pytest.raises(Problem, match="send a flat list of numbers, or binary data") as problem:
+        from_json("x", deep, FP64, (200_000, 2, 1))
     assert problem.value.status == 413
 
 

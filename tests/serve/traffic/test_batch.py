@@ -91,7 +91,7 @@ def test_a_client_that_left_is_not_computed_for(tmp_path, counted):
 
 
 def test_what_is_too_late_is_not_computed(tmp_path, counted):
-    with Live([counted], Limits(request_time=0.3)) as live:
+    with Live([counted], Limits(answer_time=0.3)) as live:
         socks = []
         for distance in (1, 2):
             socks.append(connect(live))

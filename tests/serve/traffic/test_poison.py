@@ -48,17 +48,9 @@ def test_many_and_large_bodies(pages, count, size):
     assert seen.at_work() == [[desk.key(body) for body in bodies]]
 
 
-def test_there_is_a_desk_for_each_of_a_few_threads(pages):
-    worker, _ = pages()
-    desks = [worker.desk("late") for _ in range(33)]
-    assert desks[-1] is None
-    desks[0].leave()
-    assert worker.desk("late")
-
-
 def test_nonsense_in_the_page_harms_nobody(pages):
     worker, seen = pages()
-    worker.map[:] = b"\xff" * SIZE
+    worker.map[SIZE - 2**23 :] = b"\xff" * 2**23
     register = Register()
     register.died(seen, [])
     assert len(register.suspects) <= 1024
@@ -119,3 +111,16 @@ def test_suspects_are_forgotten_when_there_are_too_many_and_poison_is_not(pages)
         died(pages, register, [b"%d" % n for n in range(i * 1000, (i + 1) * 1000)])
     assert len(register.suspects) + len(register.poison) == 1024
     assert len(register.poison) == 1
+
+
+def test_there_is_a_place_for_each_of_many_releases(caplog):
+    page = Page(shared_memory())
+    desks = [page.desk(f"model {i}") for i in range(1024)]
+    assert all(desks)
+    for desk in desks:
+        desk.note([b"%d" % id(desk)])
+    assert [len(keys) for keys in page.at_work()] == [1] * 1024
+    assert page.desk("one more") is None
+    assert "more than 512 releases" in caplog.text
+    desks[0].leave()
+    assert page.desk("one more")

@@ -20,7 +20,7 @@ from arkwright.serve.wire.limits import Limits
 
 TIGHT = Limits(
     body=5000, headers=1000, url=200, chunks=20, bodies=12_000, connections=20, header_time=0.6, body_idle=0.6,
-    request_time=1.5, idle=1.0, drain_time=3.0,
+    request_time=1.5, answer_time=1.5, idle=1.0, drain_time=3.0,
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ _LIST = (
          "arkwright runs --author ana --sort=-seconds")),
     Word("import", "imports", "Bring over what an MLflow server keeps; the second time what is new.",
          ("arkwright import http://127.0.0.1:5000",
-         "MLFLOW_SOURCE_TOKEN=… arkwright import https://mlflow.example.org --only churn --largest 500MB")),
+         "arkwright import https://mlflow.example.org --only churn --largest 500MB")),
     Word("compare", "compare", "Runs side by side: parameters, numbers, promises, data, code.",
          ("arkwright compare flights@3 flights@4", "arkwright compare flights@3 flights@4 --all --code")),
     Word("search", "search", "Full text over everything on record.", ("arkwright search late carriers",

@@ -9,7 +9,9 @@ SHOWN = 20  # of what was left
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", help="of the MLflow server, such as http://127.0.0.1:5000")
+    parser.add_argument(
+        "url", help="of the MLflow server; $MLFLOW_SOURCE_TOKEN, or _USERNAME and _PASSWORD, prove who asks"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this experiment; may be repeated")
     parser.add_argument(
         "--largest", default=LARGEST, metavar="SIZE", help="no file that is larger; 0: none (default: %(default)s)"

@@ -37,6 +37,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--load-time", type=float, default=60.0, metavar="S", help="seconds in which a release must load (default: 60)"
     )
     parser.add_argument(
+        "--answer-time",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds in which a request must be answered (default: 60); a worker that computes for longer is replaced",
+    )
+    parser.add_argument(
         "--grpc-port", type=int, metavar="N", help="answer over gRPC too, on this port; 0: any free one"
     )
     parser.add_argument("--access-log", metavar="FILE", help="a JSON line for each request; -: standard output")
@@ -58,6 +65,8 @@ def main(given: argparse.Namespace) -> int:
 
     if not 0 < given.load_time <= LONGEST_LOAD:
         raise Invalid(f"no release loads in {given.load_time:g} s; take a time above 0, of a day at most")
+    if not 0 < given.answer_time <= LONGEST_LOAD:
+        raise Invalid(f"no model answers in {given.answer_time:g} s; take a time above 0, of a day at most")
     if not 0 <= given.drain_delay <= LONGEST_DRAIN:
         raise Invalid(f"a server cannot go on accepting for {given.drain_delay:g} s; take 0 to an hour of them")
 
@@ -77,6 +86,7 @@ def main(given: argparse.Namespace) -> int:
         rate=given.rate,
         drain_delay=given.drain_delay,
         load_time=given.load_time,
+        answer_time=given.answer_time,
         repository=given.repository,
         grpc_port=given.grpc_port,
         access_log=given.access_log,

@@ -39,9 +39,10 @@
     return found;
   });
   const read = (figure) => {
-    const rows = [...figure.querySelectorAll("tbody tr")].map((row) =>
+    const table = figure.querySelector("details table"); // what was drawn has one of its own
+    const rows = [...table.querySelectorAll("tbody tr")].map((row) =>
       [...row.cells].map((cell) => (cell.dataset.v === "" ? null : Number(cell.dataset.v ?? cell.textContent))));
-    const names = [...figure.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
     return { names, columns: names.map((_, at) => rows.map((row) => row[at])) };
   };
   // UTC, as everything here; the day where a step is longer than half of one
@@ -64,8 +65,8 @@
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
       axes: [time ? { ...axis, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
       series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {
-        label, stroke: colours[(at - 1) % 4], width: 1.5, dash: at > 4 ? [4, 3] : undefined, spanGaps: true,
-        points: { show: columns[at].filter((one) => one !== null).length < 40 } })),
+        label, paths: "steps" in figure.dataset ? window.uPlot.paths.stepped({ align: 1 }) : undefined, stroke: colours[(at - 1) % 4], width: 1.5, dash: at > 4 ? [4, 3] : undefined, spanGaps: true,
+        points: { show: !("steps" in figure.dataset) && columns[at].filter((one) => one !== null).length < 40 } })),
     }, columns, box);
   };
   // --- a job as it goes: every line is text, whatever stands in it

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from arkwright.core.errors import did_you_mean
-from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.observer import Observer
-from arkwright.serve.rest import oip
 from arkwright.serve.rest.app import App
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
@@ -20,6 +18,7 @@ class AppDoor:
         self, app: App, quota: Quota | None = None, observer: Observer | None = None, mirror: Mirror | None = None
     ) -> None:
         self._app, self._quota, self._observer, self._mirror = app, quota, observer, mirror
+        self.aside = app.aside
 
     def names(self) -> Sequence[str]:
         return list(self._app.routes)
@@ -51,20 +50,24 @@ class AppDoor:
         if self._observer and request.call is None:
             (self._observer.limited if response.status == 429 else self._observer.answered)(request, response)
 
-    def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
-        """Keep the request as JSON, which the log and the shadows read."""
+    def keeps(self, lane: Lane) -> bool:
+        """Whether the request is to be kept as JSON, which the log and the shadows read."""
+        return bool(self._shadows(lane) or (lane.watched and lane.watched.tap))
+
+    def asked(self, lane: Lane, request: Request, *, kept: bool) -> None:
+        """The request is read: send it to the shadows."""
         if self._observer:
             self._observer.decoded(request)
-        shadows = self._app.routes[lane.loaded.endpoint].shadows if self._mirror else ()
-        if not shadows and not (lane.watched and lane.watched.tap):
-            return
-        request.body = oip.request(lane.loaded, inputs)
-        for release in shadows:
+        for release in self._shadows(lane) if kept else ():
             copy = Request("POST", "", {b"content-type": b"application/json"}, request.body, id=request.id)
             path = f"/v2/models/{lane.loaded.endpoint}/infer"
             taken = self._mirror.send(copy, path, request.body, release) if self._mirror else False
             if self._observer:
                 self._observer.mirrored(lane, dropped=not taken)
+
+    def _shadows(self, lane: Lane) -> Sequence[str]:
+        route = self._app.routes.get(lane.loaded.endpoint) if self._mirror else None
+        return route.shadows if route else ()
 
     def index(self) -> Sequence[Mapping[str, str]]:
         """What is in the repository. Raises Problem (403) when it is off."""

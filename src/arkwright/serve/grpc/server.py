@@ -17,6 +17,7 @@ from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import CLASSES, code, write
 from arkwright.serve.grpc.service import Door, Service
+from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, come_again
@@ -166,9 +167,10 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def _answer(self, act: Act, request: Request, context: Context, body: bytes | None = None) -> bytes:
         """The answer to one message, this one or the call's only one, noted. Raises Problem, whatever goes wrong."""
         try:
-            async with asyncio.timeout(self._limits.request_time):
-                if body is None:
+            if body is None:
+                async with asyncio.timeout(self._limits.request_time):
                     body = await _message(context, request)
+            async with asyncio.timeout(self._limits.answer_time):
                 request.received = asyncio.get_running_loop().time()
                 answer = await self._within(act, body, request, context)
         except Problem as problem:
@@ -304,13 +306,4 @@ def _caller(context: Context) -> str:
 
 def _framed(response: bytes) -> bytes:
     """A ModelInferResponse inside a ModelStreamInferResponse: field 2, its length, itself."""
-    return bytes([2 << 3 | 2]) + _length(len(response)) + response
-
-
-def _length(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return b"".join(framed(2, response))

@@ -1,7 +1,7 @@
 """The protocol's calls: the bytes of a message in, the bytes of the answer out. A refusal is raised as a Problem."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import version
 from math import inf
@@ -10,22 +10,31 @@ from typing import Any, Protocol
 import orjson
 
 from arkwright.core.record import NAME
-from arkwright.serve.grpc.messages import CLASSES, Message, read, write
-from arkwright.serve.grpc.tensors import TYPED, from_contents, split, to_contents
-from arkwright.serve.model.graph import Graph
+from arkwright.serve.grpc.asked import Asked
+from arkwright.serve.grpc.contents import typed
+from arkwright.serve.grpc.messages import CLASSES, read, write
+from arkwright.serve.grpc.tensors import TYPED, framed
 from arkwright.serve.model.loaded import Loaded
-from arkwright.serve.model.requests import complete, fitting, input_port, output_port, supported, unguarded
-from arkwright.serve.model.tensors import MOST_DIMENSIONS, Tensors, from_binary, to_binary
+from arkwright.serve.model.requests import unguarded
+from arkwright.serve.model.tensors import Tensors, to_binary
 from arkwright.serve.rest import oip
+from arkwright.serve.rest.aside import Aside
 from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
 
+LONG = 2**16  # bytes of a message; what is longer is read aside
+_TENSOR = CLASSES["ModelInferResponse"].InferOutputTensor
 _CLOCKS = 0.02  # seconds by which a caller's clock may differ: its deadline is told as what is left of it
 
 
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
 class Door(Protocol):
-    """What the calls need of the server they are in."""
+    """What the calls need of the server they are in. `aside` is where long messages are read."""
+
+    aside: Aside
 
     def names(self) -> Sequence[str]:
         """The endpoints."""
@@ -51,8 +60,11 @@ class Door(Protocol):
     async def move(self, verb: str, name: str) -> None:
         """Have an endpoint loaded or unloaded. Raises Problem: 403 when the repository is off, 400 with why not."""
 
-    def asked(self, lane: Lane, request: Request, inputs: Tensors) -> None:
-        """These are the request's tensors: for the log, and for the shadows of the endpoint."""
+    def keeps(self, lane: Lane) -> bool:
+        """Whether the log or the shadows of the endpoint read its requests, in JSON."""
+
+    def asked(self, lane: Lane, request: Request, *, kept: bool) -> None:
+        """The request is read; its body is JSON by now, if it was to be kept."""
 
 
 class Service:
@@ -74,55 +86,58 @@ class Service:
         """A ModelInferRequest. `remaining`: seconds until the caller's deadline. Cancelled, it is not computed."""
         if remaining is not None and remaining <= 0:
             raise Problem(504, "the deadline had passed when the request came")
+        if len(body) <= LONG:
+            return await self._infer(body, request, remaining, _here)
+        async with self._door.aside.place(len(body)):
+            return await self._infer(body, request, remaining, self._door.aside.run)
+
+    async def _infer(self, body: bytes, request: Request, remaining: float | None, run: Run) -> bytes:
         request.body = body  # by which it is known, should it end the process
-        rest, raws = split(body)
-        asked = read("ModelInferRequest", rest)
-        lane = self._door.pick(asked.model_name, asked.model_version or None, request)
+        asked = await run(partial(Asked.of, body, long=run is not _here))
+        lane = self._door.pick(asked.message.model_name, asked.message.model_version or None, request)
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         reply = self._door.noted(lane, request, partial(_settle, answered))
+        left = inf if remaining is None else remaining
+        lane.reading += 1
         try:
-            self._add(lane, asked, raws, request, reply, inf if remaining is None else remaining)
+            kept = self._door.keeps(lane)
+            job = await run(partial(self._job, lane, asked, request, reply, left, kept=kept))
+            self._door.asked(lane, request, kept=kept)
+            lane.batcher.add(job)
         except Problem as problem:
             reply(problem.response())
+        except asyncio.CancelledError:
+            request.gone = self._why_gone(lane, request, left)
+            asyncio.get_running_loop().call_soon(_give_up, request, reply)
+            raise
         except Exception:
             reply(Problem(500, "the server failed on this request; its log says why").response())
             raise
+        finally:
+            lane.reading -= 1
         try:
             response = await answered
         except asyncio.CancelledError:
-            late = remaining is not None and lane.batcher.now() > request.received + remaining - _CLOCKS
-            request.gone = LATE if late else GONE
+            request.gone = self._why_gone(lane, request, left)
             raise
         if response.status != 200:
             raise Problem(response.status, orjson.loads(response.body)["error"], response.headers)
         return response.body
 
-    def _add(
-        self,
-        lane: Lane,
-        asked: Message,
-        raws: Sequence[memoryview],
-        request: Request,
-        reply: Reply,
-        remaining: float,
-    ) -> None:
+    def _why_gone(self, lane: Lane, request: Request, left: float) -> int:
+        return LATE if lane.batcher.now() > request.received + left - _CLOCKS else GONE
+
+    def _job(self, lane: Lane, asked: Asked, request: Request, reply: Reply, left: float, *, kept: bool) -> Job:
+        """The request, read. Raises Problem."""
         loaded = lane.loaded
         unguarded(loaded)
-        inputs = _inputs(loaded.graph, asked, raws)
-        wanted = _wanted(loaded.graph, asked)
-        deadline = request.received + min(remaining, _timeout(asked))
-        self._door.asked(lane, request, inputs)
-        lane.batcher.add(
-            Job(
-                request,
-                max(len(array) for array in inputs.values()),
-                fast=True,
-                prepare=lambda: inputs,
-                finish=partial(_respond, loaded, asked.id, wanted, bool(raws)),
-                reply=reply,
-                deadline=deadline,
-            )
-        )
+        inputs = asked.inputs(loaded.graph)
+        finish = partial(_respond, loaded, asked.message.id, asked.wanted(loaded.graph), bool(asked.raws))
+        deadline = request.received + min(left, asked.timeout())
+        if kept:
+            request.body = oip.request(loaded, inputs)
+        rows = max(len(array) for array in inputs.values())
+        return Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply, deadline=deadline)
 
     def _model_ready(self, body: bytes, request: Request) -> bytes:
         asked = read("ModelReadyRequest", body)
@@ -154,63 +169,33 @@ class Service:
         return write(f"{message}Response")
 
 
+async def _here(work: Callable[[], Any]) -> Any:
+    return work()
+
+
+def _give_up(request: Request, reply: Reply) -> None:
+    """By now it is known whether its caller left or was told that the time is over."""
+    reply(Problem(request.gone, "nobody waits any more").response())
+
+
 def _settle(answered: "asyncio.Future[Response]", response: Response) -> None:
     if not answered.done():  # the caller has left
         answered.set_result(response)
-
-
-def _timeout(asked: Message) -> float:
-    """The parameter `timeout` in seconds: Triton's clients say it in microseconds, and 0 for none."""
-    if "timeout" not in asked.parameters:
-        return inf
-    given = asked.parameters["timeout"]
-    value = getattr(given, given.WhichOneof("parameter_choice") or "string_param")
-    if type(value) is not int or value < 0:
-        raise Problem(400, "the parameter timeout is a whole number of microseconds")
-    return value / 1e6 or inf
-
-
-def _inputs(graph: Graph, asked: Message, raws: Sequence[memoryview]) -> Tensors:
-    if raws and len(raws) != len(asked.inputs):
-        raise Problem(400, f"raw_input_contents has {len(raws)} elements for {len(asked.inputs)} inputs")
-    found: Tensors = {}
-    for i, tensor in enumerate(asked.inputs):
-        port = input_port(graph, tensor.name, tensor.datatype, found)
-        supported(tensor.parameters)
-        shape = list(tensor.shape[: MOST_DIMENSIONS + 1])
-        if not raws:
-            array = from_contents(port.name, tensor.contents, port.kind, shape)
-        elif tensor.HasField("contents"):
-            raise Problem(400, f"the input {port.name!r} has contents beside raw_input_contents; send one of them")
-        else:
-            array = from_binary(port.name, raws[i], port.kind, shape)
-        found[port.name] = fitting(port, array)
-    return complete(graph, found)
-
-
-def _wanted(graph: Graph, asked: Message) -> Sequence[str]:
-    if not asked.outputs:
-        return list(graph.outputs)
-    wanted: list[str] = []
-    for output in asked.outputs:
-        supported(output.parameters)
-        wanted.append(output_port(graph, output.name, wanted).name)
-    return wanted
 
 
 def _respond(loaded: Loaded, id_: str, wanted: Sequence[str], raw: bool, outputs: Tensors) -> Response:  # noqa: FBT001
     """Raw when the request was, or when an output has no typed contents; a message has all its tensors one way."""
     kinds = {name: loaded.graph.outputs[name].kind for name in wanted}
     raw = raw or any(kind.name not in TYPED for kind in kinds.values())
-    tensors: list[dict[str, Any]] = []
+    parts = [_head(loaded.endpoint, loaded.version, loaded.release, loaded.digest), write("ModelInferResponse", id=id_)]
     for name, kind in kinds.items():
-        tensor = {"name": name, "datatype": kind.name, "shape": outputs[name].shape}
-        tensors.append(tensor if raw else tensor | {"contents": to_contents(outputs[name], kind)})
-    raws = [to_binary(outputs[name], kind) for name, kind in kinds.items()] if raw else []
-    head = _head(loaded.endpoint, loaded.version, loaded.release, loaded.digest)
-    # two messages one behind the other are read as one with the fields of both
-    body = head + write("ModelInferResponse", id=id_, outputs=tensors, raw_output_contents=raws)
-    return Response(200, body, logged=oip.told(loaded, id_, kinds, outputs))
+        array = outputs[name]
+        about = _TENSOR(name=name, datatype=kind.name, shape=array.shape).SerializeToString()
+        parts += framed(5, about) if raw else framed(5, about, *framed(5, *typed(array, kind)))
+    if raw:
+        parts += [part for name, kind in kinds.items() for part in framed(6, to_binary(outputs[name], kind))]
+    # messages one behind the other are read as one with the fields of all
+    return Response(200, b"".join(parts), logged=oip.told(loaded, id_, kinds, outputs))
 
 
 @lru_cache(64)

@@ -9,6 +9,7 @@ import orjson
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.serve.model.graph import Graph
+from arkwright.serve.model.slices import SLICE, cut, slices
 from arkwright.serve.model.tensors import Array, Tensors
 from arkwright.serve.wire.messages import Problem
 
@@ -37,6 +38,13 @@ def reader(signature: Signature, graph: Graph) -> Reader:
         return [template % row for row in zip(*columns, strict=True)]
 
     return everything
+
+
+def said(read: Reader, rows: int, outputs: Tensors) -> Sequence[bytes]:
+    """A text for each row; of many, one for each slice, in which its rows stand with commas between."""
+    if rows <= SLICE or any(array.shape[:1] != (rows,) for array in outputs.values()):
+        return read(outputs)
+    return [b",".join(read(cut(outputs, part))) for part in slices(rows)]
 
 
 def _probabilities(signature: Signature, graph: Graph) -> str | None:

@@ -14,6 +14,7 @@ from arkwright.core.rowwise import caller
 from arkwright.core.signature import Signature
 from arkwright.core.usercode import call
 from arkwright.serve.model.graph import Graph, Port
+from arkwright.serve.model.slices import SLICE, in_slices, slices
 from arkwright.serve.model.tensors import Array, Tensors
 from arkwright.serve.wire.messages import Problem
 
@@ -45,8 +46,8 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
     if len(takes) == 1 and takes[0][2] == tuple(range(len(fields))) and len(fields) > 1:
         port, columns, *_ = takes[0]
         if _packs(port, fields):
-            return _packed(port, columns)
-        return lambda rows: {port.name: _array(list(map(get, rows)), port, columns)}  # the rows as they are
+            return in_slices(_packed(port, columns))
+        return in_slices(lambda rows: {port.name: _array(list(map(get, rows)), port, columns)})  # the rows as they are
 
     def prepare(rows: Sequence[Any]) -> Tensors:
         values = tuple(zip(*map(get, rows), strict=True)) or ((),) * len(place)  # one tuple for each field
@@ -62,7 +63,7 @@ def straight(signature: Signature, graph: Graph, fields: Sequence[Field]) -> Pre
                 made[port.name] = _array(tuple(zip(*(values[i] for i in places), strict=True)), port, columns)
         return made
 
-    return prepare
+    return in_slices(prepare)
 
 
 def _packs(port: Port, fields: Sequence[Field]) -> bool:
@@ -134,12 +135,17 @@ def through_frames(
     get = msgspec.structs.astuple
     wanted = _columns(signature, graph)
 
-    def prepare(rows: Sequence[Any]) -> Tensors:
+    def some(rows: Sequence[Any]) -> pa.Table:
         values = zip(*map(get, rows), strict=True)
         columns = [pa.array(v, type=field.type) for v, field in zip(values, schema, strict=True)]
-        table = frames.to_arrow(
-            call(function, frames.to_frame(pa.table(columns, schema=schema), kind)), function.__name__
-        )
+        return pa.table(columns, schema=schema)
+
+    def many(rows: Sequence[Any]) -> pa.Table:
+        return pa.concat_tables([some(rows[part]) for part in slices(len(rows))]).combine_chunks()
+
+    def prepare(rows: Sequence[Any]) -> Tensors:
+        taken = some(rows) if len(rows) <= SLICE else many(rows)
+        table = frames.to_arrow(call(function, frames.to_frame(taken, kind)), function.__name__)
         if table.num_rows != len(rows):
             raise Invalid(f"{function.__name__}() made {table.num_rows} rows of {len(rows)}; it must give one for each")
         found = {name: table.column(name) for name in table.column_names}
@@ -161,7 +167,7 @@ def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any
             for port, columns in wanted
         }
 
-    return prepare
+    return in_slices(prepare)
 
 
 def _columns(signature: Signature, graph: Graph) -> list[tuple[str, tuple[str, ...]]]:

@@ -8,6 +8,7 @@ from typing import Any
 from arkwright.core import onnx_guard
 from arkwright.core.errors import Invalid, Missing
 from arkwright.serve.model.signed import Signed
+from arkwright.serve.model.slices import SLICE, cut, joined, slices
 from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
 
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -70,11 +71,24 @@ class Graph:
         self._names = list(self.outputs)
         everything = (*self.inputs.values(), *self.outputs.values())
         self.batches = all(port.shape and port.shape[0] is None for port in everything)
+        self._has_texts = any(port.kind.python is str for port in everything)
 
     def run(self, inputs: Tensors) -> Tensors:
         """Every output for these inputs. Raises what onnxruntime raises."""
         arrays: list[Array] = self._session.run(self._names, inputs)
         return dict(zip(self._names, arrays, strict=True))
+
+    def run_many(self, inputs: Tensors) -> Tensors:
+        """The same of any number of rows. Texts become the graph's own and come back while nothing else goes on in this
+        process, so many of them in slices, if rows may be divided. Raises what onnxruntime raises.
+        """
+        rows = len(next(iter(inputs.values())))
+        if rows <= SLICE or not (self.batches and self._has_texts):
+            return self.run(inputs)
+        try:
+            return joined((self.run(cut(inputs, part)) for part in slices(rows)), rows)
+        except ValueError:  # it does not give a row for each
+            return self.run(inputs)
 
 
 class NoGraph(Graph):

@@ -10,17 +10,17 @@ import msgspec
 from arkwright.core import rows as core
 from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
+from arkwright.serve.model.slices import slices
 from arkwright.serve.model.tensors import PLACE, said, unknown_field
 from arkwright.serve.wire.messages import Problem
 from arkwright.serve.wire.nesting import too_deep
 
 _LONGEST_INT = 2**63
 LARGE = 2**18  # bytes; more are read in slices, so that whoever reads on a thread lets the others go on in between
-SLICE = 1024  # rows
 MOST_ROWS = 2**20
 T = TypeVar("T")
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _AT = re.compile(r"\$\[(\d+)\]")
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class RowDecoder:
@@ -88,11 +88,11 @@ class RowDecoder:
 def in_slices(body: bytes, many: msgspec.json.Decoder[list[T]]) -> list[T]:
     """The items of a long list, a few at a time. Raises what `many` raises, with the place in the whole list."""
     raws, items = _raws.decode(body), []
-    for start in range(0, len(raws), SLICE):
+    for part in slices(len(raws)):
         try:
-            items += many.decode(b"[%b]" % b",".join(raws[start : start + SLICE]))
+            items += many.decode(b"[%b]" % b",".join(raws[part]))
         except msgspec.ValidationError as error:
-            raise msgspec.ValidationError(_moved(str(error), start)) from None
+            raise msgspec.ValidationError(_moved(str(error), part.start)) from None
     return items
 
 

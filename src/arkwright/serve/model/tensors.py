@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import orjson
 
 from arkwright.serve.wire.messages import Problem
 
@@ -27,6 +28,7 @@ LARGE, PIECE, MOST_WHOLE = 2**18, 2**16, 2**22  # bytes
 # where msgspec says its place: at the very end, behind what may be quoted of a caller's own words
 PLACE = re.compile(r" - at `(?P<path>\$[^`]*)`\Z")
 LONGEST_SAID = 200  # characters of what is wrong, beside its place
+PIECE_ITEMS = 2**13
 _NESTED = re.compile(rb"\s*\[\s*\[")
 
 
@@ -91,7 +93,10 @@ def from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int]) -> A
     if kind.python is not str and (not nested or len(shape) == 2):
         return _in_pieces(name, data, kind, shape, nested=nested)
     if len(data) > MOST_WHOLE:
-        raise Problem(413, f"the data of the input {name!r} is long; send a flat list of numbers, or binary data")
+        instead = (
+            "binary data, or fewer texts at once" if kind.python is str else "a flat list of numbers, or binary data"
+        )
+        raise Problem(413, f"the data of the input {name!r} is long; send {instead}")
     return _from_json(name, data, kind, shape, nested=nested)
 
 
@@ -181,8 +186,25 @@ def to_binary(array: Array, kind: Datatype) -> bytes:
     """The bytes of a tensor in the binary extension, little-endian."""
     if kind.python is not str:
         return np.ascontiguousarray(array, dtype=kind.dtype).tobytes()
-    texts = [t if isinstance(t, bytes) else str(t).encode() for t in array.ravel().tolist()]
-    return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    flat, parts = array.ravel(), []
+    for at in range(0, len(flat), PIECE_ITEMS):
+        texts = [t if isinstance(t, bytes) else str(t).encode() for t in flat[at : at + PIECE_ITEMS].tolist()]
+        parts.append(b"".join([struct.pack("<I", len(text)) + text for text in texts]))
+    return b"".join(parts)
+
+
+def listed(array: Array, kind: Datatype) -> Any:
+    """Its elements as orjson writes them, flat; where they are many, as the JSON that they are, made in pieces."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if len(flat) <= PIECE_ITEMS:
+        return flat.tolist() if kind.python is str else flat
+    parts = []
+    for at in range(0, len(flat), PIECE_ITEMS):
+        some = flat[at : at + PIECE_ITEMS]
+        parts.append(
+            orjson.dumps(some.tolist() if kind.python is str else some, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+        )
+    return orjson.Fragment(b"".join((b"[", b",".join(parts), b"]")))
 
 
 def finite(array: Array) -> bool:

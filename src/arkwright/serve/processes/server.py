@@ -59,6 +59,7 @@ class Server:
         self.front.limited = observer.limited if observer else None
         self.front.refusals = observer.answered if observer else None
         self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
+        self.hung: Callable[[], None] | None = None  # what to do when a model never ends
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}
         self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
@@ -168,7 +169,9 @@ class Server:
         if self.loads:
             await self.loads(served.release)
         loaded = await aside(partial(load_served, served, name))
-        return Lane(loaded, most=self.limits.queue, longest=self.limits.queue_time, page=self._page)
+        lane = Lane(loaded, self.limits, page=self._page)
+        lane.batcher.when_hung = self.hung
+        return lane
 
     async def _retire(self, before: Iterable[Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}

@@ -270,7 +270,7 @@ class Supervisor:
             passed=passed,
             loopback=tcp and is_loopback(listening.getsockname()[0]),
             gateway=not tcp and not shadow,
-            limits=Limits(rate=rate, drain_delay=self._serving.drain_delay),
+            limits=Limits(rate=rate, drain_delay=self._serving.drain_delay, answer_time=self._serving.answer_time),
             cpu=cpu,
             mirror=self._aside.getsockname(),
             shadow=shadow,

@@ -21,6 +21,7 @@ from arkwright.serve.model.graph import runtime
 from arkwright.serve.observer import Observer
 from arkwright.serve.processes import control
 from arkwright.serve.processes.server import Server
+from arkwright.serve.processes.watchdog import give_up, watched
 from arkwright.serve.rest.repository import Repository, Told
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.mirror import Mirror
@@ -65,14 +66,15 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
         observer=observer,
         quota=Quota(Path(start.shared), start.limits.rate) if start.limits.rate else None,
     )
-    server.loads = partial(_say, writer)
+    server.loads, server.hung = partial(_say, writer), give_up
     grpc = _grpc(server, start, observer, mirror)
     apply = partial(_serve, server, grpc, start, accepting)
     listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
     listening.add_done_callback(lambda _: stopped.set())
-    await stopped.wait()
-    if server.listening:
-        await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))
+    with watched(start.limits.answer_time):
+        await stopped.wait()
+        if server.listening:
+            await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening

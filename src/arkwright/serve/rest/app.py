@@ -13,6 +13,7 @@ import orjson
 
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
+from arkwright.serve.model.arrow import answer
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.observer import Observer, known_classes
@@ -63,7 +64,7 @@ class App:
         self.stopped: dict[str, str] = {}  # endpoint -> by whom and why nothing answers
         self.stopping = self.lacking = False
         self._body_limit, self._mirror, self._observer = body_limit, mirror, observer
-        self._aside = Aside(2 * body_limit, longest)
+        self.aside = Aside(2 * body_limit, longest)
         self._gets: dict[str, Callable[[Request], Response]] = {}
         self._posts: dict[str, tuple[Act, tuple[bytes, ...], ActAside]] = {}
         self._ways: dict[str, Way] = {}
@@ -95,7 +96,7 @@ class App:
         found = self._ways.get(request.path) if request.method == "POST" else None
         if found is None or headers.get(b"content-type", JSON) != JSON or not _NOT_PLAIN.isdisjoint(headers):
             return None
-        return None if ARROW in headers.get(b"accept", b"").lower() else found
+        return None if _asks_for_arrow(headers) else found
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -109,8 +110,8 @@ class App:
                     _check_type(request, kinds)
                 if b"content-encoding" in headers:
                     body = soon_decoded(request, LARGE)
-                if body is None or len(body) > LARGE:
-                    self._aside.start(self._largely(request, body, reply))
+                if body is None or len(body) > LARGE or (_asks_for_arrow(headers) and not answer.loaded()):
+                    self.aside.start(self._largely(request, body, reply))
                 else:
                     act(request, body, reply)
             else:
@@ -121,18 +122,18 @@ class App:
     async def _largely(self, request: Request, body: bytes | None, reply: Reply) -> None:
         """The same for a request that takes long to read; without a body it is to be inflated. Never raises."""
         try:
-            async with self._aside.place(self._body_limit if body is None else len(body)) as place:
+            async with self.aside.place(self._body_limit if body is None else len(body)) as place:
                 if body is None:
-                    body = await self._aside.run(partial(decoded_body, request, self._body_limit))
+                    body = await self.aside.run(partial(decoded_body, request, self._body_limit))
                     place.shrink(len(body))
                 answered = asyncio.get_running_loop().create_future()
 
-                def answer(response: Response) -> None:
+                def say(response: Response) -> None:
                     if not answered.done():
                         answered.set_result(None)
                     reply(response)
 
-                await self._act_of(request.path)(request, body, answer)
+                await self._act_of(request.path)(request, body, say)
                 await answered
         except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
             self._apart(request, reply, _told(error))
@@ -217,7 +218,7 @@ class App:
             self._posts[f"/endpoints/{route.name}/labels"] = (
                 labels,
                 (JSON,),
-                partial(self._observer.labels_aside, self._aside.run, route),
+                partial(self._observer.labels_aside, self.aside.run, route),
             )
         if not route.shadows:
             for path, kind in ((f"{base}/infer", "infer"), (f"/endpoints/{route.name}/predict", "predict")):
@@ -266,7 +267,7 @@ class App:
         lane, reply, deadline = self._begun(pick, kind, request, body, reply)
         lane.reading += 1
         try:
-            lane.batcher.add(await self._aside.run(partial(work, lane, request, body, reply, deadline)))
+            lane.batcher.add(await self.aside.run(partial(work, lane, request, body, reply, deadline)))
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(request, reply, error)
         else:
@@ -352,6 +353,10 @@ def _told(error: BaseException) -> Response:
         return error.response()
     log.error("a request failed", exc_info=error)
     return Problem(500, "the server failed on this request; its log says why").response()
+
+
+def _asks_for_arrow(headers: Mapping[bytes, bytes]) -> bool:
+    return b"accept" in headers and ARROW in headers[b"accept"].lower()
 
 
 def _always(lane: Lane) -> Pick:

@@ -6,7 +6,6 @@ from math import inf
 from typing import Any
 
 import msgspec
-import numpy as np
 import orjson
 
 from arkwright.core.errors import did_you_mean
@@ -21,6 +20,7 @@ from arkwright.serve.model.tensors import (
     finite,
     from_binary,
     from_json,
+    listed,
     said,
     to_binary,
     unknown_field,
@@ -146,8 +146,7 @@ def respond(loaded: Loaded, id_: str | None, wishes: Mapping[str, bool], outputs
         elif not finite(array):
             raise Problem(500, f"the output {name!r} holds NaN or Infinity, which JSON cannot say; ask for binary_data")
         else:
-            flat = np.ascontiguousarray(array).reshape(-1)
-            tensor["data"] = flat.tolist() if kind.python is str else flat
+            tensor["data"] = listed(array, kind)
         described.append(tensor)
     answer: dict[str, Any] = {"model_name": loaded.endpoint, "model_version": loaded.version, "outputs": described}
     if id_:
@@ -175,9 +174,7 @@ def told(loaded: Loaded, id_: str, names: Iterable[str], outputs: Tensors) -> by
 
 
 def _tensor(name: str, kind: Datatype, array: Array) -> dict[str, Any]:
-    flat = np.ascontiguousarray(array).reshape(-1)
-    data = flat.tolist() if kind.python is str else flat
-    return {"name": name, "datatype": kind.name, "shape": array.shape, "data": data}
+    return {"name": name, "datatype": kind.name, "shape": array.shape, "data": listed(array, kind)}
 
 
 def metadata(loaded: Loaded) -> dict[str, Any]:

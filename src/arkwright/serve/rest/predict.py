@@ -5,13 +5,12 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import numpy as np
 import orjson
 
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.usercode import describe
-from arkwright.serve.model.answers import Reader, reader
-from arkwright.serve.model.arrow.answer import arrow_response
+from arkwright.serve.model.answers import Reader, reader, said
+from arkwright.serve.model.arrow.answer import arrow_response, load
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.plain_rows import wrapped
@@ -21,7 +20,6 @@ from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response
 
-SLICE = 4096  # rows
 Tell = Callable[[Loaded, bool, Sequence[bytes]], Response]
 
 
@@ -38,7 +36,7 @@ class _Asked(msgspec.Struct, eq=False):
         return _prepared(self.loaded, self.rows, self.alone)
 
     def finish(self, outputs: Tensors) -> Response:
-        return self.tell(self.loaded, self.alone, self.read(outputs))
+        return self.tell(self.loaded, self.alone, said(self.read, len(self.rows), outputs))
 
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> Job:
@@ -53,9 +51,12 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         _only_json(loaded, request)
     accept, kind = request.headers.get(b"accept"), request.headers.get(b"content-type")
     tell = _wrapped if accept is None or ARROW not in accept.lower() else _arrow
+    if tell is _arrow:
+        load()  # on a thread, where it takes long
     if kind is not None and kind != JSON and kind.lower().startswith(ARROW):
         stream = loaded.arrow.open(body)
-        prepare, finish = partial(loaded.arrow.tensors, stream), partial(_finished, loaded, read, tell, False)  # noqa: FBT003
+        prepare = partial(loaded.arrow.tensors, stream)
+        finish = partial(_finished, loaded, read, tell, stream.rows)
         return Job(request, stream.rows, loaded.fast, prepare, finish, reply, deadline)
     rows, alone = loaded.rows.decode(body)
     if loaded.guards is not None:
@@ -81,7 +82,8 @@ def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
     rows, alone = loaded.rows.decode(body)
     if loaded.guards is not None:
         return Visit(loaded, loaded.guards, read, rows, alone).answer().body
-    return _finished(loaded, read, _wrapped, alone, loaded.graph.run(_prepared(loaded, rows, alone))).body
+    asked = _Asked(loaded, read, _wrapped, rows, alone)
+    return asked.finish(loaded.graph.run(asked.prepare())).body
 
 
 def predict_once(loaded: Loaded, rows: bytes) -> Any:
@@ -101,8 +103,6 @@ def predict_once(loaded: Loaded, rows: bytes) -> Any:
 
 def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # noqa: FBT001
     try:
-        if len(rows) > SLICE and loaded.fast:
-            return _in_slices(loaded, rows)
         return loaded.prepare(rows)
     except Problem as problem:
         if alone:
@@ -110,19 +110,8 @@ def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # n
         raise
 
 
-def _in_slices(loaded: Loaded, rows: Sequence[Any]) -> Tensors:
-    """The same of many rows, which would hold up the loop. Raises Problem, whose place may be that in a slice."""
-    parts = []
-    for start in range(0, len(rows), SLICE):
-        try:
-            parts.append(loaded.prepare(rows[start : start + SLICE]))
-        except Problem:
-            return loaded.prepare(rows)  # which says where
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _finished(loaded: Loaded, read: Reader, tell: Tell, alone: bool, outputs: Tensors) -> Response:  # noqa: FBT001
-    return tell(loaded, alone, read(outputs))
+def _finished(loaded: Loaded, read: Reader, tell: Tell, rows: int, outputs: Tensors) -> Response:
+    return tell(loaded, False, said(read, rows, outputs))  # noqa: FBT003 - a stream always has rows
 
 
 def _wrapped(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
@@ -130,7 +119,6 @@ def _wrapped(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  #
 
 
 def _arrow(loaded: Loaded, alone: bool, said: Sequence[bytes]) -> Response:  # noqa: FBT001
-    del alone  # a stream always has rows
     response = arrow_response(said, release=loaded.release, digest=loaded.digest, headers=loaded.headers)
-    response.logged = _wrapped(loaded, False, said).body  # noqa: FBT003
+    response.logged = _wrapped(loaded, alone, said).body
     return response

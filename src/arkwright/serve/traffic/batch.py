@@ -72,13 +72,17 @@ class Batcher:
         *,
         most: int = 2048,
         longest: float = 5.0,
+        hangs: float = 60.0,
         page: Page | None = None,
         of: str = "",
     ) -> None:
-        """In `page`, when there is one, stands what is computed, under the name `of` what computes it."""
+        """In `page`, when there is one, stands what is computed, under the name `of` what computes it. A batch that is
+        computed for `hangs` seconds will never end: `when_hung` is called.
+        """
         self._graph, self._name = graph, name
         self.desk, self._aside = (page.desk(of), page.desk(of)) if page else (None, None)
-        self._most, self._longest = most, longest
+        self._most, self._longest, self._hangs = most, longest, hangs
+        self.when_hung: Callable[[], None] | None = None
         self.cost, self.patience = Cost(graph.row_seconds), Patience()
         self.listener: Listener | None = None
         self._loop = asyncio.get_running_loop()
@@ -124,7 +128,7 @@ class Batcher:
 
     def busy(self) -> Problem:
         """Why a request is refused, and when to come again."""
-        seconds = self.patience.come_again(self.now())
+        seconds = self.patience.come_again()
         return Problem(503, "too many requests wait for this model; try again", b"Retry-After: %d\r\n" % seconds)
 
     async def idle(self) -> None:
@@ -155,16 +159,24 @@ class Batcher:
             self._working = False
             return
         self._running = len(jobs)
+        alarm = self._loop.call_later(self._hangs, self._hung, len(jobs))
         future = self._loop.run_in_executor(self._thread, self._timed, jobs)
-        future.add_done_callback(lambda done: self._handed_back(jobs, done))
+        future.add_done_callback(lambda done: self._handed_back(jobs, alarm, done))
 
-    def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
+    def _handed_back(self, jobs: list[Job], alarm: asyncio.TimerHandle, done: "asyncio.Future[list[Response]]") -> None:
+        alarm.cancel()
         self._running = 0
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
         if not done.cancelled():
             self._reply(jobs, done.result())
+
+    def _hung(self, count: int) -> None:
+        """What runs on the thread cannot be called off, and nobody can be answered behind it."""
+        log.error("%s: %d requests are computed since %g s; nobody waits any more", self._name, count, self._hangs)
+        if self.when_hung:
+            self.when_hung()
 
     def _reply(self, jobs: Sequence[Job], responses: Sequence[Response]) -> None:
         if self.listener and jobs:
@@ -175,7 +187,7 @@ class Batcher:
     def _timed(self, jobs: list[Job]) -> list[Response]:
         start = monotonic()
         responses = self._compute(jobs, self._aside)
-        self.patience.cost += 0.2 * ((monotonic() - start) / len(jobs) - self.patience.cost)
+        self.patience.ran(len(jobs), monotonic() - start)
         return responses
 
     def _compute(self, jobs: list[Job], desk: Desk | None) -> list[Response]:
@@ -301,7 +313,7 @@ def _run(graph: Graph, name: str, group: list[int], results: list[Tensors | Prob
     """Replace the inputs of these jobs with their outputs."""
     parts = [result for i in group if not isinstance(result := results[i], Problem)]
     if len(parts) == 1:
-        results[group[0]] = _tried(name, lambda: graph.run(parts[0]))
+        results[group[0]] = _tried(name, lambda: graph.run_many(parts[0]))
         return
     first = next(iter(graph.inputs))
     ends = np.cumsum([len(part[first]) for part in parts]).tolist()

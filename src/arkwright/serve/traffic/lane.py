@@ -12,6 +12,7 @@ from arkwright.serve.model.plain_tensors import PlainTensors
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.poison import Page
 from arkwright.serve.traffic.together import Plain, Together
+from arkwright.serve.wire.limits import Limits
 
 
 class Lane:
@@ -21,14 +22,17 @@ class Lane:
 
     __slots__ = ("batcher", "infer", "loaded", "predict", "read", "reading", "watched")
 
-    def __init__(self, loaded: Loaded, *, most: int = 2048, longest: float = 5.0, page: Page | None = None) -> None:
-        """`most` and `longest`: how many requests may wait for it, and how many seconds; `page`: where they stand."""
+    def __init__(self, loaded: Loaded, limits: Limits, *, page: Page | None = None) -> None:
+        """`page`: where it stands what is computed."""
         self.loaded = loaded
         self.reading = 0  # requests that are read aside and come then
         self.watched: Any = None  # how its requests are noted, where they are
         self.read: Reader = reader(loaded.signature, loaded.graph)
         of = f"{loaded.endpoint} {loaded.digest}"  # another release may bear what this one did not
-        self.batcher = Batcher(loaded.graph, loaded.endpoint, most=most, longest=longest, page=page, of=of)
+        most, longest = limits.queue, limits.queue_time
+        self.batcher = Batcher(
+            loaded.graph, loaded.endpoint, most=most, longest=longest, hangs=limits.answer_time, page=page, of=of
+        )
         cost = self.batcher.cost
 
         def together(plain: Plain) -> Together:

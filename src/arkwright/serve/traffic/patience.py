@@ -1,48 +1,62 @@
 """How long a queue may be, and when those who are sent away should come again.
 
-A burst is let in: it is over as soon as it is computed. When somebody had to be sent away all the same, more is asked
-for than can be done, and a long queue would only make everybody wait; it is kept short until nobody was sent away for a
-second. (After the CoDel of Nichols and Jacobson, 2012, as Maurer uses it for requests: Fail at Scale, ACM Queue 13(8),
-2015, whose 100 ms and 5 ms suit most.)
+A burst is let in: it is over as soon as it is computed. When somebody had to be sent away all the same, more may be
+asked for than can be done, and a long queue would only make everybody wait; it is kept short until there is a second in
+which not many had to be sent away. (After the CoDel of Nichols and Jacobson, 2012, as Maurer uses it for
+requests: Fail at Scale, ACM Queue 13(8), 2015, whose 100 ms and 5 ms suit most.)
 """
 
-from math import inf
 from random import randint
 
 BURST = 0.1  # seconds of work that may wait
 STANDING = 0.02  # the same where the queue never ends
 RUNS = 3  # of one row, that may always wait: a run costs what it costs, and the more share it the better
 FEW, FEWER = 16, 4  # requests that may always wait, the same two ways
-CALM = 1.0  # seconds without a refusal after which all is well
-LATEST = 30  # seconds after which who was refused should come again, at most
+MANY = 0.2  # of those who came; a short queue sends up to a tenth away that come in bursts, below the capacity
+EARLIEST, LATEST = 3, 30  # seconds after which who was refused should come again, at most
+_WINDOW = 1.0  # seconds
+_WEIGHT = 0.2  # of the newest run
 
 
 class Patience:
     """Of one queue, of requests that each take `cost` seconds, by what the last ones took."""
 
-    __slots__ = ("_began", "_last", "_refused", "_spread", "cost")
+    __slots__ = ("_began", "_done", "_latest", "_refused", "_standing", "cost")
 
     def __init__(self) -> None:
         self.cost = 0.0
-        self._last, self._refused, self._began, self._spread = -inf, 0, 0.0, 3
+        self._standing, self._began, self._refused, self._done, self._latest = False, 0.0, 0, 0, EARLIEST
+
+    def ran(self, count: int, seconds: float) -> None:
+        """So many took so long together."""
+        self.cost += _WEIGHT * (seconds / count - self.cost)
+        self._done += count
 
     def too_long(self, now: float, waiting: int, ahead: int, run: float) -> bool:
         """Whether who comes now would wait too long: behind so many that wait, `ahead` with those that run. `run` are
         the seconds of a run of one row.
         """
-        if now - self._last > CALM:
-            return waiting >= FEW and ahead * self.cost > BURST
-        return waiting >= FEWER and ahead * self.cost > max(STANDING, RUNS * run)
+        self._look_back(now)
+        if self._standing:
+            return waiting >= FEWER and ahead * self.cost > max(STANDING, RUNS * run)
+        return waiting >= FEW and ahead * self.cost > BURST
 
     def refused(self, now: float) -> None:
         """Somebody was sent away."""
-        self._last = now
+        self._look_back(now)
+        if not self._standing:
+            self._standing = True
+            self._began, self._refused, self._done = now, 0, 0
         self._refused += 1
 
-    def come_again(self, now: float) -> int:
+    def come_again(self) -> int:
         """In how many seconds: the more work is refused, the later; not all at once."""
-        if now - self._began > 1:
-            work = self._refused * self.cost / (now - self._began)  # seconds of it that were refused in each second
-            self._spread = min(LATEST, max(3, round(2 * work)))
-            self._refused, self._began = 0, now
-        return randint(1, self._spread)  # noqa: S311 - no secret
+        return randint(1, self._latest)  # noqa: S311 - no secret
+
+    def _look_back(self, now: float) -> None:
+        if not self._standing or now - self._began <= _WINDOW:
+            return
+        self._standing = self._refused > MANY * (self._refused + self._done)
+        work = self._refused * self.cost / (now - self._began)  # seconds of it that were refused in each second
+        self._latest = min(LATEST, max(EARLIEST, round(2 * work)))
+        self._began, self._refused, self._done = now, 0, 0

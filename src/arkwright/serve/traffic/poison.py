@@ -8,6 +8,7 @@ acquitted, whoever else died beside it; who never does, is poison.
 """
 
 import contextlib
+import logging
 import mmap
 import os
 import struct
@@ -15,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from zlib import crc32
 
+log = logging.getLogger("arkwright.serve")
 MOST_HITS = 3
 _MOST_KNOWN = 1024  # suspects that are remembered
-_SLOTS, _SLOT = 32, 2**18  # a slot for each thread that computes
+_SLOTS, _SLOT = 1024, 2**18  # two for each release: one where it computes on the loop, one on its thread
 _ENTRIES = 4096
 _DATA = 4 * (_ENTRIES + 2)
 _ACQUITTALS = 64
@@ -44,7 +46,7 @@ def shared_memory() -> int:
 
 
 class Page:
-    """The memory of one worker, as both sides see it. Pages that nobody wrote to take no memory."""
+    """The memory of one worker, as both sides see it. What nobody wrote to takes no memory."""
 
     def __init__(self, fd: int) -> None:
         self.map = mmap.mmap(fd, SIZE)
@@ -56,7 +58,10 @@ class Page:
 
     def desk(self, model: str) -> "Desk | None":
         """Where one thread notes what it computes with `model`; None when all are taken."""
-        return Desk(self, self._free.pop(), crc32(model.encode())) if self._free else None
+        if not self._free:
+            log.warning("more than %d releases: it is not noted which requests of %s end a worker", _SLOTS // 2, model)
+            return None
+        return Desk(self, self._free.pop(), crc32(model.encode()))
 
     def key(self, salt: int, body: bytes) -> Key:
         """What names a body that a model with this salt computes."""

@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
         front = self._front
         self._busy = request
         request.caller, request.received = self._whose(request) if front.gateway else self._caller, monotonic()
-        self._answer_by = request.received + front.limits.request_time
+        self._answer_by = request.received + front.limits.answer_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
         elif request.way is None or not request.way(request, self):

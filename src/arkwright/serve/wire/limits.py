@@ -18,7 +18,8 @@ class Limits:
     queue_time: float = 5.0  # how long the first of them may wait
     header_time: float = 10.0
     body_idle: float = 15.0
-    request_time: float = 60.0  # to send the whole request, and again to answer it
+    request_time: float = 60.0  # to send the whole request
+    answer_time: float = 60.0  # to answer it; who computes for longer hangs
     idle: float = 60.0  # between requests
     slowest: int = 16 * 2**10  # bytes a second that a client takes of its answers, once it had `body_idle` for them
     unread: int = 256 * 2**20  # of answers that clients have not taken yet, of all connections together

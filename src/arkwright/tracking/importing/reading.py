@@ -10,12 +10,14 @@ from msgspec import Struct
 from arkwright.core.errors import Invalid
 from arkwright.tracking import words
 from arkwright.tracking.importing import said
-from arkwright.tracking.importing.server import NotGiven, Server, escaped
+from arkwright.tracking.importing.server import NotGiven, NotThere, Server, escaped
 
 API, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 FILES, PROXIED = "/api/2.0/mlflow-artifacts/artifacts", "mlflow-artifacts:/"
+PROMPTS = {"filter": "tags.`mlflow.prompt.is_prompt` = 'true'"}
 PAGE = 100  # runs or models at once
 HISTORY = 25_000  # points of one answer
+MOST_POINTS = 50_000_000  # of one metric of a run
 MOST_FILES = 100_000  # of one run or model
 
 
@@ -24,6 +26,13 @@ class Curve:
 
     def __init__(self) -> None:
         self.steps, self.times, self.values = array("q"), array("q"), array("d")
+
+    def take(self, points: Iterable[said.Metric]) -> None:
+        """Raises NotGiven for more than can be held."""
+        for point in points:
+            self.add(point)
+        if len(self) > MOST_POINTS:
+            raise NotGiven(f"a metric has more than {MOST_POINTS:,} points")
 
     def add(self, point: said.Metric) -> None:
         self.steps.append(point.step)
@@ -78,34 +87,20 @@ def logged_models(server: Server, experiment: str) -> Iterator[list[said.Model]]
     try:
         for page in _posted(server, f"{API}/logged-models/search", given):
             yield page.models
-    except NotGiven:
-        if _major(server) >= 3:
-            raise
+    except NotThere:
+        return
 
 
-def _major(server: Server) -> int:
-    with server.file("/version") as blocks:
-        text = b"".join(blocks)[:20].decode(errors="replace")
-    first = text.partition(".")[0]
-    return int(first) if first.isdecimal() else 0
-
-
-def registered(server: Server) -> Iterator[said.Registered]:
-    for page in _got(server, f"{API}/registered-models/search", max_results=PAGE):
+def registered(server: Server, **asked: str) -> Iterator[said.Registered]:
+    """Registered models; prompts, asked by `PROMPTS`."""
+    for page in _got(server, f"{API}/registered-models/search", max_results=PAGE, **asked):
         yield from page.registered_models
 
 
-def versions(server: Server) -> Iterator[said.Version]:
-    """Of all registered models."""
-    for page in _got(server, f"{API}/model-versions/search", max_results=1000):
+def versions(server: Server, **asked: str) -> Iterator[said.Version]:
+    """Of all registered models; of prompts, asked by `PROMPTS`."""
+    for page in _got(server, f"{API}/model-versions/search", max_results=1000, **asked):
         yield from page.model_versions
-
-
-def prompts(server: Server) -> int:
-    """How many there are, up to a hundred."""
-    asked = "tags.`mlflow.prompt.is_prompt` = 'true'"
-    page = server.get(f"{API}/registered-models/search", Page, max_results=PAGE, filter=asked)
-    return len(page.registered_models)
 
 
 def has_traces(server: Server, experiment: str) -> bool:
@@ -135,12 +130,12 @@ def history(server: Server, uid: str, key: str) -> Curve:
     """All of it. Raises NotGiven."""
     curve, path, asked = Curve(), f"{API}/metrics/get-history", {"run_id": uid, "metric_key": key}
     try:
-        pages = list(_got(server, path, **asked, max_results=HISTORY))
-    except NotGiven:  # a store of files turns no pages
-        pages = [server.get(path, Page, **asked)]
-    for page in pages:
-        for point in page.metrics:
-            curve.add(point)
+        for page in _got(server, path, **asked, max_results=HISTORY):
+            curve.take(page.metrics)
+    except NotGiven:
+        if len(curve):
+            raise
+        curve.take(server.get(path, Page, **asked).metrics)  # a store of files turns no pages
     return curve
 
 

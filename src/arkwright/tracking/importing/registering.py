@@ -16,6 +16,11 @@ from arkwright.tracking.importing.taking import FROM, Came, known, remember
 from arkwright.tracking.sources import Origin
 
 _OF_MODEL = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts((?:/.+)?)$")
+_LATEST = """
+UPDATE registered SET changed = ?1,
+    last = max(last, (SELECT coalesce(max(number), 0) FROM version WHERE registered = ?2))
+WHERE id = ?2
+"""
 _OF_RUN = re.compile(r"/([0-9a-f]{32})/artifacts/(.+)$")
 
 
@@ -54,9 +59,8 @@ def registered(
         _aliases(db, own, given, outcome)
     whole = not outcome.left
     remember(db, came, "registered", given.name, own, said.mark(given) if whole else 0)
-    latest = "UPDATE registered SET changed = ?, last = max(last, (SELECT coalesce(max(number), 0) FROM version "
     if changed or outcome.versions:
-        db.execute(f"{latest} WHERE registered = id)) WHERE id = ?", (given.last_updated_timestamp, own))
+        db.execute(_LATEST, (given.last_updated_timestamp, own))
     return outcome
 
 
@@ -65,7 +69,7 @@ def _model(db: Any, came: Came, given: said.Registered, outcome: Outcome) -> tup
     before = known(db, came.origin, "registered", given.name)
     if before is None:
         try:
-            registry.create(db, given.name)
+            registry.create(db, given.name, tags=[(tag.key, tag.value) for tag in given.tags])
         except Refused:
             raise Refused(
                 f"there is a registered model called {given.name[:80]!r} here already; rename one of the two"
@@ -116,10 +120,11 @@ def _version(db: Any, came: Came, own: int, given: said.Version, missing: Collec
 
 
 def _made(db: Any, own: int, number: int, given: said.Version, missing: Collection[str]) -> int:
-    source, found = _source(db, given)
+    prompt = registry.is_prompt(db, own)
+    source, found = (given.source, Origin(place="")) if prompt else _source(db, given)
     if any(_under(place, found) for place in missing):
         raise Unknown("some of its files could not be taken")
-    if not frozen.count(db, found):
+    if not prompt and not frozen.count(db, found):
         raise Unknown(f"there are no files at {given.source[:200]}")
     run = found.run or (given.run_id if _is_run(db, given.run_id) else "")
     made = db.execute(

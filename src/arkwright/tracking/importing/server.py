@@ -5,6 +5,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -28,16 +29,23 @@ class NotGiven(ArkwrightError):
     """The server answers, but does not give this one thing."""
 
 
+class NotThere(NotGiven):
+    """The server knows no such thing: it may be older than what is asked for."""
+
+
 class Server:
     """The server at `url`. No redirect is followed and no proxy asked: what proves who asks goes to this address only.
 
     That is $MLFLOW_SOURCE_TOKEN, or $MLFLOW_SOURCE_USERNAME and $MLFLOW_SOURCE_PASSWORD. Not the variables of MLflow's
-    clients: those may hold what opens another server. Raises Invalid for an address that is none.
+    clients: those may hold what opens another server. Raises Invalid for an address that is none, or where it would
+    travel unencrypted.
     """
 
     def __init__(self, url: str, secrets: Mapping[str, str] = os.environ) -> None:
-        self.origin = address(url)
-        self._headers = {"Accept-Encoding": "identity", "User-Agent": "arkwright", **_proof(secrets)}
+        self.origin, proof = address(url), _proof(secrets)
+        if proof and not _private(self.origin):
+            raise Invalid(f"what proves who asks would travel unencrypted to {self.origin}: take https:// or a tunnel")
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "arkwright", **proof}
         self._http = urllib3.PoolManager(maxsize=AT_ONCE, retries=False, cert_reqs="CERT_REQUIRED", timeout=PATIENCE)
 
     def close(self) -> None:
@@ -106,9 +114,12 @@ class Server:
         if 300 <= answer.status < 400:
             said = f"{self.origin} sends elsewhere ({where[:200]!r}), which is not followed"
             raise Refused(f"{said}; name that address if you trust it")
-        if answer.status in (401, 403):
+        if answer.status == 401:
             raise Unproven(f"{self.origin} asks who you are: export {TOKEN}=…, or {USER} and {PASSWORD}")
-        raise NotGiven(f"{self.origin} answered {answer.status} to {shown}")
+        if answer.status == 403:
+            raise NotGiven(f"{self.origin} does not let you see {shown}")
+        kind = NotThere if answer.status in (404, 405) else NotGiven
+        raise kind(f"{self.origin} answered {answer.status} to {shown}")
 
 
 def address(url: str) -> str:
@@ -127,6 +138,16 @@ def address(url: str) -> str:
     if port not in (None, _PORTS[parts.scheme]):
         shown += f":{port}"
     return f"{parts.scheme}://{shown}{parts.path.rstrip('/')}"
+
+
+def _private(origin: str) -> bool:
+    """Whether nobody on the way reads what is sent there."""
+    parts = urlsplit(origin)
+    try:
+        here = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        here = False
+    return parts.scheme == "https" or here
 
 
 def escaped(path: str) -> str:

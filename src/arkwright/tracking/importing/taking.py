@@ -40,22 +40,32 @@ def known(db: Any, origin: str, kind: str, theirs: str) -> tuple[str, int] | Non
     return (row[0], row[1]) if row else None
 
 
-def standing(db: Any, origin: str, kind: Literal["run", "model"], marks: Mapping[str, int]) -> dict[str, Standing]:
-    """How each of these, by its id and mark, stands here. `strange`: of this id, but not from an MLflow server."""
-    found: dict[str, Standing] = {}
+def standing(
+    db: Any, origin: str, kind: Literal["run", "model"], marks: Mapping[str, int]
+) -> dict[str, tuple[Standing, int | None]]:
+    """How each of these, by its id and mark, stands here, and in which experiment.
+
+    `strange`: of this id, but not from an MLflow server.
+    """
+    found: dict[str, tuple[Standing, int | None]] = {}
     for uid, mark in marks.items():
-        row = db.execute(f"SELECT stage FROM {kind} WHERE uid = ?", (uid,)).fetchone()  # noqa: S608
-        before = known(db, origin, kind, uid)
+        row = db.execute(f"SELECT stage, experiment FROM {kind} WHERE uid = ?", (uid,)).fetchone()  # noqa: S608
         if row is None:
-            found[uid] = "new"
+            found[uid] = "new", None
         elif row[0] != runs.ACTIVE:
-            found[uid] = "deleted"
-        elif before is None:  # the same server may have been asked under another name
-            other = db.execute("SELECT 1 FROM imported WHERE kind = ? AND theirs = ? LIMIT 1", (kind, uid)).fetchone()
-            found[uid] = "changed" if other else "strange"
+            found[uid] = "deleted", row[1]
         else:
-            found[uid] = "same" if before[1] == mark else "changed"
+            found[uid] = _since(db, origin, kind, uid, mark), row[1]
     return found
+
+
+def _since(db: Any, origin: str, kind: str, uid: str, mark: int) -> Standing:
+    before = known(db, origin, kind, uid)
+    if before is not None:
+        return "same" if before[1] == mark else "changed"
+    # the same server may have been asked under another name
+    other = db.execute("SELECT 1 FROM imported WHERE kind = ? AND theirs = ? LIMIT 1", (kind, uid)).fetchone()
+    return "changed" if other else "strange"
 
 
 def experiment(db: Any, came: Came, given: said.Experiment, tags: runs.Pairs) -> int | None:

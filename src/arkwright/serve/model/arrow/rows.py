@@ -17,6 +17,7 @@ from arkwright.serve.model.arrow.stream import Column, Stream
 from arkwright.serve.model.arrow.types import NULL
 from arkwright.serve.model.features import Prepare
 from arkwright.serve.model.graph import Port
+from arkwright.serve.model.slices import filled, slices
 from arkwright.serve.model.tensors import Array, Tensors, said
 from arkwright.serve.wire.messages import Problem
 
@@ -29,7 +30,6 @@ _FITS = {"float": ("float", "int"), "int": ("int",)}  # JSON says 1 for 1.0, too
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # microseconds: the years 1 to 9999
 _MOST_COLUMNS = 100_000
 _DAY = 86_400_000_000
-_SLICE = 4096  # rows
 
 
 class ArrowRows:
@@ -76,7 +76,7 @@ class ArrowRows:
         for name, column in columns.items():
             self._check(name, column, columns)
         if self._takes is None:
-            return self._prepare(self._objects(columns, stream.rows))
+            return self._prepare([row for part in slices(stream.rows) for row in self._objects(columns, part)])
         return {port.name: self._tensor(port, names, columns, stream.rows) for port, names in self._takes}
 
     def _is_straight(self, takes: Takes) -> bool:
@@ -99,20 +99,22 @@ class ArrowRows:
                     wrong |= _COMPARE[bound](column.values, limit) & present
         if field.allowed:
             allowed = set(field.allowed)
-            wrong |= np.fromiter((v not in allowed for v in column.values.tolist()), bool, len(wrong)) & present
+            wrong |= (
+                filled(len(wrong), bool, lambda at: [v not in allowed for v in column.values[at].tolist()]) & present
+            )
         if wrong.any():
             at = int(wrong.argmax())
-            self._object(at, {n: _values(c, at, at + 1)[0] for n, c in columns.items()})
+            self._objects(columns, slice(at, at + 1))
             raise Problem(422, f"$[{at}].{name}: is not allowed")  # not reached: the decoder says more
 
     def _refuse(self, name: str, wrong: Array, why: str) -> None:
         if wrong.any():
             raise Problem(422, f"$[{int(wrong.argmax())}].{name}: {why}")
 
-    def _objects(self, columns: dict[str, Column], rows: int) -> list[Any]:
-        lists = [_values(column, 0, rows) for column in columns.values()]
-        each = zip(*lists, strict=True) if lists else (() for _ in range(rows))
-        return [self._object(i, dict(zip(columns, values, strict=True))) for i, values in enumerate(each)]
+    def _objects(self, columns: dict[str, Column], part: slice) -> list[Any]:
+        lists = [_values(column, part) for column in columns.values()]
+        each = zip(*lists, strict=True) if lists else (() for _ in range(part.stop - part.start))
+        return [self._object(i, dict(zip(columns, values, strict=True))) for i, values in enumerate(each, part.start)]
 
     def _object(self, at: int, given: dict[str, Any]) -> Any:
         try:
@@ -154,16 +156,16 @@ def lists(body: bytes, fields: Sequence[Field]) -> tuple[int, dict[str, list[Any
     column that is not there is left out. Raises Problem for a stream that no server takes.
     """
     rows, columns = _columns(body, fields)
-    return rows, {name: _values(column, 0, rows) for name, column in columns.items()}
+    return rows, {name: _values(column, slice(0, rows)) for name, column in columns.items()}
 
 
 def rows_of(body: bytes, fields: Sequence[Field]) -> Iterator[tuple[Any, ...]]:
     """The same row by row, in the order of these fields; None for a column that is not there."""
     rows, columns = _columns(body, fields)
-    for start in range(0, rows, _SLICE):
-        end = min(start + _SLICE, rows)
-        each = (_values(columns[f.name], start, end) if f.name in columns else [None] * (end - start) for f in fields)
-        yield from zip(*each, strict=True) if fields else [()] * (end - start)
+    for part in slices(rows):
+        count = part.stop - part.start
+        each = (_values(columns[f.name], part) if f.name in columns else [None] * count for f in fields)
+        yield from zip(*each, strict=True) if fields else [()] * count
 
 
 def _columns(body: bytes, fields: Sequence[Field]) -> tuple[int, dict[str, Column]]:
@@ -223,9 +225,9 @@ def _refuse_present(field: Field, wrong: Array, missing: Array | None, why: str)
         raise Problem(422, f"$[{int(wrong.argmax())}].{field.name}: {why}")
 
 
-def _values(column: Column, start: int, end: int) -> list[Any]:
+def _values(column: Column, part: slice) -> list[Any]:
     """Python's own objects, None where they are missing."""
-    values = column.values[start:end]
+    values = column.values[part]
     if values.dtype.kind == "M":
         found: list[Any] = values.astype("datetime64[D]" if column.kind.type == "date" else values.dtype).tolist()
         if column.kind.zoned:
@@ -233,6 +235,6 @@ def _values(column: Column, start: int, end: int) -> list[Any]:
     else:
         found = list(values.tolist())
     if column.missing is not None:
-        for i in np.flatnonzero(column.missing[start:end]).tolist():
+        for i in np.flatnonzero(column.missing[part]).tolist():
             found[i] = None
     return found

@@ -14,6 +14,7 @@ import numpy as np
 
 from arkwright.serve.model.arrow.flatbuffer import Malformed, Table, root
 from arkwright.serve.model.arrow.types import Bytes, Kind, kind_of
+from arkwright.serve.model.slices import filled, slices
 from arkwright.serve.model.tensors import Array
 
 MOST_CELLS = 2**24  # rows times columns
@@ -264,7 +265,8 @@ def _looked_up(indices: Column, dictionary: Column, one: Named) -> Column:
     if dictionary.missing is not None:
         within = dictionary.missing[places]
         missing = within if missing is None else missing | within
-    return Column(one.kind, dictionary.values[places], missing)
+    values = dictionary.values
+    return Column(one.kind, filled(len(places), values.dtype, lambda part: values[places[part]]), missing)
 
 
 def _joined(parts: Sequence[Column], kind: Kind) -> Column:
@@ -275,4 +277,11 @@ def _joined(parts: Sequence[Column], kind: Kind) -> Column:
     missing = None
     if any(part.missing is not None for part in parts):
         missing = np.concatenate([np.zeros(len(p.values), bool) if p.missing is None else p.missing for p in parts])
-    return Column(kind, np.concatenate([part.values for part in parts]), missing)
+    dtype = np.result_type(*(part.values.dtype for part in parts))
+    values: Array = np.empty(sum(len(part.values) for part in parts), dtype)
+    at = 0
+    for part in parts:
+        for some in slices(len(part.values)):
+            values[at + some.start : at + some.stop] = part.values[some]
+        at += len(part.values)
+    return Column(kind, values, missing)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from arkwright.serve.model.arrow.flatbuffer import Malformed, Table
+from arkwright.serve.model.slices import slices
 from arkwright.serve.model.tensors import Array
 
 Bytes = memoryview
@@ -96,23 +97,26 @@ class Kind:
             return found
         if int(offsets[0]) < 0 or int(offsets[-1]) > len(data) or (np.diff(offsets) < 0).any():
             raise Malformed("the offsets of a text lead out of its buffer")
-        ends = offsets.tolist()
-        raw = bytes(data[ends[0] : ends[-1]])
-        first = ends[0]
-        whole: Any = raw
-        if self.type == "str" and raw.isascii():
-            whole = raw.decode("ascii")  # once for the column
-        found[:] = [whole[a - first : b - first] for a, b in pairwise(ends)]
-        return self._decoded(found, missing)
+        for part in slices(rows):
+            ends = offsets[part.start : part.stop + 1].tolist()
+            first, raw = ends[0], bytes(data[ends[0] : ends[-1]])
+            whole: Any = raw
+            if self.type == "str" and raw.isascii():
+                whole = raw.decode("ascii")  # once for all of them
+            some: Array = np.empty(part.stop - part.start, object)
+            some[:] = [whole[a - first : b - first] for a, b in pairwise(ends)]
+            found[part] = self._decoded(some, None if missing is None else missing[part], part.start)
+        return found
 
     def _views(self, views: Array, buffers: Sequence[Bytes], missing: Array | None) -> Array:
         """Each value in 16 bytes: its length, then itself, or where it is. Values at one place are read once."""
         rows = len(views)
         found: Array = np.empty(rows, object)
-        raw, numbers = views.tobytes(), views.view("<i4").reshape(rows, 4).tolist()
+        raw, numbers = views.tobytes(), views.view("<i4").reshape(rows, 4)
         known: dict[tuple[int, int, int], bytes] = {}
         left = sum(len(buffer) for buffer in buffers)  # views of overlapping places could ask for any amount
-        for i, (length, _, index, start) in enumerate(numbers):
+        each = (view for part in slices(rows) for view in numbers[part].tolist())
+        for i, (length, _, index, start) in enumerate(each):
             if missing is not None and missing[i]:
                 continue
             if 0 <= length <= 12:
@@ -129,7 +133,8 @@ class Kind:
             found[i] = known[place]
         return self._decoded(found, missing)
 
-    def _decoded(self, found: Array, missing: Array | None) -> Array:
+    def _decoded(self, found: Array, missing: Array | None, first: int = 0) -> Array:
+        """Texts of bytes; `first` is the row of the first."""
         if self.type == "bytes" or (len(found) and isinstance(found[0], str)):
             return found
         try:
@@ -137,7 +142,7 @@ class Kind:
                 if missing is None or not missing[i]:
                     found[i] = value.decode("utf-8")
         except UnicodeDecodeError:
-            raise Malformed(f"the text in row {i} is not UTF-8") from None
+            raise Malformed(f"the text in row {first + i} is not UTF-8") from None
         return found
 
 
