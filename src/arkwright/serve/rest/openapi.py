@@ -56,14 +56,14 @@ def document(
         schemas |= row_schemas(one)
         schemas[f"{name}.Prediction"] = _prediction(one)
         wanted = [openapi_headers.release(one, versions[name]), *openapi_headers.asks("Arkwright-Key")]
-        paths[f"/endpoints/{name}/predict"] = {"post": _predict(one, f"predict_{name}", wanted, observed=observed)}
+        paths[f"/endpoints/{name}/predict"] = {"post": _predict(one, f"predict_{name}", wanted)}
         if len(loaded) == 1:
-            paths["/predict"] = {"post": _predict(one, "predict", wanted, observed=observed)}
+            paths["/predict"] = {"post": _predict(one, "predict", wanted)}
         model = f"/v2/models/{name}"
         for base in (model, *(f"{model}/versions/{version}" for version in versions[name])):
             paths[base] = {"get": read(f"The tensors of {name}", ref("ModelMetadata"), headers=_BY)}
             paths[f"{base}/ready"] = {"get": ready(f"200 when {name} answers; 503 when stopping")}
-            paths[f"{base}/infer"] = {"post": _infer(one, wanted if base == model else [], observed=observed)}
+            paths[f"{base}/infer"] = {"post": _infer(one, wanted if base == model else [])}
         if classes is not None:
             paths[f"/endpoints/{name}/labels"] = beside.labels(one, classes[name])
     if observed:
@@ -71,26 +71,28 @@ def document(
     if repository:
         paths |= beside.repository()
     info = {"title": "Arkwright endpoints", "version": "1", "description": "Every answer names its release and digest."}
-    if observed:
-        _trace(paths)
+    _name(paths, (openapi_headers.NAMED, *(openapi_headers.TRACED if observed else ())))
     components = {
         "schemas": schemas,
-        "responses": responses(observed=observed),
+        "responses": responses(),
         "parameters": openapi_headers.parameters(),
         "headers": openapi_headers.headers(),
     }
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": components}
 
 
-def _trace(paths: Mapping[str, Any]) -> None:
-    """Every request is noted, by the ids that it brings."""
+def _name(paths: Mapping[str, Any], read: Sequence[str]) -> None:
+    """Every request may bring these ids, and every answer tells its name."""
+    named = openapi_headers.answers(openapi_headers.NAMED)
     for item in paths.values():
-        for method in ("get", "post"):
-            if method in item:
-                item[method].setdefault("parameters", []).extend(openapi_headers.asks(*openapi_headers.TRACED))
+        for one in (item[method] for method in ("get", "post") if method in item):
+            one["parameters"] = one.get("parameters", []) + openapi_headers.asks(*read)
+            for answer in one["responses"].values():
+                if "$ref" not in answer:
+                    answer["headers"] = answer.get("headers", {}) | named
 
 
-def _predict(one: Loaded, operation: str, wanted: list[dict[str, Any]], *, observed: bool) -> dict[str, Any]:
+def _predict(one: Loaded, operation: str, wanted: list[dict[str, Any]]) -> dict[str, Any]:
     """`wanted`: the headers that say which release shall answer."""
     row, prediction = ref(f"{one.endpoint}.Row"), ref(f"{one.endpoint}.Prediction")
     which = {"release": {"type": "string"}, "digest": {"type": "string"}}
@@ -117,7 +119,7 @@ def _predict(one: Loaded, operation: str, wanted: list[dict[str, Any]], *, obser
                 {"oneOf": [single, many]},
                 "One prediction for each row, in order",
                 *others,
-                headers=openapi_headers.predicted(observed=observed),
+                headers=openapi_headers.predicted(),
             )
         }
         | errors(*POSTED, "422", *(["406"] if one.guards else [])),
@@ -136,12 +138,12 @@ def _rules(one: Loaded) -> tuple[dict[str, Any], dict[str, Any]]:
     return told, {"rules": {"type": "array", "items": each, "description": "One per row, null where none fired"}}
 
 
-def _infer(one: Loaded, wanted: list[dict[str, Any]], *, observed: bool) -> dict[str, Any]:
+def _infer(one: Loaded, wanted: list[dict[str, Any]]) -> dict[str, Any]:
     name = one.endpoint
     if one.guards:
         refused = f"Refused: {name} has rules, which judge raw rows; post them to /endpoints/{name}/predict"
         return {"summary": refused, "responses": errors(*POSTED)}
-    answered = openapi_headers.predicted("Inference-Header-Content-Length", observed=observed)
+    answered = openapi_headers.predicted("Inference-Header-Content-Length")
     return {
         "summary": f"Open Inference Protocol v2: tensors in, tensors out of {name}",
         "parameters": [*wanted, *openapi_headers.asks(*openapi_headers.INFERRED)],

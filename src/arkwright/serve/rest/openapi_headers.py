@@ -18,7 +18,8 @@ _TIMEOUT = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 _CODINGS = {"enum": ["gzip", "x-gzip", "deflate", "identity"]}
 _SIZE = {"type": "integer", "minimum": 1}
 _SECONDS = {"type": "integer", "minimum": 1}
-TRACED = ("X-Request-Id", "traceparent", "tracestate")  # read of every request, where requests are noted
+NAMED = "X-Request-Id"  # read of every request, and told by every answer to one that has it
+TRACED = ("traceparent", "tracestate")  # read of every request, where requests are noted
 POSTED = ("Content-Encoding",)
 PREDICTED = (*POSTED, "Arkwright-Timeout-Ms", "Accept-Encoding")
 INFERRED = (*PREDICTED, "Inference-Header-Content-Length")
@@ -26,8 +27,6 @@ ANSWERED = ("Arkwright-Release", "Arkwright-Digest")
 PACKED = ("Content-Encoding", "Vary")  # of a large answer
 PAGE = ("Content-Security-Policy", "X-Content-Type-Options", "Vary")
 _COMING = {"429": ("Retry-After",), "503": ("Retry-After!",), "405": ("Allow",)}
-# refusals of a request that was given to a release, which may have an id
-_GIVEN = frozenset(("400", "406", "413", "415", "422", "500", "503", "504"))
 
 
 def parameters() -> Described:
@@ -76,15 +75,14 @@ def answers(*names: str) -> Described:
     return {name.rstrip("!"): {"$ref": f"#/components/headers/{_key(name)}"} for name in names}
 
 
-def refused(code: str, *, observed: bool) -> Described:
+def refused(code: str) -> Described:
     """The entry `headers` of a refusal."""
-    ids = ("X-Request-Id",) if observed and code in _GIVEN else ()
-    return answers(*_COMING.get(code, ()), *ids)
+    return answers(*_COMING.get(code, ()), NAMED)
 
 
-def predicted(*names: str, observed: bool) -> Described:
+def predicted(*names: str) -> Described:
     """The entry `headers` of a prediction."""
-    return answers(*ANSWERED, *PACKED, *names, *(["X-Request-Id"] if observed else []))
+    return answers(*ANSWERED, *PACKED, *names)
 
 
 def release(one: Loaded, versions: Sequence[str]) -> Described:

@@ -63,7 +63,7 @@ def read(
 
 def ready(summary: str) -> dict[str, Any]:
     """The same, for what is either ready or not."""
-    unready = {"503": said({"anyOf": [ref("Ready"), ref("Error")]}, summary, headers=refused("503", observed=False))}
+    unready = {"503": said({"anyOf": [ref("Ready"), ref("Error")]}, summary, headers=refused("503"))}
     return {"summary": summary, "responses": {"200": said(ref("Ready"), summary)} | errors(*ANYWHERE) | unready}
 
 
@@ -72,7 +72,6 @@ def body(schema: Mapping[str, Any], *others: str, **more: Any) -> dict[str, Any]
     return {"required": True, "content": {"application/json": {"schema": schema, **more}} | {o: {} for o in others}}
 
 
-def responses(*, observed: bool) -> dict[str, Any]:
+def responses() -> dict[str, Any]:
     """The refusals, each once."""
-    found = {code: said(ref("Error"), words) for code, words in _ERRORS.items()}
-    return {c: a | ({"headers": h} if (h := refused(c, observed=observed)) else {}) for c, a in found.items()}
+    return {code: said(ref("Error"), words, headers=refused(code)) for code, words in _ERRORS.items()}
