@@ -5,6 +5,8 @@ import sys
 import threading
 import time
 
+SHORT = 0.1  # seconds: of less work a part is no long while
+
 
 def longest_part(work, tries=3):
     """The longest while that nobody else went on, as a part of all the time that `work` takes. By the processor time of
@@ -30,4 +32,4 @@ def _part(work):
         time.sleep(0.0002)
         going, now = thread.is_alive(), time.process_time()
         longest, last = max(longest, now - last), now
-    return longest / (last - start)
+    return longest / max(last - start, SHORT)

@@ -15,6 +15,8 @@ from tritonclient.grpc import service_pb2
 from arkwright.core.errors import Invalid, Refused
 from arkwright.serve.grpc.door import AppDoor
 from arkwright.serve.grpc.server import GrpcServer
+from arkwright.serve.rest.app import App
+from arkwright.serve.rest.repository import Repository
 from arkwright.serve.wire.limits import Limits
 
 from .conftest import LONG, Serving, answered, rows
@@ -265,8 +267,8 @@ def test_nothing_is_told_by_reflection(served):
 def test_an_address_that_other_machines_reach_is_refused_and_a_port_that_is_taken():
     async def main():
         with pytest.raises(Refused, match="no authentication"):
-            await GrpcServer(AppDoor(None), Limits()).start("0.0.0.0", 0)
+            await GrpcServer(AppDoor(App(1, Repository(None))), Limits()).start("0.0.0.0", 0)
         with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Invalid, match="choose another port"):
-            await GrpcServer(AppDoor(None), Limits()).start("127.0.0.1", taken.getsockname()[1])
+            await GrpcServer(AppDoor(App(1, Repository(None))), Limits()).start("127.0.0.1", taken.getsockname()[1])
 
     asyncio.run(main())

@@ -31,7 +31,7 @@ class _Parameters(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
-    parameters: _Parameters | None = None
+    parameters: _Parameters = msgspec.field(default_factory=_Parameters)
 
 
 class Repository:
