@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_structured
@@ -72,6 +73,8 @@ def test_every_kind_is_told_in_words():
     )
     moved = Endpoint(name="late", version=2, shares={"release:late@3": 0.1, "release:late@2": 0.9}, reason="try")
     assert told(event(moved)).title == "ben moved endpoint:late to release:late@2 0.9, release:late@3 0.1"
+    stopped = told(event(replace(moved, version=3, stopped="olga", reason="harm")))
+    assert (stopped.title, stopped.text) == ("olga stopped endpoint:late: nothing answers", "harm")
     assert told(event(FINDING)).title == "model:late@2: roc_auc >= 0.7 is broken"
     assert told(event(FINDING)).text == "found 0.6"
     assert (told(event(RUN)).title, told(event(RUN)).text) == ("run:late@4 by ana failed", "no rows")

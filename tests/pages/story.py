@@ -160,6 +160,7 @@ def decide(story):
     story.picture("owner", "release", whole=False)
     page.get_by_text("Promote", exact=True).first.click()
     page.locator("form[action$='/promote']").get_by_label("Why").fill("The first that both countries may ask.")
+    page.locator("form[action$='/promote']").get_by_label("Real callers").check()
     page.locator("form[action$='/promote']").get_by_role("button", name="Promote").click()
     page.get_by_role("status").filter(has_text="promoted").wait_for()
 
@@ -217,7 +218,7 @@ def stop(story):
 
 def looked_back(story, then, request):
     """What was live while it answered, signed by whom; and the answer that was given by hand, computed again."""
-    page = story.go("owner", f"/live?endpoint=buys&at={then:%Y-%m-%dT%H:%M:%S}")
+    page = story.go("owner", f"/live?endpoint=buys&at={then:%Y-%m-%dT%H:%M:%S.%f}")
     for said in ("release:buys@1", "Both countries are served as well."):
         assert page.get_by_text(said).first.is_visible(), said
     story.picture("owner", "live")

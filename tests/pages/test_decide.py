@@ -40,14 +40,19 @@ def test_from_a_signature_to_the_way_back(house):
     assert "no signature yet as operations" in text
     status, text = house.send(f"{R}/promote")
     assert (status, "say why it takes over" in text) == (422, True)
-    assert house.send(f"{R}/promote", reason="now")[0] == 409
+    first = {"endpoint": "buys", "version": "0"}
+    assert house.send(f"{R}/promote", reason="now", **first)[0] == 409
     house.send(f"{R}/sign", by="cleo", role="operations", digest=digest)
     assert "It may be deployed" in house.page(R)[1]
-    assert house.send(f"{R}/promote", by="vera", reason="now")[0] == 403
-    assert house.send(f"{R}/promote", reason="both <b>countries</b>")[0] == 303
+    assert 'name="version" value="0"' in house.page(R)[1]
+    assert house.send(f"{R}/promote", by="vera", reason="now", **first)[0] == 403
+    assert house.send(f"{R}/promote", reason="both <b>countries</b> \u202eof emases", **first)[0] == 303
+    status, text = house.send(f"{R}/promote", reason="of a page that is old", **first)
+    assert (status, "is at version 1, not 0" in text) == (412, True)
     text = house.page("/endpoints/buys")[1]
     assert "release:buys@1" in text
-    assert "promoted: both &lt;b&gt;countries&lt;/b&gt;" in text
+    assert "promoted: both &lt;b&gt;countries&lt;/b&gt; \\u202eof emases" in text
+    assert "\u202e" not in text + house.page("/ledger")[1] + house.page("/")[1], "nothing is turned round"
     now = version(house)
     status, text = house.send("/endpoints/buys/promote", release="release:buys@1", how="all", version="7", reason="a")
     assert (status, f"is at version {now}, not 7" in text) == (412, True)
@@ -125,7 +130,8 @@ def test_the_safeguard_that_answered_is_told_where_one_tries(house):
     page = f"/releases/buys@{made.version}"
     for name, role in (("ben", "model-owner"), ("cleo", "operations")):
         assert house.send(f"{page}/sign", by=name, role=role, digest=made.digest, reason="safer")[0] == 303
-    assert house.send(f"{page}/promote", reason="with safeguards")[0] == 303
+    moved = house.send(f"{page}/promote", reason="with safeguards", endpoint="buys", version=version(house))
+    assert moved[0] == 303
 
     def tried(spent, age):
         row = {"row.id": "1", "row.country": "NL", "row.spent": spent, "row.age": age}

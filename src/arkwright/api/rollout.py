@@ -49,7 +49,7 @@ def promote(
         raise Invalid("a shadow has no share: it gets a copy of every request and answers none")
     noun = versions.resolve(site.ledger, Release, release)
     known = current(site, project)
-    name = _endpoint_for(known, noun, endpoint)
+    name = endpoint_for(known, noun, endpoint)
     must_pass(site, noun)
     _sign(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
@@ -171,7 +171,8 @@ def _left(now: Endpoint, then: Endpoint) -> list[str]:
     return [ref for ref in now.shares if ref not in then.shares]
 
 
-def _endpoint_for(known: Mapping[str, Terms], release: Release, wanted: str | None) -> str:
+def endpoint_for(known: Mapping[str, Terms], release: Release, wanted: str | None = None) -> str:
+    """Which endpoint a release is for. Raises Invalid where it fits none or several; Unknown, Refused for another."""
     fits = [n for n, terms in known.items() if terms.model == release.name and terms.gate == release.gate.name]
     if wanted is not None:
         if wanted not in known:

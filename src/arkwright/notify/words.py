@@ -62,6 +62,8 @@ def _decision(event: Event) -> tuple[str, str, str]:
 
 def _endpoint(event: Event) -> tuple[str, str, str]:
     noun = decode(Endpoint, event.body)
+    if noun.stopped:
+        return f"{noun.stopped} stopped endpoint:{noun.name}: nothing answers", noun.reason, f"endpoint:{noun.name}"
     by_share = sorted(noun.shares.items(), key=lambda one: -one[1])
     shares = ", ".join(f"{ref} {share:.4g}" if share < 1 else ref for ref, share in by_share)
     return f"{event.by} moved endpoint:{noun.name} to {shares or 'nothing'}", noun.reason, f"endpoint:{noun.name}"

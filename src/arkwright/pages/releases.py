@@ -1,12 +1,13 @@
 """Models and releases: the gate as sentences, who signed, why it may not be deployed, and what one can do about it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, decide, look, rollout
+from arkwright.api import catalog, decide, look, rollout, terms
 from arkwright.api.lineage import lineage
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
@@ -71,6 +72,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         against=_against(request, release),
         roles=roles,
         refusable=[role for role in release.gate.signed_by if role in by.signs],
+        **_moves(request, release),
         live=[e for e in _endpoints(request) if release.ref in e.shares or release.ref in e.shadows],
         versions=_versions(request, release),
         lineage=lineage(at.site, by, at.project, reference=release.ref),
@@ -120,15 +122,35 @@ async def _decide(request: Request, *, yes: bool) -> Response:
 
 async def promote(request: Request) -> Response:
     at, by, reference = context.context(request), context.actor(request), f"release:{request.path_params['name']}"
-    said = await forms.fields(request, "share", "reason")
+    said = await forms.fields(request, "share", "reason", "endpoint", "version")
 
     def work() -> str:
         reason = forms.takes_over(said["reason"])
         share = forms.part(said["share"]) if said["share"] else None
-        moved = rollout.promote(at.site, by, at.project, release=reference, share=share, reason=reason)
+        moved = rollout.promote(
+            at.site,
+            by,
+            at.project,
+            release=reference,
+            endpoint=said["endpoint"],
+            share=share,
+            reason=reason,
+            version=forms.count(said["version"]),
+        )
         return f"{moved.ref}: {moved.reason}"
 
     return await forms.decided(request, address(reference) or PLACE, work, _one)
+
+
+def _moves(request: Request, release: Release) -> dict[str, Any]:
+    """The endpoint that the release is for, none where it fits none or several, and the version that is moved."""
+    at = context.context(request)
+    try:
+        name = rollout.endpoint_for(terms.current(at.site, at.project), release)
+    except ArkwrightError:
+        return {"moves": None}
+    now = at.site.catalog.latest(Endpoint, name)
+    return {"moves": name, "moved_from": now.version if now else 0, "stopped": now if now and now.stopped else None}
 
 
 def _endpoints(request: Request) -> tuple[Endpoint, ...]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from arkwright.api import inbox
+from arkwright.core.visible import visible
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
 from arkwright.pages.draw.interval import interval
@@ -25,6 +26,13 @@ POLICY = (
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
+def _shown(value: Any) -> Any:
+    """What people wrote, so that nothing in it turns round what stands beside it; markup is our own."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c in "\n\r\t" else visible(c) for c in value)
+
+
 @cache
 def _environment() -> Environment:
     folder = Path(__file__).parent / "templates"
@@ -34,6 +42,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     said = (words.number, words.size, words.span, words.percent, words.many, words.when, words.since, words.ref)
     more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)

@@ -48,4 +48,6 @@ def _verb(event: Event, said: Mapping[str, Any]) -> str:
         "watch": "watches it" if on else "no longer watches it",
         **_MADE,
     }
+    if said.get("stopped"):
+        return "stopped"
     return known.get(event.kind, f"wrote a {event.kind}")
