@@ -26,6 +26,17 @@ def test_the_author_never_counts(at):
             at.do(sign, Actor(name=name, role="model-owner"), release="buys")
 
 
+def test_who_trained_the_model_counts_no_more_when_somebody_else_walks_the_line_again(at):
+    toml = at.folder / "arkwright.toml"
+    toml.write_text(toml.read_text().replace("roc_auc >= 0.6", "roc_auc >= 0.55"))
+    before, _ = at.do(why, release="buys")
+    release = at.run(by=Actor(name="ada")).outcomes["buys"].release
+    assert (release.model, release.author, release.trained_by) == (before.model, "ada", ("ana",))
+    with pytest.raises(Refused, match="ana trained the model of release:buys@2"):
+        at.do(sign, Actor(name="ana", role="model-owner"), release="buys")
+    at.do(sign, at.ben, release="buys")
+
+
 def test_one_person_signs_one_role(at):
     at.do(sign, at.ben, release="buys")
     with pytest.raises(Refused, match="ben has already signed release:buys@1 as model-owner"):

@@ -82,6 +82,11 @@ def test_the_author_never_counts(author):
     assert "never counts" in str(may_sign(RELEASE, author, "operations", ()))
 
 
+def test_who_trained_the_model_for_somebody_else_never_counts():
+    others = replace(RELEASE, trained_by=("Bob",))
+    assert "bob trained the model of" in str(may_sign(others, "bob", "operations", ()))
+
+
 @pytest.mark.parametrize("again", ["bob", "Bob", "BOB", " bob ", "\uff42ob"])
 def test_one_person_signs_one_role(again):
     both = (says("bob", "model-owner"), says(again, "operations"))

@@ -110,6 +110,7 @@ class Release(Artifact):
     gate: Gate  # as it stood when the candidate was made: a gate weakened later lets nothing old through
     author: str
     files: dict[str, str]
+    trained_by: tuple[str, ...] = ()  # others, whose earlier runs made its model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

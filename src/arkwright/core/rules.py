@@ -105,13 +105,17 @@ def judge_gate(
 
 
 def may_sign(release: Release, by: str, role: str, decisions: Iterable[Decision]) -> str | None:
-    """Why this person may not sign in this role, or None. The author never counts; one person signs one role."""
+    """Why this person may not sign in this role, or None. Neither the author nor who trained its model counts; one person
+    signs one role.
+    """
     gate = release.gate
     if role not in gate.signed_by:
         wanted = ", ".join(gate.signed_by) or "nobody's signature"
         return f"the gate {gate.name} does not ask for a signature as {role}; it asks for {wanted}"
     if person(by) == person(release.author):
         return f"{by} is the author of {release.ref}, and the author's signature never counts"
+    if person(by) in map(person, release.trained_by):
+        return f"{by} trained the model of {release.ref}, and whose work it is never counts"
     for decision in decisions:
         same_bytes = decision.digest == release.digest and decision.yes
         if same_bytes and person(decision.by) == person(by) and decision.role != role:

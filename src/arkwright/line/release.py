@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from arkwright.core import versions
-from arkwright.core.nouns import Dataset, Finding, Gate, Model, Release
+from arkwright.core.nouns import Dataset, Finding, Gate, Model, Release, Run
 from arkwright.core.promises import parse
 from arkwright.core.record import digest_of
 from arkwright.core.rules import Judgement, judge_gate
@@ -70,8 +70,18 @@ def assemble(
             gate=gate,
             author=walk.by,
             files=files,
+            trained_by=_trained_by(walk, model),
         )
     )
+
+
+def _trained_by(walk: Walk, model: Model) -> tuple[str, ...]:
+    """Whose earlier runs made the model, or the one that it is a smaller twin of."""
+    made = [model]
+    while made[-1].parent:
+        made.append(versions.resolve(walk.site.ledger, Model, made[-1].parent))
+    runs = {one.run for one in made} - {walk.run}
+    return tuple(sorted({versions.resolve(walk.site.ledger, Run, run).author for run in runs} - {walk.by}))
 
 
 def _safeguards(walk: Walk, step: ModelStep, gate: Gate) -> tuple[str, tuple[Rule, ...]]:
