@@ -108,8 +108,9 @@ class Following:
             card = self._card(files["README.md"]) if "README.md" in files else ""
             self._page(ref, event, ref, ref, "\n".join([*gate["promises"], *gate["signed_by"], body["author"], card]))
             self._tell(event, [base(ref)], "released", ref)
-        elif event.kind == Run.KIND and event.key.startswith(ENDED):
-            self._ended(name, version, body)
+        elif event.kind == Run.KIND:
+            if event.key.startswith(ENDED):
+                self._ended(name, version, body)
             if body.get("error"):
                 self._page(ref, event, ref, ref, str(body["error"]))
 

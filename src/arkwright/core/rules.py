@@ -105,8 +105,8 @@ def judge_gate(
 
 
 def may_sign(release: Release, by: str, role: str, decisions: Iterable[Decision]) -> str | None:
-    """Why this person may not sign in this role, or None. Neither the author nor who trained its model counts; one person
-    signs one role.
+    """Why this person may not sign in this role, or None. Neither the author nor who trained its model counts, and one
+    person signs one role.
     """
     gate = release.gate
     if role not in gate.signed_by:
