@@ -218,7 +218,7 @@ def stop(story):
 
 def looked_back(story, then, request):
     """What was live while it answered, signed by whom; and the answer that was given by hand, computed again."""
-    page = story.go("owner", f"/live?endpoint=buys&at={then:%Y-%m-%dT%H:%M:%S.%f}")
+    page = story.go("owner", f"/live?endpoint=buys&at={then.replace(tzinfo=None).isoformat(timespec='milliseconds')}")
     for said in ("release:buys@1", "Both countries are served as well."):
         assert page.get_by_text(said).first.is_visible(), said
     story.picture("owner", "live")
@@ -244,4 +244,4 @@ def told(story, link):
     then = datetime.now(UTC)
     stop(story)
     looked_back(story, then, request)
-    assert story.complaints == []
+    assert story.complaints == [], story.complaints

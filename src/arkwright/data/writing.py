@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Full
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -34,7 +34,7 @@ def explained(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise ArkwrightError(f"the disk is full: {what} was not written; make room and run it again") from None
+            raise Full(f"the disk is full: {what} was not written; make room and run it again") from None
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR):
             raise ArkwrightError(f"{what} may not be written: {os.strerror(error.errno)}") from None
         if error.errno == errno.EIO:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arkwright.core import arrow
-from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
+from arkwright.core.errors import ArkwrightError, Full, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.infra.durable import publish, writing
 from arkwright.infra.memory import allowed
@@ -136,7 +136,7 @@ class DuckTables:
         if text.startswith("Permission"):
             return Invalid(f"a query reads its inputs and nothing else: {text}")
         if "No space left" in text:
-            return ArkwrightError(f"the disk is full: a query found no room for temporary files in {self.temp_dir}")
+            return Full(f"the disk is full: a query found no room for temporary files in {self.temp_dir}")
         line = re.search(r"\sLINE (\d+):", said)
         return Invalid(f"{_near(text, db)}" + (f" (line {line[1]} of the query)" if line else ""))
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from arkwright.core.errors import ArkwrightError, Corrupt
+from arkwright.core.errors import ArkwrightError, Corrupt, Full
 
 PATIENCE_S = 60  # how long one waits for the others
 ROOM = 64 << 10  # bytes that SQLite wants beside its file
@@ -22,7 +22,7 @@ def explained(what: str, path: Path, error: Any) -> ArkwrightError:
     if name == "BUSY":
         return ArkwrightError(f"the {what} {path} was kept busy by others for {PATIENCE_S} s; try again")
     if name == "FULL":
-        return ArkwrightError(f"the disk is full: nothing was written to the {what} {path}; make room")
+        return Full(f"the disk is full: nothing was written to the {what} {path}; make room")
     if name == "READONLY":
         return ArkwrightError(f"the {what} {path} may not be written: its file or its disk is read-only")
     if name == "IOERR":  # also when there is no room for what lies beside the file

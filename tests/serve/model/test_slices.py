@@ -24,6 +24,7 @@ from arkwright.serve.rest import oip
 from arkwright.serve.rest.predict import answer_once, predict
 from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Problem, Request, json_response
 
 ARROW = b"application/vnd.apache.arrow.stream"
@@ -73,7 +74,7 @@ def answered(loaded, body, accept=b"application/json", work=lambda do: do()):
 
     async def main():
         request = Request("POST", "/predict", {b"content-type": ARROW, b"accept": accept}, body)
-        job = predict(Lane(loaded), request, body, print, 0.0)
+        job = predict(Lane(loaded, Limits()), request, body, print, 0.0)
         found = []
         work(lambda: found.append(job.finish(loaded.graph.run_many(job.prepare()))))
         return found[-1]
@@ -220,7 +221,7 @@ def test_what_was_long_to_read_is_computed_where_nobody_waits(tmp_path):
     loaded, where = late_release(tmp_path), []
 
     async def main():
-        batcher = Lane(loaded).batcher
+        batcher = Lane(loaded, Limits()).batcher
 
         def finish(outputs):
             where.append(threading.current_thread() is threading.main_thread())

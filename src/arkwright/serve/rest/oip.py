@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from importlib.metadata import version
 from math import inf
 from typing import Any
 
@@ -197,6 +196,8 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
 
 def about(*, repository: bool) -> dict[str, Any]:
     """GET /v2."""
+    from importlib.metadata import version  # few ask for it
+
     extensions = ["binary_tensor_data", *["model_repository"] * repository]
     return {"name": "arkwright", "version": version("arkwright"), "extensions": extensions}
 
