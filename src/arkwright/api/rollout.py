@@ -93,8 +93,8 @@ def rollback(
             said = _because(f"rolled back from {', '.join(left)}", reason)
             moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said, stopped="")
             return move(site, by, moved, releases)  # on today's terms: what is redacted now was not always
-    were = f"; {', '.join(sorted(gone))} was rolled back from before" if gone else ""
-    raise Refused(f"{now.ref} has answered with nothing else that one could go back to{were}")
+    were = f" but {', '.join(sorted(gone))}, which was rolled back from" if gone else ""
+    raise Refused(f"{now.ref} has answered with nothing else before{were}, so there is nothing to go back to")
 
 
 def must_pass(site: Site, release: Release) -> Entry:
