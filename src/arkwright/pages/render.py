@@ -1,5 +1,6 @@
 """Templates into answers. Everything is escaped; a page may load nothing but our own files and run no inline script."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+_PART = re.compile(r"[^\n\r\t]+")
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
 
@@ -30,7 +32,7 @@ def _shown(value: Any) -> Any:
     """What people wrote, so that nothing in it turns round what stands beside it; markup is our own."""
     if type(value) is not str or value.isprintable():
         return value
-    return "".join(c if c in "\n\r\t" else visible(c) for c in value)
+    return _PART.sub(lambda part: part[0] if part[0].isprintable() else visible(part[0]), value)
 
 
 @cache

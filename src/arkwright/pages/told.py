@@ -8,7 +8,7 @@ import msgspec
 from arkwright.core.nouns import VERSIONED, Event
 from arkwright.core.versions import ENDED
 
-_MADE = {"dataset": "made", "model": "made", "release": "made", "endpoint": "moved", "account": "changed"}
+_MADE = {"dataset": "made", "model": "made", "release": "made", "account": "changed"}
 _ABOUT = {"finding": "subject", "decision": "release", "comment": "about", "mark": "about", "watch": "about"}
 LONGEST = 160
 
@@ -46,8 +46,7 @@ def _verb(event: Event, said: Mapping[str, Any]) -> str:
         "comment": "deleted a comment" if said.get("deleted") else "asked" if said.get("question") else "said",
         "mark": f"marked a comment {said.get('what')}" if on else f"took back {said.get('what')}",
         "watch": "watches it" if on else "no longer watches it",
+        "endpoint": "stopped" if said.get("stopped") else "moved",
         **_MADE,
     }
-    if said.get("stopped"):
-        return "stopped"
     return known.get(event.kind, f"wrote a {event.kind}")
