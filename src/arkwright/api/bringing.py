@@ -101,29 +101,23 @@ class Bringing:
     def _run(
         self, here: int, run: said.Run, found: tuple[Standing, int | None], curves: Mapping[str, Mapping[str, Curve]]
     ) -> Told:
-        told, uid, (standing, within) = Told(), run.info.run_id, found
-        place = f"{here if within is None else within}/{uid}/artifacts"
+        uid, (standing, within) = run.info.run_id, found
         name = f"the run {uid[:80]}"
-        if standing in _WHY:
-            told.leave(name, _WHY[standing])
-            return told
-        try:
+
+        def files(told: Told) -> None:
             words.uid(uid, "run id")
             if run.info.state not in STATES:
-                raise Invalid(f"{run.info.state[:40]!r} is no status of a run")  # noqa: TRY301
-            self._files(Place(self.server, run.info.artifact_uri, run=uid), place, name, told)
-            if standing == "same":
-                told.same += 1
-                return told
+                raise Invalid(f"{run.info.state[:40]!r} is no status of a run")
+            root = f"{here if within is None else within}/{uid}/artifacts"
+            self._files(Place(self.server, run.info.artifact_uri, run=uid), root, name, told)
+
+        def write(told: Told) -> None:
             kept = _kept(run.data.params, run.data.tags, run.inputs.dataset_inputs, name, told)
             whole = self._curves(run, curves, name, told)
             told.points += self.tracking.database.write(taking.run, self.came, here, run, kept, whole)
-        except (NotGiven, Invalid, Unknown) as error:
-            told.leave(name, error)
-            return told
-        told.runs += standing == "new"
-        told.changed += standing == "changed"
-        return told
+            told.runs += standing == "new"
+
+        return _brought(name, standing, files, write)
 
     def _curves(
         self, run: said.Run, curves: Mapping[str, Mapping[str, Curve]], name: str, told: Told
@@ -146,27 +140,20 @@ class Bringing:
         self._all(lambda model: self._model(here, model, standing[model.info.model_id]), models)
 
     def _model(self, here: int, model: said.Model, found: tuple[Standing, int | None]) -> Told:
-        told, uid, (standing, within) = Told(), model.info.model_id, found
-        root = f"{here if within is None else within}/models/{uid}/artifacts"
+        uid, (standing, within) = model.info.model_id, found
         name = f"the logged model {uid[:80]}"
-        if standing in _WHY:
-            told.leave(name, _WHY[standing])
-            return told
-        try:
+
+        def files(told: Told) -> None:
             words.uid(uid, "model id")
-            place = Place(self.server, model.info.artifact_uri, model=uid)
-            self._files(place, root, name, told)
-            if standing == "same":
-                told.same += 1
-                return told
+            root = f"{here if within is None else within}/models/{uid}/artifacts"
+            self._files(Place(self.server, model.info.artifact_uri, model=uid), root, name, told)
+
+        def write(told: Told) -> None:
             kept = _kept(model.data.params, model.info.tags, (), name, told)
             self.tracking.database.write(taking.model, self.came, here, model, kept)
-        except (NotGiven, Invalid, Unknown) as error:
-            told.leave(name, error)
-            return told
-        told.models += standing == "new"
-        told.changed += standing == "changed"
-        return told
+            told.models += standing == "new"
+
+        return _brought(name, standing, files, write)
 
     def _files(self, place: Place, root: str, name: str, told: Told) -> None:
         """Every file that is not here in this size."""
@@ -207,6 +194,25 @@ class Bringing:
         finally:
             aside.unlink(missing_ok=True)
         return size
+
+
+def _brought(name: str, standing: Standing, files: Callable[[Told], None], write: Callable[[Told], None]) -> Told:
+    """What came of a run or a logged model: its files, then all of it in one write; or why it was left."""
+    told = Told()
+    if standing in _WHY:
+        told.leave(name, _WHY[standing])
+        return told
+    try:
+        files(told)
+        if standing == "same":
+            told.same += 1
+            return told
+        write(told)
+    except (NotGiven, Invalid, Unknown) as error:
+        told.leave(name, error)
+        return told
+    told.changed += standing == "changed"
+    return told
 
 
 def _append(file: Path, taken: bytearray) -> None:
