@@ -246,8 +246,8 @@ def accounts(site: Site, by: Actor, project: Path) -> tuple[Standing, ...]:
     return tuple(
         Standing(
             account=newest[name],
-            entered=can_enter(site, name),
-            ways=ways(site, name),
+            entered=bool(found := ways(site, name)),
+            ways=found,
             sessions=count(secrets.SESSION, name),
             tokens=count(secrets.TOKEN, name),
         )

@@ -94,9 +94,7 @@ def _unlinked(site: Site, by: Actor, name: str, reason: str, keep: str = "") -> 
     after = _noted(site, by, name, reason)
     for kind, one in ((LINK, key), (LINKED, name)):
         site.vault.remove(kind, one)
-    for session, _ in list(site.vault.find(secrets.SESSION, f"{name}/")):
-        if session != keep:
-            site.vault.remove(secrets.SESSION, session)
+    secrets.revoke_all(site.vault, secrets.SESSION, name, keep=keep)
     secrets.revoke_all(site.vault, secrets.DEVICE, name)
     return after
 

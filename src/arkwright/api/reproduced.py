@@ -18,6 +18,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.record import split_reference
+from arkwright.core.safeguards.words import class_name
 from arkwright.core.usercode import describe
 from arkwright.serve.model import loaded as serving
 from arkwright.serve.model.loaded import Loaded
@@ -133,7 +134,7 @@ def _once(loaded: Loaded, row: Mapping[str, Any], redacted: set[str], there: set
 
 def _logged(row: Mapping[str, Any], names: Sequence[str], loaded: Loaded) -> Answer:
     """The answer as the log has it: a label with its probabilities, a value, or what has no column of its own."""
-    plain = ["label", *(f"probability_{tables.class_name(c)}" for c in loaded.signature.classes)]
+    plain = ["label", *(f"probability_{class_name(c)}" for c in loaded.signature.classes)]
     words = plain if loaded.signature.classes else ["value"]
     found = {word: row[name] for word, name in zip(words, names, strict=True) if row.get(name) is not None}
     rest = orjson.loads(row["outputs"]) if row.get("outputs") else {}

@@ -86,6 +86,6 @@ def idle(kind: str, kept: Pass) -> bool:
     return kind == SESSION and time.time() - max(kept.made, kept.seen) > IDLE
 
 
-def revoke_all(vault: Vault, kind: str, account: str) -> int:
-    """End every secret of this kind that the account has; how many."""
-    return sum(vault.remove(kind, key) for key, _ in list(vault.find(kind, f"{account}/")))
+def revoke_all(vault: Vault, kind: str, account: str, *, keep: str = "") -> int:
+    """End every secret of this kind that the account has, but the one whose key is `keep`; how many."""
+    return sum(vault.remove(kind, key) for key, _ in list(vault.find(kind, f"{account}/")) if key != keep)

@@ -12,6 +12,7 @@ from arkwright.core import arrow
 from arkwright.core.nouns import Column
 from arkwright.core.record import digest_of
 from arkwright.core.rows import PYTHON, from_columns
+from arkwright.core.safeguards.words import class_name
 from arkwright.serve.model.arrow.rows import rows_of
 from arkwright.serve.tap import infers
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
@@ -101,10 +102,6 @@ def _named(wanted: Sequence[Column], taken: set[str], prefix: str) -> list[Colum
 def _label_type(release: Release) -> str:
     kinds = {type(value) for value in release.classes}
     return next(name for name, kind in PYTHON.items() if kind in kinds) if len(kinds) == 1 else "str"
-
-
-def class_name(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Builder:
