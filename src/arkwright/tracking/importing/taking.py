@@ -105,19 +105,11 @@ class Logged:
 def run(db: Any, came: Came, here: int, given: said.Run, kept: Logged, curves: Mapping[str, Curve]) -> int:
     """A whole run, new or changed; how many of its points are new."""
     info = given.info
-    row = (info.run_name, info.user_id, info.state, info.start_time, info.end_time)
-    found = db.execute("SELECT id FROM run WHERE uid = ?", (info.run_id,)).fetchone()
-    if found is None:
-        found = db.execute(
-            "INSERT INTO run (uid, experiment, stage, name, user, status, started, ended) VALUES (?,?,?,?,?,?,?,?) "
-            "RETURNING id",
-            (words.uid(info.run_id, "run id"), here, runs.ACTIVE, *row),
-        ).fetchone()
-    else:
-        db.execute(
-            "UPDATE run SET name = ?, user = ?, status = ?, started = ?, ended = ? WHERE id = ?", (*row, found[0])
-        )
-    own = int(found[0])
+    row = {
+        "name": info.run_name, "user": info.user_id, "status": info.state, "started": info.start_time,
+        "ended": info.end_time,
+    }  # fmt: skip
+    own = _put(db, "run", words.uid(info.run_id, "run id"), here, row)
     db.executemany("INSERT OR IGNORE INTO param VALUES (?, ?, ?)", [(own, *pair) for pair in kept.params])
     marks = [(FROM, came.origin), (RUN, info.run_id), (EXPERIMENT, info.experiment_id)]
     runs.put_pairs(db, "run_tag", own, [*kept.tags, *marks], "tag", LONGEST)
@@ -133,6 +125,13 @@ def run(db: Any, came: Came, here: int, given: said.Run, kept: Logged, curves: M
     return added
 
 
+def _put(db: Any, table: Literal["run", "model"], uid: str, here: int, row: Mapping[str, Any]) -> int:
+    """Its row, new in this experiment or changed where it is; the row's number."""
+    query = f"INSERT INTO {table} (uid, experiment, stage, {', '.join(row)}) VALUES (?, ?, ?{', ?' * len(row)}) "  # noqa: S608
+    query += f"ON CONFLICT (uid) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in row)} RETURNING id"
+    return int(db.execute(query, (uid, here, runs.ACTIVE, *row.values())).fetchone()[0])
+
+
 def _points(db: Any, run: int, curves: Mapping[str, Curve]) -> int:
     count = "SELECT count(*) FROM point WHERE series IN (SELECT id FROM series WHERE owner = ?)"
     (before,) = db.execute(count, (run,)).fetchone()
@@ -145,23 +144,13 @@ def _points(db: Any, run: int, curves: Mapping[str, Curve]) -> int:
 def model(db: Any, came: Came, here: int, given: said.Model, kept: Logged) -> None:
     """A whole logged model, new or changed."""
     info = given.info
-    row = (
-        words.text(info.name, 256, "the model's name"), words.text(info.model_type, 500, "the model's type"),
-        info.source_run_id, _status(info.status), info.creation_timestamp_ms, info.last_updated_timestamp_ms,
-    )  # fmt: skip
-    found = db.execute("SELECT id FROM model WHERE uid = ?", (info.model_id,)).fetchone()
-    if found is None:
-        found = db.execute(
-            "INSERT INTO model (uid, experiment, stage, name, type, run, status, made, changed) "
-            "VALUES (?,?,?,?,?,?,?,?,?) RETURNING id",
-            (words.uid(info.model_id, "model id"), here, runs.ACTIVE, *row),
-        ).fetchone()
-    else:
-        db.execute(
-            "UPDATE model SET name = ?, type = ?, run = ?, status = ?, made = ?, changed = ? WHERE id = ?",
-            (*row, found[0]),
-        )
-    own = int(found[0])
+    row = {
+        "name": words.text(info.name, 256, "the model's name"),
+        "type": words.text(info.model_type, 500, "the model's type"),
+        "run": info.source_run_id, "status": _status(info.status), "made": info.creation_timestamp_ms,
+        "changed": info.last_updated_timestamp_ms,
+    }  # fmt: skip
+    own = _put(db, "model", words.uid(info.model_id, "model id"), here, row)
     runs.put_pairs(db, "model_param", own, kept.params, "parameter", LONGEST)
     marks = [(FROM, came.origin), (MODEL, info.model_id), (EXPERIMENT, info.experiment_id)]
     runs.put_pairs(db, "model_tag", own, [*kept.tags, *marks], "tag", LONGEST)
