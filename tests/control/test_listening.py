@@ -200,6 +200,39 @@ def test_the_slow_are_not_waited_for_and_nobody_waits_for_them(tmp_path, monkeyp
                 pytest.fail("it was waited for")
 
 
+LARGE = LINE.replace(b"GET /health", b"POST /login") + b"Origin: http://127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+
+
+def refused(line, size):
+    """The head of the answer to a body of this size, before any of it was sent."""
+    line.sendall(LARGE % size)
+    assert line.recv(1 << 16).startswith(b"HTTP/1.1 413")
+
+
+def test_who_is_refused_before_its_body_was_read_may_send_it_and_ask_again(tmp_path):
+    """A proxy passes on what comes: it would tell of a broken connection, and not of what was said."""
+    with served(tmp_path) as (_, port, _), dialled(port) as line:
+        refused(line, 2 << 20)
+        for _ in range(32):
+            line.sendall(bytes(1 << 16))
+        line.sendall(LINE + b"Connection: close\r\n\r\n")
+        assert rest(line).startswith(b"HTTP/1.1 200")
+
+
+def test_it_is_not_waited_for_longer_than_a_moment(tmp_path, monkeypatch):
+    monkeypatch.setattr(armour, "LINGER", 0.5)
+    with served(tmp_path) as (_, port, _), dialled(port) as line:
+        refused(line, 1 << 40)
+        begun = time.monotonic()
+        while time.monotonic() < begun + 30:
+            try:
+                line.sendall(bytes(1 << 10))
+            except OSError:
+                break
+            time.sleep(0.01)
+        assert time.monotonic() < begun + 20
+
+
 def test_an_answer_that_nobody_takes_is_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(careful, "STUCK_S", 1.0)
     ended = threading.Event()

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
@@ -10,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from arkwright.core.errors import TooLarge, TooSlow
 
 BODY, LARGE_BODY, FILE = 1 << 20, 64 << 20, 4 << 30  # bytes
+LINGER = 2.0  # seconds in which whoever is refused before its whole body came may finish, to read why
 IDLE = 15  # seconds without a byte of a body
 WHOLE, SLOWEST = 60, 100_000  # seconds for all of it, and those that the most takes at so many bytes a second
 FILES = "/api/2.0/mlflow-artifacts/"  # files come as a stream, and go to the disk as they come
@@ -42,6 +44,29 @@ def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
     return sending
 
 
+def lingering(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Sends on; an answer before all of the body came is over when the rest has come, or in a moment. A connection that
+    is closed while somebody sends breaks before they have read why, and a proxy says that (RFC 9112, 9.6).
+    """
+    headers = Headers(scope=scope)
+    comes = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if scope.get("arkwright.whole") or not comes or "expect" in headers:  # who waits to be asked for it is not asked
+        return send
+
+    async def sending(message: Message) -> None:
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return sending
+
+
 def bounded(scope: Scope, receive: Receive) -> Receive:
     """Reads on until it is too much or too slow. Raises TooLarge at once where the length is told, and TooSlow."""
     path = scope["path"]
@@ -61,7 +86,7 @@ def bounded(scope: Scope, receive: Receive) -> Receive:
         except TimeoutError:
             raise TooSlow(f"nothing came for {IDLE} s, or not all of it in time; send it again") from None
         taken += len(message.get("body", b""))
-        more = message.get("more_body", False)
+        scope["arkwright.whole"] = not (more := message.get("more_body", False))
         if taken > limit:
             raise TooLarge(f"at most {limit >> 20} MiB are taken here")
         return message

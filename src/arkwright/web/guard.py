@@ -66,7 +66,7 @@ class Guard:
         except Ended:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ArkwrightError as error:
-            await self._refuse(scope, error)(scope, receive, send)
+            await self._refuse(scope, error)(scope, receive, armour.lingering(scope, receive, send))
         except Exception as error:
             if scope.get("arkwright.begun"):
                 raise
