@@ -3,14 +3,13 @@
 They have names of their own, `versions/<row>/…`, for the same bytes; nobody but the version gives or takes such names.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from arkwright.core.errors import Invalid
 from arkwright.tracking import words
-from arkwright.tracking.sources import Origin
 
-ROOT, SCHEME = "versions", "mlflow-artifacts:/"
+ROOT = "versions"
 _COPY = """
 INSERT OR REPLACE INTO artifact
 SELECT ? || substr(path, ?), digest, size, ?, ? FROM artifact WHERE path = ? OR path >= ? AND path < ?
@@ -18,25 +17,25 @@ RETURNING 1
 """
 
 
-def freeze(db: Any, version: int, found: Origin, who: str) -> int:
-    """Give the files that are at `found` now to this version; how many. Nothing that comes there later is its."""
-    if not found.place:
+def freeze(db: Any, version: int, paths: Sequence[str], who: str) -> int:
+    """Give the files that are at these paths now to this version, later paths' before earlier ones'; how many. Nothing
+    that comes there later is its.
+    """
+    if not paths:
         return 0
-    root = f"{ROOT}/{version}/{found.place.rpartition('/')[2]}"
+    root = f"{ROOT}/{version}/{paths[0].rpartition('/')[2]}"
     copied = 0
-    for place in filter(None, (found.place, found.over)):
-        path = place.removeprefix(SCHEME)
+    for path in paths:
         given = (root, len(path) + 1, words.now(), who, path, f"{path}/", f"{path}0")
         copied += len(db.execute(_COPY, given).fetchall())
-    db.execute("UPDATE version SET place = ? WHERE id = ?", (SCHEME + root, version))
+    db.execute("UPDATE version SET place = ? WHERE id = ?", (words.SCHEME + root, version))
     return copied
 
 
-def count(db: Any, found: Origin) -> int:
-    """How many files are at `found` now."""
+def count(db: Any, paths: Iterable[str]) -> int:
+    """How many files are at these paths now."""
     many = "SELECT count(*) FROM artifact WHERE path = ? OR path >= ? AND path < ?"
-    places = [place.removeprefix(SCHEME) for place in (found.place, found.over) if place]
-    return sum(int(db.execute(many, (path, f"{path}/", f"{path}0")).fetchone()[0]) for path in places)
+    return sum(int(db.execute(many, (path, f"{path}/", f"{path}0")).fetchone()[0]) for path in paths)
 
 
 def drop(db: Any, versions: Iterable[int]) -> set[str]:

@@ -21,6 +21,11 @@ class Origin:
     run: str = ""
     model: str = ""
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of `place` and `over`, as far as there are such, in the keeping of files."""
+        return tuple(place.removeprefix(words.SCHEME) for place in (self.place, self.over) if place)
+
 
 def origin(db: Any, source: str, *, run: str = "", model: str = "") -> Origin:
     """What `source` says; a run or a model that is named beside it has to be the same. Raises Invalid."""
@@ -54,7 +59,7 @@ def _of_run(db: Any, rest: str) -> Origin:
 
 def _of_files(db: Any, rest: str) -> Origin:
     """`<experiment>/<run>/artifacts/…` or `<experiment>/models/<model>/artifacts/…`"""
-    place = f"mlflow-artifacts:/{words.path(rest)}"
+    place = words.SCHEME + words.path(rest)
     parts = rest.split("/")
     if parts[1:2] == ["models"]:
         model = models.get(db, "".join(parts[2:3]))

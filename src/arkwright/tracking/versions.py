@@ -80,7 +80,7 @@ def create(
         " changed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
         (registered, number, user, NONE, description, source, found.place, found.run, run_link, found.model, at, at),
     ).fetchone()[0]
-    frozen.freeze(db, made, found, user)
+    frozen.freeze(db, made, found.paths, user)
     runs.put_pairs(db, "version_tag", made, tagged.items(), "tag", words.MODEL_TAG)
     return int(number)
 

@@ -10,6 +10,7 @@ from arkwright.core.errors import Invalid
 
 KEY, PARAM, TAG, EXPERIMENT, MODEL_TAG = 250, 6000, 8000, 500, 100_000  # characters
 EXPERIMENT_TAG, MODELS = 20_000, 1_000_000
+SCHEME = "mlflow-artifacts:/"  # before the place of files that are kept here
 UID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}", re.ASCII)
 _KEY = re.compile(r"[/\w.\- :]+")
 _DEEPEST, _LONGEST = 64, 1024

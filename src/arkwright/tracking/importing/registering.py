@@ -124,7 +124,7 @@ def _made(db: Any, own: int, number: int, given: said.Version, missing: Collecti
     source, found = (given.source, Origin(place="")) if prompt else _source(db, given)
     if any(_under(place, found) for place in missing):
         raise Unknown("some of its files could not be taken")
-    if not prompt and not frozen.count(db, found):
+    if not prompt and not frozen.count(db, found.paths):
         raise Unknown(f"there are no files at {given.source[:200]}")
     run = found.run or (given.run_id if _is_run(db, given.run_id) else "")
     made = db.execute(
@@ -132,7 +132,7 @@ def _made(db: Any, own: int, number: int, given: said.Version, missing: Collecti
         " changed) VALUES (?,?,?,'','',?,?,?,?,?,0,0) RETURNING id",
         (own, number, given.user_id, source, found.place, run, _link(given.run_link), found.model),
     ).fetchone()[0]
-    frozen.freeze(db, made, found, given.user_id)
+    frozen.freeze(db, made, found.paths, given.user_id)
     return int(made)
 
 
@@ -153,8 +153,7 @@ def _source(db: Any, given: said.Version) -> tuple[str, Origin]:
 
 
 def _under(path: str, found: Origin) -> bool:
-    places = [place.removeprefix(frozen.SCHEME) for place in (found.place, found.over) if place]
-    return any(path == place or path.startswith(f"{place}/") for place in places)
+    return any(path == place or path.startswith(f"{place}/") for place in found.paths)
 
 
 def _is_run(db: Any, uid: str) -> bool:
