@@ -3,7 +3,10 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "arkwright"
@@ -53,8 +56,9 @@ ENGINES: dict[str, tuple[str, ...]] = {
 
 
 def main() -> int:
+    sys.path.insert(0, str(ROOT / "src"))
     breaches = [line for path in sorted(SOURCE.rglob("*.py")) for line in _file(path)]
-    breaches += list(_verbs())
+    breaches += [*_circles(), *_verbs()]
     for line in breaches:
         print(line)
     print(f"laws: {len(breaches)} breaches" if breaches else "laws: kept")
@@ -95,9 +99,17 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
+def _circles() -> Iterator[str]:
+    """Layers are between packages: inside one, files could still import each other round and round."""
+    graph = grimp.build_graph("arkwright", cache_dir=None)
+    try:
+        TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).prepare()
+    except CycleError as found:
+        yield f"an import circle: {' <- '.join(found.args[1])}"
+
+
 def _verbs() -> Iterator[str]:
     """Every verb has its CLI word, a docs line, a test, and a REST route unless it belongs to the caller's machine."""
-    sys.path.insert(0, str(ROOT / "src"))
     from arkwright.api.verbs import VERBS
     from arkwright.cli.words import WORDS
     from arkwright.rest.routes import routes
