@@ -2,7 +2,7 @@
 
 A measure is one function with a name, a docstring and a source. `@data_measure` functions get their arguments and
 return a `Plan` (aggregates for one pass over the rows, and how to finish them); `@model_measure` functions get an
-`Evaluation` first and return a `Reading`. A measure checks its own arguments before it looks at any row, and is tried
+`Evaluation` first, `@endpoint_measure` functions a `Window`, and return a `Reading`. A measure checks its own arguments before it looks at any row, and is tried
 on none when its sentence is read: a wrong argument is an error before there is data.
 """
 
@@ -65,7 +65,7 @@ class Measure:
     """One measure, as `arkwright measures` lists it."""
 
     name: str
-    stage: str  # data | model
+    stage: str  # data | model | endpoint
     source: str
     function: Callable[..., Any]
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
@@ -117,16 +117,32 @@ def model_measure(
     return make
 
 
+def endpoint_measure(
+    *, source: str, name: str | None = None, larger_is_better: bool | None = False, words: str = ""
+) -> Callable[[Callable[..., Reading]], Measure]:
+    """Make a measure of what an endpoint was asked and answered in a window, beside what its release was judged on.
+
+    `words`: how it is said in plain words. Undefined and what is no number are told as of `model_measure`.
+    """
+
+    def make(function: Callable[..., Reading]) -> Measure:
+        own = name or function.__name__
+        return Measure(own, "endpoint", source, _defined(own, (), function), (), larger_is_better, words=words)
+
+    return make
+
+
 def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]) -> Callable[..., Reading]:
     @functools.wraps(function)
-    def measured(evaluation: Evaluation, *args: Any, **kwargs: Any) -> Reading:
-        if tasks and evaluation.task not in tasks:
-            return Reading(None, n=len(evaluation.truth), note=_only_for(name, tasks, evaluation.task))
+    def measured(given: Any, *args: Any, **kwargs: Any) -> Reading:
+        rows = len(given)
+        if tasks and given.task not in tasks:
+            return Reading(None, n=rows, note=_only_for(name, tasks, given.task))
         try:
             with np.errstate(all="ignore"):
-                found = function(evaluation, *args, **kwargs)
+                found = function(given, *args, **kwargs)
         except Undefined as why:
-            return Reading(None, n=len(evaluation.truth), note=str(why))
+            return Reading(None, n=rows, note=str(why))
         if found.value is None:
             return found
         value, low, high = (None if x is None else float(x) for x in (found.value, found.low, found.high))
