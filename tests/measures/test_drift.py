@@ -38,7 +38,9 @@ def spread(shares, rows=10_000):
 def many(seed, k=8, rows=2000):
     """Two random lists of counts without an empty cell."""
     rng = np.random.default_rng(seed)
-    return rng.multinomial(rows, rng.dirichlet(np.full(k, 5))) + 1, rng.multinomial(rows, rng.dirichlet(np.full(k, 5))) + 1
+    return rng.multinomial(rows, rng.dirichlet(np.full(k, 5))) + 1, rng.multinomial(
+        rows, rng.dirichlet(np.full(k, 5))
+    ) + 1
 
 
 # --- by hand

@@ -194,7 +194,7 @@ def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Arra
 
 
 def _groups(before: Sketch, bins: int) -> Array:
-    """The cell of each bin: of numbers, `bins` cells of about as many rows; of words the most frequent, and the rest."""
+    """The cell of each bin: of numbers, cells of about as many rows; of words the most frequent ones, and the rest."""
     if not before.of_numbers:
         return np.minimum(np.arange(len(before.counts)), bins - 1)
     middle = (np.cumsum(before.counts) - before.counts / 2) / max(1, before.n)

@@ -2,8 +2,9 @@
 
 A measure is one function with a name, a docstring and a source. `@data_measure` functions get their arguments and
 return a `Plan` (aggregates for one pass over the rows, and how to finish them); `@model_measure` functions get an
-`Evaluation` first, `@endpoint_measure` functions a `Window`, and return a `Reading`. A measure checks its own arguments before it looks at any row, and is tried
-on none when its sentence is read: a wrong argument is an error before there is data.
+`Evaluation` first, `@endpoint_measure` functions a `Window`, and return a `Reading`. A measure checks its own arguments
+before it looks at any row, and is tried on none when its sentence is read: a wrong argument is an error before there is
+data.
 """
 
 import functools
@@ -24,6 +25,7 @@ from arkwright.core.promises import Call, Name, Reading, Value
 from arkwright.core.usercode import call as call_user
 from arkwright.measures.aggregates import Aggregate
 from arkwright.measures.evaluation import Evaluation, Undefined
+from arkwright.measures.window import Window
 
 _UNIONS = (types.UnionType, typing.Union)
 
@@ -173,7 +175,8 @@ def measures() -> dict[str, Measure]:
 
 
 def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Callable[..., Any]:
-    """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models.
+    """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models,
+    `(Window) -> Reading` for endpoints.
 
     Raises Unknown or Invalid, with a near miss, for a measure, argument or column that does not exist.
     """
@@ -181,11 +184,13 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
     if measure is None:
         raise Unknown(f"no measure is called {call.name!r}{did_you_mean(call.name, measures())}")
     if measure.stage != stage:
-        raise Invalid(f"{call.name} measures a {'dataset' if measure.stage == 'data' else 'model'}, not a {stage}")
+        kinds = {"data": "a dataset", "model": "a model", "endpoint": "an endpoint"}
+        raise Invalid(f"{call.name} measures {kinds[measure.stage]}, not {kinds[stage]}")
     if measure.tasks and task and task not in measure.tasks:
         raise Invalid(_only_for(call.name, measure.tasks, task))
     bound = _Bound(measure, *_arguments(measure, call, scope, task))
-    call_user(measure.function, *(() if stage == "data" else (_no_rows(task),)), *bound.args, **bound.kwargs)
+    empty: dict[str, tuple[Any, ...]] = {"data": (), "model": (_no_rows(task),), "endpoint": (Window(),)}
+    call_user(measure.function, *empty[stage], *bound.args, **bound.kwargs)
     return bound
 
 
@@ -203,8 +208,8 @@ class _Bound:
     def larger_is_better(self) -> bool | None:
         return self.measure.larger_is_better
 
-    def __call__(self, *evaluation: Evaluation) -> Any:
-        return self.measure.function(*evaluation, *self.args, **self.kwargs)
+    def __call__(self, *given: Any) -> Any:
+        return self.measure.function(*given, *self.args, **self.kwargs)
 
 
 def _no_rows(task: str | None) -> Evaluation:

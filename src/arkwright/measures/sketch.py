@@ -64,7 +64,7 @@ class Sketch:
         )
 
     def numbers(self, column: Array, missing: int = 0) -> "Sketch":
-        """This and (n,) more numbers; what is NaN is missing, and so are `missing` rows beside them.
+        """The same with (n,) more numbers; what is NaN is missing, and so are `missing` rows beside them.
 
         Sorting a block takes less than looking for the bin of each value: 4 ns a value against 60.
         """
@@ -85,7 +85,7 @@ class Sketch:
         )
 
     def words(self, found: Mapping[str, int], missing: int = 0) -> "Sketch":
-        """This and more words, each with how often it was there."""
+        """The same with more words, each with how often it was there."""
         place = {value: number for number, value in enumerate(self.values)}
         counts = self.counts.copy()
         for value, count in found.items():
@@ -123,7 +123,8 @@ def _chosen(ordered: Array) -> Array:
         steps = np.searchsorted(starts, np.arange(BINS) * (len(ordered) / BINS), "right") - 1
         kept = np.unique(np.concatenate([steps, often, often + 1]))
         values = values[kept[kept < len(values)]]
-    return np.append(values, np.nextafter(ordered[-1], np.inf))
+    with np.errstate(over="ignore"):  # behind the largest of all numbers is infinity
+        return np.append(values, np.nextafter(ordered[-1], np.inf))
 
 
 def _edges(sketch: Sketch) -> Array:

@@ -1,0 +1,141 @@
+"""The verb `watch`: what endpoints promise, measured on what came."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from arkwright.api import terms
+from arkwright.core import versions
+from arkwright.core.durations import seconds
+from arkwright.core.errors import Missing
+from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.promises import Reading, judge, parse
+from arkwright.core.record import decode
+from arkwright.core.signature import Signature
+from arkwright.measures import registry
+from arkwright.measures.registry import Scope
+from arkwright.measures.window import Window
+from arkwright.monitor import reference
+from arkwright.monitor.answered import PREDICTION, SCORE, named
+from arkwright.monitor.counting import Sketches
+from arkwright.monitor.following import File, Log, follow
+from arkwright.monitor.kept import Kept
+from arkwright.serve.tap import scan as tap
+from arkwright.serve.tap.tables import placed
+from arkwright.sites import Site
+from arkwright.work import compact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
+
+    `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on.
+    """
+
+    endpoint: str
+    release: str
+    promise: str
+    verdict: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str
+    since: datetime
+    until: datetime
+
+
+def watch(
+    site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), say: Callable[[str], None] = lambda _: None
+) -> tuple[Watched, ...]:
+    """Count what came since the last time, and measure what each endpoint (default: all) promises on its last window.
+
+    What was answered in the last minute or two is still on its way to the tables, and is counted the next time.
+    Raises Unknown for an endpoint that is not there.
+    """
+    names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
+    compact.once(site)
+    found: list[Watched] = []
+    for name in names or versions.names(site.ledger, Endpoint):
+        endpoint = versions.resolve(site.ledger, Endpoint, name)
+        for ref in (*endpoint.shares, *endpoint.shadows):
+            found += _release(site, endpoint, versions.resolve(site.ledger, Release, ref))
+    return tuple(found)
+
+
+def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watched]:
+    agreed, folder = terms.recorded(endpoint), site.predictions / endpoint.name
+    folder.mkdir(parents=True, exist_ok=True)
+    bins, signature = _bins(site, release), _signature(site, release)
+    log = _log(site, folder, release, signature)
+    with closing(Kept(site.watched / f"{endpoint.name}.db")) as kept:
+        follow(kept, release.ref, bins, log)
+        since, until = log.settled - seconds(agreed.window), log.settled
+        window = Window(reference=bins, current=kept.window(release.ref, bins, since, until))
+    span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+    return [_measured(endpoint, release, text, window, span) for text in agreed.promises]
+
+
+def _measured(
+    endpoint: Endpoint, release: Release, text: str, window: Window, span: tuple[datetime, datetime]
+) -> Watched:
+    promise = parse(text)
+    measure = registry.measures().get(promise.call.name)
+    if measure is None or measure.stage != "endpoint":
+        reading = Reading(None, note=f"{promise.call.name} is not measured on endpoints yet")
+    else:
+        scope = Scope(columns=tuple(window.reference))
+        reading = registry.bind(promise.call, "endpoint", scope)(window)
+    return Watched(
+        endpoint=endpoint.ref,
+        release=release.ref,
+        promise=text,
+        verdict=judge(promise, reading).word,
+        value=reading.value,
+        low=reading.low,
+        high=reading.high,
+        n=reading.n,
+        note=reading.note,
+        since=span[0],
+        until=span[1],
+    )
+
+
+def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Log:
+    """The rows and their answers, as promises name them."""
+    rows, answers = placed(signature.columns, signature.classes)
+    columns = [column.name for column in signature.columns]
+    prediction, score = named((PREDICTION, SCORE), columns)
+    given = {column.name: name for column, name in zip(rows, columns, strict=True)}
+    given[answers[0].name] = prediction
+    if len(signature.classes) == 2:
+        given[answers[2].name] = score
+
+    def scan(since: int, until: int) -> Iterable[pa.Table]:
+        for table in tap.scan(folder, site.store, since, until, release.ref, list(given)):
+            at, *others = table.column_names
+            yield table.rename_columns([at, *(given[name] for name in others)])
+
+    return Log(
+        files=[File(part.digest, part.since // 10**9, part.until // 10**9) for part in tap.parts(folder, release.ref)],
+        scan=scan,
+        rows=lambda since, until: tap.scan(folder, site.store, since, until, release.ref, ()),
+        settled=tap.settled(folder, int(time.time())),
+    )
+
+
+def _bins(site: Site, release: Release) -> Sketches:
+    digest = release.files.get(reference.FILE)
+    if digest is None:
+        raise Missing(f"{release.ref} was made without a {reference.FILE}; run the line again: arkwright run")
+    return reference.load(site.store.path(digest))
+
+
+def _signature(site: Site, release: Release) -> Signature:
+    return decode(Signature, site.store.path(release.files["signature.json"]).read_bytes())
