@@ -87,7 +87,7 @@ class Kept:
         return set(str(found[0]).split()) if found else set()
 
     def put(self, release: str, slots: Slots, since: int, until: int) -> None:
-        """Keep the counts of all between `since` and `until` in the place of those before, and move the mark up to it."""
+        """Keep the counts between `since` and `until` in the place of those before, and move the mark up to it."""
         with self._transaction() as db:
             db.execute(_DROP, (release, since, until))
             for (begin, seconds), sketches in slots.items():
