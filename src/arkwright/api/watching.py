@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from arkwright.api import terms
@@ -16,14 +17,15 @@ from arkwright.core.errors import Missing
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Reading, judge, parse
 from arkwright.core.record import decode
+from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
-from arkwright.monitor import reference
+from arkwright.monitor import packing
 from arkwright.monitor.answered import PREDICTION, SCORE, named
-from arkwright.monitor.counting import Sketches
-from arkwright.monitor.following import File, Log, follow
+from arkwright.monitor.counting import Answered, Reference
+from arkwright.monitor.following import Block, File, Log, follow
 from arkwright.monitor.kept import Kept
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap.tables import placed
@@ -72,12 +74,12 @@ def watch(
 def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watched]:
     agreed, folder = terms.recorded(endpoint), site.predictions / endpoint.name
     folder.mkdir(parents=True, exist_ok=True)
-    bins, signature = _bins(site, release), _signature(site, release)
+    reference, signature = _reference(site, release), _signature(site, release)
     log = _log(site, folder, release, signature)
     with closing(Kept(site.watched / f"{endpoint.name}.db")) as kept:
-        follow(kept, release.ref, bins, log)
+        follow(kept, release.ref, reference, log)
         since, until = log.settled - seconds(agreed.window), log.settled
-        window = Window(reference=bins, current=kept.window(release.ref, bins, since, until))
+        window = reference.window(kept.window(release.ref, reference, since, until))
     span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
     return [_measured(endpoint, release, text, window, span) for text in agreed.promises]
 
@@ -109,18 +111,11 @@ def _measured(
 
 def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Log:
     """The rows and their answers, as promises name them."""
-    rows, answers = placed(signature.columns, signature.classes)
-    columns = [column.name for column in signature.columns]
-    prediction, score = named((PREDICTION, SCORE), columns)
-    given = {column.name: name for column, name in zip(rows, columns, strict=True)}
-    given[answers[0].name] = prediction
-    if len(signature.classes) == 2:
-        given[answers[2].name] = score
+    layout = _Layout(signature)
 
-    def scan(since: int, until: int) -> Iterable[pa.Table]:
-        for table in tap.scan(folder, site.store, since, until, release.ref, list(given)):
-            at, *others = table.column_names
-            yield table.rename_columns([at, *(given[name] for name in others)])
+    def scan(since: int, until: int) -> Iterable[Block]:
+        wanted = [*layout.row, *layout.answer]
+        return map(layout.block, tap.scan(folder, site.store, since, until, release.ref, wanted))
 
     return Log(
         files=[File(part.digest, part.since // 10**9, part.until // 10**9) for part in tap.parts(folder, release.ref)],
@@ -130,11 +125,40 @@ def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Lo
     )
 
 
-def _bins(site: Site, release: Release) -> Sketches:
-    digest = release.files.get(reference.FILE)
+class _Layout:
+    """Where the log of a release has what promises speak of."""
+
+    def __init__(self, signature: Signature) -> None:
+        rows, answers = placed(signature.columns, signature.classes)
+        columns = [column.name for column in signature.columns]
+        self.row = {column.name: name for column, name in zip(rows, columns, strict=True)}
+        self.answer = [column.name for column in answers]  # the label and each class's probability, or the value
+        self._prediction, self._score = named((PREDICTION, SCORE), columns)
+        self._classes = {class_name(one): number for number, one in enumerate(signature.classes)}
+
+    def block(self, table: pa.Table) -> Block:
+        """Rows as the log has them, as promises speak of them; of a classifier those with every probability."""
+        there = [name for name in table.column_names if name in self.row]
+        made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
+        said = table.column(self.answer[0])
+        if not self._classes:
+            return Block(made.append_column(self._prediction, said))
+        said = said.cast(pa.string())
+        made = made.append_column(self._prediction, said)
+        chances = table.select(self.answer[1:])
+        if any(column.null_count for column in chances.columns):
+            return Block(made)
+        probabilities = np.column_stack([column.to_numpy() for column in chances.columns])
+        own = probabilities[:, 1:] if len(self._classes) == 2 else probabilities
+        classes = np.array([self._classes[word] for word in said.to_pylist()], np.int64)
+        return Block(made.append_column(self._score, pa.array(own.max(axis=1))), Answered(own, classes))
+
+
+def _reference(site: Site, release: Release) -> Reference:
+    digest = release.files.get(packing.FILE)
     if digest is None:
-        raise Missing(f"{release.ref} was made without a {reference.FILE}; run the line again: arkwright run")
-    return reference.load(site.store.path(digest))
+        raise Missing(f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run")
+    return packing.load(site.store.path(digest))
 
 
 def _signature(site: Site, release: Release) -> Signature:

@@ -6,49 +6,34 @@ who is killed on the way has neither, and counts the same again. Whatever is ack
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
-import pyarrow as pa
 from pysqlite3 import dbapi2 as sqlite
 
 from arkwright.core.errors import ArkwrightError, Corrupt
-from arkwright.measures.sketch import Sketch
-from arkwright.monitor.counting import Sketches, added
+from arkwright.monitor.counting import Counts, Reference
+from arkwright.monitor.packing import pack, unpack
 
 MINUTE, HOUR = 60, 3600  # seconds
 LAYOUT = 1
 _TABLES = """
 CREATE TABLE slot (
     release TEXT NOT NULL, begin INTEGER NOT NULL, seconds INTEGER NOT NULL, rows INTEGER NOT NULL,
-    size INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (release, begin)
+    body BLOB NOT NULL, PRIMARY KEY (release, begin)
 ) STRICT;
 CREATE TABLE mark (release TEXT PRIMARY KEY, until INTEGER NOT NULL, files TEXT NOT NULL) STRICT;
 """
-_PUT = "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?)"
 _BETWEEN = "release = ? AND begin >= ? AND begin < ?"
-_FIND = f"SELECT begin, seconds, size, body FROM slot WHERE {_BETWEEN} ORDER BY begin"  # noqa: S608 - fixed text
+_FIND = f"SELECT begin, seconds, body FROM slot WHERE {_BETWEEN} ORDER BY begin"  # noqa: S608 - fixed text
 _DROP = f"DELETE FROM slot WHERE {_BETWEEN}"  # noqa: S608
 _MARK = "INSERT INTO mark VALUES (?, ?, '') ON CONFLICT DO UPDATE SET until = max(until, excluded.until)"
-Slots = Mapping[tuple[int, int], Sketches]  # (begin, seconds) -> counts
-_zstd = pa.Codec("zstd", 1)
-
-
-class _Counts(msgspec.Struct, array_like=True):
-    counts: bytes  # 64-bit integers, least byte first
-    missing: int
-    low: float
-    high: float
-
-
-_decode = msgspec.msgpack.Decoder(dict[str, _Counts]).decode
+Slots = Mapping[tuple[int, int], Counts]  # (begin, seconds) -> counts
 
 
 class Kept:
-    """The slots of one endpoint. `bins`: of each release, the sketches whose bins its counts are in."""
+    """The slots of one endpoint; `reference`: of the release, in whose bins its counts are."""
 
     def __init__(self, path: Path) -> None:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
@@ -90,8 +75,8 @@ class Kept:
         """Keep the counts between `since` and `until` in the place of those before, and move the mark up to it."""
         with self._transaction() as db:
             db.execute(_DROP, (release, since, until))
-            for (begin, seconds), sketches in slots.items():
-                db.execute(_PUT, (release, begin, seconds, *_packed(sketches)))
+            for (begin, seconds), counts in slots.items():
+                db.execute(_PUT, (release, begin, seconds, counts.rows, pack(counts)))
             db.execute(_MARK, (release, until))
 
     def looked(self, release: str, files: Iterable[str]) -> None:
@@ -104,30 +89,31 @@ class Kept:
         sql = f"SELECT coalesce(sum(rows), 0) FROM slot WHERE {_BETWEEN}"  # noqa: S608 - fixed text
         return int(self._run(sql, release, since, until).fetchone()[0])
 
-    def hours(self, release: str, bins: Sketches, until: int) -> None:
+    def hours(self, release: str, reference: Reference, until: int) -> None:
         """Make one slot of the minutes of each hour that is over by then."""
         begun = self._run(
             "SELECT DISTINCT begin / ?2 * ?2 FROM slot WHERE release = ?1 AND seconds < ?2 AND begin < ?3 / ?2 * ?2",
             release, HOUR, until,
         ).fetchall()  # fmt: skip
         for (hour,) in begun:
-            whole: Sketches = {}
-            for _, _, sketches in self.slots(release, bins, hour, hour + HOUR):
-                whole = added(whole, sketches)
+            whole = self.window(release, reference, hour, hour + HOUR)
             with self._transaction() as db:
                 db.execute(_DROP, (release, hour, hour + HOUR))
-                db.execute(_PUT, (release, hour, HOUR, *_packed(whole)))
+                db.execute(_PUT, (release, hour, HOUR, whole.rows, pack(whole)))
 
-    def slots(self, release: str, bins: Sketches, since: int, until: int) -> Iterator[tuple[int, int, Sketches]]:
+    def slots(self, release: str, reference: Reference, since: int, until: int) -> Iterator[tuple[int, int, Counts]]:
         """(begin, seconds, counts) that begin from `since` on and before `until`, in order."""
-        for begin, seconds, size, body in self._run(_FIND, release, since, until).fetchall():
-            yield int(begin), int(seconds), _unpacked(bytes(body), size, bins, self._path)
+        for begin, seconds, body in self._run(_FIND, release, since, until).fetchall():
+            try:
+                yield int(begin), int(seconds), unpack(bytes(body), reference)
+            except ValueError as error:
+                raise self._said(error) from None
 
-    def window(self, release: str, bins: Sketches, since: int, until: int) -> Sketches:
+    def window(self, release: str, reference: Reference, since: int, until: int) -> Counts:
         """All of them added up."""
-        whole: Sketches = {}
-        for _, _, sketches in self.slots(release, bins, since, until):
-            whole = added(whole, sketches)
+        whole = Counts()
+        for _, _, counts in self.slots(release, reference, since, until):
+            whole += counts
         return whole
 
     @contextmanager
@@ -154,24 +140,3 @@ class Kept:
         if isinstance(error, sqlite.OperationalError):
             return ArkwrightError(f"{self._path} cannot be used: {error}")
         return Corrupt(f"{self._path} is not what was kept: {error}; remove it, and it is counted anew")
-
-
-def _packed(sketches: Sketches) -> tuple[int, int, bytes]:
-    """(rows, size before it was compressed, body)"""
-    told = {n: _Counts(s.counts.astype("<i8").tobytes(), s.missing, s.low, s.high) for n, s in sketches.items()}
-    body = msgspec.msgpack.encode(told)
-    rows = max((sketch.rows for sketch in sketches.values()), default=0)
-    return rows, len(body), _zstd.compress(body, asbytes=True)
-
-
-def _unpacked(body: bytes, size: int, bins: Sketches, path: Path) -> dict[str, Sketch]:
-    try:
-        told = _decode(_zstd.decompress(body, size, asbytes=True))
-    except (msgspec.DecodeError, pa.ArrowException, OSError) as error:
-        raise Corrupt(f"{path} holds what is no count: {str(error)[:100]}; remove it, and it is counted anew") from None
-    made = {}
-    for name, one in told.items():
-        counts = np.frombuffer(one.counts, "<i8").astype(np.int64)
-        if name in bins and len(counts) == len(bins[name].counts):
-            made[name] = replace(bins[name], counts=counts, missing=one.missing, low=one.low, high=one.high)
-    return made

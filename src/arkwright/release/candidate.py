@@ -19,7 +19,7 @@ from arkwright.release.card import readme
 from arkwright.release.facts import Card, Guards, Lineage
 from arkwright.release.folder import check_path
 
-CODE, REFERENCE = "code/", "reference.parquet"
+CODE, REFERENCE = "code/", "reference.msgpack"
 
 
 def build(

@@ -9,22 +9,27 @@ import pyarrow as pa
 
 from arkwright.core.safeguards.words import class_name
 from arkwright.measures.evaluation import Evaluation
-from arkwright.monitor import counting, reference
+from arkwright.monitor import packing
 from arkwright.monitor.answered import PREDICTION, SCORE, named
+from arkwright.monitor.counting import Answered, reference
 from arkwright.work.rows import Rows
 
 
 def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
     """Write it; the file's name."""
-    raw = rows.raw.filter(rows.test)
+    held = rows.raw.filter(rows.test)
     answers: dict[str, pa.Array] = {PREDICTION: pa.array(evaluated.label)}
+    answered = truth = None
     if rows.classes:
         words = np.array([class_name(one) for one in rows.classes], dtype=object)
         answers[PREDICTION] = pa.array(words[evaluated.label].tolist(), pa.string())
+        truth = evaluated.truth
     if evaluated.score is not None:
-        score = evaluated.score if evaluated.score.ndim == 1 else evaluated.score.max(axis=1)
-        answers[SCORE] = pa.array(score.astype(np.float64))
-    for name, column in zip(named(answers, raw.column_names), answers.values(), strict=True):
-        raw = raw.append_column(name, column)
-    reference.save(folder / reference.FILE, counting.reference(raw))
-    return reference.FILE
+        score = evaluated.score.astype(np.float64)
+        answered = Answered(score.reshape(len(score), -1), evaluated.label)
+        answers[SCORE] = pa.array(answered.probabilities.max(axis=1))
+    for name, column in zip(named(answers, held.column_names), answers.values(), strict=True):
+        held = held.append_column(name, column)
+    made = reference(held, answered, truth, rows.groups.column_names)
+    packing.save(folder / packing.FILE, made)
+    return packing.FILE
