@@ -19,7 +19,9 @@ _MOST = 1000  # bins of a promise
 
 @endpoint_measure(
     source="Siddiqi 2006; interval Yurdakul and Naranjo 2020, Salicrú et al. 1994",
-    words="the population stability index of {column} (0 is no change, 0.25 a great one) is {limit}",
+    words=(
+        "the population stability index of {column} (0 is no change, 0.25 a great one) is {limit}[, over {bins} bins]"
+    ),
 )
 def psi(window: Window, column: Column, bins: int = 10) -> Reading:
     """The population stability index of a column. The note says what chance alone stays under with so many rows.
@@ -34,7 +36,7 @@ def psi(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="Lin 1991; Endres and Schindelin 2003; interval Salicrú et al. 1994",
-    words="the Jensen-Shannon distance of {column} (0 is no change, 1 the greatest) is {limit}",
+    words="the Jensen-Shannon distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins} bins]",
 )
 def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Jensen-Shannon distance (base 2) of a column, 0 to 1. Interval: as of `psi`, of its square."""
@@ -44,7 +46,7 @@ def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="Hellinger 1909; interval Salicrú et al. 1994",
-    words="the Hellinger distance of {column} (0 is no change, 1 the greatest) is {limit}",
+    words="the Hellinger distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins} bins]",
 )
 def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Hellinger distance of a column, 0 to 1. Interval: as of `psi`, of its square."""
@@ -54,7 +56,7 @@ def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="L-infinity (Chebyshev) distance; interval Bonferroni 1936",
-    words="the share of no single value of {column} moved by {limit:points}",
+    words="the share of any one value of {column} moved by {limit:points}[, of numbers over {bins} bins]",
 )
 def largest_change(window: Window, column: Column, bins: int = 10) -> Reading:
     """The largest change of the share of any one value (L-infinity), or of any one bin of numbers."""
@@ -96,7 +98,10 @@ def wasserstein(window: Window, column: Column) -> Reading:
 
 @endpoint_measure(
     source="Pearson 1900; Cramér 1946; interval Salicrú et al. 1994",
-    words="the mix of values of {column} changed by {limit} (Cramér's V: 0 is no change, 1 the greatest)",
+    words=(
+        "the mix of values of {column} changed by {limit} (Cramér's V: 0 is no change, 1 the greatest)"
+        "[, over {bins} bins]"
+    ),
 )
 def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
     """Pearson's chi-square of a column as an effect, Cramér's V, 0 to 1; the note has the statistic and its p-value."""
@@ -111,7 +116,7 @@ def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="Kolmogorov 1933; Pearson 1900; for the number of columns Holm 1979",
-    words="{limit} columns have drifted[, by {effect} or more]",
+    words="{limit} columns have drifted[, by {effect} or more][, at a rate of false alarms of {alpha}]",
 )
 def drifted_columns(window: Window, alpha: float = 0.05, effect: float = 0.0) -> Reading:
     """How many columns drifted: Kolmogorov-Smirnov of numbers, chi-square of words, Holm-adjusted for their number.

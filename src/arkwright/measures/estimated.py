@@ -21,7 +21,10 @@ DRAWS = 200
 
 @endpoint_measure(
     source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979",
-    words="without waiting for labels, it is estimated that {score:said}[, in the worst-served group of {by}]",
+    words=(
+        "without waiting for labels, it is estimated that {score:said}"
+        "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
+    ),
 )
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
     """Another measure of a classifier, estimated from its probabilities before any label is known.
