@@ -7,10 +7,11 @@ from pathlib import Path
 
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
+from arkwright.tracking import found
 from arkwright.tracking.inputs import Dataset
 from arkwright.tracking.runs import Tracked
 
-KIND = "tracked"  # in a reference: tracked:0f3a…
+KIND = found.TRACKED  # in a reference: tracked:0f3a…
 STATES = {
     "started": ("RUNNING", "SCHEDULED"),
     "finished": ("FINISHED",),
