@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
-from arkwright.tracking import found
+from arkwright.tracking import found, registry, versions
 from arkwright.tracking.inputs import Dataset
 from arkwright.tracking.runs import Tracked
 
@@ -68,6 +69,28 @@ def curves(site: Site, run: Tracked) -> tuple[Curve, ...]:
             known = tuple((step, value) for step, _, value in points if math.isfinite(value))
             made.append(Curve(what=key, points=known))
     return tuple(made)
+
+
+def spoken(site: Site, reference: str) -> str | None:
+    """A run of a client, a registered model or one of its versions as it is spoken of; None for any other kind.
+
+    Raises Unknown, Invalid.
+    """
+    kind, _, rest = reference.partition(":")
+    if kind not in found.KINDS:
+        return None
+    if not site.tracks:
+        raise Unknown("no client logged anything here")
+    if kind == KIND:
+        return f"{KIND}:{site.tracking.run(rest).uid}"
+    name, version = registry.spoken(rest)
+    try:
+        site.tracking.look(registry.get, name)
+    except Unknown as error:
+        raise Unknown(f"{error}{did_you_mean(name, site.tracking.look(registry.names))}") from None
+    if version is not None:
+        site.tracking.look(versions.get, name, version)
+    return registry.reference(name, version)
 
 
 def stamp(milliseconds: int) -> str:

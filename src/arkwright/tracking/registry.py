@@ -71,6 +71,11 @@ def number_of(db: Any, name: str) -> int:
     return int(row[0])
 
 
+def names(db: Any, most: int = 1000) -> list[str]:
+    """The names of models and prompts, the last changed first."""
+    return [name for (name,) in db.execute("SELECT name FROM registered ORDER BY changed DESC LIMIT ?", (most,))]
+
+
 def is_prompt(db: Any, registered: int) -> bool:
     """Whether what stands in this row is a prompt."""
     found = "SELECT 1 FROM registered_tag WHERE owner = ? AND key = ? AND value = 'true'"
