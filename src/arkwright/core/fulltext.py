@@ -7,6 +7,7 @@ from arkwright.core.errors import Invalid
 NEWEST = 2_000  # matches that are ranked: the newest; a word that is everywhere costs no more than that
 LONGEST, MOST_WORDS = 400, 20
 TABLE_OPTIONS = "tokenize = 'porter unicode61 remove_diacritics 2', prefix = '2 3'"  # alike wherever one searches
+LONGEST_PART = 240  # characters of a snippet between two matches
 _OPEN, _CLOSE = "\ue000", "\ue001"  # of private use: around a match, until the snippet is cut at them
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
 
@@ -39,5 +40,6 @@ def match(text: str, kinds: tuple[str, ...]) -> str:
 
 
 def turns(snippet: str) -> tuple[str, ...]:
-    """Text that does not match and text that does, in turns, plain first."""
-    return tuple(re.split(f"[{_OPEN}{_CLOSE}]", snippet))
+    """Text that does not match and text that does, in turns, plain first; a word may be endless."""
+    parts = re.split(f"[{_OPEN}{_CLOSE}]", snippet)
+    return tuple(part if len(part) <= LONGEST_PART else f"{part[:LONGEST_PART]}…" for part in parts)

@@ -14,7 +14,7 @@ TRACKED = "tracked"  # in a reference to a run: tracked:0f3a…
 KINDS = (TRACKED, registry.KIND)
 TOGETHER = 100  # read anew in one commit: others wait some milliseconds for it
 LONGEST = 20_000  # characters that are searched of one thing
-_LEFT_OUT = (runs.NAME, runs.LOGGED)  # tags that repeat the name, and what the files say
+_LEFT_OUT = (runs.NAME, runs.LOGGED, registry.PROMPT)  # tags that repeat the name or say what everybody sees
 Page = tuple[int, str, str, str, str, int]  # number, reference, title, text, person, milliseconds since 1970
 
 
@@ -59,7 +59,7 @@ def follow(db: Any) -> bool:
     for kind, (word, read) in _READ.items():
         given = "[" + ",".join(str(id_) for one, id_ in rows if one == kind) + "]"
         pages = [
-            (_place(kind, number), word, title, text[:LONGEST], ref, person, at)
+            (_place(kind, number), word, title, text, ref, person, at)
             for number, ref, title, text, person, at in read(db, given)
         ]
         db.executemany("INSERT INTO words (rowid, kind, title, text, ref, person, at) VALUES (?,?,?,?,?,?,?)", pages)
@@ -81,7 +81,7 @@ def _runs(db: Any, given: str) -> Iterator[Page]:
     for number, uid, name, user, started, experiment in rows:
         logged = db.execute("SELECT uid, name FROM model WHERE run = ? AND stage = ?", (uid, runs.ACTIVE))
         said = [*_pairs(params[number]), *_pairs(tags[number]), *(" ".join(row) for row in logged)]
-        yield number, f"{TRACKED}:{uid}", name, _text((uid, experiment, user), said), user, started
+        yield number, f"{TRACKED}:{uid}", name, _text((experiment, user), said, uid), user, started
 
 
 def _registered(db: Any, given: str) -> Iterator[Page]:
@@ -99,7 +99,7 @@ def _versions(db: Any, given: str) -> Iterator[Page]:
     ).fetchall()
     tags = runs.pairs_of(db, "version_tag", rows)
     for row, name, number, user, description, run, model, made in rows:
-        text = _text((run, model, user), [description, *_pairs(tags[row])])
+        text = _text((user,), [description, *_pairs(tags[row])], run, model)
         yield row, registry.reference(name, number), f"{name}@{number}", text, user, made
 
 
@@ -110,6 +110,7 @@ def _pairs(said: dict[str, str]) -> Iterator[str]:
     return (f"{key}: {value}" for key, value in said.items() if key not in _LEFT_OUT)
 
 
-def _text(first: Iterable[str], said: Iterable[str]) -> str:
-    """The shortest first: no long one crowds out the others."""
-    return "\n".join(filter(None, (*first, *sorted(said, key=len))))
+def _text(first: Iterable[str], said: Iterable[str], *ids: str) -> str:
+    """The shortest first: no long one crowds out the others, and none what it is called by."""
+    text = "\n".join(filter(None, (*first, *sorted(said, key=len))))
+    return "\n".join(filter(None, (text[:LONGEST], *ids)))

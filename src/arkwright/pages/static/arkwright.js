@@ -139,12 +139,16 @@
   const PLACES = [
     [/^#\/experiments\/\d+\/runs\/([A-Za-z0-9][\w-]{0,255})(?:[/?].*)?$/, (run) => `/runs/tracked/${run}`],
     [/^#\/experiments\/\d+\/models\/([A-Za-z0-9][\w-]{0,255})(?:[/?].*)?$/, (model) => `/runs/logged/${model}`],
-    [/^#\/experiments\/(\d{1,18})(?:[/?].*)?$/, (number) => `/runs/experiments/${number}`],
+    [/^#\/experiments\/(\d{1,18})(?:\/(?:runs|models|traces))?\/?(?:\?.*)?$/, (number) => `/runs/experiments/${number}`],
     [/^#\/models\/([^/?]+)\/versions\/(\d{1,18})(?:[/?].*)?$/, (name, version) => `/registered/${model(name)}@${version}`],
     [/^#\/(?:models|prompts)\/([^/?]+)(?:\?.*)?$/, (name) => `/registered/${model(name)}`],
     [/^#\/models\/?$/, () => "/registered"],
   ];
-  const model = (name) => encodeURIComponent(decodeURIComponent(name).replaceAll("@", "%40")).replaceAll(".", "%2E");
+  const model = (name) => {
+    const said = decodeURIComponent(name);
+    if (/^\.+$/.test(said)) throw new URIError("a way up, no name");
+    return encodeURIComponent(said.replaceAll("@", "%40"));
+  };
   const led = () => {
     const place = (hash) => {
       for (const [shape, path] of PLACES) {
