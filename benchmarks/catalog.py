@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+import logged
 import windows
 
 import pages
@@ -244,6 +245,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, begun(Path(folder), postgresql=given.postgresql) as (site, project):
         made(site, given)
+        logged.fill(site, given.runs)
         asked(site)
         pages.report(site, project)
         windows.report(site, project)
