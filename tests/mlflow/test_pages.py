@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import mlflow
 from arkwright.tracking import versions
 
 PAGE = {"Accept": "text/html"}
@@ -213,3 +214,14 @@ def test_what_names_only_an_experiment(room, client, experiment):
     assert text.count('href="/runs/tracked/') == 1
     for none in ("999999", "x", "9" * 40, "-1"):
         assert page(room, f"/runs/experiments/{none}")[0] == 404, none
+
+
+def test_the_address_that_a_client_prints(room, client, experiment, capsys):
+    """Whose page stands behind the #; `tests/pages` follows it in a browser."""
+    with mlflow.start_run() as run:
+        pass
+    said = capsys.readouterr().out
+    assert f"{room.address}/#/experiments/{experiment}/runs/{run.info.run_id}\n" in said
+    assert f"{room.address}/#/experiments/{experiment}\n" in said
+    client.delete_run(run.info.run_id)
+    assert '<span class="badge bad">deleted</span>' in page(room, f"/runs/tracked/{run.info.run_id}")[1]

@@ -287,6 +287,12 @@ def test_addresses_that_clients_of_mlflow_print(browser, lived_in):
         page.evaluate("new Promise(done => setTimeout(done, 0))")
         assert page.url == f"{lived_in.address}/#/{shape}"
         assert page.get_by_role("heading", name="shop").is_visible()
+    page.goto(f"{lived_in.address}/runs/tracked/{uid}")
+    with page.expect_download() as fetched:  # with a session, as a browser has it
+        page.get_by_role("link", name="notes.html").click()
+    assert fetched.value.suggested_filename == "notes.html"
+    assert Path(fetched.value.path()).read_bytes() == b"<b>x"
+    assert page.url == f"{lived_in.address}/runs/tracked/{uid}"
     page.goto(f"{lived_in.address}/#/experiments/x")
     page.evaluate("location.hash = '#/models/wool/versions/1'")  # typed into a page that is open
     page.wait_for_url(lived_in.address + "/registered/wool@1")
