@@ -81,6 +81,11 @@ class Site:
         folder = self.folder / "tracking"
         return Tracking(folder, cast(Store, self._engine("store")(folder / "files")))
 
+    @property
+    def tracks(self) -> bool:
+        """Whether anything was logged here: looking for it begins no database."""
+        return (self.folder / "tracking").is_dir()
+
     @cached_property
     def denied(self) -> Denials:
         """What the control room of this machine refused."""

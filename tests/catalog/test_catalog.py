@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from arkwright.catalog import file as catalog_file
 from arkwright.catalog.catalog import Wanted
-from arkwright.catalog.searching import match
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid
+from arkwright.core.fulltext import match
 from arkwright.core.nouns import Finding, Run
 from arkwright.sites import Site
 

@@ -1,4 +1,4 @@
-"""Verbs that look at what is on record: runs, search, the ledger in pages, what was live when."""
+"""Verbs that look at what is on record: runs, the ledger in pages, what was live when."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from arkwright.catalog.catalog import Wanted, stamp
 from arkwright.catalog.pages import Page
-from arkwright.catalog.searching import Hit
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Account, Actor, Decision, Endpoint, Event, Finding, Model, Release, Run
@@ -42,20 +41,6 @@ def runs(
         raise Invalid(f"{state[:40]!r} is no state of a run{did_you_mean(state, STATES)}")
     wanted = Wanted(who=author, since=since, until=until)
     return site.catalog.runs(name=name, state=state, text=text, wanted=wanted, sort=sort, limit=limit, after=after)
-
-
-def search(
-    site: Site,
-    by: Actor,
-    project: Path,
-    *,
-    text: str,
-    kinds: tuple[str, ...] = (),
-    limit: int = 20,
-    after: str | None = None,
-) -> Page[Hit]:
-    """Whatever holds all these words: names, reasons, comments, promises, notes, errors, cards; the best first."""
-    return site.catalog.search(text, kinds, limit, after)
 
 
 def ledger(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from arkwright.api import accounts
+from arkwright.api import accounts, tracked
 from arkwright.api.look import find
 from arkwright.catalog.pages import Page
 from arkwright.collaborate.limits import MOST_MENTIONS, WINDOW, checked, in_time
@@ -217,6 +217,10 @@ def _comment(site: Site, number: int) -> tuple[Thread, Comment]:
 def _about(site: Site, text: str) -> str:
     """The noun as it is spoken of: an endpoint without its version, a finding behind its subject. Raises Unknown."""
     reference, hash_, promise = text.partition("#")
+    if logged := tracked.spoken(site, reference):
+        if hash_:
+            raise Unknown(f"{logged} has no findings: no promise is measured on what clients log")
+        return logged
     noun = find(site, reference)
     if isinstance(noun, Endpoint):
         return f"{noun.KIND}:{noun.name}"

@@ -11,8 +11,9 @@ from arkwright.catalog import runs
 from arkwright.catalog.evidence import Evidence, broken, evidence, findings_then
 from arkwright.catalog.file import CatalogFile, Say
 from arkwright.catalog.pages import Page, size
-from arkwright.catalog.searching import Hit, match, search
+from arkwright.catalog.searching import Hit, search
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.fulltext import match
 from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Model, Release, Run
 from arkwright.core.ports import Ledger, Store
 from arkwright.core.record import decode, split_reference

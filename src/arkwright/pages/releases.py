@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, decide, look, rollout, terms
+from arkwright.api import catalog, decide, look, registered, rollout, terms
 from arkwright.api.lineage import lineage
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
@@ -21,6 +21,7 @@ from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/releases"
+FEW = 5  # registered models, which have a page of their own
 
 
 def routes() -> list[Route]:
@@ -42,7 +43,8 @@ def all_of(request: Request) -> Response:
     judged = list(zip(newest, decide.at_a_glance(site, newest), strict=True))
     live = {ref for endpoint in site.catalog.newest(Endpoint, limit=1000) for ref in endpoint.shares}
     models = site.catalog.newest(Model)
-    return page(request, "releases.html", section=PLACE, judged=judged, models=models, live=live)
+    theirs = registered.registered(site, context.actor(request), site.folder, limit=FEW).items
+    return page(request, "releases.html", section=PLACE, judged=judged, models=models, live=live, registered=theirs)
 
 
 def one(request: Request) -> Response:

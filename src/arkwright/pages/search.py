@@ -4,16 +4,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog
+from arkwright.api.search import search as look
 from arkwright.catalog.searching import Hit
 from arkwright.core.errors import ArkwrightError
 from arkwright.pages import asked
 from arkwright.pages.render import page
+from arkwright.tracking import found, registry
 from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/search"
 SHOWN = 20
+SAID = {found.TRACKED: "run of a client", registry.KIND: "registered model"}  # kinds, in words
 
 
 def routes() -> list[Route]:
@@ -28,10 +30,10 @@ def search(request: Request) -> Response:
     try:
         if words["q"]:
             kinds = (words["kind"],) if words["kind"] else ()
-            found = catalog.search(
+            page_of = look(
                 at.site, by, at.project, text=words["q"], kinds=kinds, limit=SHOWN, after=words["after"] or None
             )
-            hits, following = found.items, found.next
+            hits, following = page_of.items, page_of.next
     except ArkwrightError as error:
         problem = error
     return page(
@@ -42,6 +44,7 @@ def search(request: Request) -> Response:
         section=PLACE,
         hits=hits,
         asked=words,
-        kinds=at.site.catalog.kinds(),
+        kinds={kind: SAID.get(kind, kind) for kind in (*at.site.catalog.kinds(), *SAID)},
+        said=SAID,
         pages=asked.pages(request, following, f"{SHOWN} a page, the best first"),
     )

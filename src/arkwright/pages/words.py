@@ -18,6 +18,7 @@ PLACES: Mapping[str, str] = {
     "dataset": "/data",
     "run": "/runs",
     "tracked": "/runs/tracked",
+    "registered": "/registered",
     "model": "/models",
     "release": "/releases",
     "endpoint": "/endpoints",

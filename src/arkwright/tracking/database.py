@@ -15,11 +15,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from pysqlite3 import dbapi2 as sqlite
 
 from arkwright.core.errors import ArkwrightError, Corrupt, Full, Missing, Refused
-from arkwright.tracking.layout import LAYOUT, TABLES
+from arkwright.tracking.layout import LAYOUT, STEPS
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
 PATIENCE_S = 60
 TOGETHER = 256  # requests that share one commit
+QUIET_S = 1.0  # without a request, after which what may wait is done
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,13 +28,16 @@ Job = tuple[Callable[[Any], Any], "Future[Any]"]
 
 
 class Database:
-    """Raises Missing, Refused (a newer layout) or Corrupt (no such database) when it is opened."""
+    """Raises Missing, Refused (a newer layout) or Corrupt (no such database) when it is opened.
 
-    def __init__(self, path: Path) -> None:
+    `idle`: does a part of what may wait until nobody writes, and says whether there is more.
+    """
+
+    def __init__(self, path: Path, idle: Callable[[Any], bool] | None = None) -> None:
         if sqlite.sqlite_version_info < OLDEST_SQLITE:
             wanted = ".".join(map(str, OLDEST_SQLITE))
             raise Missing(f"SQLite {sqlite.sqlite_version} can corrupt a database; install pysqlite3 with >= {wanted}")
-        self.path = path
+        self.path, self._idle = path, idle
         self._inherited: list[Any] = []
         self._begin()
 
@@ -114,16 +118,16 @@ class Database:
         db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: what is written again and again is copied once
         if layout < LAYOUT:
             db.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
-            if db.execute("PRAGMA user_version").fetchone()[0] < LAYOUT:
-                for statement in filter(str.strip, TABLES.split(";")):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {LAYOUT}")
+            (layout,) = db.execute("PRAGMA user_version").fetchone()
+            for statement in (statement for step in STEPS[layout:] for statement in step):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {LAYOUT}")
             db.execute("COMMIT")
         return db
 
     def _work(self) -> None:
         jobs = self._jobs
-        while (first := jobs.get()) is not None:
+        while (first := self._next()) is not None:
             together, last = [first], False
             try:
                 while len(together) < TOGETHER and not last:
@@ -137,6 +141,19 @@ class Database:
             self._commit(together)
             if last:
                 return
+
+    def _next(self) -> Job | None:
+        """The next request; what may wait is done before it where it lets us."""
+        more = self._idle
+        while more:
+            try:
+                return self._jobs.get(timeout=QUIET_S)
+            except Empty:
+                waiting: Future[bool] = Future()
+                self._commit([(more, waiting)])
+                if waiting.exception() or not waiting.result():
+                    break
+        return self._jobs.get()
 
     def _commit(self, together: list[Job]) -> None:
         """One transaction for all; a request that fails takes nothing of the others with it."""
