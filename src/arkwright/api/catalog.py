@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from arkwright.catalog.catalog import Wanted, stamp
@@ -17,6 +17,7 @@ from arkwright.core.rules import counts, judge_gate
 from arkwright.sites import Site
 
 MOST_EVENTS = 10_000  # in one list
+SKEW = timedelta(minutes=1)  # by which somebody's clock may be ahead of ours
 STATES = ("started", "finished", "failed")
 
 
@@ -138,12 +139,14 @@ class Live:
 
 
 def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | None = None) -> Live:
-    """What was live at a time (default: now). Raises Unknown for no endpoint, or before its first release."""
+    """What was live at a time (default: now). Raises Unknown for no endpoint, or before its first release; Invalid for
+    what has not happened yet. Of a clock that is up to a minute ahead of this one, now is meant.
+    """
     name, _ = split_reference(endpoint, Endpoint.KIND)
     names = site.catalog.names(Endpoint)
     if name not in names:
         raise Unknown(f"no endpoint is called {name!r}{did_you_mean(name, names)}")
-    moment = at or datetime.now(UTC)
+    moment = _happened(at)
     found, until = site.catalog.moves(name, moment)
     if not found:
         raise Unknown(f"nothing was live at {name} then; its first release came at {until}")
@@ -151,6 +154,17 @@ def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | 
     shares = [] if noun.stopped else [*noun.shares.items(), *((ref, 0.0) for ref in noun.shadows)]
     answering = tuple(_answering(site, ref, share, moment) for ref, share in shares)
     return Live(endpoint=noun, asked=stamp(moment), since=since, until=until, by=who, releases=answering)
+
+
+def _happened(at: datetime | None) -> datetime:
+    now = datetime.now(UTC)
+    moment = now if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    if moment > now + SKEW:
+        raise Invalid(
+            f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC has not happened yet, and nobody knows what will be live; "
+            f"here it is {now:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    return min(moment, now)
 
 
 def _answering(site: Site, ref: str, share: float, at: datetime) -> Answering:
