@@ -38,7 +38,11 @@ def test_who_answered_then_and_a_prediction_again(room):
     this = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"  # the minute that goes on
     assert "release:buys@1" in page(room, "/live?" + urlencode({"endpoint": "buys", "at": this}))[1]
     status, text = page(room, "/live?" + urlencode({"endpoint": "buys", "at": "2999-01-01T00:00"}))
-    assert (status, "2999-01-01 00:00:00 UTC has not happened yet" in text, "it is so still" in text) == (422, True, False)
+    assert (status, "2999-01-01 00:00:00 UTC has not happened yet" in text, "it is so still" in text) == (
+        422,
+        True,
+        False,
+    )
     answer = room.ask("GET", "/api/live?endpoint=buys&at=2999-01-01T00:00:00Z")
     assert (answer.status, answer.json()["title"]) == (422, "Invalid")
     assert "has not happened yet" in answer.json()["detail"]

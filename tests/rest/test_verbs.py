@@ -64,7 +64,11 @@ def test_looking(room):
         ("/api/profile?dataset=http://127.0.0.1:1/x.csv", "dataset: expected"),
         ("/api/profile?dataset=buyers.csv", "dataset: expected"),
         ("/api/predictions?endpoint=x&out=/tmp/x", "nothing is called 'out' here"),
-        ("/api/predictions?endpoint=buys&since=0001-01-01T00:00:00%2B14:00", "since: there is no such time"),
+        (
+            "/api/predictions?endpoint=buys&since=0001-01-01T00:00:00%2B14:00",
+            "since: '0001-01-01T00:00:00+14:00' is no time: there",
+        ),
+        ("/api/runs?since=yesterday", "since: 'yesterday' is no time; write 1h or 7d (so long ago), or a time in UTC"),
         ("/api/measures?limit=0", "limit: expected"),
     ],
 )

@@ -2,14 +2,13 @@
 
 import argparse
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from arkwright.api.logged import predictions, save
 from arkwright.cli import context, output
-from arkwright.cli.times import moment
 from arkwright.core.errors import Invalid
+from arkwright.core.times import moment
 
 LONGEST = 60  # of a cell
 
@@ -29,11 +28,10 @@ def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
     if given.limit is not None and given.limit < 1:
         raise Invalid(f"--limit {given.limit} shows nothing; give 1 or more")
-    now = datetime.now(UTC).replace(tzinfo=None)
     wanted: dict[str, Any] = {
         "endpoint": given.endpoint,
-        "since": moment(given.since, now),
-        "until": moment(given.until, now),
+        "since": moment(given.since),
+        "until": moment(given.until),
         "release": given.release,
         "id": given.id,
     }
