@@ -23,6 +23,7 @@ from arkwright import display
 from arkwright.api.jobs import Job, Told
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
+from arkwright.core.bounds import LARGEST
 from arkwright.core.errors import BY_NAME, ArkwrightError, Invalid, Throttled, Unproven, did_you_mean
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import split_reference
@@ -280,7 +281,7 @@ def _method(remote: Remote, name: str, verb: Verb) -> Callable[..., Any]:
             return _read(name, verb, link.act(path, taken))
         if verb.saving:
             if taken.get("limit", 0) is None:  # all of them, which a query cannot say
-                taken["limit"] = given.LARGEST
+                taken["limit"] = LARGEST
             return link.table(path, taken)
         return _read(name, verb, link.all_of(path, taken) if words.pages else link.look(path, taken))
 

@@ -5,18 +5,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 from arkwright.catalog.catalog import Wanted, stamp
-from arkwright.catalog.pages import Page
+from arkwright.catalog.pages import Page, Size
 from arkwright.catalog.searching import Hit
 from arkwright.core import versions
+from arkwright.core.bounds import Between, Number, Spot
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Account, Actor, Decision, Endpoint, Event, Finding, Model, Release, Run
 from arkwright.core.record import decode, split_reference
 from arkwright.core.rules import counts, judge_gate
 from arkwright.sites import Site
 
-MOST_EVENTS = 10_000  # in one list
+EVENTS = Between(1, 10_000)  # in one list
 SKEW = timedelta(minutes=1)  # by which somebody's clock may be ahead of ours
 STATES = ("started", "finished", "failed")
 
@@ -33,7 +35,7 @@ def runs(
     since: datetime | None = None,
     until: datetime | None = None,
     sort: str = "-started",
-    limit: int = 50,
+    limit: Size = 50,
     after: str | None = None,
 ) -> Page[Run]:
     """Runs in pages, the newest first. `sort`: started, seconds or name, with - in front the other way round; `text`:
@@ -52,7 +54,7 @@ def search(
     *,
     text: str,
     kinds: tuple[str, ...] = (),
-    limit: int = 20,
+    limit: Size = 20,
     after: str | None = None,
 ) -> Page[Hit]:
     """Whatever holds all these words: names, reasons, comments, promises, notes, errors, cards; the best first."""
@@ -70,15 +72,15 @@ def ledger(
     until: datetime | None = None,
     about: str | None = None,
     text: str | None = None,
-    before: int | None = None,
-    after: int | None = None,
-    last: int = 20,
+    before: Number | None = None,
+    after: Spot | None = None,
+    last: Annotated[int, EVENTS] = 20,
 ) -> tuple[Event, ...]:
     """Events, oldest first: the last ones, those before an event, or those after one. Each is read from the ledger,
     its seal checked. The page before these: `before` the first of them. `text`: words, as `search` takes them.
     """
-    if not 1 <= last <= MOST_EVENTS:
-        raise Invalid(f"{last} events cannot be listed at once; take 1 to {MOST_EVENTS:,}")
+    if not EVENTS.holds(last):
+        raise Invalid(f"{last} events cannot be listed at once; take {EVENTS.least} to {EVENTS.most:,}")
     if before is not None and after is not None:
         raise Invalid("go back with `before` or on with `after`, not both")
     known = site.catalog.kinds() if kinds else []

@@ -15,12 +15,12 @@ from msgspec import Meta, Struct
 
 from arkwright.api.verbs import Verb
 from arkwright.core import times
+from arkwright.core.bounds import LARGEST, Between
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.record import NAME
 
 ALWAYS = ("site", "by", "project", "say")  # the server's own
 DEEPEST, LONGEST_TEXT, MOST_LIMIT, LIMIT = 32, 10_000, 1000, 100
-LARGEST = 2**31 - 1
 REFERENCE = rf"^([a-z]{{1,16}}:)?{NAME.pattern}(@[1-9][0-9]{{0,8}})?$"
 _TEXT = r"^[^\u0000]*$"  # no database takes a NUL
 TIME = Annotated[str, Meta(extra_json_schema={"pattern": times.PATTERN, "description": f"A time: {times.SPELLING}"})]
@@ -153,8 +153,8 @@ def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case fo
         return TIME
     if hint is str:
         return Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=_TEXT)]
-    if hint is int:
-        return Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+    if origin is Annotated:  # a number, between what the verb says
+        return Annotated[inside[0], _meta(*(one for one in hint.__metadata__ if isinstance(one, Between)))]
     if origin in _UNIONS:
         return typing.Union[tuple(_kind(name, one, verb) for one in inside)]  # noqa: UP007 - made at run time
     if origin is not None and inside and inside[-1] is not ... and issubclass(origin, Sequence):
@@ -164,6 +164,11 @@ def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case fo
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return dict[str, Any]
     return hint
+
+
+def _meta(bounds: Between) -> Meta:
+    least: dict[str, Any] = {"gt" if bounds.above else "ge": bounds.least}
+    return Meta(**least, le=bounds.most)
 
 
 def _bare(kind: Any) -> set[Any]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from arkwright.api.logged import predictions, save
 from arkwright.cli import context, output
-from arkwright.core.errors import Invalid
 from arkwright.core.times import moment
 
 LONGEST = 60  # of a cell
@@ -26,8 +25,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
-    if given.limit is not None and given.limit < 1:
-        raise Invalid(f"--limit {given.limit} shows nothing; give 1 or more")
     wanted: dict[str, Any] = {
         "endpoint": given.endpoint,
         "since": moment(given.since),
@@ -42,7 +39,7 @@ def main(given: argparse.Namespace) -> int:
             f"[green]✓[/] {count:,} rows in {output.escape(given.out)}"
         )
         return 0
-    rows = predictions(site, actor, project, **wanted, limit=given.limit or 100).to_pylist()
+    rows = predictions(site, actor, project, **wanted, limit=100 if given.limit is None else given.limit).to_pylist()
     if given.json:
         output.as_json(rows)
     elif rows:
