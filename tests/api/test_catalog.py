@@ -69,3 +69,12 @@ def test_what_was_live(at):
     assert at.do(live, endpoint="buys", at=moved).releases[0].signatures[0].reason == ""
     with pytest.raises(Unknown, match="nothing was live at buys then; its first release came at"):
         at.do(live, endpoint="buys", at=moved - timedelta(seconds=1))
+    now = datetime.now(UTC)
+    for later in (now + timedelta(minutes=2), (now + timedelta(days=900)).replace(tzinfo=None)):
+        with pytest.raises(
+            Invalid, match="UTC has not happened yet, and nobody knows what will be live; here it is 20"
+        ):
+            at.do(live, endpoint="buys", at=later)
+    ahead = at.do(live, endpoint="buys", at=now + timedelta(seconds=30))  # a clock that is a little fast
+    assert ahead.releases
+    assert datetime.fromisoformat(ahead.asked) <= datetime.now(UTC)

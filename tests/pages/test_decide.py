@@ -1,12 +1,13 @@
 """Home, releases and endpoints: what is decided on pages, over a real control room."""
 
 import re
+from dataclasses import replace
 
 from tests.pages.test_runs import worker
 from tests.rest.test_jobs import until
 
 from arkwright.core import versions
-from arkwright.core.nouns import Endpoint
+from arkwright.core.nouns import Endpoint, Finding, Model, Release
 
 R, D = "/releases/buys@1", re.compile(r'name="digest" value="([0-9a-f]{64})"')
 
@@ -98,6 +99,22 @@ def test_traffic_over_time(house):
     assert house.page("/endpoints/buys/traffic?span=1y")[0] == 422
     assert house.page("/endpoints/buys/traffic?span=1s")[0] == 422
     assert house.page("/endpoints/bus/traffic")[0] == 404
+
+
+def test_only_what_one_of_both_promises_is_compared(house):
+    if house.page("/endpoints/buys")[0] == 404:  # this test alone
+        test_from_a_signature_to_the_way_back(house)
+    ledger = house.at.site.ledger
+    live = versions.resolve(ledger, Release, "buys@1")
+    digest = versions.resolve(ledger, Model, live.model).digest
+    gate = replace(live.gate, promises=("roc_auc >= 0.6", "recall >= 0.1"))
+    versions.add(ledger, "ana", replace(live, gate=gate))
+    told = [("recall >= 0.1", 0.4), ("brier <= 0.9", 0.2)]  # the second one nobody promises
+    found = [Finding(subject=live.model, digest=digest, promise=p, verdict="kept", value=v) for p, v in told]
+    versions.add_findings(ledger, "ana", found)
+    text = house.page("/releases/buys@2")[1]
+    table = text[text.index('id="against"') :].partition("</section>")[0].replace("&gt;", ">").replace("&lt;", "<")
+    assert re.findall(r"<code>(.*?)</code>", table) == ["roc_auc >= 0.6", "recall >= 0.1", "agreement >= 0.9"]
 
 
 def test_shares_over_time_are_drawn_and_told(house):

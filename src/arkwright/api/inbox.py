@@ -6,7 +6,9 @@ from pathlib import Path
 from arkwright.api import accounts
 from arkwright.api.decide import at_a_glance
 from arkwright.api.proposed import Proposed, reviewable
+from arkwright.catalog.pages import Size
 from arkwright.collaborate.threads import Thread, fold
+from arkwright.core.bounds import Number, Spot
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Release, Run
 from arkwright.core.record import decode, encode
@@ -63,7 +65,7 @@ class _Seen:
     apart: tuple[int, ...] = field(default=())
 
 
-def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int | None = None) -> Inbox:
+def inbox(site: Site, by: Actor, project: Path, *, limit: Size = 50, before: Number | None = None) -> Inbox:
     """What needs me: signatures and reviews that I can give, gates and runs of mine that failed, open questions on what
     I watch, and what I was told, the newest first.
     """
@@ -94,7 +96,7 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: int = 50, before: int 
     )
 
 
-def seen(site: Site, by: Actor, project: Path, *, notices: tuple[int, ...] = (), upto: int | None = None) -> Inbox:
+def seen(site: Site, by: Actor, project: Path, *, notices: tuple[Number, ...] = (), upto: Spot | None = None) -> Inbox:
     """Mark these notices as read, or all of them up to an event. What remains. Raises Invalid."""
     accounts.allow(site, by, "talk")
     if not notices and upto is None:

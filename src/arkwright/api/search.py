@@ -18,7 +18,7 @@ def search(
     *,
     text: str,
     kinds: tuple[str, ...] = (),
-    limit: int = 20,
+    limit: Size = 20,
     after: str | None = None,
 ) -> Page[Hit]:
     """Whatever holds all these words: names, reasons, comments, promises, notes, errors, cards; what clients said of

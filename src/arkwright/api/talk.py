@@ -6,10 +6,11 @@ from typing import cast
 
 from arkwright.api import accounts, tracked
 from arkwright.api.look import find
-from arkwright.catalog.pages import Page
+from arkwright.catalog.pages import Page, Size
 from arkwright.collaborate.limits import MOST_MENTIONS, WINDOW, checked, in_time
 from arkwright.collaborate.markdown import mentions
 from arkwright.collaborate.threads import Helper, Thread, fold, helpers
+from arkwright.core.bounds import Number
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Comment, Endpoint, Mark, Watch
 from arkwright.core.ports import Entry, Taken
@@ -27,12 +28,12 @@ def threads(
     project: Path,
     *,
     about: str | None = None,
-    thread: int | None = None,
+    thread: Number | None = None,
     questions: bool = False,
     mine: bool = False,
     watched: bool = False,
-    limit: int = 20,
-    before: int | None = None,
+    limit: Size = 20,
+    before: Number | None = None,
 ) -> Page[Thread]:
     """Discussions, the newest first: about a noun, one by its number, only open questions, only where I spoke, only
     what others began on what I watch. `next`: as `before`.
@@ -53,7 +54,7 @@ def discuss(
     *,
     text: str,
     about: str | None = None,
-    thread: int | None = None,
+    thread: Number | None = None,
     question: bool = False,
 ) -> Comment:
     """Say something about a noun, in a new thread or in one that is there. Raises Invalid, Unknown, Throttled."""
@@ -87,7 +88,7 @@ def discuss(
 
 
 def amend(
-    site: Site, by: Actor, project: Path, *, comment: int, text: str | None = None, delete: bool = False
+    site: Site, by: Actor, project: Path, *, comment: Number, text: str | None = None, delete: bool = False
 ) -> Comment:
     """Change what one said, or take it back; what it said before stays on record. An owner may delete too."""
     accounts.allow(site, by, "talk")
@@ -119,7 +120,9 @@ def amend(
     return changed
 
 
-def answer(site: Site, by: Actor, project: Path, *, comment: int, mark: str = "accepted", undo: bool = False) -> Thread:
+def answer(
+    site: Site, by: Actor, project: Path, *, comment: Number, mark: str = "accepted", undo: bool = False
+) -> Thread:
     """Accept a comment as the answer, mark its question as answered, or say that it was helpful; or take it back.
 
     The asker or an owner accepts; nobody finds oneself helpful. Raises Forbidden, Refused, Unknown.
@@ -172,7 +175,7 @@ def people(site: Site, by: Actor, project: Path) -> tuple[Helper, ...]:
     return helpers(site.catalog.credits())
 
 
-def _take_back(site: Site, by: Actor, began: Thread, comment: int) -> None:
+def _take_back(site: Site, by: Actor, began: Thread, comment: Number) -> None:
     for said in site.catalog.thread(began.id):
         noun = said.noun
         if isinstance(noun, Mark) and noun.comment == comment and noun.what == "accepted" and noun.on:

@@ -27,6 +27,7 @@ from arkwright.core.errors import (
     Unproven,
 )
 from arkwright.tracking import runs
+from arkwright.tracking.searching import MOST
 from arkwright.tracking.tracking import Tracking
 from arkwright.web.context import context
 
@@ -48,6 +49,9 @@ _CODES: dict[type[ArkwrightError], tuple[int, str]] = {
     Full: (507, "RESOURCE_LIMIT_EXCEEDED"),
 }
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+# what is beyond these is refused by whoever looks, in MLflow's words
+Positive = Annotated[int, Meta(extra_json_schema={"minimum": 1})]
+Many = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": MOST})]
 Handler = Callable[..., Coroutine[Any, Any, Response]]
 P = ParamSpec("P")
 T = TypeVar("T")

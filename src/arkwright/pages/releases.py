@@ -196,7 +196,9 @@ def _said(request: Request, release: Release, now: Judgement) -> list[Said]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """What answers in the place of this release, and both beside one another: (promise, what answers, this one)."""
+    """What answers in the place of this release, and both beside one another: (promise, what answers, this one) of each
+    promise that one of the two gives. What else was ever measured on the same models is no matter of theirs.
+    """
 
     ref: str
     endpoint: str
@@ -214,7 +216,8 @@ def _against(request: Request, release: Release) -> Against | None:
         live = versions.resolve(at.site.ledger, Release, ref)
         both = [look.show(at.site, by, at.project, reference=one.model) for one in (live, release)]
         old, new = ({f.promise: f for f in one.findings} if isinstance(one, look.Shown) else {} for one in both)
-        rows = [(promise, old.get(promise), new.get(promise)) for promise in dict.fromkeys([*new, *old])]
+        promised = dict.fromkeys([*release.gate.promises, *live.gate.promises])
+        rows = [(promise, old.get(promise), new.get(promise)) for promise in promised]
         return Against(ref=ref, endpoint=endpoint.name, rows=rows)
     return None
 

@@ -1,0 +1,22 @@
+"""What a number lies between, said once, in its type: the code keeps it, and REST refuses and describes by it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+LARGEST = 2**31 - 1  # so that every program that asks can hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Both ends count; `above`: but for the lower one."""
+
+    least: float
+    most: float
+    above: bool = False
+
+    def holds(self, number: float) -> bool:
+        return self.least <= number <= self.most and not (self.above and number == self.least)
+
+
+Number = Annotated[int, Between(1, LARGEST)]  # of something on record
+Spot = Annotated[int, Between(0, LARGEST)]  # in what is numbered; 0: before the first
