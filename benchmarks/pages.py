@@ -23,6 +23,7 @@ ROUNDS, LIMIT_MS = 15, 50
 # what stands for a name in the routes; the last one of each kind is asked for, and more where a page can be asked more
 ASKED = (
     "/runs?sort=-seconds", "/runs?state=failed&author=person3", "/runs?text=unicorn", "/runs?source=line&sort=name",
+    "/releases?standing=passed", "/releases?standing=waits&name=model7", "/releases?standing=answers",
     "/runs/compare?run=line0@7&run=line1@9&run=line2@11",
     "/ledger?kind=decision&who=person7", "/ledger?before=500000", "/ledger?text=unicorn",
     "/ledger?about=release:model1@2",

@@ -4,7 +4,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from arkwright.api.tracked import stamp
-from arkwright.catalog.pages import Page, cursor, place, size
+from arkwright.catalog.pages import Page, Size, cursor, place, size
 from arkwright.catalog.searching import Hit
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from arkwright.catalog import runs
-from arkwright.catalog.evidence import Evidence, broken, evidence, findings_then
+from arkwright.catalog import releases, runs
+from arkwright.catalog.evidence import Evidence, broken, decisions, evidence, findings_then
 from arkwright.catalog.file import CatalogFile, Say
 from arkwright.catalog.pages import Page, size
 from arkwright.catalog.searching import Hit, search
@@ -17,7 +17,7 @@ from arkwright.core.fulltext import match
 from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Model, Release, Run
 from arkwright.core.ports import Ledger, Store
 from arkwright.core.record import decode, split_reference
-from arkwright.core.rules import counts, person
+from arkwright.core.rules import person
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 LONGEST_CARD = 200_000  # bytes
@@ -113,6 +113,19 @@ class Catalog:
             where, values = [*where, said], [*values, text.lower()]
         with self._db() as db:
             return runs.listed(db, where, values, sort=sort, number=number, limit=limit, after=after)
+
+    def releases(
+        self,
+        *,
+        name: str | None,
+        standing: str | None,
+        among: Collection[str] | None,
+        limit: int,
+        after: str | None,
+    ) -> Page[tuple[str, Release]]:
+        """(when it was made, the release) in a page, the newest first. Raises Invalid for a place that is none."""
+        with self._db() as db:
+            return releases.listed(db, name=name, wanted=standing, among=among, limit=limit, after=after)
 
     def numbers(self, what: str, of: Sequence[Run]) -> dict[str, float]:
         """The number of each of these runs that has it, by reference."""
@@ -210,11 +223,7 @@ class Catalog:
     def decisions(self, digest: str) -> tuple[Decision, ...]:
         """Every decision on these bytes that counts, in order."""
         with self._db() as db:
-            rows = db.execute("SELECT seq, body FROM decision WHERE digest = ? ORDER BY seq", (digest,)).fetchall()
-            known = db.execute("SELECT seq, body FROM noun WHERE kind = 'account' ORDER BY seq") if rows else ()
-            people = [(seq, decode(Account, body)) for seq, body in known]
-        made = [(seq, decode(Decision, body)) for seq, body in rows]
-        return tuple(decision for seq, decision in made if counts(decision, seq, people))
+            return decisions(db)(digest)
 
     def digest(self, kind: str, name: str, version: int) -> str | None:
         query = "SELECT digest FROM noun WHERE kind = ? AND name = ? AND version = ?"

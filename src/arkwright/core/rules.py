@@ -26,12 +26,31 @@ class Judgement:
         return self.promises_kept and not self.unsigned and not self.refusals
 
     @property
+    def standing(self) -> str:
+        """A word of STANDINGS."""
+        return standing(self, kept=self.promises_kept)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         lines = [f"{f.promise} is {f.verdict}: {found(f)}" for f in self.findings if f.verdict != "kept"]
         lines += [f"{promise} was not measured" for promise in self.unmeasured]
         lines += [f"{d.by} ({d.role}) refused: {d.reason}" for d in self.refusals]
         lines += [f"no signature yet as {role}" for role in self.unsigned]
         return tuple(lines)
+
+
+STANDINGS = (
+    "passed",
+    "waits",
+    "refused",
+)  # of a release before its gate: it may be deployed, lacks a signature, or not
+
+
+def standing(judged: Judgement, *, kept: bool) -> str:
+    """How a release stands; `kept`: whether every promise of its gate is."""
+    if not kept or judged.refusals:
+        return "refused"
+    return "waits" if judged.unsigned else "passed"
 
 
 def found(finding: Finding) -> str:

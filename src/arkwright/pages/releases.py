@@ -7,21 +7,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, decide, look, registered, rollout, terms
+from arkwright.api import catalog, decide, every_release, look, registered, rollout, terms
 from arkwright.api.lineage import lineage
+from arkwright.catalog.pages import Page
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
 from arkwright.core.record import decode
 from arkwright.core.rules import Judgement, may_sign
-from arkwright.pages import forms, talk
+from arkwright.pages import asked, forms, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address
 from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/releases"
+SHOWN = 50
 FEW = 5  # registered models, which have a page of their own
+STANDINGS = {  # how a release stands, in words and in a colour
+    "answers": ("answers", "live"),
+    "passed": ("may be deployed", "good"),
+    "waits": ("waits for signatures", "open"),
+    "refused": ("refused", "bad"),
+}
 
 
 def routes() -> list[Route]:
@@ -37,14 +45,29 @@ def routes() -> list[Route]:
 
 
 def all_of(request: Request) -> Response:
-    """The latest release of each name, with what its gate says now."""
-    site = context.context(request).site
-    newest = site.catalog.newest(Release)
-    judged = list(zip(newest, decide.at_a_glance(site, newest), strict=True))
-    live = {ref for endpoint in site.catalog.newest(Endpoint, limit=1000) for ref in endpoint.shares}
-    models = site.catalog.newest(Model)
-    theirs = registered.registered(site, context.actor(request), site.folder, limit=FEW).items
-    return page(request, "releases.html", section=PLACE, judged=judged, models=models, live=live, registered=theirs)
+    """Every release, with what its gate says now; the latest model of each name."""
+    at, by = context.context(request), context.actor(request)
+    words, problem = asked.texts(request, "name", "standing", "after"), None
+    found: Page[every_release.Listed] = Page(items=())
+    try:
+        given = {word: text for word, text in words.items() if text}
+        found = every_release.listed(at.site, by, at.project, **given, limit=SHOWN)
+    except ArkwrightError as error:
+        problem = error
+    return page(
+        request,
+        "releases.html",
+        status=problem.status if problem else 200,
+        problem=str(problem) if problem else None,
+        section=PLACE,
+        releases=found.items,
+        asked=words,
+        standings=STANDINGS,
+        names=at.site.catalog.names(Release),
+        pages=asked.pages(request, found.next, f"{SHOWN} a page, the newest first"),
+        models=at.site.catalog.newest(Model),
+        registered=registered.registered(at.site, by, at.project, limit=FEW).items,
+    )
 
 
 def one(request: Request) -> Response:
