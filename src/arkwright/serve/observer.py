@@ -295,6 +295,8 @@ class Observer:
                 answered = int(found[1])
         took = int((monotonic() - request.received) * 1e6)
         caller = request.caller.encode()
+        if call.kind == layout.GRPC and response.status == 200 and response.logged is None:
+            return  # it came before the log, so that it is not told in JSON
         answer = response.body if response.logged is None else response.logged
         body = request.body if call.kind == layout.GRPC else body  # in JSON by now
         noted = tap.add(watched.number, request.id, caller, body, answer, took, response.status, flags, head, answered)

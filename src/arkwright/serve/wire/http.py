@@ -357,7 +357,7 @@ class Connection(asyncio.Protocol):
         if self._unread is not None:
             self._unread = None
             self._front.behind.discard(self)
-            self._front.large = True  # what lay there is free memory now
+            self._front.freed()
 
     def unread(self) -> int:
         """Bytes of answers that wait for the client."""
