@@ -192,6 +192,7 @@ def test_errors_are_those_of_here(walked_there):
         vera.promote(release="buys")
     with pytest.raises(Refused, match="is not stopped"):
         olga.resume(endpoint="buys")
+    until(lambda: answers(olga))  # it follows who moved it just now
     with pytest.raises(Invalid, match="age"):
         olga.predict(endpoint="buys", rows=ROW | {"age": "old"})
     with pytest.raises(Unknown, match="no endpoint is called 'bus'"):
