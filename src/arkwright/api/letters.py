@@ -52,7 +52,7 @@ def mail(site: Site, by: Actor, project: Path, *, wants: str = "inbox") -> Maile
         return Mailed(wants=wants, address=address)
     if not address:
         raise Refused(f"{by.name}'s account has no address; an owner invites with one: --email")
-    if site.settings.mail is None:
+    if site.outside.mail is None:
         raise Refused("this site sends no mail; its owner can have it do so: [mail] in site.toml")
     site.vault.put(mails.WANTS, person(by.name), wants)
     return Mailed(wants=wants, address=address)

@@ -58,6 +58,28 @@ def read(folder: Path) -> Settings:
         raise Invalid(f"{path}: {error}") from None
 
 
+class Current:
+    """What the file says at this moment: read again whenever it was changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: tuple[object, Settings] | None = None
+
+    def __call__(self) -> Settings:
+        """Raises Invalid."""
+        stamp = self._stamp()
+        if self._known is None or self._known[0] != stamp:
+            self._known = stamp, read(self._folder)
+        return self._known[1]
+
+    def _stamp(self) -> object:
+        try:
+            found = (self._folder / FILE).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def _settings(given: dict[str, Any]) -> Settings:
     read: dict[str, Any] = {
         name: _section(name, kind, given[name]) for name, kind in _SECTIONS.items() if name in given
