@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.settings import Lineage, Login, Mail, Webhooks
 from arkwright.infra import postgres_address
-from arkwright.infra.durable import publish, writing
 
 FILE = "site.toml"
 S = TypeVar("S")
