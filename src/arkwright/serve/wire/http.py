@@ -11,7 +11,7 @@ from math import inf
 from time import monotonic
 from typing import cast
 
-from arkwright.serve.wire.front import Front, Head
+from arkwright.serve.wire.front import LARGE, Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import (
     GONE,
@@ -295,16 +295,23 @@ class Connection(asyncio.Protocol):
                 more += id_line(request.id or named(request.headers))
             head = response.head(len(body), more, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
-            self._send(transport, head if bare else head + body, last=close)
+            if bare:
+                self._send(transport, head, last=close)
+            elif len(body) > LARGE:  # to copy it takes a while
+                self._send(transport, head, body, last=close)
+            else:
+                self._send(transport, head + body, last=close)
         if close:
             self._finish(transport)
         elif self._reader.by == inf:
             self._idle_by = front.now + front.limits.idle
 
-    def _send(self, transport: asyncio.Transport, answer: bytes, *, last: bool = False) -> None:
+    def _send(self, transport: asyncio.Transport, answer: bytes, body: bytes = b"", *, last: bool = False) -> None:
         more = self._rest or self._queue or not self._reader.clean
-        self._stand.answer(len(answer), last=last, more=bool(more))
+        self._stand.answer(len(answer) + len(body), last=last, more=bool(more))
         transport.write(answer)
+        if body:
+            transport.write(body)
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
