@@ -16,13 +16,12 @@ from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import (
     GONE,
     LATE,
-    REQUEST_ID,
     Problem,
     Request,
     Response,
+    called,
     come_again,
     id_line,
-    named,
 )
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
@@ -275,8 +274,7 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         front.bodies -= len(request.body)
         if self._transport is not None:
-            if request.id or REQUEST_ID in request.headers:
-                headers += id_line(request.id or named(request.headers))
+            headers += id_line(called(request))
             self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle
@@ -291,8 +289,8 @@ class Connection(asyncio.Protocol):
         if response.status:
             body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
             more = front.date + coding if coding else front.date
-            if request is not None and (request.id or REQUEST_ID in request.headers):
-                more += id_line(request.id or named(request.headers))
+            if request is not None:
+                more += id_line(called(request))
             head = response.head(len(body), more, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
             if bare:
