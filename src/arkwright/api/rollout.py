@@ -46,8 +46,8 @@ def promote(
     that is none; Outdated where the endpoint is not at `version` any more.
     """
     allow(site, by, "own")
-    if share is not None and not SHARES.holds(share):
-        raise Invalid(f"a share of {share:g} is none; it lies above 0 and goes up to 1")
+    if share is not None:
+        SHARES.check("share", share)
     if share is not None and shadow:
         raise Invalid("a shadow has no share: it gets a copy of every request and answers none")
     noun = versions.resolve(site.ledger, Release, release)
