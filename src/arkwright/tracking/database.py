@@ -25,7 +25,7 @@ TOGETHER = 256  # requests that share one commit
 QUIET_S = 1.0  # without a request, after which what may wait is done
 CHECKPOINT, PAGE = 4000, 4096  # pages of the log after which they are copied; bytes
 OFTEN = 64  # commits after which a process is taken for one that goes on
-ROOM, SPARE = (CHECKPOINT - 100) * PAGE, 1 << 30  # bytes: of the log from then on; of the disk that stay free for others
+ROOM, SPARE = (CHECKPOINT - 100) * PAGE, 1 << 30  # bytes: of the log then; of the disk that stay for others
 
 P = ParamSpec("P")
 T = TypeVar("T")
