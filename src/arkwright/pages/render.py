@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from arkwright.api import inbox
+from arkwright.core.telling import kind, named
 from arkwright.core.visible import visible
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
@@ -51,6 +52,7 @@ def _environment() -> Environment:
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit
+    made.filters |= {"kind": kind, "named": named}
     return made
 
 
