@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import (
     VERSIONED,
@@ -166,9 +167,8 @@ def _proposal(event: Event) -> Told:
 
 def _reminder(event: Event) -> Told:
     noun = decode(Reminder, event.body)
-    days = f"{noun.days} day{'s' if noun.days > 1 else ''}"
     lacks = "a review" if noun.about.startswith(f"{Proposal.KIND}:") else "a signature"
-    then = f": it has waited {days} for {lacks} as {' and '.join(noun.roles)}"
+    then = f": it has waited {many(noun.days, 'day')} for {lacks} as {' and '.join(noun.roles)}"
     text = f"{', '.join(noun.people)} can give it."
     return Told(by=event.by, says="reminds of", about=noun.about, then=then, text=text)
 

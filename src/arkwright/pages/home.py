@@ -12,12 +12,13 @@ from starlette.routing import Route
 from arkwright.api import catalog
 from arkwright.api import inbox as verbs
 from arkwright.core import telling
+from arkwright.core.counted import many
 from arkwright.core.nouns import Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.core.rules import found
 from arkwright.pages import health
 from arkwright.pages.render import page
-from arkwright.pages.words import address, first_line, many
+from arkwright.pages.words import address, first_line
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -73,7 +74,7 @@ def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waitin
 
 def _broken(ref: str, broken: list[Finding]) -> Waiting:
     text = "; ".join(f"{finding.promise}: {found(finding)}" for finding in broken[:3])
-    title = f"{ref} breaks {len(broken)} promise{'s' if len(broken) > 1 else ''}"
+    title = f"{ref} breaks {many(len(broken), 'promise')}"
     return Waiting(kind="alarm", tone="bad", title=title, place=address(ref) or "/", text=text)
 
 
