@@ -48,7 +48,7 @@
   // UTC, as everything here; the day where a step is longer than half of one
   const clock = (seconds, step) => {
     const said = new Date(seconds * 1e3).toISOString();
-    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 60 ? 19 : 16);
+    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 1 ? 21 : step < 60 ? 19 : 16);
   };
   const draw = (figure) => {
     const box = figure.querySelector(".chart");
