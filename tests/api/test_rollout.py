@@ -53,7 +53,7 @@ def test_as_a_canary_first_and_then_all(first):
     agreed(first, canary=0.1)
     made(first, 2)
     tried = first.do(promote, release="buys@2", reason="fewer alarms")
-    assert (tried.shares, tried.reason) == ({TWO: 0.1, ONE: 0.9}, f"{TWO} answers 0.1 of the requests: fewer alarms")
+    assert (tried.shares, tried.reason) == ({TWO: 0.1, ONE: 0.9}, f"{TWO} answers 10 % of the requests: fewer alarms")
     assert first.do(promote, release="buys@2").shares == {TWO: 1.0}
     assert first.do(promote, release="buys@2").version == 3
 

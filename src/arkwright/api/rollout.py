@@ -150,7 +150,7 @@ def _with_share(before: Endpoint, ref: str, share: float) -> Endpoint:
         raise Refused(f"{ref} answers alone, so there is nothing else to take the rest of the requests")
     shares = {ref: share} | {r: round(part / total * (1 - share), 9) for r, part in others.items()}
     shadows = tuple(r for r in before.shadows if r not in shares)
-    reason = "promoted" if share == 1 else f"{ref} answers {share:.4g} of the requests"
+    reason = "promoted" if share == 1 else f"{ref} answers {100 * share:.4g} % of the requests"
     return Endpoint(name=before.name, version=before.version + 1, shares=shares, shadows=shadows, reason=reason)
 
 

@@ -27,4 +27,5 @@ class Between:
 
 
 Number = Annotated[int, Between(1, LARGEST)]  # of something on record
-Spot = Annotated[int, Between(0, LARGEST)]  # in what is numbered; 0: before the first
+SPOTS = Between(0, LARGEST)
+Spot = Annotated[int, SPOTS]  # in what is numbered; 0: before the first
