@@ -19,10 +19,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+import logged
 import windows
 
 import pages
-from arkwright.api import build, catalog, decide, inbox, rollout, start, talk
+from arkwright.api import build, catalog, decide, inbox, rollout, search, start, talk
 from arkwright.core.nouns import (
     Actor,
     Comment,
@@ -159,10 +160,10 @@ def questions(site: Site) -> dict[str, Callable[[], object]]:
         "ledger, until a day ago": ask(catalog.ledger, until=day),
         "ledger, about a release": ask(catalog.ledger, about="release:model1@3"),
         "ledger, about a model, all versions": ask(catalog.ledger, about="model:model1"),
-        "search, a common word": ask(catalog.search, text="weather"),
-        "search, a rare word": ask(catalog.search, text="word1234"),
-        "search, a beginning": ask(catalog.search, text="wo"),
-        "search, releases": ask(catalog.search, text="operations", kinds=("release",)),
+        "search, a common word": ask(search.search, text="weather"),
+        "search, a rare word": ask(search.search, text="word1234"),
+        "search, a beginning": ask(search.search, text="wo"),
+        "search, releases": ask(search.search, text="operations", kinds=("release",)),
         "live": ask(catalog.live, endpoint="model1"),
         "threads, the newest": ask(talk.threads),
         "threads, open questions": ask(talk.threads, questions=True),
@@ -244,6 +245,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, begun(Path(folder), postgresql=given.postgresql) as (site, project):
         made(site, given)
+        logged.fill(site, given.runs)
         asked(site)
         pages.report(site, project)
         windows.report(site, project)

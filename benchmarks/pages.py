@@ -23,24 +23,31 @@ ROUNDS, LIMIT_MS = 15, 50
 # what stands for a name in the routes; the last one of each kind is asked for, and more where a page can be asked more
 ASKED = (
     "/runs?sort=-seconds", "/runs?state=failed&author=person3", "/runs?text=unicorn", "/runs?source=line&sort=name",
+    "/releases?standing=passed", "/releases?standing=waits&name=model7", "/releases?standing=answers",
     "/runs/compare?run=line0@7&run=line1@9&run=line2@11",
     "/ledger?kind=decision&who=person7", "/ledger?before=500000", "/ledger?text=unicorn",
     "/ledger?about=release:model1@2",
     "/ledger?since=2020-01-01T00:00", "/search?q=weather", "/search?q=word1234", "/search?q=operations&kind=release",
     "/live?endpoint=model1", "/live?endpoint=model1&at=2030-01-01T00:00", "/discussion?q=weather", "/people/person3",
+    "/runs?source=clients", "/runs?source=clients&name=wool&text=storm", "/search?q=bale&kind=registered",
+    "/search?q=storm+night&kind=tracked", "/runs/tracked/bench?in=7", "/runs/tracked/bench/said?param=long",
+    "/registered?text=wool1", "/registered/wool0@7", "/registered/wool0?before=500",
 )  # fmt: skip
-# `churn` and `customers` are of a project that was walked, with files behind them; the others stand in the ledger alone
+# `churn` and `customers` are of a project that was walked, with files behind them; `bench` and `wool0` were logged by
+# clients; the others stand in the ledger alone
 NAMES = {
     "/runs/{name}": ("churn@1", "line0@7"), "/releases/{name}": ("churn@1", "model1@2"),
     "/models/{name}": ("churn@1", "model1@2"), "/data/{name}/profile": ("customers@1",),
     "/data/{name}/quarantine": ("customers@1",), "/data/{name}": ("customers@1", "data1@2"),
     "/endpoints/{name}": ("churn",), "/people/{name}": ("person3",), "/discussion/{thread}": ("5",),
-    "/comments/{comment}": ("5",),
+    "/comments/{comment}": ("5",), "/runs/tracked/{uid}": ("bench",), "/runs/logged/{uid}": ("m-bench",),
+    "/runs/experiments/{id}": ("1",), "/registered/{name}": ("wool0",),
 }  # fmt: skip
 ONLY_OF_FILES = {"/runs/{name}/code": "churn@1", "/runs/{name}/log": "churn@1", "/releases/{name}/compare": "churn@1"}
 # what is no page, what needs a number that this site has none of, and a provider that is not there
 NOT_ASKED = ("/static", "/api", "/health", "/join", "/logout", "/ledger/export", "/login/oidc", "/account/link",
-             "/requirements/check", "/v2")  # fmt: skip
+             "/requirements/check", "/v2", "/runs/tracked/{uid}/said", "/runs/logged/{uid}/said",
+             "/registered/{name}/said")  # fmt: skip
 
 
 def session(site: Site) -> str:

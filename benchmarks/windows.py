@@ -23,7 +23,7 @@ SHOWN = (
     "/runs/compare?run=line0@7&run=line1@9&run=line2@11", "/releases", "/releases/model1@2", "/releases/churn@1",
     "/models/churn@1", "/endpoints", "/endpoints/churn", "/endpoints/churn/traffic", "/requirements", "/discussion",
     "/discussion/5", "/people", "/people/person3", "/ledger", "/live?endpoint=model1", "/search?q=weather", "/account",
-    "/audit", "/login",
+    "/audit", "/login", "/runs/tracked/bench", "/registered/wool0",
 )  # fmt: skip
 IDLE = "addEventListener('load', () => requestIdleCallback(() => { window.idle = performance.now() }))"
 WAITS = "() => new Promise(done => { const look = () => window.idle ? done() : setTimeout(look, 5); look() })"

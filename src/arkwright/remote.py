@@ -23,9 +23,11 @@ from arkwright import display
 from arkwright.api.jobs import Job, Told
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
+from arkwright.core.bounds import LARGEST
 from arkwright.core.errors import BY_NAME, ArkwrightError, Invalid, Throttled, Unproven, did_you_mean
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import split_reference
+from arkwright.core.words import bound, checked
 from arkwright.rest import given
 
 TOKEN = "ARKWRIGHT_TOKEN"  # noqa: S105 - the variable's name
@@ -41,6 +43,7 @@ Say = Callable[[str], None]
 display.attach()
 
 
+@checked
 def connect(url: str, *, token: str | None = None) -> "Remote":
     """The site whose control room is at `url`. `token`: whose rights it works with (default: $ARKWRIGHT_TOKEN).
 
@@ -73,6 +76,7 @@ class Remote:
             raise AttributeError(f"there is no {name!r} at a site elsewhere{why}")
         return _method(self, name, VERBS[name])
 
+    @checked
     def predict(self, *, endpoint: str, rows: Any) -> Any:
         """What an endpoint answers now to a row or a list of rows: as objects, or as JSON in bytes.
 
@@ -90,20 +94,24 @@ class Remote:
         if verb not in _NAMES or not VERBS[verb].job:
             long = [name for name in _NAMES if VERBS[name].job]
             raise Invalid(f"{verb[:40]!r} does not take long, so just say it{did_you_mean(verb, long)}")
-        return typing.cast(Job, shapes.decode(Job, self._link.act(f"/api/{verb}", words)))
+        taken = bound(verb, _signature(VERBS[verb]), (), words)
+        return typing.cast(Job, shapes.decode(Job, self._link.act(f"/api/{verb}", taken)))
 
     def jobs(self) -> tuple[Job, ...]:
         """What was begun there, the newest first."""
         return typing.cast(tuple[Job, ...], shapes.decode(tuple[Job, ...], self._link.all_of("/api/jobs")))
 
+    @checked
     def job(self, id: str) -> Job:  # noqa: A002 - what it is called everywhere
         """Raises Unknown."""
         return typing.cast(Job, shapes.decode(Job, self._link.look(_place(id))))
 
+    @checked
     def stop_job(self, id: str) -> Job:  # noqa: A002
         """Call it off. Raises Refused for one that is over."""
         return typing.cast(Job, shapes.decode(Job, self._link.act(f"{_place(id)}/stop", {})))
 
+    @checked
     def result(self, job: Job, *, say: Say | None = None, log: Say | None = None) -> Any:
         """What came of it, waited for. `say` hears of its progress, `log` what the project's code prints.
 
@@ -262,16 +270,11 @@ def _phrase(status: int) -> str:
 
 
 def _method(remote: Remote, name: str, verb: Verb) -> Callable[..., Any]:
-    """A verb as a method: a word that it does not know is a TypeError, as it is here."""
-    words = given.words_of(verb)
-    signature = inspect.signature(verb.function)
-    own = [one for word, one in signature.parameters.items() if word not in given.ALWAYS or word == SAY]
-    if verb.as_role:
-        own.append(inspect.Parameter("role", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=str | None))
-    signature = signature.replace(parameters=own)
+    """A verb as a method."""
+    words, signature = given.words_of(verb), _signature(verb)
 
     def method(*args: Any, **keywords: Any) -> Any:
-        taken = signature.bind(*args, **keywords).arguments
+        taken = bound(name, signature, args, keywords)
         say = taken.pop(SAY, None)
         path, link = f"/api/{name}", remote._link  # noqa: SLF001 - it is ours
         if verb.job:
@@ -280,13 +283,22 @@ def _method(remote: Remote, name: str, verb: Verb) -> Callable[..., Any]:
             return _read(name, verb, link.act(path, taken))
         if verb.saving:
             if taken.get("limit", 0) is None:  # all of them, which a query cannot say
-                taken["limit"] = given.LARGEST
+                taken["limit"] = LARGEST
             return link.table(path, taken)
         return _read(name, verb, link.all_of(path, taken) if words.pages else link.look(path, taken))
 
     method.__name__, method.__qualname__, method.__doc__ = name, f"Remote.{name}", verb.function.__doc__
     method.__signature__ = signature  # type: ignore[attr-defined]
     return method
+
+
+def _signature(verb: Verb) -> inspect.Signature:
+    """Of the verb as a method elsewhere."""
+    signature = inspect.signature(verb.function)
+    own = [one for word, one in signature.parameters.items() if word not in given.ALWAYS or word == SAY]
+    if verb.as_role:
+        own.append(inspect.Parameter("role", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=str | None))
+    return signature.replace(parameters=own)
 
 
 def _read(name: str, verb: Verb, data: Any) -> Any:

@@ -67,8 +67,17 @@ class Site:
 
     @cached_property
     def settings(self) -> site_file.Settings:
-        """What `site.toml` says. Raises Invalid."""
+        """What `site.toml` said at first: where the records are, who logs people in. Raises Invalid."""
         return site_file.read(self.folder)
+
+    @property
+    def outside(self) -> site_file.Settings:
+        """What `site.toml` says now of whom to tell: webhooks, mail, lineage. Raises Invalid."""
+        return self._file()
+
+    @cached_property
+    def _file(self) -> site_file.Current:
+        return site_file.Current(self.folder)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -80,6 +89,11 @@ class Site:
         """Runs that clients logged by hand, beside the ledger; their files never mix with what releases stand on."""
         folder = self.folder / "tracking"
         return Tracking(folder, cast(Store, self._engine("store")(folder / "files")))
+
+    @property
+    def tracks(self) -> bool:
+        """Whether anything was logged here: looking for it begins no database."""
+        return (self.folder / "tracking").is_dir()
 
     @cached_property
     def denied(self) -> Denials:

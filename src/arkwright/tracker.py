@@ -11,6 +11,7 @@ from typing import Any
 from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
+from arkwright.core.words import checked
 from arkwright.govern import secrets
 from arkwright.sites import Site, local
 from arkwright.tracking import runs
@@ -20,6 +21,7 @@ from arkwright.tracking.tracking import DEFAULT
 _open: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
 
+@checked
 def track(
     experiment: str = DEFAULT,
     folder: str | Path = ".",

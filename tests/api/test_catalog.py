@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from arkwright.api.catalog import export, ledger, live, runs, search
+from arkwright.api.catalog import export, ledger, live, runs
 from arkwright.api.decide import refuse, sign
 from arkwright.api.rollout import promote
+from arkwright.api.search import search
 from arkwright.core.errors import Invalid, Unknown
 
 
@@ -19,7 +20,7 @@ def test_runs(at):
         at.do(runs, state="faild")
     with pytest.raises(Invalid, match='did you mean "seconds"'):
         at.do(runs, sort="-second")
-    with pytest.raises(Invalid, match="1 to 500 entries"):
+    with pytest.raises(Invalid, match="limit: 0 is none; it goes from 1 up to 500"):
         at.do(runs, limit=0)
 
 
@@ -68,3 +69,12 @@ def test_what_was_live(at):
     assert at.do(live, endpoint="buys", at=moved).releases[0].signatures[0].reason == ""
     with pytest.raises(Unknown, match="nothing was live at buys then; its first release came at"):
         at.do(live, endpoint="buys", at=moved - timedelta(seconds=1))
+    now = datetime.now(UTC)
+    for later in (now + timedelta(minutes=2), (now + timedelta(days=900)).replace(tzinfo=None)):
+        with pytest.raises(
+            Invalid, match="UTC has not happened yet, and nobody knows what will be live; here it is 20"
+        ):
+            at.do(live, endpoint="buys", at=later)
+    ahead = at.do(live, endpoint="buys", at=now + timedelta(seconds=30))  # a clock that is a little fast
+    assert ahead.releases
+    assert datetime.fromisoformat(ahead.asked) <= datetime.now(UTC)

@@ -291,8 +291,8 @@ def test_words_that_do_not_fit_together(logged, capsys, tmp_path):
         (("label", "buys", "--id", "a"), "give --id and --label"),
         (("label", "buys", "--id", "a", "--label", "1", "--file", "x"), "give --id and --label"),
         (("label", "buys", "--file", str(tmp_path / "none.csv")), "none.csv cannot be read: No such file"),
-        (("predictions", "buys", "--since", "yesterday"), "'yesterday' is no time; write 1h, 7d or"),
-        (("predictions", "buys", "--limit", "0"), "shows nothing"),
+        (("predictions", "buys", "--since", "yesterday"), "'yesterday' is no time; write 1h or 7d"),
+        (("predictions", "buys", "--limit", "0"), "0 rows cannot be listed; take 1 to"),
     ):
         code, _, err = said(logged, capsys, *words)
         assert code == 2

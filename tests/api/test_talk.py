@@ -9,6 +9,7 @@ from arkwright.api.inbox import inbox, seen
 from arkwright.api.talk import amend, answer, discuss, people, threads, watch
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Refused, Throttled, Unknown, Unproven
 from arkwright.core.nouns import Actor
+from arkwright.tracking import registry, runs, versions
 
 R = "release:buys@1"
 
@@ -173,3 +174,31 @@ def test_questions_on_what_i_watch(at):
     asked(at)
     assert [q.id for q in at.do(inbox).questions] == [1]
     assert at.do(inbox, at.ben).questions == ()
+
+
+def test_what_clients_logged_is_talked_about_too(at):
+    tracking = at.site.tracking
+    uid = tracking.submit(runs.begin, experiment=0, name="trial", user="carl").result()
+    for name in ("wool", "a@3"):
+        tracking.submit(registry.create, name).result()
+    tracking.submit(versions.create, "wool", f"runs:/{uid}/m", user="carl").result()
+    for about in (f"tracked:{uid}", "registered:wool", "registered:wool@1", "registered:a%403"):
+        assert at.do(discuss, about=about, text=f"about {about}").about == about
+    at.do(watch, at.cleo, about="registered:wool")
+    at.do(discuss, at.ben, about="registered:wool@1", text="Is it fine? @ana", question=True)
+    assert [t.id for t in at.do(threads, about="registered:wool").items] == [5, 3, 2]  # of its versions too
+    assert [n.about for n in at.do(inbox, at.cleo).notices] == ["registered:wool@1"]
+    assert [t.about for t in at.do(threads, about=f"tracked:{uid}").items] == [f"tracked:{uid}"]
+    for about, refusal in (
+        ("tracked:0f3a", "there is no run"), ("tracked:../x", "invalid run id"), (f"tracked:{uid}#loss", "no findings"),
+        ("registered:wol", 'did you mean "wool"'), ("registered:wool@2", "no version 2"),
+        ("registered:wool@x", "names no version"), ("registered:../x", "invalid model name"), ("tracked:", "invalid"),
+    ):  # fmt: skip
+        with pytest.raises((Unknown, Invalid), match=refusal):
+            at.do(discuss, about=about, text="?")
+
+
+def test_nothing_was_logged_here(at):
+    with pytest.raises(Unknown, match="no client logged anything here"):
+        at.do(discuss, about="tracked:0f3a", text="?")
+    assert not (at.site.folder / "tracking").exists()

@@ -242,6 +242,6 @@ def limited():
 
 def test_too_little_memory_is_said(desk):
     answer = desk.shell("run", preexec_fn=limited, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
-    desk.told(answer, 2, "which ends: ")  # how far it comes decides what says so: the loader, a thread, or Python
+    desk.told(answer, 2, "its log ends: ")  # how far it comes decides what says so: the loader, a thread, or Python
     desk.sound()
     desk.works()

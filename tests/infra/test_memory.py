@@ -50,3 +50,11 @@ def test_its_own_limit():
     limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (123 << 20, 123 << 20))  # noqa: E731
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, preexec_fn=limit)
     assert int(done.stdout) == 123 << 20
+
+
+def test_what_the_kernel_ended(tmp_path):
+    counts = tmp_path / "vmstat"
+    assert memory.killed(counts) == 0
+    counts.write_text("pgfree 17\noom_kill 10\n")
+    assert memory.killed(counts) == 10
+    assert memory.killed() >= 0

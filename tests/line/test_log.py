@@ -12,7 +12,8 @@ def kept(tmp_path):
     made = Log(tmp_path / "run.log", told.append)
     made.told = told
     made.path.touch()
-    return made
+    yield made
+    made.close()
 
 
 def lines(log):

@@ -6,10 +6,11 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Judge
-from tests.notify.conftest import PATIENCE
+from tests.notify.conftest import PATIENCE, until
 
 from arkwright.core.ports import Entry
 from arkwright.infra.postgres_ledger import PostgresLedger
@@ -162,6 +163,58 @@ def test_nothing_is_lost_while_a_receiver_is_away(room, receiver):
         room.until(hook, lambda now: now.place == 20)
     told = numbers(receiver.at("/in"))
     assert list(dict.fromkeys(told)) == list(range(1, 21))
+
+
+class Overtaken:
+    """The vault, in which another messenger comes first whenever this one goes to write down a wish."""
+
+    def __init__(self, vault):
+        self._vault, self.overtaken = vault, 0
+
+    def __getattr__(self, name):
+        return getattr(self._vault, name)
+
+    def swap(self, kind, key, old, new):
+        if kind == state.KIND and '"dead":[]' in new and '"dead":[]' not in old and not self.overtaken:
+            self.overtaken += 1
+            state.Kept(self._vault, key).change(replace(state.get(self._vault, key), last_at="meanwhile"))
+        return self._vault.swap(kind, key, old, new)
+
+
+def test_a_wish_is_not_lost_between_two_messengers(room, receiver):
+    """One takes the wish up and is overtaken before it says so: whoever goes on must still know of it."""
+    hook = room.hook("down", f"{receiver.url}/down")
+    receiver.answers["/down"] = 500
+    slow = Overtaken(room.vault)
+    with Outbox(room.ledger, slow, room.receivers, patience=QUICK, look=0.02):
+        room.write()
+        room.until(hook, lambda now: now.dead)
+        receiver.answers["/down"] = 200
+        state.wish(room.vault, hook.id)
+        room.until(hook, lambda now: not now.dead and not now.again and now.last == "told")
+    assert slow.overtaken == 1
+
+
+def test_a_wish_is_granted_once_and_the_next_one_too(room):
+    hook = room.hook("down", "http://127.0.0.1/down")
+    assert state.granted(room.vault, hook.id, state.get(room.vault, hook.id)) is None
+    for _ in range(2):
+        state.wish(room.vault, hook.id)
+        before = replace(state.get(room.vault, hook.id).given_up(1, "x", "why", "at"), off=True, tries=3, due=7.0)
+        kept = state.Kept(room.vault, hook.id)
+        after = state.granted(room.vault, hook.id, before)
+        assert (after.dead, [one.to for one in after.again], after.off, after.tries) == ((), ["x"], False, 0)
+        kept.change(replace(after, again=()))
+        assert state.granted(room.vault, hook.id, kept.state()) is None
+    state.forget(room.vault, hook.id)
+    assert list(room.vault.find(state.WISH)) == []
+
+
+def test_who_lost_the_lease_leaves_it_to_whoever_has_it(room):
+    with room.open():
+        until(lambda: room.vault.get(outbox.LEASE, outbox.LEASE))
+        room.vault.put(outbox.LEASE, outbox.LEASE, "another", expires=time.time() + 60)
+    assert room.vault.get(outbox.LEASE, outbox.LEASE) == "another"
 
 
 def test_a_wish_ends_a_long_wait(room, receiver):

@@ -17,6 +17,7 @@ from arkwright.govern.oidc import Person
 from arkwright.notify import hooks, state
 
 from .browser import chromium
+from .logged import logged
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "a long enough password"
@@ -58,6 +59,8 @@ def lived_in(walked, tmp_path_factory, shop_at):
         state.begin(at.site.vault, hook.id, 0)
         state.Kept(at.site.vault, hook.id).change(state.State(place=9).given_up(7, "", HOSTILE, "2026-11-29T08:00"))
         hooks.put(at.site.vault, hook)
+        logged(at.site, HOSTILE)
+        at.do(talk.discuss, ben, about="registered:wool@1", text=HOSTILE)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
         yield room
 
@@ -79,7 +82,8 @@ def window(browser, room, who="olga", **words):
 
 def links(page):
     """Where the page leads within the room, one of each kind of page."""
-    found = page.eval_on_selector_all("a[href^='/']:not([download])", "all => all.map(one => one.getAttribute('href'))")
+    ours = "a[href^='/']:not([download], [type='text/plain'])"
+    found = page.eval_on_selector_all(ours, "all => all.map(one => one.getAttribute('href'))")
     return [link.partition("#")[0] for link in found if not link.startswith(("/static", *LEFT, "/comments/"))]
 
 
@@ -120,7 +124,10 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
         "/account",
         LINK,
         "/webhooks",
+        "/registered/wool",
+        "/registered",
     } <= seen
+    assert all(any(path.startswith(one) for path in seen) for one in ("/runs/tracked", "/runs/logged"))
 
 
 def came_back(room, page):
@@ -250,3 +257,51 @@ def test_without_scripts(browser, lived_in):
     page.goto(lived_in.address + "/account")
     page.get_by_role("button", name="End the token night").click()
     assert page.get_by_text("night").count() == 0
+
+
+def test_addresses_that_clients_of_mlflow_print(browser, lived_in):
+    """They end in a page of ours, after a login too; anything else stays where it is."""
+    site = lived_in.at.site
+    first = lambda db, table: db.execute(f"SELECT uid FROM {table}").fetchone()[0]  # noqa: E731
+    uid, model = site.tracking.look(first, "run"), site.tracking.look(first, "model")
+    page = window(browser, lived_in)
+    for shape, place in (
+        (f"experiments/1/runs/{uid}", f"/runs/tracked/{uid}"),
+        (f"experiments/1/runs/{uid}/artifacts?x=1", f"/runs/tracked/{uid}"),
+        (f"experiments/1/models/{model}", f"/runs/logged/{model}"),
+        ("experiments/0", "/runs?source=clients&name=Default"),
+        ("models/wool", "/registered/wool"),
+        ("models/wool/versions/2", "/registered/wool@2"),
+        ("prompts/ask", "/registered/ask"),
+        ("models", "/registered"),
+        ("models/a%2Fb%40c", "/registered/a%2Fb%2540c"),
+    ):
+        page.goto("about:blank")
+        page.goto(f"{lived_in.address}/#/{shape}")
+        page.wait_for_url(lived_in.address + place, timeout=5000)
+    for shape in ("models/..", "models/%2e%2e", "models/%", "//evil.example/", "experiments/1/runs//evil.example",
+                  "experiments/1/runs/..%2f..", "experiments/x", "models/..%2f..%2f/versions/x", "javascript:hacked=1",
+                  "experiments/1/runs/" + "a" * 300, "main"):  # fmt: skip
+        page.goto("about:blank")
+        page.goto(f"{lived_in.address}/#/{shape}")
+        page.evaluate("new Promise(done => setTimeout(done, 0))")
+        assert page.url == f"{lived_in.address}/#/{shape}"
+        assert page.get_by_role("heading", name="shop").is_visible()
+    page.goto(f"{lived_in.address}/runs/tracked/{uid}")
+    with page.expect_download() as fetched:  # with a session, as a browser has it
+        page.get_by_role("link", name="notes.html").click()
+    assert fetched.value.suggested_filename == "notes.html"
+    assert Path(fetched.value.path()).read_bytes() == b"<b>x"
+    assert page.url == f"{lived_in.address}/runs/tracked/{uid}"
+    page.goto(f"{lived_in.address}/#/experiments/x")
+    page.evaluate("location.hash = '#/models/wool/versions/1'")  # typed into a page that is open
+    page.wait_for_url(lived_in.address + "/registered/wool@1")
+    fresh = browser.new_context().new_page()
+    fresh.goto(f"{lived_in.address}/#/experiments/1/runs/{uid}")
+    fresh.wait_for_url("**/login#/experiments/**")
+    fresh.get_by_label("Name").fill("olga")
+    fresh.get_by_label("Password").fill(PASSWORD)
+    fresh.keyboard.press("Enter")
+    fresh.wait_for_url(f"{lived_in.address}/runs/tracked/{uid}")
+    fresh.goto(lived_in.address + "/")
+    assert fresh.get_by_role("heading", name="shop").is_visible()  # led once

@@ -35,6 +35,17 @@ def test_who_answered_then_and_a_prediction_again(room):
         assert said in text
     assert page(room, "/live?" + urlencode({"endpoint": "buys", "at": "2001-01-01T00:00"}))[0] == 404
     assert page(room, "/live?" + urlencode({"endpoint": "buys", "at": before}))[0] in (200, 404)  # within the minute
+    this = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"  # the minute that goes on
+    assert "release:buys@1" in page(room, "/live?" + urlencode({"endpoint": "buys", "at": this}))[1]
+    status, text = page(room, "/live?" + urlencode({"endpoint": "buys", "at": "2999-01-01T00:00"}))
+    assert (status, "2999-01-01 00:00:00 UTC has not happened yet" in text, "it is so still" in text) == (
+        422,
+        True,
+        False,
+    )
+    answer = room.ask("GET", "/api/live?endpoint=buys&at=2999-01-01T00:00:00Z")
+    assert (answer.status, answer.json()["title"]) == (422, "Invalid")
+    assert "has not happened yet" in answer.json()["detail"]
     assert page(room, "/live?at=yesterday")[0] == 422
     assert page(room, "/live?endpoint=byus")[0] == 404
     assert send(room, "/live/again", by="vera", endpoint="buys", id="two")[0] == 403
@@ -58,8 +69,8 @@ def test_search_over_everything(room):
     room.at.site.ledger.append("ana", [Entry(Comment.KIND, "1@1", encode(said))])
     _, text = page(room, "/search?q=unicorn")
     assert "<mark>unicorn</mark> &lt;script&gt;" in text
-    assert "Nothing on record holds" in page(room, "/search?q=zebra")[1]
-    assert "Nothing on record holds" in page(room, "/search?q=unicorn&kind=run")[1]
+    assert "Nothing here holds" in page(room, "/search?q=zebra")[1]
+    assert "Nothing here holds" in page(room, "/search?q=unicorn&kind=run")[1]
     assert re.search(r'href="/runs/shop"', page(room, "/search?q=shop&kind=run")[1])
     for wrong in ("q=%22", "q=x&after=nowhere"):
         assert page(room, f"/search?{wrong}")[0] == 422

@@ -2,6 +2,8 @@
 
 import re
 
+from tests.pages.logged import logged
+
 from arkwright.core import versions
 from arkwright.core.nouns import Decision, Release
 
@@ -14,6 +16,7 @@ def page(room, path, by="olga"):
 
 
 def test_every_page_and_every_link_on_it_is_there(room):
+    uid, model = logged(room.at.site)
     seen, waiting = {"/password", "/account"}, ["/"]  # these ask for a session; a token may not
     while waiting:
         path = waiting.pop()
@@ -21,8 +24,12 @@ def test_every_page_and_every_link_on_it_is_there(room):
         status, text = page(room, path)
         assert status == 200, path
         found = {link for link in re.findall(r'href="(/[^"#?]*)', text) if not link.startswith("/static/")}
+        found = {link for link in found if not link.endswith("/said")}  # of what is asked after the `?`
         waiting += found - seen - set(waiting)
     assert {"/", "/inbox", "/releases", "/releases/buys@1", "/endpoints", "/discussion", "/people/ben"} <= seen
+    theirs = {f"/runs/tracked/{uid}", f"/runs/logged/{model}", "/registered", "/registered/wool", "/registered/wool@1"}
+    assert theirs <= seen
+    assert any(path.startswith("/api/2.0/mlflow-artifacts/") for path in seen)  # a file
 
 
 def test_a_release_shows_what_its_gate_found_and_what_is_missing(room):

@@ -13,7 +13,7 @@ from tests.api.conftest import walked
 from tests.web.furnished import DONE, HOOK, WAITS, WHERE, furnished
 
 from arkwright.api import jobs, rollout
-from arkwright.core import versions
+from arkwright.core import record, versions
 from arkwright.mlflow import openapi as mlflow
 from arkwright.rest import openapi
 
@@ -23,7 +23,7 @@ ROUTES = [(path, method.upper(), said) for path, each in DOCUMENT["paths"].items
 ASKED = {
     "profile": {"dataset": "visits"}, "diff": {"before": "buys@1", "after": "buys@1"},
     "quarantine": {"dataset": "visits"}, "compare": {"runs": ["shop@1", "shop@2"]}, "search": {"text": "buys"},
-    "live": {"endpoint": "buys", "at": "2099-01-01T00:00:00Z"}, "patch": {"proposal": 1}, "why": {"release": "buys"},
+    "live": {"endpoint": "buys"}, "patch": {"proposal": 1}, "why": {"release": "buys"},
     "predictions": {"endpoint": "buys"},
 }  # fmt: skip
 SAID = {
@@ -48,7 +48,9 @@ REFUSED = {"rollback": 409, "mail": 409, "end": 404}  # which the rules do not a
 
 @pytest.fixture(scope="module")
 def door(walked, tmp_path_factory, shop_at):
-    return furnished(walked, shop_at(tmp_path_factory.mktemp("claims") / "shop"))
+    made = furnished(walked, shop_at(tmp_path_factory.mktemp("claims") / "shop"))
+    made.furnished = record.now()
+    return made
 
 
 def name_of(route):
@@ -71,6 +73,8 @@ def headers_of(said):
 def looked(door, route, headers=None, **words):
     path, method, said = route
     asked = {**ASKED.get(said["operationId"], {}), **words}
+    if said["operationId"] == "live":
+        asked["at"] = door.furnished
     path = path.replace("{id}", DONE)
     return door.ask(method, f"{path}?{urlencode(asked, doseq=True)}" if asked else path, **door.me, **(headers or {}))
 

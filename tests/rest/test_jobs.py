@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from tests.rest.conftest import up
 
-from arkwright.api import jobs
-from arkwright.core import shapes
+from arkwright.api import job_process, jobs, jobs_keeper
+from arkwright.core import shapes, versions
+from arkwright.core.nouns import Run
 from arkwright.line.line import Result
 from arkwright.project.plan import Plan
 
@@ -21,7 +22,7 @@ def features(visits: pl.DataFrame) -> pl.DataFrame:
     import time
     from pathlib import Path
 
-    if Path(__file__).with_name("slow").exists() or visits.height:
+    if visits.height >= 300:  # no rehearsal
         print("a line of the log", flush=True)
         while Path("{gate}").exists():
             time.sleep(0.02)
@@ -99,8 +100,8 @@ def test_code_that_fails_is_no_failure_of_the_server(room):
     name = ended(room.at.site, state="failed", error="ArkwrightError", problem="its process ended (SIGKILL)")
     answer = room.ask("GET", f"/api/jobs/{name}/answer")
     assert (answer.status, answer.json()["title"]) == (409, "ArkwrightError")
-    job = begun(room, "run", {"seed": -1})
-    assert room.events(job + "/events")[-1]["text"] == "failed: -1 is no seed: frameworks take 0 to 4,294,967,295"
+    refused = room.ask("POST", "/api/run", {"seed": -1})
+    assert (refused.status, refused.json()["detail"]) == (422, "seed: -1 is none; it goes from 0 up to 4,294,967,295")
     assert room.ask("GET", job + "/answer").status == 422
 
 
@@ -132,6 +133,7 @@ def test_one_at_a_time_and_stopped(gate, room):
     assert room.ask("POST", first + "/stop", {}, by="carl").json()["state"] == "stopped"
     assert room.events(first + "/events")[-1]["text"] == "stopped: stopped by carl"
     assert room.ask("GET", first + "/answer").status == 409
+    assert last_run(room.at.site).error == "stopped by carl"
     assert not processes(room.at.folder, "arkwright.work")
     until(lambda: state(room, second) in ("working", "done"))
 
@@ -164,6 +166,34 @@ def test_a_server_that_was_killed_tells_what_it_cut_off(gate, at):
         assert state(room, first) == "cut"
         assert room.events(first + "/events")[-1]["text"].startswith("cut: the server ended while")
         assert room.ask("GET", first + "/answer").status == 409
+    assert last_run(at.site).error == job_process.GONE
+
+
+def test_a_run_whose_process_was_killed_says_so(gate, room):
+    job = begun(room)
+    until(lambda: [e for e in jobs.events(room.at.site, job.rpartition("/")[2]) if e.kind == "log"])
+    (pid,) = processes(room.at.folder, "job_process")
+    os.kill(pid, signal.SIGKILL)
+    told = room.events(job + "/events")[-1]["text"]
+    killed = "its process was killed by signal 9 (SIGKILL): somebody ended it, as kill -9 does"
+    assert told.startswith(f"failed: {killed}")
+    run = last_run(room.at.site)
+    assert (run.state, run.error) == ("failed", killed)
+    log = room.at.site.store.path(run.log).read_text()
+    assert "\na line of the log\n" in log
+    assert log.endswith(f"failed: {killed}\n")
+    assert list((room.at.site.folder / "logs").iterdir()) == []
+
+
+def test_how_a_process_ended():
+    assert "out of memory" in jobs_keeper.ended(-9, short_of_memory=True)
+    assert "out of memory" not in jobs_keeper.ended(-11, short_of_memory=True)
+    assert jobs_keeper.ended(-11, short_of_memory=False) == "its process was killed by signal 11 (SIGSEGV)"
+    assert jobs_keeper.ended(3, short_of_memory=True) == "its process ended (exit code 3)"
+
+
+def last_run(site):
+    return versions.resolve(site.ledger, Run, "shop")
 
 
 def test_a_job_ends_in_order_with_its_server(gate, at):
@@ -173,6 +203,7 @@ def test_a_job_ends_in_order_with_its_server(gate, at):
         os.kill(room.process.pid, signal.SIGTERM)
         assert room.process.wait(30) is not None
     assert not processes(at.folder, "arkwright.")
+    assert last_run(at.site).error == "the control room that did it was stopped"
     assert json.loads(at.site.vault.get(jobs.KIND, first.rpartition("/")[2]))["state"] == "cut"
 
 

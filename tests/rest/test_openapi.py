@@ -9,7 +9,10 @@ from starlette.routing import Mount
 from tests.web.conftest import Door
 
 from arkwright.api.verbs import VERBS
+from arkwright.core.errors import Invalid
+from arkwright.core.nouns import Actor
 from arkwright.pages import routes as pages
+from arkwright.rest import given
 
 LEFT_OUT = {
     "/static": "the pages' own style and scripts",
@@ -94,3 +97,70 @@ def test_every_class_that_mlflow_s_clients_send_is_described(document):
 def test_verbs_that_stay_here_are_in_no_path(document):
     for name, verb in VERBS.items():
         assert (f"/api/{name}" in document["paths"]) is not bool(verb.here), name
+
+
+NUMBERS = [
+    pytest.param(word, id=f"{name}-{word.name}")
+    for name, verb in VERBS.items()
+    if not verb.here
+    for word in given.words_of(verb).words
+    if "int" in str(word.kind) or "float" in str(word.kind)
+]
+
+
+@pytest.mark.parametrize("word", NUMBERS)
+def test_numbers_are_described_by_the_bounds_that_are_kept(word):
+    """Taken up to the bound, refused beyond it: the description and the door read the same type."""
+    words = given.Words((word,))
+    schema, _ = given.schema(words)
+    said = schema["properties"][word.name]
+    (said,) = [one for one in said.get("anyOf", [said]) if one != {"type": "null"}]
+    many = said["type"] == "array"
+    said = said["items"] if many else said
+
+    def taken(number):
+        value = [number] if many else number
+        return words.from_json(json.dumps({word.name: value}).encode())[word.name] == value
+
+    whole = "minimum" in said
+    least, most = said["minimum" if whole else "exclusiveMinimum"], said["maximum"]
+    assert 0 <= least < most < 2**32
+    assert taken(most)
+    assert taken(least if whole else 1e-9)
+    for beyond in (least - 1 if whole else least, most + 1):
+        with pytest.raises(Invalid, match=f"^{word.name}.*: (expected|.* is none; it goes)"):
+            taken(beyond)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("runs", {"limit": 501}),
+        ("runs", {"limit": 0}),
+        ("search", {"text": "x", "limit": 501}),
+        ("threads", {"limit": 0}),
+        ("inbox", {"limit": 501}),
+        ("ledger", {"last": 10_001}),
+        ("ledger", {"last": 0}),
+        ("run", {"seed": 2**32}),
+        ("run", {"seed": -1}),
+        ("promote", {"release": "buys", "share": 0.0}),
+        ("promote", {"release": "buys", "share": 1.1}),
+        ("predictions", {"endpoint": "buys", "limit": 0}),
+    ],
+)
+def test_the_verbs_keep_them_too(door, verb, words):
+    olga = Actor(name="olga", rights=("look", "talk", "work", "own"), proven=True)
+    with pytest.raises(Invalid):
+        VERBS[verb].function(door.site, olga, door.site.folder, **words)
+
+
+def test_mlflows_clients_are_told_theirs(document):
+    found = []
+    for said in document["paths"].values():
+        for one in said.values():
+            body = one.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            found += [body["properties"]["max_results"]] if "max_results" in body.get("properties", {}) else []
+            found += [given["schema"] for given in one.get("parameters", ()) if given["name"] == "max_results"]
+    assert len(found) > 5
+    assert all('"minimum": 1' in json.dumps(kind) for kind in found)

@@ -54,7 +54,7 @@ def test_looking(room):
         ("/api/show?refrence=x", "nothing is called 'refrence' here; did you mean \"reference\"?"),
         ("/api/show?reference=a&reference=b", "reference is given twice"),
         ("/api/ledger?last=many", "last: expected"),
-        ("/api/ledger?last=0", "0 events cannot be listed"),
+        ("/api/ledger?last=0", "last: 0 is none; it goes from 1 up to 10,000"),
         ("/api/ledger?last=99999999999999999999", "last: expected"),
         ("/api/why", "release is missing"),
         ("/api/show?reference=%00", "reference: expected"),
@@ -64,7 +64,11 @@ def test_looking(room):
         ("/api/profile?dataset=http://127.0.0.1:1/x.csv", "dataset: expected"),
         ("/api/profile?dataset=buyers.csv", "dataset: expected"),
         ("/api/predictions?endpoint=x&out=/tmp/x", "nothing is called 'out' here"),
-        ("/api/predictions?endpoint=buys&since=0001-01-01T00:00:00%2B14:00", "since: there is no such time"),
+        (
+            "/api/predictions?endpoint=buys&since=0001-01-01T00:00:00%2B14:00",
+            "since: '0001-01-01T00:00:00+14:00' is no time: there",
+        ),
+        ("/api/runs?since=yesterday", "since: 'yesterday' is no time; write 1h or 7d (so long ago), or a time in UTC"),
         ("/api/measures?limit=0", "limit: expected"),
     ],
 )

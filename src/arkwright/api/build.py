@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from arkwright.api.accounts import allow
 from arkwright.core import versions
+from arkwright.core.bounds import Between
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Artifact, Dataset, Model, Run
 from arkwright.core.record import digest_of
@@ -17,6 +19,9 @@ from arkwright.line.line import Result
 from arkwright.line.walk import label
 from arkwright.project.plan import Plan
 from arkwright.sites import Site
+
+SEEDS = Between(0, 2**32 - 1)
+Seed = Annotated[int, SEEDS]
 
 
 def quiet(_: str) -> None:
@@ -28,14 +33,16 @@ def check(site: Site, by: Actor, project: Path, *, say: Callable[[str], None] = 
     return line.plan(site, by.name, project, say=say)
 
 
-def run(site: Site, by: Actor, project: Path, *, seed: int | None = None, say: Callable[[str], None] = quiet) -> Result:
+def run(
+    site: Site, by: Actor, project: Path, *, seed: Seed | None = None, say: Callable[[str], None] = quiet
+) -> Result:
     """Walk the line. `Result.problem` says which promise was not kept; every finding is on record either way.
 
     Raises Invalid for a seed that no framework takes.
     """
     allow(site, by, "work")
-    if seed is not None and not 0 <= seed < 2**32:
-        raise Invalid(f"{seed} is no seed: frameworks take 0 to {2**32 - 1:,}")
+    if seed is not None:
+        SEEDS.check("seed", seed)
     return line.run(site, by.name, project, say=say, seed=seed)
 
 

@@ -1,22 +1,24 @@
-"""Verbs that look at what is on record: runs, search, the ledger in pages, what was live when."""
+"""Verbs that look at what is on record: runs, the ledger in pages, what was live when."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-from arkwright.catalog.catalog import Wanted, stamp
-from arkwright.catalog.pages import Page
-from arkwright.catalog.searching import Hit
+from arkwright.catalog.events import Wanted, stamp
+from arkwright.catalog.pages import Page, Size
 from arkwright.core import versions
+from arkwright.core.bounds import Between, Number, Spot
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Account, Actor, Decision, Endpoint, Event, Finding, Model, Release, Run
 from arkwright.core.record import decode, split_reference
 from arkwright.core.rules import counts, judge_gate
 from arkwright.sites import Site
 
-MOST_EVENTS = 10_000  # in one list
+EVENTS = Between(1, 10_000)  # in one list
+SKEW = timedelta(minutes=1)  # by which somebody's clock may be ahead of ours
 STATES = ("started", "finished", "failed")
 
 
@@ -32,7 +34,7 @@ def runs(
     since: datetime | None = None,
     until: datetime | None = None,
     sort: str = "-started",
-    limit: int = 50,
+    limit: Size = 50,
     after: str | None = None,
 ) -> Page[Run]:
     """Runs in pages, the newest first. `sort`: started, seconds or name, with - in front the other way round; `text`:
@@ -42,20 +44,6 @@ def runs(
         raise Invalid(f"{state[:40]!r} is no state of a run{did_you_mean(state, STATES)}")
     wanted = Wanted(who=author, since=since, until=until)
     return site.catalog.runs(name=name, state=state, text=text, wanted=wanted, sort=sort, limit=limit, after=after)
-
-
-def search(
-    site: Site,
-    by: Actor,
-    project: Path,
-    *,
-    text: str,
-    kinds: tuple[str, ...] = (),
-    limit: int = 20,
-    after: str | None = None,
-) -> Page[Hit]:
-    """Whatever holds all these words: names, reasons, comments, promises, notes, errors, cards; the best first."""
-    return site.catalog.search(text, kinds, limit, after)
 
 
 def ledger(
@@ -69,15 +57,14 @@ def ledger(
     until: datetime | None = None,
     about: str | None = None,
     text: str | None = None,
-    before: int | None = None,
-    after: int | None = None,
-    last: int = 20,
+    before: Number | None = None,
+    after: Spot | None = None,
+    last: Annotated[int, EVENTS] = 20,
 ) -> tuple[Event, ...]:
     """Events, oldest first: the last ones, those before an event, or those after one. Each is read from the ledger,
     its seal checked. The page before these: `before` the first of them. `text`: words, as `search` takes them.
     """
-    if not 1 <= last <= MOST_EVENTS:
-        raise Invalid(f"{last} events cannot be listed at once; take 1 to {MOST_EVENTS:,}")
+    EVENTS.check("last", last)
     if before is not None and after is not None:
         raise Invalid("go back with `before` or on with `after`, not both")
     known = site.catalog.kinds() if kinds else []
@@ -138,12 +125,14 @@ class Live:
 
 
 def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | None = None) -> Live:
-    """What was live at a time (default: now). Raises Unknown for no endpoint, or before its first release."""
+    """What was live at a time (default: now). Raises Unknown for no endpoint, or before its first release; Invalid for
+    what has not happened yet. Of a clock that is up to a minute ahead of this one, now is meant.
+    """
     name, _ = split_reference(endpoint, Endpoint.KIND)
     names = site.catalog.names(Endpoint)
     if name not in names:
         raise Unknown(f"no endpoint is called {name!r}{did_you_mean(name, names)}")
-    moment = at or datetime.now(UTC)
+    moment = _happened(at)
     found, until = site.catalog.moves(name, moment)
     if not found:
         raise Unknown(f"nothing was live at {name} then; its first release came at {until}")
@@ -151,6 +140,17 @@ def live(site: Site, by: Actor, project: Path, *, endpoint: str, at: datetime | 
     shares = [] if noun.stopped else [*noun.shares.items(), *((ref, 0.0) for ref in noun.shadows)]
     answering = tuple(_answering(site, ref, share, moment) for ref, share in shares)
     return Live(endpoint=noun, asked=stamp(moment), since=since, until=until, by=who, releases=answering)
+
+
+def _happened(at: datetime | None) -> datetime:
+    now = datetime.now(UTC)
+    moment = now if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    if moment > now + SKEW:
+        raise Invalid(
+            f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC has not happened yet, and nobody knows what will be live; "
+            f"here it is {now:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    return min(moment, now)
 
 
 def _answering(site: Site, ref: str, share: float, at: datetime) -> Answering:

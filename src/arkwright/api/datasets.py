@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from arkwright.api.walked import files, promised, settings
-from arkwright.catalog.catalog import Wanted
-from arkwright.catalog.pages import Page, cursor, place, size
+from arkwright.catalog.events import Wanted
+from arkwright.catalog.pages import Page, Size, cursor, place, size
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor, Dataset, Finding, Run
@@ -73,7 +73,7 @@ def dataset(site: Site, by: Actor, project: Path, *, reference: str, before: int
 
 
 def quarantine(
-    site: Site, by: Actor, project: Path, *, dataset: str, text: str | None = None, limit: int = 50,
+    site: Site, by: Actor, project: Path, *, dataset: str, text: str | None = None, limit: Size = 50,
     after: str | None = None,
 ) -> Page[Kept]:  # fmt: skip
     """Rows that did not fit, in the order of their source; `text`: in the reason or in what the row holds.

@@ -6,13 +6,14 @@ from pathlib import Path
 from arkwright.api.accounts import allow
 from arkwright.api.rollout import move, must_be_at
 from arkwright.core import versions
+from arkwright.core.bounds import Spot
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.ports import Taken
 from arkwright.sites import Site
 
 
-def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, version: int | None = None) -> Endpoint:
+def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, version: Spot | None = None) -> Endpoint:
     """Have nothing answer at an endpoint, at once; whoever asks it is told by whom it was stopped, and the reason.
 
     Raises Invalid without a reason, Refused where it is stopped already, Outdated where it is not at `version` any
@@ -34,7 +35,7 @@ def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, ve
 
 
 def resume(
-    site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "", version: int | None = None
+    site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "", version: Spot | None = None
 ) -> Endpoint:
     """Have a stopped endpoint answer again as it did before. Raises Refused where it is not stopped, or where a gate
     does not let one of its releases through any more; Outdated where it is not at `version` any more.

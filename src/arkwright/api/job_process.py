@@ -1,6 +1,7 @@
 """The process of one job: `python -m arkwright.api.job_process SITE PROJECT ID`; ENGINES come as JSON on its input.
 
-It ends with whoever started it: when its standard input is closed, nobody is left who would tell how it ended.
+It stops when a line comes on its standard input, which says why; and with whoever started it: when its input is closed,
+nobody is left who would tell how it ended.
 """
 
 import os
@@ -16,16 +17,17 @@ import msgspec
 from arkwright.api import jobs
 from arkwright.api.verbs import VERBS
 from arkwright.core import shapes
+from arkwright.core.durable import publish
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.masked import masked
 from arkwright.core.ports import Runner, Worker
 from arkwright.core.record import decode, encode
 from arkwright.core.visible import printed
-from arkwright.infra.durable import publish
 from arkwright.line.line import BEGINS
 from arkwright.sites import Site
 
 FAILED = 3  # the exit code when the verb raised; the reason is in the folder
+GONE = "the control room that did it vanished: killed (kill -9, or out of memory), or the machine went down"
 FAULT, FULL = "fault.json", "answer.part"
 MOST_LINES = 20_000  # of the log, in the events
 _LOOK = 0.1  # seconds between two looks at the log
@@ -99,17 +101,25 @@ def _say(events: jobs.Events, folder: Path, text: str) -> None:
     events.add("say", text)
 
 
-def _end_with_parent() -> None:
-    """Nobody will tell how it ended: as if somebody had pressed Ctrl-C, so that the worker ends too."""
-    sys.stdin.read()
+def _stop_when_told(why: list[str]) -> None:
+    """As if somebody had pressed Ctrl-C, so that the worker ends too, but with the reason that the keeper gives.
+
+    When it gives none it is gone, and nobody else would tell how it ended.
+    """
+    why.append(sys.stdin.readline().strip() or GONE)
     os.kill(os.getpid(), signal.SIGINT)
 
 
 def main() -> None:
     folder, project, name = sys.argv[1:]
     engines = msgspec.json.decode(sys.stdin.readline(), type=dict[str, str])
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    why: list[str] = []
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt(*why)
+
+    signal.signal(signal.SIGINT, stop)
+    threading.Thread(target=_stop_when_told, args=(why,), daemon=True).start()
     code = work(Site(Path(folder), engines), Path(project), name)
     sys.stdout.flush()
     os._exit(code)  # a thread waits for the parent's end, and need not

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -22,10 +23,14 @@ import msgspec
 from arkwright.api import job_process, jobs
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.record import decode, encode, now
+from arkwright.core.visible import visible
+from arkwright.infra import memory
+from arkwright.line.ending import bring_in
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.control")
 _LOOK, _GRACE = 0.2, 10.0  # seconds between two looks; in which a job that is called off may put away its things
+_LOOK_ROUND = 5.0  # seconds between two looks whether a run somewhere else was killed
 
 
 class Keeper:
@@ -57,12 +62,15 @@ class Keeper:
             self._keep()
 
     def _keep(self) -> None:
-        begun = False
+        begun, looked = False, 0.0
         while not self._stopped.wait(_LOOK):
             try:
                 if not begun:
                     self._cut_off()
                     begun = True
+                if time.monotonic() - looked > _LOOK_ROUND:
+                    bring_in(self._site)
+                    looked = time.monotonic()
                 found = jobs.waiting(self._site)
                 if found:
                     self._have_done(found)
@@ -81,16 +89,21 @@ class Keeper:
         working = replace(waiting, state=jobs.WORKING, began=now())
         if not jobs.move(self._site, waiting, working):
             return
-        folder = jobs.folder(self._site, working.id)
+        folder, short = jobs.folder(self._site, working.id), memory.killed()
         with (folder / "log").open("ab") as output, self._process(working.id, output.fileno()) as process:
-            code = self._wait(process, working)
+            code, told = self._wait(process, working)
+        how = ended(code, short_of_memory=memory.killed() > short)
+        if told and code == -signal.SIGKILL:
+            how = f"{told}; it did not end within {_GRACE:.0f} s, and was killed"
+        if run := jobs.run_of(self._site, working.id):
+            bring_in(self._site, {run: how})
         if self._stopped.is_set() and code:
             self._end(working, "cut", problem="the server was stopped while it was worked on; begin it anew")
         elif code == 0:
             made = msgspec.json.decode((folder / jobs.ANSWER).read_bytes())
             self._end(working, "done", problem=made.get("problem"))
         else:
-            self._end(working, "failed", *_fault(folder, code))
+            self._end(working, "failed", *_fault(folder, how))
 
     def _process(self, name: str, output: int) -> "subprocess.Popen[bytes]":
         site = self._site
@@ -102,23 +115,24 @@ class Keeper:
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
         )
-        assert process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(encode(dict(site.engines)).encode() + b"\n")
-            process.stdin.flush()
+        _tell(process, encode(dict(site.engines)))
         return process
 
-    def _wait(self, process: "subprocess.Popen[bytes]", working: jobs.Job) -> int:
+    def _wait(self, process: "subprocess.Popen[bytes]", working: jobs.Job) -> tuple[int, str]:
+        """Its exit code, and why it was told to stop, if it was."""
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(_LOOK)
-            called_off = self._site.vault.get(jobs.KIND, working.id) != encode(working)
-            if called_off or self._stopped.is_set():
-                process.send_signal(signal.SIGINT)
+                return process.wait(_LOOK), ""
+            record = self._site.vault.get(jobs.KIND, working.id)
+            if self._stopped.is_set() or record != encode(working):
+                called_off = decode(jobs.Job, record).problem if record else None
+                why = visible(called_off or "the control room that did it was stopped").replace("\n", " ")
+                _tell(process, why)
                 try:
-                    return process.wait(_GRACE)
+                    return process.wait(_GRACE), why
                 except subprocess.TimeoutExpired:
                     process.kill()
+                    return process.wait(), why
 
     def _end(self, working: jobs.Job, state: str, error: str | None = None, problem: str | None = None) -> None:
         """Say how it ended, in its record and behind its events; a person who stopped it meanwhile was first."""
@@ -128,9 +142,25 @@ class Keeper:
         jobs.tell_end(self._site, ended)
 
 
-def _fault(folder: Path, code: int) -> tuple[str, str]:
+def _tell(process: "subprocess.Popen[bytes]", line: str) -> None:
+    assert process.stdin
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(line.encode() + b"\n")
+        process.stdin.flush()
+
+
+def ended(code: int, *, short_of_memory: bool) -> str:
+    """How a process ended, for people."""
+    if code >= 0:
+        return f"its process ended (exit code {code})"
+    killed = f"its process was killed by signal {-code} ({signal.Signals(-code).name})"
+    if code != -signal.SIGKILL:
+        return killed
+    return f"{killed}: {'the system was out of memory' if short_of_memory else 'somebody ended it, as kill -9 does'}"
+
+
+def _fault(folder: Path, how: str) -> tuple[str, str]:
     with contextlib.suppress(OSError, ArkwrightError):
         kind, message = decode(tuple[str, str], (folder / job_process.FAULT).read_bytes())
         return kind, message
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return ArkwrightError.__name__, f"its process ended ({how}); its log in the site's folder jobs says more"
+    return ArkwrightError.__name__, f"{how}; its log in the site's folder jobs says more"

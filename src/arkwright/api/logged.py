@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from arkwright.api.accounts import allow
 from arkwright.core import versions
+from arkwright.core.bounds import LARGEST, Number
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.record import decode, split_reference
@@ -42,7 +43,7 @@ def predictions(
     until: datetime | None = None,
     release: str | None = None,
     id: str | None = None,  # noqa: A002 - as people say it
-    limit: int | None = 100,
+    limit: Number | None = 100,
 ) -> pa.Table:
     """What the endpoint answered, newest first, one row for each row it was asked about; `actual` is its label.
 
@@ -65,7 +66,7 @@ def save(
     until: datetime | None = None,
     release: str | None = None,
     id: str | None = None,  # noqa: A002 - as people say it
-    limit: int | None = None,
+    limit: Number | None = None,
 ) -> int:
     """The same in a Parquet file, however many they are; the number of rows. Raises Invalid for an unusable path."""
     if not out.parent.is_dir() or out.is_dir():
@@ -139,9 +140,11 @@ def _find(
     until: datetime | None,
     release: str | None,
     id_: str | None,
-    limit: int | None,
+    limit: Number | None,
     out: Path,
 ) -> int:
+    if limit is not None and limit < 1:
+        raise Invalid(f"{limit} rows cannot be listed; take 1 to {LARGEST:,}")
     name = _known(site, endpoint)
     ref = versions.resolve(site.ledger, Release, release).ref if release else None
     wanted = Wanted(since=since, until=until, release=ref, id=id_, limit=limit)

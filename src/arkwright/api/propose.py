@@ -10,6 +10,7 @@ from arkwright.api.fitting import fits, place
 from arkwright.api.proposed import Proposed, last, source, told
 from arkwright.collaborate import proposals as rules
 from arkwright.collaborate.limits import WINDOW, checked, in_time
+from arkwright.core.bounds import Number
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Event, Proposal
 from arkwright.core.ports import Entry, Taken
@@ -31,7 +32,7 @@ def propose(
     promise: str | None = None,
     instead: str | None = None,
     reason: str,
-    proposal: int | None = None,
+    proposal: Number | None = None,
 ) -> Proposed:
     """Propose a promise for `where` (gate.production), one in the place of another (`instead`), or that one goes.
 

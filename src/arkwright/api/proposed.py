@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arkwright.api import accounts
-from arkwright.catalog.catalog import Wanted
+from arkwright.catalog.events import Wanted
 from arkwright.collaborate import proposals as rules
+from arkwright.core.bounds import Number
 from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Account, Actor, Event, Proposal
 from arkwright.core.record import decode
@@ -37,13 +38,13 @@ class Proposed:
 class Patch:
     """A unified diff of `arkwright.toml`, which `git apply` takes; `file`: how to call it."""
 
-    proposal: int
+    proposal: Number
     file: str
     text: str
 
 
 def proposals(
-    site: Site, by: Actor, project: Path, *, proposal: int | None = None, state: str | None = None
+    site: Site, by: Actor, project: Path, *, proposal: Number | None = None, state: str | None = None
 ) -> tuple[Proposed, ...]:
     """What was proposed, the newest first; one by its number, or only such as are in a state: open, accepted …"""
     if proposal is not None:
@@ -62,7 +63,7 @@ def proposals(
     return tuple(one for one in found if state is None or one.state == state)
 
 
-def patch(site: Site, by: Actor, project: Path, *, proposal: int) -> Patch:
+def patch(site: Site, by: Actor, project: Path, *, proposal: Number) -> Patch:
     """A proposal as a diff of `arkwright.toml` as it stands now. Raises Refused where it stands there already, or the
     place was changed meanwhile.
     """

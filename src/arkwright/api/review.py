@@ -9,6 +9,7 @@ from arkwright.api.propose import follow
 from arkwright.api.proposed import Proposed, change_of, last, signing, source, told
 from arkwright.collaborate import proposals as rules
 from arkwright.core import versions
+from arkwright.core.bounds import Number
 from arkwright.core.errors import ArkwrightError, Invalid, Refused
 from arkwright.core.nouns import Account, Actor, Event, Proposal
 from arkwright.core.record import decode
@@ -28,7 +29,7 @@ def review(
     by: Actor,
     project: Path,
     *,
-    proposal: int,
+    proposal: Number,
     accept: bool,
     reason: str,
     digest: str | None = None,

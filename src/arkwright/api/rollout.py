@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
 from arkwright.api.accounts import allow
 from arkwright.api.decide import judgement
 from arkwright.api.terms import current
 from arkwright.core import versions
+from arkwright.core.bounds import Between, Spot
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Outdated, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release, Terms
@@ -21,6 +23,7 @@ from arkwright.release import signing
 from arkwright.sites import Site
 
 SIGNATURE = "signature"  # the ledger's kind for the digest of a release's signature file
+SHARES = Between(0, 1, above=True)
 
 
 def promote(
@@ -30,10 +33,10 @@ def promote(
     *,
     release: str,
     endpoint: str | None = None,
-    share: float | None = None,
+    share: Annotated[float, SHARES] | None = None,
     shadow: bool = False,
     reason: str = "",
-    version: int | None = None,
+    version: Spot | None = None,
 ) -> Endpoint:
     """Sign the release and move an endpoint to it: as its `rollout` says, or with this `share`, or as a shadow.
 
@@ -43,8 +46,8 @@ def promote(
     that is none; Outdated where the endpoint is not at `version` any more.
     """
     allow(site, by, "own")
-    if share is not None and not 0 < share <= 1:
-        raise Invalid(f"a share of {share:g} is none; it lies above 0 and goes up to 1")
+    if share is not None:
+        SHARES.check("share", share)
     if share is not None and shadow:
         raise Invalid("a shadow has no share: it gets a copy of every request and answers none")
     noun = versions.resolve(site.ledger, Release, release)
@@ -77,7 +80,7 @@ def promote(
 
 
 def rollback(
-    site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "", version: int | None = None
+    site: Site, by: Actor, project: Path, *, endpoint: str, reason: str = "", version: Spot | None = None
 ) -> Endpoint:
     """Move an endpoint back to what it answered with before. Raises Refused when there is nothing to go back to,
     Outdated where the endpoint is not at `version` any more.
@@ -147,7 +150,7 @@ def _with_share(before: Endpoint, ref: str, share: float) -> Endpoint:
         raise Refused(f"{ref} answers alone, so there is nothing else to take the rest of the requests")
     shares = {ref: share} | {r: round(part / total * (1 - share), 9) for r, part in others.items()}
     shadows = tuple(r for r in before.shadows if r not in shares)
-    reason = "promoted" if share == 1 else f"{ref} answers {share:.4g} of the requests"
+    reason = "promoted" if share == 1 else f"{ref} answers {100 * share:.4g} % of the requests"
     return Endpoint(name=before.name, version=before.version + 1, shares=shares, shadows=shadows, reason=reason)
 
 

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from arkwright.api import accounts
+from arkwright.api import accounts, tracked
 from arkwright.api.look import find
-from arkwright.catalog.pages import Page
+from arkwright.catalog.pages import Page, Size
 from arkwright.collaborate.limits import MOST_MENTIONS, WINDOW, checked, in_time
 from arkwright.collaborate.markdown import mentions
 from arkwright.collaborate.threads import Helper, Thread, fold, helpers
+from arkwright.core.bounds import Number
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Comment, Endpoint, Mark, Watch
 from arkwright.core.ports import Entry, Taken
@@ -27,12 +28,12 @@ def threads(
     project: Path,
     *,
     about: str | None = None,
-    thread: int | None = None,
+    thread: Number | None = None,
     questions: bool = False,
     mine: bool = False,
     watched: bool = False,
-    limit: int = 20,
-    before: int | None = None,
+    limit: Size = 20,
+    before: Number | None = None,
 ) -> Page[Thread]:
     """Discussions, the newest first: about a noun, one by its number, only open questions, only where I spoke, only
     what others began on what I watch. `next`: as `before`.
@@ -41,7 +42,9 @@ def threads(
         return Page(items=(_thread(site, thread),))
     subject = _about(site, about) if about else None
     spoke, who = by.name if mine else None, by.name if watched else None
-    found = site.catalog.threads(about=subject, open_only=questions, limit=limit, before=before, who=who, spoke=spoke)
+    found = site.catalog.talk.threads(
+        about=subject, open_only=questions, limit=limit, before=before, who=who, spoke=spoke
+    )
     following = str(found[-1]) if len(found) == limit else None
     return Page(items=tuple(_thread(site, number) for number in found), next=following)
 
@@ -53,7 +56,7 @@ def discuss(
     *,
     text: str,
     about: str | None = None,
-    thread: int | None = None,
+    thread: Number | None = None,
     question: bool = False,
 ) -> Comment:
     """Say something about a noun, in a new thread or in one that is there. Raises Invalid, Unknown, Throttled."""
@@ -67,7 +70,7 @@ def discuss(
     subject = began.about if began else _about(site, cast(str, about))
     _in_time(site, by)
     while True:
-        number = site.catalog.last_comment() + 1
+        number = site.catalog.talk.last_comment() + 1
         comment = Comment(
             id=number,
             version=1,
@@ -87,7 +90,7 @@ def discuss(
 
 
 def amend(
-    site: Site, by: Actor, project: Path, *, comment: int, text: str | None = None, delete: bool = False
+    site: Site, by: Actor, project: Path, *, comment: Number, text: str | None = None, delete: bool = False
 ) -> Comment:
     """Change what one said, or take it back; what it said before stays on record. An owner may delete too."""
     accounts.allow(site, by, "talk")
@@ -119,7 +122,9 @@ def amend(
     return changed
 
 
-def answer(site: Site, by: Actor, project: Path, *, comment: int, mark: str = "accepted", undo: bool = False) -> Thread:
+def answer(
+    site: Site, by: Actor, project: Path, *, comment: Number, mark: str = "accepted", undo: bool = False
+) -> Thread:
     """Accept a comment as the answer, mark its question as answered, or say that it was helpful; or take it back.
 
     The asker or an owner accepts; nobody finds oneself helpful. Raises Forbidden, Refused, Unknown.
@@ -169,11 +174,11 @@ def watch(site: Site, by: Actor, project: Path, *, about: str, on: bool = True) 
 
 def people(site: Site, by: Actor, project: Path) -> tuple[Helper, ...]:
     """Who helps, in points: 3 for an accepted answer, 1 for each that somebody found helpful."""
-    return helpers(site.catalog.credits())
+    return helpers(site.catalog.talk.credits())
 
 
-def _take_back(site: Site, by: Actor, began: Thread, comment: int) -> None:
-    for said in site.catalog.thread(began.id):
+def _take_back(site: Site, by: Actor, began: Thread, comment: Number) -> None:
+    for said in site.catalog.talk.thread(began.id):
         noun = said.noun
         if isinstance(noun, Mark) and noun.comment == comment and noun.what == "accepted" and noun.on:
             off = Mark(comment=comment, thread=began.id, about=began.about, by=noun.by, what="accepted", on=False)
@@ -196,9 +201,9 @@ def _append(site: Site, by: Actor, nouns: list[tuple[str, Mark | Watch]]) -> Non
 
 
 def _thread(site: Site, number: int) -> Thread:
-    said = site.catalog.thread(number)
+    said = site.catalog.talk.thread(number)
     if not said:
-        inside = site.catalog.thread_of(number)
+        inside = site.catalog.talk.thread_of(number)
         hint = f"; comment {number} stands in thread {inside}" if inside else ""
         raise Unknown(f"there is no thread {number}{hint}")
     return fold((one.at, one.noun) for one in said)
@@ -206,10 +211,10 @@ def _thread(site: Site, number: int) -> Thread:
 
 def _comment(site: Site, number: int) -> tuple[Thread, Comment]:
     """The thread, and the newest version of a comment in it."""
-    inside = site.catalog.thread_of(number)
+    inside = site.catalog.talk.thread_of(number)
     if inside is None:
         raise Unknown(f"there is no comment {number}")
-    said = [one.noun for one in site.catalog.thread(inside)]
+    said = [one.noun for one in site.catalog.talk.thread(inside)]
     versions = [noun for noun in said if isinstance(noun, Comment) and noun.id == number]
     return _thread(site, inside), versions[-1]
 
@@ -217,6 +222,10 @@ def _comment(site: Site, number: int) -> tuple[Thread, Comment]:
 def _about(site: Site, text: str) -> str:
     """The noun as it is spoken of: an endpoint without its version, a finding behind its subject. Raises Unknown."""
     reference, hash_, promise = text.partition("#")
+    if logged := tracked.spoken(site, reference):
+        if hash_:
+            raise Unknown(f"{logged} has no findings: no promise is measured on what clients log")
+        return logged
     noun = find(site, reference)
     if isinstance(noun, Endpoint):
         return f"{noun.KIND}:{noun.name}"

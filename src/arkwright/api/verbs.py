@@ -56,7 +56,7 @@ VERBS: dict[str, Verb] = {
     "ledger": Verb("arkwright.api.catalog:ledger"),
     "runs": Verb("arkwright.api.catalog:runs"),
     "compare": Verb("arkwright.api.compared:compare"),
-    "search": Verb("arkwright.api.catalog:search"),
+    "search": Verb("arkwright.api.search:search"),
     "live": Verb("arkwright.api.catalog:live"),
     "threads": Verb("arkwright.api.talk:threads"),
     "discuss": Verb("arkwright.api.talk:discuss", "talk", acts=True),

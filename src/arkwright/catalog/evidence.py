@@ -1,6 +1,6 @@
 """What gates are judged by, of many releases at once, now or at an earlier time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from arkwright.core.nouns import Account, Decision, Finding
@@ -22,18 +22,28 @@ def evidence(db: Any, wanted: Iterable[tuple[str, int, str]]) -> list[Evidence]:
     """Of each (model's name, its version, release's digest): the model's digest, the latest finding of each promise on
     it, every decision that counts.
     """
-    people: list[tuple[int, Account]] | None = None
+    said = decisions(db)
     found: list[Evidence] = []
     for name, version, release in wanted:
         row = db.execute(_DIGEST, (name, version)).fetchone()
         digest = str(row[0]) if row else ""
         findings = tuple(decode(Finding, body) for (body,) in db.execute(_FOUND, (digest,)))
-        said = db.execute(_SAID, (release,)).fetchall()
-        if said and people is None:
-            people = [(seq, decode(Account, body)) for seq, body in db.execute(_PEOPLE)]
-        made = ((seq, decode(Decision, body)) for seq, body in said)
-        found.append((digest, findings, tuple(noun for seq, noun in made if counts(noun, seq, people or ()))))
+        found.append((digest, findings, said(release)))
     return found
+
+
+def decisions(db: Any) -> Callable[[str], tuple[Decision, ...]]:
+    """Asked for a digest, every decision on these bytes that counts, in order; accounts are read once, if at all."""
+    people: list[tuple[int, Account]] = []
+
+    def said(digest: str) -> tuple[Decision, ...]:
+        rows = db.execute(_SAID, (digest,)).fetchall()
+        if rows and not people:
+            people.extend((seq, decode(Account, body)) for seq, body in db.execute(_PEOPLE))
+        made = ((seq, decode(Decision, body)) for seq, body in rows)
+        return tuple(noun for seq, noun in made if counts(noun, seq, people))
+
+    return said
 
 
 def findings_then(db: Any, digest: str, at: str) -> list[tuple[str, str]]:

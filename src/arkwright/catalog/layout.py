@@ -1,8 +1,10 @@
 """The tables of the catalog. Another layout is another number: then the file is made anew from the ledger."""
 
+from arkwright.core.fulltext import TABLE_OPTIONS
+
 LAYOUT = 5
 
-TABLES = """
+TABLES = f"""
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, seal TEXT NOT NULL,
     newest TEXT NOT NULL, slip REAL NOT NULL) STRICT;
 
@@ -60,5 +62,5 @@ CREATE TABLE mark (comment INTEGER NOT NULL, what TEXT NOT NULL, person TEXT NOT
 
 CREATE TABLE page (ref TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (kind, title, text, ref UNINDEXED,
-    tokenize = 'porter unicode61 remove_diacritics 2', prefix = '2 3');
+    {TABLE_OPTIONS});
 """

@@ -3,14 +3,16 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from arkwright.core.bounds import Between
 from arkwright.core.errors import Invalid
 
 T = TypeVar("T")
-MOST = 500
+SIZES = Between(1, 500)
+Size = Annotated[int, SIZES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,5 @@ def place(text: str, *types: type) -> tuple[Any, ...]:
 
 def size(limit: int) -> int:
     """Raises Invalid for a page that has no size."""
-    if not 1 <= limit <= MOST:
-        raise Invalid(f"a page has 1 to {MOST} entries, not {limit}")
+    SIZES.check("limit", limit)
     return limit

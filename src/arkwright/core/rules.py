@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from arkwright.core.counted import many
 from arkwright.core.nouns import Account, Decision, Finding, Release
 
 
@@ -26,12 +27,31 @@ class Judgement:
         return self.promises_kept and not self.unsigned and not self.refusals
 
     @property
+    def standing(self) -> str:
+        """A word of STANDINGS."""
+        return standing(self, kept=self.promises_kept)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         lines = [f"{f.promise} is {f.verdict}: {found(f)}" for f in self.findings if f.verdict != "kept"]
         lines += [f"{promise} was not measured" for promise in self.unmeasured]
         lines += [f"{d.by} ({d.role}) refused: {d.reason}" for d in self.refusals]
         lines += [f"no signature yet as {role}" for role in self.unsigned]
         return tuple(lines)
+
+
+STANDINGS = (
+    "passed",
+    "waits",
+    "refused",
+)  # of a release before its gate: it may be deployed, lacks a signature, or not
+
+
+def standing(judged: Judgement, *, kept: bool) -> str:
+    """How a release stands; `kept`: whether every promise of its gate is."""
+    if not kept or judged.refusals:
+        return "refused"
+    return "waits" if judged.unsigned else "passed"
 
 
 def found(finding: Finding) -> str:
@@ -45,7 +65,7 @@ def found(finding: Finding) -> str:
     if finding.low is not None and finding.high is not None:
         facts.append(f"95 % interval {finding.low:.6g} to {finding.high:.6g}")
     if finding.n is not None:
-        facts.append(f"{finding.n} rows")
+        facts.append(many(finding.n, "row"))
     text += f" ({', '.join(facts)})" if facts else ""
     if finding.note:
         text += f"; {finding.note}"

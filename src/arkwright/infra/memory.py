@@ -1,8 +1,9 @@
-"""How much memory this process may have, before the kernel ends it."""
+"""How much memory this process may have before the kernel ends it, and how many the kernel did end."""
 
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _GROUPS = Path("/sys/fs/cgroup")
@@ -42,3 +43,13 @@ def _limit(file: Path) -> Iterator[int]:
         return
     if text.isdigit():
         yield int(text)
+
+
+def killed(counts: Path = Path("/proc/vmstat")) -> int:
+    """How many processes the kernel has ended for want of memory since it began; 0 where it does not say."""
+    with suppress(OSError):
+        for line in counts.read_text().splitlines():
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return 0

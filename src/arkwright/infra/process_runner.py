@@ -74,9 +74,9 @@ class ProcessWorker:
         if code < 0:
             name = signal.Signals(-code).name
             hint = " (often: out of memory)" if name == "SIGKILL" else ""
-            what = f"the process that worked on {task} was ended by {name}{hint}; its output is in {self.log}"
+            what = f"the process that worked on {task} was ended by {name}{hint}"
         else:
-            what = f"the code ended the process that worked on {task} (exit code {code}); see {self.log}"
+            what = f"the code ended the process that worked on {task} (exit code {code})"
         return Invalid(what + _last_words(self.log))
 
     def close(self) -> None:
@@ -90,9 +90,9 @@ class ProcessWorker:
 
 
 def _last_words(log: Path) -> str:
-    """How a log ends, for a message: `, which ends: MemoryError`."""
+    """How a log ends, for a message: `; its log ends: MemoryError`."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = file.read().decode("utf-8", "replace").split("\n")
     said = [line.strip() for line in lines if line.strip()]
-    return f", which ends: {said[-1][:LONGEST_WORDS]}" if said else ""
+    return f"; its log ends: {said[-1][:LONGEST_WORDS]}" if said else ""

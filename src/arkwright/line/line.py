@@ -13,10 +13,10 @@ import msgspec
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Dataset, Finding, Model, Release, Run
-from arkwright.core.ports import Entry
 from arkwright.core.record import digest_of, encode, now
 from arkwright.core.rules import Judgement, found
 from arkwright.line import data, model, release
+from arkwright.line.ending import LOGS, bring_in, end
 from arkwright.line.log import Log
 from arkwright.line.walk import Walk
 from arkwright.optimize.table import Measured
@@ -59,8 +59,7 @@ def run(site: Site, by: str, folder: Path, *, say: Say, seed: int | None = None)
         try:
             result = _work(walk, record)
         except BaseException as error:
-            message = str(error) if isinstance(error, ArkwrightError) else type(error).__name__
-            _end(walk, record, "failed", message)
+            _end(walk, record, "failed", _why(error))
             raise
         ended = _end(walk, record, "failed" if result.problem else "finished", result.problem)
         return replace(result, run=ended)
@@ -161,13 +160,37 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
 def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iterator[Walk]:
     folder = folder.resolve()
     spec = toml.read(folder).spec
-    log = Log(site.folder / "logs" / f"run-{uuid.uuid4().hex[:12]}.log", say)
-    with site.scratch("run") as scratch, closing(site.runner.start(folder, log.path, log.say)) as worker:
+    with suppress(ArkwrightError, OSError):  # what others left must not be in the way
+        bring_in(site)
+    with (
+        _log(site, say) as log,
+        site.scratch("run") as scratch,
+        closing(site.runner.start(folder, log.path, log.say)) as worker,
+    ):
         aside = scratch / CODE
         aside.mkdir()
         plan = msgspec.convert(worker.call("plan", {"aside": str(aside)}), Plan)
         number = spec.seed if seed is None else seed
         yield Walk(site, by, folder, spec, plan, worker, scratch, run="", seed=number, log=log)
+
+
+@contextmanager
+def _log(site: Site, say: Say) -> Iterator[Log]:
+    """A run's log ends with the run. Of a walk without a run only what was printed before it failed is kept."""
+    log = Log(site.folder / LOGS / f"run-{uuid.uuid4().hex[:12]}.log", say)
+    try:
+        yield log
+    except BaseException:
+        if log.run is None:
+            if log.printed:
+                log.say(f"what the code printed is kept in {site.folder.name}/{LOGS}/{log.path.name}")
+            log.end(keep=True)
+        raise
+    else:
+        if log.run is None:
+            log.end(keep=False)
+    finally:
+        log.close()
 
 
 def _start(walk: Walk) -> Run:
@@ -183,17 +206,22 @@ def _start(walk: Walk) -> Run:
         code=code,
         lock=digest_of(walk.plan.engines),
     )
+    walk.log.begins(record)
     record = versions.add(walk.site.ledger, walk.by, record)
+    walk.log.begins(record)
     walk.run = record.ref
     walk.log.say(f"{record.ref}{BEGINS}")
     return record
 
 
+def _why(error: BaseException) -> str:
+    """What stopped a run, for its record."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "stopped by Ctrl-C"
+    return str(error) if isinstance(error, ArkwrightError) else type(error).__name__
+
+
 def _end(walk: Walk, record: Run, state: str, error: str | None) -> Run:
-    walk.log.note(state if error is None else f"{state}: {error}")
-    log = None
-    with suppress(ArkwrightError, OSError):  # what became of the run counts, also where there is no room for its log
-        log = walk.site.store.put_bytes(walk.log.text().encode())
     ended = replace(
         record,
         state=state,
@@ -202,8 +230,5 @@ def _end(walk: Walk, record: Run, state: str, error: str | None) -> Run:
         reused=tuple(dict.fromkeys(walk.reused)),
         seconds=walk.seconds,
         error=error,
-        log=log,
     )
-    key = f"{versions.ENDED}{record.name}@{record.version}"
-    walk.site.ledger.append(walk.by, [Entry(Run.KIND, key, encode(ended))])
-    return ended
+    return end(walk.site, walk.by, walk.log, ended)

@@ -7,13 +7,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from arkwright.infra.durable import writing
+from arkwright.api.files import FILES
+from arkwright.core.durable import writing
 from arkwright.mlflow.wire import Given, OfRun, answer, done, looked, tracking
 from arkwright.tracking import words
 from arkwright.tracking.artifacts import File
 from arkwright.web.context import actor, context
 
-FILES = "/api/2.0/mlflow-artifacts/artifacts"
 SMALL = 1 << 20  # bytes that are held in memory; more go to the disk as they come
 HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'"}
 

@@ -7,7 +7,7 @@ from arkwright.core.errors import Invalid, Unknown
 from arkwright.mlflow import shapes
 from arkwright.mlflow.wire import (
     Given,
-    Integer,
+    Many,
     Pair,
     answer,
     done,
@@ -47,7 +47,7 @@ class SetTag(Get):
 
 
 class Search(Given):
-    max_results: Integer = 1000
+    max_results: Many = 1000
     page_token: str = ""
     filter: str = ""
     order_by: tuple[str, ...] = ()

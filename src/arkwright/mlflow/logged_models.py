@@ -9,7 +9,7 @@ from arkwright.mlflow import shapes
 from arkwright.mlflow.artifacts import said
 from arkwright.mlflow.wire import (
     Given,
-    Integer,
+    Many,
     Pair,
     answer,
     done,
@@ -65,7 +65,7 @@ class Search(Given):
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
     datasets: tuple[Dataset, ...] = ()
-    max_results: Integer = 100
+    max_results: Many = 100
     order_by: tuple[OrderBy, ...] = ()
     page_token: str = ""
 

@@ -14,6 +14,7 @@ from arkwright.mlflow.wire import (
     Integer,
     OfRun,
     Pair,
+    Positive,
     answer,
     done,
     looked,
@@ -65,7 +66,7 @@ class LogBatch(OfRun):
 class History(OfRun):
     metric_key: str = ""
     page_token: str = ""
-    max_results: Integer | None = None
+    max_results: Positive | None = None
 
 
 class Bulk(Given):

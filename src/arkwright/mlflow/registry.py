@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from arkwright.mlflow import shapes
 from arkwright.mlflow.versions import number
-from arkwright.mlflow.wire import Given, Integer, Pair, answer, done, looked, must, tracking, written
+from arkwright.mlflow.wire import Given, Many, Pair, answer, done, looked, must, tracking, written
 from arkwright.tracking import listing, registry, versions
 
 
@@ -52,7 +52,7 @@ class Latest(Named):
 
 class Search(Given):
     filter: str = ""
-    max_results: Integer = 100
+    max_results: Many = 100
     order_by: tuple[str, ...] = ()
     page_token: str = ""
 

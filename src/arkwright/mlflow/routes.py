@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from arkwright.api.files import FILES
 from arkwright.mlflow import artifacts, experiments, inputs, logged_models, logging, registry, tracked, versions
 from arkwright.mlflow.wire import PREFIX, Handler, answer, hearing
 from arkwright.web.routes import route
@@ -77,10 +78,10 @@ def routes() -> Sequence[Route]:
     return [
         route("/version", version, "look"),
         route("/api/3.0/mlflow/server-info", server_info, "look"),
-        route(artifacts.FILES, hearing(artifacts.listed), "look"),
-        route(artifacts.FILES + "/{path:path}", artifacts.get, "look"),
-        route(artifacts.FILES + "/{path:path}", artifacts.put, "work", ["PUT"]),
-        route(artifacts.FILES + "/{path:path}", artifacts.delete, "work", ["DELETE"]),
+        route(FILES, hearing(artifacts.listed), "look"),
+        route(FILES + "/{path:path}", artifacts.get, "look"),
+        route(FILES + "/{path:path}", artifacts.put, "work", ["PUT"]),
+        route(FILES + "/{path:path}", artifacts.delete, "work", ["DELETE"]),
         *(route(PREFIX + path, hearing(handler), right, methods.split()) for methods, path, handler, right in TABLE),
     ]
 

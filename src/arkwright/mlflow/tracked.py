@@ -7,6 +7,7 @@ from arkwright.mlflow import shapes
 from arkwright.mlflow.wire import (
     Given,
     Integer,
+    Many,
     OfRun,
     Pair,
     answer,
@@ -41,7 +42,7 @@ class Search(Given):
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
     run_view_type: str | int | None = None
-    max_results: Integer = 1000
+    max_results: Many = 1000
     order_by: tuple[str, ...] = ()
     page_token: str = ""
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from arkwright.core.errors import Invalid
 from arkwright.mlflow import shapes
-from arkwright.mlflow.wire import Given, Integer, Pair, answer, done, looked, must, tracking, written
+from arkwright.mlflow.wire import Given, Many, Pair, answer, done, looked, must, tracking, written
 from arkwright.tracking import listing, versions
 from arkwright.web.context import actor
 
@@ -48,7 +48,7 @@ class Tag(Numbered):
 
 class Search(Given):
     filter: str = ""
-    max_results: Integer = 10_000
+    max_results: Many = 10_000
     order_by: tuple[str, ...] = ()
     page_token: str = ""
 

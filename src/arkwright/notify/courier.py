@@ -45,16 +45,17 @@ class Courier:
         self.subscriber = subscriber
         self._ledger, self._vault, self._patience = ledger, vault, patience
         self._news = threading.Condition()
-        self._end, self._stopped, self._wished = 0, False, False
+        self._end, self._wish, self._stopped, self._wished = 0, "", False, False
         # what is to be told may hang for as long as a message may take: nobody waits for it at the end
         self._thread = threading.Thread(target=self._run, name=f"tells {subscriber.id}", daemon=True)
         self._thread.start()
 
-    def hear(self, end: int, *, wished: bool) -> None:
-        """The ledger ends at this event now; `wished`: somebody wants another try."""
+    def hear(self, end: int, wish: str) -> None:
+        """The ledger ends at this event now; `wish`: somebody's last one to have it tried again."""
         with self._news:
-            if end != self._end or wished:
-                self._end, self._wished = end, self._wished or wished
+            if (end, wish) != (self._end, self._wish):
+                self._wished = self._wished or wish != self._wish
+                self._end, self._wish = end, wish
                 self._news.notify()
 
     def stop(self) -> None:

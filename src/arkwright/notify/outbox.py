@@ -59,20 +59,20 @@ class Outbox:
                 log.error("nobody is told: %s; trying again", error)  # noqa: TRY400
                 self._stopped.wait(5)
         self._drop(list(self._couriers))
-        if self._renewed:
+        if self._renewed and self._vault.get(LEASE, LEASE) == self._me:
             self._vault.remove(LEASE, LEASE)
 
     def _follow(self) -> None:
         wanted = {one.id: one for one in self._subscribers()}
         self._drop([name for name, kept in self._couriers.items() if kept.subscriber != wanted.get(name)])
         end = int(self._ledger.head().partition(":")[0])
-        wished = {name for name, _ in self._vault.find(states.WISH)}
+        wishes = dict(self._vault.find(states.WISH))
         for name, subscriber in wanted.items():
             if name not in self._couriers:
                 if subscriber.begins:
                     states.begin(self._vault, name, end)
                 self._couriers[name] = Courier(subscriber, self._ledger, self._vault, self._patience)
-            self._couriers[name].hear(end, wished=name in wished)
+            self._couriers[name].hear(end, wishes.get(name, ""))
 
     def _drop(self, names: Sequence[str]) -> None:
         dropped = [self._couriers.pop(name) for name in names]

@@ -1,11 +1,12 @@
 """How far a subscriber has been told, kept in the vault: nothing is lost by a crash, and a message may come twice."""
 
+import uuid
 from dataclasses import dataclass, replace
 
 from arkwright.core.ports import Vault
 from arkwright.core.record import decode, encode
 
-KIND, WISH = "told", "tell-again"  # the vault's kinds: how far; that what was given up is to be tried again
+KIND, WISH = "told", "tell-again"  # the vault's kinds: how far; the last wish to try again what was given up
 MOST_DEAD = 100  # of one subscriber, the newest
 
 
@@ -23,7 +24,8 @@ class Dead:
 class State:
     """`place`: the last event that is done with. Of the one behind it: who has been told (`done`), how often it was
     tried, and when it is tried again (seconds since 1970). `last`: what came of the last message, and when.
-    `again`: given up before, to be tried once more. `off`: the receiver wants to hear nothing any more.
+    `again`: given up before, to be tried once more. `off`: the receiver wants to hear nothing any more. `granted`: the
+    last wish that is in here.
     """
 
     place: int
@@ -35,6 +37,7 @@ class State:
     dead: tuple[Dead, ...] = ()
     again: tuple[Dead, ...] = ()
     off: bool = False
+    granted: str = ""
 
     def given_up(self, seq: int, to: str, why: str, at: str) -> "State":
         dead = (*self.dead, Dead(seq=seq, to=to, why=why, at=at))
@@ -75,14 +78,19 @@ def get(vault: Vault, name: str) -> State | None:
 
 def wish(vault: Vault, name: str) -> None:
     """Ask whoever delivers to try again what was given up, and what waits."""
-    vault.put(WISH, name, "{}")
+    vault.put(WISH, name, uuid.uuid4().hex)
 
 
 def granted(vault: Vault, name: str, state: State) -> State | None:
-    """The state with that wish in it, or None where there is no wish."""
-    if not vault.remove(WISH, name):
+    """The state with the last wish in it, or None where it is in it already.
+
+    The wish itself stays: who takes it up and is overtaken by another messenger leaves it to that one.
+    """
+    wished = vault.get(WISH, name) or ""
+    if wished in ("", state.granted):
         return None
-    return replace(state, again=(*state.again, *state.dead), dead=(), due=0.0, tries=0, off=False)
+    again = (*state.again, *state.dead)
+    return replace(state, again=again, dead=(), due=0.0, tries=0, off=False, granted=wished)
 
 
 def forget(vault: Vault, name: str) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
+from arkwright.core import times
 from arkwright.core.errors import Invalid
 
 
@@ -43,13 +44,8 @@ def whole(text: str, what: str) -> int:
 
 
 def moment(text: str, what: str) -> datetime | None:
-    """A time as a browser's field gives it: UTC without a zone, None for an empty one. Raises Invalid."""
-    if not text:
-        return None
+    """None for an empty one. Raises Invalid."""
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{what} is no time: {text[:40]!r}; write it like 2026-03-31T08:00, in UTC") from None
-    if found.tzinfo is not None:
-        raise Invalid(f"{what} is a time in UTC, without a zone")
-    return found
+        return times.moment(text or None)
+    except Invalid as error:
+        raise Invalid(f"{what}: {error}") from None

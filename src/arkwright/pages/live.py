@@ -56,8 +56,9 @@ def _live(request: Request, refused: ArkwrightError | None) -> Response:
 
 
 def _whole_minute(moment: datetime) -> datetime:
-    """A minute as people name it lasts until the next one."""
-    return moment if moment.second or moment.microsecond else moment + timedelta(seconds=59, milliseconds=999)
+    """A minute as people name it lasts until the next one, as far as it has passed."""
+    end = moment if moment.second or moment.microsecond else moment + timedelta(seconds=59, milliseconds=999)
+    return max(moment, min(end, datetime.now(UTC).replace(tzinfo=None)))
 
 
 def _around(found: catalog.Live) -> list[tuple[str, str]]:

@@ -7,20 +7,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, decide, look, rollout, terms
+from arkwright.api import catalog, decide, every_release, look, registered, rollout, terms
 from arkwright.api.lineage import lineage
+from arkwright.catalog.pages import Page
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
 from arkwright.core.record import decode
 from arkwright.core.rules import Judgement, may_sign
-from arkwright.pages import forms, talk
+from arkwright.pages import asked, forms, promoting, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address
 from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/releases"
+SHOWN = 50
+FEW = 5  # registered models, which have a page of their own
+STANDINGS = {  # how a release stands, in words and in a colour
+    "answers": ("answers", "live"),
+    "passed": ("may be deployed", "good"),
+    "waits": ("waits for signatures", "open"),
+    "refused": ("refused", "bad"),
+}
 
 
 def routes() -> list[Route]:
@@ -36,13 +45,29 @@ def routes() -> list[Route]:
 
 
 def all_of(request: Request) -> Response:
-    """The latest release of each name, with what its gate says now."""
-    site = context.context(request).site
-    newest = site.catalog.newest(Release)
-    judged = list(zip(newest, decide.at_a_glance(site, newest), strict=True))
-    live = {ref for endpoint in site.catalog.newest(Endpoint, limit=1000) for ref in endpoint.shares}
-    models = site.catalog.newest(Model)
-    return page(request, "releases.html", section=PLACE, judged=judged, models=models, live=live)
+    """Every release, with what its gate says now; the latest model of each name."""
+    at, by = context.context(request), context.actor(request)
+    words, problem = asked.texts(request, "name", "standing", "after"), None
+    found: Page[every_release.Listed] = Page(items=())
+    try:
+        given = {word: text for word, text in words.items() if text}
+        found = every_release.listed(at.site, by, at.project, **given, limit=SHOWN)
+    except ArkwrightError as error:
+        problem = error
+    return page(
+        request,
+        "releases.html",
+        status=problem.status if problem else 200,
+        problem=str(problem) if problem else None,
+        section=PLACE,
+        releases=found.items,
+        asked=words,
+        standings=STANDINGS,
+        names=at.site.catalog.names(Release),
+        pages=asked.pages(request, found.next, f"{SHOWN} a page, the newest first"),
+        models=at.site.catalog.newest(Model),
+        registered=registered.registered(at.site, by, at.project, limit=FEW).items,
+    )
 
 
 def one(request: Request) -> Response:
@@ -121,25 +146,8 @@ async def _decide(request: Request, *, yes: bool) -> Response:
 
 
 async def promote(request: Request) -> Response:
-    at, by, reference = context.context(request), context.actor(request), f"release:{request.path_params['name']}"
-    said = await forms.fields(request, "share", "reason", "endpoint", "version")
-
-    def work() -> str:
-        reason = forms.takes_over(said["reason"])
-        share = forms.part(said["share"]) if said["share"] else None
-        moved = rollout.promote(
-            at.site,
-            by,
-            at.project,
-            release=reference,
-            endpoint=said["endpoint"],
-            share=share,
-            reason=reason,
-            version=forms.count(said["version"]),
-        )
-        return f"{moved.ref}: {moved.reason}"
-
-    return await forms.decided(request, address(reference) or PLACE, work, _one)
+    place = address(f"release:{request.path_params['name']}") or PLACE
+    return await promoting.promote(request, place, _one)
 
 
 def _moves(request: Request, release: Release) -> dict[str, Any]:
@@ -194,7 +202,9 @@ def _said(request: Request, release: Release, now: Judgement) -> list[Said]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """What answers in the place of this release, and both beside one another: (promise, what answers, this one)."""
+    """What answers in the place of this release, and both beside one another: (promise, what answers, this one) of each
+    promise that one of the two gives. What else was ever measured on the same models is no matter of theirs.
+    """
 
     ref: str
     endpoint: str
@@ -212,7 +222,8 @@ def _against(request: Request, release: Release) -> Against | None:
         live = versions.resolve(at.site.ledger, Release, ref)
         both = [look.show(at.site, by, at.project, reference=one.model) for one in (live, release)]
         old, new = ({f.promise: f for f in one.findings} if isinstance(one, look.Shown) else {} for one in both)
-        rows = [(promise, old.get(promise), new.get(promise)) for promise in dict.fromkeys([*new, *old])]
+        promised = dict.fromkeys([*release.gate.promises, *live.gate.promises])
+        rows = [(promise, old.get(promise), new.get(promise)) for promise in promised]
         return Against(ref=ref, endpoint=endpoint.name, rows=rows)
     return None
 

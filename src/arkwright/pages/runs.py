@@ -16,6 +16,7 @@ from arkwright.core.nouns import Run
 from arkwright.core.rules import person
 from arkwright.pages import asked, forms, talk
 from arkwright.pages.render import page
+from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
 
@@ -31,7 +32,6 @@ def routes() -> list[Route]:
         route(PLACE, all_of, "look"),
         route(PLACE, begin, "work", ["POST"]),
         route(PLACE + "/compare", side_by_side, "look"),
-        route(PLACE + "/tracked/{uid}", client, "look"),
         route(PLACE + "/jobs/{id}", job, "look"),
         route(PLACE + "/jobs/{id}/stop", stop, "work", ["POST"]),
         route(PLACE + "/{name}", one, "look"),
@@ -65,9 +65,15 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
         asked=words,
         pages=asked.pages(request, after, f"{SHOWN} a page"),
         numbers=every_run.numbers(at.site),
-        names=sorted({*at.site.catalog.names(Run), *(one.name for one in at.site.tracking.experiments().items)}),
+        names=_names(at.site, words["name"]),
         working=[one for one in jobs.jobs(at.site, by, at.project) if not one.over],
     )
+
+
+def _names(site: Site, asked: str) -> list[str]:
+    """By which runs can be chosen: of the line's, of the experiments that were made last, and the one that was."""
+    experiments = site.tracking.experiments().items
+    return sorted({*site.catalog.names(Run), *(one.name for one in experiments), *filter(None, [asked])})
 
 
 async def begin(request: Request) -> Response:
@@ -136,7 +142,7 @@ def one(request: Request) -> Response:
         told=jobs.told_last(at.site, found.job.id) if found.job and kept is None else [],
         log=kept.splitlines()[-SHOWN_LINES:] if kept is not None else None,
         lines=kept.count("\n") if kept is not None else 0,
-        charts=_charts(found.curves),
+        charts=charts(found.curves),
         others=[other for other in recent if other.ref != run.ref][:RECENT],
         total=sum(run.seconds.values()),
         longest=max(run.seconds.values(), default=0.0),
@@ -144,17 +150,10 @@ def one(request: Request) -> Response:
     )
 
 
-def client(request: Request) -> Response:
-    """A run that a client logged by hand."""
-    at, by = context.context(request), context.actor(request)
-    found = tracked.logged(at.site, by, at.project, uid=request.path_params["uid"])
-    return page(request, "client_run.html", section=PLACE, found=found, run=found.run, charts=_charts(found.curves))
-
-
 Chart = tuple[str, list[str], list[list[float | None]]]  # what, heads, rows
 
 
-def _charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
+def charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
     return [(one.what, ["step", one.what], [[step, value] for step, value in one.points]) for one in curves]
 
 

@@ -4,11 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog
+from arkwright.api.search import search as look
 from arkwright.catalog.searching import Hit
 from arkwright.core.errors import ArkwrightError
 from arkwright.pages import asked
 from arkwright.pages.render import page
+from arkwright.tracking import found
 from arkwright.web import context
 from arkwright.web.routes import route
 
@@ -28,10 +29,10 @@ def search(request: Request) -> Response:
     try:
         if words["q"]:
             kinds = (words["kind"],) if words["kind"] else ()
-            found = catalog.search(
+            page_of = look(
                 at.site, by, at.project, text=words["q"], kinds=kinds, limit=SHOWN, after=words["after"] or None
             )
-            hits, following = found.items, found.next
+            hits, following = page_of.items, page_of.next
     except ArkwrightError as error:
         problem = error
     return page(
@@ -42,6 +43,6 @@ def search(request: Request) -> Response:
         section=PLACE,
         hits=hits,
         asked=words,
-        kinds=at.site.catalog.kinds(),
+        kinds=(*at.site.catalog.kinds(), *found.KINDS),
         pages=asked.pages(request, following, f"{SHOWN} a page, the best first"),
     )

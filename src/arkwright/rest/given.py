@@ -6,7 +6,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -14,25 +14,28 @@ import msgspec
 from msgspec import Meta, Struct
 
 from arkwright.api.verbs import Verb
+from arkwright.core import times
+from arkwright.core.bounds import LARGEST, Between
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.record import NAME
 
 ALWAYS = ("site", "by", "project", "say")  # the server's own
 DEEPEST, LONGEST_TEXT, MOST_LIMIT, LIMIT = 32, 10_000, 1000, 100
-LARGEST = 2**31 - 1
 REFERENCE = rf"^([a-z]{{1,16}}:)?{NAME.pattern}(@[1-9][0-9]{{0,8}})?$"
 _TEXT = r"^[^\u0000]*$"  # no database takes a NUL
+TIME = Annotated[str, Meta(extra_json_schema={"pattern": times.PATTERN, "description": f"A time: {times.SPELLING}"})]
 _INTEGER, _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})"), re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _UNIONS = (type(int | str), typing.Union)
 
 
 @dataclass(frozen=True)
 class Word:
-    """One thing that a verb takes. `kind` is a type that msgspec can check."""
+    """One thing that a verb takes. `kind` is a type that msgspec can check; `bounds`: of a number that has them."""
 
     name: str
     kind: Any
     default: Any = inspect.Parameter.empty
+    bounds: Between | None = None
 
     @property
     def needed(self) -> bool:
@@ -88,22 +91,28 @@ class Words:
             raise Invalid(f"nothing is called {name[:80]!r} here{did_you_mean(name[:80], self.names())}")
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        for word in self.words:
+            number = given.get(word.name)
+            if word.bounds and isinstance(number, int | float) and not isinstance(number, bool):
+                word.bounds.check(word.name, number)
         try:
             found = msgspec.convert(given, self.struct)
         except msgspec.ValidationError as error:
             raise Invalid(_told(str(error))) from None
         said = {word.name: getattr(found, word.name) for word in self.words}
-        return {
-            word.name: word.default if said[word.name] is msgspec.UNSET else _zoneless(word.name, said[word.name])
-            for word in self.words
-        }
+        for word in self.words:
+            if said[word.name] is msgspec.UNSET:
+                said[word.name] = word.default
+            elif _is_time(word.kind):
+                said[word.name] = _moment(word.name, said[word.name])
+        return said
 
 
 def words_of(verb: Verb) -> Words:
     """What is taken from afar: the verb's own words, without what only the machine itself can give."""
     hints = typing.get_type_hints(verb.function, include_extras=True)
     taken = [
-        Word(name, _kind(name, hints[name], verb), parameter.default)
+        Word(name, _kind(name, hints[name], verb), parameter.default, _bounds(hints[name]))
         for name, parameter in inspect.signature(verb.function).parameters.items()
         if name not in ALWAYS
     ]
@@ -145,10 +154,12 @@ def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case fo
     if name in verb.known:
         return Annotated[str, Meta(pattern=REFERENCE, max_length=100)]
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if hint is datetime:
+        return TIME
     if hint is str:
         return Annotated[str, Meta(max_length=LONGEST_TEXT, pattern=_TEXT)]
-    if hint is int:
-        return Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+    if origin is Annotated:  # a number, between what the verb says
+        return Annotated[inside[0], _meta(*(one for one in hint.__metadata__ if isinstance(one, Between)))]
     if origin in _UNIONS:
         return typing.Union[tuple(_kind(name, one, verb) for one in inside)]  # noqa: UP007 - made at run time
     if origin is not None and inside and inside[-1] is not ... and issubclass(origin, Sequence):
@@ -158,6 +169,18 @@ def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case fo
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return dict[str, Any]
     return hint
+
+
+def _bounds(hint: Any) -> Between | None:
+    """What a number of this type, or the number in it, lies between."""
+    inside = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
+    said = (one for kind in inside for one in getattr(kind, "__metadata__", ()))
+    return next((one for one in said if isinstance(one, Between)), None)
+
+
+def _meta(bounds: Between) -> Meta:
+    least: dict[str, Any] = {"gt" if bounds.above else "ge": bounds.least}
+    return Meta(**least, le=bounds.most)
 
 
 def _bare(kind: Any) -> set[Any]:
@@ -190,14 +213,15 @@ def _read(text: str, kind: Any) -> Any:
     return text
 
 
-def _zoneless(name: str, value: Any) -> Any:
-    """Times are UTC without a zone, as verbs take them."""
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        return value
+def _is_time(kind: Any) -> bool:
+    return kind == TIME or TIME in typing.get_args(kind)
+
+
+def _moment(name: str, text: Any) -> datetime | None:
     try:
-        return value.astimezone(UTC).replace(tzinfo=None)
-    except OverflowError:
-        raise Invalid(f"{name}: there is no such time in UTC") from None
+        return times.moment(text)
+    except Invalid as error:
+        raise Invalid(f"{name}: {error}") from None
 
 
 def _deeper(value: Any, most: int) -> bool:

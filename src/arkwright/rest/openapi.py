@@ -94,6 +94,9 @@ def _verb(name: str, verb: Verb, named: dict[str, Any]) -> dict[str, Any]:
         said["responses"] = {**answer, **_errors(_ACTED + more_errors)}
         return {"post": said}
     said["parameters"] = [_parameter(word, taken) for word in words.words]
+    for one in said["parameters"]:
+        if verb.saving and one["name"] == "limit":
+            one["description"] = f"Rows; in JSON at most {given.MOST_LIMIT:,}"
     said["responses"] = {**_answered(verb, named), **_errors(_LOOKED)}
     return {"get": said}
 

@@ -95,7 +95,7 @@ class RunnerContract:
     def test_code_that_ends_its_process_ends_nothing_else(self, folder: Path) -> None:
         self._rows(folder, 13)
         with self._worker(folder) as worker:
-            with pytest.raises(Invalid, match=r"exit code 7.*log\.txt"):
+            with pytest.raises(Invalid, match="exit code 7"):
                 self._make_more(worker, folder)
             with pytest.raises(Invalid):
                 worker.call("plan", {})

@@ -35,10 +35,7 @@ class Artifacts:
         """Keep a copy under this name, in the place of what it was before. Raises Invalid, Full."""
         frozen.free(words.path(path))
         for _ in range(TRIES):
-            try:
-                digest = self._store.put_bytes(source) if isinstance(source, bytes) else self._store.put(source)
-            except FileNotFoundError:
-                continue  # the same bytes were removed in this very moment
+            digest = self._store.put_bytes(source) if isinstance(source, bytes) else self._store.put(source)
             size = len(source) if isinstance(source, bytes) else source.stat().st_size
             file = File(path=path, digest=digest, size=size)
             before = self._database.write(_name, self._store, file, who)
@@ -66,6 +63,14 @@ class Artifacts:
             name, slash, _ = whole[len(start) :].partition("/")
             found[name] = File(path=start + name) if slash else File(path=whole, digest=digest, size=size)
         return tuple(found[name] for name in sorted(found))
+
+    def part(self, path: str, limit: int, after: str = "") -> tuple[tuple[File, ...], bool]:
+        """As `list`, so many after this one in the order of their paths; whether there is more. Raises Invalid.
+
+        A folder costs one look, however many files are in it.
+        """
+        start = f"{words.path(path)}/"
+        return self._database.read(_part, start, limit, words.path(after) if after else "")
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Every file in this folder and below, whole, and its size in bytes. Raises Invalid."""
@@ -100,11 +105,25 @@ class Artifacts:
 
 
 _WITHIN = "SELECT path, digest, size FROM artifact WHERE path >= ? AND path < ?"
+_FIRST = f"{_WITHIN} ORDER BY path LIMIT 1"
 
 
 def _range(start: str) -> tuple[str, str]:
     """From where to where the names with this beginning stand: `/` is followed by `0`."""
     return (start, f"{start[:-1]}0") if start else ("", "\U0010ffff")
+
+
+def _part(db: Any, start: str, limit: int, after: str) -> tuple[tuple[File, ...], bool]:
+    at, end = _range(start)
+    if after:  # what is in it stands behind its own name; so do others, such as `a.txt` behind `a`
+        at = max(at, f"{after}0" if db.execute(_FIRST, _range(f"{after}/")).fetchone() else f"{after}\0")
+    found: list[File] = []
+    while len(found) <= limit and (row := db.execute(_FIRST, (at, end)).fetchone()):
+        whole, digest, size = row
+        name, slash, _ = whole[len(start) :].partition("/")
+        found.append(File(path=start + name) if slash else File(path=whole, digest=digest, size=size))
+        at = f"{start}{name}0" if slash else f"{whole}\0"
+    return tuple(found[:limit]), len(found) > limit
 
 
 def _name(db: Any, store: Store, file: File, who: str) -> str | None:

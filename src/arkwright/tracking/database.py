@@ -5,9 +5,11 @@ last commit. Another process may write too; whoever comes second waits.
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -15,11 +17,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from pysqlite3 import dbapi2 as sqlite
 
 from arkwright.core.errors import ArkwrightError, Corrupt, Full, Missing, Refused
-from arkwright.tracking.layout import LAYOUT, TABLES
+from arkwright.tracking.layout import LAYOUT, STEPS
 
 OLDEST_SQLITE = (3, 51, 3)  # before it, two connections could corrupt a database in WAL mode
 PATIENCE_S = 60
 TOGETHER = 256  # requests that share one commit
+QUIET_S = 1.0  # without a request, after which what may wait is done
+CHECKPOINT, PAGE = 4000, 4096  # pages of the log after which they are copied; bytes
+OFTEN = 64  # commits after which a process is taken for one that goes on
+ROOM, SPARE = (CHECKPOINT - 100) * PAGE, 1 << 30  # bytes: of the log then; of the disk that stay for others
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,13 +33,16 @@ Job = tuple[Callable[[Any], Any], "Future[Any]"]
 
 
 class Database:
-    """Raises Missing, Refused (a newer layout) or Corrupt (no such database) when it is opened."""
+    """Raises Missing, Refused (a newer layout) or Corrupt (no such database) when it is opened.
 
-    def __init__(self, path: Path) -> None:
+    `idle`: does a part of what may wait until nobody writes, and says whether there is more.
+    """
+
+    def __init__(self, path: Path, idle: Callable[[Any], bool] | None = None) -> None:
         if sqlite.sqlite_version_info < OLDEST_SQLITE:
             wanted = ".".join(map(str, OLDEST_SQLITE))
             raise Missing(f"SQLite {sqlite.sqlite_version} can corrupt a database; install pysqlite3 with >= {wanted}")
-        self.path = path
+        self.path, self._idle = path, idle
         self._inherited: list[Any] = []
         self._begin()
 
@@ -111,19 +120,20 @@ class Database:
             raise Refused(f"{self.path} was written by a newer Arkwright (layout {layout}); install that one")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: what is written again and again is copied once
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")  # what is written again and again is copied once
         if layout < LAYOUT:
             db.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
-            if db.execute("PRAGMA user_version").fetchone()[0] < LAYOUT:
-                for statement in filter(str.strip, TABLES.split(";")):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {LAYOUT}")
+            (layout,) = db.execute("PRAGMA user_version").fetchone()
+            for statement in (statement for step in STEPS[layout:] for statement in step):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {LAYOUT}")
             db.execute("COMMIT")
         return db
 
     def _work(self) -> None:
         jobs = self._jobs
-        while (first := jobs.get()) is not None:
+        commits = 0
+        while (first := self._next()) is not None:
             together, last = [first], False
             try:
                 while len(together) < TOGETHER and not last:
@@ -137,6 +147,34 @@ class Database:
             self._commit(together)
             if last:
                 return
+            commits += 1
+            if commits == OFTEN:
+                self._lengthen()
+
+    def _lengthen(self) -> None:
+        """Have the log as long as it will get: it grows with what is taken back, and from then on is written over. A
+        sync that makes no file longer takes half the time, and does not wait for what others write to the same disk.
+        """
+        with suppress(sqlite.Error, OSError):  # then it grows as it goes
+            if shutil.disk_usage(self.path.parent).free < SPARE:
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("CREATE TABLE room (it BLOB)")
+            self._db.execute("INSERT INTO room VALUES (zeroblob(?))", (ROOM,))
+        self._roll_back()
+
+    def _next(self) -> Job | None:
+        """The next request; what may wait is done before it where it lets us."""
+        more = self._idle
+        while more:
+            try:
+                return self._jobs.get(timeout=QUIET_S)
+            except Empty:
+                waiting: Future[bool] = Future()
+                self._commit([(more, waiting)])
+                if waiting.exception() or not waiting.result():
+                    break
+        return self._jobs.get()
 
     def _commit(self, together: list[Job]) -> None:
         """One transaction for all; a request that fails takes nothing of the others with it."""

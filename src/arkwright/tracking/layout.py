@@ -3,9 +3,16 @@
 A metric's points are clustered by (series, step, time, value), so a point sent twice is there once and a curve is one
 range. The latest point of each metric stands in `series`, indexed by value: lists and filters read no points.
 SQLite has no NaN: it is kept as the text 'NaN', which sorts behind every number.
+
+`words` is the full text of what was said of runs and registered models. Whatever says something new about one of them
+leaves its number in `stale`, in the same commit, and `found` reads it later. Metrics touch none of it.
 """
 
-LAYOUT = 1
+from collections.abc import Iterator
+
+from arkwright.core.fulltext import TABLE_OPTIONS
+
+LAYOUT = 2
 NAN = "NaN"
 
 TABLES = """
@@ -98,3 +105,44 @@ CREATE TABLE imported (
     PRIMARY KEY (origin, kind, theirs)
 ) STRICT, WITHOUT ROWID;
 """
+
+RUN, REGISTERED, VERSION = 0, 1, 2  # kinds of what is found
+_ALL = ("INSERT", "UPDATE", "DELETE")
+_SAID: tuple[tuple[str, tuple[str, ...], int, str], ...] = (  # table, when it changes, kind, what is stale then
+    ("run", ("INSERT", "UPDATE OF name, stage, experiment"), RUN, "@.id"),
+    ("run_tag", _ALL, RUN, "@.owner"),
+    ("param", _ALL, RUN, "@.owner"),
+    ("experiment", ("UPDATE OF name",), RUN, "run.id FROM run WHERE experiment = @.id"),
+    ("model", ("INSERT", "UPDATE OF name, stage"), RUN, "run.id FROM run WHERE uid = @.run"),
+    ("registered", ("INSERT", "UPDATE OF name, description", "DELETE"), REGISTERED, "@.id"),
+    ("registered", ("UPDATE OF name",), VERSION, "version.id FROM version WHERE registered = @.id"),
+    ("registered_tag", _ALL, REGISTERED, "@.owner"),
+    ("alias", _ALL, REGISTERED, "@.owner"),
+    ("version", ("INSERT", "UPDATE OF description", "DELETE"), VERSION, "@.id"),
+    ("version_tag", _ALL, VERSION, "@.owner"),
+)
+
+
+def _search() -> Iterator[str]:
+    yield "CREATE TABLE stale (kind INTEGER, id INTEGER, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID"
+    yield (
+        "CREATE VIRTUAL TABLE words USING fts5 (kind, title, text, ref UNINDEXED, person UNINDEXED, at UNINDEXED, "
+        f"{TABLE_OPTIONS})"
+    )
+    for table, changes, kind, what in _SAID:
+        for change in changes:
+            row, when = "old" if change == "DELETE" else "new", change.partition(" ")[0].lower()
+            # no conflict clause: the one of the statement that fires a trigger would count instead
+            one, among, which = what.replace("@", row).partition(" FROM ")
+            known = f"NOT EXISTS (SELECT 1 FROM stale s WHERE s.kind = {kind} AND s.id = {one})"  # noqa: S608
+            mark = f"SELECT {kind}, {one}{among}{which} AND {known}" if among else f"VALUES ({kind}, {one})"
+            only = "" if among else f" WHEN {known}"
+            yield (
+                f"CREATE TRIGGER said_{table}_{kind}_{when} AFTER {change} ON {table}{only} "
+                f"BEGIN INSERT INTO stale {mark}; END"
+            )
+    for kind, table in ((RUN, "run"), (REGISTERED, "registered"), (VERSION, "version")):
+        yield f"INSERT INTO stale SELECT {kind}, id FROM {table}"  # noqa: S608 - what is there from before
+
+
+STEPS = (tuple(filter(str.strip, TABLES.split(";"))), tuple(_search()))  # from each layout to the next

@@ -149,6 +149,12 @@ def get(db: Any, uid: str, *, deleted: bool = False) -> Logged:
     return filled(db, rows)[0]
 
 
+def of_run(db: Any, uid: str, limit: int) -> list[Logged]:
+    """What this run logged, the newest first."""
+    query = f"SELECT {COLUMNS} FROM model l WHERE l.run = ? AND l.stage = ? ORDER BY l.id DESC LIMIT ?"  # noqa: S608
+    return filled(db, db.execute(query, (uid, ACTIVE, limit)).fetchall())
+
+
 def filled(db: Any, rows: Sequence[Sequence[Any]]) -> list[Logged]:
     """Rows of `COLUMNS` with their tags, parameters and metrics."""
     tags, params = runs.pairs_of(db, "model_tag", rows), runs.pairs_of(db, "model_param", rows)

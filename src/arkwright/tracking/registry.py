@@ -5,6 +5,7 @@ A prompt is one too, as MLflow's clients keep it: by a tag, its versions hold a 
 Every function works on a connection, see `Database`. No gate reads any of it: what goes live is decided in the ledger.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from arkwright.tracking import frozen, runs, words
 from arkwright.tracking.runs import Pairs
 
 COLUMNS = "m.id, m.name, m.description, m.made, m.changed"
+KIND = "registered"  # in a reference
 PROMPT = "mlflow.prompt.is_prompt"  # the tag by which clients tell prompts from models
 _OWNED = ("registered_tag", "alias")
 
@@ -29,6 +31,19 @@ class Registered:
     changed: int
     tags: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, int] = field(default_factory=dict)
+
+
+def reference(name: str, version: int | None = None) -> str:
+    """As a model or one of its versions is spoken of: `registered:wool@3`. A name may hold an @, which reads as %40."""
+    return f"{KIND}:{name.replace('@', '%40')}{'' if version is None else f'@{version}'}"
+
+
+def spoken(rest: str) -> tuple[str, int | None]:
+    """The name and the version that a reference means, after its colon. Raises Invalid."""
+    name, at, version = rest.partition("@")
+    if at and not re.fullmatch(r"[1-9][0-9]{0,17}", version, re.ASCII):
+        raise Invalid(f"{rest[:80]!r} names no version; write {name[:60]}@1")
+    return name.replace("%40", "@"), int(version) if at else None
 
 
 def create(db: Any, name: str, description: str = "", tags: Pairs = ()) -> None:
@@ -54,6 +69,11 @@ def number_of(db: Any, name: str) -> int:
     if row is None:
         raise Unknown(f"there is no registered model called {name[:80]!r}")
     return int(row[0])
+
+
+def names(db: Any, most: int = 1000) -> list[str]:
+    """The names of models and prompts, the last changed first."""
+    return [name for (name,) in db.execute("SELECT name FROM registered ORDER BY changed DESC LIMIT ?", (most,))]
 
 
 def is_prompt(db: Any, registered: int) -> bool:

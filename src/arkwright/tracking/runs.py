@@ -268,6 +268,12 @@ def put_pairs(db: Any, table: str, owner: int, pairs: Pairs, what: str, most: in
             db.execute("UPDATE run SET name = ? WHERE id = ?", (value, owner))
 
 
+def names(db: Any, uids: Iterable[str]) -> dict[str, str]:
+    """What runs are called, of those of these that there are."""
+    query = "SELECT uid, name FROM run WHERE uid IN (SELECT value FROM json_each(?))"
+    return dict(db.execute(query, (encode(sorted(set(uids))),)).fetchall())
+
+
 EXPERIMENT = "e.id, e.name, e.stage, e.made, e.changed"
 COLUMNS = "r.id, r.uid, r.experiment, r.name, r.user, r.status, r.stage, r.started, r.ended"
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from arkwright.core.ports import Store
-from arkwright.tracking import inputs, points, registry, runs, searching, versions
+from arkwright.tracking import found, inputs, points, registry, runs, searching, versions
 from arkwright.tracking.artifacts import Artifacts
 from arkwright.tracking.database import Database
+from arkwright.tracking.found import Hit
 from arkwright.tracking.inputs import Links
 from arkwright.tracking.runs import ACTIVE, Experiment, Tracked
 from arkwright.tracking.searching import Found
@@ -27,7 +28,7 @@ class Tracking:
 
     def __init__(self, folder: Path, store: Store) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.database = Database(folder / "tracking.db")
+        self.database = Database(folder / "tracking.db", idle=found.follow)
         self.artifacts = Artifacts(self.database, store)
         if not self.database.read(lambda db: db.execute("SELECT 1 FROM experiment WHERE id = 0").fetchone()):
             self.database.write(runs.experiment_called, DEFAULT)
@@ -121,6 +122,16 @@ class Tracking:
         """How many runs `runs` would list on all its pages. Raises Invalid."""
         self._reap()
         return self.database.read(searching.count_runs, filter=filter, experiments=experiments, stage=stage)
+
+    def search(self, text: str, kinds: Sequence[str], limit: int, skip: int = 0) -> tuple[tuple[Hit, ...], bool]:
+        """What holds all these words, runs and registered models, the best first; whether there is more.
+
+        `kinds`: those of `found.KINDS` alone. Raises Invalid.
+        """
+        if self.database.read(found.behind):
+            while self.database.write(found.follow):
+                pass
+        return self.database.read(found.search, text, kinds, limit, skip)
 
     def links(self, found: Sequence[Tracked]) -> dict[int, Links]:
         """The datasets and models of those of these runs that have any, by the run's `id`."""

@@ -127,6 +127,22 @@ def by_alias(db: Any, name: str, alias: str) -> Version:
     return get(db, name, row[0])
 
 
+def of(db: Any, name: str, limit: int, before: int | None = None) -> list[Version]:
+    """The versions of a model before this one, the newest first. Raises Unknown, Invalid."""
+    query = f"SELECT {COLUMNS} FROM {SOURCE} WHERE v.registered = ? AND v.number < ? ORDER BY v.number DESC LIMIT ?"  # noqa: S608
+    given = (registry.number_of(db, name), before or 1 << 62, limit)
+    return filled(db, db.execute(query, given).fetchall())
+
+
+def last_of(db: Any, registered: Sequence[int]) -> dict[int, int]:
+    """The last number of each of these models that has versions."""
+    given = "[" + ",".join(map(str, registered)) + "]"
+    query = (
+        "SELECT registered, max(number) FROM version WHERE registered IN (SELECT value FROM json_each(?)) GROUP BY 1"
+    )
+    return dict(db.execute(query, (given,)).fetchall())
+
+
 def latest(db: Any, name: str, stages: Sequence[str] = ()) -> list[Version]:
     """The last version in each of these stages; of all stages where none is named. Raises Unknown, Invalid."""
     wanted = {stage(one) for one in stages} or set(STAGES.values())

@@ -17,7 +17,7 @@ from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.answers import reader
 from arkwright.serve.model.arrow.answer import arrow_response
-from arkwright.serve.model.graph import Graph
+from arkwright.serve.model.graph import MOST, Graph
 from arkwright.serve.model.loaded import load
 from arkwright.serve.model.slices import SLICE, in_slices, joined, placed
 from arkwright.serve.rest import oip
@@ -179,6 +179,18 @@ def test_a_graph_that_gives_no_row_for_each_is_run_whole(tmp_path):
     assert Graph(tmp_path / "model.onnx").run_many({"text": texts})["once"].tolist() == ["a", "b"]
 
 
+def test_many_rows_take_the_memory_of_one_slice(tmp_path, monkeypatch):
+    """The runtime keeps what its largest run took."""
+    graph, sizes = late_release(tmp_path).graph, []
+    rows = {"features": np.arange(3 * (2 * MOST + 3), dtype=np.float32).reshape(-1, 3) / 7000}
+    whole, run = graph.run(rows), graph.run
+    monkeypatch.setattr(graph, "run", lambda inputs: sizes.append(len(inputs["features"])) or run(inputs))
+    found = graph.run_many(rows)
+    assert sizes == [MOST, MOST, 3]
+    for name, array in whole.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
 def test_a_frame_of_many_rows_is_one_frame(tmp_path):
     rows = [{"distance": float(i), "carrier": "UA", "delay": None} for i in range(2 * SLICE + 3)]
     loaded = loaded_late(tmp_path, "polars_features")
@@ -238,3 +250,20 @@ def test_what_was_long_to_read_is_computed_where_nobody_waits(tmp_path):
 
     asyncio.run(main())
     assert where == [True, False]
+
+
+def test_many_rows_are_let_go_when_they_are_read(tmp_path):
+    """By whoever read them, a slice after the other, and not by the loop."""
+
+    async def main():
+        body = msgspec.json.encode([{"distance": 1.0, "carrier": "UA", "delay": None}] * COUNT)
+        lane = Lane(loaded_late(tmp_path, "polars_features"), Limits())
+        job = predict(lane, Request("POST", "/", {}, body), body, lambda _: None, 0.0)
+        rows = job.prepare.__self__.rows
+        assert len(rows) == COUNT
+        answer = job.finish(lane.loaded.graph.run(job.prepare()))
+        assert rows == []
+        assert len(json.loads(answer.body)["predictions"]) == COUNT
+        lane.close()
+
+    asyncio.run(main())

@@ -1,11 +1,17 @@
-"""A worker that the kernel kills because there is no memory left (Linux, memory control groups, version 1 or 2)."""
+"""A worker that the kernel kills because there is no memory left (Linux, memory control groups, version 1 or 2), and
+what a worker gives back.
+"""
 
+import contextlib
+import http.client
+import json
 import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.serve.conftest import flat_release
 from tests.serve.supervised import CODE, Supervised, who_release
 
 LAST = "    if flight.distance < 10:"
@@ -51,3 +57,43 @@ def test_a_worker_without_memory_costs_only_what_it_was_answering(tmp_path):
         assert answer[1]["Retry-After"]
         assert server.who() != victim
         assert server.said("another takes its place") == 1
+
+
+ROW = b'{"km":1.25,"aa":0.0,"delay":2.5}'
+ROWS = b"[%b]" % b",".join([ROW] * (2**24 // 33))
+COUNT = 2**24 // 12
+TENSOR = {"name": "features", "datatype": "FP32", "shape": [COUNT, 3], "parameters": {"binary_data_size": 12 * COUNT}}
+HEAD = json.dumps({"inputs": [TENSOR]}).encode()
+
+
+def resident(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+
+
+def test_what_was_large_leaves_little_behind(tmp_path):
+    """Neither the runtime, nor the log, nor the allocator keeps what 16 MiB of rows and of tensors took."""
+    logs = {"late": {"folder": str(tmp_path / "predictions")}}
+    release = [(flat_release(tmp_path / "late"), 1, 1.0)]
+    with Supervised(tmp_path / "s", {"late": release}, logs, workers=1) as server:
+
+        def send(path, body, **headers):
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as client:
+                client.request("POST", path, body, {"Content-Type": "application/json", **headers})
+                answer = client.getresponse()
+                answer.read()
+                assert answer.status == 200
+
+        def sent():
+            send("/predict", ROWS)
+            send("/v2/models/late/infer", HEAD + bytes(12 * COUNT), **{"Inference-Header-Content-Length": len(HEAD)})
+
+        (worker,) = server.workers()
+        for _ in range(20):
+            send("/predict", ROW)
+        before = resident(worker)
+        sending = [threading.Thread(target=sent) for _ in range(2)]
+        for thread in sending:
+            thread.start()
+        for thread in sending:
+            thread.join(60)
+        server.until(lambda: resident(worker) < 1.7 * before)  # 1.1 to 1.3; 3.4 when they did

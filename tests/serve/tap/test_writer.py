@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_what_is_added_is_read_back(place):
     assert [(record.body, record.answer) for record in found] == [one(i) for i in range(1000)]
     assert {(record.status, record.latency, record.caller) for record in found} == {(200, 1500, b"127.0.0.1")}
     assert abs(found[0].at - time.time_ns()) < 600 * 10**9
+
+
+def test_a_large_record_leaves_nothing_behind(place):
+    tap, release = place.tap(interval_s=0.01)
+    fill(tap, release, range(3))
+    tracemalloc.start()
+    try:
+        tap.add(release, b"large", b"127.0.0.1", bytes(2**23), bytes(2**23), 1500)
+        until = time.monotonic() + 20
+        while tap.written < 4 or tracemalloc.get_traced_memory()[0] > 2**21:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+    finally:
+        tracemalloc.stop()
+        tap.close()
 
 
 def test_it_is_written_without_being_asked(place):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from arkwright.api.audit import denied
 from arkwright.cli import context, output
-from arkwright.cli.times import moment
+from arkwright.core.times import moment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
-    now = datetime.now(UTC).replace(tzinfo=None)
-    since, until = moment(given.since, now), moment(given.until, now)
+    since, until = moment(given.since), moment(given.until)
     found = denied(site, actor, project, who=given.who, since=since, until=until)
     if given.json:
         output.as_json(found)

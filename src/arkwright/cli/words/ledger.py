@@ -3,12 +3,11 @@
 import argparse
 import re
 import sys
-from datetime import UTC, datetime
 
 from arkwright.api.catalog import export, ledger
 from arkwright.cli import context, output
-from arkwright.cli.times import moment
 from arkwright.core.record import encode
+from arkwright.core.times import moment
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
@@ -43,15 +42,14 @@ def main(given: argparse.Namespace) -> int:
         for event in export(site, actor, project):
             sys.stdout.write(f"{encode(event)}\n")
         return 0
-    now = datetime.now(UTC).replace(tzinfo=None)
     events = ledger(
         site,
         actor,
         project,
         kinds=tuple(given.kind),
         who=given.who,
-        since=moment(given.since, now),
-        until=moment(given.until, now),
+        since=moment(given.since),
+        until=moment(given.until),
         about=given.about,
         text=given.text,
         before=given.before,

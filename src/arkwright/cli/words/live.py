@@ -1,11 +1,10 @@
 """`arkwright live`."""
 
 import argparse
-from datetime import UTC, datetime
 
 from arkwright.api.catalog import live
 from arkwright.cli import context, output
-from arkwright.cli.times import moment
+from arkwright.core.times import moment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +15,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
-    at = moment(given.time, datetime.now(UTC).replace(tzinfo=None))
+    at = moment(given.time)
     found = live(site, actor, project, endpoint=given.endpoint, at=at)
     if given.json:
         output.as_json(found)

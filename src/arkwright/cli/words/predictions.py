@@ -2,14 +2,12 @@
 
 import argparse
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from arkwright.api.logged import predictions, save
 from arkwright.cli import context, output
-from arkwright.cli.times import moment
-from arkwright.core.errors import Invalid
+from arkwright.core.times import moment
 
 LONGEST = 60  # of a cell
 
@@ -27,13 +25,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
-    if given.limit is not None and given.limit < 1:
-        raise Invalid(f"--limit {given.limit} shows nothing; give 1 or more")
-    now = datetime.now(UTC).replace(tzinfo=None)
     wanted: dict[str, Any] = {
         "endpoint": given.endpoint,
-        "since": moment(given.since, now),
-        "until": moment(given.until, now),
+        "since": moment(given.since),
+        "until": moment(given.until),
         "release": given.release,
         "id": given.id,
     }
@@ -44,7 +39,7 @@ def main(given: argparse.Namespace) -> int:
             f"[green]✓[/] {count:,} rows in {output.escape(given.out)}"
         )
         return 0
-    rows = predictions(site, actor, project, **wanted, limit=given.limit or 100).to_pylist()
+    rows = predictions(site, actor, project, **wanted, limit=100 if given.limit is None else given.limit).to_pylist()
     if given.json:
         output.as_json(rows)
     elif rows:

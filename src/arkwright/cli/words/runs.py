@@ -1,11 +1,10 @@
 """`arkwright runs`."""
 
 import argparse
-from datetime import UTC, datetime
 
 from arkwright.api.catalog import runs
 from arkwright.cli import context, output
-from arkwright.cli.times import moment
+from arkwright.core.times import moment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +22,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
-    now = datetime.now(UTC).replace(tzinfo=None)
     found = runs(
         site,
         actor,
@@ -32,8 +30,8 @@ def main(given: argparse.Namespace) -> int:
         author=given.author,
         state=given.state,
         text=given.text,
-        since=moment(given.since, now),
-        until=moment(given.until, now),
+        since=moment(given.since),
+        until=moment(given.until),
         sort=given.sort,
         limit=given.limit,
         after=given.after,

@@ -2,13 +2,18 @@
 
 import argparse
 
-from arkwright.api.catalog import search
+from arkwright.api.search import search
 from arkwright.cli import context, output
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", help="all of them must be there; a phrase stands in quotes")
-    parser.add_argument("--kind", action="append", default=[], help="only of this kind: comment, release, finding …")
+    parser.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        help="only of this kind: comment, release, finding, tracked (runs of clients), registered …",
+    )
     parser.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
     parser.add_argument("--after", metavar="PLACE", help="go on where the page before ended")
     context.site_option(parser)

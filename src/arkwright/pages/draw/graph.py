@@ -73,7 +73,7 @@ def _edge(source: tuple[float, float], made: tuple[float, float]) -> Markup:
 def _node(ref: str, note: str, place: tuple[float, float], *, current: bool) -> Markup:
     x, y = place
     name = ref.partition(":")[2]
-    shown = name if len(name) <= 20 else f"{name[:12]}…{name[-6:]}"
+    shown = name if len(name) <= 18 else f"{name[:10]}…{name[-6:]}"
     kind = ref.partition(":")[0]
     box = Markup(
         '<rect x="{}" y="{}" width="{}" height="{}" rx="6"/><text x="{}" y="{}">{}</text>'

@@ -48,7 +48,7 @@
   // UTC, as everything here; the day where a step is longer than half of one
   const clock = (seconds, step) => {
     const said = new Date(seconds * 1e3).toISOString();
-    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 60 ? 19 : 16);
+    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 1 ? 21 : step < 60 ? 19 : 16);
   };
   const draw = (figure) => {
     const box = figure.querySelector(".chart");
@@ -61,7 +61,7 @@
     box.replaceChildren();
     new window.uPlot({
       width: box.clientWidth, height: Number(figure.dataset.height || 220),
-      scales: { x: { time } }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
+      scales: { x: { time }, y: figure.dataset.high ? { range: [0, Number(figure.dataset.high)] } : {} }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
       axes: [time ? { ...axis, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
       series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {
@@ -134,6 +134,37 @@
     field?.addEventListener("input", tell);
     if (field) tell();
   };
+  // --- MLflow's clients print addresses whose page stands behind the #, which no server hears. Those that are known lead
+  // to ours, after the login too; each begins with a path of this room, whatever else stands there
+  const PLACES = [
+    [/^#\/experiments\/\d+\/runs\/([A-Za-z0-9][\w-]{0,255})(?:[/?].*)?$/, (run) => `/runs/tracked/${run}`],
+    [/^#\/experiments\/\d+\/models\/([A-Za-z0-9][\w-]{0,255})(?:[/?].*)?$/, (model) => `/runs/logged/${model}`],
+    [/^#\/experiments\/(\d{1,18})(?:\/(?:runs|models|traces))?\/?(?:\?.*)?$/, (number) => `/runs/experiments/${number}`],
+    [/^#\/models\/([^/?]+)\/versions\/(\d{1,18})(?:[/?].*)?$/, (name, version) => `/registered/${model(name)}@${version}`],
+    [/^#\/(?:models|prompts)\/([^/?]+)(?:\?.*)?$/, (name) => `/registered/${model(name)}`],
+    [/^#\/models\/?$/, () => "/registered"],
+  ];
+  const model = (name) => {
+    const said = decodeURIComponent(name);
+    if (/^\.+$/.test(said)) throw new URIError("a way up, no name");
+    return encodeURIComponent(said.replaceAll("@", "%40"));
+  };
+  const led = () => {
+    const place = (hash) => {
+      for (const [shape, path] of PLACES) {
+        const found = shape.exec(hash);
+        if (found) { try { return path(...found.slice(1)); } catch { return null; } }
+      }
+      return null;
+    };
+    if (location.pathname === "/login" && place(location.hash)) sessionStorage.setItem("led", location.hash);
+    if (location.pathname !== "/" || !document.querySelector(".frame")) return;
+    const to = place(location.hash || sessionStorage.getItem("led") || "");
+    sessionStorage.removeItem("led");
+    if (to) location.replace(to);
+  };
+  addEventListener("hashchange", led);
+  led();
   const liven = (root) => {
     root.querySelectorAll?.("[data-zone]").forEach(zone);
     root.querySelectorAll?.(".lineage").forEach(pan);

@@ -7,7 +7,7 @@ import msgspec
 
 from arkwright.serve.grpc.contents import Pieces, from_pieces, parted
 from arkwright.serve.grpc.messages import Message, read
-from arkwright.serve.grpc.tensors import from_contents, split
+from arkwright.serve.grpc.tensors import MOST_FIELDS, from_contents, split, too_many
 from arkwright.serve.model.graph import Graph, Port
 from arkwright.serve.model.requests import complete, fitting, input_port, output_port, supported
 from arkwright.serve.model.tensors import MOST_DIMENSIONS, Array, Tensors, from_binary
@@ -18,18 +18,22 @@ class Asked(msgspec.Struct, eq=False):
     """`raws`: its raw tensors. Of a long message `pieces` say where in `body` the typed contents of each input are."""
 
     message: Message
-    raws: Sequence[memoryview]
+    raws: Sequence[bytes | memoryview]
     body: bytes = b""
     pieces: Sequence[Pieces] = ()
 
     @classmethod
     def of(cls, body: bytes, *, long: bool) -> "Asked":
         """Raises Problem (400) for bytes that are no such message. `long`: it is read on a thread, in pieces."""
-        rest, raws = split(body)
-        if not long:
-            return cls(read("ModelInferRequest", rest), raws)
+        if not long:  # a copy of its tensors costs less than a look at each field
+            message = read("ModelInferRequest", body)
+            raws = message.raw_input_contents
+            if len(raws) + len(message.inputs) + len(message.outputs) + len(message.parameters) > MOST_FIELDS:
+                raise too_many()
+            return cls(message, raws)
+        rest, views = split(body)
         message, pieces = parted(rest)
-        return cls(message, raws, rest, pieces)
+        return cls(message, views, rest, pieces)
 
     def inputs(self, graph: Graph) -> Tensors:
         """The graph's inputs. Raises Problem (400)."""

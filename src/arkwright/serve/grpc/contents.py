@@ -17,18 +17,19 @@ from arkwright.serve.grpc.tensors import (
     framed,
     no_request,
     to_contents,
+    too_many,
     uncounted,
     values_in,
 )
 from arkwright.serve.model.slices import slices
-from arkwright.serve.model.tensors import PIECE_ITEMS, Array, Datatype, check_shape
-from arkwright.serve.wire.messages import Problem
+from arkwright.serve.model.tensors import PIECE_ITEMS, Array, Datatype, check_shape, to_binary
 
 PIECE = 2**15  # bytes
 _INPUT = _CONTENTS = 5 << 3 | 2  # `inputs` of a request, and `contents` of an input
 _TEXT = 8 << 3 | 2  # one of bytes_contents
 _NUMBERS = {number << 3 | 2: number for number in range(1, 8)}  # the others, packed
 _SIZES = {6: 4, 7: 8}  # of floats; whole numbers take one byte or more
+_AS_THEY_ARE = {"BOOL": 1, "FP32": 6, "FP64": 7}  # the packed contents are the tensor's bytes
 Pieces = Sequence[tuple[int, int]]  # where in the message
 
 
@@ -45,7 +46,7 @@ def parted(body: bytes) -> tuple[Message, list[Pieces]]:
         for one, first, start, stop in fields(body, at, end):
             count += 1
             if count > MOST_FIELDS:
-                raise Problem(400, f"a request may have {MOST_FIELDS} inputs, outputs and parameters")
+                raise too_many()
             if one == _CONTENTS:
                 pieces.append((start, stop))
             else:
@@ -119,8 +120,10 @@ def _numbers(body: bytes, at: int, end: int, field: int) -> Iterator[bytes]:
         at = stop
 
 
-def typed(array: Array, kind: Datatype) -> list[bytes]:
+def typed(array: Array, kind: Datatype) -> Sequence[bytes]:
     """InferTensorContents of this tensor, in pieces."""
+    if kind.name in _AS_THEY_ARE:
+        return framed(_AS_THEY_ARE[kind.name], to_binary(array, kind))
     items = array.reshape(-1)
     message = CLASSES["InferTensorContents"]
     return [message(**to_contents(items[part], kind)).SerializeToString() for part in slices(len(items), PIECE_ITEMS)]

@@ -88,13 +88,14 @@ class Service:
         if remaining is not None and remaining <= 0:
             raise Problem(504, "the deadline had passed when the request came")
         if len(body) <= LONG:
-            return await self._infer(body, request, remaining, _here)
+            return await self._infer(body, request, remaining, None)
         async with self._door.aside.place(len(body)):
             return await self._infer(body, request, remaining, self._door.aside.run)
 
-    async def _infer(self, body: bytes, request: Request, remaining: float | None, run: Run) -> bytes:
+    async def _infer(self, body: bytes, request: Request, remaining: float | None, run: Run | None) -> bytes:
+        """`run`: where a long one is read; a short one is read here."""
         request.body = body  # by which it is known, should it end the process
-        asked = await run(partial(Asked.of, body, long=run is not _here))
+        asked = await run(partial(Asked.of, body, long=True)) if run else Asked.of(body, long=False)
         lane = self._door.pick(asked.message.model_name, asked.message.model_version or None, request)
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         reply = self._door.noted(lane, request, partial(_settle, answered))
@@ -102,9 +103,10 @@ class Service:
         lane.reading += 1
         try:
             kept = self._door.keeps(lane)
-            job = await run(partial(self._job, lane, asked, request, reply, left, kept=kept))
+            read_ = partial(self._job, lane, asked, request, reply, left, kept=kept)
+            job = await run(read_) if run else read_()
             self._door.asked(lane, request, kept=kept)
-            job.long = run is not _here
+            job.long = run is not None
             lane.batcher.add(job)
         except Problem as problem:
             reply(problem.response())
@@ -134,7 +136,7 @@ class Service:
         loaded = lane.loaded
         unguarded(loaded)
         inputs = asked.inputs(loaded.graph)
-        finish = partial(_respond, loaded, asked.message.id, asked.wanted(loaded.graph), bool(asked.raws))
+        finish = partial(_respond, loaded, asked.message.id, asked.wanted(loaded.graph), bool(asked.raws), kept)
         deadline = request.received + min(left, asked.timeout())
         if kept:
             request.body = oip.request(loaded, inputs)
@@ -184,10 +186,6 @@ def _check_move(asked: Message) -> None:
             raise Problem(400, "the repository cannot do that: unload_dependents is true or false")
 
 
-async def _here(work: Callable[[], Any]) -> Any:
-    return work()
-
-
 def _give_up(request: Request, reply: Reply) -> None:
     """By now it is known whether its caller left or was told that the time is over."""
     reply(Problem(request.gone, "nobody waits any more").response())
@@ -198,21 +196,36 @@ def _settle(answered: "asyncio.Future[Response]", response: Response) -> None:
         answered.set_result(response)
 
 
-def _respond(loaded: Loaded, id_: str, wanted: Sequence[str], raw: bool, outputs: Tensors) -> Response:  # noqa: FBT001
+def _respond(
+    loaded: Loaded,
+    id_: str,
+    wanted: Sequence[str],
+    raw: bool,  # noqa: FBT001
+    kept: bool,  # noqa: FBT001
+    outputs: Tensors,
+) -> Response:
     """Raw when the request was, or when an output has no typed contents; a message has all its tensors one way."""
     kinds = {name: loaded.graph.outputs[name].kind for name in wanted}
     raw = raw or any(kind.name not in TYPED for kind in kinds.values())
     parts = [_head(loaded.endpoint, loaded.version, loaded.release, loaded.digest)]
     if id_:
-        parts.append(write("ModelInferResponse", id=id_))
+        parts += framed(3, id_.encode())
     for name, kind in kinds.items():
         array = outputs[name]
-        about = _TENSOR(name=name, datatype=kind.name, shape=array.shape).SerializeToString()
+        about = _about(name, kind.name, array.shape)
         parts += framed(5, about) if raw else framed(5, about, *framed(5, *typed(array, kind)))
     if raw:
-        parts += [part for name, kind in kinds.items() for part in framed(6, to_binary(outputs[name], kind))]
+        for name, kind in kinds.items():
+            parts += framed(6, to_binary(outputs[name], kind))
     # messages one behind the other are read as one with the fields of all
-    return Response(200, b"".join(parts), logged=oip.told(loaded, id_, kinds, outputs))
+    logged = oip.told(loaded, id_, kinds, outputs) if kept else None
+    return Response(200, b"".join(parts), logged=logged)
+
+
+@lru_cache(256)
+def _about(name: str, datatype: str, shape: tuple[int, ...]) -> bytes:
+    """An output but its contents."""
+    return bytes(_TENSOR(name=name, datatype=datatype, shape=shape).SerializeToString())
 
 
 @lru_cache(64)

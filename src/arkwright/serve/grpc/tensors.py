@@ -38,7 +38,7 @@ def split(body: bytes) -> tuple[bytes, list[memoryview]]:
     start = 0
     for count, (tag, begin, at, end) in enumerate(fields(body, 0, len(body)), 1):
         if count > MOST_FIELDS:
-            raise Problem(400, f"a request may have {MOST_FIELDS} inputs, outputs and parameters")
+            raise too_many()
         if tag == _RAW:
             raws.append(view[at:end])
             kept.append(view[start:begin])
@@ -93,6 +93,10 @@ def varint(body: bytes, at: int) -> tuple[int, int]:
 def no_request() -> Problem:
     """What is told of bytes that are none."""
     return Problem(400, "the bytes are no ModelInferRequest")
+
+
+def too_many() -> Problem:
+    return Problem(400, f"a request may have {MOST_FIELDS} inputs, outputs and parameters")
 
 
 def from_contents(name: str, contents: Message, kind: Datatype, shape: Any) -> Array:

@@ -11,6 +11,7 @@ from arkwright.serve.model.signed import Signed
 from arkwright.serve.model.slices import SLICE, cut, joined, slices
 from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
 
+MOST = 4096  # rows of one run
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
@@ -79,14 +80,15 @@ class Graph:
         return dict(zip(self._names, arrays, strict=True))
 
     def run_many(self, inputs: Tensors) -> Tensors:
-        """The same of any number of rows. Texts become the graph's own and come back while nothing else goes on in this
-        process, so many of them in slices, if rows may be divided. Raises what onnxruntime raises.
+        """The same of any number of rows: many in slices, if rows may be divided, for the runtime keeps the memory of
+        its largest run. Texts become the graph's own and come back while nothing else goes on in this process, so
+        fewer of them at once. Raises what onnxruntime raises.
         """
-        rows = len(next(iter(inputs.values())))
-        if rows <= SLICE or not (self.batches and self._has_texts):
+        rows, most = len(next(iter(inputs.values()))), SLICE if self._has_texts else MOST
+        if rows <= most or not self.batches:
             return self.run(inputs)
         try:
-            return joined((self.run(cut(inputs, part)) for part in slices(rows)), rows)
+            return joined((self.run(cut(inputs, part)) for part in slices(rows, most)), rows)
         except ValueError:  # it does not give a row for each
             return self.run(inputs)
 

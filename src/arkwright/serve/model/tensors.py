@@ -144,7 +144,7 @@ def _from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int], *, 
     return array.reshape(shape)
 
 
-def from_binary(name: str, data: memoryview, kind: Datatype, shape: Sequence[int]) -> Array:
+def from_binary(name: str, data: bytes | memoryview, kind: Datatype, shape: Sequence[int]) -> Array:
     """The tensor in these little-endian bytes; NaN passes as it is. Raises Problem (400)."""
     count = check_shape(name, shape)
     if kind.python is str:
@@ -158,7 +158,7 @@ def from_binary(name: str, data: memoryview, kind: Datatype, shape: Sequence[int
     return (array if array.flags.aligned else array.copy()).reshape(shape)
 
 
-def _texts(name: str, data: memoryview, count: int) -> Array:
+def _texts(name: str, data: bytes | memoryview, count: int) -> Array:
     """BYTES: each element behind its length, four little-endian bytes."""
     wrong = Problem(400, f"the input {name!r} does not hold {count} BYTES elements, each behind its 4-byte length")
     if len(data) < 4 * count:

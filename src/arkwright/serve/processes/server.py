@@ -54,6 +54,7 @@ class Server:
         self.limits, self._shadow, self._page = limits, shadow, page
         self.app = App(limits.body, repository or Repository(None), mirror, observer, limits.queue_time)
         self.front = Front(self.app, limits, loopback=loopback, way=self.app.way, standing=standing, quota=quota)
+        self.app.aside.given = self.front.freed
         self.front.gateway = gateway
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None

@@ -26,6 +26,7 @@ from arkwright.serve.rest.repository import Repository, Told
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.poison import Page
+from arkwright.serve.wire.memory import in_one_place
 from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
@@ -184,6 +185,8 @@ async def _serve(
 
 def main(start: control.Start, standing: memoryview | None) -> None:
     """Be a worker; how each connection stands is noted in `standing`, for the keeper."""
+    in_one_place()
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own gives nothing back that other threads took
     runtime()  # while the supervisor verifies
     gc.freeze()  # what was imported stays
     gc.enable()

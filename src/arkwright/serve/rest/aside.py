@@ -43,6 +43,7 @@ class Aside:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="arkwright-read")
         self._tasks: set[asyncio.Task[None]] = set()
+        self.given: Callable[[], None] | None = None  # who is told that something large has ended
 
     def start(self, doing: Coroutine[Any, Any, None]) -> None:
         """Do it from now on; it tells by itself what goes wrong."""
@@ -71,6 +72,8 @@ class Aside:
     def give(self, size: int) -> None:
         """So much is free again: whoever waits first has it, when it is enough."""
         self._free += size
+        if self.given:
+            self.given()
         while self._waiting and self._waiting[0][0] <= self._free:
             wanted, future = self._waiting.popleft()
             if not future.done():

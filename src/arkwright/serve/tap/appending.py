@@ -12,6 +12,7 @@ from arkwright.serve.tap.blocks import HEAD, append, frame, seal
 from arkwright.serve.tap.files import lock, sync_folder
 from arkwright.serve.tap.segment import HEADER, MAGIC, RECORDS, RELEASE, SUFFIX, Header, Record, Release
 
+_KEPT = 2**20  # bytes of a block whose memory is used for the next
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -54,6 +55,8 @@ class SegmentFile:
         _encoder.encode_into(records, self._buffer, HEAD)
         seal(RECORDS, self._buffer)
         self._write(self._buffer)
+        if len(self._buffer) > _KEPT:
+            self._buffer = bytearray()
 
     def whole(self) -> None:
         """Nothing is half written."""

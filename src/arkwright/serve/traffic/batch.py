@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from arkwright.serve.model.graph import Graph
+from arkwright.serve.model.graph import MOST, Graph
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.traffic.cost import Cost
 from arkwright.serve.traffic.patience import Patience
@@ -27,7 +27,7 @@ from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
-BATCH_ROWS = 4096
+BATCH_ROWS = MOST
 SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")

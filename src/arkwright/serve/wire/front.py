@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -19,6 +20,7 @@ log = logging.getLogger("arkwright.serve")
 
 SWEEP = 0.25  # seconds between two looks at the clocks of all connections
 LARGE = 2**18  # bytes of a body that are worth giving back
+SETTLED = 1.0  # seconds after which nobody, not even the log, holds what was large
 REST = 2.0  # seconds between two times that memory is given back, each of which takes milliseconds
 TURN = 0.002  # seconds for those who sent more than one request at once, before new ones are looked at
 
@@ -80,8 +82,7 @@ class Front:
         self.connections: set[Client] = set()
         self.behind: set[Client] = set()  # who has not taken what it was answered
         self.bodies = 0  # bytes that came and are not answered
-        self.large = False  # whether something ended that may have left much free memory behind
-        self._given_back = 0.0
+        self._freed, self._given_back = -inf, 0.0  # when something large ended, and when its memory was given back
         self._turns: deque[Client] = deque()
         self._turning = False
         self.draining = False
@@ -126,6 +127,10 @@ class Front:
         if self._turning:
             self.loop.call_soon(self._turn)
 
+    def freed(self) -> None:
+        """Something large has ended, which may have left much free memory behind."""
+        self._freed = self.now
+
     def _sweep(self) -> None:
         self.date = b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
         self.now = now = self.loop.time()
@@ -133,8 +138,8 @@ class Front:
             connection.look_at_the_clock(now)
         if self.behind:
             self._cut_off(now)
-        if self.large and self.bodies < LARGE and now > self._given_back + REST:
-            self.large, self._given_back = False, now
+        if self._given_back < self._freed + SETTLED and self.bodies < LARGE and now > self._given_back + REST:
+            self._given_back = now
             give_back()
         self._timer = self.loop.call_later(SWEEP, self._sweep)
 

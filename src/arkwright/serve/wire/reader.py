@@ -181,7 +181,8 @@ class Reader:
         self._body.append(body)
         self.size += size
         front.bodies += size
-        front.large = front.large or self.size > LARGE
+        if self.size > LARGE:
+            front.freed()
         if self.size > front.limits.body:
             self._stop(413, f"a body may have {front.limits.body} bytes")
         if front.bodies > front.limits.bodies:

@@ -1,0 +1,29 @@
+"""Times as people and programs write them, to every face alike: so long ago, a day, a time in UTC or with its zone."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from arkwright.core import durations
+from arkwright.core.errors import Invalid
+
+PATTERN = (
+    rf"{durations.PATTERN}|"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
+SPELLING = "write 1h or 7d (so long ago), or a time in UTC such as 2026-03-31T08:00"
+
+
+def moment(text: str | None, now: datetime | None = None) -> datetime | None:
+    """In UTC, without a zone; None for None. `now`: from when on back; by default it is. Raises Invalid."""
+    if text is None:
+        return None
+    if re.fullmatch(durations.PATTERN, text):
+        return (now or datetime.now(UTC)).replace(tzinfo=None) - timedelta(seconds=durations.seconds(text))
+    if not re.fullmatch(PATTERN, text):
+        raise Invalid(f"{text[:40]!r} is no time; {SPELLING}")
+    try:
+        at = datetime.fromisoformat(text.upper())
+        return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{text[:40]!r} is no time: there is none such in UTC") from None
