@@ -9,13 +9,19 @@ import pytest
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote
 from arkwright.api.watching import watch
+from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.nouns import Release
+from arkwright.core.errors import Forbidden, Unknown
+from arkwright.core.nouns import Actor, Release
 from arkwright.core.signature import Signature
 from arkwright.serve.tap import writer
 from arkwright.serve.tap.writer import Tap
 
-PROMISES = 'gate  = "production"\npromises = ["psi(spent) < 0.2", "ks(prediction) < 1", "drifted_columns() == 0"]\n'
+PROMISES = """gate  = "production"
+promises = [
+  "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1", "rows > 1",
+]
+"""
 
 
 @pytest.fixture
@@ -39,7 +45,8 @@ def answered(at, rows, monkeypatch, ago=600):
         number = tap.release(release.ref, release.digest, shape)
         for start in range(0, len(rows), 100):
             some = rows[start : start + 100]
-            said = [{"label": int(row["spent"] > 60), "probabilities": {"0": 0.5, "1": 0.5}} for row in some]
+            sure = [min(0.99, max(0.01, row["spent"] / 120)) for row in some]
+            said = [{"label": int(p > 0.5), "probabilities": {"0": 1 - p, "1": p}} for p in sure]
             tap.add(number, f"r{ago}-{start}".encode(), b"test", json.dumps(some).encode(),
                     json.dumps({"predictions": said}).encode(), 400)  # fmt: skip
         tap.close()
@@ -71,3 +78,39 @@ def test_what_moved_is_found(live, monkeypatch):
     assert found(live)["psi(spent) < 0.2"].n == 1000  # counted once
     answered(live, rows(500, shift=200), monkeypatch, ago=300)
     assert found(live)["psi(spent) < 0.2"].n == 1500
+
+
+def test_performance_is_estimated_before_any_label(live, monkeypatch):
+    answered(live, rows(1000), monkeypatch)
+    one = found(live)["estimated(recall) >= 0.1"]
+    assert (one.verdict, one.n) == ("kept", 1000)
+    assert 0.1 < one.low < one.value < one.high <= 1
+
+
+def test_a_measure_that_is_not_there_is_told(live):
+    one = found(live)["error_rat <= 1"]
+    assert (one.verdict, one.value) == ("unproven", None)
+    assert "error_rat" in one.note
+    assert 'did you mean "spent"' in found(live)["ks(spend) < 1"].note
+    assert "not measured on traffic yet" in found(live)["rows > 1"].note
+
+
+def test_an_endpoint_that_is_not_there(live):
+    with pytest.raises(Unknown, match='did you mean "buys"'):
+        live.do(watch, endpoints=["buyz"])
+    with pytest.raises(Forbidden):
+        live.do(watch, Actor(name="vera", proven=True, rights=("look",)))
+
+
+def test_on_the_command_line(live, monkeypatch, capsys):
+    monkeypatch.chdir(live.folder)
+    answered(live, rows(1000, shift=200), monkeypatch)
+    assert main(["watch", "buys"]) == 1
+    said = capsys.readouterr().out
+    assert "psi(spent)" in said
+    assert "broken" in said
+    assert main(["watch", "--json"]) == 1
+    told = {one["promise"]: one for one in json.loads(capsys.readouterr().out)}
+    assert told["psi(spent) < 0.2"]["n"] == 1000
+    (live.site.watched / "buys.db").unlink()
+    assert main(["watch", "buys"]) == 1  # it is counted anew

@@ -100,7 +100,10 @@ def test_no_number_and_no_name_is_lost(promise):
     for number in numbers:
         assert any(abs(number * unit - x) <= 1e-9 * abs(x) for unit in (1, 100) for x in shown), (number, said)
     for name in [*_names(promise.call.args), *(n for _, v in promise.call.kwargs for n in _names(v))]:
-        assert name in said or (promise.call.name, name) in (("worst_group", "recall"), ("estimated", "recall"))  # which is said itself
+        assert name in said or (promise.call.name, name) in (
+            ("worst_group", "recall"),
+            ("estimated", "recall"),
+        )  # which is said itself
     assert not re.search(r"[{}\[\]]", said)
 
 

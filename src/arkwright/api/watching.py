@@ -6,16 +6,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
 from arkwright.api import terms
+from arkwright.api.accounts import allow
+from arkwright.api.build import quiet
 from arkwright.core import versions
 from arkwright.core.durations import seconds
-from arkwright.core.errors import Missing
+from arkwright.core.errors import Invalid, Missing, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
-from arkwright.core.promises import Reading, judge, parse
+from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.core.record import decode
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
@@ -37,7 +40,8 @@ from arkwright.work import compact
 class Watched:
     """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
 
-    `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on.
+    `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on. `shadow`:
+    the release only gets a copy of each request.
     """
 
     endpoint: str
@@ -51,22 +55,25 @@ class Watched:
     note: str
     since: datetime
     until: datetime
+    shadow: bool = False
 
 
 def watch(
-    site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), say: Callable[[str], None] = lambda _: None
+    site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), say: Callable[[str], None] = quiet
 ) -> tuple[Watched, ...]:
     """Count what came since the last time, and measure what each endpoint (default: all) promises on its last window.
 
     What was answered in the last minute or two is still on its way to the tables, and is counted the next time.
     Raises Unknown for an endpoint that is not there.
     """
+    allow(site, by, "work")
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
     compact.once(site)
     found: list[Watched] = []
     for name in names or versions.names(site.ledger, Endpoint):
         endpoint = versions.resolve(site.ledger, Endpoint, name)
         for ref in (*endpoint.shares, *endpoint.shadows):
+            say(f"watch {endpoint.name}: {ref}")
             found += _release(site, endpoint, versions.resolve(site.ledger, Release, ref))
     return tuple(found)
 
@@ -88,12 +95,14 @@ def _measured(
     endpoint: Endpoint, release: Release, text: str, window: Window, span: tuple[datetime, datetime]
 ) -> Watched:
     promise = parse(text)
-    measure = registry.measures().get(promise.call.name)
-    if measure is None or measure.stage != "endpoint":
-        reading = Reading(None, note=f"{promise.call.name} is not measured on endpoints yet")
+    name = promise.call.name
+    measure = registry.measures().get(name)
+    if measure is None:
+        reading = Reading(None, note=f"no measure is called {name!r}{did_you_mean(name, registry.measures())}")
+    elif measure.stage != "endpoint":
+        reading = Reading(None, note=f"{name} measures a {measure.stage}, and is not measured on traffic yet")
     else:
-        scope = Scope(columns=tuple(window.reference))
-        reading = registry.bind(promise.call, "endpoint", scope)(window)
+        reading = _reading(promise, window)
     return Watched(
         endpoint=endpoint.ref,
         release=release.ref,
@@ -106,7 +115,16 @@ def _measured(
         note=reading.note,
         since=span[0],
         until=span[1],
+        shadow=release.ref in endpoint.shadows,
     )
+
+
+def _reading(promise: Promise, window: Window) -> Reading:
+    """A promise that asks for what is not there stops no other."""
+    try:
+        return cast(Reading, registry.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+    except (Unknown, Invalid) as error:
+        return Reading(None, note=str(error))
 
 
 def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Log:

@@ -4,15 +4,29 @@
 """
 
 import math
+from functools import cache
+from importlib import import_module
+from typing import Any
 
 import numpy as np
-from scipy import special
 
+from arkwright.core.errors import Missing
 from arkwright.measures.evaluation import Array
 from arkwright.measures.intervals import Interval, Z, stretch
 
 Shares = tuple[Array, Array]
 KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
+
+
+@cache
+def scipy(part: str) -> Any:
+    """A part of SciPy, imported when it is used. Raises Missing."""
+    try:
+        return import_module(f"scipy.{part}")
+    except ImportError:
+        raise Missing(
+            "what endpoints promise is measured with SciPy; install it: pip install 'arkwright[watch]'"
+        ) from None
 
 
 def shares(p: Array, q: Array) -> Shares:
@@ -34,7 +48,10 @@ def jensen_shannon(p: Array, q: Array) -> float:
     """The divergence in bits, 0 to 1: its root is the distance. Lin 1991; Endres and Schindelin 2003."""
     a, b = shares(p, q)
     middle = (a + b) / 2
-    return max(0.0, float(np.sum(special.rel_entr(a, middle) + special.rel_entr(b, middle))) / (2 * math.log(2)))
+    return max(
+        0.0,
+        float(np.sum(scipy("special").rel_entr(a, middle) + scipy("special").rel_entr(b, middle))) / (2 * math.log(2)),
+    )
 
 
 def hellinger_squared(p: Array, q: Array) -> float:
@@ -67,7 +84,7 @@ def kolmogorov_smirnov(p: Array, q: Array) -> float:
 
 def kolmogorov_p(distance: float, n: float, m: float) -> float:
     """The chance of so large a distance or a larger one where nothing changed, for many rows (Hodges 1958)."""
-    return float(special.kolmogorov(distance * math.sqrt(n * m / (n + m))))
+    return float(scipy("special").kolmogorov(distance * math.sqrt(n * m / (n + m))))
 
 
 def kolmogorov_interval(distance: float, n: float, m: float) -> Interval:
@@ -112,7 +129,7 @@ def chi_square(p: Array, q: Array) -> tuple[float, int]:
 
 def chi_square_p(statistic: float, freedom: int) -> float:
     """The chance of so large a statistic or a larger one where nothing changed."""
-    return float(special.chdtrc(freedom, statistic)) if freedom else 1.0
+    return float(scipy("special").chdtrc(freedom, statistic)) if freedom else 1.0
 
 
 def cramers_v(p: Array, q: Array) -> float:
@@ -133,13 +150,15 @@ def interval(divergence: float, curvature: float, p: Array, q: Array) -> Interva
 
 def critical(curvature: float, p: Array, q: Array) -> float:
     """What the same divergence stays under in 95 % of such windows where nothing changed. Yurdakul and Naranjo 2020."""
-    return float(special.chdtri(_freedom(p, q), 0.05)) * _scale(curvature, p, q)
+    return float(scipy("special").chdtri(_freedom(p, q), 0.05)) * _scale(curvature, p, q)
 
 
 def noncentrality(statistic: float, freedom: int) -> Interval:
     """The noncentralities at which a chi-square is so large, or so small, in 97.5 % of all draws. Venables 1975."""
     low, high = (
-        0.0 if float(special.chdtr(freedom, statistic)) <= chance else special.chndtrinc(statistic, freedom, chance)
+        0.0
+        if float(scipy("special").chdtr(freedom, statistic)) <= chance
+        else scipy("special").chndtrinc(statistic, freedom, chance)
         for chance in (0.975, 0.025)
     )
     return float(low), float(high)

@@ -6,10 +6,10 @@ holds while what a probability is worth holds: where other things follow from th
 """
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.promises import Reading
+from arkwright.measures.divergence import scipy
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.expected import MEASURES, Expected
 from arkwright.measures.registry import Column, Score, endpoint_measure
@@ -63,7 +63,11 @@ def _monotone(right: Array, rows: Array) -> Array:
     made = np.empty(rows.shape)
     for number, (positive, all_) in enumerate(zip(right, rows, strict=True)):
         there = np.flatnonzero(all_)
-        fitted = isotonic_regression(positive[there] / all_[there], weights=all_[there].astype(np.float64)).x
+        fitted = (
+            scipy("optimize")
+            .isotonic_regression(positive[there] / all_[there], weights=all_[there].astype(np.float64))
+            .x
+        )
         made[number] = fitted[np.clip(np.searchsorted(there, np.arange(len(all_)), "right") - 1, 0, len(there) - 1)]
     return made
 
