@@ -11,15 +11,16 @@ from arkwright.api.rollout import promote
 from arkwright.api.watching import watch
 from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.errors import Forbidden, Unknown
-from arkwright.core.nouns import Actor, Release
+from arkwright.core.errors import Unknown
+from arkwright.core.nouns import Release
 from arkwright.core.signature import Signature
 from arkwright.serve.tap import writer
 from arkwright.serve.tap.writer import Tap
 
 PROMISES = """gate  = "production"
 promises = [
-  "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1", "rows > 1",
+  "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
+  "rows > 1",
 ]
 """
 
@@ -98,8 +99,6 @@ def test_a_measure_that_is_not_there_is_told(live):
 def test_an_endpoint_that_is_not_there(live):
     with pytest.raises(Unknown, match='did you mean "buys"'):
         live.do(watch, endpoints=["buyz"])
-    with pytest.raises(Forbidden):
-        live.do(watch, Actor(name="vera", proven=True, rights=("look",)))
 
 
 def test_on_the_command_line(live, monkeypatch, capsys):
