@@ -52,7 +52,10 @@ class Visit:
             raise self._placed(problem) from None
 
     def finish(self, outputs: Tensors) -> Response:
-        said = self._read(outputs)
+        try:
+            said = self._read(outputs)
+        except Problem as problem:
+            raise self._placed(problem) from None
         for i, rule in zip(self._places, self._guards.after(self._left, said), strict=True):
             self._fired[i] = rule
         return self._wrapped(said)

@@ -41,7 +41,11 @@ class _Asked(msgspec.Struct, eq=False):
         return tensors
 
     def finish(self, outputs: Tensors) -> Response:
-        return self.tell(self.loaded, self.alone, said(self.read, self.count, outputs))
+        try:
+            texts = said(self.read, self.count, outputs)
+        except Problem as problem:
+            raise told_alone(problem) if self.alone else problem from None
+        return self.tell(self.loaded, self.alone, texts)
 
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> Job:
