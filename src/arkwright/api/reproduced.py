@@ -136,7 +136,7 @@ def _once(loaded: Loaded, row: Mapping[str, Any], redacted: set[str], there: set
     except ArkwrightError as error:
         return replace(once, why=str(error))
     same, off = held(once.then, now, allowed(said))
-    tie = not same and _tied(said, once.then, now, infer=infer)
+    tie = not same and tied(said, once.then, now, infer=infer)
     return replace(once, then=_worded(once.then), now=_worded(now), same=same, off=off, tie=tie)
 
 
@@ -228,7 +228,7 @@ def _number_held(then: float, now: float, within: tuple[float, float]) -> tuple[
     return off <= within[0] + within[1] * abs(then), float(off)
 
 
-def _tied(said: Signature, then: Answer, now: Answer, *, infer: bool) -> bool:
+def tied(said: Signature, then: Answer, now: Answer, *, infer: bool) -> bool:
     """Whether nothing differs but the label, between two classes of which the numbers say the same."""
     within = allowed(said)
     (was, each), (is_, other) = (_label(said, one, infer=infer) for one in (then, now))
