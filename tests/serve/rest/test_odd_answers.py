@@ -7,12 +7,24 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from onnx import TensorProto
-from tests.serve.conftest import DIGEST, Live, helper, proto, value, write
+from tests.serve.conftest import (
+    DIGEST,
+    FLIGHTS,
+    Live,
+    helper,
+    late_model,
+    late_signature,
+    proto,
+    value,
+    write,
+)
 
+from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Column
 from arkwright.core.safeguards.words import Rule, Seen
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.loaded import load
+from arkwright.serve.rest.predict import predict_once
 
 ARROW = "application/vnd.apache.arrow.stream"
 SAID = "the model answered NaN or Infinity in 'y'"
@@ -80,6 +92,30 @@ def test_arrow(logs):
     for headers in ({"Content-Type": ARROW}, {"Content-Type": ARROW, "Accept": ARROW}):
         status, _, said = logs.call("POST", "/endpoints/one/predict", body, headers)
         assert (status, said) == (500, {"error": f"$[2]: {SAID}"})
+
+
+PICKY = """
+
+def picky(flight: Flight) -> dict:
+    if flight.distance == 666:
+        raise ValueError("secret")
+    return row_features(flight)
+"""
+
+
+def test_the_row_on_which_the_projects_code_fails_is_named(tmp_path):
+    write(tmp_path, late_signature("picky", "row"), late_model(), FLIGHTS + PICKY)
+    one = load(tmp_path, endpoint="late", release="release:late@3", digest=DIGEST)
+    said = "picky() failed on this row; the server's log says why"
+    good = {"distance": 1.0, "carrier": "AA", "delay": None}
+    bad = good | {"distance": 666.0}
+    with Live([one]) as live:
+        assert live.post("/predict", bad) == (500, {"error": f"$: {said}"})
+        assert live.post("/predict", [good] * 3 + [bad]) == (500, {"error": f"$[3]: {said}"})
+        assert live.post("/predict", [good] * 1500 + [bad]) == (500, {"error": f"$[1500]: {said}"})
+        assert live.post("/predict", [good] * 3)[0] == 200
+    with pytest.raises(Invalid, match=r"^\$\[1\]: .*ValueError: secret$"):
+        predict_once(one, msgspec.json.encode([good, bad]))
 
 
 def test_tensors(logs):

@@ -49,7 +49,7 @@ class Visit:
         try:
             return self._loaded.prepare(self._left)
         except Problem as problem:
-            raise self._placed(problem) from None
+            raise self._placed(problem) from problem.__cause__
 
     def finish(self, outputs: Tensors) -> Response:
         try:
