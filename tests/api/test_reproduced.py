@@ -4,16 +4,20 @@ import json
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 from tests.api.test_logged import ROW, add, compact, logged
 
 from arkwright.api.decide import refuse
-from arkwright.api.reproduced import reproduce
+from arkwright.api.reproduced import allowed, held, reproduce, tied
+from arkwright.api.traffic import laid_out
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Unknown
 from arkwright.core.nouns import Endpoint, Release
-from arkwright.core.signature import Signature
+from arkwright.core.signature import Signature, Tensor
+from arkwright.serve.model.loaded import load
+from arkwright.serve.rest import oip
 from arkwright.serve.tap.segment import INFER
 from arkwright.serve.tap.writer import Tap
 
@@ -95,6 +99,80 @@ def test_tensors(logged):
     tap.add(number, b"u", b"", json.dumps(asked).encode(), json.dumps(answer).encode(), 400, flags=INFER)
     tap.close()
     assert logged.do(reproduce, endpoint="buys", id="u").same
+
+
+def test_nan_and_the_infinities_are_not_each_other(logged):
+    tap = Tap(logged.site.predictions / "buys", "buys")
+    release, shape = shape_of(logged)
+    number = tap.release(release.ref, release.digest, shape)
+    odd = (np.nan, np.inf, -np.inf)
+    with laid_out(logged.site, release) as at:
+        loaded = load(at.folder, endpoint="buys", release=at.release, digest=release.digest)
+        for value in odd:
+            given = {
+                port.name: np.full(
+                    [size or 1 for size in port.shape],
+                    value if port.kind.python is float else "DE" if port.kind.python is str else 1,
+                    port.kind.dtype,
+                )
+                for port in loaded.graph.inputs.values()
+            }
+            outputs = loaded.graph.run(given)
+            body, head = oip.request(loaded, given, outputs)
+            answer, answer_head = oip.told(loaded, outputs, outputs)
+            id_ = f"{value}".encode()
+            tap.add(number, id_, b"", body, answer, 400, flags=INFER, head=head, answer_head=answer_head)
+    tap.close()
+    for value, word in zip(odd, ("NaN", "Infinity", "-Infinity"), strict=True):
+        found = logged.do(reproduce, endpoint="buys", id=str(value))
+        assert found.same, found
+        assert f'"{word}"' in found.rows[0].asked["inputs"]
+        msgspec.json.encode(found)
+
+
+SAID = Signature(
+    model="m", task="classification", target="t", columns=(), inputs=(), classes=("a", "b"),
+    outputs=(Tensor(name="label", datatype="INT64"), Tensor(name="p", datatype="FP32", columns=("a", "b"))),
+)  # fmt: skip
+
+
+def row(label, p):
+    return {"label": label, "probability_a": 1 - p, "probability_b": p}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        (row("a", 0.3), row("a", 0.3 + 3e-8), (True, pytest.approx(3e-8))),
+        (row("a", 0.3), row("a", 0.3 + 1e-5), (False, pytest.approx(1e-5))),
+        ({"value": 1e6}, {"value": 1e6 + 5}, (True, 5.0)),
+        ({"value": 3}, {"value": 4}, (False, 1.0)),
+        ({"value": float("nan")}, {"value": float("nan")}, (True, 0.0)),
+        ({"value": float("inf")}, {"value": float("inf")}, (True, 0.0)),
+        ({"value": float("inf")}, {"value": float("-inf")}, (False, None)),
+        ({"value": float("nan")}, {"value": 1.0}, (False, None)),
+        ({"text": ["x"]}, {"text": ["y"]}, (False, None)),
+        ({"value": 1.0}, {"label": 1.0}, (False, None)),
+    ],
+)
+def test_a_number_may_be_off_as_far_as_its_type_allows(then, now, expected):
+    assert held(then, now, allowed(SAID)) == expected
+
+
+def test_the_coarsest_numbers_count():
+    assert allowed(SAID) == (1e-6, 1e-5)
+    assert allowed(replace(SAID, outputs=(Tensor(name="y", datatype="FP64"),))) == (1e-9, 1e-9)
+    assert allowed(replace(SAID, inputs=(Tensor(name="x", datatype="FP16"),))) == (1e-3, 1e-3)
+
+
+def test_a_label_that_flips_between_equals_is_a_tie():
+    assert tied(SAID, row("a", 0.5 - 3e-8), row("b", 0.5 + 3e-8), infer=False)
+    assert not tied(SAID, row("a", 0.5 - 3e-8), row("a", 0.5 + 3e-8), infer=False)
+    assert not tied(SAID, row("a", 0.4), row("b", 0.4), infer=False)
+    assert not tied(SAID, row("a", 0.5), row("b", 0.6), infer=False)
+    first, second = ({"label": [i], "p": [0.5 - 1e-8 * i, 0.5 + 1e-8 * i]} for i in (0, 1))
+    assert tied(SAID, first, second, infer=True)
+    assert not tied(SAID, first, {"label": [1], "p": [0.4, 0.6]}, infer=True)
 
 
 def test_other_bytes_and_unknown_ids(logged):

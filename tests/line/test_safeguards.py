@@ -6,9 +6,12 @@ import msgspec
 import pytest
 
 from arkwright.api import answer, build, decide, rollout
+from arkwright.api.reproduced import reproduce
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.core.safeguards.words import Seen
+from arkwright.core.signature import Signature
+from arkwright.serve.tap.writer import Tap
 from arkwright.sites import local
 
 ANA, BEN = Actor(name="ana"), Actor(name="ben", role="owner")
@@ -73,6 +76,30 @@ def test_rules_are_released_shown_and_applied(guarded):
     by_model = said(country="DE", spent=5, age=30)
     assert "rule" not in by_model
     assert set(by_model["prediction"]["probabilities"]) == {"0", "1"}
+    reproduced(site, guarded.folder, release)
+
+
+def reproduced(site, folder, release):
+    """Whoever answered, a rule, a person or the model: it is computed again, alone and in a list."""
+    shape = msgspec.json.decode(text(site, release, "signature.json"), type=Signature)
+    asked = [
+        {"country": "FR", "spent": 95, "age": 30},
+        {"country": "IT", "spent": 80, "age": 30},
+        {"country": "FR", "spent": 11, "age": 30},
+        {"country": "DE", "spent": 5, "age": 30},
+    ]
+    tap = Tap(site.predictions / "buys", "buys")
+    number = tap.release(release.ref, release.digest, shape)
+    for id_, rows in (*((f"{i}", row) for i, row in enumerate(asked)), ("all", asked)):
+        body = json.dumps(rows).encode()
+        told = json.dumps(answer.predict(site, ANA, folder, endpoint="buys", rows=body)).encode()
+        tap.add(number, id_.encode(), b"", body, told, 400)
+    tap.close()
+    for id_ in ("0", "1", "2", "3", "all"):
+        found = reproduce(site, ANA, folder, endpoint="buys", id=id_)
+        assert found.same, found
+    assert [one.then.get("rule") for one in found.rows] == ["rich", "new", "limits-2", None]
+    assert [one.now.get("review") for one in found.rows] == [True, True, None, None]
 
 
 def test_another_rule_is_another_release_of_the_same_model(guarded):

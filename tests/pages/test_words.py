@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from arkwright.cli import output
 from arkwright.core.counted import many
 from arkwright.pages import words
 
@@ -45,3 +46,8 @@ def test_how_long_it_took(seconds, said):
 
 def test_how_many():
     assert [many(count, "reply", "replies") for count in (0, 1, 1200)] == ["0 replies", "1 reply", "1,200 replies"]
+
+
+def test_a_number_that_is_none_is_told_as_it_is():
+    assert [words.number(float(one)) for one in ("nan", "inf", "-inf")] == ["nan", "inf", "-inf"]
+    assert [output.number(float(one)) for one in ("nan", "inf", "-inf")] == ["nan", "inf", "-inf"]

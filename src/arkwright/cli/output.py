@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -81,6 +82,8 @@ def number(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
+        if not isfinite(value):
+            return str(value)
         return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
     if isinstance(value, int):
         return f"{value:,}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -40,6 +41,8 @@ def number(value: float | str | None) -> str:
         return value
     if isinstance(value, bool):
         return str(value).lower()
+    if not isfinite(value):
+        return str(value)
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
         return f"{int(value):,}"
     return f"{value:,.4g}" if 1e-4 <= abs(value) < 1e4 else f"{value:,.1f}" if abs(value) >= 1e4 else f"{value:.3g}"

@@ -294,9 +294,10 @@ class Observer:
         took = int((monotonic() - request.received) * 1e6)
         caller = request.caller.encode()
         if call.kind == layout.GRPC and response.status == 200 and response.logged is None:
-            return  # it came before the log, so that it is not told in JSON
+            return  # it came before the log, so that it is not told as REST tells it
         answer = response.body if response.logged is None else response.logged
-        body = request.body if call.kind == layout.GRPC else body  # in JSON by now
+        if call.kind == layout.GRPC:
+            body, head, answered = request.body, request.json, response.logged_head  # as REST has them by now
         noted = tap.add(watched.number, request.id, caller, body, answer, took, response.status, flags, head, answered)
         if not noted:  # else it is counted when it is on the disk
             watched.series.tap(dropped=noted is False, left_out=noted is None)

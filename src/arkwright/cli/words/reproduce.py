@@ -27,11 +27,14 @@ def main(given: argparse.Namespace) -> int:
     for one in found.rows:
         if one.why:
             screen.print(f"[yellow]row {one.row} cannot be computed again:[/] {output.escape(one.why)}")
+        elif one.tie:
+            screen.print(f"[yellow]row {one.row} is a tie:[/] the label of then and that of now are as likely")
         elif not one.same:
             by = "in what is no number" if one.off is None else f"by {one.off:.3g}"
             screen.print(f"[bold red]✗[/] row {one.row} is off {by}")
     if found.same:
-        screen.print("[green]✓[/] computed again, and the same")
+        most = max((one.off or 0.0 for one in found.rows), default=0.0)
+        screen.print("[green]✓[/] computed again, and the same" + (f", within {most:.3g}" if most else ""))
     return 0 if found.same else Corrupt.exit_code
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from arkwright.core.errors import did_you_mean
 from arkwright.serve.observer import Observer
+from arkwright.serve.rest import oip
 from arkwright.serve.rest.app import App
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
@@ -51,7 +52,7 @@ class AppDoor:
             (self._observer.limited if response.status == 429 else self._observer.answered)(request, response)
 
     def keeps(self, lane: Lane) -> bool:
-        """Whether the request is to be kept as JSON, which the log and the shadows read."""
+        """Whether the request is to be kept as REST has it, which the log and the shadows read."""
         return bool(self._shadows(lane) or (lane.watched and lane.watched.tap))
 
     def asked(self, lane: Lane, request: Request, *, kept: bool) -> None:
@@ -59,7 +60,8 @@ class AppDoor:
         if self._observer:
             self._observer.decoded(request)
         for release in self._shadows(lane) if kept else ():
-            copy = Request("POST", "", {b"content-type": b"application/json"}, request.body, id=request.id)
+            headers = {b"content-type": oip.OCTETS, oip.HEADER: b"%d" % request.json}
+            copy = Request("POST", "", headers, request.body, id=request.id)
             path = f"/v2/models/{lane.loaded.endpoint}/infer"
             taken = self._mirror.send(copy, path, request.body, release) if self._mirror else False
             if self._observer:

@@ -62,10 +62,10 @@ class Door(Protocol):
         """Have an endpoint loaded or unloaded. Raises Problem: 403 when the repository is off, 400 with why not."""
 
     def keeps(self, lane: Lane) -> bool:
-        """Whether the log or the shadows of the endpoint read its requests, in JSON."""
+        """Whether the log or the shadows of the endpoint read its requests, as REST has them."""
 
     def asked(self, lane: Lane, request: Request, *, kept: bool) -> None:
-        """The request is read; its body is JSON by now, if it was to be kept."""
+        """The request is read; its body is as REST has it by now, if it was to be kept."""
 
 
 class Service:
@@ -136,10 +136,11 @@ class Service:
         loaded = lane.loaded
         unguarded(loaded)
         inputs = asked.inputs(loaded.graph)
-        finish = partial(_respond, loaded, asked.message.id, asked.wanted(loaded.graph), bool(asked.raws), kept)
+        wanted = asked.wanted(loaded.graph)
+        finish = partial(_respond, loaded, asked.message.id, wanted, bool(asked.raws), kept)
         deadline = request.received + min(left, asked.timeout())
         if kept:
-            request.body = oip.request(loaded, inputs)
+            request.body, request.json = oip.request(loaded, inputs, wanted)
         rows = max(len(array) for array in inputs.values())
         return Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply, deadline=deadline)
 
@@ -218,8 +219,8 @@ def _respond(
         for name, kind in kinds.items():
             parts += framed(6, to_binary(outputs[name], kind))
     # messages one behind the other are read as one with the fields of all
-    logged = oip.told(loaded, id_, kinds, outputs) if kept else None
-    return Response(200, b"".join(parts), logged=logged)
+    logged, head = oip.told(loaded, kinds, outputs) if kept else (None, 0)
+    return Response(200, b"".join(parts), logged=logged, logged_head=head)
 
 
 @lru_cache(256)

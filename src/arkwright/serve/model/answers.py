@@ -9,8 +9,8 @@ import orjson
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.serve.model.graph import Graph
-from arkwright.serve.model.slices import SLICE, cut, slices
-from arkwright.serve.model.tensors import Array, Tensors
+from arkwright.serve.model.slices import SLICE, cut, placed, slices
+from arkwright.serve.model.tensors import Array, Tensors, odd_row
 from arkwright.serve.wire.messages import Problem
 
 Reader = Callable[[Tensors], Sequence[bytes]]  # outputs to one JSON text for each row
@@ -19,9 +19,9 @@ Reader = Callable[[Tensors], Sequence[bytes]]  # outputs to one JSON text for ea
 def reader(signature: Signature, graph: Graph) -> Reader:
     """How this model's outputs are told: a label with probabilities by class, a value, or every output by its name.
 
-    The reader raises Problem (500) for a NaN or an infinity, which JSON has no word for. The numbers of a whole batch
-    become text at once, each in its shortest form, and are cut apart by row: that is several times faster than a
-    number at a time.
+    The reader raises Problem (500) for a NaN or an infinity, which JSON has no word for, and names its row. The numbers
+    of a whole batch become text at once, each in its shortest form, and are cut apart by row: that is several times
+    faster than a number at a time.
     """
     if signature.classes:
         probabilities = _probabilities(signature, graph)
@@ -44,7 +44,14 @@ def said(read: Reader, rows: int, outputs: Tensors) -> Sequence[bytes]:
     """A text for each row; of many, one for each slice, in which its rows stand with commas between."""
     if rows <= SLICE or any(array.shape[:1] != (rows,) for array in outputs.values()):
         return read(outputs)
-    return [b",".join(read(cut(outputs, part))) for part in slices(rows)]
+    return [_slice(read, outputs, part) for part in slices(rows)]
+
+
+def _slice(read: Reader, outputs: Tensors, part: slice) -> bytes:
+    try:
+        return b",".join(read(cut(outputs, part)))
+    except Problem as problem:
+        raise Problem(problem.status, placed(problem.message, part.start), problem.headers) from None
 
 
 def _probabilities(signature: Signature, graph: Graph) -> str | None:
@@ -97,11 +104,13 @@ def _texts(name: str, table: Array) -> Sequence[bytes]:
     return _text(name, table)[2:-2].split(b"],[")
 
 
-def _text(name: str, array: Array) -> bytes:
-    """Numbers as JSON. Raises Problem (500) for a NaN or an infinity: orjson writes them as null."""
+def _text(name: str, array: Array, row: int = 0) -> bytes:
+    """Numbers as JSON, of the rows from this one on. Raises Problem (500) for a NaN or an infinity: orjson writes them
+    as null.
+    """
     text = orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
     if b"null" in text:  # a tenth of the time of asking numpy
-        raise Problem(500, f"the model answered NaN or Infinity in {name!r}")
+        raise Problem(500, f"$[{row + odd_row(array)}]: the model answered NaN or Infinity in {name!r}")
     return text
 
 
@@ -114,4 +123,4 @@ def _values(name: str, array: Array) -> Sequence[bytes]:
         return _text(name, array.reshape(-1))[1:-1].split(b",")
     if array.ndim == 2:
         return [b"[%b]" % row for row in _texts(name, array)]
-    return [_text(name, row) for row in array]
+    return [_text(name, row[None], at)[1:-1] for at, row in enumerate(array)]

@@ -161,7 +161,13 @@ def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any
     wanted = [(graph.inputs[name], columns) for name, columns in _columns(signature, graph)]
 
     def prepare(rows: Sequence[Any]) -> Tensors:
-        made = [one(row) for row in rows]
+        made: list[Any] = []
+        try:
+            for row in rows:
+                made.append(one(row))  # noqa: PERF401 - how many there are says which row failed
+        except (Exception, SystemExit) as error:
+            said = f"{function.__name__}() failed on this row; the server's log says why"
+            raise Problem(500, f"$[{len(made)}]: {said}") from error
         return {
             port.name: _array([tuple(_get(m, c, port.kind.python) for c in columns) for m in made], port, columns)
             for port, columns in wanted
@@ -236,7 +242,8 @@ def _stack(found: Mapping[str, Any], columns: tuple[str, ...], port: Port) -> Ar
             raise Invalid(f"features() made no {column!r}, which the model takes{did_you_mean(column, found)}")
         values = found[column]
         if values.null_count and (port.kind.python in (int, bool) or port.kind.python is str):
-            raise Problem(422, f"features() found no {column!r} for a row, and the model needs it")
+            at = values.is_null().to_pylist().index(True)
+            raise Problem(422, f"$[{at}]: features() found no {column!r}, and the model needs it")
         part = values.to_numpy() if port.kind.python is not str else np.array(values.to_pylist(), dtype=object)
         if port.kind.python is int and part.dtype.kind not in "iub":
             raise Invalid(f"features() made {column!r} as {values.type}, and the model takes {port.kind.name}")

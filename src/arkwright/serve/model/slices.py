@@ -33,7 +33,8 @@ def in_slices(prepare: Callable[[Sequence[Any]], Tensors]) -> Callable[[Sequence
             try:
                 yield prepare(rows[part])
             except Problem as problem:
-                raise Problem(problem.status, placed(problem.message, part.start), problem.headers) from None
+                told = placed(problem.message, part.start)
+                raise Problem(problem.status, told, problem.headers) from problem.__cause__
 
     return lambda rows: prepare(rows) if len(rows) <= SLICE else joined(parts(rows), len(rows))
 

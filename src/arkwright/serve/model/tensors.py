@@ -212,6 +212,11 @@ def finite(array: Array) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
+def odd_row(array: Array) -> int:
+    """The first row with a number that JSON cannot say."""
+    return int(np.isfinite(array.reshape(len(array), -1)).all(axis=1).argmin())
+
+
 def unknown_field(text: str) -> tuple[str, str] | None:
     """The path and the (bounded) name of the field that a decoder did not know, if that is what `said` says."""
     found = _UNKNOWN.fullmatch(text)

@@ -170,7 +170,7 @@ class Server:
         if self.loads:
             await self.loads(served.release)
         loaded = await aside(partial(load_served, served, name))
-        lane = Lane(loaded, self.limits, page=self._page)
+        lane = Lane(loaded, self.limits, page=self._page, shadow=self._shadow)
         lane.batcher.when_hung = self.hung
         return lane
 

@@ -49,10 +49,13 @@ class Visit:
         try:
             return self._loaded.prepare(self._left)
         except Problem as problem:
-            raise self._placed(problem) from None
+            raise self._placed(problem) from problem.__cause__
 
     def finish(self, outputs: Tensors) -> Response:
-        said = self._read(outputs)
+        try:
+            said = self._read(outputs)
+        except Problem as problem:
+            raise self._placed(problem) from None
         for i, rule in zip(self._places, self._guards.after(self._left, said), strict=True):
             self._fired[i] = rule
         return self._wrapped(said)

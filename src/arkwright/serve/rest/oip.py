@@ -1,6 +1,6 @@
 """The Open Inference Protocol v2 over REST, with the binary tensor extension that Triton's clients speak."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from math import inf
 from typing import Any
@@ -21,6 +21,7 @@ from arkwright.serve.model.tensors import (
     from_binary,
     from_json,
     listed,
+    odd_row,
     said,
     to_binary,
     unknown_field,
@@ -30,8 +31,8 @@ from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, json_response
 
 _NOTHING = memoryview(b"")
-_HEADER = b"inference-header-content-length"
-_OCTETS = b"application/octet-stream"
+HEADER = b"inference-header-content-length"
+OCTETS = b"application/octet-stream"
 
 
 _decoder = msgspec.json.Decoder(InferRequest)
@@ -44,7 +45,8 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     loaded = lane.loaded
     unguarded(loaded)
     asked, rest = _parse(request, body)
-    if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
+    other = asked.model_version not in (None, "", loaded.version) and not lane.shadow
+    if asked.model_name not in (None, loaded.endpoint) or other:
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
     if asked.parameters:
         deadline = min(deadline, _deadline(asked.parameters, lane.batcher))
@@ -64,7 +66,7 @@ def _deadline(parameters: Parameters, batcher: Batcher) -> float:
 
 def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:
     """The JSON part and the binary part behind it."""
-    header = request.headers.get(_HEADER)
+    header = request.headers.get(HEADER)
     size = len(body)
     if header is not None:
         if not header.isdigit() or len(header) > 12 or not 0 < int(header) <= len(body):
@@ -144,7 +146,11 @@ def respond(loaded: Loaded, id_: str | None, wishes: Mapping[str, bool], outputs
             tensor["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         elif not finite(array):
-            raise Problem(500, f"the output {name!r} holds NaN or Infinity, which JSON cannot say; ask for binary_data")
+            raise Problem(
+                500,
+                f"row {odd_row(array)} of the output {name!r} holds NaN or Infinity, which JSON cannot say; "
+                "ask for binary_data",
+            )
         else:
             tensor["data"] = listed(array, kind)
         described.append(tensor)
@@ -155,26 +161,40 @@ def respond(loaded: Loaded, id_: str | None, wishes: Mapping[str, bool], outputs
         return json_response(answer, headers=loaded.headers)
     head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
     length = b"Inference-Header-Content-Length: %d\r\n" % len(head)
-    return Response(200, b"".join((head, *tail)), _OCTETS, loaded.headers + length)
+    return Response(200, b"".join((head, *tail)), OCTETS, loaded.headers + length)
 
 
-def request(loaded: Loaded, inputs: Tensors) -> bytes:
-    """Tensors as a request in JSON; null where it has no word for a number."""
-    ports = loaded.graph.inputs
-    told = [_tensor(name, ports[name].kind, array) for name, array in inputs.items()]
-    return orjson.dumps({"inputs": told}, option=orjson.OPT_SERIALIZE_NUMPY)
+def request(loaded: Loaded, inputs: Tensors, wanted: Collection[str]) -> tuple[bytes, int]:
+    """Tensors, to the bit, as a request of the binary extension whose answer is to be binary too; and how many of its
+    bytes are JSON.
+    """
+    told, tail = _binary(loaded.graph.inputs, inputs)
+    asked: dict[str, Any] = {"inputs": told, "parameters": {"binary_data_output": True}}
+    if len(wanted) < len(loaded.graph.outputs):
+        asked["outputs"] = [{"name": name} for name in wanted]
+    return _framed(asked, tail)
 
 
-def told(loaded: Loaded, id_: str, names: Iterable[str], outputs: Tensors) -> bytes:
-    """Tensors as an answer in JSON; null where it has no word for a number."""
-    ports = loaded.graph.outputs
-    tensors = [_tensor(name, ports[name].kind, outputs[name]) for name in names]
-    answer = {"model_name": loaded.endpoint, "model_version": loaded.version, "id": id_, "outputs": tensors}
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+def told(loaded: Loaded, names: Iterable[str], outputs: Tensors) -> tuple[bytes, int]:
+    """The same of an answer."""
+    tensors, tail = _binary(loaded.graph.outputs, {name: outputs[name] for name in names})
+    return _framed({"model_name": loaded.endpoint, "model_version": loaded.version, "outputs": tensors}, tail)
 
 
-def _tensor(name: str, kind: Datatype, array: Array) -> dict[str, Any]:
-    return {"name": name, "datatype": kind.name, "shape": array.shape, "data": listed(array, kind)}
+def _binary(ports: Mapping[str, Port], tensors: Tensors) -> tuple[list[dict[str, Any]], list[bytes]]:
+    tail = [to_binary(array, ports[name].kind) for name, array in tensors.items()]
+    sized = zip(tensors.items(), map(len, tail), strict=True)
+    return [_described(name, ports[name].kind, array, size) for (name, array), size in sized], tail
+
+
+def _described(name: str, kind: Datatype, array: Array, size: int) -> dict[str, Any]:
+    parameters = {"binary_data_size": size}
+    return {"name": name, "datatype": kind.name, "shape": array.shape, "parameters": parameters}
+
+
+def _framed(said: dict[str, Any], tail: Sequence[bytes]) -> tuple[bytes, int]:
+    head = orjson.dumps(said)
+    return b"".join((head, *tail)), len(head)
 
 
 def metadata(loaded: Loaded) -> dict[str, Any]:
@@ -202,4 +222,4 @@ def about(*, repository: bool) -> dict[str, Any]:
     return {"name": "arkwright", "version": version("arkwright"), "extensions": extensions}
 
 
-CONTENT_TYPES = (JSON, _OCTETS)
+CONTENT_TYPES = (JSON, OCTETS)

@@ -41,7 +41,11 @@ class _Asked(msgspec.Struct, eq=False):
         return tensors
 
     def finish(self, outputs: Tensors) -> Response:
-        return self.tell(self.loaded, self.alone, said(self.read, self.count, outputs))
+        try:
+            texts = said(self.read, self.count, outputs)
+        except Problem as problem:
+            raise told_alone(problem) if self.alone else problem from None
+        return self.tell(self.loaded, self.alone, texts)
 
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> Job:
@@ -98,6 +102,9 @@ def predict_once(loaded: Loaded, rows: bytes) -> Any:
     try:
         return orjson.loads(answer_once(loaded, reader(loaded.signature, loaded.graph), rows))
     except Problem as problem:
+        if (cause := problem.__cause__) is not None:  # whoever asks here may know what the server's log says
+            why = str(cause) if isinstance(cause, ArkwrightError) else describe(cause)
+            raise Invalid(f"{problem.message.partition(':')[0]}: {why}") from cause
         kind = Invalid if problem.status < 500 else ArkwrightError
         raise kind(problem.message) from None
     except ArkwrightError:
@@ -111,7 +118,7 @@ def _prepared(loaded: Loaded, rows: Sequence[Any], alone: bool) -> Tensors:  # n
         return loaded.prepare(rows)
     except Problem as problem:
         if alone:
-            raise told_alone(problem) from None
+            raise told_alone(problem) from problem.__cause__
         raise
 
 

@@ -8,6 +8,7 @@ bytes that were announced and have no entry.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -185,8 +186,10 @@ def _clean(folder: Path, index: Index, store: Store) -> None:
         index.remove(index.replaced)
         index.settle(store)
     for half in folder.glob(".*.half"):
-        if time.time() - half.stat().st_mtime > HALF_AGE_S:
-            half.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it has its name by now
+            # a clock that jumps makes the youngest old; its writer has it locked
+            if time.time() - half.stat().st_mtime > HALF_AGE_S and is_closed(half):
+                half.unlink()
 
 
 def _closed(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ what they predict.
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from math import prod
+from math import isfinite, isnan, prod
 from typing import Any
 
 import msgspec
@@ -107,7 +107,7 @@ class Tensors:
         self._small = [width <= _TOGETHER for width in widths]
 
     def take(self, rows: int) -> tuple[list[str | None], dict[str, list[list[Any]]]]:
-        """The next rows: each as JSON, null for NaN, None where there are no tensors; and by their names the flat
+        """The next rows: each as JSON, None where there are no tensors; and by their names the flat
         elements of tensors that are not large.
         """
         if not self._tensors:
@@ -148,8 +148,14 @@ class Predicts:
             said = outputs.get(self._labels[0], nothing)
             labels = [self._class(row[0]) if len(row) == 1 else None for row in said]
         else:
-            labels = [self._classes[e.index(max(e))] if e and None not in e else None for e in eachs]
+            labels = [self._likeliest(e) for e in eachs]
         return list(zip(labels, eachs, strict=True))
+
+    def _likeliest(self, each: list[Any] | None) -> Any:
+        """None where not all of them are numbers."""
+        if not each or not all(isinstance(one, int | float) and one == one for one in each):  # noqa: PLR0124 - not NaN
+            return None
+        return self._classes[each.index(max(each))]
 
     def _class(self, said: Any) -> Any:
         """The class that a graph's label means: itself, or its place."""
@@ -215,8 +221,28 @@ def _texts(data: memoryview) -> Iterator[str]:
 def _row_texts(rows: Rows) -> Sequence[bytes]:
     """Each row's elements as JSON, without the brackets around them."""
     if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiu" and rows.size:
-        return orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+        text = orjson.dumps(np.ascontiguousarray(rows), option=orjson.OPT_SERIALIZE_NUMPY)
+        texts = text[2:-2].split(b"],[")
+        return texts if b"null" not in text else _worded(rows, texts)
     return [_dumped(row)[1:-1] for row in (rows.tolist() if isinstance(rows, np.ndarray) else rows)]
+
+
+def _worded(rows: np.ndarray[Any, Any], texts: list[bytes]) -> list[bytes]:
+    """The same with a word for each number that JSON has none for, where orjson writes null."""
+    odd = ~np.isfinite(rows)
+    for i in np.flatnonzero(odd.any(axis=1)).tolist():
+        parts = texts[i].split(b",")
+        for j in np.flatnonzero(odd[i]).tolist():
+            parts[j] = orjson.dumps(worded(float(rows[i, j])))
+        texts[i] = b",".join(parts)
+    return texts
+
+
+def worded(value: float) -> float | str:
+    """The number, or the word that ProtoJSON has for it: NaN, Infinity, -Infinity. `float` reads them again."""
+    if isfinite(value):
+        return value
+    return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _dumped(row: list[Any]) -> bytes:

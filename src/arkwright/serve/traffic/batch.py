@@ -282,6 +282,8 @@ def _tried(name: str, work: Callable[[], Tensors]) -> Tensors | Problem:
     try:
         return work()
     except Problem as problem:
+        if problem.__cause__ is not None:  # the project's code failed on a row
+            log.exception("%s: a request failed", name, exc_info=problem.__cause__)
         return problem
     except (Exception, SystemExit):  # user code may try to exit; the server stays
         log.exception("%s: a request failed", name)

@@ -20,11 +20,11 @@ class Lane:
     kind, where the release has such.
     """
 
-    __slots__ = ("batcher", "infer", "loaded", "predict", "read", "reading", "watched")
+    __slots__ = ("batcher", "infer", "loaded", "predict", "read", "reading", "shadow", "watched")
 
-    def __init__(self, loaded: Loaded, limits: Limits, *, page: Page | None = None) -> None:
-        """`page`: where it stands what is computed."""
-        self.loaded = loaded
+    def __init__(self, loaded: Loaded, limits: Limits, *, page: Page | None = None, shadow: bool = False) -> None:
+        """`page`: where it stands what is computed. `shadow`: what it is asked are copies."""
+        self.loaded, self.shadow = loaded, shadow
         self.reading = 0  # requests that are read aside and come then
         self.watched: Any = None  # how its requests are noted, where they are
         self.read: Reader = reader(loaded.signature, loaded.graph)

@@ -41,6 +41,7 @@ class Request(msgspec.Struct, eq=False):  # made several times faster than a dat
     call: Any = None  # how it is noted, where it is
     way: "Way | None" = None  # a shorter one than the handler's, to be tried first
     lane: Any = None  # the release that is to answer, where the short way has picked one
+    json: int = 0  # of a body that was made of another, so many bytes are JSON, and binary tensors follow
 
 
 class Response(msgspec.Struct, eq=False):
@@ -55,7 +56,8 @@ class Response(msgspec.Struct, eq=False):
     headers: bytes = b""
     close: bool = False
     bare: bool = False
-    logged: bytes | None = None  # the same in JSON, where the body is something else
+    logged: bytes | None = None  # the same as the log reads it, where the body is something else
+    logged_head: int = 0  # of that so many bytes are JSON, and binary tensors follow
 
     def head(self, length: int, more: bytes, *, close: bool, old: bool) -> bytes:
         """Everything before a body of `length` bytes; `more` are further lines, `old` is for a caller of HTTP/1.0."""
