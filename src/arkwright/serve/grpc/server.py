@@ -14,9 +14,10 @@ import grpc
 import grpc.aio
 
 from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.serve.grpc.compressed import TOO_LARGE, short
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import CLASSES, code, write
-from arkwright.serve.grpc.service import Door, Service
+from arkwright.serve.grpc.service import LONG, Door, Service
 from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
@@ -26,7 +27,6 @@ QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server ta
 Context = Any  # grpc.aio.ServicerContext, which no stub describes
 Act = Callable[[bytes, Request, Context], Awaitable[bytes]]
 Handle = Callable[[object, Context], Awaitable[Any]]
-TOO_LARGE = 413
 _INFERENCE, _HEALTH = "/inference.GRPCInferenceService/", "/grpc.health.v1.Health/"
 _STREAM = _INFERENCE + "ModelStreamInfer"
 _RETRY = re.compile(rb"Retry-After: (\d+)\r\n")
@@ -79,6 +79,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
     return [
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", limits.body),
+        ("grpc.per_message_decompression", 0),  # else each is inflated when it comes, however many come
         ("grpc.max_send_message_length", -1),
         # beyond what is refused here, so that what is refused is noted
         ("grpc.max_metadata_size", 4 * limits.headers),
@@ -101,7 +102,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def __init__(self, door: Door, limits: Limits, stopping: asyncio.Event) -> None:
         self._door, self._limits, self._stopping = door, limits, stopping
-        self._service = Service(door)
+        self._service = Service(door, limits.body)
         self._health = Health(door, stopping)
         self.taken = 0  # calls, ever
         self._open = 0  # calls at work
@@ -189,7 +190,11 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             self._door.told(request, Response(200, answer))
             return answer
         self._door.told(request, refusal.response())
-        raise refusal
+        body = request.body = b""
+        try:
+            raise refusal.with_traceback(None)  # who knows it and is known by it keeps all of the message
+        finally:
+            del refusal
 
     async def _within(self, act: Act, body: bytes, request: Request, context: Context) -> bytes:
         """The answer, if there is room for a message of this size. Raises Problem (503)."""
@@ -206,7 +211,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _repository(self, verb: str, body: bytes, request: Request, context: Context) -> bytes:
         del request, context
-        return await self._service.repository(verb, body)
+        return await self._service.repository(verb, _short(body))
 
     async def _stream(self, _: object, context: Context) -> None:
         """One request after the other, each answered in its turn. An error is an answer, and the stream goes on.
@@ -247,7 +252,7 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         try:
             async with asyncio.timeout(self._limits.request_time):
                 body = await _message(context, request)
-            await self._health.watch(body, context)
+            await self._health.watch(_short(body), context)
         except (Problem, TimeoutError) as error:
             problem = error if isinstance(error, Problem) else Problem(408, "the request took too long to arrive")
             response = problem.response()
@@ -261,9 +266,17 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 def _at_once(act: Callable[[bytes, Request], bytes]) -> Act:
     async def answer(body: bytes, request: Request, _: Context) -> bytes:
-        return act(body, request)
+        return act(_short(body), request)
 
     return answer
+
+
+def _short(body: bytes) -> bytes:
+    """The message of a call that asks about something. Raises Problem."""
+    message = short(body, LONG)
+    if message is None:
+        raise Problem(TOO_LARGE, f"a message of this call may have {LONG} bytes")
+    return message
 
 
 async def _message(context: Context, request: Request) -> bytes:
