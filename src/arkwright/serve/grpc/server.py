@@ -87,6 +87,7 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         # else of many that wait to be taken some are dropped, whoever sent them
         ("grpc.server.max_pending_requests", 16 * limits.queue),
         ("grpc.server.max_pending_requests_hard_limit", 32 * limits.queue),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
         ("grpc.max_concurrent_streams", limits.queue),  # a client that knows it lets more wait; a new one is refused
         ("grpc.server_handshake_timeout_ms", int(limits.header_time * 1000)),
         ("grpc.keepalive_time_ms", int(limits.idle * 1000)),  # a client that vanished is noticed

@@ -21,6 +21,7 @@ from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.files import Room, raised, room
 from arkwright.serve.processes.following import Following, refused, releases
 from arkwright.serve.processes.process import Worker, how
 from arkwright.serve.processes.sockets import address, listen, processors, reserve, unix
@@ -47,17 +48,18 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     """
     check_host(serving.host, allow_remote=False)
     _must_be_told(serving)
+    fits = room(raised(), calls=serving.grpc_port is not None)
     with contextlib.ExitStack() as held:
-        listening = [held.enter_context(sock) for sock in listen(serving)]
+        listening = [held.enter_context(sock) for sock in listen(serving, fits.waiting)]
         folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
-        aside = held.enter_context(unix(folder / "shadows"))
+        aside = held.enter_context(unix(folder / "shadows", fits.waiting))
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
             serving = replace(serving, grpc_port=reserved.getsockname()[1])
         Counters.create(folder, serving.workers + 1)
         if serving.rate:
             Quota.create(folder)
-        asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
+        asyncio.run(Supervisor(watch, serving, fits, listening, aside, folder, ready).run())
 
 
 def _must_be_told(serving: Serving) -> None:
@@ -75,12 +77,19 @@ class Supervisor:
         self,
         watch: Watch,
         serving: Serving,
+        fits: Room,
         listening: Sequence[socket.socket],
         aside: socket.socket,
         folder: Path,
         ready: Callable[[str], None],
     ) -> None:
         self._watch, self._ready, self._serving = watch, ready, serving
+        self._limits = Limits(
+            connections=fits.connections,
+            refused=fits.refused,
+            drain_delay=serving.drain_delay,
+            answer_time=serving.answer_time,
+        )
         self._listening, self._aside, self._folder = listening, aside, folder
         self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
         self._traffic: dict[str, Routing] = {}
@@ -270,7 +279,7 @@ class Supervisor:
             passed=passed,
             loopback=tcp and is_loopback(listening.getsockname()[0]),
             gateway=not tcp and not shadow,
-            limits=Limits(rate=rate, drain_delay=self._serving.drain_delay, answer_time=self._serving.answer_time),
+            limits=replace(self._limits, rate=rate),
             cpu=cpu,
             mirror=self._aside.getsockname(),
             shadow=shadow,
