@@ -164,6 +164,8 @@ class Supervisor:
     async def _look(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._first_of(self._stopped, self._restart), LOOK)
+        for worker in tuple(self._workers):
+            worker.look()
         if self._restart.is_set():
             self._restart.clear()
             await self._replace_all()
