@@ -15,8 +15,8 @@ log = logging.getLogger("arkwright.serve")
 
 
 class Room(NamedTuple):
-    """`connections` of each protocol that are answered, `refused` that are told so at once, and `waiting`, which may all
-    be accepted in one moment.
+    """`connections` of each protocol that are answered, `refused` that are told so at once, and `waiting`, which may
+    all be accepted in one moment.
     """
 
     connections: int

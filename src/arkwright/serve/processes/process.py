@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from arkwright.serve.processes import control
-from arkwright.serve.processes.birth import Child, Nursery
+from arkwright.serve.processes.birth import Child, Nursery, forks
 from arkwright.serve.processes.watchdog import frozen_after
 from arkwright.serve.traffic.poison import Page, shared_memory
 
@@ -123,6 +123,19 @@ class Worker:
             log.error("a worker gives no sign of life for %.0f s: it is ended", self._silent)
             self._silent = 0.0
             self.process.kill()
+
+    def lost_its_keeper(self) -> bool:
+        """Whether it lives on alone, which is told once: there may be no other keeper for a process of many threads."""
+        if self.process.returncode is not None or not forks():
+            return False
+        try:
+            ended = os.waitid(os.P_PGID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        if ended is None or ended.si_pid == self.process.pid:
+            return False
+        os.waitpid(ended.si_pid, 0)
+        return True
 
     async def ended(self) -> int:
         return await self.process.wait()
