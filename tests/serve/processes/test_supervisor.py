@@ -362,6 +362,20 @@ def test_the_process_of_the_shadows_ends_with_the_last_of_them(tmp_path):
         assert not server.said("a worker ended")
 
 
+def test_as_many_wait_as_the_queue_is_said_to_take(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, queue=2) as server:
+        said = []
+        asking = [
+            threading.Thread(target=lambda: said.append(server.call("/predict", {"distance": 3})[0])) for _ in range(6)
+        ]
+        for thread in asking:
+            thread.start()
+        server.until(lambda: said.count(503) >= 3)  # one is computed, and two wait
+        for thread in asking:
+            thread.join(60)
+        assert sorted(said) == [200, 200, 200, 503, 503, 503]
+
+
 def test_who_was_computed_beside_it_is_not_refused(tmp_path):
     """The same good request is in flight whenever a worker dies, and is answered all the same."""
     with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}) as server:

@@ -80,8 +80,8 @@ class Supervisor:
     ) -> None:
         self._watch, self._ready, self._serving = watch, ready, serving
         self._limits = Limits(
-            connections=fits.connections, refused=fits.refused, drain_delay=serving.drain_delay,
-            answer_time=serving.answer_time,
+            connections=fits.connections, refused=fits.refused, queue=serving.queue, queue_time=serving.queue_time,
+            drain_delay=serving.drain_delay, answer_time=serving.answer_time,
         )  # fmt: skip
         self._listening, self._aside, self._folder = listening, aside, folder
         self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
