@@ -24,7 +24,6 @@ def page(browser, room):
 
 
 def test_a_run_is_begun_and_followed_until_it_ends(gate, room, page):
-    room.at.shop.edit("shop.py", "or visits.height:", "or visits.height >= 300:")  # not in the rehearsal
     page.goto(room.address + "/runs")
     page.get_by_text("Start a run").click()
     page.get_by_label("Seed").fill("7")

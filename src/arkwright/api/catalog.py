@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from arkwright.catalog.catalog import Wanted, stamp
+from arkwright.catalog.events import Wanted, stamp
 from arkwright.catalog.pages import Page, Size
 from arkwright.core import versions
 from arkwright.core.bounds import Between, Number, Spot

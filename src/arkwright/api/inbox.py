@@ -71,14 +71,14 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: Size = 50, before: Num
     """
     catalog = site.catalog
     seen = _seen(site, by)
-    found = catalog.notices(by.name, limit, before)
+    found = catalog.talk.notices(by.name, limit, before)
     told = tuple(
         Notice(seq=seq, why=why, about=about, by=who, at=at, unread=seq > seen.upto and seq not in seen.apart)
         for seq, why, about, at, who, _ in found
     )
     newest = catalog.newest(Release, limit=10_000)
     judged = list(zip(newest, at_a_glance(site, newest), strict=True))
-    asked = catalog.threads(about=None, open_only=True, limit=20, before=None, who=by.name)
+    asked = catalog.talk.threads(about=None, open_only=True, limit=20, before=None, who=by.name)
     last = [run for name in catalog.names(Run) for run in _mine(site, by, name)]
     return Inbox(
         signatures=tuple(w for release, now in judged for w in _signature(site, by, release, now)),
@@ -89,7 +89,7 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: Size = 50, before: Num
             if person(release.author) == person(by.name) and (not now.promises_kept or now.refusals)
         ),
         failed_runs=tuple(run for run in last if run.state == "failed"),
-        questions=tuple(fold((said.at, said.noun) for said in catalog.thread(number)) for number in asked),
+        questions=tuple(fold((said.at, said.noun) for said in catalog.talk.thread(number)) for number in asked),
         notices=told,
         unread=sum(notice.unread for notice in told),
         next=str(found[-1][0]) if len(found) == limit else None,
@@ -116,7 +116,7 @@ def seen(site: Site, by: Actor, project: Path, *, notices: tuple[Number, ...] = 
 def unread(site: Site, by: Actor, most: int = 100) -> int:
     """How many notices were not read, of the newest `most`: for a number beside a name, without anything else."""
     mark = _seen(site, by)
-    return sum(seq > mark.upto and seq not in mark.apart for seq, *_ in site.catalog.notices(by.name, most, None))
+    return sum(seq > mark.upto and seq not in mark.apart for seq, *_ in site.catalog.talk.notices(by.name, most, None))
 
 
 def _seen(site: Site, by: Actor) -> _Seen:

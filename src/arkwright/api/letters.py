@@ -52,7 +52,7 @@ def mail(site: Site, by: Actor, project: Path, *, wants: str = "inbox") -> Maile
         return Mailed(wants=wants, address=address)
     if not address:
         raise Refused(f"{by.name}'s account has no address; an owner invites with one: --email")
-    if site.settings.mail is None:
+    if site.outside.mail is None:
         raise Refused("this site sends no mail; its owner can have it do so: [mail] in site.toml")
     site.vault.put(mails.WANTS, person(by.name), wants)
     return Mailed(wants=wants, address=address)
@@ -85,7 +85,7 @@ class Postman:
 
     def _reasons(self, event: Event, wanted: Collection[str]) -> dict[str, str]:
         """Who is told of it, and why; that a release waits for somebody counts before that it is there."""
-        reasons = dict(self.site.catalog.told(event.seq, wanted))
+        reasons = dict(self.site.catalog.talk.told(event.seq, wanted))
         if event.kind == Release.KIND:
             reasons.update(dict.fromkeys(self._signers(decode(Release, event.body)), "signature"))
         return reasons

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 
+from arkwright.core.durable import make_folder, publish, sync, writing
 from arkwright.core.errors import Corrupt, Invalid, Unknown
-from arkwright.infra.durable import make_folder, publish, sync, writing
 
 ORPHAN_AGE_S = 24 * 3600
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -38,7 +38,7 @@ def _comment(request: Request, notice: verbs.Notice) -> str | None:
     """Where the comment stands that a notice is about."""
     if notice.why not in ("mentioned", "commented"):
         return None
-    number = context.context(request).site.catalog.comment_at(notice.seq)
+    number = context.context(request).site.catalog.talk.comment_at(notice.seq)
     return f"/comments/{number}" if number else None
 
 

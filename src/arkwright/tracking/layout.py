@@ -132,9 +132,11 @@ def _search() -> Iterator[str]:
     for table, changes, kind, what in _SAID:
         for change in changes:
             row = "old" if change == "DELETE" else "new"
+            stale = what.replace("@", row) + ("" if "WHERE" in what else " WHERE TRUE")
             yield (
                 f"CREATE TRIGGER said_{table}_{kind}_{change.partition(' ')[0].lower()} AFTER {change} ON {table} "
-                f"BEGIN INSERT OR IGNORE INTO stale SELECT {kind}, {what.replace('@', row)}; END"
+                f"BEGIN INSERT INTO stale SELECT {kind}, {stale} "
+                f"ON CONFLICT DO NOTHING; END"  # "OR IGNORE" gives way to "OR REPLACE" of who fired it
             )
     for kind, table in ((RUN, "run"), (REGISTERED, "registered"), (VERSION, "version")):
         yield f"INSERT INTO stale SELECT {kind}, id FROM {table}"  # noqa: S608 - what is there from before

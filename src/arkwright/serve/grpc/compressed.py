@@ -5,11 +5,12 @@ The core does not tell which those are, so their first bytes do: no message begi
 be of a wire type that there is not), and none of the protocol's has the field 15 that zlib's head would be.
 """
 
+from http import HTTPStatus
+
 from arkwright.serve.wire.inflate import inflated
 from arkwright.serve.wire.messages import Problem
 
 _GZIP, _ZLIB = b"\x1f\x8b", 0x78
-TOO_LARGE = 413
 
 
 def coding(body: bytes) -> bytes:
@@ -35,6 +36,14 @@ def short(body: bytes, most: int) -> bytes | None:
     try:
         return inflated(body, coded, most)
     except Problem as problem:
-        if problem.status == TOO_LARGE:
+        if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return None
         raise
+
+
+def plain(body: bytes, most: int) -> bytes:
+    """The message of a call that asks about something. Raises Problem: 400, or 413 beyond so many bytes."""
+    message = short(body, most)
+    if message is None:
+        raise Problem(413, f"a message of this call may have {most} bytes")
+    return message

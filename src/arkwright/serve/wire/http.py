@@ -11,18 +11,17 @@ from math import inf
 from time import monotonic
 from typing import cast
 
-from arkwright.serve.wire.front import Front, Head
+from arkwright.serve.wire.front import LARGE, Front, Head
 from arkwright.serve.wire.inflate import SMALL, encoded
 from arkwright.serve.wire.messages import (
     GONE,
     LATE,
-    REQUEST_ID,
     Problem,
     Request,
     Response,
+    called,
     come_again,
     id_line,
-    named,
 )
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
@@ -277,8 +276,7 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         front.bodies -= len(request.body)
         if self._transport is not None:
-            if request.id or REQUEST_ID in request.headers:
-                headers += id_line(request.id or named(request.headers))
+            headers += id_line(called(request))
             self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle
@@ -293,20 +291,27 @@ class Connection(asyncio.Protocol):
         if response.status:
             body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
             more = front.date + coding if coding else front.date
-            if request is not None and (request.id or REQUEST_ID in request.headers):
-                more += id_line(request.id or named(request.headers))
+            if request is not None:
+                more += id_line(called(request))
             head = response.head(len(body), more, close=close, old=request is not None and request.old)
             bare = response.bare or (request is not None and request.method == "HEAD")
-            self._send(transport, head if bare else head + body, last=close)
+            if bare:
+                self._send(transport, head, last=close)
+            elif len(body) > LARGE:  # to copy it takes a while
+                self._send(transport, head, body, last=close)
+            else:
+                self._send(transport, head + body, last=close)
         if close:
             self._finish(transport)
         elif self._reader.by == inf:
             self._idle_by = front.now + front.limits.idle
 
-    def _send(self, transport: asyncio.Transport, answer: bytes, *, last: bool = False) -> None:
+    def _send(self, transport: asyncio.Transport, answer: bytes, body: bytes = b"", *, last: bool = False) -> None:
         more = self._rest or self._queue or not self._reader.clean
-        self._stand.answer(len(answer), last=last, more=bool(more))
+        self._stand.answer(len(answer) + len(body), last=last, more=bool(more))
         transport.write(answer)
+        if body:
+            transport.write(body)
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
