@@ -57,7 +57,7 @@ def test_a_mention_by_mail(people):
         at.do(discuss, proven("ben"), about="buys", text="@ben")
 
     ((to, subject, text),) = deliver(at, act)
-    assert (to, subject) == ("ben@example.org", "olga mentioned you: release:buys@1")
+    assert (to, subject) == ("ben@example.org", "olga mentioned you, speaking about release:buys@1")
     assert "Is France good enough?" in text
     assert "https://room.example/release:buys@1" in text
     assert "arkwright mail off" in text

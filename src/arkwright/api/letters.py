@@ -22,11 +22,6 @@ from arkwright.notify.words import Link, told
 from arkwright.sites import Site
 
 PASSWORD = "ARKWRIGHT_MAIL_PASSWORD"  # noqa: S105 - the name of the variable
-_WHY = {
-    "mentioned": "{by} mentioned you",
-    "accepted": "{by} accepted your answer",
-    "signature": "a release waits for your signature as {role}",
-}
 _END = "\n\n-- \nYou wanted to be told by mail. To end it: arkwright mail off\n"
 
 
@@ -97,10 +92,11 @@ class Postman:
         return [person(a.name) for a in people if _roles(release, a)]
 
     def _letter(self, event: Event, account: Account, why: str) -> Letter:
-        said, role = told(event), ""
+        said = told(event, why)
+        subject = said.title
         if why == "signature":
             role = " or ".join(_roles(decode(Release, event.body), account))
-        subject = _WHY[why].format(by=event.by, role=role) + f": {said.about}" if why in _WHY else said.title
+            subject = f"a release waits for your signature as {role}: {said.about}"
         url = self.link(said.about)
         text = "\n\n".join(filter(None, (said.title, said.text, url)))
         name = f"{forms.message_id(event)}.{digest_of(person(account.name))[:16]}"

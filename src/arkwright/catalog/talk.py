@@ -72,12 +72,6 @@ class Talk:
             row = db.execute("SELECT thread FROM comment WHERE id = ?", (comment,)).fetchone()
         return row[0] if row else None
 
-    def comment_at(self, seq: int) -> int | None:
-        """The comment that an event is about."""
-        with self._db() as db:
-            row = db.execute("SELECT json_extract(body, '$.id') FROM talk WHERE seq = ?", (seq,)).fetchone()
-        return row[0] if row else None
-
     def last_comment(self) -> int:
         with self._db() as db:
             return db.execute("SELECT coalesce(max(id), 0) FROM comment").fetchone()[0]  # type: ignore[no-any-return]
@@ -92,10 +86,10 @@ class Talk:
         with self._db() as db:
             return list(db.execute(query))
 
-    def notices(self, who: str, limit: int, before: int | None) -> list[tuple[int, str, str, str, str, str]]:
-        """(seq, why, about, at, by, kind), the newest first."""
+    def notices(self, who: str, limit: int, before: int | None) -> list[tuple[int, str, str, str]]:
+        """(seq, why, kind, key) of events, the newest first."""
         query = (
-            "SELECT n.seq, why, n.about, at, e.person, kind FROM notice n JOIN event e ON e.seq = n.seq "
+            "SELECT n.seq, why, kind, key FROM notice n JOIN event e ON e.seq = n.seq "
             "WHERE n.person = ? AND n.seq < ? ORDER BY n.seq DESC LIMIT ?"
         )
         with self._db() as db:

@@ -113,7 +113,7 @@ class DiskStore:
                 os.fchmod(out.fileno(), 0o444)
                 make_folder(final.parent)
                 publish(temporary, final)
-                self._seen[digest] = _print(final.lstat())
+                self._seen[digest] = _print(os.fstat(out.fileno()))  # its name may be gone again by now
             return digest
 
     def _place(self, digest: str) -> Path:
