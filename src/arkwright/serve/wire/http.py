@@ -66,6 +66,8 @@ class Connection(asyncio.Protocol):
         self._stand.begin(transport.get_extra_info("socket").fileno())
         if len(front.connections) > front.limits.connections:
             self._refuse(Problem(503, "too many connections; try again", come_again()))
+            if len(front.connections) > front.limits.connections + front.limits.refused:
+                transport.close()  # behind what was written: its file is needed
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
