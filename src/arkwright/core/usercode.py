@@ -11,6 +11,7 @@ from arkwright.core.errors import ArkwrightError, Invalid
 
 SEED, REPORT = GIVEN = ("seed", "report")  # what a model's function may ask for besides its inputs and its target
 _LONGEST = 300
+_FRAMES, _CHAIN = 8, 4  # that are told of an error, the innermost; errors that came of one another
 _NO_FILES = "; the code runs without the files beside it: make what it reads a source, [data.NAME]"
 
 
@@ -75,6 +76,25 @@ def describe(error: BaseException) -> str:
         lines = []
     said = _bounded(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
     return said + _NO_FILES if isinstance(error, FileNotFoundError) else said
+
+
+def frames(error: BaseException) -> str:
+    """Where it was raised and what it came of, in one line, without a word of what it says: that may hold what a caller
+    sent, and a log is no place for it. `ValueError (flights.py:12 in late), from …`.
+    """
+    found, seen = [], set[int]()
+    while error is not None and id(error) not in seen and len(found) < _CHAIN:
+        seen.add(id(error))
+        stack = traceback.extract_tb(error.__traceback__)
+        steps = [f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" for frame in stack[-_FRAMES:]]
+        found.append(f"{type(error).__name__} ({' > '.join(steps)})")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)  # type: ignore[assignment]
+    return ", from ".join(found)
+
+
+def _short(file: str) -> str:
+    """A file and its folder."""
+    return "/".join(Path(file).parts[-2:])
 
 
 def _bounded(text: str) -> str:

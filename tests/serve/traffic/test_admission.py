@@ -75,13 +75,25 @@ def test_what_nobody_waits_for_any_more_is_not_computed(slow, asked):
         slow.until(1)
         second = pool.submit(exchange, live, ask(distance(2), asked))
         third = pool.submit(exchange, live, ask(distance(3), b"Arkwright-Timeout-Ms: 600000\r\n"))
-        while len(live.server.app.routes["late"].first.batcher._later) < 2:
+        assert statuses(second.result(60)) == [504]  # at its deadline, and not when its turn would come
+        while len(live.server.app.routes["late"].first.batcher._later) < 1:
             threading.Event().wait(0.005)
-        threading.Event().wait(0.1)  # until the deadline is over
         slow.let_go()
         assert [statuses(one.result()) for one in (first, second, third)] == [[200], [504], [200]]
         assert slow.calls() == ["[1.0]", "[3.0]"]
         assert b"the deadline passed" in second.result()
+
+
+def test_who_is_computed_beyond_its_deadline_is_told_so_and_the_others_go_on(slow):
+    with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
+        slow.hold()
+        first = pool.submit(exchange, live, ask(distance(1), b"Arkwright-Timeout-Ms: 50\r\n"))
+        assert statuses(first.result(60)) == [504]
+        assert b"the deadline passed before the answer was there" in first.result()
+        assert slow.calls() == ["[1.0]"]
+        second = pool.submit(exchange, live, ask(distance(2)))
+        slow.let_go()
+        assert statuses(second.result(60)) == [200]
 
 
 def test_a_deadline_that_is_over_on_arrival(tmp_path):
