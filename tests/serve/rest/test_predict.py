@@ -190,7 +190,7 @@ def test_what_features_of_a_row_may_give(tmp_path, kind, body, given, gives):
             "flights.py:3 in features: it gave list for a row; give a dict of the model's inputs",
         ),
         ("f32", 'return {"x": 1 / 0}', "flights.py:4 in features: ZeroDivisionError: division by zero"),
-        ("i64", 'return {"x": None}', "$.x: is missing, and the model needs it"),
+        ("i64", 'return {"x": None}', "$: features() made no value for 'x', and the model needs it"),
     ],
 )
 def test_what_features_of_a_row_may_not_give(tmp_path, kind, body, says):

@@ -13,8 +13,10 @@ import orjson
 
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
+from arkwright.core.usercode import frames
 from arkwright.serve.model.arrow import answer
 from arkwright.serve.model.arrow.rows import ARROW
+from arkwright.serve.model.arrow.wanted import asks_for_arrow
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.observer import Observer, known_classes
 from arkwright.serve.rest import oip, openapi
@@ -96,7 +98,7 @@ class App:
         found = self._ways.get(request.path) if request.method == "POST" else None
         if found is None or headers.get(b"content-type", JSON) != JSON or not _NOT_PLAIN.isdisjoint(headers):
             return None
-        return None if _asks_for_arrow(headers) else found
+        return None if b"accept" in headers and asks_for_arrow(headers) else found
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -110,7 +112,11 @@ class App:
                     _check_type(request, kinds)
                 if b"content-encoding" in headers:
                     body = soon_decoded(request, LARGE)
-                if body is None or len(body) > LARGE or (_asks_for_arrow(headers) and not answer.loaded()):
+                if (
+                    body is None
+                    or len(body) > LARGE
+                    or (b"accept" in headers and asks_for_arrow(headers) and not answer.loaded())
+                ):
                     self.aside.start(self._largely(request, body, reply))
                 else:
                     act(request, body, reply)
@@ -350,12 +356,8 @@ def _shortly(pick: Pick, kind: Callable[[Lane], Together | None], request: Reque
 def _told(error: BaseException) -> Response:
     if isinstance(error, Problem):
         return error.response()
-    log.error("a request failed", exc_info=error)
+    log.error("a request failed: %s", frames(error))
     return Problem(500, "the server failed on this request; its log says why").response()
-
-
-def _asks_for_arrow(headers: Mapping[bytes, bytes]) -> bool:
-    return b"accept" in headers and ARROW in headers[b"accept"].lower()
 
 
 def _always(lane: Lane) -> Pick:

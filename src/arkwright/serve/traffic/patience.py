@@ -28,8 +28,18 @@ class Patience:
     """Of one queue, of requests that each take `cost` seconds, by what the last ones took."""
 
     __slots__ = (
-        "_all", "_began", "_bear", "_done", "_latest", "_leaving", "_left", "_refused", "_short_until", "_standing",
-        "_waited", "cost",
+        "_all",
+        "_bear",
+        "_began",
+        "_done",
+        "_latest",
+        "_leaving",
+        "_left",
+        "_refused",
+        "_short_until",
+        "_standing",
+        "_waited",
+        "cost",
     )  # fmt: skip
 
     def __init__(self) -> None:

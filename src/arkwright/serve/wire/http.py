@@ -30,8 +30,8 @@ class Connection(asyncio.Protocol):
     """One client. The clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_ahead", "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue", "_reader",
-        "_refused", "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
+        "_ahead", "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue",
+        "_reader", "_refused", "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
     )  # fmt: skip
 
     def __init__(self, front: Front, stand: Stand | None = None) -> None:
