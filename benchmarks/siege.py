@@ -288,8 +288,9 @@ async def leak(folder: Path, *, count: int) -> Report:
 
 
 async def retries(folder: Path, *, count: int, seconds: float) -> Report:
-    """Clients whose time-out is shorter than their queue would be: each leaves, and asks again at once."""
-    wait, patience = 50, 0.4
+    """Clients whose time-out is shorter than their queue: each leaves, and asks again at once. They are few enough that
+    the length of the queue alone refuses nobody."""
+    wait, patience = 100, 0.5
     asked = request(wait=wait)
     with Server(folder, workers=1) as server:
         most = Load(server.port, asked, connections=2, rate=None)
@@ -335,7 +336,7 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "overload-python": lambda at: overload(at, seconds=n(60, 3), work=2),
         "overload-wait": lambda at: overload(at, seconds=n(60, 3), wait=2),
         "overload-loop": lambda at: overload(at, seconds=n(60, 3), code=False),
-        "retries": lambda at: retries(at, count=n(48, 24), seconds=n(60, 4)),
+        "retries": lambda at: retries(at, count=12, seconds=n(60, 5)),
         "swaps": lambda at: swaps(at, count=n(200, 4)),
         "restarts": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0)),
         "restarts-nginx": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0), behind="nginx"),

@@ -82,13 +82,13 @@ def frames(error: BaseException) -> str:
     """Where it was raised and what it came of, in one line, without a word of what it says: that may hold what a caller
     sent, and a log is no place for it. `ValueError (flights.py:12 in late), from …`.
     """
-    found, seen = [], set[int]()
-    while error is not None and id(error) not in seen and len(found) < _CHAIN:
-        seen.add(id(error))
-        stack = traceback.extract_tb(error.__traceback__)
+    found: list[str] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < _CHAIN:
+        stack = traceback.extract_tb(one.__traceback__)
         steps = [f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" for frame in stack[-_FRAMES:]]
-        found.append(f"{type(error).__name__} ({' > '.join(steps)})")
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)  # type: ignore[assignment]
+        found.append(f"{type(one).__name__} ({' > '.join(steps)})")
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return ", from ".join(found)
 
 
