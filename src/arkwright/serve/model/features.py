@@ -236,6 +236,19 @@ def _cannot(values: Sequence[Any], port: Port, columns: tuple[str, ...], *, made
     return Problem(422, f"the rows do not fit in the model's input {port.name!r}")
 
 
+def _narrowed(part: Any, port: Port, column: str) -> Array:
+    """A column that `features` gave, in the model's type. Raises Problem (422) for a number beyond it."""
+    try:
+        with np.errstate(over="raise"):
+            array: Array = part.astype(port.kind.dtype)
+    except FloatingPointError:
+        with np.errstate(over="ignore"):
+            beyond = np.isinf(part.astype(port.kind.dtype)) & ~np.isinf(part)
+        said = f"features() made a value that does not fit in {port.kind.name} for {column!r}"
+        raise Problem(422, f"$[{int(np.argmax(beyond))}]: {said}, and the model needs it") from None
+    return array
+
+
 def _stack(found: Mapping[str, Any], columns: tuple[str, ...], port: Port) -> Array:
     """The columns of an Arrow table side by side, (rows, columns), or (rows,) where the graph says so."""
     parts = []
@@ -248,7 +261,7 @@ def _stack(found: Mapping[str, Any], columns: tuple[str, ...], port: Port) -> Ar
         part = values.to_numpy() if port.kind.python is not str else np.array(values.to_pylist(), dtype=object)
         if port.kind.python is int and part.dtype.kind not in "iub":
             raise Invalid(f"features() made {column!r} as {values.type}, and the model takes {port.kind.name}")
-        parts.append(part.astype(port.kind.dtype))
+        parts.append(_narrowed(part, port, column))
     if len(port.shape) == 1:
         return parts[0]
     return np.ascontiguousarray(np.stack(parts, axis=1))
