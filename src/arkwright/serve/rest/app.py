@@ -130,6 +130,8 @@ class App:
         """The same for a request that takes long to read; without a body it is to be inflated. Never raises."""
         try:
             async with self.aside.place(self._body_limit if body is None else len(body)) as place:
+                if request.gone:
+                    raise Problem(request.gone, "nobody waits any more")  # noqa: TRY301 - noted below
                 if body is None:
                     body = await self.aside.run(partial(decoded_body, request, self._body_limit))
                     place.shrink(len(body))

@@ -220,7 +220,8 @@ class Batcher:
             if job.request.gone == GONE:
                 self._left(job)
         if not done.cancelled():
-            self._reply(jobs, done.result())
+            error = done.exception()  # a mistake of ours: an answer is due all the same
+            self._reply(jobs, [_failed(self._name, error).response() for _ in jobs] if error else done.result())
 
     def _hung(self, count: int) -> None:
         """What runs on the thread cannot be called off, and nobody can be answered behind it."""
