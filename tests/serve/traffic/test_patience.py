@@ -94,8 +94,15 @@ def test_where_many_leave_no_more_may_wait_than_are_answered_in_time(patience):
 
 def test_a_few_who_leave_among_many_who_wait_shorten_nothing(patience):
     patience.cost = 0.05
-    patience.left(10.0, 0.001)
+    patience.left(10.0, 0.2)
     for i in range(9):
         patience.ran(10, 0.5)
-        patience.left(10 + i / 100, 0.001)
+        patience.left(10 + i / 100, 0.2)
     assert most(patience, 10.1) == FEW
+
+
+def test_who_comes_and_goes_shortens_nothing(patience):
+    patience.cost = 0.05
+    for i in range(100):
+        patience.left(10 + i / 1000, BURST / 2)
+    assert most(patience, 10.2) == FEW

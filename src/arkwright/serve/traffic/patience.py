@@ -56,7 +56,12 @@ class Patience:
         self._all += count
 
     def left(self, now: float, waited: float) -> None:
-        """Somebody who had waited so long has no use for an answer any more."""
+        """Somebody who had waited so long has no use for an answer any more.
+
+        Who leaves sooner than a queue may last says nothing of the queue; and nobody can shorten it by coming and going.
+        """
+        if waited < BURST:
+            return
         since, before = self._leaving
         if now - since > _WINDOW:
             self._leaving, self._left, self._waited = (now, self._all), 0, 0.0
