@@ -1,6 +1,6 @@
 """Pictures of the control room for the docs: the story that `tests/pages/story.py` tells, once more, with a camera.
 
-python scripts/screenshots.py [FOLDER]
+python scripts/screenshots.py [FOLDER]      # into a folder: all of them; otherwise those that the docs show
 """
 
 import sys
@@ -26,8 +26,12 @@ def main() -> None:
             story = Story(browser, address, out)
             told(story, link)
             story.close()
+    shown = "".join(path.read_text(encoding="utf-8") for path in out.parent.glob("*.md"))
     for path in sorted(out.glob("*.png")):
-        print(path)
+        if len(sys.argv) > 1 or f"images/{path.name})" in shown:
+            print(path)
+        else:
+            path.unlink()
 
 
 if __name__ == "__main__":

@@ -80,6 +80,11 @@ def processor_seconds(pids: Sequence[int]) -> float:
     return sum(sum(int(n) for n in fields[11:15]) for pid in pids if (fields := _stat(pid))) / TICK
 
 
+def processor_ns(pids: Sequence[int]) -> int:
+    """The same in nanoseconds and not in ticks of ten milliseconds, of these processes alone: by their clocks."""
+    return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in pids)  # what clock_getcpuclockid(3) gives
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Megabytes: resident, and the proportional share where pages are shared."""

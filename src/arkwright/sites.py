@@ -67,8 +67,17 @@ class Site:
 
     @cached_property
     def settings(self) -> site_file.Settings:
-        """What `site.toml` says. Raises Invalid."""
+        """What `site.toml` said at first: where the records are, who logs people in. Raises Invalid."""
         return site_file.read(self.folder)
+
+    @property
+    def outside(self) -> site_file.Settings:
+        """What `site.toml` says now of whom to tell: webhooks, mail, lineage. Raises Invalid."""
+        return self._file()
+
+    @cached_property
+    def _file(self) -> site_file.Current:
+        return site_file.Current(self.folder)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -20,7 +20,7 @@ def test_runs(at):
         at.do(runs, state="faild")
     with pytest.raises(Invalid, match='did you mean "seconds"'):
         at.do(runs, sort="-second")
-    with pytest.raises(Invalid, match="1 to 500 entries"):
+    with pytest.raises(Invalid, match="limit: 0 is none; it goes from 1 up to 500"):
         at.do(runs, limit=0)
 
 

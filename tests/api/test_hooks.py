@@ -4,7 +4,7 @@ import json
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Judge
-from tests.notify.conftest import receiver
+from tests.notify.conftest import receiver, until
 from tests.notify.test_address import MALFORMED, WALLED
 
 from arkwright.api import hooks, telling
@@ -40,6 +40,29 @@ def test_a_decision_is_told(open_at, receiver):
     (now,) = at.do(webhooks)
     assert (now.name, now.waiting, now.last, now.dead, now.off) == ("ci", 0, "told", (), False)
     assert (now.to, now.on) == (f"{receiver.url}/…", ("decisions",))
+
+
+def test_what_is_allowed_is_read_when_it_changes(at, receiver):
+    file, url = at.site.folder / "site.toml", f"{receiver.url}/in"
+    with pytest.raises(
+        Refused,
+        match=r"is not public; .* in site.toml: .webhooks. allow, which counts at once",
+    ):
+        at.do(webhook, name="ci", url=url)
+    with telling.outbox(at.site, lambda _: None):
+        file.write_text('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+        at.do(webhook, name="ci", url=url, on=["decisions"])
+        at.do(refuse, at.ben, release="buys", reason="one")
+        receiver.wait("/in")
+        file.write_text("[webhooks]\nallow = []\n")
+        at.do(refuse, at.ben, release="buys", reason="two")
+        until(lambda: "is not public" in at.do(webhooks)[0].last)
+        file.write_text("[webhooks\n")
+        with pytest.raises(Invalid, match=r"site.toml cannot be read"):
+            at.do(webhook, name="another", url=url)
+        file.write_text('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+        at.do(webhook, name="ci", again=True)
+        receiver.wait("/in", 2)
 
 
 def test_what_is_on_record_holds_no_secret(open_at):
@@ -100,7 +123,6 @@ def test_what_the_site_file_says_is_listed_and_tried_again(at):
         at.do(webhook, name="mail", again=True)
     text = '[mail]\nserver = "smtp.example:587"\nfrom = "a@b.c"\n[openlineage]\nto = "https://marquez.example/api/x"\n'
     (at.site.folder / "site.toml").write_text(text)
-    del at.site.__dict__["settings"]
     found = [(now.name, now.to, now.format) for now in at.do(webhooks)]
     lineage = ("openlineage", "https://marquez.example/…", "openlineage")
     assert found == [("mail", "smtp.example:587 (starttls)", "mail"), lineage]

@@ -57,7 +57,7 @@ def test_a_mention_by_mail(people):
         at.do(discuss, proven("ben"), about="buys", text="@ben")
 
     ((to, subject, text),) = deliver(at, act)
-    assert (to, subject) == ("ben@example.org", "olga mentioned you: release:buys@1")
+    assert (to, subject) == ("ben@example.org", "olga mentioned you, speaking about release:buys@1")
     assert "Is France good enough?" in text
     assert "https://room.example/release:buys@1" in text
     assert "arkwright mail off" in text
@@ -89,7 +89,6 @@ def test_what_is_refused(people):
         at.do(mail, proven("ben"), wants="some")
     assert at.do(mail, proven("vera"), wants="off").wants == "off"
     (at.site.folder / "site.toml").unlink()
-    del at.site.__dict__["settings"]
     with pytest.raises(Refused, match="sends no mail"):
         at.do(mail, proven("ben"))
 

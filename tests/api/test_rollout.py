@@ -53,7 +53,7 @@ def test_as_a_canary_first_and_then_all(first):
     agreed(first, canary=0.1)
     made(first, 2)
     tried = first.do(promote, release="buys@2", reason="fewer alarms")
-    assert (tried.shares, tried.reason) == ({TWO: 0.1, ONE: 0.9}, f"{TWO} answers 0.1 of the requests: fewer alarms")
+    assert (tried.shares, tried.reason) == ({TWO: 0.1, ONE: 0.9}, f"{TWO} answers 10 % of the requests: fewer alarms")
     assert first.do(promote, release="buys@2").shares == {TWO: 1.0}
     assert first.do(promote, release="buys@2").version == 3
 
@@ -83,7 +83,7 @@ def test_a_share_by_hand(first):
     made(first, 3)
     assert first.do(promote, release="buys@3", share=0.5).shares == pytest.approx({THREE: 0.5, TWO: 0.35, ONE: 0.15})
     for share in (0.0, -0.1, 1.01, float("nan")):
-        with pytest.raises(Invalid, match="a share of"):
+        with pytest.raises(Invalid, match="goes above 0 up to 1"):
             first.do(promote, release="buys@3", share=share)
     with pytest.raises(Invalid, match="a shadow has no share"):
         first.do(promote, release="buys@3", share=0.1, shadow=True)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arkwright.catalog import file as catalog_file
-from arkwright.catalog.catalog import Wanted
+from arkwright.catalog.events import Wanted
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid
 from arkwright.core.fulltext import match
@@ -182,7 +182,7 @@ def test_processes_follow_at_once(site):
     for _ in range(300):
         run(site)
     code = (
-        "import sys; from pathlib import Path; from arkwright.sites import Site; from arkwright.catalog.catalog import "
+        "import sys; from pathlib import Path; from arkwright.sites import Site; from arkwright.catalog.events import "
         "Wanted; site = Site(Path(sys.argv[1])); print(len(site.catalog.keys(Wanted(), 500)))"
     )
     started = [

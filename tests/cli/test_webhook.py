@@ -49,7 +49,8 @@ def test_from_the_first_to_the_last(say, at):
 def test_what_is_wrong_is_one_line(say):
     code, _, err = say("webhook", "ci", "http://169.254.169.254/")
     assert code == 4
-    assert err == "error: 169.254.169.254 is not public; the site's owner may allow it in site.toml: [webhooks] allow\n"
+    how = "the site's owner may allow it in site.toml: [webhooks] allow, which counts at once"
+    assert err == f"error: 169.254.169.254 is not public; {how}\n"
     assert say("webhook", "ci", "https://127.1/")[0] == 2
     assert say("unhook", "ci")[0] == 3
     assert say("mail")[0] == 4

@@ -1,4 +1,4 @@
-from arkwright.core.masked import HIDDEN, masked
+from arkwright.core.masked import HIDDEN, marks, masked
 
 PEM = "-----BEGIN KEY-----\nMIIBVwIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----"
 
@@ -24,3 +24,17 @@ def test_passwords_in_addresses():
         == f"s3://u:{HIDDEN}@h/x and https://user:{HIDDEN}@h, mail a@b:c@d"
     )
     assert masked("http://host:80/a@b") == "http://host:80/a@b"
+
+
+def test_another_process_masks_what_it_must_not_know(monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2")
+    monkeypatch.setenv("DB_PASSWORD", "tr0ub4dor")
+    known = marks()
+    monkeypatch.delenv("API_TOKEN")
+    monkeypatch.delenv("DB_PASSWORD")
+    assert "hunter2" not in repr(known)
+    text = "a hunter2hunter2hunter2 tr0ub4dor, and not hunter2 alone"
+    assert masked(text) == text
+    assert masked(text, others=known) == f"a {HIDDEN}hunter2 {HIDDEN}, and not hunter2 alone"
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2")  # who knows one looks for the other only
+    assert masked(text, others=known) == f"a {HIDDEN}hunter2 {HIDDEN}, and not hunter2 alone"

@@ -4,8 +4,9 @@ import errno
 
 import pytest
 
+from arkwright.core.durable import publish
 from arkwright.core.errors import ArkwrightError
-from arkwright.data.writing import half, publish
+from arkwright.data.writing import half
 
 
 @pytest.mark.parametrize(
@@ -14,6 +15,7 @@ from arkwright.data.writing import half, publish
         (errno.ENOSPC, "the disk is full"),
         (errno.EDQUOT, "the disk is full"),
         (errno.EROFS, "may not be written: Read-only file system"),
+        (errno.ENOENT, "may not be written: No such file or directory"),
         (errno.EIO, "the disk failed"),
     ],
 )

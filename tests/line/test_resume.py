@@ -13,6 +13,7 @@ import pytest
 
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Dataset, Model, Release, Run
+from arkwright.line.ending import VANISHED
 from arkwright.sites import Site, local
 
 RUN = [sys.executable, "-m", "arkwright.cli.main", "run", "--by", "ana", "--json"]
@@ -58,6 +59,10 @@ def test_the_same_release_after_a_kill_at_any_moment(undisturbed, moment, shop):
     assert start(shop.folder).wait() == 0
     site = local(shop.folder)
     assert made(site) == expected
+    runs = list(versions.all_of(site.ledger, Run))
+    assert all((run.state, run.error) in (("finished", None), ("failed", VANISHED)) for run in runs)
+    assert runs[-1].state == "finished"
+    assert not list((site.folder / "logs").glob("*.said"))
     assert site.ledger.verify() > 0
     assert not list(site.store.verify())
 

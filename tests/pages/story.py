@@ -196,7 +196,7 @@ def ask(story, requests=40):
             break
         page.wait_for_timeout(200)
     page = story.go("owner", "/endpoints/buys")
-    page.locator(".uplot").first.wait_for()
+    page.locator("#charts .uplot").first.wait_for()
     story.picture("owner", "endpoint", whole=False)
     return re.search(r"Request\s+(\S+)", said)[1]
 

@@ -6,7 +6,8 @@ from tests.pages.test_access import browser, window
 from tests.pages.test_runs import tracked_run
 from tests.rest.test_jobs import gate, until
 
-from arkwright.core.nouns import Actor
+from arkwright.core import versions
+from arkwright.core.nouns import Actor, Endpoint
 from arkwright.tracking import runs
 
 __all__ = ["browser", "gate"]  # fixtures
@@ -24,7 +25,6 @@ def page(browser, room):
 
 
 def test_a_run_is_begun_and_followed_until_it_ends(gate, room, page):
-    room.at.shop.edit("shop.py", "or visits.height:", "or visits.height >= 300:")  # not in the rehearsal
     page.goto(room.address + "/runs")
     page.get_by_text("Start a run").click()
     page.get_by_label("Seed").fill("7")
@@ -88,3 +88,19 @@ def test_a_curve_is_drawn_again_when_the_window_is_another(room, page):
     (wide,) = until(lambda: [width for width, inked in (page.evaluate(INK),) if inked])
     page.set_viewport_size({"width": 700, "height": 800})
     until(lambda: (found := page.evaluate(INK))[1] and found[0] != wide)
+
+
+HEARD = """
+Object.defineProperty(window, "uPlot", { configurable: true, set(made) {
+  const kept = new Proxy(made, { construct: (of, given) => (window.drawn = new of(...given)) });
+  Object.defineProperty(window, "uPlot", { value: kept, writable: true });
+} });
+"""
+
+
+def test_shares_are_drawn_from_nothing_to_all(room, page):
+    versions.move(room.at.site.ledger, "ana", Endpoint(name="buys", version=1, shares={"release:buys@1": 1.0}))
+    page.add_init_script(HEARD)
+    page.goto(f"{room.address}/endpoints/buys")
+    page.locator("figure canvas").first.wait_for()
+    assert page.evaluate("[drawn.scales.y.min, drawn.scales.y.max]") == [0, 100]

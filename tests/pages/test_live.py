@@ -69,8 +69,8 @@ def test_search_over_everything(room):
     room.at.site.ledger.append("ana", [Entry(Comment.KIND, "1@1", encode(said))])
     _, text = page(room, "/search?q=unicorn")
     assert "<mark>unicorn</mark> &lt;script&gt;" in text
-    assert "Nothing on record holds" in page(room, "/search?q=zebra")[1]
-    assert "Nothing on record holds" in page(room, "/search?q=unicorn&kind=run")[1]
+    assert "Nothing here holds" in page(room, "/search?q=zebra")[1]
+    assert "Nothing here holds" in page(room, "/search?q=unicorn&kind=run")[1]
     assert re.search(r'href="/runs/shop"', page(room, "/search?q=shop&kind=run")[1])
     for wrong in ("q=%22", "q=x&after=nowhere"):
         assert page(room, f"/search?{wrong}")[0] == 422

@@ -84,9 +84,9 @@ def test_from_a_form_to_a_patch_without_a_script(room):
         assert said in text
     digest = re.search(r'name="digest" value="(\w+)"', text)[1]
     assert "Decide" not in page(room, "/requirements/1", by="vera")[1]
-    for path in ("/", "/inbox"):  # it waits for ben, and not for its author
-        assert "/requirements/1" in page(room, path, by="ben")[1]
-        assert "/requirements/1" not in page(room, path, by="vera")[1]
+    for path, said in (("/", "Review proposal 1"), ("/inbox", "Wait for your review")):
+        assert said in page(room, path, by="ben")[1]
+        assert said not in page(room, path, by="vera")[1]  # its author
     assert "It waits for owner or model-owner or operations" in page(room, "/requirements/1", by="carl")[1]
     assert send(room, "/requirements/1/review", "vera", digest=digest, decision="accept", reason="mine")[0] == 409
     assert send(room, "/requirements/1/review", "ben", digest="0" * 64, decision="accept", reason="x")[0] == 409

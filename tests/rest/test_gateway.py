@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import jsonschema
 import pytest
 from tests.rest.conftest import up
 from tests.web.test_tricks import TRICKS
@@ -68,6 +69,14 @@ def test_a_prediction(room):
     assert answer.headers["X-Request-Id"] == "mine-1"
     given = predict(room).headers["X-Request-Id"]
     assert logged(room, given)["caller"] == "olga"
+
+
+def test_any_text_is_a_key_and_the_document_says_so(room):
+    asked = room.ask("GET", "/api/openapi.json").json()["paths"]["/endpoints/{name}/predict"]["post"]["parameters"]
+    (schema,) = (one["schema"] for one in asked if one["name"] == "Arkwright-Key")
+    for key in ("customer-17", "two words", "x" * 300):
+        assert predict(room, Arkwright_Key=key).status == 200
+        jsonschema.validate(key, schema)
 
 
 def test_who_may_ask(room):

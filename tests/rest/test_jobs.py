@@ -100,8 +100,8 @@ def test_code_that_fails_is_no_failure_of_the_server(room):
     name = ended(room.at.site, state="failed", error="ArkwrightError", problem="its process ended (SIGKILL)")
     answer = room.ask("GET", f"/api/jobs/{name}/answer")
     assert (answer.status, answer.json()["title"]) == (409, "ArkwrightError")
-    job = begun(room, "run", {"seed": -1})
-    assert room.events(job + "/events")[-1]["text"] == "failed: -1 is no seed: frameworks take 0 to 4,294,967,295"
+    refused = room.ask("POST", "/api/run", {"seed": -1})
+    assert (refused.status, refused.json()["detail"]) == (422, "seed: -1 is none; it goes from 0 up to 4,294,967,295")
     assert room.ask("GET", job + "/answer").status == 422
 
 

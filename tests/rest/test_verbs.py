@@ -54,7 +54,7 @@ def test_looking(room):
         ("/api/show?refrence=x", "nothing is called 'refrence' here; did you mean \"reference\"?"),
         ("/api/show?reference=a&reference=b", "reference is given twice"),
         ("/api/ledger?last=many", "last: expected"),
-        ("/api/ledger?last=0", "last: expected `int` >= 1"),
+        ("/api/ledger?last=0", "last: 0 is none; it goes from 1 up to 10,000"),
         ("/api/ledger?last=99999999999999999999", "last: expected"),
         ("/api/why", "release is missing"),
         ("/api/show?reference=%00", "reference: expected"),

@@ -1,5 +1,6 @@
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from arkwright.core.errors import Corrupt, Full, Invalid, Refused, Unknown
 from arkwright.tracking import points, runs, words
-from arkwright.tracking.database import Database
+from arkwright.tracking.database import OFTEN, ROOM, Database
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from arkwright.tracking import runs
-from arkwright.tracking.database import Database
+from arkwright.tracking.database import OFTEN, ROOM, Database
 database = Database(Path(sys.argv[1]))
 uid = database.write(runs.begin, experiment=database.write(runs.experiment_called, "sheep"), name="c", user="ana")
 print(uid, flush=True)
@@ -189,6 +190,38 @@ def test_a_newer_layout_is_refused(tmp_path):
     database.close()
     with pytest.raises(Refused, match="newer Arkwright"):
         Database(tmp_path / "tracking.db")
+
+
+def logged_on(database, count):
+    uid = begun(database)
+    for step in range(count):
+        database.write(runs.log, uid, metrics=[("loss", step, 1, 0.1)])
+    return uid
+
+
+def test_the_log_of_who_writes_on_has_its_room_and_a_crash_then_loses_nothing(database, tmp_path):
+    uid = logged_on(database, OFTEN + 1)
+    log = database.path.with_name("tracking.db-wal")
+    assert log.stat().st_size > 0.8 * ROOM
+    database.write(runs.log, uid, metrics=[("loss", 999, 1, 0.2)])
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for file in (database.path, log):  # as they lie there when nobody could end in order
+        shutil.copy(file, crashed)
+    again = Database(crashed / "tracking.db")
+    found = again.read(runs.get, uid)
+    assert found.metrics["loss"] == (0.2, 999, 1)
+    assert len(again.read(points.history, found.id, "loss", 1000)) == OFTEN + 2
+    assert again.read(lambda db: db.execute("SELECT * FROM sqlite_schema WHERE name = 'room'").fetchall()) == []
+    assert again.read(lambda db: db.execute("PRAGMA integrity_check").fetchone()[0]) == "ok"
+    again.close()
+
+
+def test_a_disk_with_little_room_is_not_filled_for_speed(small_disk):
+    database = Database(small_disk(64) / "tracking.db")
+    logged_on(database, OFTEN + 1)
+    assert database.path.with_name("tracking.db-wal").stat().st_size < ROOM / 4
+    database.close()
 
 
 def test_a_full_disk_refuses_and_loses_nothing(small_disk):

@@ -124,6 +124,17 @@ def test_metrics_alone_make_nothing_stale_and_rest_is_read_while_nobody_writes(t
     database.close()
 
 
+def test_what_is_written_in_whatever_way_marks_it_once(tracking):
+    """SQLite has triggers follow the conflict policy of the statement that fires them."""
+    uid = begun(tracking, "x")
+    for way in ("INSERT INTO {} ON CONFLICT DO UPDATE SET value = excluded.value", "INSERT OR ABORT INTO {}",
+                "INSERT OR REPLACE INTO {}", "INSERT OR IGNORE INTO {}", "INSERT OR FAIL INTO {}"):  # fmt: skip
+        for number in range(2):
+            row = f"run_tag VALUES ((SELECT id FROM run WHERE uid = '{uid}'), '{way[:14]}{number}', 'merino')"
+            write(tracking, lambda db, row=row, way=way: db.execute(way.format(row)))
+    assert refs(tracking, "merino") == {f"tracked:{uid}"}
+
+
 def test_pages_and_long_texts(tracking):
     for number in range(7):
         tags = [("note", "z" * 7000 + " end"), ("also", "y" * 7000), ("k", "short")]

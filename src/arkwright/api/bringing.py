@@ -8,9 +8,9 @@ from typing import TypeVar
 from uuid import uuid4
 
 from arkwright.api.brought import Told
+from arkwright.core.durable import writing
 from arkwright.core.errors import Invalid, Refused, Unknown
 from arkwright.core.visible import visible
-from arkwright.infra.durable import writing
 from arkwright.tracking import words
 from arkwright.tracking.importing import reading, said, taking
 from arkwright.tracking.importing.reading import Curve, Place

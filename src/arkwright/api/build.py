@@ -41,8 +41,8 @@ def run(
     Raises Invalid for a seed that no framework takes.
     """
     allow(site, by, "work")
-    if seed is not None and not SEEDS.holds(seed):
-        raise Invalid(f"{seed} is no seed: frameworks take {SEEDS.least} to {SEEDS.most:,}")
+    if seed is not None:
+        SEEDS.check("seed", seed)
     return line.run(site, by.name, project, say=say, seed=seed)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from arkwright.catalog.catalog import Wanted, stamp
+from arkwright.catalog.events import Wanted, stamp
 from arkwright.catalog.pages import Page, Size
 from arkwright.core import versions
 from arkwright.core.bounds import Between, Number, Spot
@@ -64,8 +64,7 @@ def ledger(
     """Events, oldest first: the last ones, those before an event, or those after one. Each is read from the ledger,
     its seal checked. The page before these: `before` the first of them. `text`: words, as `search` takes them.
     """
-    if not EVENTS.holds(last):
-        raise Invalid(f"{last} events cannot be listed at once; take {EVENTS.least} to {EVENTS.most:,}")
+    EVENTS.check("last", last)
     if before is not None and after is not None:
         raise Invalid("go back with `before` or on with `after`, not both")
     known = site.catalog.kinds() if kinds else []

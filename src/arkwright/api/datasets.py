@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from arkwright.api.walked import files, promised, settings
-from arkwright.catalog.catalog import Wanted
+from arkwright.catalog.events import Wanted
 from arkwright.catalog.pages import Page, Size, cursor, place, size
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arkwright.api.tracked import KIND, STATE_OF, STATES, stamp
-from arkwright.catalog.catalog import Wanted
+from arkwright.catalog.events import Wanted
 from arkwright.catalog.pages import Page, cursor, place, size
 from arkwright.catalog.runs import NUMBER
 from arkwright.core.errors import Invalid, Unknown, did_you_mean

@@ -74,7 +74,7 @@ def webhook(
     if format is not None and format not in forms.FORMS:
         raise Invalid(f"{format[:40]!r} is no form{did_you_mean(format[:40], forms.FORMS)}")
     if url is not None:
-        address.resolve(address.parse(url), address.networks(site.settings.webhooks.allow))
+        address.resolve(address.parse(url), address.networks(site.outside.webhooks.allow))
     if before is None:
         return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)))
     after = replace(before, url=url or before.url, format=format or before.format)
@@ -139,7 +139,7 @@ def _version(site: Site, name: str) -> int:
 
 def _others(site: Site) -> Iterator[Webhook]:
     """What `site.toml` says besides: mail to accounts, lineage."""
-    settings = site.settings
+    settings = site.outside
     if settings.mail:
         shown = f"{settings.mail.server} ({settings.mail.tls})"
         yield Webhook(name=MAIL, version=0, to=shown, format="mail", on=("what accounts want",))

@@ -8,11 +8,12 @@ from arkwright.api.decide import at_a_glance
 from arkwright.api.proposed import Proposed, reviewable
 from arkwright.catalog.pages import Size
 from arkwright.collaborate.threads import Thread, fold
-from arkwright.core.bounds import Number, Spot
+from arkwright.core.bounds import SPOTS, Number, Spot
 from arkwright.core.errors import Invalid
-from arkwright.core.nouns import Actor, Release, Run
+from arkwright.core.nouns import Actor, Event, Release, Run
 from arkwright.core.record import decode, encode
 from arkwright.core.rules import Judgement, may_sign, person
+from arkwright.core.telling import tell_you
 from arkwright.sites import Site
 
 SEEN = "seen"  # the vault's kind for how far somebody has read
@@ -21,7 +22,10 @@ MOST_APART = 500  # notices seen one by one, before the oldest of them is the ma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released, reviewed or reminded."""
+    """Something happened: `why` is mentioned, commented, accepted, decided, moved, released, reviewed or reminded.
+
+    `by`, `says`, `about` and `then`, which begins with its own space or stop, are a sentence. `comment`: its number.
+    """
 
     seq: int
     why: str
@@ -29,6 +33,9 @@ class Notice:
     by: str
     at: str
     unread: bool
+    says: str = ""
+    then: str = ""
+    comment: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +78,15 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: Size = 50, before: Num
     """
     catalog = site.catalog
     seen = _seen(site, by)
-    found = catalog.notices(by.name, limit, before)
+    found = catalog.talk.notices(by.name, limit, before)
     told = tuple(
-        Notice(seq=seq, why=why, about=about, by=who, at=at, unread=seq > seen.upto and seq not in seen.apart)
-        for seq, why, about, at, who, _ in found
+        _notice(event, why, unread=seq > seen.upto and seq not in seen.apart)
+        for seq, why, kind, key in found
+        if (event := site.ledger.get(kind, key))
     )
     newest = catalog.newest(Release, limit=10_000)
     judged = list(zip(newest, at_a_glance(site, newest), strict=True))
-    asked = catalog.threads(about=None, open_only=True, limit=20, before=None, who=by.name)
+    asked = catalog.talk.threads(about=None, open_only=True, limit=20, before=None, who=by.name)
     last = [run for name in catalog.names(Run) for run in _mine(site, by, name)]
     return Inbox(
         signatures=tuple(w for release, now in judged for w in _signature(site, by, release, now)),
@@ -89,11 +97,17 @@ def inbox(site: Site, by: Actor, project: Path, *, limit: Size = 50, before: Num
             if person(release.author) == person(by.name) and (not now.promises_kept or now.refusals)
         ),
         failed_runs=tuple(run for run in last if run.state == "failed"),
-        questions=tuple(fold((said.at, said.noun) for said in catalog.thread(number)) for number in asked),
+        questions=tuple(fold((said.at, said.noun) for said in catalog.talk.thread(number)) for number in asked),
         notices=told,
         unread=sum(notice.unread for notice in told),
         next=str(found[-1][0]) if len(found) == limit else None,
     )
+
+
+def _notice(event: Event, why: str, *, unread: bool) -> Notice:
+    told = tell_you(event, why)
+    words = {"by": told.by, "says": told.says, "about": told.about, "then": told.then}
+    return Notice(seq=event.seq, why=why, at=event.at, unread=unread, comment=told.comment, **words)
 
 
 def seen(site: Site, by: Actor, project: Path, *, notices: tuple[Number, ...] = (), upto: Spot | None = None) -> Inbox:
@@ -101,6 +115,8 @@ def seen(site: Site, by: Actor, project: Path, *, notices: tuple[Number, ...] = 
     accounts.allow(site, by, "talk")
     if not notices and upto is None:
         raise Invalid("say which notices were read, or up to which event")
+    if upto is not None:
+        SPOTS.check("upto", upto)
     while True:
         old = _seen(site, by)
         mark = max(old.upto, upto or 0)
@@ -116,7 +132,7 @@ def seen(site: Site, by: Actor, project: Path, *, notices: tuple[Number, ...] = 
 def unread(site: Site, by: Actor, most: int = 100) -> int:
     """How many notices were not read, of the newest `most`: for a number beside a name, without anything else."""
     mark = _seen(site, by)
-    return sum(seq > mark.upto and seq not in mark.apart for seq, *_ in site.catalog.notices(by.name, most, None))
+    return sum(seq > mark.upto and seq not in mark.apart for seq, *_ in site.catalog.talk.notices(by.name, most, None))
 
 
 def _seen(site: Site, by: Actor) -> _Seen:

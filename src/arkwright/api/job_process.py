@@ -17,12 +17,12 @@ import msgspec
 from arkwright.api import jobs
 from arkwright.api.verbs import VERBS
 from arkwright.core import shapes
+from arkwright.core.durable import publish
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.masked import masked
 from arkwright.core.ports import Runner, Worker
 from arkwright.core.record import decode, encode
 from arkwright.core.visible import printed
-from arkwright.infra.durable import publish
 from arkwright.line.line import BEGINS
 from arkwright.sites import Site
 

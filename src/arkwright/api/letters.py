@@ -22,11 +22,6 @@ from arkwright.notify.words import Link, told
 from arkwright.sites import Site
 
 PASSWORD = "ARKWRIGHT_MAIL_PASSWORD"  # noqa: S105 - the name of the variable
-_WHY = {
-    "mentioned": "{by} mentioned you",
-    "accepted": "{by} accepted your answer",
-    "signature": "a release waits for your signature as {role}",
-}
 _END = "\n\n-- \nYou wanted to be told by mail. To end it: arkwright mail off\n"
 
 
@@ -52,7 +47,7 @@ def mail(site: Site, by: Actor, project: Path, *, wants: str = "inbox") -> Maile
         return Mailed(wants=wants, address=address)
     if not address:
         raise Refused(f"{by.name}'s account has no address; an owner invites with one: --email")
-    if site.settings.mail is None:
+    if site.outside.mail is None:
         raise Refused("this site sends no mail; its owner can have it do so: [mail] in site.toml")
     site.vault.put(mails.WANTS, person(by.name), wants)
     return Mailed(wants=wants, address=address)
@@ -85,7 +80,7 @@ class Postman:
 
     def _reasons(self, event: Event, wanted: Collection[str]) -> dict[str, str]:
         """Who is told of it, and why; that a release waits for somebody counts before that it is there."""
-        reasons = dict(self.site.catalog.told(event.seq, wanted))
+        reasons = dict(self.site.catalog.talk.told(event.seq, wanted))
         if event.kind == Release.KIND:
             reasons.update(dict.fromkeys(self._signers(decode(Release, event.body)), "signature"))
         return reasons
@@ -97,10 +92,11 @@ class Postman:
         return [person(a.name) for a in people if _roles(release, a)]
 
     def _letter(self, event: Event, account: Account, why: str) -> Letter:
-        said, role = told(event), ""
+        said = told(event, why)
+        subject = said.title
         if why == "signature":
             role = " or ".join(_roles(decode(Release, event.body), account))
-        subject = _WHY[why].format(by=event.by, role=role) + f": {said.about}" if why in _WHY else said.title
+            subject = f"a release waits for your signature as {role}: {said.about}"
         url = self.link(said.about)
         text = "\n\n".join(filter(None, (said.title, said.text, url)))
         name = f"{forms.message_id(event)}.{digest_of(person(account.name))[:16]}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from arkwright.api.look import find
 from arkwright.core import versions
+from arkwright.core.counted import many
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Artifact, Dataset, Endpoint, Model, Release
 from arkwright.sites import Site
@@ -85,7 +86,7 @@ def _endpoints(site: Site) -> list[Endpoint]:
 
 def _note(noun: Artifact) -> str:
     if isinstance(noun, Dataset):
-        return f"{noun.rows:,} rows"
+        return many(noun.rows, "row")
     if isinstance(noun, Model):
         return noun.format
     return f"gate {noun.gate.name}" if isinstance(noun, Release) else ""

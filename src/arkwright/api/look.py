@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from arkwright.api.build import quiet
-from arkwright.catalog.catalog import Wanted
+from arkwright.catalog.events import Wanted
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Finding, Model, Release, Run

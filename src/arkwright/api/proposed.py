@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arkwright.api import accounts
-from arkwright.catalog.catalog import Wanted
+from arkwright.catalog.events import Wanted
 from arkwright.collaborate import proposals as rules
 from arkwright.core.bounds import Number
 from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown, did_you_mean

@@ -46,8 +46,8 @@ def promote(
     that is none; Outdated where the endpoint is not at `version` any more.
     """
     allow(site, by, "own")
-    if share is not None and not SHARES.holds(share):
-        raise Invalid(f"a share of {share:g} is none; it lies above 0 and goes up to 1")
+    if share is not None:
+        SHARES.check("share", share)
     if share is not None and shadow:
         raise Invalid("a shadow has no share: it gets a copy of every request and answers none")
     noun = versions.resolve(site.ledger, Release, release)
@@ -150,7 +150,7 @@ def _with_share(before: Endpoint, ref: str, share: float) -> Endpoint:
         raise Refused(f"{ref} answers alone, so there is nothing else to take the rest of the requests")
     shares = {ref: share} | {r: round(part / total * (1 - share), 9) for r, part in others.items()}
     shadows = tuple(r for r in before.shadows if r not in shares)
-    reason = "promoted" if share == 1 else f"{ref} answers {share:.4g} of the requests"
+    reason = "promoted" if share == 1 else f"{ref} answers {100 * share:.4g} % of the requests"
     return Endpoint(name=before.name, version=before.version + 1, shares=shares, shadows=shadows, reason=reason)
 
 

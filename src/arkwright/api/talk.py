@@ -42,7 +42,9 @@ def threads(
         return Page(items=(_thread(site, thread),))
     subject = _about(site, about) if about else None
     spoke, who = by.name if mine else None, by.name if watched else None
-    found = site.catalog.threads(about=subject, open_only=questions, limit=limit, before=before, who=who, spoke=spoke)
+    found = site.catalog.talk.threads(
+        about=subject, open_only=questions, limit=limit, before=before, who=who, spoke=spoke
+    )
     following = str(found[-1]) if len(found) == limit else None
     return Page(items=tuple(_thread(site, number) for number in found), next=following)
 
@@ -68,7 +70,7 @@ def discuss(
     subject = began.about if began else _about(site, cast(str, about))
     _in_time(site, by)
     while True:
-        number = site.catalog.last_comment() + 1
+        number = site.catalog.talk.last_comment() + 1
         comment = Comment(
             id=number,
             version=1,
@@ -172,11 +174,11 @@ def watch(site: Site, by: Actor, project: Path, *, about: str, on: bool = True) 
 
 def people(site: Site, by: Actor, project: Path) -> tuple[Helper, ...]:
     """Who helps, in points: 3 for an accepted answer, 1 for each that somebody found helpful."""
-    return helpers(site.catalog.credits())
+    return helpers(site.catalog.talk.credits())
 
 
 def _take_back(site: Site, by: Actor, began: Thread, comment: Number) -> None:
-    for said in site.catalog.thread(began.id):
+    for said in site.catalog.talk.thread(began.id):
         noun = said.noun
         if isinstance(noun, Mark) and noun.comment == comment and noun.what == "accepted" and noun.on:
             off = Mark(comment=comment, thread=began.id, about=began.about, by=noun.by, what="accepted", on=False)
@@ -199,9 +201,9 @@ def _append(site: Site, by: Actor, nouns: list[tuple[str, Mark | Watch]]) -> Non
 
 
 def _thread(site: Site, number: int) -> Thread:
-    said = site.catalog.thread(number)
+    said = site.catalog.talk.thread(number)
     if not said:
-        inside = site.catalog.thread_of(number)
+        inside = site.catalog.talk.thread_of(number)
         hint = f"; comment {number} stands in thread {inside}" if inside else ""
         raise Unknown(f"there is no thread {number}{hint}")
     return fold((one.at, one.noun) for one in said)
@@ -209,10 +211,10 @@ def _thread(site: Site, number: int) -> Thread:
 
 def _comment(site: Site, number: int) -> tuple[Thread, Comment]:
     """The thread, and the newest version of a comment in it."""
-    inside = site.catalog.thread_of(number)
+    inside = site.catalog.talk.thread_of(number)
     if inside is None:
         raise Unknown(f"there is no comment {number}")
-    said = [one.noun for one in site.catalog.thread(inside)]
+    said = [one.noun for one in site.catalog.talk.thread(inside)]
     versions = [noun for noun in said if isinstance(noun, Comment) and noun.id == number]
     return _thread(site, inside), versions[-1]
 

@@ -19,7 +19,7 @@ class Subscribers:
         self._site, self._link = site, link
 
     def __call__(self) -> Sequence[Subscriber]:
-        settings = self._site.settings
+        settings = self._site.outside
         allow = address.networks(settings.webhooks.allow)
         found: list[Subscriber] = [
             hooks.Receiver(hook, self._source, self._link, allow) for hook in hooks.all_of(self._site.vault)

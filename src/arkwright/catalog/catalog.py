@@ -2,47 +2,25 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from arkwright.catalog import releases, runs
+from arkwright.catalog import events, releases, runs
+from arkwright.catalog.events import Wanted, stamp
 from arkwright.catalog.evidence import Evidence, broken, decisions, evidence, findings_then
 from arkwright.catalog.file import CatalogFile, Say
 from arkwright.catalog.pages import Page, size
 from arkwright.catalog.searching import Hit, search
+from arkwright.catalog.talk import Talk
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.fulltext import match
-from arkwright.core.nouns import Account, Artifact, Comment, Decision, Endpoint, Finding, Mark, Model, Release, Run
+from arkwright.core.nouns import Account, Artifact, Decision, Endpoint, Finding, Model, Release, Run
 from arkwright.core.ports import Ledger, Store
 from arkwright.core.record import decode, split_reference
 from arkwright.core.rules import person
 
 V = TypeVar("V", bound=Artifact | Run | Endpoint | Account)
 LONGEST_CARD = 200_000  # bytes
-_HOLDS = "event.seq IN (SELECT rowid / 4 FROM words WHERE words MATCH ?)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which events or nouns: by whom, from `since` on and before `until`, about what, with which words in its text."""
-
-    kinds: tuple[str, ...] = ()
-    who: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    about: str | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One event of a discussion, with what it says."""
-
-    seq: int
-    at: str
-    noun: Comment | Mark
 
 
 class Catalog:
@@ -51,6 +29,7 @@ class Catalog:
     def __init__(self, path: Path, ledger: Ledger, store: Store) -> None:
         self._store = store
         self._file = CatalogFile(path, ledger, self._card)
+        self.talk = Talk(self._file)
 
     def follow(self, say: Say | None = None) -> None:
         """Catch up with the ledger; `say` hears of the progress. Raises Corrupt naming a broken event."""
@@ -65,25 +44,17 @@ class Catalog:
     ) -> list[tuple[int, str, str]]:
         """(seq, kind, key) of events, the newest first; with `after` the oldest first."""
         with self._db() as db:
-            where, values = _events(db, wanted)
-            if before is not None:
-                where, values = [*where, "event.seq < ?"], [*values, before]
-            if after is not None:
-                where, values = [*where, "event.seq > ?"], [*values, after]
-            source = "about JOIN event ON event.seq = about.seq" if wanted.about else "event"
-            order = "about.seq" if wanted.about else "event.seq"  # of the index that is walked
-            order += " DESC" if after is None else ""
-            if wanted.text:
-                where, values = [*where, _HOLDS], [*values, match(wanted.text, ())]
-            query = f"SELECT event.seq, kind, key FROM {source} WHERE {' AND '.join(where) or 'TRUE'} "  # noqa: S608
-            return list(db.execute(f"{query} ORDER BY {order} LIMIT ?", (*values, limit)))
+            return events.keys(db, wanted, limit, before, after)
 
     def kinds(self) -> list[str]:
         """Every kind of event there is, by a walk from one to the next."""
-        walk = "WITH RECURSIVE k (kind) AS (SELECT min(kind) FROM event UNION ALL SELECT (SELECT min(kind) FROM event "
-        walk += "WHERE kind > k.kind) FROM k WHERE k.kind IS NOT NULL) SELECT kind FROM k WHERE kind IS NOT NULL"
         with self._db() as db:
-            return [kind for (kind,) in db.execute(walk)]
+            return events.kinds(db)
+
+    def times(self, who: str, kinds: tuple[str, ...], since: datetime) -> list[str]:
+        """When this person last did something of these kinds."""
+        with self._db() as db:
+            return events.times(db, who, kinds, since)
 
     def runs(
         self,
@@ -250,99 +221,6 @@ class Catalog:
         found = [(then[0], then[1], decode(Endpoint, then[2]))] if then else []
         return found, later[0] if later else None
 
-    def threads(
-        self,
-        *,
-        about: str | None,
-        open_only: bool,
-        limit: int,
-        before: int | None,
-        who: str | None = None,
-        spoke: str | None = None,
-    ) -> list[int]:
-        """Threads, the newest first; `who`: only such as this person watches; `spoke`: said something in."""
-        where: list[str] = ["id = thread"]
-        values: list[Any] = []
-        if about:
-            where, values = [*where, "(about = ? OR about >= ? AND about < ? OR about >= ? AND about < ?)"], [
-                about, f"{about}@", f"{about}A", f"{about}#", f"{about}$"
-            ]  # fmt: skip
-        if open_only:
-            where = [*where, "open = 1"]
-        if before is not None:
-            where, values = [*where, "id < ?"], [*values, before]
-        if who:
-            watched = 'EXISTS (SELECT 1 FROM watching w WHERE w.about = comment.about AND w.person = ? AND w."on")'
-            where, values = [*where, watched, "person <> ?"], [*values, person(who), person(who)]
-        if spoke:
-            said = "EXISTS (SELECT 1 FROM comment c WHERE c.thread = comment.id AND c.person = ?)"
-            where, values = [*where, said], [*values, person(spoke)]
-        with self._db() as db:
-            query = f"SELECT id FROM comment WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608
-            return [number for (number,) in db.execute(query, (*values, size(limit)))]
-
-    def thread(self, number: int) -> list[Said]:
-        """Everything that was said in a thread, in order; nothing when there is none."""
-        kinds: dict[str, type[Comment | Mark]] = {Comment.KIND: Comment, Mark.KIND: Mark}
-        with self._db() as db:
-            rows = db.execute(
-                "SELECT seq, at, kind, body FROM talk WHERE thread = ? ORDER BY seq", (number,)
-            ).fetchall()
-        return [Said(seq, at, decode(kinds[kind], body)) for seq, at, kind, body in rows]
-
-    def thread_of(self, comment: int) -> int | None:
-        with self._db() as db:
-            row = db.execute("SELECT thread FROM comment WHERE id = ?", (comment,)).fetchone()
-        return row[0] if row else None
-
-    def comment_at(self, seq: int) -> int | None:
-        """The comment that an event is about."""
-        with self._db() as db:
-            row = db.execute("SELECT json_extract(body, '$.id') FROM talk WHERE seq = ?", (seq,)).fetchone()
-        return row[0] if row else None
-
-    def last_comment(self) -> int:
-        with self._db() as db:
-            return db.execute("SELECT coalesce(max(id), 0) FROM comment").fetchone()[0]  # type: ignore[no-any-return]
-
-    def times(self, who: str, kinds: tuple[str, ...], since: datetime) -> list[str]:
-        """When this person last did something of these kinds."""
-        marks = ", ".join("?" * len(kinds))
-        query = f"SELECT at FROM event WHERE kind IN ({marks}) AND person = ? AND at >= ? ORDER BY seq"  # noqa: S608
-        with self._db() as db:
-            return [at for (at,) in db.execute(query, (*kinds, person(who), stamp(since)))]
-
-    def credits(self) -> list[tuple[str, str, str, int]]:
-        """(whose comment, what it was marked, by whom, how often) of marks that stand on comments that stand."""
-        query = (
-            'SELECT c.person, m.what, m.person, count(*) FROM mark m JOIN comment c ON c.id = m.comment WHERE m."on" '
-            "AND NOT EXISTS (SELECT 1 FROM talk t WHERE t.thread = c.thread AND t.kind = 'comment' AND "
-            "json_extract(t.body, '$.id') = c.id AND json_extract(t.body, '$.deleted')) GROUP BY 1, 2, 3"
-        )
-        with self._db() as db:
-            return list(db.execute(query))
-
-    def notices(self, who: str, limit: int, before: int | None) -> list[tuple[int, str, str, str, str, str]]:
-        """(seq, why, about, at, by, kind), the newest first."""
-        query = (
-            "SELECT n.seq, why, n.about, at, e.person, kind FROM notice n JOIN event e ON e.seq = n.seq "
-            "WHERE n.person = ? AND n.seq < ? ORDER BY n.seq DESC LIMIT ?"
-        )
-        with self._db() as db:
-            return list(db.execute(query, (person(who), before or 1 << 62, size(limit))))
-
-    def told(self, seq: int, people: Collection[str]) -> list[tuple[str, str]]:
-        """(person, why) of those among these people who are told of this event."""
-        marks = ", ".join("?" * len(people))
-        query = f"SELECT person, why FROM notice WHERE person IN ({marks}) AND seq = ?"  # noqa: S608
-        with self._db() as db:
-            return list(db.execute(query, (*people, seq)))
-
-    def watched(self, who: str) -> list[str]:
-        query = 'SELECT about FROM watching WHERE person = ? AND "on" ORDER BY about'
-        with self._db() as db:
-            return [about for (about,) in db.execute(query, (person(who),))]
-
     def _db(self) -> AbstractContextManager[Any]:
         return self._file.reading()
 
@@ -352,35 +230,3 @@ class Catalog:
                 return file.read(LONGEST_CARD).decode(errors="replace")
         except (ArkwrightError, OSError):
             return ""  # whoever needs these bytes is told; a list is not held up by them
-
-
-def stamp(at: datetime, *, end: bool = False) -> str:
-    """As the ledger writes times; `end`: the last moment of its millisecond counts as it. UTC where no zone is said."""
-    aware = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return aware.isoformat(timespec="milliseconds") + ("~" if end else "")
-
-
-def _events(db: Any, wanted: Wanted) -> tuple[list[str], list[Any]]:
-    where: list[str] = []
-    values: list[Any] = []
-    if wanted.kinds:
-        where, values = [f"kind IN ({', '.join('?' * len(wanted.kinds))})"], [*wanted.kinds]
-    if wanted.who:
-        where, values = [*where, "person = ?"], [*values, person(wanted.who)]
-    if wanted.about:
-        where, values = [*where, "about.ref = ?"], [*values, wanted.about]
-    for bound, moment in ((True, wanted.since), (False, wanted.until)):
-        if moment:
-            where, values = [*where, f"at {'>=' if bound else '<'} ?"], [*values, stamp(moment)]
-            clause, seq = _bound(db, moment, lower=bound)
-            where, values = [*where, clause], [*values, seq]
-    return where, values
-
-
-def _bound(db: Any, moment: datetime, *, lower: bool) -> tuple[str, int]:
-    """Times rise with seq, but for clocks that were set back, by at most `slip` seconds: so a time bounds seq."""
-    (slip,) = db.execute("SELECT slip FROM place").fetchone()
-    spot = stamp(moment if lower else moment + timedelta(seconds=slip + 0.002))
-    (seq,) = db.execute("SELECT min(seq) FROM event WHERE high >= ?", (spot,)).fetchone()
-    end = 1 << 62
-    return ("event.seq >= ?", seq or end) if lower else ("event.seq < ?", seq or end)

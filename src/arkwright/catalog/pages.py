@@ -38,6 +38,5 @@ def place(text: str, *types: type) -> tuple[Any, ...]:
 
 def size(limit: int) -> int:
     """Raises Invalid for a page that has no size."""
-    if not SIZES.holds(limit):
-        raise Invalid(f"a page has {SIZES.least} to {SIZES.most} entries, not {limit}")
+    SIZES.check("limit", limit)
     return limit

@@ -22,7 +22,7 @@ def picture(traffic: Traffic) -> RenderableType:
     return Group(
         f"[bold]{where}[/]  {total:,.0f} requests/s, {cpu:.2f} processors, in the last {traffic.seconds:.1f} s",
         "",
-        output.table(_HEAD, [_cells(row) for row in traffic.rows if row.share or _answers(row) or row.in_flight]),
+        output.table(_HEAD, [_cells(row) for row in traffic.rows if _is_here(row)]),
         "",
         output.table(
             ("worker", ">processors", ">memory MB", ">died", ">replaced"), [_worker(w) for w in traffic.workers]
@@ -41,7 +41,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         output.escape(row.endpoint),
         output.escape(row.release.removeprefix("release:")),
-        "shadow" if row.copies_per_s and not row.share else f"{row.share:.0%}",
+        "shadow" if row.shadow or (row.copies_per_s and not row.share) else f"{row.share:.0%}",
         f"{_answers(row):,.0f}",
         f"[bold red]{errors}[/]" if row.errors_per_s else errors,
         f"{row.rows_per_s:,.0f}",
@@ -51,6 +51,11 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.queue_age_ms:,.1f}",
         f"[bold red]{row.dropped:,}[/]" if row.dropped else "0",
     )
+
+
+def _is_here(row: Row) -> bool:
+    """Whether the endpoint has the release now, or it still has something to do."""
+    return bool(row.share or row.shadow or row.in_flight or _answers(row))
 
 
 def _answers(row: Row) -> float:

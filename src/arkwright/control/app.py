@@ -61,9 +61,8 @@ def _no_route(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         headers["Allow"] = ", ".join(allowed(request.app.routes, request.scope))
     if request.url.path.startswith(wire.PLACES):
-        return wire.nothing_here(
-            error.status_code, f"{request.method} {request.url.path[:80]} is not offered here", headers
-        )
+        text = f"{request.method} {request.url.path[:80]} is not offered here{wire.instead(request.url.path)}"
+        return wire.nothing_here(error.status_code, text, headers)
     if error.status_code == 404 and errors.wanted(request):
         return errors.shown(request, 404, _near(request))
     if error.status_code == 405:

@@ -3,13 +3,14 @@
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
-from arkwright.api import accounts, telling
+from arkwright.api import first_owner, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.api.reminders import Reminding
 from arkwright.control.app import application
@@ -17,14 +18,13 @@ from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened
 from arkwright.control.listening import address as called
 from arkwright.control.plane import Plane
-from arkwright.core import versions
-from arkwright.core.nouns import Account, Actor
+from arkwright.core.nouns import Actor
 from arkwright.pages import words
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
 DRAIN = 30  # seconds in which what is asked is still answered when it is stopped
-FIRST = "owner"  # the name of the first account
+TURN_S = 0.0005  # a thread's turn while others wait: the loop's, for an answer that is ready, comes ten times as soon
 
 
 def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Callable[[str, str | None], None]) -> None:
@@ -35,11 +35,8 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
     check(site, listening)
     door = opened(listening)
     address = called(listening, door.getsockname()[1])
-    link = None
-    if not accounts.has_accounts(site):
-        link = f"{address}/join/{accounts.invite(site, by, project, name=FIRST, role='owner').secret}"
-    elif not accounts.somebody_entered(site):
-        link = f"{address}/join/{accounts.invite_again(site, _first(site)).secret}"
+    secret = first_owner.invitation(site, by, project)
+    link = f"{address}/join/{secret}" if secret else None
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
     with Keeper(site, project), told, Reminding(site, project), Plane(site, project) as plane:
         app = application(
@@ -52,6 +49,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
                 unready=lambda: () if plane.ready else ("endpoints",),
             )
         )
+        sys.setswitchinterval(TURN_S)
         gc.freeze()  # what is loaded by now stays: long lists need not have it searched for garbage
         ready(address, link)
         _Server(configured(app, listening), app).run(sockets=[door])
@@ -78,11 +76,6 @@ def _page(address: str, reference: str) -> str | None:
     """Where people look at a noun."""
     place = words.address(reference)
     return address + place if place else None
-
-
-def _first(site: Site) -> str:
-    """The first account, which is an owner that nobody entered yet."""
-    return next(a.name for a in versions.all_of(site.ledger, Account) if a.role == "owner")
 
 
 class _Server(uvicorn.Server):

@@ -39,10 +39,9 @@ def masked(text: str, environment: Mapping[str, str] | None = None, others: Mark
     for length in sorted({length for length, _ in unknown}, reverse=True):
         assert others
         known = {digest for many, digest in unknown if many == length}
-        pieces = {text[at : at + length] for at in range(len(text) - length + 1)}
-        for piece in pieces:
-            if _mark(others.key, piece) in known:
-                text = text.replace(piece, HIDDEN)
+        pieces = (text[at : at + length] for at in range(len(text) - length + 1))
+        for secret in {piece for piece in pieces if _mark(others.key, piece) in known}:
+            text = text.replace(secret, HIDDEN)
     return _PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
 
 

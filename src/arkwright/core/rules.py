@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from arkwright.core.counted import many
 from arkwright.core.nouns import Account, Decision, Finding, Release
 
 
@@ -64,7 +65,7 @@ def found(finding: Finding) -> str:
     if finding.low is not None and finding.high is not None:
         facts.append(f"95 % interval {finding.low:.6g} to {finding.high:.6g}")
     if finding.n is not None:
-        facts.append(f"{finding.n} rows")
+        facts.append(many(finding.n, "row"))
     text += f" ({', '.join(facts)})" if facts else ""
     if finding.note:
         text += f"; {finding.note}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.core.rows import Field
@@ -15,7 +16,7 @@ from arkwright.data.cells.caster import Caster
 from arkwright.data.quarantine import Quarantine
 from arkwright.data.snapshot import Snapshot
 from arkwright.data.spelling import aligned
-from arkwright.data.writing import explained, half, publish
+from arkwright.data.writing import half
 
 _SECONDS = 5.0  # between two words about progress
 
@@ -50,7 +51,7 @@ def ingest(
     Output rows keep the source's order. Both files are there wholly or not at all. Raises Invalid, Unknown or Missing
     with one line about what is wrong with the source, ArkwrightError when the disk is full.
     """
-    with explained(str(out.parent)), tempfile.TemporaryDirectory(prefix=".spool-", dir=out.parent) as spool:
+    with writing(str(out.parent)), tempfile.TemporaryDirectory(prefix=".spool-", dir=out.parent) as spool:
         asked = None if row is None else [field.name for field in row]
         found = sources.readers(source, folder=folder, null=null, spool=Path(spool))
         readers = [aligned(reader, asked) for reader in found]

@@ -16,12 +16,17 @@ KIND = "password"
 _HASHER = PasswordHasher(parallelism=1)  # of one core at a time: whoever floods the login gets no more
 
 
-def hashed(password: str, name: str) -> str:
-    """What is kept of a password. Raises Invalid for one that is easily guessed."""
+def checked(password: str, name: str) -> None:
+    """Raises Invalid for one that is easily guessed."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise Invalid(f"a password has {SHORTEST} to {LONGEST} characters; a few words that you remember will do")
     if len(set(password)) < 5 or name.casefold() in password.casefold():
         raise Invalid("that password is easily guessed; take a few words that have nothing to do with your name")
+
+
+def hashed(password: str, name: str) -> str:
+    """What is kept of a password. Raises Invalid for one that is easily guessed."""
+    checked(password, name)
     try:
         return _HASHER.hash(_spelt(password))
     except UnicodeEncodeError:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 
+from arkwright.core.durable import make_folder, publish, sync, writing
 from arkwright.core.errors import Corrupt, Invalid, Unknown
-from arkwright.infra.durable import make_folder, publish, sync, writing
 
 ORPHAN_AGE_S = 24 * 3600
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -113,7 +113,7 @@ class DiskStore:
                 os.fchmod(out.fileno(), 0o444)
                 make_folder(final.parent)
                 publish(temporary, final)
-                self._seen[digest] = _print(final.lstat())
+                self._seen[digest] = _print(os.fstat(out.fileno()))  # its name may be gone again by now
             return digest
 
     def _place(self, digest: str) -> Path:

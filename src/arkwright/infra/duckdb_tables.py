@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arkwright.core import arrow
+from arkwright.core.durable import publish, writing
 from arkwright.core.errors import ArkwrightError, Full, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
-from arkwright.infra.durable import publish, writing
 from arkwright.infra.memory import allowed
 from arkwright.infra.scratch import scratch
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, Refused, Unknown
 from arkwright.core.visible import visible
-from arkwright.infra.durable import publish, writing
 
 _BUSY = {
     "MERGE_HEAD": "a merge",

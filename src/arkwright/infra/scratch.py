@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arkwright.infra.durable import writing
+from arkwright.core.durable import writing
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.settings import Lineage, Login, Mail, Webhooks
 from arkwright.infra import postgres_address
-from arkwright.infra.durable import publish, writing
 
 FILE = "site.toml"
 S = TypeVar("S")
@@ -56,6 +56,28 @@ def read(folder: Path) -> Settings:
         return _settings(given)
     except Invalid as error:
         raise Invalid(f"{path}: {error}") from None
+
+
+class Current:
+    """What the file says at this moment: read again whenever it was changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: tuple[object, Settings] | None = None
+
+    def __call__(self) -> Settings:
+        """Raises Invalid."""
+        stamp = self._stamp()
+        if self._known is None or self._known[0] != stamp:
+            self._known = stamp, read(self._folder)
+        return self._known[1]
+
+    def _stamp(self) -> object:
+        try:
+            found = (self._folder / FILE).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _settings(given: dict[str, Any]) -> Settings:

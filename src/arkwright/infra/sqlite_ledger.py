@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from pysqlite3 import dbapi2 as sqlite
 
+from arkwright.core.durable import writing
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Missing, Refused
 from arkwright.core.nouns import Event
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import GENESIS, now, seal
-from arkwright.infra.durable import writing
 from arkwright.infra.head_file import HeadFile, parse_head
 from arkwright.infra.sealed import behind, checked, not_cut_back, walk
 from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained

@@ -9,8 +9,8 @@ from typing import Any
 
 from pysqlite3 import dbapi2 as sqlite
 
+from arkwright.core.durable import writing
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
-from arkwright.infra.durable import writing
 from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
 from arkwright.infra.sqlite_stamp import stamp_of
 
@@ -57,15 +57,16 @@ class SqliteVault:
         try:
             with writing(f"the vault {self.path}"):
                 self._open()
-        except FileNotFoundError:
-            raise ArkwrightError(f"the vault {self.path} cannot be made: there is no folder for it") from None
         except sqlite.Error as error:
             self.close()
             raise explained("vault", self.path, error) from None
 
     def _open(self) -> None:
         # made here, for SQLite would give everybody the right to read it; what lies beside it gets the same rights
-        handle = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, OWNER_ONLY)
+        try:
+            handle = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, OWNER_ONLY)
+        except FileNotFoundError:
+            raise ArkwrightError(f"the vault {self.path} cannot be made: there is no folder for it") from None
         try:
             os.fchmod(handle, OWNER_ONLY)  # a backup was put back with the rights that it had elsewhere
         finally:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from arkwright.core.durable import writing
 from arkwright.core.errors import Corrupt
 from arkwright.core.masked import Marks, marks
 from arkwright.core.nouns import Run
 from arkwright.core.record import decode, encode
-from arkwright.infra.durable import writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

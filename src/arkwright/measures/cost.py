@@ -65,7 +65,7 @@ def max_difference(evaluation: Evaluation) -> Reading:
     source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1",
     larger_is_better=False,
     timed=True,
-    words="half of all requests for one row take {limit} milliseconds",
+    words="half of all requests for one row take {limit:millisecond}",
 )
 def latency_p50_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which half of the one-row calls are answered: the median of the rounds.
@@ -80,7 +80,7 @@ def latency_p50_ms(evaluation: Evaluation) -> Reading:
     source=_ISO + "time behaviour; interval David and Nagaraja 2003, 7.1",
     larger_is_better=False,
     timed=True,
-    words="99 of 100 requests for one row take {limit} milliseconds",
+    words="99 of 100 requests for one row take {limit:millisecond}",
 )
 def latency_p99_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which 99 of 100 one-row calls are answered: the median of the rounds.
@@ -94,7 +94,7 @@ def latency_p99_ms(evaluation: Evaluation) -> Reading:
 @model_measure(
     source=_ISO + "resource utilization",
     larger_is_better=False,
-    words="the model's files take {limit} megabytes",
+    words="the model's files take {limit:megabyte}",
 )
 def size_mb(evaluation: Evaluation) -> Reading:
     """The size of the model's files in megabytes of 1,000,000 bytes."""

@@ -33,7 +33,7 @@ _LONGEST_NOTE = 500
 
 @data_measure(
     source=_ISO + "completeness",
-    words="there are {limit} rows",
+    words="there are {limit:row}",
 )
 def rows() -> Plan:
     """The number of rows."""
@@ -54,7 +54,7 @@ def missing(column: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "completeness",
-    words="{limit} rows have no {column}",
+    words="{limit:row have} no {column}",
 )
 def nulls(column: Column) -> Plan:
     """The number of rows where the column is null or NaN."""
@@ -63,7 +63,7 @@ def nulls(column: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "consistency",
-    words="{limit} rows repeat the {columns:and} of an earlier row",
+    words="{limit:row repeat} the {columns:and} of an earlier row",
 )
 def duplicates(*columns: Column) -> Plan:
     """The number of rows beyond the first of each combination of these columns; two nulls are alike."""
@@ -74,7 +74,7 @@ def duplicates(*columns: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "consistency",
-    words="the column {column} has {limit} different values",
+    words="the number of different values in {column} is {limit}",
 )
 def distinct(column: Column) -> Plan:
     """The number of different values, nulls not counted."""
@@ -185,7 +185,7 @@ def references(column: Column, other: Other) -> Plan:
 @data_measure(
     source=_ISO + "currentness",
     timed=True,
-    words="the newest {column} is {limit} hours old",
+    words="the newest {column} is {limit:hour} old",
 )
 def freshness_hours(column: Column) -> Plan:
     """The hours between the newest date or time in the column and now (UTC); negative when it lies ahead."""

@@ -2,8 +2,9 @@
 
 How a measure is said stands where it is defined, as a template in `words`: `{limit}` is what is promised ("at least
 70 %"), `{column}` or any other parameter what was given for it. What stands in [brackets] is said only where its
-parameter was given. Behind a colon stands how a number is said: `share` in percent, `points` in percentage points;
-and of another measure, `{score:said}`, that it is said with this promise's limit.
+parameter was given. Behind a colon stands how a number is said: `share` in percent, `points` in percentage points,
+`row` in rows, `row have` in rows that have something, of which one has it; and of another measure, `{score:said}`,
+that it is said with this promise's limit.
 """
 
 import inspect
@@ -18,6 +19,8 @@ from arkwright.core.promises import Bound, Call, Name, Promise, Value, parse
 from arkwright.measures.registry import Measure, measures
 
 _SAID = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than", "==": "exactly"}
+_SIGNS = {"share": " %", "points": " percentage points"}
+_DOES = {"have": "has", "repeat": "repeats"}
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 
 
@@ -83,7 +86,8 @@ def _call(value: Value | None) -> Call | None:
 
 def _limit(bounds: Sequence[Bound], how: str) -> str:
     if [bound.op for bound in bounds] == [">=", "<="]:
-        return f"between {_number(bounds[0].limit, how)} and {_number(bounds[1].limit, how)}"
+        low, high = bounds
+        return f"between {_number(low.limit, how if how in _SIGNS else '')} and {_number(high.limit, how)}"
     return " and ".join(f"{_SAID[bound.op]} {_number(bound.limit, how)}" for bound in bounds)
 
 
@@ -111,10 +115,19 @@ def _phrase(call: Call) -> str:
     return call.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
 
 
+def _counted(how: str, number: Decimal) -> str:
+    """The word for what is counted, and what it does: rows have, of one: row has."""
+    thing, _, does = how.partition(" ")
+    if not thing:
+        return ""
+    one = number == 1
+    return f" {thing if one else thing + 's'}" + (f" {_DOES[does] if one else does}" if does else "")
+
+
 def _number(value: float, how: str) -> str:
     """Every digit that was written, thousands apart."""
     exact = Decimal(repr(value)) * (100 if how in ("share", "points") else 1)
-    unit = {"share": " %", "points": " percentage points"}.get(how, "")
+    unit = _SIGNS.get(how) or _counted(how, exact)
     if exact and not Decimal("1e-9") < abs(exact) < Decimal("1e15"):
         return f"{exact.normalize():e}{unit}"
     return f"{exact.normalize():,f}{unit}".replace("-0 ", "0 ") if exact else f"0{unit}"

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from arkwright.api.files import FILES
-from arkwright.infra.durable import writing
+from arkwright.core.durable import writing
 from arkwright.mlflow.wire import Given, OfRun, answer, done, looked, tracking
 from arkwright.tracking import words
 from arkwright.tracking.artifacts import File

@@ -12,8 +12,6 @@ from arkwright.tracking.registry import Registered
 from arkwright.tracking.runs import Experiment, Tracked
 from arkwright.tracking.versions import Version
 
-NONE = Links()
-
 
 def experiment(found: Experiment) -> dict[str, Any]:
     return {
@@ -43,14 +41,18 @@ def info(run: Tracked) -> dict[str, Any]:
 
 
 def run(found: Tracked, links: Mapping[int, Links]) -> dict[str, Any]:
-    linked = links.get(found.id, NONE)
-    return {
+    said = {
         "info": info(found),
         "data": {
             "metrics": [metric(key, *latest) for key, latest in found.metrics.items()],
             "params": pairs(found.params),
             "tags": pairs(found.tags),
         },
+    }
+    linked = links.get(found.id)
+    if linked is None:  # clients take longer to read what is empty than to do without it
+        return said
+    return said | {
         "inputs": {
             "dataset_inputs": [dataset(one) for one in linked.datasets],
             "model_inputs": [{"model_id": model} for model in linked.models_in],

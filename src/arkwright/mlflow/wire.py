@@ -5,6 +5,7 @@ The words are those of MLflow's REST API, https://mlflow.org/docs/latest/rest-ap
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from functools import cache, wraps
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar, get_origin, get_type_hints
@@ -32,8 +33,10 @@ from arkwright.tracking.tracking import Tracking
 from arkwright.web.context import context
 
 PREFIX = "/api/2.0/mlflow"
-PLACES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/version")  # where errors are told as MLflow's clients know them
+TRACES = "/v1/traces"  # where OpenTelemetry's exporters send them
+PLACES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/version", TRACES)  # errors are told as MLflow's clients know them
 JSON = "application/json"
+_TRACED = re.compile(r"/api/[23]\.0/mlflow/traces(/|$)")
 STAGES = {
     "ACTIVE_ONLY": runs.ACTIVE, "DELETED_ONLY": runs.DELETED, "ALL": None, "1": runs.ACTIVE, "2": runs.DELETED,
     "3": None,
@@ -221,8 +224,16 @@ def told(error: ArkwrightError) -> Response:
     return _error(status, code, str(error), headers)
 
 
+def instead(path: str) -> str:
+    """What to do where clients send by themselves what is not kept here."""
+    if path.startswith(TRACES) or _TRACED.match(path):
+        kept = "traces are not kept, but all else of the run is"
+        return f": {kept}; mlflow.tracing.disable() keeps a client from sending any"
+    return ""
+
+
 def nothing_here(status: int, text: str, headers: dict[str, str]) -> Response:
-    """The answer where there is no such path (404) or method (405): clients try another way then."""
+    """The answer where there is no such path (404) or method (405): clients try another way then, or do without."""
     return _error(status, "ENDPOINT_NOT_FOUND" if status == 404 else "BAD_REQUEST", text, headers)
 
 

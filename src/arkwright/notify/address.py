@@ -92,7 +92,8 @@ def resolve(place: Place, allow: Sequence[Network], lookup: Lookup = socket.geta
     for one, allowed in zip(found, inside, strict=True):
         if not allowed and not _public(one):
             shown = place.host if place.host == str(one) else f"{place.host} ({one})"
-            raise Refused(f"{shown} is not public; the site's owner may allow it in site.toml: [webhooks] allow")
+            how = "the site's owner may allow it in site.toml: [webhooks] allow, which counts at once"
+            raise Refused(f"{shown} is not public; {how}")
     if not all(inside):
         if place.scheme != "https":
             raise Refused(f"{place.host} is outside, so it is told by https:// only")

@@ -14,7 +14,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Endpoint, Event, Release
 from arkwright.core.record import decode
-from arkwright.pages import forms, health, talk, traffic
+from arkwright.pages import forms, health, promoting, talk, traffic
 from arkwright.pages.render import page
 from arkwright.sites import Site
 from arkwright.web import context
@@ -106,27 +106,7 @@ def _offered(site: Site, endpoint: Endpoint) -> list[tuple[Release, bool]]:
 
 
 async def promote(request: Request) -> Response:
-    """A release takes over: all of it, a share of it, or as a shadow; of the endpoint as it was looked at."""
-    at, by, name = context.context(request), context.actor(request), request.path_params["name"]
-    said = await forms.fields(request, "release", "how", "share", "reason", "version")
-
-    def work() -> str:
-        reason = forms.takes_over(said["reason"])
-        share = {"all": 1.0, "share": forms.part(said["share"]) if said["how"] == "share" else None}.get(said["how"])
-        moved = rollout.promote(
-            at.site,
-            by,
-            at.project,
-            release=said["release"],
-            endpoint=name,
-            share=share,
-            shadow=said["how"] == "shadow",
-            reason=reason,
-            version=forms.count(said["version"]),
-        )
-        return f"{moved.ref}: {moved.reason}"
-
-    return await forms.decided(request, f"{PLACE}/{name}", work, _one)
+    return await promoting.promote(request, f"{PLACE}/{request.path_params['name']}", _one)
 
 
 async def rollback(request: Request) -> Response:

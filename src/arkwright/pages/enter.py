@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, sessions
+from arkwright.api import accounts, first_owner, sessions
 from arkwright.core.errors import ArkwrightError, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
-from arkwright.pages.forms import raw
+from arkwright.pages.forms import fields, raw
 from arkwright.pages.render import page
+from arkwright.sites import Site
 from arkwright.web import context, cookies
 from arkwright.web.routes import PUBLIC, route
 
@@ -63,18 +64,27 @@ def log_out(request: Request) -> Response:
 def join(request: Request) -> Response:
     """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more."""
     name = accounts.invited(context.context(request).site, request.path_params["invitation"])
-    return page(request, "join.html", name=name)
+    return page(request, "join.html", name=name, chooses=first_owner.chooses(context.context(request).site, name))
 
 
 async def joined(request: Request) -> Response:
-    at = context.context(request)
+    at, invitation, name = context.context(request), request.path_params["invitation"], ""
     try:
         (password,) = await raw(request, "password")
-        words = {"invitation": request.path_params["invitation"], "password": password, "note": told(request)}
-        secret = await at.entry.hashing(accounts.join, at.site, NOBODY, at.project, **words)
+        name = (await fields(request, "name"))["name"]
+        words = {"invitation": invitation, "password": password, "name": name, "note": told(request)}
+        secret = await at.entry.hashing(first_owner.join, at.site, NOBODY, at.project, **words)
     except ArkwrightError as error:
-        return again(request, "join.html", error, name=None)
+        chooses = await run_in_threadpool(_chooses, at.site, invitation)
+        return again(request, "join.html", error, name=name if chooses else None, chooses=chooses)
     return await run_in_threadpool(entered, request, secret)
+
+
+def _chooses(site: Site, invitation: str) -> bool:
+    try:
+        return first_owner.chooses(site, accounts.invited(site, invitation))
+    except ArkwrightError:
+        return False
 
 
 def password(request: Request) -> Response:
@@ -94,7 +104,7 @@ async def change_password(request: Request) -> Response:
     return await run_in_threadpool(entered, request, secret)
 
 
-def again(request: Request, template: str, error: ArkwrightError, **said: str | None) -> Response:
+def again(request: Request, template: str, error: ArkwrightError, **said: str | bool | None) -> Response:
     answer = page(request, template, problem=str(error), status=error.status, **said)
     if isinstance(error, Throttled):
         answer.headers["Retry-After"] = str(error.after)

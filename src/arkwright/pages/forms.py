@@ -92,13 +92,6 @@ def went(request: Request, place: str, said: str) -> Response:
     return answer
 
 
-def takes_over(reason: str) -> str:
-    """Why a release is promoted. Raises Invalid where nobody said it."""
-    if not reason:
-        raise Invalid("say why it takes over; whoever is answered by it may want to know")
-    return reason
-
-
 def in_role(by: Actor, role: str) -> Actor:
     """The same person as this role; the verb says whether that was proven."""
     return replace(by, role=role or None)

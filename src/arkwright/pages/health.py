@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.pages import plane
@@ -38,7 +39,7 @@ def _of(endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
     rows = tuple(row for row in found or () if row.endpoint == endpoint.name)
     asked, wrong = sum(row.requests_per_s for row in rows), sum(row.errors_per_s for row in rows)
     slowest = max((row.p99_ms for row in rows if row.p99_ms is not None), default=None)
-    says = f"{asked:,.0f} requests, {wrong:,.0f} refused" + (f", p99 {slowest:.3g} ms" if slowest else "")
+    says = f"{many(round(asked), 'request')}, {wrong:,.0f} refused" + (f", p99 {slowest:.3g} ms" if slowest else "")
     if endpoint.stopped:
         word, tone, says = "stopped", "bad", f"Stopped by {endpoint.stopped}: {endpoint.reason}"
     elif found is None:

@@ -11,13 +11,14 @@ from starlette.routing import Route
 
 from arkwright.api import catalog
 from arkwright.api import inbox as verbs
+from arkwright.core import telling
+from arkwright.core.counted import many
 from arkwright.core.nouns import Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.core.rules import found
-from arkwright.pages import happened, health
-from arkwright.pages.inbox import TOLD
+from arkwright.pages import health
 from arkwright.pages.render import page
-from arkwright.pages.words import address, first_line, many
+from arkwright.pages.words import address, first_line
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -47,15 +48,16 @@ def home(request: Request) -> Response:
     endpoints = health.look(request, at.site.catalog.newest(Endpoint, limit=ENDPOINTS))
     waiting = [*_alarms(at.site, endpoints), *_signatures(mine), *_reviews(mine), *_asked(mine), *_failed(mine)]
     names = at.site.catalog.names
-    kinds = tuple(kind for kind in at.site.catalog.kinds() if kind in happened.TELLING)
+    kinds = tuple(kind for kind in at.site.catalog.kinds() if kind in telling.LATELY)
     events = catalog.ledger(at.site, by, at.project, kinds=kinds, last=2 * LATELY) if kinds else ()
+    lately = [(event.at, told) for event in reversed(events) if not (told := telling.tell(event)).aside]
     return page(
         request,
         "home.html",
         section="/",
         facts=[many(len(names(kind)), kind.KIND) for kind in (Dataset, Model, Release)],
         waiting=waiting,
-        events=list(happened.told(reversed(events)))[:LATELY],
+        events=lately[:LATELY],
         endpoints=endpoints,
     )
 
@@ -72,7 +74,7 @@ def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waitin
 
 def _broken(ref: str, broken: list[Finding]) -> Waiting:
     text = "; ".join(f"{finding.promise}: {found(finding)}" for finding in broken[:3])
-    title = f"{ref} breaks {len(broken)} promise{'s' if len(broken) > 1 else ''}"
+    title = f"{ref} breaks {many(len(broken), 'promise')}"
     return Waiting(kind="alarm", tone="bad", title=title, place=address(ref) or "/", text=text)
 
 
@@ -111,7 +113,7 @@ def _asked(mine: verbs.Inbox) -> Iterator[Waiting]:
         yield Waiting(kind="question", tone="live", title=title, place=place, text=text, at=thread.at)
     for notice in mine.notices:
         if notice.unread and notice.why == "mentioned":
-            title = f"{notice.by} {TOLD['mentioned']} {notice.about}"
+            title = f"{notice.by} {notice.says} {telling.named(notice.about)}"
             yield Waiting(kind="mention", tone="live", title=title, place="/inbox", text="", at=notice.at)
 
 

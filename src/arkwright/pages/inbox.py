@@ -11,16 +11,6 @@ from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/inbox"
-TOLD = {
-    "mentioned": "mentioned you, speaking about",
-    "commented": "spoke about",
-    "accepted": "accepted your answer about",
-    "decided": "decided on",
-    "moved": "moved",
-    "released": "released",
-    "reviewed": "decided on your",
-    "reminded": "reminds you of",
-}
 
 
 def routes() -> list[Route]:
@@ -30,16 +20,7 @@ def routes() -> list[Route]:
 def inbox(request: Request) -> Response:
     at, by, before = context.context(request), context.actor(request), request.query_params.get("before")
     found = verbs.inbox(at.site, by, at.project, before=forms.count(before) if before else None)
-    comments = {notice.seq: place for notice in found.notices if (place := _comment(request, notice))}
-    return page(request, "inbox.html", section=PLACE, inbox=found, told=TOLD, comments=comments)
-
-
-def _comment(request: Request, notice: verbs.Notice) -> str | None:
-    """Where the comment stands that a notice is about."""
-    if notice.why not in ("mentioned", "commented"):
-        return None
-    number = context.context(request).site.catalog.comment_at(notice.seq)
-    return f"/comments/{number}" if number else None
+    return page(request, "inbox.html", section=PLACE, inbox=found)
 
 
 async def seen(request: Request) -> Response:

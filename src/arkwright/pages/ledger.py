@@ -12,10 +12,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from arkwright.api import catalog
+from arkwright.core import telling
 from arkwright.core.errors import ArkwrightError, Throttled
 from arkwright.core.nouns import Event
 from arkwright.core.record import encode
-from arkwright.pages import asked, forms, told
+from arkwright.pages import asked, forms
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -56,7 +57,7 @@ def _listed(request: Request, problem: ArkwrightError | None, verified: catalog.
         status=problem.status if problem else 200,
         problem=str(problem) if problem else None,
         section=PLACE,
-        events=[(event, told.subject(event), told.says(event)) for event in shown],
+        events=[(event, telling.tell(event)) for event in shown],
         asked=words,
         kinds=at.site.catalog.kinds(),
         pages=asked.pages(request, older, f"{SHOWN} a page, the newest first", "before"),

@@ -5,10 +5,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arkwright.api import accounts, catalog, linking, talk
+from arkwright.core import telling
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
 from arkwright.core.nouns import Account, Release
 from arkwright.govern.roles import ROLES
-from arkwright.pages import forms, happened
+from arkwright.pages import forms
 from arkwright.pages.render import page
 from arkwright.pages.words import person_at
 from arkwright.web import context
@@ -71,7 +72,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         name=name,
         standing=known.get(name),
         helper=helper,
-        did=list(happened.told(reversed(events)))[:SHOWN],
+        did=[(event.at, told) for event in reversed(events) if not (told := telling.tell(event)).aside][:SHOWN],
         roles=list(ROLES),
         signing=signing(request),
     )

@@ -15,7 +15,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
 from arkwright.core.record import decode
 from arkwright.core.rules import Judgement, may_sign
-from arkwright.pages import asked, forms, talk
+from arkwright.pages import asked, forms, promoting, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address
 from arkwright.web import context
@@ -146,25 +146,8 @@ async def _decide(request: Request, *, yes: bool) -> Response:
 
 
 async def promote(request: Request) -> Response:
-    at, by, reference = context.context(request), context.actor(request), f"release:{request.path_params['name']}"
-    said = await forms.fields(request, "share", "reason", "endpoint", "version")
-
-    def work() -> str:
-        reason = forms.takes_over(said["reason"])
-        share = forms.part(said["share"]) if said["share"] else None
-        moved = rollout.promote(
-            at.site,
-            by,
-            at.project,
-            release=reference,
-            endpoint=said["endpoint"],
-            share=share,
-            reason=reason,
-            version=forms.count(said["version"]),
-        )
-        return f"{moved.ref}: {moved.reason}"
-
-    return await forms.decided(request, address(reference) or PLACE, work, _one)
+    place = address(f"release:{request.path_params['name']}") or PLACE
+    return await promoting.promote(request, place, _one)
 
 
 def _moves(request: Request, release: Release) -> dict[str, Any]:

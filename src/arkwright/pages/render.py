@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from arkwright.api import inbox
+from arkwright.core.counted import many
+from arkwright.core.telling import kind, named
 from arkwright.core.visible import visible
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
@@ -46,11 +48,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    said = (words.number, words.size, words.span, words.percent, words.many, words.when, words.since, words.ref)
+    said = (words.number, words.size, words.span, words.percent, many, words.when, words.since, words.due, words.ref)
     more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit
+    made.filters |= {"kind": kind, "named": named}
     return made
 
 

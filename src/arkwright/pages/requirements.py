@@ -11,12 +11,12 @@ from starlette.routing import Route
 from arkwright.api import fitting, look, propose, proposed, review
 from arkwright.api.requirements import Required, requirements
 from arkwright.collaborate.proposals import is_author
+from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Dataset
 from arkwright.measures.words import sentence
 from arkwright.pages import forms
 from arkwright.pages.render import page
-from arkwright.pages.words import many
 from arkwright.project import toml
 from arkwright.web import context
 from arkwright.web.routes import route

@@ -9,13 +9,12 @@ from arkwright.catalog.searching import Hit
 from arkwright.core.errors import ArkwrightError
 from arkwright.pages import asked
 from arkwright.pages.render import page
-from arkwright.tracking import found, registry
+from arkwright.tracking import found
 from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/search"
 SHOWN = 20
-SAID = {found.TRACKED: "run of a client", registry.KIND: "registered model"}  # kinds, in words
 
 
 def routes() -> list[Route]:
@@ -44,7 +43,6 @@ def search(request: Request) -> Response:
         section=PLACE,
         hits=hits,
         asked=words,
-        kinds={kind: SAID.get(kind, kind) for kind in (*at.site.catalog.kinds(), *SAID)},
-        said=SAID,
+        kinds=(*at.site.catalog.kinds(), *found.KINDS),
         pages=asked.pages(request, following, f"{SHOWN} a page, the best first"),
     )

@@ -55,7 +55,7 @@ def panel(request: Request, about: str, *also: str) -> Panel:
     at, by = context.context(request), context.actor(request)
     said = [talk.threads(at.site, by, at.project, about=ref, limit=SHOWN) for ref in (about, *also)]
     found = sorted((thread for part in said for thread in part.items), key=lambda thread: -thread.id)
-    watching = about in at.site.catalog.watched(by.name)
+    watching = about in at.site.catalog.talk.watched(by.name)
     more = len(found) > SHOWN or any(part.next for part in said)
     return Panel(about=about, threads=tuple(found[:SHOWN]), more=more, watching=watching, names=names(request))
 
@@ -105,7 +105,7 @@ def _one(request: Request, refused: ArkwrightError | None, draft: str = "") -> R
         thread=thread,
         names=names(request),
         draft=draft,
-        watching=thread.about in at.site.catalog.watched(by.name),
+        watching=thread.about in at.site.catalog.talk.watched(by.name),
     )
 
 
@@ -157,7 +157,7 @@ async def reply(request: Request) -> Response:
 def comment(request: Request) -> Response:
     """Where a comment stands."""
     number = forms.count(request.path_params["comment"])
-    inside = context.context(request).site.catalog.thread_of(number)
+    inside = context.context(request).site.catalog.talk.thread_of(number)
     if inside is None:
         raise Unknown(f"there is no comment {number}")
     return RedirectResponse(f"{PLACE}/{inside}#c{number}", 303)
@@ -207,7 +207,7 @@ def _again(request: Request, draft: str = "") -> Callable[[ArkwrightError], Resp
     """The thread in which a comment stands, with what was refused."""
 
     def shown(error: ArkwrightError) -> Response:
-        inside = context.context(request).site.catalog.thread_of(forms.count(request.path_params["comment"]))
+        inside = context.context(request).site.catalog.talk.thread_of(forms.count(request.path_params["comment"]))
         if inside is None:
             raise error
         request.path_params["thread"] = str(inside)

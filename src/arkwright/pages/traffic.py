@@ -12,7 +12,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Column, Endpoint
 from arkwright.core.record import decode
 from arkwright.core.signature import Signature
-from arkwright.pages import forms, health, plane, trying
+from arkwright.pages import forms, health, plane, trying, words
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -60,9 +60,10 @@ def _tables(seen: traffic_seen.Seen) -> list[tuple[str, str, list[str], list[tup
         found = [(t, [of.get((t, name)) for name in names]) for t in times]
         return [(t, [getattr(slot, value) if slot else empty for slot in line]) for t, line in found]
 
+    each = f"in {words.span(seen.seconds)}"
     return [
-        ("Requests", f"in {seen.seconds} s", names, rows("requests", 0)),
-        ("Refused", f"in {seen.seconds} s", names, rows("errors", 0)),
+        ("Requests", each, names, rows("requests", 0)),
+        ("Refused", each, names, rows("errors", 0)),
         ("Latency, median", "ms", names, rows("p50_ms", None)),
         ("Latency, 99 of 100 are faster", "ms", names, rows("p99_ms", None)),
     ]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.collaborate import markdown
+from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
 from arkwright.measures import registry
@@ -27,6 +28,7 @@ PLACES: Mapping[str, str] = {
     "comment": "/comments",
 }
 _SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+_JUST_BEGUN = 30  # seconds: what was given a week a moment ago ends in a week, not in 6 days
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -64,12 +66,7 @@ def span(seconds: float | None) -> str:
         return f"{seconds:.3g} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def many(count: int, one: str, more: str | None = None) -> str:
-    """`1 dataset`, `2 datasets`."""
-    return f"{count:,} {one if count == 1 else more or one + 's'}"
+    return f"{seconds / 3600:.3g} h"
 
 
 def percent(part: float | None) -> str:
@@ -115,12 +112,18 @@ def since(value: str | float | datetime | None) -> Markup:
     )
 
 
+def due(value: str | float | datetime | None) -> Markup:
+    """When something comes: in how long, or now where its time has passed."""
+    at = moment(value) if value is not None else None
+    return Markup("now") if at and at <= datetime.now(UTC) else since(value)
+
+
 def ago(at: datetime) -> str:
     passed = (datetime.now(UTC) - at).total_seconds()
+    far = passed if passed > 0 else _JUST_BEGUN - passed
     for length, word in _SPANS:
-        if abs(passed) >= length:
-            many = int(abs(passed) // length)
-            text = f"{many} {word}{'s' if many > 1 else ''}"
+        if far >= length:
+            text = many(int(far // length), word)
             return f"{text} ago" if passed > 0 else f"in {text}"
     return "just now" if passed >= 0 else "in a moment"
 

@@ -12,10 +12,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from arkwright.core import rows
+from arkwright.core.durable import writing
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown, did_you_mean
 from arkwright.core.rows import Field
 from arkwright.core.usercode import GIVEN
-from arkwright.infra.durable import writing
 from arkwright.project import code, decision_tables, texts, toml
 from arkwright.project.code import Code
 from arkwright.project.spec import ProjectSpec

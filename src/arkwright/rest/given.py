@@ -30,11 +30,12 @@ _UNIONS = (type(int | str), typing.Union)
 
 @dataclass(frozen=True)
 class Word:
-    """One thing that a verb takes. `kind` is a type that msgspec can check."""
+    """One thing that a verb takes. `kind` is a type that msgspec can check; `bounds`: of a number that has them."""
 
     name: str
     kind: Any
     default: Any = inspect.Parameter.empty
+    bounds: Between | None = None
 
     @property
     def needed(self) -> bool:
@@ -90,6 +91,10 @@ class Words:
             raise Invalid(f"nothing is called {name[:80]!r} here{did_you_mean(name[:80], self.names())}")
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        for word in self.words:
+            number = given.get(word.name)
+            if word.bounds and isinstance(number, int | float) and not isinstance(number, bool):
+                word.bounds.check(word.name, number)
         try:
             found = msgspec.convert(given, self.struct)
         except msgspec.ValidationError as error:
@@ -107,7 +112,7 @@ def words_of(verb: Verb) -> Words:
     """What is taken from afar: the verb's own words, without what only the machine itself can give."""
     hints = typing.get_type_hints(verb.function, include_extras=True)
     taken = [
-        Word(name, _kind(name, hints[name], verb), parameter.default)
+        Word(name, _kind(name, hints[name], verb), parameter.default, _bounds(hints[name]))
         for name, parameter in inspect.signature(verb.function).parameters.items()
         if name not in ALWAYS
     ]
@@ -164,6 +169,13 @@ def _kind(name: str, hint: Any, verb: Verb) -> Any:  # noqa: PLR0911 - a case fo
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return dict[str, Any]
     return hint
+
+
+def _bounds(hint: Any) -> Between | None:
+    """What a number of this type, or the number in it, lies between."""
+    inside = typing.get_args(hint) if typing.get_origin(hint) in _UNIONS else (hint,)
+    said = (one for kind in inside for one in getattr(kind, "__metadata__", ()))
+    return next((one for one in said if isinstance(one, Between)), None)
 
 
 def _meta(bounds: Between) -> Meta:

@@ -165,8 +165,7 @@ class Observer:
     def note(self, watched: Watched, kind: int, request: Request) -> None:
         """A request is given to a release."""
         request.call = self.telemetry.start(watched.series, kind, request.headers)
-        if REQUEST_ID in request.headers:
-            request.id = named(request.headers) or request.id
+        _name(request)
         if not request.id and watched.tap is not None:
             request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
 
@@ -192,8 +191,7 @@ class Observer:
         if call is None:
             call = self.telemetry.start(self.telemetry.nobody, layout.OTHER_KIND, request.headers)
             call.began = request.received or call.began
-        if REQUEST_ID in request.headers:
-            request.id = named(request.headers) or request.id
+        _name(request)
         self._told(call, request, response)
 
     def limited(self, request: Request, response: Response) -> None:
@@ -358,6 +356,12 @@ def _mark(jobs: Sequence[Computed], phase: str) -> None:
     for job in jobs:
         if (call := job.request.call) is not None and call.span is not None:
             call.span.mark(phase)
+
+
+def _name(request: Request) -> None:
+    """As its caller calls it, if it does."""
+    if REQUEST_ID in request.headers:
+        request.id = named(request.headers) or request.id
 
 
 def _nobody(response: Response) -> None:

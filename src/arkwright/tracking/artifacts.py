@@ -35,10 +35,7 @@ class Artifacts:
         """Keep a copy under this name, in the place of what it was before. Raises Invalid, Full."""
         frozen.free(words.path(path))
         for _ in range(TRIES):
-            try:
-                digest = self._store.put_bytes(source) if isinstance(source, bytes) else self._store.put(source)
-            except FileNotFoundError:
-                continue  # the same bytes were removed in this very moment
+            digest = self._store.put_bytes(source) if isinstance(source, bytes) else self._store.put(source)
             size = len(source) if isinstance(source, bytes) else source.stat().st_size
             file = File(path=path, digest=digest, size=size)
             before = self._database.write(_name, self._store, file, who)

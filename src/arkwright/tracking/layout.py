@@ -112,10 +112,10 @@ _SAID: tuple[tuple[str, tuple[str, ...], int, str], ...] = (  # table, when it c
     ("run", ("INSERT", "UPDATE OF name, stage, experiment"), RUN, "@.id"),
     ("run_tag", _ALL, RUN, "@.owner"),
     ("param", _ALL, RUN, "@.owner"),
-    ("experiment", ("UPDATE OF name",), RUN, "id FROM run WHERE experiment = @.id"),
-    ("model", ("INSERT", "UPDATE OF name, stage"), RUN, "id FROM run WHERE uid = @.run"),
+    ("experiment", ("UPDATE OF name",), RUN, "run.id FROM run WHERE experiment = @.id"),
+    ("model", ("INSERT", "UPDATE OF name, stage"), RUN, "run.id FROM run WHERE uid = @.run"),
     ("registered", ("INSERT", "UPDATE OF name, description", "DELETE"), REGISTERED, "@.id"),
-    ("registered", ("UPDATE OF name",), VERSION, "id FROM version WHERE registered = @.id"),
+    ("registered", ("UPDATE OF name",), VERSION, "version.id FROM version WHERE registered = @.id"),
     ("registered_tag", _ALL, REGISTERED, "@.owner"),
     ("alias", _ALL, REGISTERED, "@.owner"),
     ("version", ("INSERT", "UPDATE OF description", "DELETE"), VERSION, "@.id"),
@@ -131,10 +131,15 @@ def _search() -> Iterator[str]:
     )
     for table, changes, kind, what in _SAID:
         for change in changes:
-            row = "old" if change == "DELETE" else "new"
+            row, when = "old" if change == "DELETE" else "new", change.partition(" ")[0].lower()
+            # no conflict clause: the one of the statement that fires a trigger would count instead
+            one, among, which = what.replace("@", row).partition(" FROM ")
+            known = f"NOT EXISTS (SELECT 1 FROM stale s WHERE s.kind = {kind} AND s.id = {one})"  # noqa: S608
+            mark = f"SELECT {kind}, {one}{among}{which} AND {known}" if among else f"VALUES ({kind}, {one})"
+            only = "" if among else f" WHEN {known}"
             yield (
-                f"CREATE TRIGGER said_{table}_{kind}_{change.partition(' ')[0].lower()} AFTER {change} ON {table} "
-                f"BEGIN INSERT OR IGNORE INTO stale SELECT {kind}, {what.replace('@', row)}; END"
+                f"CREATE TRIGGER said_{table}_{kind}_{when} AFTER {change} ON {table}{only} "
+                f"BEGIN INSERT INTO stale {mark}; END"
             )
     for kind, table in ((RUN, "run"), (REGISTERED, "registered"), (VERSION, "version")):
         yield f"INSERT INTO stale SELECT {kind}, id FROM {table}"  # noqa: S608 - what is there from before

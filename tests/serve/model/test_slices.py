@@ -250,3 +250,20 @@ def test_what_was_long_to_read_is_computed_where_nobody_waits(tmp_path):
 
     asyncio.run(main())
     assert where == [True, False]
+
+
+def test_many_rows_are_let_go_when_they_are_read(tmp_path):
+    """By whoever read them, a slice after the other, and not by the loop."""
+
+    async def main():
+        body = msgspec.json.encode([{"distance": 1.0, "carrier": "UA", "delay": None}] * COUNT)
+        lane = Lane(loaded_late(tmp_path, "polars_features"), Limits())
+        job = predict(lane, Request("POST", "/", {}, body), body, lambda _: None, 0.0)
+        rows = job.prepare.__self__.rows
+        assert len(rows) == COUNT
+        answer = job.finish(lane.loaded.graph.run(job.prepare()))
+        assert rows == []
+        assert len(json.loads(answer.body)["predictions"]) == COUNT
+        lane.close()
+
+    asyncio.run(main())

@@ -10,7 +10,8 @@ from arkwright.serve.telemetry.slot import Slot
 TYPES = {
     "arkwright_requests": "counter", "arkwright_rows": "counter", "arkwright_request_seconds": "histogram",
     "arkwright_batch_rows": "histogram", "arkwright_in_flight": "gauge", "arkwright_queue_age_seconds": "gauge",
-    "arkwright_endpoint_share": "gauge", "arkwright_shadow_runs": "counter", "arkwright_shadow_dropped": "counter",
+    "arkwright_endpoint_share": "gauge", "arkwright_endpoint_shadow": "gauge",
+    "arkwright_shadow_runs": "counter", "arkwright_shadow_dropped": "counter",
     "arkwright_shadow_answers": "counter", "arkwright_shadow_seconds": "histogram", "arkwright_shadow_rows": "counter",
     "arkwright_tap_records": "counter", "arkwright_tap_dropped": "counter",
     "arkwright_tap_left_out": "counter", "arkwright_rate_limited": "counter",
@@ -87,4 +88,5 @@ def test_what_a_shadow_answers_is_no_request_of_a_callers(counters):
         ("arkwright_shadow_answers_total", "200"): 4, ("arkwright_shadow_answers_total", "422"): 1,
         ("arkwright_shadow_answers_total", "503"): 1, ("arkwright_shadow_seconds_count", None): 4,
         ("arkwright_shadow_seconds_sum", None): 0.08, ("arkwright_shadow_rows_total", None): 17,
+        ("arkwright_endpoint_shadow", None): 1,
     }  # fmt: skip

@@ -1,10 +1,13 @@
 """What is told of a window: rates, percentiles, and nothing wrong when a server was restarted."""
 
 import http.server
+import io
 import threading
 
 import pytest
+from rich.console import Console
 
+from arkwright.cli import top_view
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.serve.telemetry import layout, reading
 from arkwright.serve.telemetry.exposition import Exposition
@@ -89,6 +92,22 @@ def test_what_a_shadow_does_is_told_and_no_request(counters, answering):
     row = between("u", before, reading.poll(answering.url), 2.0).rows[-1]
     assert (row.release, row.requests_per_s, row.copies_per_s, row.rows_per_s) == ("release:late@4", 0, 2, 4)
     assert row.p50_ms == pytest.approx(0.85)
+
+
+def test_who_is_a_shadow_is_told_before_it_does_anything(counters, answering):
+    counters.declare("late", {"release:late@2": 1.0}, 1)
+    counters.declare("late", {"release:late@3": 1.0, "release:late@4": 0.0}, 2)
+    answering.body = Exposition(counters).render()[1]
+    now = reading.poll(answering.url)
+    rows = between("u", now, now, 2.0).rows
+    assert {row.release: row.shadow for row in rows if row.release} == {
+        "release:late@2": False, "release:late@3": False, "release:late@4": True,
+    }  # fmt: skip
+    shown = Console(width=200, record=True, file=io.StringIO())
+    shown.print(top_view.picture(between("u", now, now, 2.0)))
+    assert [line.split()[:4] for line in shown.export_text().splitlines() if "late@" in line] == [
+        ["late", "late@3", "100%", "0"], ["late", "late@4", "shadow", "0"],
+    ]  # fmt: skip
 
 
 def test_a_server_that_began_anew_counts_from_nothing(counters, answering):

@@ -66,14 +66,11 @@ async def served(tmp_path, *, with_shadow):
     if with_shadow:
         assert await back.serve(traffic) == {}
         await back.start(aside)
-        await answers(listening.getsockname()[1], 1)  # the first opens the connection and is dropped
-        while mirror._transport is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
     found = await answers(listening.getsockname()[1], 20)
     await front.stop()
     if with_shadow:
         lane = back.app.routes["late"].first
-        while mirror._transport.get_write_buffer_size():  # noqa: ASYNC110
+        while mirror.waiting():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         await lane.batcher.idle()
@@ -91,12 +88,12 @@ def run(made):
 def test_a_shadow_gets_a_copy_of_every_request_and_answers_none(tmp_path):
     found, mirror = run(served(tmp_path, with_shadow=True))
     assert found == {b"release:late@3"}
-    assert (mirror.sent, mirror.dropped) == (20, 1)
+    assert (mirror.sent, mirror.dropped) == (20, 0)
     seen = (tmp_path / "4" / "code" / "seen").read_text().split()
     assert sorted(seen)[-20:] == sorted(f"[{1000.0 + i}]" for i in range(20))
 
 
-async def tested(tmp_path, *, there):
+async def for_a_tester(tmp_path, *, there):
     """What a tester is answered who asks for the shadow: by predict and by infer, large and small."""
     aside, listening = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 0))
     aside.bind(str(tmp_path / "aside"))
@@ -124,7 +121,7 @@ async def tested(tmp_path, *, there):
 
 
 def test_a_tester_may_ask_a_shadow(tmp_path):
-    found = run(tested(tmp_path, there=True))
+    found = run(for_a_tester(tmp_path, there=True))
     assert [answer[9:12] for answer in found] == [b"200", b"200", b"200", b"422", b"404"]
     for answer in found[:3]:
         assert b"\r\nArkwright-Release: release:late@4\r\n" in answer
@@ -133,7 +130,7 @@ def test_a_tester_may_ask_a_shadow(tmp_path):
 
 
 def test_a_tester_is_told_when_the_shadow_is_not_there(tmp_path):
-    found = run(tested(tmp_path, there=False))
+    found = run(for_a_tester(tmp_path, there=False))
     assert [answer[9:12] for answer in found] == [b"503", b"503", b"503", b"503", b"404"]
     assert b"Retry-After" in found[0]
 
@@ -144,8 +141,8 @@ def test_a_shadow_that_is_not_there_harms_nobody(tmp_path):
     assert (mirror.sent, mirror.dropped) == (0, 20)
 
 
-async def taken(path, sizes, *, reading):
-    """Whether each of these bodies was taken, one after the other; and what came at the other end."""
+async def taken(path, sizes, *, reading, shadows=1):
+    """Whether each of these bodies was taken, one after the other, by each shadow; and what came at the other end."""
     came, free = [], asyncio.Event()
 
     async def take(reader, _):
@@ -155,25 +152,23 @@ async def taken(path, sizes, *, reading):
             came.append(len(await reader.readexactly(size)))
 
     async def done(count):
-        while len(came) < count or mirror._transport.get_write_buffer_size():  # noqa: ASYNC110
+        while len(came) < count or mirror.waiting():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     server = await asyncio.start_unix_server(take, path, limit=2**20)
     mirror, request, found = Mirror(path, longest=2**26), Request("POST", "/predict", {}, b""), []
-    mirror.send(request, "/predict", b"", "release:late@4")  # opens the connection and is dropped
-    while mirror._transport is None:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
     if reading:
         free.set()
     for size in sizes:
-        found.append(mirror.send(request, "/predict", bytes(size), "release:late@4"))
+        body = bytes(size)
+        found += [mirror.send(request, "/predict", body, f"release:late@{i}") for i in range(shadows)]
         if reading:
             await done(sum(found))
     free.set()
     await done(sum(found))
     mirror.close()
     server.close()
-    return found, came, mirror.dropped - 1
+    return found, came, mirror.dropped
 
 
 def test_a_body_alone_is_always_taken(tmp_path):
@@ -188,3 +183,15 @@ def test_under_pressure_copies_are_dropped_and_counted(tmp_path):
     assert (found, came, dropped) == ([True, False, False, False], [2**25], 3)
     found, came, dropped = run(taken(str(tmp_path / "again"), [2**22, 10, MOST_WAITING, 2**20], reading=False))
     assert (found, came, dropped) == ([True, True, False, True], [2**22, 10, 2**20], 1)
+
+
+def test_a_shadow_has_room_of_its_own(tmp_path):
+    found, came, dropped = run(taken(str(tmp_path / "aside"), [2**25, 10], reading=False, shadows=2))
+    assert (found, came, dropped) == ([True, True, False, False], [2**25, 2**25], 2)
+
+
+def test_all_shadows_together_have_so_much_room(tmp_path):
+    found, _, dropped = run(taken(str(tmp_path / "aside"), [2**26], reading=False, shadows=5))
+    assert (found, dropped) == ([True] * 3 + [False] * 2, 2)  # beside the bodies there are heads
+    found, _, dropped = run(taken(str(tmp_path / "again"), [2**26 - 2**10], reading=False, shadows=5))
+    assert (found, dropped) == ([True] * 4 + [False], 1)

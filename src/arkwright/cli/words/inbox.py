@@ -6,6 +6,7 @@ from arkwright.api.inbox import inbox
 from arkwright.cli import context, output
 from arkwright.cli.proposal_view import one as proposal
 from arkwright.cli.talk_view import thread
+from arkwright.core.telling import named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +33,10 @@ def main(given: argparse.Namespace) -> int:
         screen.print(f"[bold red]run[/]   {run.ref} failed: {output.escape(run.error or '')}")
     for question in found.questions:
         screen.print(thread(question))
-    rows = [("•" if n.unread else "", n.seq, n.why, output.escape(n.about), output.escape(n.by), n.at[:16])
+    rows = [("•" if n.unread else "", n.seq, output.escape(f"{n.by} {n.says} {named(n.about)}{n.then}"), n.at[:16])
             for n in found.notices]  # fmt: skip
     if rows:
-        screen.print(output.table(("", ">number", "", "about", "by", "at (UTC)"), rows))
+        screen.print(output.table(("", ">number", "what", "at (UTC)"), rows))
     if not (rows or found.signatures or found.reviews or found.failed or found.failed_runs or found.questions):
         screen.print("nothing needs you")
     if found.next:

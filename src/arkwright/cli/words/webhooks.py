@@ -5,6 +5,7 @@ import time
 
 from arkwright.api.hooks import Delivery, webhooks
 from arkwright.cli import context, output
+from arkwright.core.counted import many
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +43,11 @@ def _trouble(one: Delivery) -> list[str]:
     if one.off:
         lines.append(f"it wants to hear nothing any more: {output.escape(one.last)}{again}")
     elif one.tries:
-        wait = max(0, round(one.next_try - time.time()))
-        lines.append(f"{output.escape(one.last)} ({one.last_at[:16]} UTC); tried {one.tries} times, again in {wait} s")
+        wait = round(one.next_try - time.time())
+        tried = f"tried {many(one.tries, 'time')}, again {f'in {wait} s' if wait > 0 else 'now'}"
+        lines.append(f"{output.escape(one.last)} ({one.last_at[:16]} UTC); {tried}")
     if one.dead:
-        last = one.dead[-1]
-        said = f"{len(one.dead)} messages were given up, the last of event {last.seq}: {last.why}"
+        last, count = one.dead[-1], many(len(one.dead), "message was", "messages were")
+        said = f"{count} given up, the last of event {last.seq}: {last.why}"
         lines.append(output.escape(said) + again)
     return [f"[bold red]✗[/] {one.name}: {line}" for line in lines]

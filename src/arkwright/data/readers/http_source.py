@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from arkwright.core.durable import writing
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown
 from arkwright.core.record import digest_of
-from arkwright.data.writing import explained
 
 MOST = 20 << 30
 _SECONDS = 60.0  # without a byte
@@ -30,7 +30,7 @@ def name(url: str) -> str:
 def download(url: str, spool: Path) -> Path:
     """Fetch into the folder `spool`. Raises Unknown when it is not there, ArkwrightError when the server is not."""
     path = spool / (PurePosixPath(name(url)).name or "download")
-    with _open(url, "GET") as answer, explained(str(path)), path.open("wb") as file:
+    with _open(url, "GET") as answer, writing(str(path)), path.open("wb") as file:
         promised = answer.headers.get("Content-Length")
         if promised and int(promised) > MOST:
             raise Invalid(f"{what(url)} has {int(promised):,} bytes; at most {MOST:,} are fetched")

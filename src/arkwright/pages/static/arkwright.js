@@ -48,7 +48,7 @@
   // UTC, as everything here; the day where a step is longer than half of one
   const clock = (seconds, step) => {
     const said = new Date(seconds * 1e3).toISOString();
-    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 60 ? 19 : 16);
+    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 1 ? 21 : step < 60 ? 19 : 16);
   };
   const draw = (figure) => {
     const box = figure.querySelector(".chart");
@@ -61,7 +61,7 @@
     box.replaceChildren();
     new window.uPlot({
       width: box.clientWidth, height: Number(figure.dataset.height || 220),
-      scales: { x: { time } }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
+      scales: { x: { time }, y: figure.dataset.high ? { range: [0, Number(figure.dataset.high)] } : {} }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
       axes: [time ? { ...axis, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
       series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {

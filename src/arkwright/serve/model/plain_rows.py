@@ -38,7 +38,10 @@ def wrapped(loaded: Loaded, said: Sequence[bytes], *, alone: bool) -> bytes:
     """The body of an answer from one JSON text for each row."""
     if alone:
         return b'{"prediction":%b%b' % (said[0], loaded.tail)
-    return b'{"predictions":[%b]%b' % (b",".join(said), loaded.tail)
+    parts = list(said)
+    parts[0] = b'{"predictions":[%b' % parts[0]
+    parts[-1] = b"%b]%b" % (parts[-1], loaded.tail)
+    return b",".join(parts)  # copied once
 
 
 def offers(loaded: Loaded) -> bool:

@@ -1,26 +1,22 @@
 """Raw rows as callers send them: strict JSON into typed structs, mistakes told with their JSON path."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from arkwright.core import rows as core
 from arkwright.core.errors import did_you_mean
 from arkwright.core.rows import Field
-from arkwright.serve.model.slices import slices
-from arkwright.serve.model.tensors import PLACE, said, unknown_field
+from arkwright.serve.model.lists import most_objects, pieces
+from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.wire.messages import Problem
 from arkwright.serve.wire.nesting import too_deep
 
 _LONGEST_INT = 2**63
-LARGE = 2**18  # bytes; more are read in slices, so that whoever reads on a thread lets the others go on in between
+LARGE = 2**18  # bytes; more are read in pieces, so that whoever reads on a thread lets the others go on in between
 MOST_ROWS = 2**20
-T = TypeVar("T")
-_AT = re.compile(r"\$\[(\d+)\]")
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class RowDecoder:
@@ -66,9 +62,12 @@ class RowDecoder:
         if len(body) <= LARGE:
             found: list[Any] = self._many.decode(body)
             return found
-        if body.count(b"}") > MOST_ROWS:
+        if most_objects(body) > MOST_ROWS:
             raise Problem(413, f"a request may have {MOST_ROWS} rows; send several")
-        return in_slices(body, self._many)
+        found = []
+        for some in pieces(body, self._many.decode):
+            found += some
+        return found
 
     def _wrong(self, error: msgspec.ValidationError, body: bytes) -> Problem:
         deep = too_deep(body)
@@ -83,26 +82,6 @@ class RowDecoder:
         if name == self._target:
             near = "; it is what the model predicts, so leave it out"
         return f"{path}: unknown field {name!r}{near}"
-
-
-def in_slices(body: bytes, many: msgspec.json.Decoder[list[T]]) -> list[T]:
-    """The items of a long list, a few at a time. Raises what `many` raises, with the place in the whole list."""
-    raws, items = _raws.decode(body), []
-    for part in slices(len(raws)):
-        try:
-            items += many.decode(b"[%b]" % b",".join(raws[part]))
-        except msgspec.ValidationError as error:
-            raise msgspec.ValidationError(_moved(str(error), part.start)) from None
-    return items
-
-
-def _moved(text: str, start: int) -> str:
-    """A complaint about one of the items from `start` on, with its place in the whole list."""
-    found = PLACE.search(text)
-    at = _AT.match(found["path"]) if found else None
-    if found is None or at is None:
-        return text
-    return f"{text[: found.start()]} - at `$[{start + int(at[1])}]{found['path'][at.end() :]}`"
 
 
 def _path(name: str, i: int, alone: bool) -> str:  # noqa: FBT001

@@ -15,6 +15,7 @@ from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.arrow.wanted import asks_for_arrow, takes_json
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.plain_rows import wrapped
+from arkwright.serve.model.slices import SLICE, let_go
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.rest.guarded import Visit, told_alone
 from arkwright.serve.traffic.batch import Job
@@ -30,14 +31,18 @@ class _Asked(msgspec.Struct, eq=False):
     loaded: Loaded
     read: Reader
     tell: Tell
-    rows: Sequence[Any]
+    rows: list[Any]
     alone: bool
+    count: int
 
     def prepare(self) -> Tensors:
-        return _prepared(self.loaded, self.rows, self.alone)
+        tensors = _prepared(self.loaded, self.rows, self.alone)
+        if self.count > SLICE:
+            let_go(self.rows)  # else a million would be let go at once, by the loop
+        return tensors
 
     def finish(self, outputs: Tensors) -> Response:
-        return self.tell(self.loaded, self.alone, said(self.read, len(self.rows), outputs))
+        return self.tell(self.loaded, self.alone, said(self.read, self.count, outputs))
 
 
 def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: float) -> Job:
@@ -63,7 +68,7 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
     if loaded.guards is not None:
         visit = Visit(loaded, loaded.guards, read, rows, alone)
         return Job(request, len(rows), loaded.fast, visit.prepare, visit.finish, reply, deadline)
-    asked = _Asked(loaded, read, tell, rows, alone)
+    asked = _Asked(loaded, read, tell, rows, alone, len(rows))
     return Job(request, len(rows), loaded.fast, asked.prepare, asked.finish, reply, deadline)
 
 
@@ -83,7 +88,7 @@ def answer_once(loaded: Loaded, read: Reader, body: bytes) -> bytes:
     rows, alone = loaded.rows.decode(body)
     if loaded.guards is not None:
         return Visit(loaded, loaded.guards, read, rows, alone).answer().body
-    asked = _Asked(loaded, read, _wrapped, rows, alone)
+    asked = _Asked(loaded, read, _wrapped, rows, alone, len(rows))
     return asked.finish(loaded.graph.run(asked.prepare())).body
 
 

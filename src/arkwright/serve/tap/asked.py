@@ -6,7 +6,8 @@ import msgspec
 
 from arkwright.core.errors import did_you_mean
 from arkwright.core.safeguards.words import class_name
-from arkwright.serve.model.rows import LARGE, MOST_ROWS, in_slices
+from arkwright.serve.model.lists import most_objects, pieces
+from arkwright.serve.model.rows import LARGE, MOST_ROWS
 from arkwright.serve.model.tensors import said, unknown_field
 from arkwright.serve.tap.labels import Label, Value
 from arkwright.serve.wire.messages import Problem
@@ -43,9 +44,9 @@ def decode(body: bytes, kind: type[Value] | None = None, classes: Collection[Val
 def _list(body: bytes) -> list[Label]:
     if len(body) <= LARGE:
         return _many.decode(body)
-    if body.count(b"}") > MOST_ROWS:
+    if most_objects(body) > MOST_ROWS:
         raise Problem(413, f"a request may have {MOST_ROWS} labels; send several")
-    return in_slices(body, _many)
+    return [label for some in pieces(body, _many.decode) for label in some]
 
 
 def check(label: Label, path: str, kind: type[Value] | None, classes: Collection[Value]) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import orjson
 
 from arkwright.core.signature import Tensor
+from arkwright.serve.model.lists import pieces
 from arkwright.serve.model.tensors import DATATYPES, from_binary
-from arkwright.serve.tap.slices import slices
 from arkwright.serve.wire.messages import Problem
 
 MOST_ELEMENTS = 2**22  # of a row's tensors together; of a larger row only their names and shapes are kept
@@ -64,7 +64,7 @@ class Elements:
             data = bytes(told.data)
             if data != b"null":
                 self._nested = data.lstrip()[1:].lstrip()[:1] == b"["
-                self._items = chain.from_iterable(slices(data, _any))
+                self._items = chain.from_iterable(pieces(data, _any))
         elif DATATYPES[told.datatype].python is str:
             self._items = _texts(binary)
         else:

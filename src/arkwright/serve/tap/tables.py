@@ -14,9 +14,9 @@ from arkwright.core.record import digest_of
 from arkwright.core.rows import PYTHON, from_columns
 from arkwright.core.safeguards.words import class_name
 from arkwright.serve.model.arrow.rows import rows_of
+from arkwright.serve.model.lists import pieces
 from arkwright.serve.tap import infers
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
-from arkwright.serve.tap.slices import slices
 from arkwright.serve.wire.messages import Problem
 
 ROWS, BYTES = 16_384, 16 << 20  # of one table that is built: so many rows, or about so many bytes of what they say
@@ -183,7 +183,7 @@ class Builder:
             elif body.lstrip()[:1] == b"{":
                 yield msgspec.structs.astuple(self._one.decode(body))
             else:
-                for some in slices(body, self._many.decode):
+                for some in pieces(body, self._many.decode):
                     yield from map(msgspec.structs.astuple, some)
         except _BROKEN:  # redacted whole, or no rows at all
             return
@@ -214,7 +214,7 @@ def _said(answer: bytes) -> _Answer:
 def _legible(raw: Raw, decode: Callable[[bytes], list[T]]) -> Iterator[T]:
     """The items of a list, as far as they can be read."""
     try:
-        for some in slices(bytes(raw), decode):
+        for some in pieces(bytes(raw), decode):
             yield from some
     except _BROKEN:
         return

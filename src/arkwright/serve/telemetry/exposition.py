@@ -142,13 +142,15 @@ def _gauges(told: Sequence[Told], records: Sequence[Record]) -> Iterator["Metric
     flight = GaugeMetricFamily("arkwright_in_flight", "Requests being answered.", labels=_OF)
     age = GaugeMetricFamily("arkwright_queue_age_seconds", "Wait of the oldest request of the last batch.", labels=_OF)
     share = GaugeMetricFamily("arkwright_endpoint_share", "Part of an endpoint's traffic for a release.", labels=_OF)
+    shadow = GaugeMetricFamily("arkwright_endpoint_shadow", "1 while the release is a shadow.", labels=_OF)
     for labels, n in told:
         flight.add_metric(labels, n[at.IN_FLIGHT])
         age.add_metric(labels, n[at.QUEUE_AGE])
     for record in records:
         if record.number > at.OTHERS and not record.retired:
             share.add_metric((record.endpoint, record.release), record.share)
-    yield from (flight, age, share)
+            shadow.add_metric((record.endpoint, record.release), float(record.current and not record.share))
+    yield from (flight, age, share, shadow)
 
 
 def _workers(counters: Counters, ever: Sequence[int], up: Sequence[bool]) -> Iterator["Metric"]:

@@ -26,6 +26,7 @@ class Row:
     endpoint: str
     release: str
     share: float
+    shadow: bool  # now
     requests_per_s: float
     copies_per_s: float  # answered by a shadow, to nobody
     errors_per_s: float  # answers of 400 and above
@@ -163,6 +164,7 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
         endpoint=endpoint,
         release=release,
         share=one(now, "arkwright_endpoint_share"),
+        shadow=one(now, "arkwright_endpoint_shadow") > 0,
         requests_per_s=sum(n for _, n in requests) / seconds,
         copies_per_s=sum(n for _, n in copies) / seconds,
         errors_per_s=sum(n for labels, n in requests + copies if labels["code"] != "200") / seconds,

@@ -58,7 +58,7 @@ class Patience:
     def left(self, now: float, waited: float) -> None:
         """Somebody who had waited so long has no use for an answer any more.
 
-        Who leaves sooner than a queue may last says nothing of the queue; and nobody can shorten it by coming and going.
+        Who leaves sooner than a queue may last says nothing of it; and nobody can shorten it by coming and going.
         """
         if waited < BURST:
             return

@@ -14,7 +14,7 @@ from typing import cast
 from arkwright.serve.wire.front import SWEEP, Front, Head
 from arkwright.serve.wire.inflate import SMALL
 from arkwright.serve.wire.left import AHEAD, LOOK, broken, ended
-from arkwright.serve.wire.messages import GONE, LATE, REQUEST_ID, Problem, Request, Response, come_again, id_line, named
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, called, come_again, id_line
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
@@ -283,8 +283,7 @@ class Connection(asyncio.Protocol):
         self._answer_by = inf
         front.bodies -= len(request.body)
         if self._transport is not None:
-            if request.id or REQUEST_ID in request.headers:
-                headers += id_line(request.id or named(request.headers))
+            headers += id_line(called(request))
             self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle
@@ -297,18 +296,21 @@ class Connection(asyncio.Protocol):
             return
         close = response.close or request is None or not request.keep_alive or front.draining
         if response.status:
-            self._send(transport, whole(request, response, front.date, close=close), last=close)
+            head, body = whole(request, response, front.date, close=close)
+            self._send(transport, head, body, last=close)
         if close:
             self._finish(transport)
         elif self._reader.by == inf:
             self._idle_by = front.now + front.limits.idle
 
-    def _send(self, transport: asyncio.Transport, answer: bytes, *, last: bool = False) -> None:
+    def _send(self, transport: asyncio.Transport, answer: bytes, body: bytes = b"", *, last: bool = False) -> None:
         more = self._rest or self._queue or not self._reader.clean
-        self._stand.answer(len(answer), last=last, more=bool(more))
+        self._stand.answer(len(answer) + len(body), last=last, more=bool(more))
         if self._ahead:
             self._ahead, answer = False, answer[len(AHEAD) :]
         transport.write(answer)
+        if body:
+            transport.write(body)
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""

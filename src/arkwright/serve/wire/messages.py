@@ -72,6 +72,11 @@ def named(headers: Mapping[bytes, bytes]) -> bytes:
     return id_ if _ID.fullmatch(id_) else b""
 
 
+def called(request: Request) -> bytes:
+    """What an answer calls the request: nothing where nobody named it."""
+    return request.id or (named(request.headers) if REQUEST_ID in request.headers else b"")
+
+
 def id_line(id_: bytes) -> bytes:
     """The header line by which an answer says whose it is; nothing of no id."""
     return b"X-Request-Id: %b\r\n" % id_ if id_ else b""

@@ -13,6 +13,7 @@ from pathlib import Path
 from arkwright.core.errors import ArkwrightError, Full
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOT_LET = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)
 
 
 def publish(temporary: Path, final: Path) -> None:
@@ -51,8 +52,9 @@ def writing(what: str, *temporaries: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise Full(f"the disk is full: {what} was not written; make room and run it again") from None
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise ArkwrightError(f"{what} may not be written: {error.strerror} ({error.filename})") from None
+        if error.errno in _NOT_LET:
+            where = f" ({error.filename})" if error.filename is not None else ""
+            raise ArkwrightError(f"{what} may not be written: {os.strerror(error.errno)}{where}") from None
         if error.errno == errno.EIO:
             raise ArkwrightError(f"the disk failed while {what} was written; check it before you go on") from None
         raise

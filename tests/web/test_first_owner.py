@@ -1,0 +1,91 @@
+"""The first owner: by the link that `arkwright up` prints, under a name of their own."""
+
+import re
+
+import pytest
+from tests.web.conftest import BASE, WORD, Door
+
+from arkwright.api import accounts, first_owner
+from arkwright.core import versions
+from arkwright.core.nouns import Account
+
+
+class Empty(Door):
+    """A room that nobody entered yet."""
+
+    def enter(self, name, role):
+        """Nobody."""
+
+
+@pytest.fixture
+def empty(tmp_path):
+    return Empty(tmp_path, BASE)
+
+
+def link(door):
+    return f"/join/{door.do(first_owner.invitation)}"
+
+
+def names(door):
+    return {one.account.name: (one.account.role, one.ways) for one in door.do(accounts.accounts)}
+
+
+def test_the_form_asks_for_a_name_and_offers_one(empty):
+    text = empty.ask("GET", link(empty)).body.decode()
+    assert re.search(r'<input name="name"[^>]* value="owner"', text)
+    answer = empty.post(link(empty), name="owner", password=WORD)
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    assert names(empty) == {"owner": ("owner", ("password",))}
+    assert empty.do(first_owner.invitation) is None
+
+
+def test_under_a_name_of_their_own(empty):
+    place = link(empty)
+    assert empty.post(place, name=" ada ", password=WORD).status == 303
+    assert names(empty) == {"ada": ("owner", ("password",)), "owner": ("none", ())}
+    assert empty.post("/login", name="ada", password=WORD).status == 303
+    assert empty.post("/login", name="owner", password=WORD).status == 401
+    assert empty.post(place, name="eve", password=WORD).status == 401  # once
+    assert "eve" not in names(empty)
+    assert empty.do(first_owner.invitation) is None
+
+
+def test_a_name_or_a_password_that_cannot_be_changes_nothing(empty):
+    place = link(empty)
+    for name, password in (
+        ("Ada", WORD),
+        ("a/b", WORD),
+        ("a" * 65, WORD),
+        ("ada", "short"),
+        ("ada", "ada ada ada ada 7"),
+    ):
+        answer = empty.post(place, name=name, password=password)
+        assert answer.status == 422
+        assert 'name="name"' in answer.body.decode()  # it asks again
+    assert names(empty) == {"owner": ("owner", ())}
+    versions.move(empty.site.ledger, "x", Account(name="ben", version=1, role="viewer"))
+    answer = empty.post(place, name="ben", password=WORD)
+    assert (answer.status, b"there is an account called ben already" in answer.body) == (409, True)
+    assert empty.post(place, name="ada", password=WORD).status == 303
+
+
+def test_cut_off_between_the_name_and_the_password(empty, monkeypatch):
+    """The next start lets in whoever the first owner is called by then."""
+    place = link(empty)
+    with monkeypatch.context() as cut:
+        cut.setattr(accounts, "join", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            empty.do(first_owner.join, invitation=place.rpartition("/")[2], name="ada", password=WORD)
+    again = link(empty)
+    assert again.startswith("/join/ada.")
+    assert 'name="name"' not in empty.ask("GET", again).body.decode()
+    assert empty.post(again, password=WORD).status == 303
+    assert names(empty)["ada"] == ("owner", ("password",))
+
+
+def test_who_is_invited_later_is_called_as_they_were(door):
+    secret = door.do(accounts.invite, door.actor("owner"), name="ben").secret
+    assert b'name="name"' not in door.ask("GET", f"/join/{secret}").body
+    assert door.post(f"/join/{secret}", name="eve", password=WORD).status == 303
+    assert {"ben"} <= set(names(door))
+    assert "eve" not in names(door)
