@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from arkwright.core.errors import did_you_mean
+from arkwright.core.usercode import frames
 from arkwright.serve.grpc.compressed import plain
 from arkwright.serve.grpc.context import TOO_LARGE, Context, abort, caller, message, request_of, trailing
 from arkwright.serve.grpc.health import Health
@@ -115,8 +116,8 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             if request.gone == TOO_LARGE:
                 self._door.told(request, Problem(TOO_LARGE, "").response())
             raise
-        except Exception:
-            log.exception("a call failed")
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            log.error("a call failed: %s", frames(error))  # noqa: TRY400 - not what it says
             refusal = Problem(500, "the server failed on this request; its log says why")
         else:
             self._door.told(request, Response(200, answer))
