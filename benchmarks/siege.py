@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 import uvloop
-from siege_load import Load
+from siege_load import Impatient, Load
 from siege_proxies import proxy, through
 from siege_server import Server, request
 from siege_slow import MODES, large, slow
@@ -287,6 +287,30 @@ async def leak(folder: Path, *, count: int) -> Report:
     return report
 
 
+async def retries(folder: Path, *, count: int, seconds: float) -> Report:
+    """Clients whose time-out is shorter than their queue: each leaves, and asks again at once. They are few enough that
+    the length of the queue alone refuses nobody."""
+    wait, patience = 100, 0.5
+    asked = request(wait=wait)
+    with Server(folder, workers=1) as server:
+        most = Load(server.port, asked, connections=2, rate=None)
+        await most.run(seconds / 2)
+        crowd = Impatient(server.port, asked, patience=patience)
+        await crowd.run(count, seconds)
+    goodput = crowd.statuses[200] / seconds
+    report = Report("retries", {"clients": count, "s of patience": patience, "ms of each": wait})
+    report.measured |= {
+        "capacity": round(most.goodput(), 1), "goodput": round(goodput, 1),
+        "goodput ratio": round(goodput / most.goodput(), 3), "left": crowd.left,
+        "answers": {str(status): n for status, n in sorted(crowd.statuses.items())},
+    }  # fmt: skip
+    report.bounds = {
+        "goodput >= 80 %": goodput >= 0.8 * most.goodput(),
+        "the others 503": set(crowd.statuses) <= {200, 503},
+    }
+    return report
+
+
 async def soak(folder: Path, *, seconds: float) -> Report:
     """Steady work for long: what memory grows by. The first sixth of the time is for warming up."""
     found: list[float] = []
@@ -312,6 +336,7 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "overload-python": lambda at: overload(at, seconds=n(60, 3), work=2),
         "overload-wait": lambda at: overload(at, seconds=n(60, 3), wait=2),
         "overload-loop": lambda at: overload(at, seconds=n(60, 3), code=False),
+        "retries": lambda at: retries(at, count=12, seconds=n(60, 5)),
         "swaps": lambda at: swaps(at, count=n(200, 4)),
         "restarts": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0)),
         "restarts-nginx": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0), behind="nginx"),

@@ -102,6 +102,33 @@ class Load:
         return times[min(len(times) - 1, int(len(times) * part))] * 1000
 
 
+class Impatient:
+    """Clients that close their connection when no answer comes within `patience` seconds, and ask again at once."""
+
+    def __init__(self, port: int, request: bytes, *, patience: float) -> None:
+        self.port, self.request, self.patience = port, request, patience
+        self.statuses: Counter[int] = Counter()
+        self.left = 0
+
+    async def run(self, count: int, seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        await asyncio.gather(*(self._client(end) for _ in range(count)))
+
+    async def _client(self, end: float) -> None:
+        while time.perf_counter() < end:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                async with asyncio.timeout(self.patience):
+                    writer.write(self.request)
+                    head = await reader.readuntil(b"\r\n\r\n")
+                self.statuses[int(head[9:12])] += 1
+            except TimeoutError:
+                self.left += 1
+            finally:
+                writer.close()
+            await asyncio.sleep(0.01)
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self._load, self.since, self._data = load, 0.0, b""

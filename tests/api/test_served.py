@@ -211,6 +211,8 @@ def alive(pid):
             ("--otlp", "http://h:99999"),
             "error: 'http://h:99999' is no collector's address; it looks like http://127.0.0.1:4318",
         ),
+        (("--queue", "0"), "error: a queue of 0 requests cannot be; take 1 to 65536"),
+        (("--queue-time", "nan"), "error: nobody can wait for nan s; take a time above 0, of a day at most"),
         (("--drain-delay", "nan"), "error: a server cannot go on accepting for nan s; take 0 to an hour of them"),
         (("--drain-delay", "-1"), "error: a server cannot go on accepting for -1 s; take 0 to an hour of them"),
     ],

@@ -38,7 +38,7 @@ def test_from_the_first_to_the_last(say, at):
     Kept(at.site.vault, hook.id).change(dead)
     out = say("webhooks")[1]
     assert "✗ ci: [red]answered 500 (2026-11-29T08:00 UTC); tried 2 times, again in" in out
-    assert "✗ ci: 1 messages were given up, the last of event 7: answered 500" in out
+    assert "✗ ci: 1 message was given up, the last of event 7: answered 500" in out
     assert "next: arkwright webhook ci --again" in out
     assert json.loads(say("webhooks", "--json")[1])[0]["dead"][0]["seq"] == 7
     assert say("webhook", "ci", "--again")[0] == 0

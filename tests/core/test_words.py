@@ -24,7 +24,7 @@ def test_what_is_right_is_done():
 
 
 def test_what_is_wrong_names_the_verb_the_word_and_the_near_miss():
-    with pytest.raises(WrongWord, match=r"""^sign knows no 'roll'; did you mean "role"\\?$"""):
+    with pytest.raises(WrongWord, match=r"""^sign knows no 'roll'; did you mean "role"\?$"""):
         sign("late", roll="owner")
     with pytest.raises(WrongWord, match=r"^sign: missing a required argument: 'release'; there is release, role$"):
         sign(role="owner")

@@ -147,7 +147,7 @@ def test_a_run_that_failed_keeps_how_it_ended(room):
     assert log[-1].startswith("· ")
     assert "failed: shop.py:" in log[-1]
     assert "<b>no" not in page(room, "/runs/shop@2")[1]
-    assert re.search(r"failed <a [^>]*>run:shop@2", page(room, "/")[1])
+    assert re.search(r"ran <a [^>]*>run:shop@2</a> and it failed", page(room, "/")[1])
     at.site.store.remove(versions.resolve(at.site.ledger, Run, "shop@2").log)
     assert page(room, "/runs/shop@2")[0] == 200
     assert room.ask("GET", "/runs/shop@2/log").status == 404

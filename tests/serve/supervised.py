@@ -104,11 +104,11 @@ class Supervised:
     """Runs while the `with` block does.
 
     `releases`: endpoint -> [(folder, version, part)], and True behind it for a shadow; or by whom and why it is
-    stopped. `logs`: endpoint -> the words of its `Logged`.
+    stopped. `logs`: endpoint -> the words of its `Logged`. `files`: how many it may have open, softly and at all.
     """
 
-    def __init__(self, folder: Path, releases, logs=None, **how):
-        self.folder, self.how, self._said = folder, how, 0
+    def __init__(self, folder: Path, releases, logs=None, files=None, **how):
+        self.folder, self.how, self._said, self._files = folder, how, 0, files
         folder.mkdir(exist_ok=True)
         self.say(releases, logs)
 
@@ -139,7 +139,8 @@ class Supervised:
 
     def start(self):
         self.log = self.folder / "log"
-        command = [sys.executable, "-W", "error", "-c", SERVE, str(self.folder), json.dumps(self.how)]
+        limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {self._files})" if self._files else ""
+        command = [sys.executable, "-W", "error", "-c", limit + SERVE, str(self.folder), json.dumps(self.how)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
 

@@ -12,6 +12,7 @@ from arkwright.serve.model.loaded import load
 from arkwright.serve.wire.limits import Limits
 
 from .conftest import DIGEST, FLIGHTS, Live, late_model, late_signature, write
+from .raw import connect, read_all
 from .telemetry.conftest import samples, total
 
 ROW = {"distance": 1200, "carrier": "UA", "delay": 4}
@@ -54,10 +55,12 @@ class Held(Live):
     def counted(self):
         """(code -> requests, sum of what has a latency), when nothing is in flight any more."""
         self.until(lambda: total(self.metrics(), "arkwright_in_flight") == 0)
-        found = self.metrics()
-        labels = [(dict(key[1:]), n) for key, n in found.items() if key[0] == "arkwright_requests_total"]
-        codes = {k["code"]: n for k, n in labels if k["endpoint"] == "late"}
-        return codes, total(found, "arkwright_request_seconds_count", endpoint="late")
+        return self.codes(), total(self.metrics(), "arkwright_request_seconds_count", endpoint="late")
+
+    def codes(self):
+        """code -> requests, so far."""
+        labels = [(dict(key[1:]), n) for key, n in self.metrics().items() if key[0] == "arkwright_requests_total"]
+        return {k["code"]: n for k, n in labels if k["endpoint"] == "late"}
 
     def metrics(self):
         return samples(self.call("GET", "/metrics")[2].decode())
@@ -107,3 +110,48 @@ def test_who_left_while_it_was_computed_is_counted_as_gone(tmp_path):
         assert held.counted() == ({"499": 1}, 0)
         assert held.call("POST", "/predict", ROW)[0] == 200
         assert held.counted() == ({"499": 1, "200": 1}, 1)
+
+
+def ask(sock, version=b"1.1", times=1):
+    body = json.dumps(ROW).encode()
+    head = b"POST /predict HTTP/%b\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (version, len(body))
+    sock.sendall((head + body) * times)
+
+
+def waiting(held):
+    """How many wait behind what is computed."""
+    return len(held.server.app.routes["late"].first.batcher._later)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_who_closes_the_connection_has_left(tmp_path, times):
+    """In the ordinary way, not by a reset; also with more behind the first. What waits for them is not computed."""
+    with Held(tmp_path) as held:
+        with connect(held) as computed:
+            ask(computed)
+            held.until(held.began.exists)
+            with connect(held) as waits:
+                ask(waits, times=times)
+                held.until(lambda: waiting(held) == 1)
+            held.until(lambda: waiting(held) == 0)  # while the other one is computed
+            assert held.codes() == {"499": 1}
+        held.until(lambda: not held.server.front.connections)
+        held.go.touch()
+        assert held.counted() == ({"499": 2}, 0)
+        held.until(lambda: len(held.lines()) == 2)
+        assert [(line["status"], line["bytes"]) for line in held.lines()] == [(499, 0)] * 2
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_who_only_sends_no_more_is_answered(tmp_path, version):
+    with Held(tmp_path) as held, connect(held) as sock:
+        ask(sock, version, 1 if version == b"1.0" else 3)
+        sock.shutdown(socket.SHUT_WR)
+        held.until(held.began.exists)
+        assert sock.recv(100) == b"H"  # by which it is known to be there
+        held.go.touch()
+        answer = b"H" + read_all(sock)
+        count = answer.count(b"HTTP/1.1 200 OK\r\n")
+        assert (count, answer.count(b'"prediction"')) == ((1, 1) if version == b"1.0" else (3, 3))
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert held.counted() == ({"200": count}, count)

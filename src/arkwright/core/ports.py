@@ -213,7 +213,8 @@ class Serving:
     `rate`: requests a second that one client may send. `drain_delay`: seconds in which a stopping server still accepts,
     what a load balancer needs to notice. `pin`: one worker alone keeps to one processor too. `load_time`: seconds in
     which a release must load, or it counts as one that cannot; `answer_time`: in which a request must be answered, or
-    who computes it counts as one that hangs. `access_log`: a file, or `-`. `traces`: the URL of a
+    who computes it counts as one that hangs. `queue`: requests that may wait for one model in one worker; `queue_time`:
+    seconds that they may wait. `access_log`: a file, or `-`. `traces`: the URL of a
     collector. `gateway`: the path of a socket, in a folder that is ours alone, instead of host and port. Who comes
     through it says for whom it asks, and what cannot be served is left out from the start, as it is later.
     """
@@ -228,6 +229,8 @@ class Serving:
     pin: bool = False
     load_time: float = 60.0
     answer_time: float = 60.0
+    queue: int = 2048
+    queue_time: float = 5.0
     access_log: str | None = None
     traces: str | None = None
     gateway: str | None = None

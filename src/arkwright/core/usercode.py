@@ -11,6 +11,7 @@ from arkwright.core.errors import ArkwrightError, Invalid
 
 SEED, REPORT = GIVEN = ("seed", "report")  # what a model's function may ask for besides its inputs and its target
 _LONGEST = 300
+_FRAMES, _CHAIN = 8, 4  # that are told of an error, the innermost; errors that came of one another
 _NO_FILES = "; the code runs without the files beside it: make what it reads a source, [data.NAME]"
 
 
@@ -26,7 +27,7 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         raise
     except SystemExit as error:
         said = f"it ended the process with exit({error.code!r}); return or raise an error instead"
-        raise Invalid(f"{where(function, error.__traceback__)}: {_bounded(said)}") from None
+        raise Invalid(f"{where(function, error.__traceback__)}: {_bounded(said)}") from error
     except Exception as error:
         raise Invalid(f"{where(function, error.__traceback__)}: {describe(error)}") from error
 
@@ -75,6 +76,26 @@ def describe(error: BaseException) -> str:
         lines = []
     said = _bounded(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
     return said + _NO_FILES if isinstance(error, FileNotFoundError) else said
+
+
+def frames(error: BaseException) -> str:
+    """Where it was raised and what it came of, in one line, without what it says: that may hold what a caller sent, and
+    a log is no place for it. `ValueError (code/flights.py:12 in late), from …`. What we say by ourselves is told.
+    """
+    found: list[str] = []
+    one: BaseException | None = error
+    while one is not None and len(found) < _CHAIN:
+        stack = traceback.extract_tb(one.__traceback__)
+        steps = [f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" for frame in stack[-_FRAMES:]]
+        ours = isinstance(one, ArkwrightError) and one.__cause__ is None and one.__context__ is None
+        found.append(f"{describe(one) if ours else type(one).__name__} ({' > '.join(steps)})")
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return ", from ".join(found)
+
+
+def _short(file: str) -> str:
+    """A file and its folder."""
+    return "/".join(Path(file).parts[-2:])
 
 
 def _bounded(text: str) -> str:

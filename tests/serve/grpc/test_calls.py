@@ -158,6 +158,30 @@ def test_a_message_that_expands_without_end(served, kind):
     assert peak(served.process.pid) - before < 200 << 10
 
 
+@pytest.mark.parametrize("kind", [grpc.Compression.Gzip, grpc.Compression.Deflate], ids=["gzip", "deflate"])
+def test_many_messages_that_expand_together(folders, kind):
+    """Two of 64 MiB are inflated at once, whoever sends them; the others wait, and each is answered."""
+    tensor = service_pb2.ModelInferRequest.InferInputTensor(name="f32", datatype="FP32", shape=[2, 2])
+    tensor.contents.bytes_contents.append(bytes(60 << 20))
+    body = service_pb2.ModelInferRequest(model_name="f32", inputs=[tensor]).SerializeToString()
+    with Serving({"f32": folders["f32"]}) as serving, serving.channel(compression=kind) as channel:
+        before = peak(serving.process.pid)
+        infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        calls = [infer.future(body, timeout=LONG) for _ in range(10)]
+        assert {call.code() for call in calls} <= {Code.INVALID_ARGUMENT, Code.UNAVAILABLE}
+        assert peak(serving.process.pid) - before < 600 << 10  # more than 1,000 where all are inflated
+        live = channel.unary_unary("/inference.GRPCInferenceService/ServerLive").future(b"", timeout=LONG)
+        assert live.code() is Code.OK
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8b", b"\x1f\x8b no gzip", b"x\x9c no deflate", b"x\x9c"])
+def test_what_is_not_compressed_as_it_says(served, body):
+    with served.channel() as channel:
+        for name in ("ModelInfer", "ModelReady"):
+            call = channel.unary_unary(f"/inference.GRPCInferenceService/{name}").future(body)
+            assert call.code() is Code.INVALID_ARGUMENT, name
+
+
 @contextlib.contextmanager
 def silence():
     """The messages of a client that says nothing and does not leave."""

@@ -45,7 +45,7 @@ def test_few_calls_of_functions(tmp_path, raw):
         loaded = load(tmp_path, endpoint="typed", release="release:typed@1", digest="1" * 64)
         server = Server(Limits())
         server.app.install({"typed": Route("typed", [(Lane(loaded, Limits()), 1.0)])})
-        service = Service(AppDoor(server.app))
+        service = Service(AppDoor(server.app), Limits().body)
         for _ in range(3):
             answer = await service.infer(body, Request("POST", "", {}, b""), None)
         sys.setprofile(count_one)

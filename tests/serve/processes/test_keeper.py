@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
-from tests.serve.supervised import Supervised, who_release
+from tests.serve.supervised import Supervised, calling, who_release
 
 GONE = {"error": "the server ended while this was in flight; try again"}
 
@@ -238,19 +238,21 @@ def one_of(server, name):
     return next(number for number, called in family(server) if called == name)
 
 
-def test_without_its_keeper_a_worker_goes_on_and_its_end_ends_its_connections(one):
-    with connect(one) as sock:
-        before = pid(sock)
+def test_a_worker_without_its_keeper_is_replaced_and_nobody_notices(one):
+    """There are a worker and a keeper again; what is quiet outlives that worker too."""
+    with calling(2, one.port, "/predict", {"distance": 100}) as callers:
+        before = dict(family(one))
         keeper = one_of(one, "ark-keeper")
-        gone = os.pidfd_open(keeper)
         os.kill(keeper, signal.SIGKILL)
-        select.select([gone], [], [], 60)
-        os.close(gone)
-        assert pid(sock) == before
-        kill(one)
-        assert reset_or(sock) == b""
+        one.until(lambda: {"ark-keeper", "ark-worker"} <= {name for n, name in family(one) if n not in before})
+        one.until(lambda: sorted(name for _, name in family(one)) == ["ark-keeper", "ark-worker", "ark-zygote"])
+    assert [caller.failed for caller in callers] == [[], []]
+    assert not Path(f"/proc/{keeper}").exists(), "nothing is left of it"
+    assert one.said("the keeper of a worker ended") == 1
     with connect(one) as sock:
-        assert pid(sock) != before
+        after = pid(sock)
+        kill(one)
+        assert pid(sock) != after
 
 
 def test_when_the_zygote_is_gone_the_workers_go_on_and_another_makes_the_next(one):

@@ -337,14 +337,43 @@ def test_a_request_that_ends_workers_is_refused_and_the_others_go_on(tmp_path):
         assert (status, deaths) == (422, 3)
         assert answer == {"error": "this request ended the server 3 times; it is not computed again"}
         assert server.said("refused from now on") == 1
-        os.kill(min(server.workers()), signal.SIGKILL)  # who comes later knows it too
+        assert server.call("/predict", {"distance": 666.0})[0] == 503  # another; who comes later knows the first too
         server.until(lambda: server.said("another takes its place") == 4)
         settle(server)
+        assert server.said("refused from now on") == 1
         before = set(server.workers())
         for _ in range(10):
             assert server.call("/predict", {"distance": 666})[0] == 422
             assert server.call("/predict", {"distance": 667})[0] == 200
         assert set(server.workers()) == before
+
+
+def test_the_process_of_the_shadows_ends_with_the_last_of_them(tmp_path):
+    one, two = (who_release(tmp_path / f"who@{number}") for number in (1, 2))
+    alone, shadowed = [(one, 1, 1.0)], [(one, 1, 1.0), (two, 2, 0.0, True)]
+    with Supervised(tmp_path / "s", {"who": alone}) as server:
+        (worker,) = server.workers()
+        for _ in range(2):
+            server.move({"who": shadowed})
+            assert len(server.workers()) == 2
+            server.move({"who": alone})
+            server.until(lambda: server.workers() == [worker])
+        assert server.who() == worker
+        assert not server.said("a worker ended")
+
+
+def test_as_many_wait_as_the_queue_is_said_to_take(tmp_path):
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, queue=2) as server:
+        said = []
+        asking = [
+            threading.Thread(target=lambda: said.append(server.call("/predict", {"distance": 3})[0])) for _ in range(6)
+        ]
+        for thread in asking:
+            thread.start()
+        server.until(lambda: said.count(503) >= 3)  # one is computed, and two wait
+        for thread in asking:
+            thread.join(60)
+        assert sorted(said) == [200, 200, 200, 503, 503, 503]
 
 
 def test_who_was_computed_beside_it_is_not_refused(tmp_path):

@@ -190,7 +190,8 @@ def test_what_features_of_a_row_may_give(tmp_path, kind, body, given, gives):
             "flights.py:3 in features: it gave list for a row; give a dict of the model's inputs",
         ),
         ("f32", 'return {"x": 1 / 0}', "flights.py:4 in features: ZeroDivisionError: division by zero"),
-        ("i64", 'return {"x": None}', "$.x: is missing, and the model needs it"),
+        ("f32", 'return {"x": 1e300}', "$: features() made a value that does not fit in FP32 for 'x'"),
+        ("i64", 'return {"x": None}', "$: features() made no value for 'x', and the model needs it"),
     ],
 )
 def test_what_features_of_a_row_may_not_give(tmp_path, kind, body, says):
@@ -206,6 +207,30 @@ def test_failing_features_are_logged_and_not_told(tmp_path, function, caplog):
         assert (status, answer) == (500, {"error": "the endpoint late failed on this request; its log says why"})
         assert live.call("GET", "/v2/health/live")[0] == 200
     assert function in caplog.text
+
+
+def test_a_number_of_a_frame_that_does_not_fit_is_told_with_its_row(late):
+    says = "features() made a value that does not fit in FP32 for 'km', and the model needs it"
+    status, answer = late.post("/predict", [ROW | {"distance": 1.0}, ROW | {"distance": 1e300}])
+    assert (status, answer) == (422, {"error": f"$[1]: {says}"})
+    assert late.post("/predict", ROW | {"distance": 1e300}) == (422, {"error": f"$: {says}"})
+
+
+def test_of_a_key_of_a_tensor_given_twice_the_last_counts(late):
+    once = b'{"inputs": [{"name": "features", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}]}'
+    again = once.replace(b'"data"', b'"data": [7, 8, 9], "data"').replace(b'{"inputs"', b'{"inputs": [], "inputs"')
+    found = late.post("/v2/models/late/infer", again)
+    assert found[0] == 200
+    assert found == late.post("/v2/models/late/infer", once)
+
+
+def test_what_the_code_says_of_a_row_is_not_logged(tmp_path, caplog):
+    body = 'raise ValueError(f"cannot use {row.x}")'
+    with Live([by_rows(tmp_path, "f32", body)]) as live:
+        assert live.post("/predict", {"x": 4242.5})[0] == 500
+    assert "ValueError (" in caplog.text
+    assert "flights.py:4 in features" in caplog.text
+    assert "4242" not in caplog.text
 
 
 def test_slow_features_do_not_hold_up_health(tmp_path):

@@ -93,6 +93,48 @@ def test_a_shadow_gets_a_copy_of_every_request_and_answers_none(tmp_path):
     assert sorted(seen)[-20:] == sorted(f"[{1000.0 + i}]" for i in range(20))
 
 
+async def for_a_tester(tmp_path, *, there):
+    """What a tester is answered who asks for the shadow: by predict and by infer, large and small."""
+    aside, listening = socket.socket(socket.AF_UNIX), socket.create_server(("127.0.0.1", 0))
+    aside.bind(str(tmp_path / "aside"))
+    mirror = Mirror(str(tmp_path / "aside"))
+    front, back = Server(Limits(), mirror=mirror), Server(Limits(), shadow=True)
+    traffic, found = shares(tmp_path), []
+    assert await front.serve(traffic) == {}
+    await front.start(listening)
+    if there:
+        assert await back.serve(traffic) == {}
+        await back.start(aside)
+    many = b"[" + b",".join([ROW] * 10_000) + b"]"
+    for wanted, row in ((b"late@4", ROW), (b"4", ROW), (b"release:late@4", many), (b"4", b"{}"), (b"late@5", ROW)):
+        more = HOST + b"Connection: close\r\nX-Request-Id: mine\r\nArkwright-Release: %b\r\n" % wanted
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(ASK % (more, len(row), row))
+        found.append(await reader.read())
+        writer.close()
+    await front.stop()
+    if there:
+        await back.stop()
+    mirror.close()
+    aside.close()
+    return found
+
+
+def test_a_tester_may_ask_a_shadow(tmp_path):
+    found = run(for_a_tester(tmp_path, there=True))
+    assert [answer[9:12] for answer in found] == [b"200", b"200", b"200", b"422", b"404"]
+    for answer in found[:3]:
+        assert b"\r\nArkwright-Release: release:late@4\r\n" in answer
+        assert answer.count(b"\r\nX-Request-Id: mine\r\n") == 1
+        assert b'"release":"release:late@4"' in answer
+
+
+def test_a_tester_is_told_when_the_shadow_is_not_there(tmp_path):
+    found = run(for_a_tester(tmp_path, there=False))
+    assert [answer[9:12] for answer in found] == [b"503", b"503", b"503", b"503", b"404"]
+    assert b"Retry-After" in found[0]
+
+
 def test_a_shadow_that_is_not_there_harms_nobody(tmp_path):
     found, mirror = run(served(tmp_path, with_shadow=False))
     assert found == {b"release:late@3"}

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from arkwright.serve.traffic.patience import BURST, FEW, FEWER, STANDING, Patience
+from arkwright.serve.traffic.patience import BURST, FEW, FEWER, LEAVERS, STANDING, Patience
 
 
 @pytest.fixture
@@ -79,3 +79,30 @@ def test_at_nine_tenths_of_the_load_hardly_anybody_is_refused_even_after_a_burst
         arrivals.append(now)
     waits = let_in(patience, sorted(arrivals + [8.0] * burst))
     assert len(waits) > 0.98 * len(arrivals)
+
+
+def test_where_many_leave_no_more_may_wait_than_are_answered_in_time(patience):
+    """Callers who wait for half a second, and requests of 50 ms: half of that time is five requests."""
+    patience.cost = 0.05
+    for i in range(LEAVERS):
+        assert most(patience, 10.0) == FEW
+        patience.left(10 + i / 100, 0.5)
+    assert most(patience, 10.1) == 5
+    assert most(patience, 39.0) == 5
+    assert most(patience, 41.0) == FEW  # then it is tried again
+
+
+def test_a_few_who_leave_among_many_who_wait_shorten_nothing(patience):
+    patience.cost = 0.05
+    patience.left(10.0, 0.2)
+    for i in range(9):
+        patience.ran(10, 0.5)
+        patience.left(10 + i / 100, 0.2)
+    assert most(patience, 10.1) == FEW
+
+
+def test_who_comes_and_goes_shortens_nothing(patience):
+    patience.cost = 0.05
+    for i in range(100):
+        patience.left(10 + i / 1000, BURST / 2)
+    assert most(patience, 10.2) == FEW

@@ -11,10 +11,12 @@ import grpc
 import grpc.aio
 
 from arkwright.core.errors import did_you_mean
+from arkwright.core.usercode import frames
+from arkwright.serve.grpc.compressed import plain
 from arkwright.serve.grpc.context import TOO_LARGE, Context, abort, caller, message, request_of, trailing
 from arkwright.serve.grpc.health import Health
 from arkwright.serve.grpc.messages import CLASSES, write
-from arkwright.serve.grpc.service import Door, Service
+from arkwright.serve.grpc.service import LONG, Door, Service
 from arkwright.serve.grpc.tensors import framed
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import GONE, LATE, REQUEST_ID, Problem, Request, Response, come_again
@@ -33,7 +35,7 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def __init__(self, door: Door, limits: Limits, stopping: asyncio.Event) -> None:
         self._door, self._limits, self._stopping = door, limits, stopping
-        self._service = Service(door)
+        self._service = Service(door, limits.body)
         self._health = Health(door, stopping)
         self.taken = 0  # calls, ever
         self._open = 0  # calls at work
@@ -114,14 +116,18 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             if request.gone == TOO_LARGE:
                 self._door.told(request, Problem(TOO_LARGE, "").response())
             raise
-        except Exception:
-            log.exception("a call failed")
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            log.error("a call failed: %s", frames(error))  # noqa: TRY400 - not what it says
             refusal = Problem(500, "the server failed on this request; its log says why")
         else:
             self._door.told(request, Response(200, answer))
             return answer
         self._door.told(request, refusal.response())
-        raise refusal
+        body = request.body = b""
+        try:
+            raise refusal.with_traceback(None)  # who knows it and is known by it keeps all of the message
+        finally:
+            del refusal
 
     async def _within(self, act: Act, body: bytes, request: Request, context: Context) -> bytes:
         """The answer, if there is room for a message of this size. Raises Problem (503)."""
@@ -138,7 +144,7 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _repository(self, verb: str, body: bytes, request: Request, context: Context) -> bytes:
         del request, context
-        return await self._service.repository(verb, body)
+        return await self._service.repository(verb, plain(body, LONG))
 
     async def _stream(self, _: object, context: Context) -> None:
         """One request after the other, each answered in its turn. An error is an answer, and the stream goes on.
@@ -179,7 +185,7 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         try:
             async with asyncio.timeout(self._limits.request_time):
                 body = await message(context, request)
-            await self._health.watch(body, context)
+            await self._health.watch(plain(body, LONG), context)
         except (Problem, TimeoutError) as error:
             problem = error if isinstance(error, Problem) else Problem(408, "the request took too long to arrive")
             response = problem.response()
@@ -193,7 +199,7 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 def _at_once(act: Callable[[bytes, Request], bytes]) -> Act:
     async def answer(body: bytes, request: Request, _: Context) -> bytes:
-        return act(body, request)
+        return act(plain(body, LONG), request)
 
     return answer
 

@@ -55,17 +55,20 @@ class GrpcServer:
 
 
 def _options(limits: Limits) -> list[tuple[str, int]]:
+    calls = max(limits.queue, Limits().queue)  # of a short queue too those are told so who do not fit
     return [
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", limits.body),
+        ("grpc.per_message_decompression", 0),  # else each is inflated when it comes, however many come
         ("grpc.max_send_message_length", -1),
         # beyond what is refused here, so that what is refused is noted
         ("grpc.max_metadata_size", 4 * limits.headers),
         ("grpc.absolute_max_metadata_size", 4 * limits.headers),
         # else of many that wait to be taken some are dropped, whoever sent them
-        ("grpc.server.max_pending_requests", 16 * limits.queue),
-        ("grpc.server.max_pending_requests_hard_limit", 32 * limits.queue),
-        ("grpc.max_concurrent_streams", limits.queue),  # a client that knows it lets more wait; a new one is refused
+        ("grpc.server.max_pending_requests", 16 * calls),
+        ("grpc.server.max_pending_requests_hard_limit", 32 * calls),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.max_concurrent_streams", calls),  # a client that knows it lets more wait; a new one is refused
         ("grpc.server_handshake_timeout_ms", int(limits.header_time * 1000)),
         ("grpc.keepalive_time_ms", int(limits.idle * 1000)),  # a client that vanished is noticed
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -11,6 +11,7 @@ import orjson
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
 from arkwright.serve.grpc.asked import Asked
+from arkwright.serve.grpc.compressed import coding, short
 from arkwright.serve.grpc.contents import typed
 from arkwright.serve.grpc.messages import CLASSES, Message, read, write
 from arkwright.serve.grpc.tensors import TYPED, framed
@@ -21,6 +22,7 @@ from arkwright.serve.rest import oip
 from arkwright.serve.rest.aside import Aside
 from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.wire.inflate import inflated
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
 
 LONG = 2**16  # bytes of a message; what is longer is read aside
@@ -71,8 +73,9 @@ class Door(Protocol):
 class Service:
     """Every call but the streams, by name: `calls` answer at once, `infer` when the model has run."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, door: Door, longest: int) -> None:
+        """`longest`: the bytes that a compressed message may hold."""
+        self._door, self._longest = door, longest
         self._about = write("ServerMetadataResponse", **oip.about(repository=door.repository))
         self.calls: Mapping[str, Callable[[bytes, Request], bytes]] = {
             "ServerLive": lambda *_: write("ServerLiveResponse", live=True),
@@ -87,10 +90,15 @@ class Service:
         """A ModelInferRequest. `remaining`: seconds until the caller's deadline. Cancelled, it is not computed."""
         if remaining is not None and remaining <= 0:
             raise Problem(504, "the deadline had passed when the request came")
-        if len(body) <= LONG:
-            return await self._infer(body, request, remaining, None)
-        async with self._door.aside.place(len(body)):
-            return await self._infer(body, request, remaining, self._door.aside.run)
+        message = short(body, LONG)
+        if message is not None:
+            return await self._infer(message, request, remaining, None)
+        aside, coded = self._door.aside, coding(body)
+        async with aside.place(self._longest if coded else len(body)) as place:
+            if coded:
+                body = await aside.run(partial(inflated, body, coded, self._longest))
+                place.shrink(len(body))
+            return await self._infer(body, request, remaining, aside.run)
 
     async def _infer(self, body: bytes, request: Request, remaining: float | None, run: Run | None) -> bytes:
         """`run`: where a long one is read; a short one is read here."""

@@ -169,7 +169,9 @@ def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any
             said = f"{function.__name__}() failed on this row; the server's log says why"
             raise Problem(500, f"$[{len(made)}]: {said}") from error
         return {
-            port.name: _array([tuple(_get(m, c, port.kind.python) for c in columns) for m in made], port, columns)
+            port.name: _array(
+                [tuple(_get(m, c, port.kind.python) for c in columns) for m in made], port, columns, made=True
+            )
             for port, columns in wanted
         }
 
@@ -202,8 +204,11 @@ def _get(made: Mapping[str, Any], column: str, wanted: type) -> Any:
     return value
 
 
-def _array(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Array:
-    """Values of one tensor, row by row; a missing number is NaN. Raises Problem (422) for a misfit."""
+def _array(values: Sequence[Any], port: Port, columns: tuple[str, ...], *, made: bool = False) -> Array:
+    """Values of one tensor, row by row; a missing number is NaN. Raises Problem (422) for a misfit.
+
+    `made`: they are not the caller's own, but what `features` gave.
+    """
     try:
         if port.kind.dtype.itemsize < 8:  # a Python number always fits in 64 bits or raises by itself
             with np.errstate(over="raise"):
@@ -211,13 +216,13 @@ def _array(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Array
         else:
             array = np.array(values, dtype=port.kind.dtype)
     except (TypeError, ValueError, OverflowError, FloatingPointError):
-        raise _cannot(values, port, columns) from None
+        raise _cannot(values, port, columns, made=made) from None
     if port.kind.python is str and any(not isinstance(text, str) for text in array.ravel().tolist()):
-        raise _cannot(values, port, columns)
+        raise _cannot(values, port, columns, made=made)
     return array.reshape(len(values)) if len(port.shape) == 1 else array.reshape(len(values), -1)
 
 
-def _cannot(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Problem:
+def _cannot(values: Sequence[Any], port: Port, columns: tuple[str, ...], *, made: bool) -> Problem:
     """Find which value of which column it was: only on the way to an error, so it may take its time."""
     for i, row in enumerate(values):
         for column, value in zip(columns, row if isinstance(row, tuple) else (row,), strict=True):
@@ -229,9 +234,25 @@ def _cannot(values: Sequence[Any], port: Port, columns: tuple[str, ...]) -> Prob
             else:
                 if port.kind.python is not str or isinstance(value, str):
                     continue
+            if made:
+                what = "no value for" if value is None else f"a value that does not fit in {port.kind.name} for"
+                return Problem(422, f"$[{i}]: features() made {what} {column!r}, and the model needs it")
             what = "is missing, and the model needs it" if value is None else f"does not fit in {port.kind.name}"
             return Problem(422, f"$[{i}].{column}: {what}")
     return Problem(422, f"the rows do not fit in the model's input {port.name!r}")
+
+
+def _narrowed(part: Any, port: Port, column: str) -> Array:
+    """A column that `features` gave, in the model's type. Raises Problem (422) for a number beyond it."""
+    try:
+        with np.errstate(over="raise"):
+            array: Array = part.astype(port.kind.dtype)
+    except FloatingPointError:
+        with np.errstate(over="ignore"):
+            beyond = np.isinf(part.astype(port.kind.dtype)) & ~np.isinf(part)
+        said = f"features() made a value that does not fit in {port.kind.name} for {column!r}"
+        raise Problem(422, f"$[{int(np.argmax(beyond))}]: {said}, and the model needs it") from None
+    return array
 
 
 def _stack(found: Mapping[str, Any], columns: tuple[str, ...], port: Port) -> Array:
@@ -247,7 +268,7 @@ def _stack(found: Mapping[str, Any], columns: tuple[str, ...], port: Port) -> Ar
         part = values.to_numpy() if port.kind.python is not str else np.array(values.to_pylist(), dtype=object)
         if port.kind.python is int and part.dtype.kind not in "iub":
             raise Invalid(f"features() made {column!r} as {values.type}, and the model takes {port.kind.name}")
-        parts.append(part.astype(port.kind.dtype))
+        parts.append(_narrowed(part, port, column))
     if len(port.shape) == 1:
         return parts[0]
     return np.ascontiguousarray(np.stack(parts, axis=1))

@@ -35,6 +35,9 @@ class Child(Protocol):
 
     pid: int
 
+    @property
+    def returncode(self) -> int | None: ...
+
     async def wait(self) -> int: ...
 
     def send_signal(self, sign: int, /) -> None: ...
@@ -123,6 +126,11 @@ class Forked:
         _, status = os.waitpid(self.pid, 0)
         self._code = os.waitstatus_to_exitcode(status)
         self._gone.set()
+
+    @property
+    def returncode(self) -> int | None:
+        """As `wait` tells it; None while it lives."""
+        return self._code
 
     async def wait(self) -> int:
         """Its exit code, or minus the signal that ended it."""

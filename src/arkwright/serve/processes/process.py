@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -11,9 +12,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from arkwright.serve.processes import control
-from arkwright.serve.processes.birth import Child, Nursery
+from arkwright.serve.processes.birth import Child, Nursery, forks
+from arkwright.serve.processes.watchdog import frozen_after
 from arkwright.serve.traffic.poison import Page, shared_memory
 
+log = logging.getLogger("arkwright.serve")
 _LOOK = 0.5  # seconds between two looks whether anything is loaded
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
@@ -28,6 +31,7 @@ class Worker:
         """`start` lacks what is its own: its end of the wire and its page."""
         self.listening, self.served, self.gone, self.stuck = listening, False, False, False
         self._loading, self._since = "", 0.0
+        self._beats, self._silent, self._looked = 0, 0.0, 0.0
         self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
         self._answers: set[asyncio.Task[None]] = set()
@@ -108,6 +112,31 @@ class Worker:
         why_not = await self._asked(ask)
         self._writer.write(control.line(control.Answer(ask.number, why_not)))
 
+    def look(self) -> None:
+        """End it when it has given no sign of life for too long. To be called often: only time in which we looked
+        counts, for who froze the worker may have frozen us.
+        """
+        now, beats = asyncio.get_running_loop().time(), 0 if self.gone else self.page.beats
+        self._silent = self._silent + min(now - self._looked, _LOOK) if beats == self._beats and beats else 0.0
+        self._looked, self._beats = now, beats
+        if self._silent > frozen_after(self._start.limits.answer_time):
+            log.error("a worker gives no sign of life for %.0f s: it is ended", self._silent)
+            self._silent = 0.0
+            self.process.kill()
+
+    def lost_its_keeper(self) -> bool:
+        """Whether it lives on alone, which is told once: there may be no other keeper for a process of many threads."""
+        if self.process.returncode is not None or not forks():
+            return False
+        try:
+            ended = os.waitid(os.P_PGID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False
+        if ended is None or ended.si_pid == self.process.pid:
+            return False
+        os.waitpid(ended.si_pid, 0)
+        return True
+
     async def ended(self) -> int:
         return await self.process.wait()
 
@@ -120,6 +149,7 @@ class Worker:
             sign = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(sign)
+            process.send_signal(signal.SIGCONT)  # who was halted can end now
         try:
             await asyncio.wait_for(process.wait(), self._start.limits.drain_delay + self._start.limits.drain_time + 5)
         except TimeoutError:

@@ -9,7 +9,7 @@ from functools import partial
 from socket import AF_UNIX, socket
 from typing import TypeVar
 
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.model.loaded import load_served
@@ -196,8 +196,10 @@ async def aside(make: Callable[[], T]) -> T:
     def run() -> None:
         try:
             made.set_result(make())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+        except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
             made.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - the same raised there would end the loop
+            made.set_exception(Invalid(describe(error)))
 
     threading.Thread(target=run, daemon=True, name="load").start()
     return await asyncio.wrap_future(made, loop=loop)

@@ -8,8 +8,6 @@ from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 from arkwright.serve.wire.address import numeric, shown
 
-WAITING = 2048  # connections that nobody accepted yet, on each
-
 
 def reserve(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A bound socket that does not listen: it keeps a port for servers that share it. Raises Invalid when taken.
@@ -31,10 +29,10 @@ def reserve(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return sock
 
 
-def listen(serving: Serving) -> list[socket.socket]:
-    """A listening socket for each worker, all on one port. Raises Invalid when it is taken."""
+def listen(serving: Serving, waiting: int) -> list[socket.socket]:
+    """A listening socket for each worker, all on one port, where so many may wait. Raises Invalid when it is taken."""
     if serving.gateway is not None:
-        first = unix(Path(serving.gateway))
+        first = unix(Path(serving.gateway), waiting)
         return [first, *(first.dup() for _ in range(serving.workers - 1))]
     made: list[socket.socket] = []
     port = serving.port
@@ -42,7 +40,7 @@ def listen(serving: Serving) -> list[socket.socket]:
         for _ in range(serving.workers):
             sock = reserve(serving.host, port, shared=bool(made))
             made.append(sock)
-            sock.listen(WAITING)
+            sock.listen(waiting)
             sock.setblocking(False)  # noqa: FBT003
             port = sock.getsockname()[1]
     except BaseException:
@@ -52,12 +50,12 @@ def listen(serving: Serving) -> list[socket.socket]:
     return made
 
 
-def unix(path: Path) -> socket.socket:
+def unix(path: Path, waiting: int) -> socket.socket:
     """Listening in a folder that is ours alone."""
     path.unlink(missing_ok=True)  # of whoever was killed there before
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.bind(str(path))
-    sock.listen(WAITING)
+    sock.listen(waiting)
     sock.setblocking(False)  # noqa: FBT003
     return sock
 

@@ -10,21 +10,22 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.files import Room, raised, room
 from arkwright.serve.processes.following import Following, refused, releases
 from arkwright.serve.processes.process import Worker, how
 from arkwright.serve.processes.sockets import address, listen, processors, reserve, unix
 from arkwright.serve.processes.trial import late
+from arkwright.serve.processes.waits import first_of, unless
 from arkwright.serve.telemetry import otlp
 from arkwright.serve.telemetry.access_log import AccessLog
 from arkwright.serve.telemetry.counters import Counters
@@ -46,26 +47,22 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     releases cannot be served; Missing where traces need the extra.
     """
     check_host(serving.host, allow_remote=False)
-    _must_be_told(serving)
+    if serving.access_log:
+        AccessLog(serving.access_log).close()  # said once, here: each worker would find it out for itself
+    if serving.traces:
+        otlp.must_be_possible(serving.traces)
+    fits = room(raised(), calls=serving.grpc_port is not None)
     with contextlib.ExitStack() as held:
-        listening = [held.enter_context(sock) for sock in listen(serving)]
+        listening = [held.enter_context(sock) for sock in listen(serving, fits.waiting)]
         folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
-        aside = held.enter_context(unix(folder / "shadows"))
+        aside = held.enter_context(unix(folder / "shadows", fits.waiting))
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
             serving = replace(serving, grpc_port=reserved.getsockname()[1])
         Counters.create(folder, serving.workers + 1)
         if serving.rate:
             Quota.create(folder)
-        asyncio.run(Supervisor(watch, serving, listening, aside, folder, ready).run())
-
-
-def _must_be_told(serving: Serving) -> None:
-    """Said once, here: each worker would find it out for itself."""
-    if serving.access_log:
-        AccessLog(serving.access_log).close()
-    if serving.traces:
-        otlp.must_be_possible(serving.traces)
+        asyncio.run(Supervisor(watch, serving, fits, listening, aside, folder, ready).run())
 
 
 class Supervisor:
@@ -75,12 +72,17 @@ class Supervisor:
         self,
         watch: Watch,
         serving: Serving,
+        fits: Room,
         listening: Sequence[socket.socket],
         aside: socket.socket,
         folder: Path,
         ready: Callable[[str], None],
     ) -> None:
         self._watch, self._ready, self._serving = watch, ready, serving
+        self._limits = Limits(
+            connections=fits.connections, refused=fits.refused, queue=serving.queue, queue_time=serving.queue_time,
+            drain_delay=serving.drain_delay, answer_time=serving.answer_time,
+        )  # fmt: skip
         self._listening, self._aside, self._folder = listening, aside, folder
         self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
         self._traffic: dict[str, Routing] = {}
@@ -109,7 +111,7 @@ class Supervisor:
             await asyncio.gather(*(worker.start() for worker in self._workers))  # they import while we verify
             for place in range(len(self._workers)):
                 self._have_kept(place)
-            await self._unless_stopped(self._begin())
+            await unless(self._stopped, self._begin())
             while not self._stopped.is_set():
                 await self._look()
         finally:
@@ -142,7 +144,7 @@ class Supervisor:
             await self._follow(first)
             await self._following.settled()
         while not all(worker.served for worker in self._workers) and not self._stopped.is_set():
-            await self._first_of(self._served, self._stopped)  # one died at once; its keeper tries again
+            await first_of(self._served, self._stopped)  # one died at once; its keeper tries again
             self._served.clear()
         if not self._stopped.is_set():
             self._is_ready = True
@@ -154,7 +156,13 @@ class Supervisor:
 
     async def _look(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._first_of(self._stopped, self._restart), LOOK)
+            await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
+        for place, worker in enumerate(tuple(self._workers)):
+            worker.look()
+            if worker.lost_its_keeper():
+                log.warning("the keeper of a worker ended; others take their places")
+                await self._replace(place, wait=False)
+        self._without_shadows()
         if self._restart.is_set():
             self._restart.clear()
             await self._replace_all()
@@ -211,23 +219,6 @@ class Supervisor:
             if worker.stuck:
                 await self._replace(place)
 
-    async def _unless_stopped(self, doing: Coroutine[Any, Any, None]) -> None:
-        """Called off by a signal. Raises what it raises."""
-        task, stopped = asyncio.create_task(doing), asyncio.create_task(self._stopped.wait())
-        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if task.done():
-            task.result()
-        task.cancel()
-
-    async def _first_of(self, *events: asyncio.Event) -> None:
-        waiting = [asyncio.create_task(event.wait()) for event in events]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-
     async def _tell(self) -> Mapping[str, str]:
         """Have all workers serve the present traffic; endpoint -> why not. Who dies meanwhile, is told again."""
         order, workers = self._order(), tuple(self._workers)
@@ -270,7 +261,7 @@ class Supervisor:
             passed=passed,
             loopback=tcp and is_loopback(listening.getsockname()[0]),
             gateway=not tcp and not shadow,
-            limits=Limits(rate=rate, drain_delay=self._serving.drain_delay, answer_time=self._serving.answer_time),
+            limits=replace(self._limits, rate=rate),
             cpu=cpu,
             mirror=self._aside.getsockname(),
             shadow=shadow,
@@ -287,12 +278,26 @@ class Supervisor:
 
     async def _shadows(self) -> None:
         """Start the process of the shadows when it is first needed."""
-        there = len(self._workers) > len(self._listening)
-        if not there and any(share.shadow for routing in self._traffic.values() for share in routing.shares):
+        if self._shadowed() and len(self._workers) == len(self._listening):
             worker = self._worker(self._aside)
             await worker.start()
             self._workers.append(worker)
             self._have_kept(len(self._workers) - 1)
+
+    def _shadowed(self) -> bool:
+        return any(share.shadow for routing in self._traffic.values() for share in routing.shares)
+
+    def _without_shadows(self) -> None:
+        """End their process when there are none; not while a move is made, which may need it."""
+        if len(self._workers) > len(self._listening) and not self._shadowed() and not self._applying.locked():
+            self._keepers.pop().cancel()
+            self._let_go(self._workers.pop(), signal.SIGINT)
+
+    def _let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
+        leaving = asyncio.create_task(worker.stop(sign))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        return leaving
 
     def _have_kept(self, place: int) -> None:
         keeper = asyncio.create_task(self._keep(place))
@@ -326,10 +331,11 @@ class Supervisor:
     async def _bury(self, worker: Worker) -> None:
         """Tell the others who was at work when this one died."""
         living = [other for other in self._workers if other.served and not other.gone and other is not worker]
+        known = set(self._register.poison)
         news = self._register.died(worker.page, [other.page for other in living])
         worker.forget()
         if news:
-            for key in self._register.poison:
+            for key in (key for key in self._register.poison if key not in known):
                 log.warning("a request of %d bytes ended too many workers; it is refused from now on", key[1])
             await asyncio.gather(*(other.tell(self._beware()) for other in living))
 
@@ -371,10 +377,10 @@ class Supervisor:
             if self._stopped.is_set() or not await self._replace(place):
                 return
 
-    async def _replace(self, place: int) -> bool:
+    async def _replace(self, place: int, *, wait: bool = True) -> bool:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
-        When the new one cannot do what the old one does, the old one stays.
+        `wait`: until the old one has stopped. When the new one cannot do what the old one does, the old one stays.
         """
         old = self._workers[place]
         try:
@@ -382,10 +388,8 @@ class Supervisor:
         except OSError as error:
             failed = {"a worker": str(error)}
         if not failed and failed is not None:
-            leaving = asyncio.create_task(old.stop(signal.SIGHUP))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-            if not old.stuck:  # which may never leave by itself
+            leaving = self._let_go(old, signal.SIGHUP)
+            if wait and not old.stuck:  # which may never leave by itself
                 await leaving
             return True
         new, self._workers[place] = self._workers[place], old

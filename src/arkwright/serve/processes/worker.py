@@ -72,7 +72,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     apply = partial(_serve, server, grpc, start, accepting)
     listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
     listening.add_done_callback(lambda _: stopped.set())
-    with watched(start.limits.answer_time):
+    with watched(start.limits.answer_time, page.beat):
         await stopped.wait()
         if server.listening:
             await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))

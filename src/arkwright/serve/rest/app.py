@@ -13,12 +13,15 @@ import orjson
 
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
+from arkwright.core.usercode import frames
 from arkwright.serve.model.arrow import answer
 from arkwright.serve.model.arrow.rows import ARROW
+from arkwright.serve.model.arrow.wanted import asks_for_arrow
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.observer import Observer, known_classes
 from arkwright.serve.rest import oip, openapi
 from arkwright.serve.rest.aside import LARGE, Aside
+from arkwright.serve.rest.heads import check_type, seconds
 from arkwright.serve.rest.predict import predict
 from arkwright.serve.rest.repository import PREFIX, Repository
 from arkwright.serve.traffic.batch import Job
@@ -96,7 +99,7 @@ class App:
         found = self._ways.get(request.path) if request.method == "POST" else None
         if found is None or headers.get(b"content-type", JSON) != JSON or not _NOT_PLAIN.isdisjoint(headers):
             return None
-        return None if _asks_for_arrow(headers) else found
+        return None if b"accept" in headers and asks_for_arrow(headers) else found
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -107,10 +110,14 @@ class App:
                 headers = request.headers
                 body: bytes | None = request.body
                 if headers.get(b"content-type") not in kinds:
-                    _check_type(request, kinds)
+                    check_type(request, kinds)
                 if b"content-encoding" in headers:
                     body = soon_decoded(request, LARGE)
-                if body is None or len(body) > LARGE or (_asks_for_arrow(headers) and not answer.loaded()):
+                if (
+                    body is None
+                    or len(body) > LARGE
+                    or (b"accept" in headers and asks_for_arrow(headers) and not answer.loaded())
+                ):
                     self.aside.start(self._largely(request, body, reply))
                 else:
                     act(request, body, reply)
@@ -123,6 +130,8 @@ class App:
         """The same for a request that takes long to read; without a body it is to be inflated. Never raises."""
         try:
             async with self.aside.place(self._body_limit if body is None else len(body)) as place:
+                if request.gone:
+                    raise Problem(request.gone, "nobody waits any more")  # noqa: TRY301 - noted below
                 if body is None:
                     body = await self.aside.run(partial(decoded_body, request, self._body_limit))
                     place.shrink(len(body))
@@ -252,6 +261,9 @@ class App:
     def _act(
         self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
     ) -> None:
+        if route.shadows and self._mirror and route.shadow(request.headers):
+            self.aside.start(self._shadowed(route, kind, request, body, reply))
+            return
         lane, reply, deadline = self._begun(pick, kind, request, body, reply)
         try:
             lane.batcher.add(work(lane, request, body, reply, deadline))
@@ -264,6 +276,9 @@ class App:
         self, route: Route, pick: Pick, kind: str, work: Work, request: Request, body: bytes, reply: Reply
     ) -> None:
         """The same, the body read on a thread."""
+        if route.shadows and self._mirror and route.shadow(request.headers):
+            await self._shadowed(route, kind, request, body, reply)
+            return
         lane, reply, deadline = self._begun(pick, kind, request, body, reply)
         lane.reading += 1
         try:
@@ -277,10 +292,19 @@ class App:
         finally:
             lane.reading -= 1
 
+    async def _shadowed(self, route: Route, kind: str, request: Request, body: bytes, reply: Reply) -> None:
+        """A tester asked for a shadow: its process answers, and notes it. Never raises."""
+        try:
+            assert self._mirror
+            response = await self._mirror.ask(request, _path(route, kind), body, route.shadow(request.headers))
+        except Exception as error:  # noqa: BLE001 - an answer is due, whatever it is
+            response = _told(error)
+        self._apart(request, reply, response)
+
     def _begun(self, pick: Pick, kind: str, request: Request, body: bytes, reply: Reply) -> tuple[Lane, Reply, float]:
         headers = request.headers
         lane = request.lane or pick(headers)  # to pick twice would change the shares
-        deadline = inf if TIMEOUT not in headers else request.received + _seconds(headers[TIMEOUT])
+        deadline = inf if TIMEOUT not in headers else request.received + seconds(headers[TIMEOUT])
         if self._observer:
             reply = self._observer.began(lane, kind, request, body, reply)
         return lane, reply, deadline
@@ -296,7 +320,7 @@ class App:
         if self._observer and request.call.span:
             self._observer.decoded(request)
         if route.shadows and self._mirror:
-            path = f"/v2/models/{route.name}/infer" if kind == "infer" else f"/endpoints/{route.name}/predict"
+            path = _path(route, kind)
             for release in route.shadows:
                 taken = self._mirror.send(request, path, body, release)
                 if self._observer:
@@ -350,37 +374,17 @@ def _shortly(pick: Pick, kind: Callable[[Lane], Together | None], request: Reque
 def _told(error: BaseException) -> Response:
     if isinstance(error, Problem):
         return error.response()
-    log.error("a request failed", exc_info=error)
+    log.error("a request failed: %s", frames(error))
     return Problem(500, "the server failed on this request; its log says why").response()
 
 
-def _asks_for_arrow(headers: Mapping[bytes, bytes]) -> bool:
-    return b"accept" in headers and ARROW in headers[b"accept"].lower()
+def _path(route: Route, kind: str) -> str:
+    return f"/v2/models/{route.name}/infer" if kind == "infer" else f"/endpoints/{route.name}/predict"
 
 
 def _always(lane: Lane) -> Pick:
     return lambda _: lane
 
 
-def _seconds(milliseconds: bytes) -> float:
-    if not milliseconds.isdigit() or len(milliseconds) > 9:
-        raise Problem(400, "Arkwright-Timeout-Ms is a whole number of milliseconds")
-    return int(milliseconds) / 1000
-
-
 def _plain(part: str) -> bool:
     return part.isascii() and all(c.isalnum() or c in "._-" for c in part)
-
-
-def _check_type(request: Request, kinds: tuple[bytes, ...]) -> None:
-    """No content type is taken as the right one: inference clients send none."""
-    sent = request.headers.get(b"content-type")
-    if sent is None or sent in kinds:
-        return
-    kind, *parameters = (part.strip() for part in sent.lower().split(b";"))
-    charsets = [part[8:].strip(b'"') for part in parameters if part.startswith(b"charset=")]  # others say nothing here
-    if kind not in kinds:
-        others = [f"or {one.decode()}" for one in kinds[1:]]
-        raise Problem(415, " ".join(["send JSON in UTF-8, with the header Content-Type: application/json", *others]))
-    if kind == JSON and any(charset not in (b"", b"utf-8") for charset in charsets):
-        raise Problem(415, "send JSON in UTF-8, with the header Content-Type: application/json")

@@ -59,8 +59,8 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
 def _deadline(parameters: Parameters, batcher: Batcher) -> float:
     """When the answer is of no use any more, by the parameter `timeout` in microseconds, as Triton's clients say it."""
     timeout = parameters.get("timeout", 0)
-    if type(timeout) is not int or timeout < 0:
-        raise Problem(400, "the parameter timeout is a whole number of microseconds")
+    if type(timeout) is not int or not 0 <= timeout < 2**63:
+        raise Problem(400, "the parameter timeout is a whole number of microseconds, in 64 bits")
     return batcher.now() + timeout / 1e6 if timeout else inf
 
 

@@ -12,6 +12,7 @@ from arkwright.core.usercode import describe
 from arkwright.serve.model.answers import Reader, reader, said
 from arkwright.serve.model.arrow.answer import arrow_response, load
 from arkwright.serve.model.arrow.rows import ARROW
+from arkwright.serve.model.arrow.wanted import asks_for_arrow, takes_json
 from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.plain_rows import wrapped
 from arkwright.serve.model.slices import SLICE, let_go
@@ -58,8 +59,8 @@ def predict(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: f
         lane.batcher.must_have_room()  # before any work is done for it
     if loaded.guards is not None:
         _only_json(loaded, request)
-    accept, kind = request.headers.get(b"accept"), request.headers.get(b"content-type")
-    tell = _wrapped if accept is None or ARROW not in accept.lower() else _arrow
+    kind = request.headers.get(b"content-type")
+    tell = _arrow if b"accept" in request.headers and asks_for_arrow(request.headers) else _wrapped
     if tell is _arrow:
         load()  # on a thread, where it takes long
     if kind is not None and kind != JSON and kind.lower().startswith(ARROW):
@@ -79,7 +80,7 @@ def _only_json(loaded: Loaded, request: Request) -> None:
     """Raises Problem for an Arrow stream to rules, which judge a row at a time and name the rule that answered it."""
     if request.headers.get(b"content-type", b"").lower().startswith(ARROW):
         raise Problem(415, f"{loaded.endpoint} has rules, which judge rows in JSON; send no Arrow stream")
-    if ARROW in request.headers.get(b"accept", b"").lower():
+    if asks_for_arrow(request.headers) and not takes_json(request.headers):
         raise Problem(406, f"{loaded.endpoint} has rules, and answers name them in JSON; ask for application/json")
 
 

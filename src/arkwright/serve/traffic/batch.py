@@ -19,6 +19,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
+from arkwright.core.usercode import frames
 from arkwright.serve.model.graph import MOST, Graph
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.traffic.cost import Cost
@@ -28,6 +29,7 @@ from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, R
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = MOST
+LOOK = 0.02  # seconds between two looks whether somebody who waits has left
 SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")
@@ -37,7 +39,8 @@ class Job(msgspec.Struct, eq=False):
     """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
 
     Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
-    `monotonic`) it is not computed any more. What was `long` to read is long to answer, however few its rows.
+    `monotonic`) it is not computed any more. What was `long` to read is long to answer, however few its rows. It is
+    `told` once, whatever comes first; `alarm` rings at its deadline.
     """
 
     request: Request
@@ -49,6 +52,8 @@ class Job(msgspec.Struct, eq=False):
     deadline: float = inf
     added: float = 0.0
     long: bool = False
+    told: bool = False
+    alarm: asyncio.TimerHandle | None = None
 
 
 class Listener(Protocol):
@@ -89,6 +94,7 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._soon: list[Job] = []
         self._later: list[Job] = []
+        self._looking: asyncio.TimerHandle | None = None
         self._working = False
         self._running = 0  # on the thread now
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
@@ -107,9 +113,13 @@ class Batcher:
         self.must_have_room()
         job.added = self.now()
         self._later.append(job)
+        if job.deadline != inf:
+            job.alarm = self._loop.call_later(max(0.0, job.deadline - job.added), self._over, job)
         if not self._working:
             self._working = True
             self._loop.call_soon(self._hand_over)
+        elif self._looking is None:
+            self._looking = self._loop.call_later(LOOK, self._look)
 
     def must_have_room(self) -> None:
         """Raises Problem (503) when who comes now would wait too long for the thread."""
@@ -142,6 +152,8 @@ class Batcher:
         return monotonic()  # the loop's own has milliseconds only
 
     def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
         for desk in (self.desk, self._aside):
             if desk:
@@ -151,6 +163,40 @@ class Batcher:
         while self._soon:
             jobs = self._take(self._soon, self.desk)
             self._reply(jobs, self._compute(jobs, self.desk))
+
+    def _over(self, job: Job) -> None:
+        """Its deadline has passed, whether it waits or is computed: then what comes of it is dropped."""
+        if job.told:
+            return
+        self._left(job)
+        if job in self._later:
+            self._later.remove(job)
+            self._tell(job, _late())
+        else:
+            self._tell(job, Problem(LATE, "the deadline passed before the answer was there"))
+
+    def _look(self) -> None:
+        """Who has left does not wait any more."""
+        gone = [job for job in self._later if job.request.gone]
+        if gone:
+            self._later[:] = [job for job in self._later if not job.request.gone]
+        self._looking = self._loop.call_later(LOOK, self._look) if self._later else None
+        for job in gone:
+            self._left(job)
+            self._tell(job, _gone())
+
+    def _left(self, job: Job) -> None:
+        """It waited for longer than somebody had a use for its answer."""
+        if job.added:
+            now = self.now()
+            self.patience.left(now, now - job.added)
+
+    def _tell(self, job: Job, said: Response | Problem) -> None:
+        if job.alarm is not None:
+            job.alarm.cancel()
+        if not job.told:
+            job.told = True
+            job.reply(said.response() if isinstance(said, Problem) else said)
 
     def _hand_over(self) -> None:
         jobs: list[Job] = []
@@ -170,8 +216,12 @@ class Batcher:
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
+        for job in jobs:
+            if job.request.gone == GONE:
+                self._left(job)
         if not done.cancelled():
-            self._reply(jobs, done.result())
+            error = done.exception()  # a mistake of ours: an answer is due all the same
+            self._reply(jobs, [_failed(self._name, error).response() for _ in jobs] if error else done.result())
 
     def _hung(self, count: int) -> None:
         """What runs on the thread cannot be called off, and nobody can be answered behind it."""
@@ -183,7 +233,7 @@ class Batcher:
         if self.listener and jobs:
             self.listener.ran(jobs)
         for job, response in zip(jobs, responses, strict=True):
-            job.reply(response)
+            self._tell(job, response)
 
     def _timed(self, jobs: list[Job]) -> list[Response]:
         start = monotonic()
@@ -225,6 +275,9 @@ class Batcher:
 
     def _sorted_out(self, waiting: list[Job], desk: Desk | None, now: float) -> list[Job]:
         """The same, one by one."""
+        for job in waiting:
+            if job.request.gone:
+                self._left(job)
         refused = [(job, _gone()) for job in waiting if job.request.gone]
         refused += [(job, _late()) for job in waiting if job.deadline <= now and not job.request.gone]
         waiting[:] = [job for job in waiting if not job.request.gone and job.deadline > now]
@@ -241,7 +294,7 @@ class Batcher:
         if self.listener and jobs:
             self.listener.taken(jobs)
         for job, problem in refused:
-            job.reply(problem.response())  # at last: whoever is answered may ask again at once
+            self._tell(job, problem)  # at last: whoever is answered may ask again at once
         return jobs
 
 
@@ -285,9 +338,13 @@ def _tried(name: str, work: Callable[[], Tensors]) -> Tensors | Problem:
         if problem.__cause__ is not None:  # the project's code failed on a row
             log.exception("%s: a request failed", name, exc_info=problem.__cause__)
         return problem
-    except (Exception, SystemExit):  # user code may try to exit; the server stays
-        log.exception("%s: a request failed", name)
-        return Problem(500, f"the endpoint {name} failed on this request; its log says why")
+    except BaseException as error:  # noqa: BLE001 - user code may raise what it likes, and tries to exit; the server stays
+        return _failed(name, error)
+
+
+def _failed(name: str, error: BaseException) -> Problem:
+    log.error("%s: a request failed: %s", name, frames(error))
+    return Problem(500, f"the endpoint {name} failed on this request; its log says why")
 
 
 def _finished(name: str, job: Job, result: Tensors | Problem) -> Response:
@@ -297,9 +354,8 @@ def _finished(name: str, job: Job, result: Tensors | Problem) -> Response:
         return job.finish(result)
     except Problem as problem:
         return problem.response()
-    except Exception:
-        log.exception("%s: an answer failed", name)
-        return Problem(500, f"the endpoint {name} failed on this request; its log says why").response()
+    except BaseException as error:  # noqa: BLE001 - as above
+        return _failed(name, error).response()
 
 
 def _groups(graph: Graph, results: Sequence[Tensors | Problem]) -> list[list[int]]:

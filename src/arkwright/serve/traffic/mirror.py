@@ -10,7 +10,7 @@ from functools import partial
 from typing import cast
 
 from arkwright.serve.wire.limits import Limits
-from arkwright.serve.wire.messages import Request, id_line
+from arkwright.serve.wire.messages import JSON, REQUEST_ID, Problem, Request, Response, come_again, id_line
 
 MOST_WAITING = 2**24  # bytes that a shadow has not taken yet, beside one body that nothing was waiting before
 MOST_TOGETHER = 2**28  # bytes that all shadows have not taken yet
@@ -18,6 +18,8 @@ _SMALL = 2**16  # bytes of a body that are sent in one piece with the head; a la
 _AGAIN = 0.2  # seconds until another try to connect: the other process is being started
 LONGEST = Limits().body
 _KEPT = (b"content-type", b"inference-header-content-length")
+_ASKED = (b"accept", b"arkwright-timeout-ms", REQUEST_ID)  # of a tester, whose answer is told
+_TOLD = (b"Arkwright-Release", b"Arkwright-Digest", b"Inference-Header-Content-Length", b"Retry-After")
 _HEAD = b"POST %b HTTP/1.1\r\nHost: localhost\r\nArkwright-Release: %b\r\nContent-Length: %d\r\n"
 
 
@@ -51,6 +53,29 @@ class Mirror:
             way.write(b"%b%b\r\n" % (head, more), body)
         self.sent += 1
         return True
+
+    async def ask(self, request: Request, path: str, body: bytes, release: str) -> Response:
+        """What one shadow answers to a tester who asked for it. Raises Problem (503) when it is not there."""
+        head = _HEAD % (path.encode(), release.encode(), len(body))
+        headers = request.headers
+        more = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in (*_KEPT, *_ASKED) if name in headers)
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._path)
+            try:
+                writer.write(b"%b%bConnection: close\r\n\r\n" % (head, more))
+                writer.write(body)
+                said = await reader.read()
+            finally:
+                writer.close()
+        except OSError:
+            said = b""
+        top, end, answer = said.partition(b"\r\n\r\n")
+        if not end:
+            raise Problem(503, f"the shadow {release} is being started; try again", come_again())
+        lines = [line.partition(b": ") for line in top.split(b"\r\n")[1:]]
+        kind = next((value for name, _, value in lines if name == b"Content-Type"), JSON)
+        kept = b"".join(b"%b: %b\r\n" % (name, value) for name, _, value in lines if name in _TOLD)
+        return Response(int(top.split(b" ", 2)[1]), answer, kind, kept)
 
     def waiting(self) -> int:
         """Bytes that were not taken yet."""

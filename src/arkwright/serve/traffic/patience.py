@@ -4,6 +4,9 @@ A burst is let in: it is over as soon as it is computed. When somebody had to be
 asked for than can be done, and a long queue would only make everybody wait; it is kept short until there is a second in
 which not many had to be sent away. (After the CoDel of Nichols and Jacobson, 2012, as Maurer uses it for
 requests: Fail at Scale, ACM Queue 13(8), 2015, whose 100 ms and 5 ms suit most.)
+
+Callers have patience, too. Where many leave before they are answered, who comes to the end of the queue would leave as
+well, and all that is computed would be for nobody; then no more may wait than are answered in time.
 """
 
 from random import randint
@@ -14,6 +17,9 @@ RUNS = 3  # of one row, that may always wait: a run costs what it costs, and the
 FEW, FEWER = 16, 4  # requests that may always wait, the same two ways
 MANY = 0.2  # of those who came; a short queue sends up to a tenth away that come in bursts, below the capacity
 EARLIEST, LATEST = 3, 30  # seconds after which who was refused should come again, at most
+LEAVERS = 3  # who left, at least, before anything is made of it
+REMEMBERED = 30.0  # seconds for which it is known how long callers wait
+IN_TIME = 0.5  # of that time; the rest is for what takes longer than usual
 _WINDOW = 1.0  # seconds
 _WEIGHT = 0.2  # of the newest run
 
@@ -21,22 +27,57 @@ _WEIGHT = 0.2  # of the newest run
 class Patience:
     """Of one queue, of requests that each take `cost` seconds, by what the last ones took."""
 
-    __slots__ = ("_began", "_done", "_latest", "_refused", "_standing", "cost")
+    __slots__ = (
+        "_all",
+        "_bear",
+        "_began",
+        "_done",
+        "_latest",
+        "_leaving",
+        "_left",
+        "_refused",
+        "_short_until",
+        "_standing",
+        "_waited",
+        "cost",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.cost = 0.0
         self._standing, self._began, self._refused, self._done, self._latest = False, 0.0, 0, 0, EARLIEST
+        self._all = 0  # that were computed, ever
+        self._leaving, self._left, self._waited = (0.0, 0), 0, 0.0  # since when, and of how many; who left; after what
+        self._bear, self._short_until = 0.0, 0.0  # how long callers wait, and until when it is known
 
     def ran(self, count: int, seconds: float) -> None:
         """So many took so long together."""
         self.cost += _WEIGHT * (seconds / count - self.cost)
         self._done += count
+        self._all += count
+
+    def left(self, now: float, waited: float) -> None:
+        """Somebody who had waited so long has no use for an answer any more.
+
+        Who leaves sooner than a queue may last says nothing of it; and nobody can shorten it by coming and going.
+        """
+        if waited < BURST:
+            return
+        since, before = self._leaving
+        if now - since > _WINDOW:
+            self._leaving, self._left, self._waited = (now, self._all), 0, 0.0
+            before = self._all
+        self._left += 1
+        self._waited += waited
+        if self._left >= max(LEAVERS, MANY * (self._left + self._all - before)):
+            self._bear, self._short_until = self._waited / self._left, now + REMEMBERED
 
     def too_long(self, now: float, waiting: int, ahead: int, run: float) -> bool:
         """Whether who comes now would wait too long: behind so many that wait, `ahead` with those that run. `run` are
         the seconds of a run of one row.
         """
         self._look_back(now)
+        if now < self._short_until and (ahead + 1) * self.cost > IN_TIME * self._bear:
+            return True
         if self._standing:
             return waiting >= FEWER and ahead * self.cost > max(STANDING, RUNS * run)
         return waiting >= FEW and ahead * self.cost > BURST

@@ -25,7 +25,8 @@ _DATA = 4 * (_ENTRIES + 2)
 _ACQUITTALS = 64
 _DIGEST = 2**31  # in place of a length: the key follows, of a body too large to copy
 _SECRET_AT = _SLOTS * _SLOT + _ACQUITTALS * 16
-SIZE = _SECRET_AT + 16
+_BEAT_AT = _SECRET_AT + 16
+SIZE = _BEAT_AT + 8
 _SECRET = os.urandom(16)  # of the supervisor, which writes it into every page: no caller can forge a key
 _KEY = struct.Struct("<QQ")
 Key = tuple[int, int]  # a keyed hash of the body and of who computes it, and its length
@@ -54,7 +55,16 @@ class Page:
         self.poison: frozenset[Key] = frozenset()
         self._free = list(range(_SLOTS))
         self._acquitted = 0
-        self._secret = self.map[_SECRET_AT:SIZE]
+        self._secret = self.map[_SECRET_AT:_BEAT_AT]
+
+    def beat(self) -> None:
+        """A sign of life."""
+        struct.pack_into("<Q", self.map, _BEAT_AT, self.beats + 1)
+
+    @property
+    def beats(self) -> int:
+        """How many there were."""
+        return int(struct.unpack_from("<Q", self.map, _BEAT_AT)[0])
 
     def desk(self, model: str) -> "Desk | None":
         """Where one thread notes what it computes with `model`; None when all are taken."""

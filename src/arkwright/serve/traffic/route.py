@@ -42,6 +42,14 @@ class Route:
             place -= part
         return self.first
 
+    def shadow(self, headers: Mapping[bytes, bytes]) -> str:
+        """The shadow that a tester asks for, or nothing."""
+        if not self.shadows or WANTED not in headers:
+            return ""
+        wanted = headers[WANTED].decode("latin-1").removeprefix("release:")
+        refs = (one.removeprefix("release:") for one in self.shadows)
+        return next((f"release:{ref}" for ref in refs if wanted in (ref, ref.rpartition("@")[2])), "")
+
     def _release(self, wanted: str) -> Lane:
         """The lane of `release:churn@2`, `churn@2` or `2`."""
         name, _, version = wanted.removeprefix("release:").rpartition("@")

@@ -128,7 +128,7 @@ class Together:
         start = monotonic()
         try:
             bodies = self._compute(batch)
-        except Exception:  # noqa: BLE001 - one by one it shows whose trouble it is
+        except BaseException:  # noqa: BLE001 - one by one it shows whose trouble it is; rules may panic
             log.debug("a batch is answered one by one")
             for asked in batch:
                 self._long_way(asked)

@@ -10,6 +10,7 @@ from math import inf
 from time import monotonic
 from typing import Protocol
 
+from arkwright.core.usercode import frames
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.memory import give_back
 from arkwright.serve.wire.messages import Handler, Problem, Request, Response, Way
@@ -118,8 +119,8 @@ class Front:
             client = self._turns.popleft()
             try:
                 client.go_on()
-            except Exception:  # a mistake of ours must not end the turns of all others
-                log.exception("a connection failed")
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the turns of all others
+                log.error("a connection failed: %s", frames(error))  # noqa: TRY400 - not what it says
                 client.abort()
             if monotonic() > end:
                 break

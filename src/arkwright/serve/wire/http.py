@@ -11,21 +11,14 @@ from math import inf
 from time import monotonic
 from typing import cast
 
-from arkwright.serve.wire.front import LARGE, Front, Head
-from arkwright.serve.wire.inflate import SMALL, encoded
-from arkwright.serve.wire.messages import (
-    GONE,
-    LATE,
-    Problem,
-    Request,
-    Response,
-    called,
-    come_again,
-    id_line,
-)
+from arkwright.serve.wire.front import SWEEP, Front, Head
+from arkwright.serve.wire.inflate import SMALL
+from arkwright.serve.wire.left import AHEAD, LOOK, broken, ended
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, called, come_again, id_line
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
+from arkwright.serve.wire.whole import whole
 
 CALLER = b"arkwright-caller"  # heard from our own gateway only
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
@@ -37,8 +30,8 @@ class Connection(asyncio.Protocol):
     """One client. The clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue", "_reader",
-        "_refused", "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
+        "_ahead", "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue",
+        "_reader", "_refused", "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
     )  # fmt: skip
 
     def __init__(self, front: Front, stand: Stand | None = None) -> None:
@@ -51,6 +44,7 @@ class Connection(asyncio.Protocol):
         self._refused: Request | None = None  # what is known of what will be refused, for those who note it
         self._rest, self._at = b"", 0
         self._stepping = self._paused = self._held = self._deaf = self._turning = False
+        self._ahead = False  # whether the first byte of the answer that is due was sent
         self._unread: Unread | None = None
         self._caller = ""
         self._answer_by = inf
@@ -66,6 +60,8 @@ class Connection(asyncio.Protocol):
         self._stand.begin(transport.get_extra_info("socket").fileno())
         if len(front.connections) > front.limits.connections:
             self._refuse(Problem(503, "too many connections; try again", come_again()))
+            if len(front.connections) > front.limits.connections + front.limits.refused:
+                transport.close()  # behind what was written: its file is needed
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -96,12 +92,27 @@ class Connection(asyncio.Protocol):
             self._look(data, 0)
 
     def eof_received(self) -> bool:
-        """A client that shut its side down still gets the answers it waits for."""
+        """A client that shut its side down still gets the answers it waits for; most that end have left."""
         if self._busy is None and not self._queue:
             return False
         self._deaf = True
         self._queue.append(Response(0, b"", close=True))
+        self._doubt(LOOK)
         return True
+
+    def _doubt(self, again: float = SWEEP) -> None:
+        """It will send no more: is it there?"""
+        transport = self._transport
+        if transport is None or self._busy is None or transport.is_closing():
+            return
+        if broken(transport):
+            self.abort()
+            return
+        if not self._ahead and not self._paused:
+            self._ahead = True
+            transport.write(AHEAD)
+        if again < SWEEP:
+            self._front.loop.call_later(again, self._doubt, 2 * again)
 
     def pause_writing(self) -> None:
         front, self._paused = self._front, True
@@ -287,18 +298,8 @@ class Connection(asyncio.Protocol):
             return
         close = response.close or request is None or not request.keep_alive or front.draining
         if response.status:
-            body, coding = encoded(request, response) if len(response.body) > SMALL else (response.body, b"")
-            more = front.date + coding if coding else front.date
-            if request is not None:
-                more += id_line(called(request))
-            head = response.head(len(body), more, close=close, old=request is not None and request.old)
-            bare = response.bare or (request is not None and request.method == "HEAD")
-            if bare:
-                self._send(transport, head, last=close)
-            elif len(body) > LARGE:  # to copy it takes a while
-                self._send(transport, head, body, last=close)
-            else:
-                self._send(transport, head + body, last=close)
+            head, body = whole(request, response, front.date, close=close)
+            self._send(transport, head, body, last=close)
         if close:
             self._finish(transport)
         elif self._reader.by == inf:
@@ -307,6 +308,8 @@ class Connection(asyncio.Protocol):
     def _send(self, transport: asyncio.Transport, answer: bytes, body: bytes = b"", *, last: bool = False) -> None:
         more = self._rest or self._queue or not self._reader.clean
         self._stand.answer(len(answer) + len(body), last=last, more=bool(more))
+        if self._ahead:
+            self._ahead, answer = False, answer[len(AHEAD) :]
         transport.write(answer)
         if body:
             transport.write(body)
@@ -351,6 +354,8 @@ class Connection(asyncio.Protocol):
         elif now > self._answer_by and self._busy is not None:
             self._busy.gone = LATE
             self._reply(self._busy, Problem(LATE, "the answer took too long").response(close=True))
+        elif self._busy is not None and (self._held or self._deaf) and self._transport and ended(self._transport):
+            self._doubt()
 
     def _caught_up(self, now: float) -> None:
         """It has taken everything: only from now on it is idle."""

@@ -2,6 +2,7 @@
 
 import zlib
 from http import HTTPStatus
+from io import BytesIO
 
 from arkwright.serve.wire.messages import Problem, Request, Response
 
@@ -34,9 +35,14 @@ def decoded_body(request: Request, limit: int) -> bytes:
         return request.body
     if encoding not in (b"gzip", b"x-gzip", b"deflate"):
         raise Problem(415, "this Content-Encoding is not read here; send gzip, deflate or none")
+    return inflated(request.body, encoding, limit)
+
+
+def inflated(data: bytes, encoding: bytes, limit: int) -> bytes:
+    """What `data` holds, which is gzip or deflate. Raises Problem: 413 beyond `limit` bytes, or 400."""
     several = encoding != b"deflate"  # a file of gzip may be several, one behind the other (RFC 1952, 2.2)
     try:
-        body, members = _inflated(request.body, zlib.MAX_WBITS | (16 if several else 0), limit, several * MOST_MEMBERS)
+        body, members = _inflated(data, zlib.MAX_WBITS | (16 if several else 0), limit, several * MOST_MEMBERS)
     except zlib.error:
         raise Problem(400, f"the body is not {encoding.decode()}") from None
     if len(body) > limit:
@@ -52,19 +58,18 @@ def _inflated(data: bytes, window: int, limit: int, most: int) -> tuple[bytes, i
     """What the members hold, or over `limit` bytes of it, and how many there are, 0 when the last is cut off. Raises
     zlib.error.
     """
-    view, at, parts, size, members = memoryview(data), 0, list[bytes](), 0, 1
-    inflater = zlib.decompressobj(window)
+    view, at, size, members = memoryview(data), 0, 0, 1
+    whole, inflater = BytesIO(), zlib.decompressobj(window)  # which gives what it has without a copy
     while at < len(data) and size <= limit:
         piece = view[at : at + _FEED]  # what is behind a member is copied, so little at once
-        parts.append(inflater.decompress(piece, limit + 1 - size))
-        size += len(parts[-1])
+        size += whole.write(inflater.decompress(piece, limit + 1 - size))
         at += len(piece) - len(inflater.unused_data)
         if inflater.eof and at < len(data):
             members += 1
             if members > most:
                 return b"", members if most else 0
             inflater = zlib.decompressobj(window)
-    return b"".join(parts), members if inflater.eof else 0
+    return whole.getvalue(), members if inflater.eof else 0
 
 
 def encoded(request: Request | None, response: Response) -> tuple[bytes, bytes]:

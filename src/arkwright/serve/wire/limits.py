@@ -13,6 +13,7 @@ class Limits:
     url: int = 8 * 2**10
     chunks: int = 65_536
     connections: int = 4096
+    refused: int = 512  # beyond those, that are given a moment to read so; others are closed when it is written
     rate: float | None = None  # requests a second of one client, of all workers together
     queue: int = 2048  # requests that wait for one model
     queue_time: float = 5.0  # how long the first of them may wait
