@@ -146,7 +146,7 @@ def test_acting_gives_what_is_then_on_record(walked_there, room):
     said = vera.discuss(text="Yes.", thread=asked.thread)
     assert vera.amend(comment=said.id, text="Yes, it is.") == replace(said, version=2, text="Yes, it is.")
     assert carl.answer(comment=said.id) == here(room, "threads").items[0]
-    assert carl.watch(about="endpoint:buys").on is True
+    assert carl.follow(about="endpoint:buys").on is True
     assert carl.seen(upto=10**6) == carl.inbox()
     invited = olga.invite(name="dana", role="viewer")
     assert (invited.account, bool(invited.secret)) == ("dana", True)

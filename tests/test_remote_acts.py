@@ -116,8 +116,10 @@ STORY = [
     ("carl", "answer", {"comment": 2}),
     ("carl", "answer", {"comment": 2, "mark": "good"}),
     ("ben", "answer", {"comment": 1, "mark": "answered"}),
-    ("carl", "watch", {"about": "endpoint:buys"}),
-    ("carl", "watch", {"about": "run:shop@1"}),
+    ("carl", "follow", {"about": "endpoint:buys"}),
+    ("carl", "follow", {"about": "run:shop@1"}),
+    ("carl", "watch", {}),
+    ("carl", "watch", {"endpoints": ("buyz",)}),
     ("carl", "seen", {"upto": 10**6}),
     ("carl", "seen", {"upto": -1}),
     # what must hold

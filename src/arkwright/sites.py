@@ -130,6 +130,11 @@ class Site:
         """What endpoints answered: a folder for each."""
         return self.folder / "predictions"
 
+    @property
+    def watched(self) -> Path:
+        """What was counted of them, a file for each endpoint."""
+        return self.folder / "watched"
+
     def scratch(self, name: str) -> AbstractContextManager[Path]:
         """A folder for what is being made, gone afterwards; nothing in it is ever relied on."""
         return scratch(self.folder / "tmp", name)

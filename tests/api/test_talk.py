@@ -1,4 +1,4 @@
-"""Discussion: the verbs "threads", "discuss", "amend", "answer", "watch", "people", "inbox" and "seen"."""
+"""Discussion: the verbs "threads", "discuss", "amend", "answer", "follow", "people", "inbox" and "seen"."""
 
 import threading
 
@@ -6,7 +6,7 @@ import pytest
 
 from arkwright.api.accounts import invite
 from arkwright.api.inbox import inbox, seen
-from arkwright.api.talk import amend, answer, discuss, people, threads, watch
+from arkwright.api.talk import amend, answer, discuss, follow, people, threads
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Refused, Throttled, Unknown, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.tracking import registry, runs, versions
@@ -139,11 +139,11 @@ def test_who_is_told(at):
     assert whys(at, at.cleo) == ["mentioned"]
     assert whys(at, at.ben) == ["commented"]  # who asks watches
     assert whys(at, at.ana) == ["commented", "commented"]  # whose release it is
-    at.do(watch, about=R, on=False)
+    at.do(follow, about=R, on=False)
     at.do(discuss, at.ben, thread=1, text="@Ana too?")
     assert whys(at, at.ana) == ["mentioned", "commented", "commented"]
     dora = Actor(name="dora")
-    at.do(watch, dora, about="release:buys")
+    at.do(follow, dora, about="release:buys")
     at.do(discuss, at.ben, thread=1, text="any version")
     assert whys(at, dora) == ["commented"]
 
@@ -184,7 +184,7 @@ def test_what_clients_logged_is_talked_about_too(at):
     tracking.submit(versions.create, "wool", f"runs:/{uid}/m", user="carl").result()
     for about in (f"tracked:{uid}", "registered:wool", "registered:wool@1", "registered:a%403"):
         assert at.do(discuss, about=about, text=f"about {about}").about == about
-    at.do(watch, at.cleo, about="registered:wool")
+    at.do(follow, at.cleo, about="registered:wool")
     at.do(discuss, at.ben, about="registered:wool@1", text="Is it fine? @ana", question=True)
     assert [t.id for t in at.do(threads, about="registered:wool").items] == [5, 3, 2]  # of its versions too
     assert [n.about for n in at.do(inbox, at.cleo).notices] == ["registered:wool@1"]

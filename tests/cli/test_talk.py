@@ -39,7 +39,7 @@ def test_a_question_on_the_command_line(say):
     assert "ben       4" in say("people")
     assert "mentioned" in say("inbox", by="ben")
     assert "run:flights@1 failed: [red]disk[/] full" in say("inbox")
-    assert "hears of run:flights@1" in say("watch", "run:flights@1", "--off")
+    assert "hears of run:flights@1" in say("follow", "run:flights@1", "--off")
     assert "changed" in say("amend", "2", "The disk.", by="ben")
     assert "deleted" in say("amend", "2", "--delete", by="ben")
     assert "(deleted)" in say("threads", "1")

@@ -164,7 +164,10 @@ def test_what_a_source_and_a_row_class_may_be_is_told():
         assert f"`{kind}`" in page, kind
 
 
-@pytest.mark.parametrize(("stage", "heading"), [("data", "Of a dataset:"), ("model", "Of a model, on the held-out")])
+@pytest.mark.parametrize(
+    ("stage", "heading"),
+    [("data", "Of a dataset:"), ("model", "Of a model, on the held-out"), ("endpoint", "Of an endpoint, on")],
+)
 def test_every_measure_is_told_and_no_other(stage, heading):
     found = [measure for _, measure in sorted(registry.measures().items()) if measure.stage == stage]
     page = text("promises.md")

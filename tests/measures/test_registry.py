@@ -256,12 +256,12 @@ def test_two_plug_ins_with_one_name(monkeypatch):
 def test_every_measure_says_what_it_is(measure):
     assert measure.summary.endswith((".", ":"))
     assert measure.source
-    assert measure.stage in ("data", "model")
+    assert measure.stage in ("data", "model", "endpoint")
     assert measure.name.isidentifier()
     for parameter in measure.parameters:
         assert parameter.annotation is not inspect.Parameter.empty
-    if measure.stage == "model":
-        assert next(iter(inspect.signature(measure.function).parameters)) == "evaluation"
+    first = {"model": "evaluation", "endpoint": "window"}.get(measure.stage)
+    assert first is None or next(iter(inspect.signature(measure.function).parameters)) == first
 
 
 def test_a_data_measure_is_a_plan():

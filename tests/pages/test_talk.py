@@ -82,7 +82,7 @@ def test_lists_are_filtered(house):
 
 
 def test_whoever_watches_hears_of_it(house):
-    assert house.send("/watch", by="vera", about=R)[0] == 303
+    assert house.send("/follow", by="vera", about=R)[0] == 303
     assert "Stop watching" in house.page("/releases/buys@1", by="vera")[1]
     number = ask(house, "heard?")
     _, text = house.page("/inbox", by="vera")
@@ -94,7 +94,7 @@ def test_whoever_watches_hears_of_it(house):
     _, place = house.send("/inbox/seen", by="vera", upto=newest)
     assert (place, house.said) == ("/inbox", "0 unread")
     assert 'class="count hot">' not in house.page("/", by="vera")[1]
-    house.send("/watch", by="vera", about=R, off="yes")
+    house.send("/follow", by="vera", about=R, off="yes")
     ask(house, "not heard")
     assert "0 unread" in house.page("/inbox", by="vera")[1]
 

@@ -31,8 +31,10 @@ def onnx_file(tmp_path):
 
 
 @pytest.fixture
-def facts(onnx_file):
+def facts(onnx_file, tmp_path):
     """What `candidate.build` asks for, whole."""
+    reference = tmp_path / "judged.msgpack"
+    reference.write_bytes(b"counts")
     signature = Signature(
         model="late",
         task="classification",
@@ -76,5 +78,5 @@ def facts(onnx_file):
     )
     return {
         "model": onnx_file, "signature": signature, "gate": gate, "findings": findings, "lineage": lineage,
-        "card": card, "code": CODE,
+        "card": card, "code": CODE, "reference": reference,
     }  # fmt: skip

@@ -29,7 +29,8 @@ def digests(files):
 
 def test_it_holds_what_a_release_needs(made, facts, tmp_path):
     assert sorted(made) == [
-        "README.md", "bom.cdx.json", "code/flights.py", "lineage.json", "model.onnx", "promises.json", "signature.json",
+        "README.md", "bom.cdx.json", "code/flights.py", "lineage.json", "model.onnx", "promises.json",
+        "reference.msgpack", "signature.json",
     ]  # fmt: skip
     verify_folder(tmp_path / "candidate", digests(made))
     assert msgspec.json.decode(made["signature.json"].read_bytes(), type=Signature) == facts["signature"]

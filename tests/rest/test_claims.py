@@ -29,7 +29,7 @@ ASKED = {
 SAID = {
     "check": {}, "run": {}, "again": {}, "reproduce": {"endpoint": "buys", "id": "mine"},
     "discuss": {"text": "Good?", "about": "release:buys"}, "amend": {"comment": 1, "text": "Is it good?"},
-    "answer": {"comment": 2}, "watch": {"about": "run:shop@1"}, "seen": {"upto": 1},
+    "answer": {"comment": 2}, "follow": {"about": "run:shop@1"}, "seen": {"upto": 1},
     "propose": {"where": WHERE, "promise": "recall >= 0.3", "reason": "so"},
     "review": {"proposal": 1, "accept": False, "reason": "no"},
     "sign": {"release": "buys", "role": "operations"},

@@ -212,7 +212,7 @@ def state(door):
         "oidc-offered",
         "done",
         "read",
-        "watch",
+        "follow",
         "webhook",
         "job",
     )

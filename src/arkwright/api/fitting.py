@@ -40,7 +40,7 @@ def fits(site: Site, by: Actor, project: Path, section: str, name: str, text: st
         else:
             if sure and not known[name]:
                 _bind_data(spec, _rehearsed(site, by, project), name, read)
-    return read  # what an endpoint promises is only read: nothing measures it yet
+    return read  # what an endpoint promises is only read: its traffic is measured elsewhere
 
 
 def place(where: str) -> tuple[str, str]:

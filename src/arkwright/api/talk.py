@@ -1,4 +1,4 @@
-"""Verbs of discussion: say, change, mark, watch, and who helps."""
+"""Verbs of discussion: say, change, mark, follow, and who helps."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,7 +163,7 @@ def answer(
     return _thread(site, began.id)
 
 
-def watch(site: Site, by: Actor, project: Path, *, about: str, on: bool = True) -> Watch:
+def follow(site: Site, by: Actor, project: Path, *, about: str, on: bool = True) -> Watch:
     """Hear of what happens to a noun, or no longer; a bare `release:late` means every version of it."""
     accounts.allow(site, by, "talk")
     noun = Watch(about=_about(site, about), by=by.name, on=on)

@@ -5,6 +5,7 @@ from pathlib import Path
 from arkwright.core import versions
 from arkwright.core.errors import Refused
 from arkwright.core.nouns import Endpoint, Terms
+from arkwright.core.promises import parse
 from arkwright.project import toml
 from arkwright.project.spec import EndpointSpec, LogSpec
 from arkwright.sites import Site
@@ -40,4 +41,6 @@ def _terms(spec: EndpointSpec) -> Terms:
         sample=log.sample,
         redact=log.redact,
         keep=log.keep,
+        promises=tuple(parse(text).text for text in spec.promises),
+        window=spec.watch.window,
     )

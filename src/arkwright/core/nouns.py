@@ -180,6 +180,7 @@ class Terms:
 
     `model` and `gate`: what its releases are made of and must pass. `canary`, `hold`, `shadow`: how one takes over from
     the one before. `log`: whether answers are logged; `sample` (0 to 1), `redact` (columns), `keep` (a span): how.
+    `promises`: what must hold of its traffic, in windows of `window`.
     """
 
     model: str
@@ -191,6 +192,8 @@ class Terms:
     sample: float = 1.0
     redact: tuple[str, ...] = ()
     keep: str = "90d"
+    promises: tuple[str, ...] = ()
+    window: str = "1d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

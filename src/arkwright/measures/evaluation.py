@@ -41,6 +41,9 @@ class Evaluation:
             if values is not None and len(values) != len(self.truth):
                 raise Invalid(f"an evaluation has {len(self.truth)} rows of truth and {len(values)} of {name}")
 
+    def __len__(self) -> int:
+        return len(self.truth)
+
     def take(self, rows: Array) -> "Evaluation":
         """The same evaluation of some rows only (indices or a mask)."""
         rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows  # a mask is read once, not for every column

@@ -2,8 +2,9 @@
 
 A measure is one function with a name, a docstring and a source. `@data_measure` functions get their arguments and
 return a `Plan` (aggregates for one pass over the rows, and how to finish them); `@model_measure` functions get an
-`Evaluation` first and return a `Reading`. A measure checks its own arguments before it looks at any row, and is tried
-on none when its sentence is read: a wrong argument is an error before there is data.
+`Evaluation` first, `@endpoint_measure` functions a `Window`, and return a `Reading`. A measure checks its own arguments
+before it looks at any row, and is tried on none when its sentence is read: a wrong argument is an error before there is
+data.
 """
 
 import functools
@@ -24,6 +25,7 @@ from arkwright.core.promises import Call, Name, Reading, Value
 from arkwright.core.usercode import call as call_user
 from arkwright.measures.aggregates import Aggregate
 from arkwright.measures.evaluation import Evaluation, Undefined
+from arkwright.measures.window import Window
 
 _UNIONS = (types.UnionType, typing.Union)
 
@@ -65,7 +67,7 @@ class Measure:
     """One measure, as `arkwright measures` lists it."""
 
     name: str
-    stage: str  # data | model
+    stage: str  # data | model | endpoint
     source: str
     function: Callable[..., Any]
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
@@ -117,16 +119,32 @@ def model_measure(
     return make
 
 
+def endpoint_measure(
+    *, source: str, name: str | None = None, larger_is_better: bool | None = False, words: str = ""
+) -> Callable[[Callable[..., Reading]], Measure]:
+    """Make a measure of what an endpoint was asked and answered in a window, beside what its release was judged on.
+
+    `words`: how it is said in plain words. Undefined and what is no number are told as of `model_measure`.
+    """
+
+    def make(function: Callable[..., Reading]) -> Measure:
+        own = name or function.__name__
+        return Measure(own, "endpoint", source, _defined(own, (), function), (), larger_is_better, words=words)
+
+    return make
+
+
 def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]) -> Callable[..., Reading]:
     @functools.wraps(function)
-    def measured(evaluation: Evaluation, *args: Any, **kwargs: Any) -> Reading:
-        if tasks and evaluation.task not in tasks:
-            return Reading(None, n=len(evaluation.truth), note=_only_for(name, tasks, evaluation.task))
+    def measured(given: Any, *args: Any, **kwargs: Any) -> Reading:
+        rows = len(given)
+        if tasks and given.task not in tasks:
+            return Reading(None, n=rows, note=_only_for(name, tasks, given.task))
         try:
             with np.errstate(all="ignore"):
-                found = function(evaluation, *args, **kwargs)
+                found = function(given, *args, **kwargs)
         except Undefined as why:
-            return Reading(None, n=len(evaluation.truth), note=str(why))
+            return Reading(None, n=rows, note=str(why))
         if found.value is None:
             return found
         value, low, high = (None if x is None else float(x) for x in (found.value, found.low, found.high))
@@ -157,7 +175,8 @@ def measures() -> dict[str, Measure]:
 
 
 def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Callable[..., Any]:
-    """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models.
+    """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models,
+    `(Window) -> Reading` for endpoints.
 
     Raises Unknown or Invalid, with a near miss, for a measure, argument or column that does not exist.
     """
@@ -165,11 +184,13 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
     if measure is None:
         raise Unknown(f"no measure is called {call.name!r}{did_you_mean(call.name, measures())}")
     if measure.stage != stage:
-        raise Invalid(f"{call.name} measures a {'dataset' if measure.stage == 'data' else 'model'}, not a {stage}")
+        kinds = {"data": "a dataset", "model": "a model", "endpoint": "an endpoint"}
+        raise Invalid(f"{call.name} measures {kinds[measure.stage]}, not {kinds[stage]}")
     if measure.tasks and task and task not in measure.tasks:
         raise Invalid(_only_for(call.name, measure.tasks, task))
     bound = _Bound(measure, *_arguments(measure, call, scope, task))
-    call_user(measure.function, *(() if stage == "data" else (_no_rows(task),)), *bound.args, **bound.kwargs)
+    empty: dict[str, tuple[Any, ...]] = {"data": (), "model": (_no_rows(task),), "endpoint": (Window(),)}
+    call_user(measure.function, *empty[stage], *bound.args, **bound.kwargs)
     return bound
 
 
@@ -187,8 +208,8 @@ class _Bound:
     def larger_is_better(self) -> bool | None:
         return self.measure.larger_is_better
 
-    def __call__(self, *evaluation: Evaluation) -> Any:
-        return self.measure.function(*evaluation, *self.args, **self.kwargs)
+    def __call__(self, *given: Any) -> Any:
+        return self.measure.function(*given, *self.args, **self.kwargs)
 
 
 def _no_rows(task: str | None) -> Evaluation:

@@ -35,7 +35,7 @@ def routes() -> list[Route]:
         route("/comments/{comment}", comment, "look"),
         route("/comments/{comment}/amend", amend, "talk", ["POST"]),
         route("/comments/{comment}/mark", mark, "talk", ["POST"]),
-        route("/watch", watch, "talk", ["POST"]),
+        route("/follow", follow, "talk", ["POST"]),
     ]
 
 
@@ -190,12 +190,12 @@ async def mark(request: Request) -> Response:
     return await _sent(work, _again(request))
 
 
-async def watch(request: Request) -> Response:
+async def follow(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
     said = await forms.fields(request, "about", "off")
 
     def work() -> str:
-        made = talk.watch(at.site, by, at.project, about=said["about"], on=not said["off"])
+        made = talk.follow(at.site, by, at.project, about=said["about"], on=not said["off"])
         place = address(made.about) or PLACE
         done = f"You {'hear' if made.on else 'no longer hear'} of what happens to {made.about}"
         return f"{place}?{urlencode({'done': done})}"

@@ -96,6 +96,12 @@ class LogSpec(Table, frozen=True, kw_only=True):
     keep: Duration = "90d"
 
 
+class WatchSpec(Table, frozen=True, kw_only=True):
+    """How an endpoint's promises are watched: over what came in the last `window`."""
+
+    window: Duration = "1d"
+
+
 class EndpointSpec(Table, frozen=True, kw_only=True):
     """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass.
 
@@ -108,6 +114,7 @@ class EndpointSpec(Table, frozen=True, kw_only=True):
     safeguards: tuple[RuleSpec, ...] = ()
     table: str | None = None
     promises: tuple[Sentence, ...] = ()
+    watch: WatchSpec = WatchSpec()
     log: bool | LogSpec = True
 
     @property

@@ -19,7 +19,7 @@ from arkwright.release.card import readme
 from arkwright.release.facts import Card, Guards, Lineage
 from arkwright.release.folder import check_path
 
-CODE = "code/"
+CODE, REFERENCE = "code/", "reference.msgpack"
 
 
 def build(
@@ -32,13 +32,15 @@ def build(
     lineage: Lineage,
     card: Card,
     code: Mapping[str, bytes],
+    reference: Path,
     guards: Guards | None = None,
 ) -> dict[str, Path]:
     """Write the candidate into `folder`, new or empty; path -> file of everything that belongs to it.
 
     `model`: an ONNX graph, or the `rules.json` of a model of rules; `findings`: about the data and the model, latest
-    per promise; `code`: path below `code/` -> bytes. Raises Refused or Invalid for a graph that no release may hold, a
-    bad path, a folder in use, or code that the signature names and `code` lacks.
+    per promise; `code`: path below `code/` -> bytes; `reference`: the rows that it was judged on, as counts. Raises
+    Refused or Invalid for a graph that no release may hold, a bad path, a folder in use, or code that the signature
+    names and `code` lacks.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Invalid(f"{folder} is not empty; a candidate is built in a new folder")
@@ -59,13 +61,15 @@ def build(
         facts |= {safeguards.FILE: beside, safeguards.SEEN: guards.seen}
     texts = {name: encode(value).encode() + b"\n" for name, value in facts.items()}
     texts["README.md"] = readme(signature, gate, findings, lineage, card, guards).encode()
-    made = {name: folder / name}
+    made: dict[str, Path] = {}
     try:
         for path, data in sorted({**texts, **sources}.items()):
             made[path] = folder / path
             made[path].parent.mkdir(parents=True, exist_ok=True)
             made[path].write_bytes(data)
-        shutil.copyfile(model, made[name])
+        for path, source in ((name, model), (REFERENCE, reference)):
+            made[path] = folder / path
+            shutil.copyfile(source, made[path])
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ArkwrightError(f"the candidate cannot be written to {folder}: {os.strerror(error.errno or 0)}") from None

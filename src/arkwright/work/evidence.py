@@ -16,6 +16,7 @@ from arkwright.optimize import table as tables
 from arkwright.optimize.table import Measured
 from arkwright.train.answers import codes_of
 from arkwright.train.hashing import hash_rows
+from arkwright.work import reference
 from arkwright.work.rows import Rows
 
 ROWS, TRAINED, HELD = "evaluation.parquet", "trained_rows.parquet", "held_out.json"
@@ -51,7 +52,7 @@ def _numbers(held: pa.Table) -> dict[str, Array]:
     return found
 
 
-def save(folder: Path, measured: Measured, evaluated: Evaluation, note: str) -> tuple[list[str], list[str]]:
+def save(folder: Path, measured: Measured, evaluated: Evaluation, rows: Rows) -> tuple[list[str], list[str]]:
     """Write it all; (files, those of them that another machine would find otherwise)."""
     assert evaluated.original
     assert evaluated.test_rows is not None
@@ -67,12 +68,13 @@ def save(folder: Path, measured: Measured, evaluated: Evaluation, note: str) -> 
     facts = {
         "digest": digest,
         "rows": len(evaluated.truth),
-        "split": note,
+        "split": rows.split.note,
         "task": evaluated.task,
         "seed": evaluated.seed,
     }
     (folder / HELD).write_bytes(msgspec.json.encode(facts))
-    return [ROWS, TRAINED, MEASURED, HELD], [ROWS, TRAINED, MEASURED]
+    own = [ROWS, TRAINED, MEASURED, reference.save(folder, rows, evaluated)]
+    return [*own, HELD], own
 
 
 def load(folder: Path) -> tuple[Measured, Evaluation]:

@@ -70,7 +70,7 @@ def measure(worker: Worker, model: str, path: str, trained: str, folder: str, se
         size_bytes=len(data),
         latencies_ms=tuple(tuple(line) for line in times.tolist()),
     )
-    files, own = evidence.save(out, measured, base, rows.split.note)
+    files, own = evidence.save(out, measured, base, rows)
     facts = {"form": "rules", "score": score} | ({score: made.score} if made.score is not None else {})
     return {"files": [RULES, SIGNATURE, *files], "measured": own, "facts": facts}
 

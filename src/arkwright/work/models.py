@@ -102,7 +102,7 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
         latencies_ms=tuple(tuple(line) for line in times[chosen.name].tolist()),
     )
     served = replace(base, label=variant.answers[0], score=variant.answers[1])
-    files, own = evidence.save(out, measured, served, rows.split.note)
+    files, own = evidence.save(out, measured, served, rows)
     facts: dict[str, Any] = {"form": chosen.name, "score": score, "estimator": type(estimator).__name__}
     facts |= {score: chosen.score} if chosen.score is not None else {}
     return {"files": [ONNX, SIGNATURE, *files], "measured": own, "facts": facts}

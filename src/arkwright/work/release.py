@@ -8,6 +8,7 @@ import msgspec
 from arkwright.core.nouns import Finding, Gate
 from arkwright.core.safeguards.words import RULES
 from arkwright.core.signature import Signature
+from arkwright.monitor import packing
 from arkwright.optimize.table import Measured
 from arkwright.project.spec import ProjectSpec
 from arkwright.release import candidate
@@ -38,6 +39,7 @@ def assemble(
         lineage=msgspec.convert({**lineage, "hardware": hardware()}, Lineage),
         card=_card(worker.project.spec, measured, training),
         code=code.sources(worker.project),
+        reference=Path(laid) / packing.FILE,
         guards=safeguards.guards(worker, Path(laid), **guarded) if guarded else None,
     )
     return {"files": list(made)}

@@ -2,22 +2,40 @@
 
 import argparse
 
-from arkwright.api.talk import watch
+from arkwright.api.watching import Watched, watch
 from arkwright.cli import context, output
+
+_MARKS = {"kept": "[green]kept[/]", "broken": "[red]broken[/]", "unproven": "[yellow]unproven[/]"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("about", help="such as release:late@3, endpoint:late, or release:late for every version")
-    parser.add_argument("--off", action="store_true", help="no longer")
+    parser.add_argument("endpoints", nargs="*", help="such as late (default: all)")
     context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
-    done = watch(site, actor, project, about=given.about, on=not given.off)
+    found = watch(site, actor, project, endpoints=tuple(given.endpoints))
+    screen = output.console()
     if given.json:
-        output.as_json(done)
-        return 0
-    said = "hears of" if done.on else "no longer hears of"
-    output.console().print(f"[green]✓[/] {output.escape(done.by)} {said} {output.escape(done.about)}")
-    return 0
+        output.as_json(found)
+    elif not found:
+        screen.print("no endpoint promises anything of its traffic; see promises under [endpoint.NAME]")
+    else:
+        head = ("release", "promise", "verdict", ">found", ">rows", "note")
+        screen.print(output.table(head, map(_cells, found)))
+    return 1 if any(one.verdict == "broken" for one in found) else 0
+
+
+def _cells(one: Watched) -> tuple[str, ...]:
+    ends = "" if one.low is None or one.high is None else f" [{output.number(one.low)} to {output.number(one.high)}]"
+    said = "–" if one.value is None else output.number(one.value) + output.escape(ends)
+    shadow = " (shadow)" if one.shadow else ""
+    return (
+        output.escape(one.release.partition(":")[2] + shadow),
+        output.escape(one.promise),
+        _MARKS[one.verdict],
+        said,
+        f"{one.n:,}" if one.n is not None else "",
+        output.escape(one.note),
+    )

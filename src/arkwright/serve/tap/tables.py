@@ -78,13 +78,19 @@ def layout(release: Release) -> str:
 
 def columns(release: Release) -> tuple[Column, ...]:
     """The columns of a layout's file. A column of the row has its own name; where that is taken, `row_` before it."""
+    rows, answers = placed(release.columns, release.classes)
+    return (*BASE, *rows, *answers, *INFERRED)
+
+
+def placed(row: Sequence[Column], classes: Sequence[Any]) -> tuple[list[Column], list[Column]]:
+    """As what a row's columns stand in the file, in their order, and those of the answer: the label with the
+    probability of each class, or the value.
+    """
     taken = {column.name for column in (*BASE, *INFERRED)} | {ACTUAL}
-    answer = [Column(name="label", type=_label_type(release), nullable=True)] if release.classes else []
-    answer += [Column(name=f"probability_{class_name(c)}", type="float", nullable=True) for c in release.classes]
-    answer = answer or [Column(name="value", type="float", nullable=True)]
-    made = _named(answer, taken, "answer_")
-    rows = [Column(name=column.name, type=column.type, nullable=True) for column in release.columns]
-    return (*BASE, *_named(rows, taken, "row_"), *made, *INFERRED)
+    answer = [Column(name="label", type=_label_type(classes), nullable=True)] if classes else []
+    answer += [Column(name=f"probability_{class_name(c)}", type="float", nullable=True) for c in classes]
+    made = _named(answer or [Column(name="value", type="float", nullable=True)], taken, "answer_")
+    return _named([Column(name=one.name, type=one.type, nullable=True) for one in row], taken, "row_"), made
 
 
 def _named(wanted: Sequence[Column], taken: set[str], prefix: str) -> list[Column]:
@@ -99,8 +105,8 @@ def _named(wanted: Sequence[Column], taken: set[str], prefix: str) -> list[Colum
     return made
 
 
-def _label_type(release: Release) -> str:
-    kinds = {type(value) for value in release.classes}
+def _label_type(classes: Sequence[Any]) -> str:
+    kinds = {type(value) for value in classes}
     return next(name for name, kind in PYTHON.items() if kind in kinds) if len(kinds) == 1 else "str"
 
 
@@ -114,7 +120,7 @@ class Builder:
         row = msgspec.defstruct("Row", fields, gc=False)
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
         self._classes = [class_name(value) for value in release.classes]
-        self._label = PYTHON[_label_type(release)] if release.classes else None
+        self._label = PYTHON[_label_type(release.classes)] if release.classes else None
         self._nothing: Row = (None,) * len(release.columns)
         self._silence: Row = (None,) * (1 + len(self._classes))
         self._rows: list[Row] = []

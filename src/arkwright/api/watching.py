@@ -1,0 +1,183 @@
+"""The verb `watch`: what endpoints promise, measured on what came."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
+from arkwright.api import terms
+from arkwright.api.accounts import allow
+from arkwright.api.build import quiet
+from arkwright.core import versions
+from arkwright.core.durations import seconds
+from arkwright.core.errors import Invalid, Missing, Unknown, did_you_mean
+from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.promises import Promise, Reading, judge, parse
+from arkwright.core.record import decode
+from arkwright.core.safeguards.words import class_name
+from arkwright.core.signature import Signature
+from arkwright.measures import registry
+from arkwright.measures.registry import Scope
+from arkwright.measures.window import Window
+from arkwright.monitor import packing
+from arkwright.monitor.answered import PREDICTION, SCORE, named
+from arkwright.monitor.counting import Answered, Reference
+from arkwright.monitor.following import Block, File, Log, follow
+from arkwright.monitor.kept import Kept
+from arkwright.serve.tap import scan as tap
+from arkwright.serve.tap.tables import placed
+from arkwright.sites import Site
+from arkwright.work import compact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
+
+    `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on. `shadow`:
+    the release only gets a copy of each request.
+    """
+
+    endpoint: str
+    release: str
+    promise: str
+    verdict: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str
+    since: datetime
+    until: datetime
+    shadow: bool = False
+
+
+def watch(
+    site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), say: Callable[[str], None] = quiet
+) -> tuple[Watched, ...]:
+    """Count what came since the last time, and measure what each endpoint (default: all) promises on its last window.
+
+    What was answered in the last minute or two is still on its way to the tables, and is counted the next time.
+    Raises Unknown for an endpoint that is not there.
+    """
+    allow(site, by, "work")
+    names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
+    compact.once(site)
+    found: list[Watched] = []
+    for name in names or versions.names(site.ledger, Endpoint):
+        endpoint = versions.resolve(site.ledger, Endpoint, name)
+        for ref in (*endpoint.shares, *endpoint.shadows):
+            say(f"watch {endpoint.name}: {ref}")
+            found += _release(site, endpoint, versions.resolve(site.ledger, Release, ref))
+    return tuple(found)
+
+
+def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watched]:
+    agreed, folder = terms.recorded(endpoint), site.predictions / endpoint.name
+    folder.mkdir(parents=True, exist_ok=True)
+    reference, signature = _reference(site, release), _signature(site, release)
+    log = _log(site, folder, release, signature)
+    with closing(Kept(site.watched / f"{endpoint.name}.db")) as kept:
+        follow(kept, release.ref, reference, log)
+        since, until = log.settled - seconds(agreed.window), log.settled
+        window = reference.window(kept.window(release.ref, reference, since, until))
+    span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+    return [_measured(endpoint, release, text, window, span) for text in agreed.promises]
+
+
+def _measured(
+    endpoint: Endpoint, release: Release, text: str, window: Window, span: tuple[datetime, datetime]
+) -> Watched:
+    promise = parse(text)
+    name = promise.call.name
+    measure = registry.measures().get(name)
+    if measure is None:
+        reading = Reading(None, note=f"no measure is called {name!r}{did_you_mean(name, registry.measures())}")
+    elif measure.stage != "endpoint":
+        reading = Reading(None, note=f"{name} measures a {measure.stage}, and is not measured on traffic yet")
+    else:
+        reading = _reading(promise, window)
+    return Watched(
+        endpoint=endpoint.ref,
+        release=release.ref,
+        promise=text,
+        verdict=judge(promise, reading).word,
+        value=reading.value,
+        low=reading.low,
+        high=reading.high,
+        n=reading.n,
+        note=reading.note,
+        since=span[0],
+        until=span[1],
+        shadow=release.ref in endpoint.shadows,
+    )
+
+
+def _reading(promise: Promise, window: Window) -> Reading:
+    """A promise that asks for what is not there stops no other."""
+    try:
+        return cast(Reading, registry.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+    except (Unknown, Invalid) as error:
+        return Reading(None, note=str(error))
+
+
+def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Log:
+    """The rows and their answers, as promises name them."""
+    layout = _Layout(signature)
+
+    def scan(since: int, until: int) -> Iterable[Block]:
+        wanted = [*layout.row, *layout.answer]
+        return map(layout.block, tap.scan(folder, site.store, since, until, release.ref, wanted))
+
+    return Log(
+        files=[File(part.digest, part.since // 10**9, part.until // 10**9) for part in tap.parts(folder, release.ref)],
+        scan=scan,
+        rows=lambda since, until: tap.scan(folder, site.store, since, until, release.ref, ()),
+        settled=tap.settled(folder, int(time.time())),
+    )
+
+
+class _Layout:
+    """Where the log of a release has what promises speak of."""
+
+    def __init__(self, signature: Signature) -> None:
+        rows, answers = placed(signature.columns, signature.classes)
+        columns = [column.name for column in signature.columns]
+        self.row = {column.name: name for column, name in zip(rows, columns, strict=True)}
+        self.answer = [column.name for column in answers]  # the label and each class's probability, or the value
+        self._prediction, self._score = named((PREDICTION, SCORE), columns)
+        self._classes = {class_name(one): number for number, one in enumerate(signature.classes)}
+
+    def block(self, table: pa.Table) -> Block:
+        """Rows as the log has them, as promises speak of them; of a classifier those with every probability."""
+        there = [name for name in table.column_names if name in self.row]
+        made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
+        said = table.column(self.answer[0])
+        if not self._classes:
+            return Block(made.append_column(self._prediction, said))
+        said = said.cast(pa.string())
+        made = made.append_column(self._prediction, said)
+        chances = table.select(self.answer[1:])
+        if any(column.null_count for column in chances.columns):
+            return Block(made)
+        probabilities = np.column_stack([column.to_numpy() for column in chances.columns])
+        own = probabilities[:, 1:] if len(self._classes) == 2 else probabilities
+        classes = np.array([self._classes[word] for word in said.to_pylist()], np.int64)
+        return Block(made.append_column(self._score, pa.array(own.max(axis=1))), Answered(own, classes))
+
+
+def _reference(site: Site, release: Release) -> Reference:
+    digest = release.files.get(packing.FILE)
+    if digest is None:
+        raise Missing(f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run")
+    return packing.load(site.store.path(digest))
+
+
+def _signature(site: Site, release: Release) -> Signature:
+    return decode(Signature, site.store.path(release.files["signature.json"]).read_bytes())

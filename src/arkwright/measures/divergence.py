@@ -1,0 +1,172 @@
+"""How far two lists of counts are apart: the arithmetic under the measures of drift, on arrays alone.
+
+`p` and `q` are (k,) counts in the same cells, of the reference and of the window. Sources stand at each function.
+"""
+
+import math
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from arkwright.core.errors import Missing
+from arkwright.measures.evaluation import Array
+from arkwright.measures.intervals import Interval, Z, stretch
+
+Shares = tuple[Array, Array]
+KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
+
+
+@cache
+def scipy(part: str) -> Any:
+    """A part of SciPy, imported when it is used. Raises Missing."""
+    try:
+        return import_module(f"scipy.{part}")
+    except ImportError:
+        raise Missing(
+            "what endpoints promise is measured with SciPy; install it: pip install 'arkwright[watch]'"
+        ) from None
+
+
+def shares(p: Array, q: Array) -> Shares:
+    """Each divided by its sum."""
+    return p / p.sum(), q / q.sum()
+
+
+def psi(p: Array, q: Array) -> float:
+    """Population stability index: KL(p||q) + KL(q||p), in nats. Jeffreys 1946; Siddiqi 2006.
+
+    A cell that is empty on one side counts as half a row there, so that it is far and not infinitely far.
+    """
+    used = (p > 0) | (q > 0)
+    a, b = shares(*(np.where(side[used] > 0, side[used], 0.5) for side in (p, q)))
+    return float(np.sum((a - b) * np.log(a / b)))
+
+
+def jensen_shannon(p: Array, q: Array) -> float:
+    """The divergence in bits, 0 to 1: its root is the distance. Lin 1991; Endres and Schindelin 2003."""
+    a, b = shares(p, q)
+    middle = (a + b) / 2
+    return max(
+        0.0,
+        float(np.sum(scipy("special").rel_entr(a, middle) + scipy("special").rel_entr(b, middle))) / (2 * math.log(2)),
+    )
+
+
+def hellinger_squared(p: Array, q: Array) -> float:
+    """1 minus the Bhattacharyya coefficient, 0 to 1. Hellinger 1909."""
+    a, b = shares(p, q)
+    return float(np.sum((np.sqrt(a) - np.sqrt(b)) ** 2)) / 2
+
+
+def largest_difference(p: Array, q: Array) -> float:
+    """L-infinity: of the shares of any one cell."""
+    a, b = shares(p, q)
+    return float(np.abs(a - b).max())
+
+
+def largest_interval(p: Array, q: Array) -> Interval:
+    """Of `largest_difference`: normal, the low end widened for the choice among the cells (Bonferroni)."""
+    a, b = shares(p, q)
+    error = np.sqrt(a * (1 - a) / p.sum() + b * (1 - b) / q.sum())
+    apart = np.abs(a - b)
+    cells = int(np.count_nonzero((p > 0) | (q > 0)))
+    low = float((apart - Z * stretch(cells) * error).max())
+    return max(0.0, low), min(1.0, float((apart + Z * error).max()))
+
+
+def kolmogorov_smirnov(p: Array, q: Array) -> float:
+    """The largest difference of the two distribution functions, between the bins. Kolmogorov 1933; Smirnov 1939."""
+    a, b = shares(p, q)
+    return float(np.abs(np.cumsum(a) - np.cumsum(b)).max())
+
+
+def kolmogorov_p(distance: float, n: float, m: float) -> float:
+    """The chance of so large a distance or a larger one where nothing changed, for many rows (Hodges 1958)."""
+    return float(scipy("special").kolmogorov(distance * math.sqrt(n * m / (n + m))))
+
+
+def kolmogorov_interval(distance: float, n: float, m: float) -> Interval:
+    """Neither function is further from its own truth than the band that holds both with 95 %: cautious on each side."""
+    half = KOLMOGOROV * math.sqrt(1 / n + 1 / m)
+    return max(0.0, distance - half), min(1.0, distance + half)
+
+
+def wasserstein(p: Array, q: Array, edges: Array, low: float, high: float) -> float:
+    """Earth mover's distance, in the column's unit: the area between the two distribution functions. Vallender 1974.
+
+    `edges` (k - 1,): between the cells, each of which counts as if it lay at its begin; what lies below the first edge
+    or above the last one is spread as far as `low` and `high`.
+    """
+    a, b = shares(p, q)
+    return float(np.abs(np.cumsum(a - b)[:-1]) @ _widths(edges, low, high))
+
+
+def wasserstein_interval(value: float, p: Array, q: Array, edges: Array, low: float, high: float) -> Interval:
+    """Every point of the two functions within its own 95 %: cautious. del Barrio, Giné and Matrán 1999."""
+    f, g = (np.cumsum(side)[:-1] for side in shares(p, q))
+    error = np.sqrt(np.clip(f * (1 - f) / p.sum() + g * (1 - g) / q.sum(), 0, None))
+    half = Z * float(error @ _widths(edges, low, high))
+    return max(0.0, value - half), value + half
+
+
+def _widths(edges: Array, low: float, high: float) -> Array:
+    """(k - 1,): how far the difference at each edge reaches."""
+    widths = np.diff(edges, prepend=min(low, edges[0]))
+    widths[0] /= 2
+    widths[-1] += max(0.0, high - edges[-1]) / 2
+    return widths
+
+
+def chi_square(p: Array, q: Array) -> tuple[float, int]:
+    """(Pearson's statistic that both are of one distribution, degrees of freedom). Pearson 1900."""
+    used = (p + q) > 0
+    table = np.array([p[used], q[used]], np.float64)
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    return float(((table - expected) ** 2 / expected).sum()), table.shape[1] - 1
+
+
+def chi_square_p(statistic: float, freedom: int) -> float:
+    """The chance of so large a statistic or a larger one where nothing changed."""
+    return float(scipy("special").chdtrc(freedom, statistic)) if freedom else 1.0
+
+
+def cramers_v(p: Array, q: Array) -> float:
+    """The statistic as an effect, 0 to 1, whatever the number of rows. Cramér 1946."""
+    return math.sqrt(chi_square(p, q)[0] / float(p.sum() + q.sum()))
+
+
+def interval(divergence: float, curvature: float, p: Array, q: Array) -> Interval:
+    """Of an f-divergence whose f''(1) is `curvature`: PSI 2, the squared Hellinger distance 1/4, and so on.
+
+    2 nm / (n + m) / f''(1) times it is chi-square, noncentral where something changed (Salicrú et al. 1994): the
+    interval is of the noncentrality, and holds the value too. For few rows it begins at 0, whatever was found.
+    """
+    scale = _scale(curvature, p, q)
+    low, high = noncentrality(divergence / scale, _freedom(p, q))
+    return min(low * scale, divergence), max(high * scale, divergence)
+
+
+def critical(curvature: float, p: Array, q: Array) -> float:
+    """What the same divergence stays under in 95 % of such windows where nothing changed. Yurdakul and Naranjo 2020."""
+    return float(scipy("special").chdtri(_freedom(p, q), 0.05)) * _scale(curvature, p, q)
+
+
+def noncentrality(statistic: float, freedom: int) -> Interval:
+    """The noncentralities at which a chi-square is so large, or so small, in 97.5 % of all draws. Venables 1975."""
+    low, high = (
+        0.0
+        if float(scipy("special").chdtr(freedom, statistic)) <= chance
+        else scipy("special").chndtrinc(statistic, freedom, chance)
+        for chance in (0.975, 0.025)
+    )
+    return float(low), float(high)
+
+
+def _scale(curvature: float, p: Array, q: Array) -> float:
+    return curvature / 2 * (1 / float(p.sum()) + 1 / float(q.sum()))
+
+
+def _freedom(p: Array, q: Array) -> int:
+    return max(1, int(np.count_nonzero((p + q) > 0)) - 1)

@@ -1,0 +1,100 @@
+"""How well a model does before anybody knows what was right: confidence-based performance estimation (CBPE).
+
+On the rows that the release was judged on, each probability came true in some share of cases: that share, made monotone
+(isotonic), is what a probability is worth. A window's probabilities then say how many answers to expect right. That
+holds while what a probability is worth holds: where other things follow from the same inputs, only labels show it.
+"""
+
+import numpy as np
+
+from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.promises import Reading
+from arkwright.measures.divergence import scipy
+from arkwright.measures.evaluation import Array, Undefined
+from arkwright.measures.expected import MEASURES, Expected
+from arkwright.measures.registry import Column, Score, endpoint_measure
+from arkwright.measures.scores import ALL, Scores
+from arkwright.measures.window import Window
+
+DRAWS = 200
+
+
+@endpoint_measure(
+    source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979",
+    words=(
+        "without waiting for labels, it is estimated that {score:said}"
+        "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
+    ),
+)
+def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
+    """Another measure of a classifier, estimated from its probabilities before any label is known.
+
+    `by`: in the group of this column where it is worst, of those with `at_least` rows. Interval: both the rows judged
+    and those of the window drawn anew, 200 times; of the worst group, widened for the choice among them (Bonferroni).
+    """
+    name, better = score.name, score.larger_is_better
+    if name not in MEASURES:
+        raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, MEASURES)}: {', '.join(MEASURES)}")
+    if window.judged is None or window.scores is None or not window.scores.n:
+        raise Undefined("there are no probabilities, on which an estimate rests")
+    if by is None:
+        return _of(window.judged, window.scores, name, ALL, 1)
+    groups = [g for g, c in window.scores.counts.items() if g.startswith(f"{by}=") and c[0].sum() >= at_least]
+    if not groups:
+        raise Undefined(f"no group of {by} has {at_least} rows")
+    found = {group: _of(window.judged, window.scores, name, group, len(groups)) for group in groups}
+    known = {group: reading for group, reading in found.items() if reading.value is not None}
+    worst = (min if better else max)(known, key=lambda group: known[group].value or 0.0)
+    reading = known[worst]
+    return Reading(reading.value, reading.low, reading.high, n=reading.n, note=f"{worst}, of {len(known)} groups")
+
+
+def worth(judged: tuple[Scores, Scores]) -> Array:
+    """(k, b): in what share of cases a probability of each bin came true, made monotone.
+
+    `judged`: the reference's rows in which the class was right, and all of them. A bin without rows is worth as much as
+    the one before it.
+    """
+    right, rows = (scores.counts[ALL].sum(axis=1) for scores in judged)
+    return _monotone(right, rows)
+
+
+def _monotone(right: Array, rows: Array) -> Array:
+    made = np.empty(rows.shape)
+    for number, (positive, all_) in enumerate(zip(right, rows, strict=True)):
+        there = np.flatnonzero(all_)
+        fitted = (
+            scipy("optimize")
+            .isotonic_regression(positive[there] / all_[there], weights=all_[there].astype(np.float64))
+            .x
+        )
+        made[number] = fitted[np.clip(np.searchsorted(there, np.arange(len(all_)), "right") - 1, 0, len(there) - 1)]
+    return made
+
+
+def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, choices: int) -> Reading:
+    rows = scores.counts[group].astype(np.float64)
+    share = worth(judged)[:, None, :]
+    measure, n = MEASURES[name], int(rows[0].sum())
+    value = measure(Expected(rows * share, rows * (1 - share), scores.means))
+    drawn = [value]
+    rng = np.random.default_rng(n)
+    positive, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
+    for _ in range(DRAWS):
+        came = _monotone(rng.binomial(all_, positive / np.maximum(all_, 1)), all_)[:, None, :]
+        now = _rows(rng, rows)
+        right = rng.binomial(now, np.broadcast_to(came, now.shape))
+        try:
+            drawn.append(measure(Expected(right, now - right, scores.means)))
+        except Undefined:
+            continue
+    edge = 0.025 / choices
+    low, high = np.quantile(drawn, [edge, 1 - edge])
+    return Reading(value, min(float(low), value), max(float(high), value), n=n, note="estimated without labels")
+
+
+def _rows(rng: np.random.Generator, rows: Array) -> Array:
+    """As many rows drawn again, of each class against the rest."""
+    return np.stack([
+        rng.multinomial(int(one.sum()), (one / one.sum()).ravel()).reshape(one.shape) for one in rows
+    ])  # fmt: skip

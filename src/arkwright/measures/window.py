@@ -1,0 +1,42 @@
+"""What a measure of an endpoint is given: what came in a window of time, beside what the release was judged on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from arkwright.core.errors import did_you_mean
+from arkwright.measures.evaluation import Undefined
+from arkwright.measures.scores import Scores
+from arkwright.measures.sketch import Sketch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Columns by their names, of the reference and of the window, in the same bins.
+
+    Of a classifier with probabilities: `judged`, the reference's scores of the rows in which the class was right, and
+    of all of them; `scores`, the window's.
+    """
+
+    reference: Mapping[str, Sketch] = field(default_factory=dict)
+    current: Mapping[str, Sketch] = field(default_factory=dict)
+    judged: tuple[Scores, Scores] | None = None
+    scores: Scores | None = None
+
+    def __len__(self) -> int:
+        return max((sketch.rows for sketch in self.current.values()), default=0)
+
+    def pair(self, column: str) -> tuple[Sketch, Sketch]:
+        """(reference, window) of one column. Raises Undefined where one of them has no rows."""
+        if column not in self.reference:
+            known = did_you_mean(column, self.reference)
+            raise Undefined(f"nothing is kept of {column} from when the release was judged{known}")
+        before, now = self.reference[column], self.current.get(column)
+        if before.rows == 0 or now is None or now.rows == 0:
+            raise Undefined(f"there are no rows of {column}")
+        return before, now
+
+    @property
+    def columns(self) -> list[str]:
+        """Those that can be compared."""
+        there = self.current.items()
+        return [name for name, now in there if now.rows and name in self.reference and self.reference[name].rows]

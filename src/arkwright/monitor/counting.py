@@ -1,0 +1,154 @@
+"""Rows become counts: each column, and of a classifier the probabilities, also by group."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arkwright.core import arrow
+from arkwright.measures import scores as scoring
+from arkwright.measures import sketch
+from arkwright.measures.evaluation import Array
+from arkwright.measures.scores import Scores
+from arkwright.measures.sketch import Sketch
+from arkwright.measures.window import Window
+
+Sketches = Mapping[str, Sketch]
+MOST_GROUPS = 50  # of a column, the most frequent ones
+_NUMBERS = ("int", "float", "date", "datetime")  # a time counts from 1970: days, or microseconds
+_WORDS = ("str", "bool")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a classifier answered to n rows: (n, k) probabilities, of two classes of the positive one alone, and (n,)
+    classes.
+    """
+
+    probabilities: Array
+    classes: Array
+
+    def take(self, rows: Array) -> "Answered":
+        return Answered(self.probabilities[rows], self.classes[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """So many rows that came, in the bins of a reference."""
+
+    rows: int = 0
+    columns: Sketches = field(default_factory=dict)
+    scores: Scores | None = None
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Both together; a column that only one of them has is as it is there."""
+        both = {name: one + other.columns[name] for name, one in self.columns.items() if name in other.columns}
+        scores = self.scores + other.scores if self.scores and other.scores else self.scores or other.scores
+        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
+    the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart.
+    """
+
+    columns: Sketches
+    judged: tuple[Scores, Scores] | None = None
+    groups: tuple[str, ...] = ()
+
+    def count(self, table: pa.Table, answered: Answered | None = None) -> Counts:
+        """The columns of the table that have bins, and the answers to its rows."""
+        made = {
+            name: _counted(self.columns[name].empty(), column)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+            if name in self.columns
+        }
+        if self.judged is None or answered is None:
+            return Counts(len(table), made)
+        groups = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
+        return Counts(len(table), made, self.judged[1].empty().more(answered.probabilities, answered.classes, groups))
+
+    def window(self, counts: Counts) -> Window:
+        """Both side by side, as measures are given them."""
+        return Window(reference=self.columns, current=counts.columns, judged=self.judged, scores=counts.scores)
+
+
+def reference(
+    table: pa.Table, answered: Answered | None = None, truth: Array | None = None, groups: Iterable[str] = ()
+) -> Reference:
+    """Of the rows that a release was judged on, with the answers and the (n,) true classes of a classifier with
+    probabilities. Columns that have neither an order nor words are left out.
+    """
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = arrow.type_name(column.type, name)
+        if kind in _NUMBERS:
+            columns[name] = sketch.of_numbers(_numbers(column), column.null_count)
+        elif kind in _WORDS:
+            columns[name] = sketch.of_words(*_words(column))
+    if answered is None or truth is None:
+        return Reference(columns)
+    known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
+    told_apart = _groups(table, {name: columns[name] for name in known})
+    everything = scoring.binned(answered.probabilities).more(answered.probabilities, answered.classes, told_apart)
+    return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known)
+
+
+def _right(everything: Scores, answered: Answered, truth: Array, groups: Mapping[str, Array]) -> Scores:
+    """The rows in which each class was the right one."""
+    k = answered.probabilities.shape[1]
+    parts = []
+    for number in range(k):
+        rows = np.flatnonzero(truth == (number if k > 1 else 1))
+        some = answered.take(rows)
+        parts.append(everything.empty().more(some.probabilities, some.classes, {n: g[rows] for n, g in groups.items()}))
+    nothing = np.zeros((k, *everything.counts[scoring.ALL].shape[1:]), np.int64)
+    counts = {
+        name: np.stack([part.counts.get(name, nothing)[number] for number, part in enumerate(parts)])
+        for name in everything.counts
+    }
+    return replace(everything, counts=counts)
+
+
+def _groups(table: pa.Table, columns: Sketches) -> dict[str, Array]:
+    """`carrier=UA` -> (n,) whether a row is of it."""
+    found = {}
+    for name, one in columns.items():
+        if name in table.column_names:
+            words = table.column(name).cast(pa.string())
+            for value in one.values[:MOST_GROUPS]:
+                found[f"{name}={value}"] = pc.fill_null(pc.equal(words, value), fill_value=False).to_numpy()
+    return found
+
+
+def _counted(empty: Sketch, column: pa.ChunkedArray) -> Sketch:
+    """A column that is of another kind by now counts as missing."""
+    kind = arrow.type_name(column.type, "")
+    if empty.of_numbers and kind in _NUMBERS:
+        return empty.numbers(_numbers(column), column.null_count)
+    if not empty.of_numbers and kind in _WORDS:
+        return empty.words(*_words(column))
+    return replace(empty, missing=len(column))
+
+
+def _numbers(column: pa.ChunkedArray) -> Array:
+    there = column.drop_null() if column.null_count else column
+    if pa.types.is_temporal(there.type):
+        there = there.cast(pa.int32() if pa.types.is_date(there.type) else pa.int64())
+    elif pa.types.is_decimal(there.type) or pa.types.is_null(there.type):
+        there = there.cast(pa.float64())
+    return np.asarray(there.to_numpy())
+
+
+def _words(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
+    """(each word with how often it was there, how many cells were empty)"""
+    found = pc.value_counts(column)
+    values = found.field("values")
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    counts = dict(zip(values.cast(pa.string()).to_pylist(), found.field("counts").to_pylist(), strict=True))
+    missing = counts.pop(None, 0)
+    return counts, missing

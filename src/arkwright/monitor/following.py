@@ -1,0 +1,112 @@
+"""What came since the last time is counted, slot by slot: a new minute costs a minute's work."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from arkwright.measures.evaluation import Array
+from arkwright.monitor.counting import Answered, Counts, Reference
+from arkwright.monitor.kept import HOUR, MINUTE, Kept, Slots
+
+MICRO = 1_000_000
+AT_ONCE = 24  # hours that are written together: who is killed repeats no more
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of predictions, and between which seconds since 1970 its rows lie."""
+
+    digest: str
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows with their `at`, and what a classifier answered to them."""
+
+    table: pa.Table
+    answered: Answered | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What one release answered, in files that never change.
+
+    `scan(since, until)`: the rows at or after and before these seconds since 1970; `rows` alike, of nothing but `at`.
+    All before `settled` is in the files, unless a clock went back.
+    """
+
+    files: Sequence[File]
+    scan: Callable[[int, int], Iterable[Block]]
+    rows: Callable[[int, int], Iterable[pa.Table]]
+    settled: int
+
+
+def follow(kept: Kept, release: str, reference: Reference, log: Log) -> int:
+    """Count what a release answered from its mark up to the last whole minute; the number of rows that are new.
+
+    Rows that came behind the mark, because a clock went back, are counted too: every hour of a file that was not there
+    the last time is held against what was counted of it.
+    """
+    if not log.files:
+        return 0
+    mark, until = kept.mark(release), log.settled // MINUTE * MINUTE
+    begin = min(file.since for file in log.files) // HOUR * HOUR if mark is None else mark
+    rows = sum(
+        _recounted(kept, release, reference, log, hour, min(hour + HOUR, begin)) for hour in _late(kept, release, log)
+    )
+    while begin < until:
+        end = min((begin // HOUR + AT_ONCE) * HOUR, until)
+        rows += _counted(kept, release, reference, log, begin, end)
+        begin = end
+    kept.hours(release, reference, until)
+    kept.looked(release, (file.digest for file in log.files))
+    return rows
+
+
+def _late(kept: Kept, release: str, log: Log) -> Iterable[int]:
+    """The hours before the mark of which a new file has rows."""
+    mark, known = kept.mark(release), kept.files(release)
+    if mark is None:
+        return []
+    new = [file for file in log.files if file.digest not in known and file.since < mark]
+    return sorted({h for f in new for h in range(f.since // HOUR * HOUR, min(f.until + 1, mark), HOUR)})
+
+
+def _recounted(kept: Kept, release: str, reference: Reference, log: Log, since: int, until: int) -> int:
+    before = kept.rows(release, since, until)
+    there = sum(map(len, log.rows(since, until)))
+    if there == before:  # files were only joined
+        return 0
+    return _counted(kept, release, reference, log, since, until) - before
+
+
+def _counted(kept: Kept, release: str, reference: Reference, log: Log, since: int, until: int) -> int:
+    slots = _slots(reference, log.scan(since, until), since, until)
+    kept.put(release, slots, since, until)
+    return sum(counts.rows for counts in slots.values())
+
+
+def _slots(reference: Reference, blocks: Iterable[Block], since: int, until: int) -> Slots:
+    """Hours that lie between as a whole are one slot at once."""
+    found: dict[tuple[int, int], Counts] = {}
+    for block in blocks:
+        seconds = block.table.column("at").cast(pa.int64()).to_numpy() // MICRO
+        hours = seconds // HOUR * HOUR
+        begins = np.where((hours >= since) & (hours + HOUR <= until), hours, seconds // MINUTE * MINUTE)
+        for begin in np.unique(begins).tolist():
+            counts = _counted_of(reference, block, begins == begin)
+            whole = begin % HOUR == 0 and since <= begin and begin + HOUR <= until
+            slot = (begin, HOUR if whole else MINUTE)
+            found[slot] = found[slot] + counts if slot in found else counts
+    return found
+
+
+def _counted_of(reference: Reference, block: Block, rows: Array) -> Counts:
+    if rows.all():
+        return reference.count(block.table, block.answered)
+    some = block.answered.take(rows) if block.answered else None
+    return reference.count(block.table.filter(pa.array(rows)), some)

@@ -1,0 +1,115 @@
+"""What an endpoint promises is measured on what came: counted once, added up, whatever was killed on the way."""
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+
+from arkwright.api.decide import sign
+from arkwright.api.rollout import promote
+from arkwright.api.watching import watch
+from arkwright.cli.main import main
+from arkwright.core import versions
+from arkwright.core.errors import Unknown
+from arkwright.core.nouns import Release
+from arkwright.core.signature import Signature
+from arkwright.serve.tap import writer
+from arkwright.serve.tap.writer import Tap
+
+PROMISES = """gate  = "production"
+promises = [
+  "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
+  "rows > 1",
+]
+"""
+
+
+@pytest.fixture
+def live(at):
+    """The endpoint `buys`, promoted, with promises about its traffic."""
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', PROMISES)
+    at.do(sign, at.ben, release="buys")
+    at.do(sign, at.cleo, release="buys")
+    at.do(promote, release="buys")
+    return at
+
+
+def answered(at, rows, monkeypatch, ago=600):
+    """These rows were answered so many seconds ago, and are in a closed segment."""
+    release = versions.resolve(at.site.ledger, Release, "buys")
+    shape = msgspec.json.decode(at.site.store.path(release.files["signature.json"]).read_bytes(), type=Signature)
+    clock = writer.time.time_ns
+    with monkeypatch.context() as patched:
+        patched.setattr(writer.time, "time_ns", lambda: clock() - ago * 10**9)
+        tap = Tap(at.site.predictions / "buys", "buys")
+        number = tap.release(release.ref, release.digest, shape)
+        for start in range(0, len(rows), 100):
+            some = rows[start : start + 100]
+            sure = [min(0.99, max(0.01, row["spent"] / 120)) for row in some]
+            said = [{"label": int(p > 0.5), "probabilities": {"0": 1 - p, "1": p}} for p in sure]
+            tap.add(number, f"r{ago}-{start}".encode(), b"test", json.dumps(some).encode(),
+                    json.dumps({"predictions": said}).encode(), 400)  # fmt: skip
+        tap.close()
+
+
+def rows(n, shift=0.0):
+    rng = np.random.default_rng(1)
+    return [
+        {"country": str(rng.choice(["DE", "FR"])), "spent": float(rng.uniform(0, 120)) + shift, "age": None}
+        for _ in range(n)
+    ]
+
+
+def found(at):
+    return {one.promise: one for one in at.do(watch, endpoints=["buys"])}
+
+
+def test_nothing_came(live):
+    assert {one.verdict for one in found(live).values()} == {"unproven"}
+
+
+def test_what_moved_is_found(live, monkeypatch):
+    answered(live, rows(1000, shift=200), monkeypatch)
+    first = found(live)
+    assert first["psi(spent) < 0.2"].verdict == "broken"
+    assert first["psi(spent) < 0.2"].n == 1000
+    assert first["drifted_columns() == 0"].verdict == "broken"
+    assert "spent" in first["drifted_columns() == 0"].note
+    assert found(live)["psi(spent) < 0.2"].n == 1000  # counted once
+    answered(live, rows(500, shift=200), monkeypatch, ago=300)
+    assert found(live)["psi(spent) < 0.2"].n == 1500
+
+
+def test_performance_is_estimated_before_any_label(live, monkeypatch):
+    answered(live, rows(1000), monkeypatch)
+    one = found(live)["estimated(recall) >= 0.1"]
+    assert (one.verdict, one.n) == ("kept", 1000)
+    assert 0.1 < one.low < one.value < one.high <= 1
+
+
+def test_a_measure_that_is_not_there_is_told(live):
+    one = found(live)["error_rat <= 1"]
+    assert (one.verdict, one.value) == ("unproven", None)
+    assert "error_rat" in one.note
+    assert 'did you mean "spent"' in found(live)["ks(spend) < 1"].note
+    assert "not measured on traffic yet" in found(live)["rows > 1"].note
+
+
+def test_an_endpoint_that_is_not_there(live):
+    with pytest.raises(Unknown, match='did you mean "buys"'):
+        live.do(watch, endpoints=["buyz"])
+
+
+def test_on_the_command_line(live, monkeypatch, capsys):
+    monkeypatch.chdir(live.folder)
+    answered(live, rows(1000, shift=200), monkeypatch)
+    assert main(["watch", "buys"]) == 1
+    said = capsys.readouterr().out
+    assert "psi(spent)" in said
+    assert "broken" in said
+    assert main(["watch", "--json"]) == 1
+    told = {one["promise"]: one for one in json.loads(capsys.readouterr().out)}
+    assert told["psi(spent) < 0.2"]["n"] == 1000
+    (live.site.watched / "buys.db").unlink()
+    assert main(["watch", "buys"]) == 1  # it is counted anew

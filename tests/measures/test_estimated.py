@@ -1,0 +1,137 @@
+"""Performance without labels: what calibrated probabilities are worth, by hand and by scikit-learn, and how far off."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+from sklearn.isotonic import IsotonicRegression
+
+from arkwright.core.errors import Invalid
+from arkwright.measures import score as measures
+from arkwright.measures.estimated import estimated, worth
+from arkwright.measures.expected import MEASURES, Expected
+from arkwright.measures.scores import ALL, BINS, binned
+from arkwright.measures.window import Window
+
+
+def answered(rng, n, classes=2, sharp=1.5, shift=0.0):
+    """(probabilities (n, k), truth): calibrated answers, where `shift` makes the last class more frequent."""
+    raw = rng.normal(size=(n, classes)) * sharp
+    raw[:, -1] += shift
+    probabilities = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    truth = (probabilities.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    return probabilities, truth
+
+
+def scored(empty, probabilities, rows, groups=None):
+    answers = probabilities.argmax(axis=1)
+    own = probabilities if probabilities.shape[1] > 2 else probabilities[:, 1:]
+    return empty.more(own[rows], answers[rows], {name: one[rows] for name, one in (groups or {}).items()})
+
+
+def judged(probabilities, truth):
+    """Those rows in which each class was right, and all."""
+    own = probabilities if probabilities.shape[1] > 2 else probabilities[:, 1:]
+    empty = binned(own)
+    everything = scored(empty, probabilities, np.arange(len(truth)))
+    right = empty
+    parts = []
+    for number in range(own.shape[1]):
+        rows = np.flatnonzero(truth == (number if own.shape[1] > 1 else 1))
+        parts.append(scored(empty, probabilities, rows).counts[ALL][number])
+    return type(right)(edges=right.edges, means=right.means, counts={ALL: np.stack(parts)}), everything
+
+
+def window(rng, n=60_000, m=40_000, classes=2, groups=None, **now):
+    before, came = answered(rng, n, classes)
+    pair = judged(before, came)
+    probabilities, truth = answered(rng, m, classes, **now)
+    scores = scored(pair[1].empty(), probabilities, np.arange(m), groups)
+    return Window(judged=pair, scores=scores), probabilities, truth
+
+
+REALISED = {
+    "accuracy": lambda t, p, a: metrics.accuracy_score(t, a),
+    "recall": lambda t, p, a: metrics.recall_score(t, a, average="binary" if p.shape[1] == 2 else "macro"),
+    "precision": lambda t, p, a: metrics.precision_score(t, a, average="binary" if p.shape[1] == 2 else "macro"),
+    "f1": lambda t, p, a: metrics.f1_score(t, a, average="binary" if p.shape[1] == 2 else "macro"),
+    "balanced_accuracy": lambda t, p, a: metrics.balanced_accuracy_score(t, a),
+    "roc_auc": lambda t, p, a: metrics.roc_auc_score(t, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr"),
+    "log_loss": lambda t, p, a: metrics.log_loss(t, p),
+}
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_estimates_come_true_where_probabilities_are_worth_what_they_were(classes):
+    rng = np.random.default_rng(1)
+    for now in ({}, {"shift": 1.0}, {"sharp": 0.7}):
+        given, probabilities, truth = window(rng, classes=classes, **now)
+        answers = probabilities.argmax(axis=1)
+        for name, realised in REALISED.items():
+            found = estimated(given, getattr(measures, name, None) or measures.roc_auc)
+            assert found.value == pytest.approx(realised(truth, probabilities, answers), abs=0.015), (name, now)
+
+
+def test_expected_counts_of_certain_rows_are_the_measures_themselves():
+    """Where it is known which rows are right, expected counts are counts."""
+    rng = np.random.default_rng(2)
+    probabilities, truth = answered(rng, 5000)
+    right, rows = judged(probabilities, truth)
+    positive, negative = right.counts[ALL], rows.counts[ALL] - right.counts[ALL]
+    answers = probabilities.argmax(axis=1)
+    given = Expected(positive, negative, rows.means)
+    assert MEASURES["accuracy"](given) == pytest.approx(metrics.accuracy_score(truth, answers), rel=1e-12)
+    assert MEASURES["recall"](given) == pytest.approx(metrics.recall_score(truth, answers), rel=1e-12)
+    assert MEASURES["precision"](given) == pytest.approx(metrics.precision_score(truth, answers), rel=1e-12)
+    assert MEASURES["f1"](given) == pytest.approx(metrics.f1_score(truth, answers), rel=1e-12)
+    bins = np.searchsorted(rows.edges[0], probabilities[:, 1], "right")
+    assert MEASURES["roc_auc"](given) == pytest.approx(metrics.roc_auc_score(truth, bins), rel=1e-12)
+    assert MEASURES["average_precision"](given) == pytest.approx(metrics.average_precision_score(truth, bins), rel=1e-9)
+    said = rows.means[0][bins]
+    assert MEASURES["brier"](given) == pytest.approx(metrics.brier_score_loss(truth, said), rel=1e-9)
+    assert MEASURES["log_loss"](given) == pytest.approx(metrics.log_loss(truth, said), rel=1e-9)
+    negative_recall = metrics.recall_score(truth, answers, pos_label=0)
+    assert MEASURES["specificity"](given) == pytest.approx(negative_recall, rel=1e-12)
+    assert metrics.roc_auc_score(truth, bins) == pytest.approx(
+        metrics.roc_auc_score(truth, probabilities[:, 1]), abs=1e-3
+    )
+
+
+def test_worth_is_scikit_learns_isotonic_regression():
+    rng = np.random.default_rng(3)
+    probabilities, _ = answered(rng, 20_000)
+    truth = (rng.random(20_000) < probabilities[:, 1] ** 2).astype(int)
+    right, rows = judged(probabilities, truth)
+    bins = np.searchsorted(rows.edges[0], probabilities[:, 1], "right")
+    expected = IsotonicRegression().fit(bins, truth).predict(np.arange(BINS))
+    assert worth((right, rows))[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_intervals_hold_what_comes_in_about_95_of_100_windows():
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        given, probabilities, truth = window(rng, n=4000, m=1500)
+        found = estimated(given, measures.roc_auc)
+        held += found.low <= metrics.roc_auc_score(truth, probabilities[:, 1]) <= found.high
+    assert held >= 54
+
+
+def test_the_worst_group_is_found_without_labels():
+    rng = np.random.default_rng(5)
+    groups = {"carrier=UA": np.arange(40_000) < 20_000, "carrier=HA": np.arange(40_000) >= 39_980}
+    groups["carrier=DL"] = ~groups["carrier=UA"] & ~groups["carrier=HA"]
+    before, came = answered(rng, 40_000)
+    blurred = before.copy()
+    blurred[20_000:] = 0.5 + (before[20_000:] - 0.5) / 3  # of these the model knows less
+    pair = judged(blurred, came)
+    given = Window(judged=pair, scores=scored(pair[1].empty(), blurred, np.arange(40_000), groups))
+    found = estimated(given, measures.recall, by="carrier")
+    assert found.note.startswith("carrier=")
+    assert "of 2 groups" in found.note
+    assert found.value <= estimated(given, measures.recall).value
+
+
+def test_what_cannot_be_estimated_says_so():
+    with pytest.raises(Invalid, match="calibration_error cannot be estimated without labels"):
+        estimated(Window(), measures.calibration_error)
+    assert "no probabilities" in estimated(Window(), measures.recall).note

@@ -1,0 +1,127 @@
+"""Every row is counted once: however the time is cut, whoever is killed, wherever a clock goes."""
+
+from contextlib import closing
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arkwright.core.errors import Corrupt
+from arkwright.monitor import following
+from arkwright.monitor.counting import reference
+from arkwright.monitor.following import Block, File, Log, follow
+from arkwright.monitor.kept import HOUR, Kept
+
+REFERENCE = reference(pa.table({"x": np.arange(100.0), "word": ["a", "b"] * 50}))
+START = 1_700_000_000 // HOUR * HOUR
+
+
+def log(files, settled):
+    """`files`: seconds behind the start at which a row came, file by file, each named by its place."""
+
+    def blocks(since, until):
+        for seconds in files:
+            at = np.array([START + s for s in seconds if since <= START + s < until], np.int64)
+            if len(at):
+                columns = {"at": pa.array(at * 1_000_000, pa.timestamp("us")), "x": at % 100 * 1.0}
+                yield pa.table(columns | {"word": ["a"] * len(at)})
+
+    return Log(
+        files=[File(f"{n}: {f}", START + min(f), START + max(f)) for n, f in enumerate(files)],
+        scan=lambda since, until: map(Block, blocks(since, until)),
+        rows=blocks,
+        settled=START + settled,
+    )
+
+
+def rows(kept, until=10**9):
+    return kept.window("r", REFERENCE, START, START + until).rows
+
+
+times = st.lists(st.lists(st.integers(0, 5 * HOUR), min_size=1, max_size=30), min_size=1, max_size=4)
+
+
+@settings(max_examples=60)
+@given(times, st.lists(st.integers(0, 5 * HOUR), max_size=4))
+def test_however_the_time_is_cut_every_row_counts_once(tmp_path_factory, files, cuts):
+    with closing(Kept(tmp_path_factory.mktemp("kept") / "x.db")) as kept:
+        done = 0
+        for settled in sorted(cuts):
+            seen = [[s for s in file if s < settled] for file in files]  # a file is there when its rows are
+            done += follow(kept, "r", REFERENCE, log([f for f in seen if f], settled))
+        done += follow(kept, "r", REFERENCE, log(files, 6 * HOUR))
+        assert rows(kept) == done == sum(map(len, files))
+        assert follow(kept, "r", REFERENCE, log(files, 6 * HOUR)) == 0
+        whole = kept.window("r", REFERENCE, START, START + 6 * HOUR)
+        again = REFERENCE.count(pa.concat_tables(log(files, 0).rows(START, START + 6 * HOUR)))
+        assert whole.columns["x"].counts.tolist() == again.columns["x"].counts.tolist()
+        assert whole.columns["word"].counts.tolist() == again.columns["word"].counts.tolist()
+
+
+@settings(max_examples=40)
+@given(times, st.integers(0, 5 * HOUR))
+def test_rows_that_come_late_because_a_clock_went_back_are_counted(tmp_path_factory, files, settled):
+    with closing(Kept(tmp_path_factory.mktemp("kept") / "x.db")) as kept:
+        follow(kept, "r", REFERENCE, log(files[:1], settled))
+        follow(kept, "r", REFERENCE, log(files, settled))
+        assert rows(kept) == sum(s < settled // 60 * 60 for file in files for s in file)
+        follow(kept, "r", REFERENCE, log([list(chain(*files))], 6 * HOUR))  # joined to one file meanwhile
+        assert rows(kept) == sum(map(len, files))
+
+
+def test_who_is_killed_on_the_way_counts_the_same_again(tmp_path, monkeypatch):
+    files = [list(range(0, 40 * HOUR, 600))]
+    monkeypatch.setattr(following, "AT_ONCE", 1)
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        put, left = kept.put, iter(range(7))
+
+        def killed(*given):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            put(*given)
+
+        monkeypatch.setattr(kept, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            follow(kept, "r", REFERENCE, log(files, 41 * HOUR))
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        assert 0 < rows(kept) < len(files[0])
+        follow(kept, "r", REFERENCE, log(files, 41 * HOUR))
+        assert rows(kept) == len(files[0])
+
+
+def test_a_new_minute_costs_a_minutes_work(tmp_path):
+    files = [list(range(0, 3 * HOUR, 10))]
+    asked = []
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        follow(kept, "r", REFERENCE, log(files, 2 * HOUR + 600))
+        told = log(files, 2 * HOUR + 660)
+        scan = told.scan
+        watched = Log(files=told.files, rows=told.rows, settled=told.settled,
+                      scan=lambda a, b: asked.append((a - START, b - START)) or scan(a, b))  # fmt: skip
+        assert follow(kept, "r", REFERENCE, watched) == 6
+    assert asked == [(2 * HOUR + 600, 2 * HOUR + 660)]
+
+
+def test_hours_that_are_over_are_one_slot(tmp_path):
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        for settled in range(0, 3 * HOUR + 120, 60):
+            follow(kept, "r", REFERENCE, log([list(range(0, settled + 1, 30))], settled))
+        slots = list(kept.slots("r", REFERENCE, START, START + 9 * HOUR))
+        assert [(begin - START, seconds, counts.rows) for begin, seconds, counts in slots] == [
+            (0, HOUR, 120), (HOUR, HOUR, 120), (2 * HOUR, HOUR, 120), (3 * HOUR, 60, 2),
+        ]  # fmt: skip
+
+
+def test_what_is_no_count_is_told_and_can_be_counted_anew(tmp_path):
+    path = tmp_path / "x.db"
+    with closing(Kept(path)) as kept:
+        follow(kept, "r", REFERENCE, log([[1, 2, 3]], HOUR))
+        kept._db.execute("UPDATE slot SET body = x'00'")
+        with pytest.raises(Corrupt, match="remove it, and it is counted anew"):
+            rows(kept)
+    path.write_bytes(b"nothing" * 1000)
+    with pytest.raises(Corrupt, match="remove it, and it is counted anew"):
+        Kept(path)
