@@ -90,7 +90,7 @@ def test_the_card_says_what_matters(made):
     for wanted in (
         "Warn the gate",
         "ops-ml@airport.example",
-        "95 % interval 0.705 to 0.721, 84194 rows",
+        "95 % interval 0.705 to 0.721, 84,194 rows",
         "| model | `size_mb <= 5` | **not measured** |",
         "| carrier | O\\|O | 20 | 0.1 |",
         "Not for flights of other airports",

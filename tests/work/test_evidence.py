@@ -53,7 +53,7 @@ def test_there_and_back(tmp_path, classes):
     label = np.zeros(n, np.int64) if k else np.linspace(0, 1, n)
     base = evidence.evaluation(given, task, 7, (label, score))
     served = replace(base, label=label + (0 if k else 0.5))
-    files, own = evidence.save(tmp_path, MEASURED, served, given.split.note)
+    files, own = evidence.save(tmp_path, MEASURED, served, given)
     assert set(own) < set(files)
     measured, found = evidence.load(tmp_path)
     assert measured == MEASURED
@@ -82,6 +82,6 @@ def test_other_held_out_rows_make_another_model(tmp_path):
         if name == "b":
             base = replace(base, truth=1 - base.truth)
         (tmp_path / name).mkdir()
-        evidence.save(tmp_path / name, MEASURED, base, "")
+        evidence.save(tmp_path / name, MEASURED, base, rows(classes))
         digests.append((tmp_path / name / evidence.HELD).read_bytes())
     assert digests[0] == digests[2] != digests[1]

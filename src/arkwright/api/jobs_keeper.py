@@ -77,6 +77,9 @@ class Keeper:
             except (ArkwrightError, OSError) as error:
                 log.error("jobs are not kept: %s; trying again", error)  # noqa: TRY400
                 self._stopped.wait(5)
+            except Exception:  # jobs that nobody keeps would be followed for ever
+                log.exception("jobs are not kept; trying again")
+                self._stopped.wait(5)
 
     def _cut_off(self) -> None:
         for found in jobs.jobs(self._site, jobs.NOBODY, self._project):
@@ -101,7 +104,7 @@ class Keeper:
             self._end(working, "cut", problem="the server was stopped while it was worked on; begin it anew")
         elif code == 0:
             made = msgspec.json.decode((folder / jobs.ANSWER).read_bytes())
-            self._end(working, "done", problem=made.get("problem"))
+            self._end(working, "done", problem=made.get("problem") if isinstance(made, dict) else None)
         else:
             self._end(working, "failed", *_fault(folder, how))
 

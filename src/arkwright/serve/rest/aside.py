@@ -86,7 +86,14 @@ class Aside:
             raise busy
         entry = size, asyncio.get_running_loop().create_future()
         self._waiting.append(entry)
-        done, _ = await asyncio.wait((entry[1],), timeout=self._longest)
+        try:
+            done, _ = await asyncio.wait((entry[1],), timeout=self._longest)
+        except asyncio.CancelledError:  # nobody waits for it any more: what it was given by now is given back
+            if entry[1].done():
+                self.give(size)
+            else:
+                self._waiting.remove(entry)
+            raise
         if not done:
             self._waiting.remove(entry)
             raise busy

@@ -336,14 +336,18 @@ def _tried(name: str, work: Callable[[], Tensors]) -> Tensors | Problem:
         return work()
     except Problem as problem:
         if problem.__cause__ is not None:  # the project's code failed on a row
-            log.exception("%s: a request failed", name, exc_info=problem.__cause__)
+            _note(name, problem.__cause__)
         return problem
     except BaseException as error:  # noqa: BLE001 - user code may raise what it likes, and tries to exit; the server stays
         return _failed(name, error)
 
 
-def _failed(name: str, error: BaseException) -> Problem:
+def _note(name: str, error: BaseException) -> None:
     log.error("%s: a request failed: %s", name, frames(error))
+
+
+def _failed(name: str, error: BaseException) -> Problem:
+    _note(name, error)
     return Problem(500, f"the endpoint {name} failed on this request; its log says why")
 
 
