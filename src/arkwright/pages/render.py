@@ -71,6 +71,7 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
         "query": request.query_params,
         "section": "",
         "places": _places(request.app),
+        "behind": at.site.catalog.behind,
         "done": unquote(cookies.read(request.headers, at.address, cookies.SAID)),
     }
     text = _environment().get_template(template).render(**(common | said))
