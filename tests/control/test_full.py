@@ -17,7 +17,18 @@ from arkwright.core.nouns import Account, Run
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
-PLACES = ("/", "/ledger", "/runs", "/people", "/discussion", "/inbox", "/api/ledger", "/api/runs", "/api/show", "/health")
+PLACES = (
+    "/",
+    "/ledger",
+    "/runs",
+    "/people",
+    "/discussion",
+    "/inbox",
+    "/api/ledger",
+    "/api/runs",
+    "/api/show",
+    "/health",
+)
 TOML = 'project = "flights"\nowner = "ana"\npurpose = "to test"\nrisk = "minimal"\ncode = "flights.py"\n'
 PAGE = {"accept": "text/html"}
 
@@ -57,7 +68,9 @@ def fill(folder):
 
 
 def statuses(room):
-    return {place: room.get(place, headers=PAGE if not place.startswith("/api") else {}).status_code for place in PLACES}
+    return {
+        place: room.get(place, headers=PAGE if not place.startswith("/api") else {}).status_code for place in PLACES
+    }
 
 
 def test_pages_go_on_and_say_how_far_they_came(room):

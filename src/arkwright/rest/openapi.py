@@ -162,7 +162,11 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
 
 def _itself() -> dict[str, Any]:
     ready = {"type": "object", "required": ["status"], "additionalProperties": False}
-    ready["properties"] = {"status": {"enum": ["ready", "degraded", "not ready"]}, "waits_for": _TEXTS, "why": {"type": "string"}}
+    ready["properties"] = {
+        "status": {"enum": ["ready", "degraded", "not ready"]},
+        "waits_for": _TEXTS,
+        "why": {"type": "string"},
+    }
     unready = _said(ready, "Something does not answer yet", headers={"Retry-After": {"schema": {"type": "integer"}}})
     health = {
         "operationId": "health",
