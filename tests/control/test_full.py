@@ -41,7 +41,19 @@ def _at_once(monkeypatch):
 @pytest.fixture
 def room(small_disk):
     """A control room on a disk of its own, as Olga uses it."""
+    yield from opened(small_disk(6))
+
+
+@pytest.fixture
+def remote(small_disk, postgres, schema):
+    """The same with its records on PostgreSQL, which has room."""
     folder = small_disk(6)
+    (folder / ".arkwright").mkdir()
+    (folder / ".arkwright" / "site.toml").write_text(f'ledger = "{postgres.url(schema)}"\n')
+    yield from opened(folder)
+
+
+def opened(folder):
     (folder / "arkwright.toml").write_text(TOML)
     (folder / "flights.py").write_text("")
     site = Site(folder / ".arkwright")
@@ -93,6 +105,27 @@ def test_pages_go_on_and_say_how_far_they_came(room):
     assert "up to event" not in page.text
     assert "later" in page.text
     assert "arkwright-as-of" not in room.get("/api/runs").headers
+
+
+def test_records_elsewhere(remote):
+    assert set(statuses(remote).values()) == {200}
+    shown = remote.site.ledger.head().partition(":")[0]
+    fill(remote.folder)
+    run(remote.site, "later")
+    run(remote.site, "latest")
+    for _ in range(40):  # what is left of a block that was begun
+        run(remote.site, "z" * 60)
+    assert set(statuses(remote).values()) == {200}
+    seen = int(remote.get("/api/runs").headers["arkwright-as-of"])
+    assert int(shown) <= seen < int(remote.site.ledger.head().partition(":")[0])
+    for place, body in {
+        "/api/discuss": {"about": "run:later@1", "text": "hello"},
+        "/api/follow": {"about": "run:later"},
+    }.items():
+        assert remote.post(place, json=body).status_code == 507, place
+    (remote.folder / "ballast").unlink()
+    assert "arkwright-as-of" not in remote.get("/api/runs").headers
+    assert remote.post("/api/follow", json={"about": "run:latest"}).status_code == 200
 
 
 def test_what_would_be_written_is_refused_with_507_and_no_path(room):
