@@ -14,6 +14,7 @@ from arkwright.control.app import application
 from arkwright.core import versions
 from arkwright.core.errors import Full
 from arkwright.core.nouns import Account, Run
+from arkwright.govern import passwords
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -30,6 +31,7 @@ PLACES = (
     "/health",
 )
 TOML = 'project = "flights"\nowner = "ana"\npurpose = "to test"\nrisk = "minimal"\ncode = "flights.py"\n'
+PASSWORD = "four quiet wooden boats"
 PAGE = {"accept": "text/html"}
 
 
@@ -147,6 +149,23 @@ def test_what_would_be_written_is_refused_with_507_and_no_path(room):
         assert (answer.status_code, answer.json()["title"]) == (507, "Full"), (place, answer.text)
         assert "the disk is full" in answer.json()["detail"]
         assert str(room.folder) not in answer.text
+
+
+def test_pages_give_away_no_path_either(room):
+    room.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
+    room.get("/")
+    fill(room.folder)
+    for _ in range(40):  # what is left of a block that was begun
+        form = {"name": "olga", "password": PASSWORD}
+        answer = room.post("/login", data=form, headers=PAGE | {"origin": "http://127.0.0.1"}, follow_redirects=False)
+        if answer.status_code != 303:
+            break
+    assert answer.status_code == 507
+    assert "the disk is full: nothing was written to the vault the site/vault.db" in answer.text
+    assert str(room.folder) not in answer.text
+    answer = room.post("/people", data={"name": "zed", "role": "viewer"}, headers=PAGE)
+    assert answer.status_code == 507
+    assert str(room.folder) not in answer.text
 
 
 def test_what_decides_does_not_take_what_is_behind(room):
