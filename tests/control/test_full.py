@@ -1,6 +1,7 @@
 """A disk that fills: what is on record is still read, every page says how far, and nothing is written by half."""
 
 import contextlib
+import os
 import time
 from datetime import UTC, datetime
 
@@ -14,7 +15,7 @@ from arkwright.control.app import application
 from arkwright.core import versions
 from arkwright.core.errors import Full
 from arkwright.core.nouns import Account, Run
-from arkwright.govern import passwords
+from arkwright.govern import passwords, secrets
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -166,6 +167,23 @@ def test_pages_give_away_no_path_either(room):
     answer = room.post("/people", data={"name": "zed", "role": "viewer"}, headers=PAGE)
     assert answer.status_code == 507
     assert str(room.folder) not in answer.text
+
+
+def test_who_is_logged_in_goes_on_and_a_megabyte_lets_the_others_in(room, monkeypatch):
+    monkeypatch.setattr(secrets, "NOTED", -1.0)  # every use is noted
+    room.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
+    browser = TestClient(room.app, "http://127.0.0.1", headers=PAGE | {"origin": "http://127.0.0.1"})
+    late = TestClient(room.app, "http://127.0.0.1", headers=PAGE | {"origin": "http://127.0.0.1"})
+    form = {"name": "olga", "password": PASSWORD}
+    assert browser.post("/login", data=form, follow_redirects=False).status_code == 303
+    run(room.site, "later")
+    fill(room.folder)
+    assert browser.get("/account").status_code == 200
+    assert "up to event" in browser.get("/runs").text
+    ballast = room.folder / "ballast"
+    os.truncate(ballast, ballast.stat().st_size - (1 << 20))
+    assert late.post("/login", data=form, follow_redirects=False).status_code == 303
+    assert late.post("/people", data={"name": "zed", "role": "viewer"}).status_code == 200
 
 
 def test_what_decides_does_not_take_what_is_behind(room):

@@ -40,7 +40,7 @@ class Catalog:
         """On a full disk tell from now on what was there before, where Full is raised else: of whoever calls this,
         people hear by `behind` that it is not all.
         """
-        self._file.late = True
+        self._file.be_late()
 
     @property
     def behind(self) -> int | None:

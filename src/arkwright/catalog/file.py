@@ -47,6 +47,12 @@ class CatalogFile:
         self.behind: int | None = None  # the last event that it has, where the disk has no room for what came later
         self._again = 0.0
 
+    def be_late(self) -> None:
+        """Be read as far as it came where the disk is full. It is opened now: later there may be no room to begin."""
+        self.late = True
+        with suppress(Stale, OSError, sqlite.DatabaseError), self._connection():
+            pass
+
     @contextmanager
     def reading(self, say: Say | None = None, *, all_of_it: bool = False) -> Iterator[Any]:
         """A connection to a catalog that has all that was on record when it was asked for. Raises Full where the disk
