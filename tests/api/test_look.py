@@ -3,13 +3,16 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import pytest
 
 from arkwright.api.doctor import doctor
 from arkwright.api.look import diff, file, measures, profile, show
 from arkwright.core.errors import Invalid, Unknown
-from arkwright.core.nouns import Dataset, Model, Release, Run
+from arkwright.core.nouns import Actor, Dataset, Model, Release, Run
+from arkwright.measures import registry
+from arkwright.sites import Site
 
 
 def test_at_a_glance(at):
@@ -113,6 +116,18 @@ def test_measures(at):
     assert set(wanted.split()) <= names
     with pytest.raises(Unknown, match='did you mean "recall"'):
         at.do(measures, name="recal")
+
+
+def test_doctor_names_a_plug_in_that_cannot_be_loaded(tmp_path, monkeypatch):
+    theirs = EntryPoint("theirs", "no_such_module", "arkwright.measures")
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [theirs])
+    registry.plug_ins.cache_clear()
+    try:
+        found = [c for c in doctor(Site(tmp_path / "none"), Actor(name="ana"), tmp_path) if c.what == "measures"]
+    finally:
+        registry.plug_ins.cache_clear()
+    why = "the plug-in theirs (no_such_module) cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"
+    assert [(c.found, c.well) for c in found] == [(why, False)]
 
 
 def test_doctor(at):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown
 from arkwright.core.promises import Call, Name, Reading, parse
-from arkwright.measures import registry
+from arkwright.measures import registry, words
 from arkwright.measures.aggregates import Rows
 from arkwright.measures.evaluation import Evaluation, Undefined
 from arkwright.measures.registry import Column, Plan, Scope, Score, bind, data_measure, measures, model_measure
@@ -230,23 +230,56 @@ def test_a_task_is_asked_for_when_measuring_too():
     assert (reading.value, reading.note) == (None, "mae is for regression; this model does classification")
 
 
-def test_two_plug_ins_with_one_name(monkeypatch):
+class Entry:
+    """A plug-in's entry point, as an environment has it."""
+
+    name, value = "theirs", "theirs.module"
+
+    def __init__(self, load) -> None:
+        self.load = load
+
+
+OURS = EntryPoint("score", "arkwright.measures.score", "arkwright.measures")
+
+
+@pytest.fixture
+def there(monkeypatch):
+    """These plug-ins are in the environment, and no others."""
+
+    def have(*entries):
+        monkeypatch.setattr(registry, "entry_points", lambda **_: list(entries))
+        registry.plug_ins.cache_clear()
+        words.sentence.cache_clear()
+
+    yield have
+    registry.plug_ins.cache_clear()
+    words.sentence.cache_clear()
+
+
+def test_two_plug_ins_with_one_name(there):
     class Other:
         recall = model_measure(source="theirs", name="recall")(lambda _: Reading(1.0))
 
-    class Entry:
-        name, value = "theirs", "theirs.module"
+    there(OURS, Entry(lambda: Other))
+    assert "recall" not in measures()
+    assert "roc_auc" in measures()
+    with pytest.raises(Unknown, match=r"two plug-ins define the measure 'recall'; the second is theirs\.module"):
+        of_model("recall")
+    there(OURS, OURS)
+    assert "recall" in measures()
 
-        @staticmethod
-        def load():
-            return Other
 
-    ours = EntryPoint("score", "arkwright.measures.score", "arkwright.measures")
-    monkeypatch.setattr(registry, "entry_points", lambda **_: [ours, Entry])
-    with pytest.raises(Invalid, match="two plug-ins define the measure 'recall'"):
-        measures.__wrapped__()
-    monkeypatch.setattr(registry, "entry_points", lambda **_: [ours, ours])
-    assert "recall" in measures.__wrapped__()
+def test_a_plug_in_that_cannot_be_loaded_stops_no_other_and_is_named(there):
+    def broken():
+        raise ModuleNotFoundError("No module named 'gone'")
+
+    there(OURS, Entry(broken))
+    assert "recall" in measures()
+    why = "the plug-in theirs .theirs.module. cannot be loaded: ModuleNotFoundError: No module named 'gone'"
+    with pytest.raises(Unknown, match=f"no measure is called 'cost'.*; {why}"):
+        of_model("cost")
+    assert words.sentence("cost <= 3") == "Cost is at most 3"
+    assert words.sentence("recall >= 0.5") == "Of all real cases, at least 50 % are found"
 
 
 # --- every measure we list

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arkwright.core.errors import ArkwrightError, Invalid, Refused
+from arkwright.core.errors import Invalid, Refused
 from arkwright.notify.address import EVERYWHERE, networks, parse, resolve
 
 WALLED = (
@@ -148,7 +148,7 @@ def test_a_name_that_nobody_knows():
         raise socket.gaierror
 
     for lookup in (unknown, names()):
-        with pytest.raises(ArkwrightError, match="cannot be found"):
+        with pytest.raises(Invalid, match="cannot be found"):
             resolve(parse("https://nowhere.example/"), (), lookup)
 
 

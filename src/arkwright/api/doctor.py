@@ -10,6 +10,7 @@ from pathlib import Path
 
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
+from arkwright.measures.registry import plug_ins
 from arkwright.sites import Site
 
 _EXTRAS = {
@@ -41,6 +42,7 @@ def doctor(site: Site, by: Actor, project: Path) -> tuple[Check, ...]:
         checks.append(
             Check(f"extra {extra}", "installed" if there else f"pip install 'arkwright[{extra}]'", there or None)
         )
+    checks += [Check("measures", wrong, well=False) for wrong in plug_ins().wrong]
     checks.append(Check("processors", str(len(os.sched_getaffinity(0))), None))
     free = shutil.disk_usage(project).free
     checks.append(Check("free disk", f"{free / 1e9:.1f} GB", free > 1e9))

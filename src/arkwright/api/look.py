@@ -185,7 +185,7 @@ def measures(site: Site, by: Actor, project: Path, *, name: str | None = None) -
     if name is None:
         return tuple(map(_described, sorted(known.values(), key=lambda measure: (measure.stage, measure.name))))
     if name not in known:
-        raise Unknown(f"no measure is called {name!r}{did_you_mean(name, known)}")
+        raise registry.no_such(name)
     return (_described(known[name]),)
 
 

@@ -40,6 +40,7 @@ def remind(site: Site, project: Path, now: datetime) -> tuple[Reminder, ...]:
     """
     if not accounts.has_accounts(site):
         return ()
+    site.catalog.follow()  # nobody is reminded of what is done
     told = []
     for one in waiting(site, project, now):
         if now - datetime.fromisoformat(one.since) < PATIENCE:

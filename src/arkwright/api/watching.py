@@ -16,7 +16,7 @@ from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
 from arkwright.core import versions
 from arkwright.core.durations import seconds
-from arkwright.core.errors import Invalid, Missing, Unknown, did_you_mean
+from arkwright.core.errors import Invalid, Missing, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.core.record import decode
@@ -98,7 +98,7 @@ def _measured(
     name = promise.call.name
     measure = registry.measures().get(name)
     if measure is None:
-        reading = Reading(None, note=f"no measure is called {name!r}{did_you_mean(name, registry.measures())}")
+        reading = Reading(None, note=str(registry.no_such(name)))
     elif measure.stage != "endpoint":
         reading = Reading(None, note=f"{name} measures a {measure.stage}, and is not measured on traffic yet")
     else:

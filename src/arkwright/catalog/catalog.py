@@ -32,9 +32,20 @@ class Catalog:
         self.talk = Talk(self._file)
 
     def follow(self, say: Say | None = None) -> None:
-        """Catch up with the ledger; `say` hears of the progress. Raises Corrupt naming a broken event."""
-        with self._file.reading(say):
+        """Catch up with the ledger; `say` hears of the progress. Raises Corrupt naming a broken event, Full."""
+        with self._file.reading(say, all_of_it=True):
             pass
+
+    def may_be_late(self) -> None:
+        """On a full disk tell from now on what was there before, where Full is raised else: of whoever calls this,
+        people hear by `behind` that it is not all.
+        """
+        self._file.be_late()
+
+    @property
+    def behind(self) -> int | None:
+        """The last event that was read, where at the last look the disk had no room for what came later."""
+        return self._file.behind
 
     def close(self) -> None:
         self._file.close()
@@ -52,8 +63,8 @@ class Catalog:
             return events.kinds(db)
 
     def times(self, who: str, kinds: tuple[str, ...], since: datetime) -> list[str]:
-        """When this person last did something of these kinds."""
-        with self._db() as db:
+        """When this person last did something of these kinds. Raises Full: limits count all of it."""
+        with self._file.reading(all_of_it=True) as db:
             return events.times(db, who, kinds, since)
 
     def runs(

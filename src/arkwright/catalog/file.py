@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -13,12 +15,14 @@ from pysqlite3 import dbapi2 as sqlite
 
 from arkwright.catalog.following import Card, Following
 from arkwright.catalog.layout import LAYOUT, TABLES
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Full
 from arkwright.core.ports import Ledger
 from arkwright.core.record import GENESIS
 
 BATCH = 5_000  # events in one transaction: what a kill loses, and what is held in memory
 PATIENCE_S = 60
+ROOM = 64 << 10  # bytes that SQLite wants beside its file
+AGAIN_S = 1.0  # a full disk is not tried at every look
 Say = Callable[[str], None]
 
 
@@ -31,6 +35,7 @@ class CatalogFile:
 
     def __init__(self, path: Path, ledger: Ledger, card: Card) -> None:
         self.path, self._ledger, self._card = path, ledger, card
+        self.late = False  # whoever sets it tells people of `behind`
         self._begin()
 
     def _begin(self) -> None:
@@ -39,13 +44,26 @@ class CatalogFile:
         self._inherited = getattr(self, "_idle", [])  # after a fork the parent's connections are left alone
         self._idle: list[tuple[int, Any]] = []
         self._seen: tuple[int, str] | None = None  # the file, and the head of the ledger that it has
+        self.behind: int | None = None  # the last event that it has, where the disk has no room for what came later
+        self._again = 0.0
+
+    def be_late(self) -> None:
+        """Be read as far as it came where the disk is full. It is opened now: later there may be no room to begin."""
+        self.late = True
+        with suppress(Stale, OSError, sqlite.DatabaseError), self._connection():
+            pass
 
     @contextmanager
-    def reading(self, say: Say | None = None) -> Iterator[Any]:
-        """A connection to a catalog that has all that was on record when it was asked for."""
+    def reading(self, say: Say | None = None, *, all_of_it: bool = False) -> Iterator[Any]:
+        """A connection to a catalog that has all that was on record when it was asked for. Raises Full where the disk
+        has no room for that; with `late` it is read as far as it came then, unless `all_of_it` is needed.
+        """
         if self._process != os.getpid():
             self._begin()
-        self._caught_up(say)
+        late = self.late and not all_of_it
+        error = self._caught_up(say, late=late)
+        if error and not late:
+            raise error
         with self._connection() as (_, db):
             yield db
 
@@ -56,20 +74,44 @@ class CatalogFile:
             self._idle.clear()
         self._seen = None
 
-    def _caught_up(self, say: Say | None) -> None:
+    def _caught_up(self, say: Say | None, *, late: bool) -> Full | None:
         if self._seen == (self._inode(), self._ledger.head()):
-            return
+            return None
+        if late and self.behind is not None and time.monotonic() < self._again:
+            return None
         for _ in range(3):
             file = None
             try:
                 with self._lock, self._connection() as (file, db):
-                    self._seen = (file, self._follow(db, say or (lambda _: None)))
-                    return
+                    return self._moved(file, db, say or (lambda _: None))
             except (Stale, sqlite.DatabaseError) as error:
+                if self._full(error):
+                    raise self._no_room() from error
                 if not isinstance(error, Stale) and not _damaged(error):
                     raise ArkwrightError(f"the catalog {self.path} cannot be used: {error}") from error
                 self._renew(file)
         raise ArkwrightError(f"the catalog {self.path} cannot be made; remove it, and look at the disk")
+
+    def _moved(self, file: int, db: Any, say: Say) -> Full | None:
+        """Follow as far as there is room; the connection stays, for a new one may find no room to begin."""
+        try:
+            self._seen = (file, self._follow(db, say))
+        except sqlite.DatabaseError as error:
+            if not self._full(error):
+                raise
+            self.behind, self._again = _place(db)[0], time.monotonic() + AGAIN_S
+            return self._no_room()
+        self.behind = None
+        return None
+
+    def _full(self, error: Exception) -> bool:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        return name == "SQLITE_FULL" or (
+            name.startswith("SQLITE_IOERR") and shutil.disk_usage(self.path.parent).free < ROOM
+        )
+
+    def _no_room(self) -> Full:
+        return Full(f"the disk is full: the catalog {self.path} cannot follow the ledger; make room")
 
     def _follow(self, db: Any, say: Say) -> str:
         """The head of the ledger up to which the catalog has everything. Raises Stale."""

@@ -73,7 +73,8 @@ class Talk:
         return row[0] if row else None
 
     def last_comment(self) -> int:
-        with self._db() as db:
+        """Raises Full: what is behind would give a number twice."""
+        with self._file.reading(all_of_it=True) as db:
             return db.execute("SELECT coalesce(max(id), 0) FROM comment").fetchone()[0]  # type: ignore[no-any-return]
 
     def credits(self) -> list[tuple[str, str, str, int]]:
@@ -96,10 +97,10 @@ class Talk:
             return list(db.execute(query, (person(who), before or 1 << 62, size(limit))))
 
     def told(self, seq: int, people: Collection[str]) -> list[tuple[str, str]]:
-        """(person, why) of those among these people who are told of this event."""
+        """(person, why) of those among these people who are told of this event. Raises Full."""
         marks = ", ".join("?" * len(people))
         query = f"SELECT person, why FROM notice WHERE person IN ({marks}) AND seq = ?"  # noqa: S608
-        with self._db() as db:
+        with self._file.reading(all_of_it=True) as db:
             return list(db.execute(query, (*people, seq)))
 
     def watched(self, who: str) -> list[str]:

@@ -26,6 +26,7 @@ from arkwright.web.routes import PUBLIC, Quick, allowed
 
 def application(context: Context) -> Starlette:
     """The control room as an ASGI application."""
+    context.site.catalog.may_be_late()
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
     routes = [*rest.routes((openapi.TAG, openapi.paths)), *mlflow.routes(), *pages.routes(), static]

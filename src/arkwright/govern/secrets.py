@@ -6,8 +6,10 @@ What is handed out is `OWNER.ID.SECRET`: the first two find the record, the thir
 import hmac
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from arkwright.core.errors import Full
 from arkwright.core.ports import Vault
 from arkwright.core.record import decode, digest_bytes, encode
 
@@ -71,14 +73,17 @@ def redeem(vault: Vault, kind: str, given: str) -> tuple[str, Pass] | None:
 
 
 def _used(vault: Vault, key: str, body: str, kept: Pass) -> bool:
-    """Note that it is used now, unless it was idle too long. Swapped, not put: one that ended meanwhile stays ended."""
-    if idle(SESSION, kept):
-        vault.remove(SESSION, key)
-        return False
-    now = time.time()
-    if now - max(kept.made, kept.seen) > NOTED:
-        vault.swap(SESSION, key, body, encode(replace(kept, seen=now)))
-    return True
+    """Note that it is used now, unless it was idle too long. Swapped, not put: one that ended meanwhile stays ended.
+
+    On a full disk it is not noted, so that people may go on reading: the session ends the sooner.
+    """
+    ended, now = idle(SESSION, kept), time.time()
+    with suppress(Full):
+        if ended:
+            vault.remove(SESSION, key)
+        elif now - max(kept.made, kept.seen) > NOTED:
+            vault.swap(SESSION, key, body, encode(replace(kept, seen=now)))
+    return not ended
 
 
 def idle(kind: str, kept: Pass) -> bool:

@@ -28,6 +28,7 @@ from arkwright.measures.evaluation import Evaluation, Undefined
 from arkwright.measures.window import Window
 
 _UNIONS = (types.UnionType, typing.Union)
+LONGEST_WHY = 300  # characters of what a plug-in failed with
 
 Column = NewType("Column", str)  # a column of the dataset measured
 Other = NewType("Other", str)  # a column of another dataset: `planes.tailnum`
@@ -159,19 +160,48 @@ def _only_for(name: str, tasks: tuple[str, ...], task: str) -> str:
     return f"{name} is for {' and '.join(tasks)}; this model does {task}"
 
 
+@dataclass(frozen=True, slots=True)
+class PlugIns:
+    """What came through the door. `wrong`: in words, what cannot be used."""
+
+    measures: dict[str, Measure]
+    wrong: tuple[str, ...]
+
+
 @cache
-def measures() -> dict[str, Measure]:
-    """All measures by name. Raises Invalid when two plug-ins claim one name."""
+def plug_ins() -> PlugIns:
+    """Everything there is. What is wrong with one plug-in stops no other; a name that two claim is nobody's."""
     found: dict[str, Measure] = {}
+    wrong: list[str] = []
+    twice: set[str] = set()
     for entry in sorted(entry_points(group="arkwright.measures"), key=lambda entry: (entry.value, entry.name)):
-        module = entry.load()
+        try:
+            module = entry.load()
+        except Exception as error:  # noqa: BLE001 - it is somebody else's code
+            why = f"{type(error).__name__}: {error}"[:LONGEST_WHY]
+            wrong.append(f"the plug-in {entry.name} ({entry.value}) cannot be loaded: {why}")
+            continue
         for value in vars(module).values():
             if not isinstance(value, Measure) or found.get(value.name) is value:
                 continue
             if value.name in found:
-                raise Invalid(f"two plug-ins define the measure {value.name!r}; the second is {entry.value}")
+                wrong.append(f"two plug-ins define the measure {value.name!r}; the second is {entry.value}")
+                twice.add(value.name)
             found[value.name] = value
-    return found
+    return PlugIns({name: measure for name, measure in found.items() if name not in twice}, tuple(wrong))
+
+
+def measures() -> dict[str, Measure]:
+    """All measures by name."""
+    return plug_ins().measures
+
+
+def no_such(name: str) -> Unknown:
+    """Says what is near, and what is wrong with plug-ins: it may be one of theirs."""
+    wrong = plug_ins().wrong
+    return Unknown(
+        f"no measure is called {name!r}{'; ' + '; '.join(wrong) if wrong else did_you_mean(name, measures())}"
+    )
 
 
 def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Callable[..., Any]:
@@ -182,7 +212,7 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
     """
     measure = measures().get(call.name)
     if measure is None:
-        raise Unknown(f"no measure is called {call.name!r}{did_you_mean(call.name, measures())}")
+        raise no_such(call.name)
     if measure.stage != stage:
         kinds = {"data": "a dataset", "model": "a model", "endpoint": "an endpoint"}
         raise Invalid(f"{call.name} measures {kinds[measure.stage]}, not {kinds[stage]}")

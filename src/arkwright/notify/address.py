@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arkwright.core.errors import ArkwrightError, Invalid, Refused
+from arkwright.core.errors import Invalid, Refused
 
 LONGEST_URL, LONGEST_NAME = 2000, 253
 PUBLIC_PORTS = (443, 8443)
@@ -84,8 +84,8 @@ def networks(allow: Iterable[str]) -> tuple[Network, ...]:
 
 
 def resolve(place: Place, allow: Sequence[Network], lookup: Lookup = socket.getaddrinfo) -> str:
-    """The one address to connect to. Raises Refused for what is neither public nor allowed, ArkwrightError for a name
-    that cannot be found.
+    """The one address to connect to. Raises Refused for what is neither public nor allowed, Invalid for a name that
+    cannot be found.
     """
     found = _addresses(place, lookup)
     inside = [any(one in network for network in allow) for one in found]
@@ -111,10 +111,10 @@ def _addresses(place: Place, lookup: Lookup) -> list[Address]:
     try:
         answers = lookup(place.host, place.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise ArkwrightError(f"the name {place.host} cannot be found") from None
+        raise Invalid(f"the name {place.host} cannot be found") from None
     found = [ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers]
     if not found:
-        raise ArkwrightError(f"the name {place.host} cannot be found")
+        raise Invalid(f"the name {place.host} cannot be found")
     return found
 
 

@@ -26,6 +26,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+_WRONG = ("problem", "detail", "wrong")  # what an error said
 _PART = re.compile(r"[^\n\r\t]+")
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
 
@@ -71,9 +72,11 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
         "query": request.query_params,
         "section": "",
         "places": _places(request.app),
+        "behind": at.site.catalog.behind,
         "done": unquote(cookies.read(request.headers, at.address, cookies.SAID)),
     }
-    text = _environment().get_template(template).render(**(common | said))
+    wrong = {word: context.placeless(text, at) for word in _WRONG if isinstance(text := said.get(word), str)}
+    text = _environment().get_template(template).render(**(common | said | wrong))
     answer = HTMLResponse(text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
     if common["done"]:
         cookies.drop(answer, at.address, cookies.SAID)  # said once

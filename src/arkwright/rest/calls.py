@@ -81,7 +81,7 @@ async def _act(verb: Verb, words: given.Words, turns: Turns, request: Request) -
         try:
             return answers.acted(_called(verb.function, verb, request, taken))
         except ArkwrightError as error:
-            return problems.of(error)
+            return problems.of(context.without_places(error, context.context(request)))
 
     return await once(request, raw, act, turns)
 
@@ -97,7 +97,7 @@ async def _begin(name: str, words: given.Words, turns: Turns, request: Request) 
         try:
             job = jobs.begin(at.site, context.actor(request), at.project, verb=name, words=taken)
         except ArkwrightError as error:
-            return problems.of(error)
+            return problems.of(context.without_places(error, at))
         return answers.acted(job, 202, {"Location": f"/api/jobs/{job.id}"})
 
     return await once(request, raw, act, turns)

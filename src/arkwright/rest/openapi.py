@@ -40,9 +40,10 @@ ERRORS = {
     "429": "Too often; come back after the seconds in Retry-After",
     "500": "Something failed here; the message has the number under which the log tells of it",
     "501": "A part has to be installed on the server first",
+    "507": "The disk is full; nothing was written",
 }
 Paths = Callable[[dict[str, Any]], dict[str, Any]]  # what is served, by its path; classes go into the given one
-_LOOKED = ("401", "403", "404", "406", "409", "422", "429", "500", "501")
+_LOOKED = ("401", "403", "404", "406", "409", "422", "429", "500", "501", "507")
 _ACTED = (*_LOOKED, "413", "415")
 
 
@@ -162,7 +163,11 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
 
 def _itself() -> dict[str, Any]:
     ready = {"type": "object", "required": ["status"], "additionalProperties": False}
-    ready["properties"] = {"status": {"enum": ["ready", "not ready"]}, "waits_for": _TEXTS}
+    ready["properties"] = {
+        "status": {"enum": ["ready", "degraded", "not ready"]},
+        "waits_for": _TEXTS,
+        "why": {"type": "string"},
+    }
     unready = _said(ready, "Something does not answer yet", headers={"Retry-After": {"schema": {"type": "integer"}}})
     health = {
         "operationId": "health",

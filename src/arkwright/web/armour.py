@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.datastructures import Headers
@@ -27,8 +28,8 @@ HEADERS = (
 SECURE = (*HEADERS, (b"strict-transport-security", b"max-age=31536000"))
 
 
-def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
-    """Sends on; what a handler said itself stays as it is."""
+def headed(scope: Scope, send: Send, *, secure: bool, behind: Callable[[], int | None]) -> Send:
+    """Sends on; what a handler said itself stays as it is. `behind`: the last event that is shown, on a full disk."""
     given = SECURE if secure else HEADERS
 
     async def sending(message: Message) -> None:
@@ -38,6 +39,8 @@ def headed(scope: Scope, send: Send, *, secure: bool) -> Send:
             said = {name for name, _ in headers}
             headers += [header for header in given if header[0] not in said]
             headers.append((b"x-request-id", scope["arkwright.request"].encode()))
+            if (seq := behind()) is not None and scope.get("arkwright.known"):
+                headers.append((b"arkwright-as-of", str(seq).encode()))
             message["headers"] = headers
         await send(message)
 

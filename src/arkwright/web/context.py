@@ -44,11 +44,15 @@ def actor(request: Request) -> Actor:
     return found.actor
 
 
-def without_places(error: ArkwrightError, at: Context) -> ArkwrightError:
-    """The error without the server's own folders in it: where things are kept is nobody's business."""
-    text = str(error)
+def placeless(text: str, at: Context) -> str:
     for place, word in ((at.site.folder, "the site"), (at.project, "the project")):
         text = text.replace(str(place), word)
+    return text
+
+
+def without_places(error: ArkwrightError, at: Context) -> ArkwrightError:
+    """The error without the server's own folders in it: where things are kept is nobody's business."""
+    text = placeless(str(error), at)
     if text == str(error):
         return error
     told = type(error)(text)

@@ -57,9 +57,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         scope["arkwright.request"] = os.urandom(8).hex()
-        send = self._refusals.noting(
-            scope, armour.headed(scope, send, secure=self.context.address.startswith("https:"))
-        )
+        secure = self.context.address.startswith("https:")
+        send = self._refusals.noting(scope, armour.headed(scope, send, secure=secure, behind=self._behind))
         try:
             await self._let_in(scope)
             await self.app(scope, armour.bounded(scope, receive), self._lasting(scope, send))
@@ -71,6 +70,9 @@ class Guard:
             if scope.get("arkwright.begun"):
                 raise
             await problems.unexpected(Request(scope), error)(scope, receive, send)
+
+    def _behind(self) -> int | None:
+        return self.context.site.catalog.behind
 
     async def _let_in(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
