@@ -87,18 +87,26 @@ def test_where_many_leave_no_more_may_wait_than_are_answered_in_time(patience):
     for i in range(LEAVERS):
         assert most(patience, 10.0) == FEW
         patience.left(10 + i / 100, 0.5)
-    assert most(patience, 10.1) == 5
-    assert most(patience, 39.0) == 5
-    assert most(patience, 41.0) == FEW  # then it is tried again
+    assert most(patience, 10.9) == FEW  # a whole second says it
+    assert most(patience, 11.1) == 5
+    assert most(patience, 21.0) == 5
+    assert most(patience, 21.2) == FEW  # then it is tried again
 
 
 def test_a_few_who_leave_among_many_who_wait_shorten_nothing(patience):
     patience.cost = 0.05
-    patience.left(10.0, 0.2)
     for i in range(9):
-        patience.ran(10, 0.5)
         patience.left(10 + i / 100, 0.2)
-    assert most(patience, 10.1) == FEW
+    patience.ran(100, 5.0)  # also such as were answered after they left
+    assert most(patience, 11.1) == FEW
+
+
+def test_who_comes_while_nobody_waits_is_let_in_however_little_callers_bear(patience):
+    patience.cost = 0.06
+    for i in range(LEAVERS):
+        patience.left(10 + i / 100, 0.11)
+    assert not patience.too_long(11.1, 0, 1, 0.0)
+    assert patience.too_long(11.1, 1, 2, 0.0)
 
 
 def test_who_comes_and_goes_shortens_nothing(patience):

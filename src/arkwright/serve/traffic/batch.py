@@ -168,8 +168,8 @@ class Batcher:
         """Its deadline has passed, whether it waits or is computed: then what comes of it is dropped."""
         if job.told:
             return
-        self._left(job)
         if job in self._later:
+            self._left(job)
             self._later.remove(job)
             self._tell(job, _late())
         else:
@@ -189,7 +189,7 @@ class Batcher:
         """It waited for longer than somebody had a use for its answer."""
         if job.added:
             now = self.now()
-            self.patience.left(now, now - job.added)
+            self.patience.left(now, min(now, job.deadline) - job.added)
 
     def _tell(self, job: Job, said: Response | Problem) -> None:
         if job.alarm is not None:
@@ -216,9 +216,6 @@ class Batcher:
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
-        for job in jobs:
-            if job.request.gone == GONE:
-                self._left(job)
         if not done.cancelled():
             error = done.exception()  # a mistake of ours: an answer is due all the same
             self._reply(jobs, [_failed(self._name, error).response() for _ in jobs] if error else done.result())

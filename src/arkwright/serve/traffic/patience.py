@@ -18,7 +18,7 @@ FEW, FEWER = 16, 4  # requests that may always wait, the same two ways
 MANY = 0.2  # of those who came; a short queue sends up to a tenth away that come in bursts, below the capacity
 EARLIEST, LATEST = 3, 30  # seconds after which who was refused should come again, at most
 LEAVERS = 3  # who left, at least, before anything is made of it
-REMEMBERED = 30.0  # seconds for which it is known how long callers wait
+REMEMBERED = 10.0  # seconds for which it is known how long callers wait
 IN_TIME = 0.5  # of that time; the rest is for what takes longer than usual
 _WINDOW = 1.0  # seconds
 _WEIGHT = 0.2  # of the newest run
@@ -46,7 +46,8 @@ class Patience:
         self.cost = 0.0
         self._standing, self._began, self._refused, self._done, self._latest = False, 0.0, 0, 0, EARLIEST
         self._all = 0  # that were computed, ever
-        self._leaving, self._left, self._waited = (0.0, 0), 0, 0.0  # since when, and of how many; who left; after what
+        self._leaving = (0.0, 0)  # since when they leave, and how many were computed by then
+        self._left, self._waited = 0, 0.0  # who left since then, and after how long, added up
         self._bear, self._short_until = 0.0, 0.0  # how long callers wait, and until when it is known
 
     def ran(self, count: int, seconds: float) -> None:
@@ -58,25 +59,23 @@ class Patience:
     def left(self, now: float, waited: float) -> None:
         """Somebody who had waited so long has no use for an answer any more.
 
-        Who leaves sooner than a queue may last says nothing of it; and nobody can shorten it by coming and going.
+        Who leaves sooner than a queue may last says nothing of it; nor do a few, held against all of a whole second.
         """
         if waited < BURST:
             return
-        since, before = self._leaving
-        if now - since > _WINDOW:
-            self._leaving, self._left, self._waited = (now, self._all), 0, 0.0
-            before = self._all
+        self._look_at_leavers(now)
+        if not self._left:
+            self._leaving = now, self._all
         self._left += 1
         self._waited += waited
-        if self._left >= max(LEAVERS, MANY * (self._left + self._all - before)):
-            self._bear, self._short_until = self._waited / self._left, now + REMEMBERED
 
     def too_long(self, now: float, waiting: int, ahead: int, run: float) -> bool:
         """Whether who comes now would wait too long: behind so many that wait, `ahead` with those that run. `run` are
         the seconds of a run of one row.
         """
         self._look_back(now)
-        if now < self._short_until and (ahead + 1) * self.cost > IN_TIME * self._bear:
+        self._look_at_leavers(now)
+        if now < self._short_until and waiting and (ahead + 1) * self.cost > IN_TIME * self._bear:
             return True
         if self._standing:
             return waiting >= FEWER and ahead * self.cost > max(STANDING, RUNS * run)
@@ -93,6 +92,15 @@ class Patience:
     def come_again(self) -> int:
         """In how many seconds: the more work is refused, the later; not all at once."""
         return randint(1, self._latest)  # noqa: S311 - no secret
+
+    def _look_at_leavers(self, now: float) -> None:
+        """Once the second is over in which they left."""
+        since, before = self._leaving
+        if not self._left or now - since <= _WINDOW:
+            return
+        if self._left >= max(LEAVERS, MANY * (self._left + self._all - before)):
+            self._bear, self._short_until = self._waited / self._left, now + REMEMBERED
+        self._left, self._waited = 0, 0.0
 
     def _look_back(self, now: float) -> None:
         if not self._standing or now - self._began <= _WINDOW:
