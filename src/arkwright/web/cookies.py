@@ -1,5 +1,5 @@
-"""Cookies: with the port in their names, for a browser sends them to every port of a host (RFC 6265, 8.5); under TLS with
-the prefix that browsers guard (RFC 6265bis, 4.1.3.2), so that no neighbour plants one.
+"""Cookies: with the port in their names, for a browser sends them to every port of a host (RFC 6265, 8.5); under TLS
+with the prefix that browsers guard (RFC 6265bis, 4.1.3.2), so that no neighbour plants one.
 """
 
 from functools import lru_cache
