@@ -166,6 +166,9 @@ def faults(page):
 
 def test_before_the_login(browser, lived_in):
     page = browser.new_page(color_scheme="dark", viewport={"width": 360, "height": 700})
+    page.goto(lived_in.address + "/discussion/1#c2")
+    away = page.get_by_role("link", name="Log in with").get_attribute("href")
+    assert away.endswith("/login/oidc?next=%2Fdiscussion%2F1%23c2")  # no link takes the part behind the # along itself
     page.goto(lived_in.address + "/releases")
     assert page.url.endswith("/login?next=/releases")
     assert faults(page) == []

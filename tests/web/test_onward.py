@@ -16,7 +16,7 @@ from arkwright.web import cookies, onward
 __all__ = ["door"]  # a fixture: with a provider
 PAGE = {"Accept": "text/html"}
 FORM = {**PAGE, "Content-Type": "application/x-www-form-urlencoded"}
-TYPED = b"reason=URGENT+%3Cb%3E+it+burns&digest=0&password=hush&new=hush"
+TYPED = b"sure=yes&reason=URGENT+%3Cb%3E+it+burns&digest=0&password=hush&new=hush"
 AWAY = (
     "//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "javascript:alert(1)", "evil", "",
     "/\t/evil.example", "/a\r\nSet-Cookie: x=y", " /a", "/" + "a" * onward.LONGEST, "/é", "///evil.example",
@@ -53,6 +53,8 @@ def test_home_needs_no_words(shared):
 
 def test_a_provider_leads_there_too(door):
     assert b'href="/login/oidc?next=/discussion/1"' in door.ask("GET", "/login?next=/discussion/1").body
+    late = sent(door, Referer=f"{BASE}/runs?a=b&c=d")
+    assert b'href="/login/oidc?next=/runs%3Fa%3Db%26c%3Dd"' in late.body
     for place, there in (("/discussion/1#c2", "/discussion/1#c2"), ("//evil.example", "/"), ("/" + "a" * 900,) * 2):
         asked, cookie = away(door, f"/login/oidc?next={quote(place)}")
         assert door.ask("GET", through(asked, "ana"), Cookie=cookie).headers["location"] == there
@@ -76,6 +78,7 @@ def test_a_form_that_comes_too_late_is_kept_and_not_done(shared, session):
     page = answer.body.decode()
     assert (answer.status, "session ended" in page, "Nothing was done" in page) == (401, True, True)
     assert "URGENT &lt;b&gt; it burns" in page
+    assert "sure" not in page  # that has to be said again
     assert "hush" not in page  # no password is shown, old or new
     assert 'action="/login?next=/endpoints/churn%3Fa%3Db"' in page
     assert answer.headers["content-type"].startswith("text/html")

@@ -15,7 +15,7 @@ from arkwright.web import context, onward
 from arkwright.web.routes import allowed
 
 SECRET = ("password", "old", "new", "secret")  # fields that no page shows
-HIDDEN = ("digest", "version", "here", "id", "mark", "where")  # what forms send that nobody typed
+HIDDEN = ("digest", "version", "here", "id", "mark", "where", "sure")  # what forms send that nobody typed
 FORM = "application/x-www-form-urlencoded"
 MOST = 200  # fields
 _WHERE = {"HX-Retarget": "#ended", "HX-Reswap": "innerHTML", "HX-Reselect": "#again"}
