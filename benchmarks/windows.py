@@ -16,6 +16,7 @@ from tests.pages.browser import begun, chromium
 
 import pages
 from arkwright.sites import Site
+from arkwright.web import cookies
 
 ROUNDS, LIMIT_MS = 7, 1000
 SHOWN = (
@@ -40,7 +41,7 @@ def look(browser: Browser, address: str, path: str, cookie: str) -> list[float]:
     """(first byte, scripts have run, loaded, interactive, whole), in ms since it began to go there; KiB that came."""
     with browser.new_context() as context:  # which has a cache of its own, and nothing in it
         if path != "/login":
-            context.add_cookies([{"name": "arkwright", "value": cookie, "url": address}])
+            context.add_cookies([{"name": cookies.name(address, cookies.SESSION), "value": cookie, "url": address}])
         context.add_init_script(IDLE)
         page = context.new_page()
         answer = page.goto(address + path)

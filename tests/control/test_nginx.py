@@ -217,12 +217,11 @@ def test_a_browser_enters_through_it(behind):
     with chromium(f"--host-resolver-rules=MAP {NAME} 127.0.0.1:{behind.safe}") as browser:
         page = browser.new_page(ignore_https_errors=True)
         page.goto(f"https://{NAME}/account")
-        assert page.url == f"https://{NAME}/login"
+        assert page.url == f"https://{NAME}/login?next=/account"
         page.get_by_label("Name").fill("contributor")
         page.get_by_label("Password").fill(WORD)
         page.keyboard.press("Enter")
-        page.wait_for_url(f"https://{NAME}/")
-        page.goto(f"https://{NAME}/account")
+        page.wait_for_url(f"https://{NAME}/account")
         page.get_by_role("heading", name="Sessions").wait_for()
         assert "from 127.0.0.1" in page.locator("tr", has_text="this one").inner_text()
         kept = {one["name"]: one for one in page.context.cookies()}

@@ -8,6 +8,8 @@ import pytest
 from tests.api.conftest import Site
 from tests.rest.conftest import at, room, up, walked
 
+from arkwright.web import cookies
+
 __all__ = ["at", "room", "walked"]  # fixtures
 FORM = {"Content_Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
 
@@ -27,7 +29,8 @@ class House:
     def send(self, path, by="olga", **fields):
         """Send a form: (status, where it leads or the page as text)."""
         answer = self.room.ask("POST", path, by=by, raw=urlencode(fields, doseq=True), **FORM)
-        cookie = SimpleCookie(answer.headers.get("Set-Cookie", "")).get("arkwright-said")
+        name = cookies.name(self.room.address, cookies.SAID)
+        cookie = SimpleCookie(answer.headers.get("Set-Cookie", "")).get(name)
         self.said = unquote(cookie.value) if cookie else ""
         return answer.status, answer.headers.get("Location") or answer.data.decode()
 

@@ -15,6 +15,7 @@ from arkwright.core.nouns import Actor, Endpoint
 from arkwright.govern import passwords, secrets
 from arkwright.govern.oidc import Person
 from arkwright.notify import hooks, state
+from arkwright.web import cookies
 
 from .browser import chromium
 from .logged import logged
@@ -76,7 +77,7 @@ def window(browser, room, who="olga", **words):
     context = browser.new_context(**words)
     context.set_default_timeout(15_000)
     value = secrets.issue(room.at.site.vault, secrets.SESSION, who, 3600.0)
-    context.add_cookies([{"name": "arkwright", "value": value, "url": room.address}])
+    context.add_cookies([{"name": cookies.name(room.address, cookies.SESSION), "value": value, "url": room.address}])
     return context.new_page()
 
 
@@ -132,7 +133,8 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
 
 def came_back(room, page):
     """As if from the provider, to this session."""
-    secret = next(one["value"] for one in page.context.cookies() if one["name"] == "arkwright")
+    name = cookies.name(room.address, cookies.SESSION)
+    secret = next(one["value"] for one in page.context.cookies() if one["name"] == name)
     known = accounts.prove(room.at.site, secrets.SESSION, secret)
     person = Person(issuer="https://a.example", subject="1", name=HOSTILE, email="o@a.example", groups=())
     linking.offer(room.at.site, known, person)
@@ -164,8 +166,11 @@ def faults(page):
 
 def test_before_the_login(browser, lived_in):
     page = browser.new_page(color_scheme="dark", viewport={"width": 360, "height": 700})
+    page.goto(lived_in.address + "/discussion/1#c2")
+    away = page.get_by_role("link", name="Log in with").get_attribute("href")
+    assert away.endswith("/login/oidc?next=%2Fdiscussion%2F1%23c2")  # no link takes the part behind the # along itself
     page.goto(lived_in.address + "/releases")
-    assert page.url.endswith("/login")
+    assert page.url.endswith("/login?next=/releases")
     assert faults(page) == []
     page.get_by_label("Name").fill("olga")
     page.get_by_label("Password").fill("wrong")
@@ -174,7 +179,7 @@ def test_before_the_login(browser, lived_in):
     page.get_by_label("Name").fill("olga")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="shop").wait_for()
+    page.wait_for_url(lived_in.address + "/releases")
 
 
 def tab_to(page, name, presses=200):

@@ -56,7 +56,7 @@ def test_hostile_text_is_shown_as_text(room):
 
 def test_nobody_sees_a_page_before_the_login(room):
     answer = room.http.request("GET", room.address + "/releases", headers=PAGE, redirect=False)
-    assert (answer.status, answer.headers["Location"]) == (303, "/login")
+    assert (answer.status, answer.headers["Location"]) == (303, "/login?next=/releases")
 
 
 def test_what_is_not_there_is_a_page_too(room):

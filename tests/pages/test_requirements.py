@@ -10,6 +10,7 @@ from tests.api.test_propose import LIMIT
 from arkwright.api.propose import propose
 from arkwright.core.nouns import Actor
 from arkwright.govern import secrets
+from arkwright.web import cookies
 
 PAGE = {"Accept": "text/html"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -141,7 +142,9 @@ def test_in_a_browser_the_sentence_is_said_while_it_is_typed(room):
         wrong = []
         tab.on("console", lambda said: wrong.append(said.text))
         tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.context.add_cookies([{"name": "arkwright", "value": secret, "url": room.address}])
+        tab.context.add_cookies(
+            [{"name": cookies.name(room.address, cookies.SESSION), "value": secret, "url": room.address}]
+        )
         tab.goto(room.address + "/requirements")
         tab.get_by_label("Where").select_option("gate.production")
         tab.get_by_label("What is measured").select_option("recall")

@@ -15,7 +15,7 @@ from arkwright import pages as _pages
 from arkwright.core.errors import ArkwrightError, did_you_mean
 from arkwright.mlflow import openapi, wire
 from arkwright.mlflow import routes as mlflow
-from arkwright.pages import errors
+from arkwright.pages import ended, errors
 from arkwright.pages import routes as pages
 from arkwright.rest import routes as rest
 from arkwright.web import problems
@@ -30,9 +30,10 @@ def application(context: Context) -> Starlette:
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
     routes = [*rest.routes((openapi.TAG, openapi.paths)), *mlflow.routes(), *pages.routes(), static]
+    guard = Middleware(Guard, context=context, routes=routes, refused=partial(_refused, context), ended=ended.told)
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, context=context, routes=routes, refused=partial(_refused, context))],
+        middleware=[guard],
         exception_handlers={ArkwrightError: _told, HTTPException: _no_route, Exception: problems.unexpected},
     )
     app.router = Quick(routes)

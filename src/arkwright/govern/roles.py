@@ -37,7 +37,7 @@ def must(by: Actor, right: str) -> None:
         return
     if right == "self" and by.rights:
         raise Forbidden(f"to {RIGHTS[right]} one must log in; a token may not")
-    raise Forbidden(f"to {RIGHTS[right].split(',')[0]} one must be {_NEEDED[right]}; what {by.name} proved is less")
+    raise Forbidden(f"to do this one must be {_NEEDED[right]}; what {by.name} proved is less")
 
 
 def lesser(one: str, other: str) -> str:

@@ -15,7 +15,7 @@ from arkwright.govern.secrets import SESSION
 from arkwright.pages.forms import fields, raw
 from arkwright.pages.render import page
 from arkwright.sites import Site
-from arkwright.web import context, cookies
+from arkwright.web import context, cookies, onward
 from arkwright.web.routes import PUBLIC, route
 
 NOBODY = Actor(name="")
@@ -49,7 +49,7 @@ async def log_in(request: Request) -> Response:
         secret = await at.entry.trying(name, address(request), work, device=device)
     except ArkwrightError as error:
         return again(request, "login.html", error)
-    return await run_in_threadpool(entered, request, secret, known=bool(device))
+    return await run_in_threadpool(entered, request, secret, known=bool(device), to=onto(request))
 
 
 def log_out(request: Request) -> Response:
@@ -77,7 +77,7 @@ async def joined(request: Request) -> Response:
     except ArkwrightError as error:
         chooses = await run_in_threadpool(_chooses, at.site, invitation)
         return again(request, "join.html", error, name=name if chooses else None, chooses=chooses)
-    return await run_in_threadpool(entered, request, secret)
+    return await run_in_threadpool(entered, request, secret, to=onto(request))
 
 
 def _chooses(site: Site, invitation: str) -> bool:
@@ -111,14 +111,19 @@ def again(request: Request, template: str, error: ArkwrightError, **said: str | 
     return answer
 
 
-def entered(request: Request, secret: str, *, known: bool = False) -> Response:
+def onto(request: Request) -> str:
+    """Where whoever logs in was going."""
+    return onward.ours(request.query_params.get("next", ""))
+
+
+def entered(request: Request, secret: str, *, known: bool = False, to: str = onward.HOME) -> Response:
     """Always under a new secret: what the browser brought along is never taken up, and its session ends. `known`: it
-    has its mark already.
+    has its mark already; `to`: a path of this room.
     """
     before, at = context.known(request), context.context(request)
     if before and before.via == SESSION:
         accounts.log_out(at.site, before)
-    answer = RedirectResponse("/", 303)
+    answer = RedirectResponse(to, 303)  # without a fragment, so that a browser keeps the one it has (RFC 9110, 10.2.2)
     cookies.put(answer, at.address, cookies.SESSION, secret, accounts.LOGGED_IN)
     if not known:
         mark = sessions.remember(at.site, accounts.prove(at.site, SESSION, secret))

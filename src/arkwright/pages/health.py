@@ -1,6 +1,7 @@
 """How the endpoints are just now, from the counters of the server that answers for them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 
@@ -9,9 +10,11 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.pages import plane
 from arkwright.serve.telemetry.reading import Row, since_start
+from arkwright.sites import Site
 from arkwright.web import context
 
 BAD = 0.01  # of the requests refused: more is trouble
+LOADING = 60  # seconds after a move in which a server that does not answer yet is at work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +35,10 @@ def look(request: Request, endpoints: tuple[Endpoint, ...]) -> tuple[Health, ...
         rows: tuple[Row, ...] | None = since_start(answer.body)
     except ArkwrightError:
         rows = None
-    return tuple(_of(endpoint, rows) for endpoint in endpoints)
+    return tuple(_of(context.context(request).site, endpoint, rows) for endpoint in endpoints)
 
 
-def _of(endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
+def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
     rows = tuple(row for row in found or () if row.endpoint == endpoint.name)
     asked, wrong = sum(row.requests_per_s for row in rows), sum(row.errors_per_s for row in rows)
     slowest = max((row.p99_ms for row in rows if row.p99_ms is not None), default=None)
@@ -44,6 +47,8 @@ def _of(endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
         word, tone, says = "stopped", "bad", f"Stopped by {endpoint.stopped}: {endpoint.reason}"
     elif found is None:
         word, tone, says = "not seen", "open", "The server of the endpoints does not tell just now."
+    elif not rows and _age(site, endpoint) < LOADING:
+        word, tone, says = "loading", "open", "It was moved just now; its release is being loaded."
     elif not rows:
         word, tone, says = "not served", "bad", "The server does not answer for it; its log says why."
     elif asked and wrong / asked > BAD:
@@ -51,3 +56,9 @@ def _of(endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
     else:
         word, tone = ("canary", "live") if len(endpoint.shares) > 1 else ("answers", "good")
     return Health(endpoint=endpoint, word=word, tone=tone, says=says, rows=rows)
+
+
+def _age(site: Site, endpoint: Endpoint) -> float:
+    """Seconds since it was moved."""
+    moved = site.ledger.last(Endpoint.KIND, f"{endpoint.name}@")
+    return (datetime.now(UTC) - datetime.fromisoformat(moved.at)).total_seconds() if moved else 0.0

@@ -19,8 +19,8 @@ from arkwright.core.errors import ArkwrightError, Unknown, Unproven
 from arkwright.govern.oidc import Asked, Provider
 from arkwright.govern.secrets import SESSION
 from arkwright.pages import account
-from arkwright.pages.enter import address, again, entered, told
-from arkwright.web import context, cookies
+from arkwright.pages.enter import address, again, entered, onto, told
+from arkwright.web import context, cookies, onward
 from arkwright.web.routes import PUBLIC, route
 
 BACK = "/login/oidc/callback"
@@ -32,6 +32,7 @@ class Kept(msgspec.Struct, frozen=True):
     asked: Asked
     invitation: str = ""
     session: str = ""  # the one that wants to link its account; empty: somebody wants to log in
+    next: str = onward.HOME  # where somebody who logs in was going
 
 
 def routes() -> Sequence[Route]:
@@ -51,10 +52,10 @@ async def leave(request: Request, *, invitation: str = "", session: str = "") ->
     at = context.context(request)
     found = provider(request)
     if request.headers.get("host") != urlsplit(at.address).netloc:  # a cookie of another name would not come back
-        return RedirectResponse(f"{at.address}{request.url.path}", 303)
+        return RedirectResponse(at.address + onward.asked(request.scope), 303)
     place, asked = await at.entry.outside(address(request), lambda: found.begin(at.address + BACK))
     answer = RedirectResponse(place, 303)
-    kept = msgspec.json.encode(Kept(asked, invitation, session)).hex()
+    kept = msgspec.json.encode(Kept(asked, invitation, session, onto(request))).hex()
     cookies.put(answer, at.address, cookies.OUTSIDE, kept, outside.FRESH)
     return answer
 
@@ -71,7 +72,7 @@ async def back(request: Request) -> Response:
             linking.offer(at.site, _who_asked(request, kept), person)
             return RedirectResponse(account.LINK, 303)
         secret = outside.enter(at.site, person, invitation=kept.invitation, note=told(request))
-        return entered(request, secret)
+        return entered(request, secret, to=onward.ours(kept.next))  # nobody signs the cookie
 
     try:
         answer = await at.entry.outside(address(request), work)

@@ -12,6 +12,7 @@ from arkwright.core import shapes
 from arkwright.core.nouns import Endpoint
 from arkwright.rest import calls, given, openapi_endpoints
 from arkwright.rest.answers import JSON
+from arkwright.web import cookies
 
 _PROBLEM = {
     "type": "object",
@@ -47,8 +48,10 @@ _LOOKED = ("401", "403", "404", "406", "409", "422", "429", "500", "501", "507")
 _ACTED = (*_LOOKED, "413", "415")
 
 
-def document(others: Sequence[tuple[dict[str, Any], Paths]] = ()) -> dict[str, Any]:
-    """All that programs may ask. `others`: tags, and the paths of what other faces answer."""
+def document(others: Sequence[tuple[dict[str, Any], Paths]] = (), *, cookie: str = cookies.SESSION) -> dict[str, Any]:
+    """All that programs may ask. `others`: tags, and the paths of what other faces answer; `cookie`: what a
+    session's is called.
+    """
     named: dict[str, Any] = {"Problem": _PROBLEM}
     beside = {path: said for _, paths in others for path, said in paths(named).items()}
     paths = {f"/api/{name}": _verb(name, verb, named) for name, verb in VERBS.items() if not verb.here}
@@ -67,7 +70,7 @@ def document(others: Sequence[tuple[dict[str, Any], Paths]] = ()) -> dict[str, A
             "responses": {code: _problem(text) for code, text in ERRORS.items()},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "arkwright"},
+                "session": {"type": "apiKey", "in": "cookie", "name": cookie},
             },
         },
     }

@@ -1,7 +1,6 @@
 """The routes of REST: one for each verb that is no matter of the caller's own machine, the jobs, the description."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from arkwright.api.verbs import VERBS
 from arkwright.core.errors import ArkwrightError
 from arkwright.rest import answers, calls, gateway, jobs, openapi
 from arkwright.sites import Site
-from arkwright.web import context
+from arkwright.web import context, cookies
 from arkwright.web.routes import PUBLIC, route
 
 
@@ -66,11 +65,11 @@ class Described:
 
     def __init__(self, others: Sequence[tuple[dict[str, Any], openapi.Paths]]) -> None:
         self._others = others
-
-    @cached_property
-    def _document(self) -> bytes:
-        return msgspec.json.encode(openapi.document(self._others))
+        self._document = b""
 
     def answer(self, request: Request) -> Response:
         answers.chosen(request, (answers.JSON,))
+        if not self._document:
+            session = cookies.name(context.context(request).address, cookies.SESSION)
+            self._document = msgspec.json.encode(openapi.document(self._others, cookie=session))
         return Response(self._document, media_type=answers.JSON)

@@ -1,16 +1,24 @@
-"""Cookies: under TLS with the prefix that browsers guard (RFC 6265bis, 4.1.3.2), so that no neighbour plants one."""
+"""Cookies: with the port in their names, for a browser sends them to every port of a host (RFC 6265, 8.5); under TLS
+with the prefix that browsers guard (RFC 6265bis, 4.1.3.2), so that no neighbour plants one.
+"""
+
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 SESSION, DEVICE, OUTSIDE, SAID = "arkwright", "arkwright-device", "arkwright-outside", "arkwright-said"
-LONGEST = 2000  # characters
+LONGEST = 4000  # characters
 
 
+@lru_cache(64)
 def name(address: str, which: str) -> str:
-    """As it is called at this address of the control room."""
-    return f"__Host-{which}" if secure(address) else which
+    """As it is called at this address of the control room: two on one machine do not take each other's."""
+    port = urlsplit(address).port
+    mine = f"{which}-{port}" if port else which
+    return f"__Host-{mine}" if secure(address) else mine
 
 
 def secure(address: str) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from arkwright.api import accounts
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
-from arkwright.web import armour, cookies, problems
+from arkwright.web import armour, cookies, onward, problems
 from arkwright.web.context import Context
 from arkwright.web.proofs import Proofs
 from arkwright.web.refusals import SAFE, Refusals, place
@@ -34,7 +34,9 @@ class Ended(Exception):
 
 
 class Guard:
-    """ASGI middleware in front of everything. `refused`: how an error is told to who asks at this path."""
+    """ASGI middleware in front of everything. `refused`: how an error is told to who asks at this path; `ended`: how a
+    page that is open yet is told that its session ended.
+    """
 
     def __init__(
         self,
@@ -43,8 +45,9 @@ class Guard:
         context: Context,
         routes: Sequence[BaseRoute],
         refused: Callable[[str, ArkwrightError], Response],
+        ended: Callable[[Request], Awaitable[Response]],
     ) -> None:
-        self.app, self.context, self.refused = app, context, refused
+        self.app, self.context, self.refused, self.ended = app, context, refused, ended
         self._refusals = Refusals(context.site)
         self._proofs = Proofs(context.site)
         self._index = Index(routes)
@@ -65,7 +68,8 @@ class Guard:
         except Ended:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ArkwrightError as error:
-            await self._refuse(scope, error)(scope, receive, armour.lingering(scope, receive, send))
+            answer = await self._refuse(scope, receive, error)
+            await answer(scope, receive, armour.lingering(scope, receive, send))
         except Exception as error:
             if scope.get("arkwright.begun"):
                 raise
@@ -124,13 +128,26 @@ class Guard:
 
         return sending
 
-    def _refuse(self, scope: Scope, error: ArkwrightError) -> Response:
+    async def _refuse(self, scope: Scope, receive: Receive, error: ArkwrightError) -> Response:
         scope["arkwright.refused"] = error
         headers = Headers(scope=scope)
-        page = "text/html" in headers.get("accept", "") and scope["method"] in SAFE
-        if isinstance(error, Unproven) and page:
-            return RedirectResponse("/login", 303)
-        return self.refused(scope["path"], error)
+        if not isinstance(error, Unproven) or not _by_page(headers):
+            return self.refused(scope["path"], error)
+        if scope["method"] in SAFE and "hx-request" not in headers:
+            return RedirectResponse(onward.login(onward.asked(scope)), 303)
+        try:
+            if scope["method"] not in SAFE:
+                _same_origin(headers, self.context)  # no other site has us show what it says that somebody typed
+            return await self.ended(Request(scope, armour.bounded(scope, receive)))
+        except ArkwrightError:
+            return self.refused(scope["path"], error)
+
+
+def _by_page(headers: Headers) -> bool:
+    """Whether a browser will show the answer to somebody, alone or (htmx) in a page."""
+    mode = headers.get("sec-fetch-mode", "navigate")
+    shown = mode == "navigate" or "hx-request" in headers
+    return shown and "text/html" in headers.get("accept", "") and "authorization" not in headers
 
 
 def _host(text: str) -> str:

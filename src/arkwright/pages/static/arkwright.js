@@ -165,6 +165,11 @@
   };
   addEventListener("hashchange", led);
   led();
+  // a browser keeps what stands behind the # when it is sent on, but not over a link to a provider
+  document.querySelectorAll("a[data-onward]").forEach((link) => {
+    const to = new URL(link.href), next = to.searchParams.get("next");
+    if (next && location.hash && !next.includes("#")) { to.searchParams.set("next", next + location.hash); link.href = to.href; }
+  });
   const liven = (root) => {
     root.querySelectorAll?.("[data-zone]").forEach(zone);
     root.querySelectorAll?.(".lineage").forEach(pan);
@@ -174,6 +179,8 @@
   };
   document.addEventListener("DOMContentLoaded", () => liven(document));
   document.addEventListener("htmx:after:swap", () => liven(document));
+  // logged in again meanwhile: what said otherwise goes
+  document.addEventListener("htmx:before:request", () => document.getElementById("ended")?.replaceChildren());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => liven(document));
   let waiting, wide = innerWidth;
   addEventListener("resize", () => {
