@@ -168,8 +168,9 @@ class Batcher:
         """Its deadline has passed, whether it waits or is computed: then what comes of it is dropped."""
         if job.told:
             return
-        if job in self._later:
+        if self._later:
             self._left(job)
+        if job in self._later:
             self._later.remove(job)
             self._tell(job, _late())
         else:
@@ -216,6 +217,9 @@ class Batcher:
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
+        for job in jobs:
+            if job.request.gone and self._later:  # it might have been in time, had fewer waited
+                self._left(job)
         if not done.cancelled():
             error = done.exception()  # a mistake of ours: an answer is due all the same
             self._reply(jobs, [_failed(self._name, error).response() for _ in jobs] if error else done.result())
