@@ -1,12 +1,15 @@
 """What clients log, as people find it on the pages and by the verbs."""
 
+import html
 import json
 import os
 import re
 import subprocess
 import sys
+from urllib.parse import quote, urlencode
 
 import pytest
+from markupsafe import escape
 
 import mlflow
 from arkwright.tracking import versions
@@ -180,6 +183,27 @@ def test_registered_models_have_pages(room, client, logged):
     assert room.ask("POST", "/api/discuss", {"about": f"registered:{name}@1", "text": "Which wool?"}).status == 200
     assert "Which wool?" in page(room, place)[1]
     assert "Which wool?" in page(room, f"{place}@1")[1]
+
+
+def test_any_name_has_a_page_and_can_be_spoken_of(room, client, experiment):
+    run = client.create_run(experiment).info.run_id
+    for start in ("a#b", "q?", "model (v2) <x>", "50%", "x%40y", "x%2Fy", 'a"b', "a;b*c|d", "a\\b", "a@2", " a", "a."):
+        name = f"{start} {experiment}"
+        client.create_registered_model(name)
+        client.create_model_version(name, f"runs:/{run}/m", run)
+        found = page(room, f"/registered?{urlencode({'text': name})}")[1]
+        assert found.count("<tbody><tr>") == 1
+        place = html.unescape(re.search(r'<tbody><tr><th scope="row"><a [^>]*href="([^"]*)"', found)[1])
+        status, text = page(room, place)
+        assert (status, f"<h1>{escape(name)}</h1>" in text) == (200, True), name
+        about = html.unescape(re.search(r'name="about" value="([^"]*)"', text)[1])
+        said = f"Of {name}, which wool?"
+        assert room.ask("POST", "/api/discuss", {"about": about, "text": said}).status == 200
+        assert "which wool?" in page(room, place)[1]
+        assert f'href="{escape(place)}"' in page(room, "/discussion?about=" + quote(about))[1]
+        assert page(room, f"{place}@1")[0] == 200
+        hits = json.loads(room.ask("GET", f"/api/search?text={experiment}&kinds=registered&limit=100", by="vera").data)
+        assert about in {one["ref"] for one in hits["items"]}
 
 
 def test_many_versions_and_prompts(room, client, experiment):
