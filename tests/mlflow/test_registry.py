@@ -214,7 +214,7 @@ def test_a_version_belongs_to_the_run_that_made_it(room, client, experiment, run
 
 
 NAMES = ("", " ", "a/b", "a:b", "..", ".", "../x", "..x", "a\u0000", "a\nb", "a\x7f", "x" * 257, "\ud800")
-TAKEN = ("a#b", "q?", "model (v2) <x>", "50%", "x%40y", "a%2Fb", 'a"b', "a;b*c|d", "a\\b", "a@2", " a", "a.")  # MLflow's
+TAKEN = ("a#b", "q?", "model (v2) <x>", "50%", "x%40y", "a%2Fb", 'a"b', "a;b*c|d", "a\\b", "a@2", " a", "a.")
 
 
 def test_no_name_is_a_trick(room, client, name):

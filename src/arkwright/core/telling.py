@@ -95,6 +95,9 @@ def _endpoint(event: Event) -> Told:
     about = f"{noun.KIND}:{noun.name}"
     if noun.stopped:
         return Told(by=noun.stopped, says="stopped", about=about, then=": nothing answers", text=noun.reason)
+    if noun.resumed:
+        text = noun.reason.removeprefix("resumed").removeprefix(": ")
+        return Told(by=event.by, says="let", about=about, then=" answer again", text=text)
     by_share = sorted(noun.shares.items(), key=lambda one: -one[1])
     shares = [f"{ref} {100 * share:.4g} %" if share < 1 else ref for ref, share in by_share]
     shares += [f"{ref} as a shadow" for ref in noun.shadows]
