@@ -16,6 +16,7 @@ from arkwright.tracking.inputs import Dataset
 from arkwright.tracking.runs import Tracked
 
 KIND = found.TRACKED  # in a reference: tracked:0f3a…
+KINDS = found.KINDS
 STATES = {
     "started": ("RUNNING", "SCHEDULED"),
     "finished": ("FINISHED",),

@@ -1,6 +1,6 @@
 """Events in the words of somebody who tells them: one vocabulary for pages, messages and letters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from arkwright.core.counted import many
@@ -71,6 +71,11 @@ def named(reference: str) -> str:
 def kind(word: str) -> str:
     """A kind of event as people call it."""
     return _CALLED.get(word, word)
+
+
+def sought(kinds: Iterable[str], asked: str = "") -> list[str]:
+    """Those that people look for; `asked`: the one that somebody looks for now."""
+    return [word for word in kinds if word not in _BESIDE or word == asked]
 
 
 def _made(event: Event) -> Told:
