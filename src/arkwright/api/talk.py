@@ -227,9 +227,9 @@ def _about(site: Site, text: str) -> str:
             raise Unknown(f"{logged} has no findings: no promise is measured on what clients log")
         return logged
     kind, colon, _ = reference.partition(":")
-    known = (*VERSIONED, *tracked.KINDS)
-    if colon and kind not in known:
-        raise Unknown(f"{kind[:40]!r} is no kind of thing{did_you_mean(kind[:40], known)}")
+    kinds = (*VERSIONED, *tracked.KINDS)
+    if colon and kind not in kinds:
+        raise Unknown(f"{kind[:40]!r} is no kind of thing{did_you_mean(kind[:40], kinds)}")
     noun = find(site, reference)
     if isinstance(noun, Endpoint):
         return f"{noun.KIND}:{noun.name}"
