@@ -14,7 +14,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def kinds(text):
-    return re.findall(r"</time></td><td data-head="by">[^<]*</td><td>([a-z]+)</td>", text)
+    return re.findall(r'</time></td><td data-head="by">[^<]*</td><td>([a-z]+)</td>', text)
 
 
 def test_filtered_and_turned(room):
