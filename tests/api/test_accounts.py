@@ -1,5 +1,7 @@
 """Accounts: the verbs "invite", "accounts", "role" and "token", and what only counts once it is proven."""
 
+from dataclasses import replace
+
 import pytest
 
 from arkwright.api import accounts
@@ -7,9 +9,11 @@ from arkwright.api.build import run
 from arkwright.api.decide import sign, why
 from arkwright.api.rollout import promote
 from arkwright.api.sessions import end, sessions
-from arkwright.core.errors import Forbidden, Refused, Unproven
+from arkwright.core import versions
+from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION, TOKEN
+from arkwright.sites import Site
 
 WORD = "four quiet wooden boats"
 
@@ -81,3 +85,24 @@ def test_another_password_ends_every_session(at):
     at.do(accounts.change_password, actor, old=WORD, new="five loud iron trains")
     with pytest.raises(Unproven):
         accounts.prove(at.site, SESSION, other)
+
+
+def test_nobody_signs_in_a_role_that_no_gate_names(at):
+    owner = enter(at, "olga", role="owner", signs=("operations", "model-owner"))
+    with pytest.raises(Invalid, match=r"no gate is signed as 'operation'.*did you mean.*operations.*model-owner"):
+        at.do(accounts.invite, owner, name="dora", signs=("operation",))
+    with pytest.raises(Unknown):
+        accounts.account(at.site, "dora")
+    at.do(accounts.invite, owner, name="dora", signs=("operations",))
+    with pytest.raises(Invalid, match="'law'"):
+        at.do(accounts.role, owner, name="dora", signs=("operations", "law"), reason="grew")
+    kept = accounts.account(at.site, "dora")
+    versions.move(at.site.ledger, "olga", replace(kept, version=2, signs=("gone",)))  # its gate is no more
+    after = at.do(accounts.role, owner, name="dora", signs=("gone", "operations"), reason="grew")
+    assert after.signs == ("gone", "operations")
+
+
+def test_where_no_gate_is_known_any_role_is_taken(tmp_path):
+    site = Site(tmp_path)
+    accounts.invite(site, Actor(name="ana"), tmp_path, name="olga", role="owner", signs=("any",))
+    assert accounts.account(site, "olga").signs == ("any",)

@@ -51,6 +51,11 @@ TOLD = [
         "",
     ),
     (Endpoint(**MOVED, version=3, stopped="olga"), "olga stopped endpoint:late: nothing answers", "try"),
+    (
+        Endpoint(name="late", version=4, shares=MOVED["shares"], reason="resumed: fixed", resumed=True),
+        "ben let endpoint:late answer again",
+        "fixed",
+    ),
     (Account(name="cleo", version=1, role="viewer", reason="invited"), "ben invited cleo as a viewer", ""),
     (
         Account(name="cleo", version=2, role="owner", signs=("operations", "law"), reason="grew"),

@@ -1,12 +1,15 @@
 """What clients log, as people find it on the pages and by the verbs."""
 
+import html
 import json
 import os
 import re
 import subprocess
 import sys
+from urllib.parse import quote, urlencode
 
 import pytest
+from markupsafe import escape
 
 import mlflow
 from arkwright.tracking import versions
@@ -182,6 +185,27 @@ def test_registered_models_have_pages(room, client, logged):
     assert "Which wool?" in page(room, f"{place}@1")[1]
 
 
+def test_any_name_has_a_page_and_can_be_spoken_of(room, client, experiment):
+    run = client.create_run(experiment).info.run_id
+    for start in ("a#b", "q?", "model (v2) <x>", "50%", "x%40y", "x%2Fy", 'a"b', "a;b*c|d", "a\\b", "a@2", " a", "a."):
+        name = f"{start} {experiment}"
+        client.create_registered_model(name)
+        client.create_model_version(name, f"runs:/{run}/m", run)
+        found = page(room, f"/registered?{urlencode({'text': name})}")[1]
+        assert found.count("<tbody><tr>") == 1
+        place = html.unescape(re.search(r'<tbody><tr><th scope="row"><a [^>]*href="([^"]*)"', found)[1])
+        status, text = page(room, place)
+        assert (status, f"<h1>{escape(name)}</h1>" in text) == (200, True), name
+        about = html.unescape(re.search(r'name="about" value="([^"]*)"', text)[1])
+        said = f"Of {name}, which wool?"
+        assert room.ask("POST", "/api/discuss", {"about": about, "text": said}).status == 200
+        assert "which wool?" in page(room, place)[1]
+        assert f'href="{escape(place)}"' in page(room, "/discussion?about=" + quote(about))[1]
+        assert page(room, f"{place}@1")[0] == 200
+        hits = json.loads(room.ask("GET", f"/api/search?text={experiment}&kinds=registered&limit=100", by="vera").data)
+        assert about in {one["ref"] for one in hits["items"]}
+
+
 def test_many_versions_and_prompts(room, client, experiment):
     run = client.create_run(experiment).info.run_id
     name = f"many@{experiment}"
@@ -225,3 +249,51 @@ def test_the_address_that_a_client_prints(room, client, experiment, capsys):
     assert f"{room.address}/#/experiments/{experiment}\n" in said
     client.delete_run(run.info.run_id)
     assert '<span class="badge bad">deleted</span>' in page(room, f"/runs/tracked/{run.info.run_id}")[1]
+
+
+def test_what_a_curve_cannot_show_is_said(room, client, experiment):
+    def log(uid, key, values):
+        for step, value in enumerate(values):
+            client.log_metric(uid, key, value, step=step)
+
+    uids = [client.create_run(experiment).info.run_id for _ in range(2)]
+    nan, inf = float("nan"), float("inf")
+    log(uids[0], "burst", [1.0, 0.5, nan, nan])
+    log(uids[0], "never", [nan, nan])
+    log(uids[0], "once", [0.25, inf, inf])
+    log(uids[0], "under", [0.0, 1.0, -inf])
+    log(uids[0], "mixed", [0.0, 1.0, -inf, inf])
+    log(uids[0], "whole", [nan, 1.0, 0.5])
+    log(uids[1], "burst", [1.0, 0.5, 0.25])
+    _, text = page(room, f"/runs/tracked/{uids[0]}")
+    figures = dict(re.findall(r"<figure([^>]*>.*?<b>(?:\w+)</b>.*?)</figure>()", text, re.DOTALL))
+    found = {re.search("<b>(.*?)</b>", one)[1]: one for one in figures}
+    for what, said in {
+        "burst": "NaN from step 2 on",
+        "never": "no finite value, NaN from step 0 on",
+        "once": "one finite value, 0.25 at step 0, Infinity from step 1 on",
+        "under": "-Infinity from step 2 on",
+        "mixed": "-Infinity or Infinity from step 2 on",
+    }.items():
+        assert said in found[what].partition("</figcaption>")[0]
+        assert what == "never" or found[what].count(said) == 2, "in the table form too"
+    assert {what for what, one in found.items() if "data-chart" not in one} == {"never", "once"}
+    assert " on<" not in found["whole"]
+    _, text = page(room, f"/runs/compare?run=tracked:{uids[0]}&run=tracked:{uids[1]}")
+    assert f"{uids[0][:8]}: no finite value, NaN from step 0 on" in html.unescape(text)
+
+
+def test_no_name_turns_round_what_stands_beside_it(room, client, experiment):
+    turned = f"safe\u202e{experiment}evil"
+    client.create_registered_model(turned)
+    run = client.create_run(experiment, run_name=turned).info.run_id
+    client.create_model_version(turned, f"runs:/{run}/m", run, description=turned)
+    client.register_prompt(f"turned-{experiment}", turned)
+    about = f"registered:{turned}"
+    assert room.ask("POST", "/api/discuss", {"about": about, "text": "which?"}).status == 200
+    place = f"/registered/{quote(turned)}"
+    for path in ("/registered", "/runs", "/releases", "/search?q=safe", "/discussion", "/ledger", "/", place,
+                 f"{place}@1", f"/runs/tracked/{run}", f"/registered/turned-{experiment}@1"):  # fmt: skip
+        status, text = page(room, path)
+        assert (status, "\u202e" in text) == (200, False), (path, re.findall(".{60}\u202e.{20}", text))
+        assert "\\u202e" in text or path in ("/releases", "/ledger", "/", "/discussion"), path

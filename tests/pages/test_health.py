@@ -1,4 +1,4 @@
-"""What is said of an endpoint that the server does not answer for."""
+"""An endpoint at a glance, from what its server says of it."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -7,6 +7,40 @@ import pytest
 
 from arkwright.core.nouns import Endpoint
 from arkwright.pages import health
+
+LATE = Endpoint(name="late", version=1, shares={"release:late@3": 1.0})
+LABELS = 'endpoint="late",release="late@3"'
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """A look at an endpoint whose server counted this many answers of each status."""
+    said = {}
+    monkeypatch.setattr(health.plane, "ask", lambda *_: SimpleNamespace(body=said["body"]))
+    monkeypatch.setattr(health.context, "context", lambda _: SimpleNamespace(endpoints=None, site=None))
+
+    def look(**counts):
+        lines = ['arkwright_build_info{version="1"} 1', f"arkwright_in_flight{{{LABELS}}} 0"]
+        lines += [f'arkwright_requests_total{{{LABELS},code="{code[1:]}"}} {n}' for code, n in counts.items()]
+        said["body"] = "\n".join([*lines, ""]).encode()
+        return health.look(None, (LATE,))[0]
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("counts", "word", "says"),
+    [
+        ({"_200": 307}, "answers", "307 requests, 0 refused"),
+        ({"_200": 302, "_422": 5}, "answers", "307 requests, 5 refused (1.63 %)"),
+        ({"_200": 80, "_422": 20}, "refuses many", "100 requests, 20 refused (20 %)"),
+        ({"_200": 302, "_500": 5}, "errors", "307 requests, 5 refused (1.63 %), 1.63 % failed"),
+        ({"_200": 306, "_503": 1}, "answers", "307 requests, 1 refused (0.326 %)"),
+    ],
+)
+def test_by_the_share_that_failed(seen, counts, word, says):
+    found = seen(**counts)
+    assert (found.word, found.says) == (word, says)
 
 
 @pytest.mark.parametrize(("age", "word"), [(1, "loading"), (health.LOADING - 5, "loading"), (3600, "not served")])

@@ -14,13 +14,18 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def kinds(text):
-    return re.findall(r"</time></td><td>[^<]*</td><td>([a-z]+)</td>", text)
+    return re.findall(r'</time></td><td data-head="by">[^<]*</td><td>([a-z]+)</td>', text)
 
 
 def test_filtered_and_turned(room):
     _, text = page(room, "/ledger")
     assert kinds(text)[:5] == ["account"] * 5
     assert 'href="/releases/buys@1"' in text
+    for place in ("/ledger", "/search"):
+        offered = set(re.findall(r'<option value="(\w+)"', page(room, place)[1]))
+        assert {"release", "finding"} <= offered
+        assert not offered & {"owners", "turn", "signature", "recipe"}
+    assert '<option value="recipe" selected' in page(room, "/ledger?kind=recipe")[1]
     assert set(kinds(page(room, "/ledger?kind=run")[1])) == {"run"}
     assert set(kinds(page(room, "/ledger?about=release:buys@1")[1])) <= {"release", "run", "decision"}
     assert kinds(page(room, "/ledger?who=nobody")[1]) == []

@@ -158,3 +158,26 @@ def test_what_a_search_finds_stays_in_the_window(browser, long_names):
     page.locator("#found .hits a").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.context.close()
+
+
+@pytest.mark.parametrize("place", ["/ledger", "/audit"])
+def test_a_phone_shows_first_what_happened(browser, long_names, place):
+    room, _ = long_names
+    headers = {"Authorization": "Bearer nobody.1.nothing"}
+    assert room.http.request("POST", room.address + "/api/stop", headers=headers).status == 401  # which the audit tells
+    page = window(browser, room, ONE, viewport={"width": 360, "height": 640})
+    page.goto(room.address + place)
+    rows = page.locator("table tbody tr")
+    assert rows.count()
+    for row in rows.all()[:10]:
+        first, cells = row.locator(".first").first.bounding_box(), row.locator("> :not(.first)").all()
+        assert 0 <= first["x"] <= first["x"] + first["width"] <= 360
+        for cell in cells:
+            box = cell.bounding_box()
+            assert box["y"] >= first["y"] + first["height"]
+            assert box["x"] + box["width"] <= 360
+    assert page.evaluate("[...document.querySelectorAll('.table')].every((one) => one.scrollWidth <= one.clientWidth)")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator("thead th").first.bounding_box()["height"] > 10
+    assert rows.first.evaluate("(row) => getComputedStyle(row).display") == "table-row"
+    page.context.close()

@@ -130,8 +130,10 @@ def test_numbers_that_are_none(house):
 
 
 def test_owners_invite_and_change_roles(house):
+    status, text = house.send("/people", name="dora", role="viewer", signs=["operations"], also="saftey")
+    assert (status, "no gate is signed as" in text) == (422, True)
     status, text = house.send(
-        "/people", name="dora", role="viewer", signs=["operations"], also="safety", email="d@x.org"
+        "/people", name="dora", role="viewer", signs=["operations"], also="model-owner", email="d@x.org"
     )
     assert status == 200
     link = re.search(r'value="http://127[^"]*(/join/[^"]+)"', text)[1]

@@ -61,7 +61,9 @@ def test_from_the_first_message_to_the_last(house, receiver):
     assert "decisions; as cloudevents" in text
     receiver.answers[TOLD] = 410
     refuse(house, "still too low")
-    assert "Try again" in listed(house, ">off</span>")
+    text = listed(house, ">off</span>")
+    assert "Try again" in text
+    assert "tried 1 time, not again: it wants to hear nothing any more" in text
     del receiver.answers[TOLD]
     assert house.send(f"{PLACE}/ci/again", by="carl")[0] == 403
     assert (house.send(f"{PLACE}/ci/again")[0], house.said) == (303, "ci: it is tried again")

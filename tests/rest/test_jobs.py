@@ -13,6 +13,7 @@ from tests.rest.conftest import up
 from arkwright.api import job_process, jobs, jobs_keeper
 from arkwright.core import shapes, versions
 from arkwright.core.nouns import Run
+from arkwright.core.record import encode
 from arkwright.line.line import Result
 from arkwright.project.plan import Plan
 
@@ -224,6 +225,16 @@ def test_a_stream_ends_though_its_end_was_never_told(room):
     told = room.events(f"/api/jobs/{name}/events")
     assert [(one["id"], one["kind"], one["text"]) for one in told][2:] == [(3, "say", "step 2"), (4, "end", "done")]
     assert [one["id"] for one in room.events(f"/api/jobs/{name}/events", Last_Event_ID="3")] == [4]
+    for seen in ("4", "999"):  # whoever heard of it already
+        assert [one["id"] for one in room.events(f"/api/jobs/{name}/events", Last_Event_ID=seen)] == [4]
+
+
+def test_the_end_of_a_job_keeps_its_number(room):
+    name = ended(room.at.site, "step", 3)
+    with (jobs.folder(room.at.site, name) / jobs.EVENTS).open("a") as file:
+        file.write(encode(jobs.Told(id=4, kind="end", text="done", at="2026-01-01T00:00:00Z")) + "\n")
+    for seen in ("3", "4", "999"):
+        assert [one["id"] for one in room.events(f"/api/jobs/{name}/events", Last_Event_ID=seen)] == [4]
 
 
 def test_a_look_at_what_happened_reads_only_what_is_new(at, monkeypatch):

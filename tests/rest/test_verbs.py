@@ -1,6 +1,7 @@
 """REST as programs meet it: every verb, its words, its errors, its tags."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
@@ -221,3 +222,20 @@ def test_a_secret_that_is_shown_once_is_kept_under_its_key_alone(room):
     kept = b"".join(path.read_bytes() for path in room.at.site.folder.glob("vault.db*"))
     assert b'"k-3"' not in kept
     assert secret.rpartition(".")[2].encode() not in kept
+
+
+@pytest.mark.parametrize("twice", ['"text":"a","text":"b"', '"text":"a","t\\u0065xt":"b"', '"text":[{"x":1,"x":1}]'])
+def test_a_word_that_is_given_twice_is_refused(room, twice):
+    before = room.ask("GET", "/api/threads").data
+    body = ('{"about":"release:buys@1",' + twice + "}").encode()
+    headers = {"Authorization": f"Bearer {room.tokens['carl']}", "Content-Type": "application/json"}
+    answer = room.http.request("POST", f"{room.address}/api/discuss", body=body, headers=headers)
+    assert answer.status == 422
+    assert re.fullmatch("'(text|x)' is given twice in the body", answer.json()["detail"])
+    assert room.ask("GET", "/api/threads").data == before
+
+
+def test_what_can_be_spoken_about_is_told(room):
+    answer = room.ask("POST", "/api/discuss", {"about": "nope:churn", "text": "x"})
+    for kind in ("release", "tracked", "registered"):
+        assert kind in answer.json()["detail"].partition("there is")[2]

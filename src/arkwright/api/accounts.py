@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arkwright.api.signing import signing
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven, did_you_mean
@@ -107,7 +108,7 @@ def invite(
         name=valid_name(name, "account"),
         version=1,
         role=roles.known(role),
-        signs=_signing(signs),
+        signs=signing(site, project, signs),
         email=_email(site, name, email),
         reason="invited",
     )
@@ -197,7 +198,7 @@ def role(
         before,
         version=before.version + 1,
         role=before.role if role is None else roles.known(role),
-        signs=before.signs if signs is None else _signing(signs),
+        signs=before.signs if signs is None else signing(site, project, signs, before.signs),
         email=before.email if email is None else _email(site, name, email),
         reason=reason,
     )
@@ -323,10 +324,6 @@ def session(site: Site, name: str, note: str) -> str:
 def _handed(secret: str, lasts: float) -> Handed:
     name, number, _ = secret.split(".", 2)
     return Handed(account=name, id=number, secret=secret, expires=time.time() + lasts)
-
-
-def _signing(signs: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(valid_name(one, "signing role") for one in signs))
 
 
 def _email(site: Site, name: str, email: str) -> str:

@@ -38,10 +38,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """A metric over steps, (step, value), of each run; None where it logged none."""
+    """A metric over steps, (step, value), of each run; None where it logged none. `ends`: as of `Curve`, for each."""
 
     what: str
     runs: tuple[tuple[tuple[int, float], ...] | None, ...]
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class _Side:
     name: str
     about: Mapping[str, Mapping[str, Value]]
     findings: Mapping[str, Finding]
-    curves: Mapping[str, tuple[tuple[int, float], ...]]
+    curves: Mapping[str, tracked.Curve]
     walked: Walked | None
 
 
@@ -80,7 +81,7 @@ def compare(site: Site, by: Actor, project: Path, *, runs: tuple[str, ...]) -> C
     facts = [fact for about in ABOUT for fact in _facts(about, [one.about.get(about, {}) for one in found])]
     facts += _promises(found)
     curves = [
-        Lines(what=what, runs=tuple(one.curves.get(what) for one in found))
+        _lines(what, [one.curves.get(what) for one in found])
         for what in dict.fromkeys(what for one in found for what in one.curves)
     ]
     code = _changes(site, [one.walked for one in found if one.walked])
@@ -91,6 +92,11 @@ def compare(site: Site, by: Actor, project: Path, *, runs: tuple[str, ...]) -> C
         curves=tuple(curves),
         code=tuple(code),
     )
+
+
+def _lines(what: str, each: list[tracked.Curve | None]) -> Lines:
+    points = tuple(one.points if one else None for one in each)
+    return Lines(what=what, runs=points, ends=tuple(one.ends if one else "" for one in each))
 
 
 def _side(site: Site, by: Actor, project: Path, run: str) -> _Side:
@@ -106,7 +112,7 @@ def _side(site: Site, by: Actor, project: Path, run: str) -> _Side:
         "time": {step.name: step.seconds for step in one.steps},
     }
     findings = {f"{f.subject.partition('@')[0]}: {f.promise}": f for f in one.findings}
-    curves = {curve.what: curve.points for curve in one.curves}
+    curves = {curve.what: curve for curve in one.curves}
     return _Side(one.run.ref, one.run.ref.partition(":")[2], about, findings, curves, one)
 
 
@@ -116,9 +122,7 @@ def _client(one: tracked.Logged) -> _Side:
     metrics: dict[str, Value] = {key: value for key, (value, _, _) in one.run.metrics.items()}
     data: dict[str, Value] = {data.name: data.digest for data in one.datasets}
     about = {"run": run, "parameter": dict[str, Value](one.run.params), "metric": metrics, "data": data}
-    return _Side(
-        one.ref, one.run.name or one.run.uid[:8], about, {}, {curve.what: curve.points for curve in one.curves}, None
-    )
+    return _Side(one.ref, one.run.name or one.run.uid[:8], about, {}, {curve.what: curve for curve in one.curves}, None)
 
 
 def _run(one: Walked) -> Iterator[tuple[str, Value]]:

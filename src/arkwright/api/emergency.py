@@ -27,7 +27,7 @@ def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, ve
         must_be_at(now.name, now, version)
         if now.stopped:
             raise Refused(f"{now.ref} is stopped already, by {now.stopped}: {now.reason}")
-        stopped = replace(now, version=now.version + 1, reason=reason.strip(), stopped=by.name)
+        stopped = replace(now, version=now.version + 1, reason=reason.strip(), stopped=by.name, resumed=False)
         try:
             return versions.move(site.ledger, by.name, stopped)
         except Taken:
@@ -47,4 +47,4 @@ def resume(
         raise Refused(f"{now.ref} is not stopped")
     releases = [versions.resolve(site.ledger, Release, ref) for ref in now.shares]
     said = f"resumed{': ' if reason else ''}{reason}"
-    return move(site, by, replace(now, version=now.version + 1, reason=said, stopped=""), releases)
+    return move(site, by, replace(now, version=now.version + 1, reason=said, stopped="", resumed=True), releases)

@@ -94,7 +94,8 @@ def rollback(
         if before.shares != now.shares and not gone & set(before.shares) and (left := _left(now, before)):
             releases = [versions.resolve(site.ledger, Release, ref) for ref in before.shares]
             said = _because(f"rolled back from {', '.join(left)}", reason)
-            moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said, stopped="")
+            moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said)
+            moved = replace(moved, stopped="", resumed=False)
             return move(site, by, moved, releases)  # on today's terms: what is redacted now was not always
     were = f" but {', '.join(sorted(gone))}, which was rolled back from" if gone else ""
     raise Refused(f"{now.ref} has answered with nothing else before{were}, so there is nothing to go back to")

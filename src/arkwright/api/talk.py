@@ -12,7 +12,7 @@ from arkwright.collaborate.markdown import mentions
 from arkwright.collaborate.threads import Helper, Thread, fold, helpers
 from arkwright.core.bounds import Number
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, did_you_mean
-from arkwright.core.nouns import Actor, Comment, Endpoint, Mark, Watch
+from arkwright.core.nouns import VERSIONED, Actor, Comment, Endpoint, Mark, Watch
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import digest_of, encode
 from arkwright.core.rules import person
@@ -226,6 +226,10 @@ def _about(site: Site, text: str) -> str:
         if hash_:
             raise Unknown(f"{logged} has no findings: no promise is measured on what clients log")
         return logged
+    kind, colon, _ = reference.partition(":")
+    kinds = (*VERSIONED, *tracked.KINDS)
+    if colon and kind not in kinds:
+        raise Unknown(f"{kind[:40]!r} is no kind of thing{did_you_mean(kind[:40], kinds)}")
     noun = find(site, reference)
     if isinstance(noun, Endpoint):
         return f"{noun.KIND}:{noun.name}"

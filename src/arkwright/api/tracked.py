@@ -16,6 +16,7 @@ from arkwright.tracking.inputs import Dataset
 from arkwright.tracking.runs import Tracked
 
 KIND = found.TRACKED  # in a reference: tracked:0f3a…
+KINDS = found.KINDS
 STATES = {
     "started": ("RUNNING", "SCHEDULED"),
     "finished": ("FINISHED",),
@@ -27,10 +28,11 @@ STATE_OF = {theirs: ours for ours, many in STATES.items() for theirs in many}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A metric over steps, thinned."""
+    """A metric over steps, thinned: what is finite of it. `ends`: in what else, `NaN from step 20 on`, or empty."""
 
     what: str
     points: tuple[tuple[int, float], ...]
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +76,18 @@ def curves(site: Site, run: Tracked) -> tuple[Curve, ...]:
         points = site.tracking.curve(run.uid, key, most=MOST_POINTS)
         if len(points) > 1:
             known = tuple((step, value) for step, _, value in points if math.isfinite(value))
-            made.append(Curve(what=key, points=known))
+            made.append(Curve(what=key, points=known, ends=_ends(site.tracking.ending(run.uid, key))))
     return tuple(made)
+
+
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def _ends(ending: tuple[int, set[float]] | None) -> str:
+    if ending is None:
+        return ""
+    step, which = ending
+    return f"{' or '.join(sorted(_NOT_FINITE[str(value)] for value in which))} from step {step} on"
 
 
 def names(site: Site, uids: Iterable[str]) -> dict[str, str]:

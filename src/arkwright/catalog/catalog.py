@@ -131,6 +131,11 @@ class Catalog:
         with self._db() as db:
             return [name for (name,) in db.execute(walk, {"k": kind.KIND})]
 
+    def count(self, kind: type[V]) -> int:
+        """How many versions there are of all that is of this kind."""
+        with self._db() as db:
+            return int(db.execute("SELECT count(*) FROM noun WHERE kind = ?", (kind.KIND,)).fetchone()[0])
+
     def newest(self, kind: type[V], limit: int = 50) -> tuple[V, ...]:
         """The newest version of each name, by name."""
         walk = "WITH RECURSIVE n (name) AS (SELECT min(name) FROM noun WHERE kind = :k "

@@ -209,6 +209,7 @@ class Endpoint:
     shadows: tuple[str, ...] = ()  # releases that get a copy of every request and never answer
     terms: Terms | None = None  # not on record where it was moved by what knew none
     stopped: str = ""  # who stopped it in an emergency, for `reason`: nothing answers until it is moved again
+    resumed: bool = False  # answers again as it did before it was stopped
 
     @property
     def ref(self) -> str:

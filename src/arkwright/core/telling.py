@@ -1,6 +1,6 @@
 """Events in the words of somebody who tells them: one vocabulary for pages, messages and letters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from arkwright.core.counted import many
@@ -73,6 +73,11 @@ def kind(word: str) -> str:
     return _CALLED.get(word, word)
 
 
+def sought(kinds: Iterable[str], asked: str = "") -> list[str]:
+    """Those that people look for; `asked`: the one that somebody looks for now."""
+    return [word for word in kinds if word not in _BESIDE or word == asked]
+
+
 def _made(event: Event) -> Told:
     return Told(by=event.by, says="made", about=f"{event.kind}:{event.key}")
 
@@ -95,6 +100,9 @@ def _endpoint(event: Event) -> Told:
     about = f"{noun.KIND}:{noun.name}"
     if noun.stopped:
         return Told(by=noun.stopped, says="stopped", about=about, then=": nothing answers", text=noun.reason)
+    if noun.resumed:
+        text = noun.reason.removeprefix("resumed").removeprefix(": ")
+        return Told(by=event.by, says="let", about=about, then=" answer again", text=text)
     by_share = sorted(noun.shares.items(), key=lambda one: -one[1])
     shares = [f"{ref} {100 * share:.4g} %" if share < 1 else ref for ref, share in by_share]
     shares += [f"{ref} as a shadow" for ref in noun.shadows]

@@ -9,11 +9,12 @@ from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.pages import plane
+from arkwright.pages.words import percent
 from arkwright.serve.telemetry.reading import Row, since_start
 from arkwright.sites import Site
 from arkwright.web import context
 
-BAD = 0.01  # of the requests refused: more is trouble
+BAD, MANY = 0.01, 0.1  # of the requests failed: more is trouble; refused: more is worth a look
 LOADING = 60  # seconds after a move in which a server that does not answer yet is at work
 
 
@@ -41,8 +42,12 @@ def look(request: Request, endpoints: tuple[Endpoint, ...]) -> tuple[Health, ...
 def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:
     rows = tuple(row for row in found or () if row.endpoint == endpoint.name)
     asked, wrong = sum(row.requests_per_s for row in rows), sum(row.errors_per_s for row in rows)
+    failed = sum(row.failed_per_s for row in rows)
+    share = f" ({percent(wrong / asked)})" if asked and wrong else ""
     slowest = max((row.p99_ms for row in rows if row.p99_ms is not None), default=None)
-    says = f"{many(round(asked), 'request')}, {wrong:,.0f} refused" + (f", p99 {slowest:.3g} ms" if slowest else "")
+    says = f"{many(round(asked), 'request')}, {wrong:,.0f} refused{share}" + (
+        f", p99 {slowest:.3g} ms" if slowest else ""
+    )
     if endpoint.stopped:
         word, tone, says = "stopped", "bad", f"Stopped by {endpoint.stopped}: {endpoint.reason}"
     elif found is None:
@@ -51,8 +56,10 @@ def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health
         word, tone, says = "loading", "open", "It was moved just now; its release is being loaded."
     elif not rows:
         word, tone, says = "not served", "bad", "The server does not answer for it; its log says why."
-    elif asked and wrong / asked > BAD:
-        word, tone = "errors", "bad"
+    elif asked and failed / asked > BAD:
+        word, tone, says = "errors", "bad", f"{says}, {percent(failed / asked)} failed"
+    elif asked and wrong / asked > MANY:
+        word, tone = "refuses many", "open"
     else:
         word, tone = ("canary", "live") if len(endpoint.shares) > 1 else ("answers", "good")
     return Health(endpoint=endpoint, word=word, tone=tone, says=says, rows=rows)

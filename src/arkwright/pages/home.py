@@ -47,7 +47,7 @@ def home(request: Request) -> Response:
     mine = verbs.inbox(at.site, by, at.project, limit=20)
     endpoints = health.look(request, at.site.catalog.newest(Endpoint, limit=ENDPOINTS))
     waiting = [*_alarms(at.site, endpoints), *_signatures(mine), *_reviews(mine), *_asked(mine), *_failed(mine)]
-    names = at.site.catalog.names
+    names, releases = at.site.catalog.names, at.site.catalog.count(Release)
     kinds = tuple(kind for kind in at.site.catalog.kinds() if kind in telling.LATELY)
     events = catalog.ledger(at.site, by, at.project, kinds=kinds, last=2 * LATELY) if kinds else ()
     lately = [(event.at, told) for event in reversed(events) if not (told := telling.tell(event)).aside]
@@ -55,7 +55,7 @@ def home(request: Request) -> Response:
         request,
         "home.html",
         section="/",
-        facts=[many(len(names(kind)), kind.KIND) for kind in (Dataset, Model, Release)],
+        facts=[*(many(len(names(kind)), kind.KIND) for kind in (Dataset, Model)), many(releases, Release.KIND)],
         waiting=waiting,
         events=lately[:LATELY],
         endpoints=endpoints,

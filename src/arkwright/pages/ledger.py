@@ -59,7 +59,7 @@ def _listed(request: Request, problem: ArkwrightError | None, verified: catalog.
         section=PLACE,
         events=[(event, telling.tell(event)) for event in shown],
         asked=words,
-        kinds=at.site.catalog.kinds(),
+        kinds=telling.sought(at.site.catalog.kinds(), words["kind"]),
         pages=asked.pages(request, older, f"{SHOWN} a page, the newest first", "before"),
         verified=verified,
         head=at.site.ledger.head(),

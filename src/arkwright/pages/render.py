@@ -1,6 +1,5 @@
 """Templates into answers. Everything is escaped; a page may load nothing but our own files and run no inline script."""
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from starlette.responses import HTMLResponse, Response
 from arkwright.api import inbox
 from arkwright.core.counted import many
 from arkwright.core.telling import kind, named
-from arkwright.core.visible import visible
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
 from arkwright.pages.draw.interval import interval
@@ -27,15 +25,7 @@ POLICY = (
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _WRONG = ("problem", "detail", "wrong")  # what an error said
-_PART = re.compile(r"[^\n\r\t]+")
 _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": bars, "graph": graph}
-
-
-def _shown(value: Any) -> Any:
-    """What people wrote, so that nothing in it turns round what stands beside it; markup is our own."""
-    if type(value) is not str or value.isprintable():
-        return value
-    return _PART.sub(lambda part: part[0] if part[0].isprintable() else visible(part[0]), value)
 
 
 @cache
@@ -47,7 +37,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=words.shown,
     )
     said = (words.number, words.size, words.span, words.percent, many, words.when, words.since, words.due, words.ref)
     more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)

@@ -1,6 +1,7 @@
 """Runs: the list, one run with its steps and its live log, and runs side by side."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from arkwright.core.nouns import Run
 from arkwright.core.rules import person
 from arkwright.pages import asked, forms, talk
 from arkwright.pages.render import page
+from arkwright.pages.words import number
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -150,11 +152,19 @@ def one(request: Request) -> Response:
     )
 
 
-Chart = tuple[str, list[str], list[list[float | None]]]  # what, heads, rows
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines over steps. `notes`: what no line shows, in words; `drawn`: whether there is a line at all."""
+
+    what: str
+    heads: list[str]
+    rows: list[list[float | None]]
+    notes: list[str]
+    drawn: bool
 
 
 def charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
-    return [(one.what, ["step", one.what], [[step, value] for step, value in one.points]) for one in curves]
+    return [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in curves]
 
 
 def log(request: Request) -> Response:
@@ -211,7 +221,24 @@ def chart(curve: Lines, names: tuple[str, ...]) -> Chart:
     """The steps of all runs, and each run's value at each, None where it has none."""
     each = [dict(points or ()) for points in curve.runs]
     steps = sorted({step for points in each for step in points})
-    return curve.what, ["step", *names], [[step, *(points.get(step) for points in each)] for step in steps]
+    rows: list[list[float | None]] = [[step, *(points.get(step) for points in each)] for step in steps]
+    said = [
+        (name, _unseen(points, ends))
+        for name, points, ends in zip(names, curve.runs, curve.ends, strict=True)
+        if points is not None
+    ]
+    notes = [note if len(names) == 1 else f"{name}: {note}" for name, note in said if note]
+    drawn = any(len(points) > 1 for points in each)
+    return Chart(curve.what, ["step", *names], rows, notes, drawn)
+
+
+def _unseen(points: tuple[tuple[int, float], ...], ends: str) -> str:
+    """What a line of these points does not show."""
+    few = "no finite value" if not points else ""
+    if len(points) == 1:
+        (step, value) = points[0]
+        few = f"one finite value, {number(value)} at step {step}"
+    return ", ".join(filter(None, (few, ends)))
 
 
 ABOUT = {

@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from arkwright.api.search import search as look
 from arkwright.catalog.searching import Hit
+from arkwright.core import telling
 from arkwright.core.errors import ArkwrightError
 from arkwright.pages import asked
 from arkwright.pages.render import page
@@ -43,6 +44,6 @@ def search(request: Request) -> Response:
         section=PLACE,
         hits=hits,
         asked=words,
-        kinds=(*at.site.catalog.kinds(), *found.KINDS),
+        kinds=(*telling.sought(at.site.catalog.kinds(), words["kind"]), *found.KINDS),
         pages=asked.pages(request, following, f"{SHOWN} a page, the best first"),
     )

@@ -1,8 +1,10 @@
 """How things are said on a page: numbers with their size, times in UTC with how long ago, references as links."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
+from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -11,6 +13,7 @@ from arkwright.collaborate import markdown
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
+from arkwright.core.visible import visible
 from arkwright.measures import registry
 from arkwright.measures.words import sentence
 
@@ -28,9 +31,17 @@ PLACES: Mapping[str, str] = {
     "account": "/people",
     "comment": "/comments",
 }
+_PART = re.compile(r"[^\n\r\t]+")
 _SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 _JUST_BEGUN = 30  # seconds: what was given a week a moment ago ends in a week, not in 6 days
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def shown(value: Any) -> Any:
+    """What people wrote, so that nothing in it turns round what stands beside it; markup is our own."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return _PART.sub(lambda part: part[0] if part[0].isprintable() else visible(part[0]), value)
 
 
 def number(value: float | str | None) -> str:
@@ -166,8 +177,8 @@ def ref(reference: str | None, text: str | None = None) -> Markup:
         return NOTHING
     place = address(reference)
     if place is None:
-        return Markup('<span class="mono">{}</span>').format(text or reference)
-    return Markup('<a class="ref mono" href="{}">{}</a>').format(place, text or reference)
+        return Markup('<span class="mono">{}</span>').format(shown(text or reference))
+    return Markup('<a class="ref mono" href="{}">{}</a>').format(place, shown(text or reference))
 
 
 def short(digest: str | None) -> Markup:

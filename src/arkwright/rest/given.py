@@ -76,6 +76,8 @@ class Words:
         """Raises Invalid."""
         try:
             given = msgspec.json.decode(body) if body else {}
+            if body:
+                json.loads(body, object_pairs_hook=_once)  # the one above takes the last of two
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Invalid(f"the body is no JSON that can be read: {str(error)[:200]}") from None
         if not isinstance(given, dict):
@@ -222,6 +224,16 @@ def _moment(name: str, text: Any) -> datetime | None:
         return times.moment(text)
     except Invalid as error:
         raise Invalid(f"{name}: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises Invalid where a name stands twice in one object."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Invalid(f"{name[:80]!r} is given twice in the body")
+        found[name] = value
+    return found
 
 
 def _deeper(value: Any, most: int) -> bool:

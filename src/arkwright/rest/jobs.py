@@ -147,5 +147,11 @@ def _untold(site: Any, name: str, following: jobs.Following, after: int) -> list
         return [jobs.Told(id=after + 1, kind="end", text="forgotten", at=now())]
     if not found.over:
         return []
+    if more := following.more():
+        return more
+    told = jobs.told_last(site, name)
+    if told and told[-1].kind == "end":
+        return told[-1:]  # to whoever heard of it, or asks for what is behind it: as the number that it has
     text = found.state if found.problem is None else f"{found.state}: {found.problem}"
-    return following.more() or [jobs.Told(id=after + 1, kind="end", text=text, at=found.ended or now())]
+    number = told[-1].id + 1 if told else 1
+    return [jobs.Told(id=number, kind="end", text=text, at=found.ended or now())]

@@ -1,5 +1,6 @@
 """Metric points: the one road that must be fast."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,3 +81,20 @@ def curve(
         for place, (step, at, value) in enumerate(found)
         if place % stride == 0 or place == count - 1
     ]
+
+
+def ending(db: Any, run: int, key: str) -> tuple[int, set[float]] | None:
+    """(step, values) from which on no value is finite, and which ones they are; None where the last is."""
+    rows = db.execute(
+        "SELECT p.step, p.value FROM point p JOIN series s ON s.id = p.series WHERE s.owner = ? AND s.key = ? "
+        "ORDER BY p.step DESC, p.at DESC, p.value DESC",
+        (run, key),
+    )
+    began, which = None, set()
+    for step, kept in rows:
+        value = number(kept)
+        if math.isfinite(value):
+            break
+        began = step
+        which.add(math.nan if math.isnan(value) else value)
+    return None if began is None else (began, which)

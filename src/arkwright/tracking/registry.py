@@ -34,8 +34,11 @@ class Registered:
 
 
 def reference(name: str, version: int | None = None) -> str:
-    """As a model or one of its versions is spoken of: `registered:wool@3`. A name may hold an @, which reads as %40."""
-    return f"{KIND}:{name.replace('@', '%40')}{'' if version is None else f'@{version}'}"
+    """As a model or one of its versions is spoken of: `registered:wool@3`. What has a meaning there and stands in the
+    name reads as in an address: @ as %40, # as %23, and % itself as %25.
+    """
+    written = re.sub("[%@#]", lambda sign: f"%{ord(sign[0]):02X}", name)
+    return f"{KIND}:{written}{'' if version is None else f'@{version}'}"
 
 
 def spoken(rest: str) -> tuple[str, int | None]:
@@ -43,7 +46,7 @@ def spoken(rest: str) -> tuple[str, int | None]:
     name, at, version = rest.partition("@")
     if at and not re.fullmatch(r"[1-9][0-9]{0,17}", version, re.ASCII):
         raise Invalid(f"{rest[:80]!r} names no version; write {name[:60]}@1")
-    return name.replace("%40", "@"), int(version) if at else None
+    return re.sub("%(25|40|23)", lambda code: chr(int(code[1], 16)), name), int(version) if at else None
 
 
 def create(db: Any, name: str, description: str = "", tags: Pairs = ()) -> None:

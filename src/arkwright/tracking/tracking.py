@@ -150,3 +150,7 @@ class Tracking:
         return self.database.read(
             lambda db: points.curve(db, runs.number_of(db, uid), key, low=low, high=high, most=most)
         )
+
+    def ending(self, uid: str, key: str) -> tuple[int, set[float]] | None:
+        """(step, values) from which on no value of a metric is finite; None where the last one is. Raises Unknown."""
+        return self.database.read(lambda db: points.ending(db, runs.number_of(db, uid), key))

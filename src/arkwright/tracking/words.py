@@ -10,6 +10,7 @@ from arkwright.core.errors import Invalid
 
 KEY, PARAM, TAG, EXPERIMENT, MODEL_TAG = 250, 6000, 8000, 500, 100_000  # characters
 EXPERIMENT_TAG, MODELS = 20_000, 1_000_000
+MODEL = 256  # characters of the name of a registered model
 SCHEME = "mlflow-artifacts:/"  # before the place of files that are kept here
 UID = re.compile(r"[a-zA-Z0-9][\w-]{0,255}", re.ASCII)
 _KEY = re.compile(r"[/\w.\- :]+")
@@ -83,9 +84,18 @@ def _bad_part(part: str) -> bool:
 
 
 def model_name(value: str) -> str:
-    """Raises Invalid."""
-    if not value.strip() or any(c in value for c in "/:") or len(value) > 256 or _bad_part(value):
-        raise Invalid(f"invalid model name {value[:80]!r}: it cannot be empty or contain '/' or ':' or a path")
+    """Raises Invalid for what MLflow refuses too, and for control characters and half characters."""
+    said = value[:80]
+    if not value.strip():
+        raise Invalid("a model needs a name")
+    if any(c in value for c in "/:"):
+        raise Invalid(f"invalid model name {said!r}: it cannot contain '/' or ':'")
+    if value == "." or value.startswith(".."):
+        raise Invalid(f"invalid model name {said!r}: as a path it would lead elsewhere")
+    if len(value) > MODEL:
+        raise Invalid(f"the model name {value[:40]!r} … exceeds the maximum length of {MODEL} characters")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in value):
+        raise Invalid(f"invalid model name {said!r}: it cannot contain control characters")
     return value
 
 

@@ -147,7 +147,7 @@
   const model = (name) => {
     const said = decodeURIComponent(name);
     if (/^\.+$/.test(said)) throw new URIError("a way up, no name");
-    return encodeURIComponent(said.replaceAll("@", "%40"));
+    return encodeURIComponent(said.replace(/[%@#]/g, encodeURIComponent));
   };
   const led = () => {
     const place = (hash) => {

@@ -30,6 +30,7 @@ class Row:
     requests_per_s: float
     copies_per_s: float  # answered by a shadow, to nobody
     errors_per_s: float  # answers of 400 and above
+    failed_per_s: float  # of them, those of 500 and above: not the caller's mistakes
     rows_per_s: float
     p50_ms: float | None
     p95_ms: float | None
@@ -168,6 +169,7 @@ def _row(endpoint: str, release: str, now: Sample, grown: Sample, seconds: float
         requests_per_s=sum(n for _, n in requests) / seconds,
         copies_per_s=sum(n for _, n in copies) / seconds,
         errors_per_s=sum(n for labels, n in requests + copies if labels["code"] != "200") / seconds,
+        failed_per_s=sum(n for labels, n in requests + copies if labels["code"][:1] == "5") / seconds,
         rows_per_s=(one(grown, "arkwright_rows_total") + one(grown, "arkwright_shadow_rows_total")) / seconds,
         p50_ms=p50,
         p95_ms=p95,
