@@ -22,7 +22,7 @@ from .logged import logged
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 PASSWORD = "a long enough password"
-HOSTILE = "<script>hacked = 1</script>\"'><img src=x onerror='hacked = 1'><svg onload='hacked = 1'>{{7*7}}"
+HOSTILE = "<script>hacked = 1</script>\"'><img src=x onerror='hacked = 1'><svg onload='hacked = 1'>{{1337*7331}}"
 LEFT, LINK = ("/password", "/logout", "/account/link"), "/account/link"
 LOGIN = '[login]\nissuer = "http://127.0.0.1:9"\nclient = "arkwright"\n'  # which nobody asks here
 
@@ -144,7 +144,7 @@ def obeyed(page):
     """What of the hostile texts, which stand in every field, was taken for more than text."""
     said = page.evaluate(
         "[window.hacked && 'a script ran', document.querySelector('main :is(img, script, iframe)') && 'an element',"
-        " document.body.innerText.includes('49}') && 'a template']"
+        " document.body.innerText.includes('9801547') && 'a template']"
     )
     return [one for one in said if one]
 

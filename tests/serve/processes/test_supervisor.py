@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -362,13 +363,21 @@ def test_the_process_of_the_shadows_ends_with_the_last_of_them(tmp_path):
         assert not server.said("a worker ended")
 
 
+def in_flight(server):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+        said = answer.read().decode()
+    return sum(float(line.split()[-1]) for line in said.splitlines() if line.startswith("arkwright_in_flight{"))
+
+
 def test_as_many_wait_as_the_queue_is_said_to_take(tmp_path):
     with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, queue=2) as server:
         said = []
         asking = [
             threading.Thread(target=lambda: said.append(server.call("/predict", {"distance": 3})[0])) for _ in range(6)
         ]
-        for thread in asking:
+        asking[0].start()
+        server.until(lambda: in_flight(server) == 1)  # whoever comes in the same moment is computed with it
+        for thread in asking[1:]:
             thread.start()
         server.until(lambda: said.count(503) >= 3)  # one is computed, and two wait
         for thread in asking:
