@@ -112,8 +112,12 @@ def _classes(site: Site, endpoint: str) -> set[Value]:
 
 
 def _classes_of(site: Site, ref: str) -> tuple[Value, ...]:
-    release = versions.resolve(site.ledger, Release, ref)
-    return decode(Signature, site.store.path(release.files["signature.json"]).read_bytes()).classes
+    return signature(site, versions.resolve(site.ledger, Release, ref)).classes
+
+
+def signature(site: Site, release: Release) -> Signature:
+    """What it takes and gives."""
+    return decode(Signature, site.store.path(release.files["signature.json"]).read_bytes())
 
 
 def spelt(text: str, wanted: type[Value] | None) -> Value:

@@ -14,12 +14,12 @@ import pyarrow as pa
 from arkwright.api import terms
 from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
+from arkwright.api.logged import signature
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Missing, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
-from arkwright.core.record import decode
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.measures import registry
@@ -81,8 +81,7 @@ def watch(
 def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watched]:
     agreed, folder = terms.recorded(endpoint), site.predictions / endpoint.name
     folder.mkdir(parents=True, exist_ok=True)
-    reference, signature = _reference(site, release), _signature(site, release)
-    log = _log(site, folder, release, signature)
+    reference, log = _reference(site, release), _log(site, folder, release)
     with closing(Kept(site.watched / f"{endpoint.name}.db")) as kept:
         follow(kept, release.ref, reference, log)
         since, until = log.settled - seconds(agreed.window), log.settled
@@ -127,9 +126,9 @@ def _reading(promise: Promise, window: Window) -> Reading:
         return Reading(None, note=str(error))
 
 
-def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Log:
+def _log(site: Site, folder: Path, release: Release) -> Log:
     """The rows and their answers, as promises name them."""
-    layout = _Layout(signature)
+    layout = _Layout(signature(site, release))
 
     def scan(since: int, until: int) -> Iterable[Block]:
         wanted = [*layout.row, *layout.answer]
@@ -146,13 +145,13 @@ def _log(site: Site, folder: Path, release: Release, signature: Signature) -> Lo
 class _Layout:
     """Where the log of a release has what promises speak of."""
 
-    def __init__(self, signature: Signature) -> None:
-        rows, answers = placed(signature.columns, signature.classes)
-        columns = [column.name for column in signature.columns]
+    def __init__(self, taken: Signature) -> None:
+        rows, answers = placed(taken.columns, taken.classes)
+        columns = [column.name for column in taken.columns]
         self.row = {column.name: name for column, name in zip(rows, columns, strict=True)}
         self.answer = [column.name for column in answers]  # the label and each class's probability, or the value
         self._prediction, self._score = named((PREDICTION, SCORE), columns)
-        self._classes = {class_name(one): number for number, one in enumerate(signature.classes)}
+        self._classes = {class_name(one): number for number, one in enumerate(taken.classes)}
 
     def block(self, table: pa.Table) -> Block:
         """Rows as the log has them, as promises speak of them; of a classifier those with every probability."""
@@ -177,7 +176,3 @@ def _reference(site: Site, release: Release) -> Reference:
     if digest is None:
         raise Missing(f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run")
     return packing.load(site.store.path(digest))
-
-
-def _signature(site: Site, release: Release) -> Signature:
-    return decode(Signature, site.store.path(release.files["signature.json"]).read_bytes())

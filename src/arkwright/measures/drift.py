@@ -61,7 +61,7 @@ def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
 def largest_change(window: Window, column: Column, bins: int = 10) -> Reading:
     """The largest change of the share of any one value (L-infinity), or of any one bin of numbers."""
     before, now = window.pair(column)
-    p, q = _cells(window, column, bins) if before.of_numbers else _all_cells(before, now)
+    p, q = _cells(window, column, bins) if before.of_numbers else _with_missing(before.counts, now.counts, before, now)
     low, high = divergence.largest_interval(p, q)
     return Reading(divergence.largest_difference(p, q), low, high, n=int(q.sum()))
 
@@ -186,10 +186,6 @@ def _cells(window: Window, column: str, bins: int) -> tuple[Array, Array]:
     groups = _groups(before, bins)
     p, q = (np.bincount(groups, side.counts, groups[-1] + 1) for side in (before, now))
     return _with_missing(p, q, before, now)
-
-
-def _all_cells(before: Sketch, now: Sketch) -> tuple[Array, Array]:
-    return _with_missing(before.counts, now.counts, before, now)
 
 
 def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Array, Array]:

@@ -43,10 +43,9 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
     if not groups:
         raise Undefined(f"no group of {by} has {at_least} rows")
     found = {group: _of(window.judged, window.scores, name, group, len(groups)) for group in groups}
-    known = {group: reading for group, reading in found.items() if reading.value is not None}
-    worst = (min if better else max)(known, key=lambda group: known[group].value or 0.0)
-    reading = known[worst]
-    return Reading(reading.value, reading.low, reading.high, n=reading.n, note=f"{worst}, of {len(known)} groups")
+    worst = (min if better else max)(found, key=lambda group: found[group].value or 0.0)
+    reading = found[worst]
+    return Reading(reading.value, reading.low, reading.high, n=reading.n, note=f"{worst}, of {len(found)} groups")
 
 
 def worth(judged: tuple[Scores, Scores]) -> Array:

@@ -1,6 +1,6 @@
 """What came since the last time is counted, slot by slot: a new minute costs a minute's work."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +55,8 @@ def follow(kept: Kept, release: str, reference: Reference, log: Log) -> int:
         return 0
     mark, until = kept.mark(release), log.settled // MINUTE * MINUTE
     begin = min(file.since for file in log.files) // HOUR * HOUR if mark is None else mark
-    rows = sum(
-        _recounted(kept, release, reference, log, hour, min(hour + HOUR, begin)) for hour in _late(kept, release, log)
-    )
+    late = [] if mark is None else _late(kept.files(release), mark, log)
+    rows = sum(_recounted(kept, release, reference, log, hour, min(hour + HOUR, begin)) for hour in late)
     while begin < until:
         end = min((begin // HOUR + AT_ONCE) * HOUR, until)
         rows += _counted(kept, release, reference, log, begin, end)
@@ -67,11 +66,8 @@ def follow(kept: Kept, release: str, reference: Reference, log: Log) -> int:
     return rows
 
 
-def _late(kept: Kept, release: str, log: Log) -> Iterable[int]:
-    """The hours before the mark of which a new file has rows."""
-    mark, known = kept.mark(release), kept.files(release)
-    if mark is None:
-        return []
+def _late(known: Collection[str], mark: int, log: Log) -> list[int]:
+    """The hours before the mark of which a file has rows that is not known yet."""
     new = [file for file in log.files if file.digest not in known and file.since < mark]
     return sorted({h for f in new for h in range(f.since // HOUR * HOUR, min(f.until + 1, mark), HOUR)})
 
