@@ -158,7 +158,6 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
         for place, worker in enumerate(tuple(self._workers)):
-            worker.look()
             if worker.lost_its_keeper():
                 log.warning("the keeper of a worker ended; others take their places")
                 await self._replace(place, wait=False)
