@@ -25,7 +25,7 @@ from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.slot import Series
 from arkwright.serve.telemetry.telemetry import Call, Telemetry
-from arkwright.serve.traffic.batch import Job
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.traffic.together import Asked
