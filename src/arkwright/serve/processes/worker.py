@@ -18,7 +18,7 @@ import uvloop
 
 from arkwright.core.ports import Traffic
 from arkwright.serve.model.graph import runtime
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes import control
 from arkwright.serve.processes.heartbeat import beating, give_up
 from arkwright.serve.processes.server import Server

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from arkwright.serve.model.loaded import Loaded
-from arkwright.serve.observer import known_classes
+from arkwright.serve.observer.labelling import known_classes
 from arkwright.serve.rest import oip, openapi
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.messages import Request, Response, json_response

@@ -3,7 +3,7 @@
 import logging
 
 from arkwright.core.usercode import frames
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.wire.messages import Problem, Reply, Request, Response
 
 log = logging.getLogger("arkwright.serve")

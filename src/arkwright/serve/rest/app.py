@@ -9,7 +9,7 @@ from typing import Any
 from arkwright.serve.model.arrow import answer
 from arkwright.serve.model.arrow.rows import ARROW
 from arkwright.serve.model.arrow.wanted import asks_for_arrow
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.rest import about, oip
 from arkwright.serve.rest.apart import apart, told
 from arkwright.serve.rest.aside import LARGE, Aside
@@ -175,7 +175,7 @@ class App:
         if len(route.lanes) == 1:  # of several one may have room
             self._add_sheds(base, route.name, route.first)
         if self._observer:
-            act, aside = self._observer.labels, self._observer.labels_aside
+            act, aside = self._observer.labels.take, self._observer.labels.take_aside
             self._posts[f"{full}/labels"] = partial(act, route), (JSON,), partial(aside, self.aside.run, route)
         if not route.shadows:
             for path, kind in ((f"{base}/infer", "infer"), (f"{full}/predict", "predict")):

@@ -5,7 +5,7 @@ from functools import partial
 from math import inf
 from typing import NamedTuple
 
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.rest.apart import apart, told
 from arkwright.serve.rest.aside import Aside
 from arkwright.serve.rest.heads import seconds
