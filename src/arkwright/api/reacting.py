@@ -19,6 +19,7 @@ from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Account, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import decode, encode
+from arkwright.core.rules import alarmed
 from arkwright.monitor import policy
 from arkwright.sites import Site
 
@@ -208,12 +209,7 @@ _ACTS: dict[str, Callable[[_Doing], Reacted | None]] = {
 
 
 def _text(alarm: Alarm, people: tuple[str, ...]) -> str:
-    ends = "" if alarm.low is None or alarm.high is None else f" [{alarm.low:.6g} to {alarm.high:.6g}]"
-    found = "nothing" if alarm.value is None else f"{alarm.value:.6g}{ends}"
-    rows = f" on {alarm.n:,} rows" if alarm.n is not None else ""
+    """What was found stands as code: it holds values of callers."""
+    code = f"\n\n    {alarm.promise}\n    {' '.join(alarmed(alarm).split())}"
     asked = f"\n\n{' '.join(f'@{name}' for name in people)}" if people else ""
-    note = f"\n    {' '.join(alarm.note.split())}" if alarm.note else ""  # as it is: it holds values of callers
-    return (
-        f"{alarm.release} does not keep a promise: found {found}{rows}, "
-        f"between {alarm.since} and {alarm.until} ({alarm.ref}).\n\n    {alarm.promise}{note}{asked}"
-    )
+    return f"{alarm.release} broke a promise between {alarm.since} and {alarm.until} ({alarm.ref}).{code}{asked}"
