@@ -1,37 +1,28 @@
 """The verb `watch`: what endpoints promise, measured on what came."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-import pyarrow as pa
-
-from arkwright.api import terms
+from arkwright.api import terms, watching_labels, watching_rows
 from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
-from arkwright.api.logged import signature
+from arkwright.api.watching_log import LoggedWindow, log
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Missing, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
-from arkwright.core.safeguards.words import class_name
-from arkwright.core.signature import Signature
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
 from arkwright.monitor import packing
-from arkwright.monitor.answered import PREDICTION, SCORE, named
-from arkwright.monitor.counting import Answered, Reference
-from arkwright.monitor.following import Block, File, Log, follow
+from arkwright.monitor.counting import Reference
+from arkwright.monitor.following import follow
 from arkwright.monitor.kept import Kept
-from arkwright.serve.tap import scan as tap
-from arkwright.serve.tap.tables import placed
 from arkwright.sites import Site
 from arkwright.work import compact
 
@@ -81,32 +72,48 @@ def watch(
 def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watched]:
     agreed, folder = terms.recorded(endpoint), site.predictions / endpoint.name
     folder.mkdir(parents=True, exist_ok=True)
-    reference, log = _reference(site, release), _log(site, folder, release)
+    reference, came = _reference(site, release), log(site, folder, release)
     with closing(Kept(site.watched / f"{endpoint.name}.db")) as kept:
-        follow(kept, release.ref, reference, log)
-        since, until = log.settled - seconds(agreed.window), log.settled
+        follow(kept, release.ref, reference, came)
+        since, until = came.settled - seconds(agreed.window), came.settled
         window = reference.window(kept.window(release.ref, reference, since, until))
     span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
-    return [_measured(endpoint, release, text, window, span) for text in agreed.promises]
+    logged = LoggedWindow(site=site, folder=folder, release=release, since=span[0], until=span[1])
+    found = _readings([parse(text) for text in agreed.promises], window, logged)
+    return [_watched(endpoint, release, text, found[text], span) for text in agreed.promises]
 
 
-def _measured(
-    endpoint: Endpoint, release: Release, text: str, window: Window, span: tuple[datetime, datetime]
+def _readings(promises: Sequence[Promise], window: Window, logged: LoggedWindow) -> dict[str, Reading]:
+    """Each promise by its text: what it says of rows, of answers whose labels came, or of both beside the reference."""
+    found: dict[str, Reading] = {}
+    of: dict[str, dict[str, Promise]] = {"data": {}, "model": {}}
+    for promise in promises:
+        measure = registry.measures().get(promise.call.name)
+        if measure is None:
+            found[promise.text] = Reading(None, note=str(registry.no_such(promise.call.name)))
+        elif measure.stage == "endpoint":
+            found[promise.text] = _reading(promise, window)
+        else:
+            of[measure.stage][promise.text] = promise
+    for stage, measured in _STAGES.items():
+        found |= measured(logged, of[stage]) if of[stage] else {}
+    return found
+
+
+_STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
+    "data": watching_rows.readings,
+    "model": watching_labels.readings,
+}
+
+
+def _watched(
+    endpoint: Endpoint, release: Release, text: str, reading: Reading, span: tuple[datetime, datetime]
 ) -> Watched:
-    promise = parse(text)
-    name = promise.call.name
-    measure = registry.measures().get(name)
-    if measure is None:
-        reading = Reading(None, note=str(registry.no_such(name)))
-    elif measure.stage != "endpoint":
-        reading = Reading(None, note=f"{name} measures a {measure.stage}, and is not measured on traffic yet")
-    else:
-        reading = _reading(promise, window)
     return Watched(
         endpoint=endpoint.ref,
         release=release.ref,
         promise=text,
-        verdict=judge(promise, reading).word,
+        verdict=judge(parse(text), reading).word,
         value=reading.value,
         low=reading.low,
         high=reading.high,
@@ -124,51 +131,6 @@ def _reading(promise: Promise, window: Window) -> Reading:
         return cast(Reading, registry.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
     except (Unknown, Invalid) as error:
         return Reading(None, note=str(error))
-
-
-def _log(site: Site, folder: Path, release: Release) -> Log:
-    """The rows and their answers, as promises name them."""
-    layout = _Layout(signature(site, release))
-
-    def scan(since: int, until: int) -> Iterable[Block]:
-        wanted = [*layout.row, *layout.answer]
-        return map(layout.block, tap.scan(folder, site.store, since, until, release.ref, wanted))
-
-    return Log(
-        files=[File(part.digest, part.since // 10**9, part.until // 10**9) for part in tap.parts(folder, release.ref)],
-        scan=scan,
-        rows=lambda since, until: tap.scan(folder, site.store, since, until, release.ref, ()),
-        settled=tap.settled(folder, int(time.time())),
-    )
-
-
-class _Layout:
-    """Where the log of a release has what promises speak of."""
-
-    def __init__(self, taken: Signature) -> None:
-        rows, answers = placed(taken.columns, taken.classes)
-        columns = [column.name for column in taken.columns]
-        self.row = {column.name: name for column, name in zip(rows, columns, strict=True)}
-        self.answer = [column.name for column in answers]  # the label and each class's probability, or the value
-        self._prediction, self._score = named((PREDICTION, SCORE), columns)
-        self._classes = {class_name(one): number for number, one in enumerate(taken.classes)}
-
-    def block(self, table: pa.Table) -> Block:
-        """Rows as the log has them, as promises speak of them; of a classifier those with every probability."""
-        there = [name for name in table.column_names if name in self.row]
-        made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
-        said = table.column(self.answer[0])
-        if not self._classes:
-            return Block(made.append_column(self._prediction, said))
-        said = said.cast(pa.string())
-        made = made.append_column(self._prediction, said)
-        chances = table.select(self.answer[1:])
-        if any(column.null_count for column in chances.columns):
-            return Block(made)
-        probabilities = np.column_stack([column.to_numpy() for column in chances.columns])
-        own = probabilities[:, 1:] if len(self._classes) == 2 else probabilities
-        classes = np.array([self._classes[word] for word in said.to_pylist()], np.int64)
-        return Block(made.append_column(self._score, pa.array(own.max(axis=1))), Answered(own, classes))
 
 
 def _reference(site: Site, release: Release) -> Reference:
