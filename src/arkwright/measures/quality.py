@@ -33,7 +33,7 @@ _LONGEST_NOTE = 500
 
 @data_measure(
     source=_ISO + "completeness",
-    words="there are {limit:row}",
+    words="the dataset has {limit:row}",
 )
 def rows() -> Plan:
     """The number of rows."""
@@ -201,7 +201,7 @@ def freshness_hours(column: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "compliance",
-    words="{limit} columns are missing, new, or of another type than was agreed",
+    words="{limit:column are} missing, new, or of another type than was agreed",
 )
 def schema_changes() -> Plan:
     """The number of columns missing, added, or of another type than the row class says."""

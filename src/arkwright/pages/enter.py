@@ -34,7 +34,7 @@ def routes() -> Sequence[Route]:
 
 
 def login(request: Request) -> Response:
-    return page(request, "login.html")
+    return page(request, "login.html", login=onward.login(onto(request)))
 
 
 async def log_in(request: Request) -> Response:
@@ -48,7 +48,7 @@ async def log_in(request: Request) -> Response:
         work = partial(accounts.log_in, at.site, NOBODY, at.project, **words)
         secret = await at.entry.trying(name, address(request), work, device=device)
     except ArkwrightError as error:
-        return again(request, "login.html", error)
+        return again(request, "login.html", error, login=onward.login(onto(request)))
     return await run_in_threadpool(entered, request, secret, known=bool(device), to=onto(request))
 
 

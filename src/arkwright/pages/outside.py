@@ -86,7 +86,11 @@ def _refused(request: Request, error: ArkwrightError) -> Response:
     known = context.known(request)
     if known and known.via == SESSION:
         return account.shown(request, error)
-    return again(request, "login.html", error)
+    try:
+        to = onward.ours(_kept(request).next)
+    except Unproven:
+        to = onward.HOME
+    return again(request, "login.html", error, login=onward.login(to))
 
 
 def _who_asked(request: Request, kept: Kept) -> Known:
