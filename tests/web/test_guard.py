@@ -75,7 +75,7 @@ def _page(answer):
 @pytest.mark.parametrize(
     ("status", "says", "leads", "asked"),
     [
-        (403, "host name is not known here", "http://127.0.0.1/", {"method": "GET", "path": "/", "Host": "evil.example"}),
+        (403, "name is not known here", "http://127.0.0.1/", {"method": "GET", "path": "/", "Host": "evil.example"}),
         (403, "from another site", "/", {"method": "POST", "path": "/logout", "Origin": "http://evil.example"}),
         (403, "from another site", "/", {"method": "POST", "path": "/login", "Sec-Fetch-Site": "cross-site"}),
         (403, "one must be owner", "/", {"method": "GET", "path": "/webhooks"}),

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from arkwright.api.signing import signing
@@ -149,14 +150,18 @@ def invited(site: Site, invitation: str) -> str:
 
 
 def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, note: str = "") -> str:
-    """A session's secret. Raises Unproven in the same words and the same time, whichever of the two is wrong."""
+    """A session's secret; an owner's on a full disk too, where room was put aside.
+
+    Raises Unproven in the same words and the same time, whichever of the two is wrong.
+    """
     name = name.strip().lower()[:64]
     kept = site.vault.get(passwords.KIND, name)
     right = passwords.fits(kept, password)
     found = versions.latest(site.ledger, Account, name) if right else None
     if found is None or found.role == "none":
         raise Unproven("the name or the password is wrong")
-    secret = session(site, name, note)
+    work = partial(session, site, name, note)
+    secret = site.reserve.helping(work) if found.role == "owner" else work()
     if site.vault.get(passwords.KIND, name) != kept:  # changed meanwhile, which ended the sessions that there were
         log_out(site, prove(site, secrets.SESSION, secret))
         raise Unproven("the name or the password is wrong")

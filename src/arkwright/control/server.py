@@ -33,6 +33,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
     Raises Refused where other machines would reach what is not protected.
     """
     check(site, listening)
+    site.reserve.keep()
     door = opened(listening)
     address = called(listening, door.getsockname()[1])
     secret = first_owner.invitation(site, by, project)

@@ -3,7 +3,7 @@
 How a measure is said stands where it is defined, as a template in `words`: `{limit}` is what is promised ("at least
 70 %"), `{column}` or any other parameter what was given for it. What stands in [brackets] is said only where its
 parameter was given. Behind a colon stands how a number is said: `share` in percent, `points` in percentage points,
-`row` in rows, `row have` in rows that have something, of which one has it (so with every noun that takes an s, and every
+`row` in rows, `row have` in rows that have something, of which one has it (with every noun that takes an s, and every
 verb); and of another measure, `{score:said}`, that it is said with this promise's limit.
 """
 
