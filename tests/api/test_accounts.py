@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from arkwright.api import accounts
+from arkwright.api import accounts, signing
 from arkwright.api.build import run
 from arkwright.api.decide import sign, why
 from arkwright.api.rollout import promote
@@ -100,6 +100,10 @@ def test_nobody_signs_in_a_role_that_no_gate_names(at):
     versions.move(at.site.ledger, "olga", replace(kept, version=2, signs=("gone",)))  # its gate is no more
     after = at.do(accounts.role, owner, name="dora", signs=("gone", "operations"), reason="grew")
     assert after.signs == ("gone", "operations")
+    toml = at.folder / "arkwright.toml"
+    toml.write_text(toml.read_text() + '\n[gate.later]\npromises = ["rows >= 1"]\nsigned_by = ["law"]\n')
+    # of releases, of the project, and what somebody holds yet
+    assert signing.offered(at.site, at.folder) == ["gone", "law", "model-owner", "operations"]
 
 
 def test_where_no_gate_is_known_any_role_is_taken(tmp_path):
