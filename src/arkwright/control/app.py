@@ -30,8 +30,8 @@ def application(context: Context) -> Starlette:
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
     routes = [*rest.routes((openapi.TAG, openapi.paths)), *mlflow.routes(), *pages.routes(), static]
-    told = {"refused": partial(_refused, context), "shown": errors.told, "ended": ended.told}
-    guard = Middleware(Guard, context=context, routes=routes, **told)
+    refused = partial(_refused, context)
+    guard = Middleware(Guard, context=context, routes=routes, refused=refused, shown=errors.told, ended=ended.told)
     app = Starlette(
         routes=routes,
         middleware=[guard],

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from arkwright.api import linking, outside
-from arkwright.api.accounts import Known
+from arkwright.api.entering import Known
 from arkwright.core.errors import ArkwrightError, Unknown, Unproven
 from arkwright.govern.oidc import Asked, Provider
 from arkwright.govern.secrets import SESSION

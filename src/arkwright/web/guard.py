@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from arkwright.api import accounts
+from arkwright.api import entering
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
 from arkwright.web import armour, cookies, onward, problems
@@ -106,7 +106,7 @@ class Guard:
                 raise Unproven("log in, or send a token: Authorization: Bearer …")
             roles.must(known.actor, right)
 
-    async def _known(self, via: str, secret: str, right: str) -> accounts.Known | None:
+    async def _known(self, via: str, secret: str, right: str) -> entering.Known | None:
         """What is open to all stays so for a browser whose session has ended: it must be able to log in again."""
         if not secret and via == secrets.SESSION:
             return None
@@ -125,7 +125,7 @@ class Guard:
             nonlocal until
             if message.get("more_body") and scope["arkwright.known"] and time.monotonic() > until:
                 try:
-                    await run_in_threadpool(accounts.prove, self.context.site, *scope["arkwright.shown"])
+                    await run_in_threadpool(entering.prove, self.context.site, *scope["arkwright.shown"])
                 except Unproven:
                     raise Ended from None
                 until = time.monotonic() + AGAIN
