@@ -88,11 +88,11 @@ def test_who_logs_in_with_a_password_that_is_changed_meanwhile_stays_out(door, m
     issue = entering.session
 
     def changed_first(site, name, note):
-        monkeypatch.setattr(accounts, "session", issue)
+        monkeypatch.setattr(entering, "session", issue)
         door.do(entering.change_password, door.actor("viewer"), old=WORD, new=OTHER)
         return issue(site, name, note)
 
-    monkeypatch.setattr(accounts, "session", changed_first)
+    monkeypatch.setattr(entering, "session", changed_first)
     with pytest.raises(Unproven):
         door.do(entering.log_in, name="viewer", password=WORD)
     assert len([s for s in door.do(sessions.sessions, door.actor("owner")) if s.kind == "session"]) == 1

@@ -24,7 +24,7 @@ def proved(monkeypatch):
         found.append(given)
         return prove(*given)
 
-    monkeypatch.setattr(proofs, "accounts", SimpleNamespace(prove=counted))
+    monkeypatch.setattr(proofs, "entering", SimpleNamespace(prove=counted))
     return found
 
 
@@ -149,7 +149,7 @@ def test_what_was_written_while_it_was_proven_counts(door, monkeypatch):
         door.site.vault.remove(secrets.TOKEN, "owner/" + token.split(".")[1])
         return found
 
-    monkeypatch.setattr(proofs, "accounts", SimpleNamespace(prove=late))
+    monkeypatch.setattr(proofs, "entering", SimpleNamespace(prove=late))
     assert asyncio.run(room.prove("token", token))
     with pytest.raises(Unproven):
         asyncio.run(room.prove("token", token))
