@@ -16,7 +16,7 @@ from arkwright.core import versions
 from arkwright.core.errors import Full
 from arkwright.core.nouns import Account, Endpoint, Run
 from arkwright.govern import passwords, secrets
-from arkwright.infra.reserve import PIECE, SIZE, Reserve
+from arkwright.infra.reserve import PIECE, SIZE
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -242,13 +242,6 @@ def test_what_was_put_aside_ends_and_is_put_aside_anew(roomy):
     assert reserve.room == 0
     assert roomy.post("/api/stop", json={"endpoint": "late", "reason": "it burns"}).status_code == 200
     assert reserve.room == SIZE
-
-
-def test_where_there_is_little_room_none_is_put_aside(small_disk):
-    folder = small_disk(6)
-    Reserve(folder / "reserve").keep()
-    assert not (folder / "reserve").exists()
-    Reserve(folder / "gone" / "reserve").keep()  # nobody is in the way of anything
 
 
 def test_what_decides_does_not_take_what_is_behind(room):
