@@ -37,7 +37,7 @@ def test_every_measure_says_all_that_it_can_be_asked(measure):
          "Of all real cases, at least 35 % are found, while at least 50 % of what is reported is real"),
         ("missing(country) <= 0.01", "At most 1 % of the rows have no country"),
         ("duplicates(year, month, day) == 0", "Exactly 0 rows repeat the year, month and day of an earlier row"),
-        ("rows >= 300000", "The dataset has at least 300,000 rows"),
+        ("rows >= 300000", "The number of rows is at least 300,000"),
         ("0 <= nulls(c) <= 1", "Between 0 and 1 rows have no c"),
         ("1 < nulls(c) <= 5", "More than 1 and at most 5 rows have no c"),
         ("0 < nulls(c) <= 1", "More than 0 and at most 1 row has no c"),
