@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from arkwright.api import terms, watching_labels, watching_rows
+from arkwright.api import terms, watching_labels, watching_rows, watching_served
 from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
 from arkwright.api.watching_log import LoggedWindow, log
@@ -79,6 +79,7 @@ def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watch
         window = reference.window(kept.window(release.ref, reference, since, until))
     span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
     logged = LoggedWindow(site=site, folder=folder, release=release, since=span[0], until=span[1])
+    window = replace(window, served=watching_served.counted(folder, release.ref, *span))
     found = _readings([parse(text) for text in agreed.promises], window, logged)
     return [_watched(endpoint, release, text, found[text], span) for text in agreed.promises]
 
@@ -86,7 +87,7 @@ def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watch
 def _readings(promises: Sequence[Promise], window: Window, logged: LoggedWindow) -> dict[str, Reading]:
     """Each promise by its text: what it says of rows, of answers whose labels came, or of both beside the reference."""
     found: dict[str, Reading] = {}
-    of: dict[str, dict[str, Promise]] = {"data": {}, "model": {}}
+    of: dict[str, dict[str, Promise]] = {"data": {}, "model": {}, "timed": {}}
     for promise in promises:
         measure = registry.measures().get(promise.call.name)
         if measure is None:
@@ -94,7 +95,7 @@ def _readings(promises: Sequence[Promise], window: Window, logged: LoggedWindow)
         elif measure.stage == "endpoint":
             found[promise.text] = _reading(promise, window)
         else:
-            of[measure.stage][promise.text] = promise
+            of["timed" if measure.timed and measure.stage == "model" else measure.stage][promise.text] = promise
     for stage, measured in _STAGES.items():
         found |= measured(logged, of[stage]) if of[stage] else {}
     return found
@@ -103,6 +104,7 @@ def _readings(promises: Sequence[Promise], window: Window, logged: LoggedWindow)
 _STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
     "data": watching_rows.readings,
     "model": watching_labels.readings,
+    "timed": watching_served.readings,
 }
 
 
