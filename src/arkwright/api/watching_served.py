@@ -14,10 +14,38 @@ from arkwright.core.promises import Promise, Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures.evaluation import Evaluation
 from arkwright.measures.served import Served
+from arkwright.measures.window import Window
 from arkwright.serve.telemetry import minutes
 
 
-def counted(folder: Path, release: str, since: datetime, until: datetime) -> Served:
+def counted(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
+    """Of measures of what servers counted, which needs no log and no reference."""
+    whole = Window(served=_served(window.folder, window.release.ref, window.since, window.until))
+    return {text: _reading(window, promise, frozenset(), whole) for text, promise in promises.items()}
+
+
+def timed(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
+    """Of measures by the clock: one call of a gate is one request that was answered here."""
+    with window.site.scratch("latencies") as scratch, window.came(scratch) as came:
+        out = scratch / "latencies.parquet"
+        sql = f'SELECT "latency_ms" FROM ({came.select}) WHERE "row" = 0'  # noqa: S608 - names of ours
+        window.site.tables.write(sql, came.files, out)
+        taken = pq.read_table(out).column("latency_ms").to_numpy()
+    rounds, nothing = taken[None, :], np.zeros(0, np.int64)  # one round of all of them
+    given = Evaluation(task=window.signature.task, truth=nothing, label=nothing, latencies_ms=rounds)
+    return {text: _reading(window, promise, came.lost, given) for text, promise in promises.items()}
+
+
+def _reading(window: LoggedWindow, promise: Promise, lost: frozenset[str], given: Evaluation | Window) -> Reading:
+    """A promise that asks for what is not there stops no other."""
+    try:
+        found: Reading = call_user(window.bind(promise.call, lost), given)
+    except ArkwrightError as error:
+        return Reading(None, note=str(error))
+    return found
+
+
+def _served(folder: Path, release: str, since: datetime, until: datetime) -> Served:
     """All minutes of the window together."""
     codes: Counter[str] = Counter()
     limited = rows = 0
@@ -42,21 +70,3 @@ def _covered(spans: list[tuple[float, float]]) -> float:
         total += max(0.0, end - max(begin, reached))
         reached = max(reached, end)
     return total
-
-
-def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
-    """Of measures by the clock: one call of a gate is one request that was answered here."""
-    found: dict[str, Reading] = {}
-    with window.site.scratch("latencies") as scratch, window.came(scratch) as came:
-        out = scratch / "latencies.parquet"
-        sql = f'SELECT "latency_ms" FROM ({came.select}) WHERE "row" = 0'  # noqa: S608 - names of ours
-        window.site.tables.write(sql, came.files, out)
-        taken = pq.read_table(out).column("latency_ms").to_numpy()
-        rounds, nothing = taken[None, :], np.zeros(0, np.int64)  # one round of all of them
-        timed = Evaluation(task=window.signature.task, truth=nothing, label=nothing, latencies_ms=rounds)
-        for text, promise in promises.items():
-            try:
-                found[text] = call_user(window.bind(promise.call, came.lost), timed)
-            except ArkwrightError as error:
-                found[text] = Reading(None, note=str(error))
-    return found
