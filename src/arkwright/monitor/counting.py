@@ -69,7 +69,7 @@ class Reference:
         if self.judged is None or answered is None:
             return Counts(len(table), made)
         groups = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
-        there: Array = ~np.isnan(answered.probabilities).any(axis=1)
+        there: Array = np.asarray(~np.isnan(answered.probabilities).any(axis=1))
         if not there.all():
             answered, groups = answered.take(there), {name: rows[there] for name, rows in groups.items()}
         return Counts(len(table), made, self.judged[1].empty().more(answered.probabilities, answered.classes, groups))

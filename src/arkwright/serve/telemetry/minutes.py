@@ -74,6 +74,7 @@ class Minutes:
             if record.endpoint in (NO_ENDPOINT, OTHER_SERIES):
                 continue
             since, before = self._told.get(record.number, (self._began, _nothing()))
+            since = min(since, now)  # a clock may go back
             numbers = self._numbers(record)
             if not record.current and numbers == before:
                 self._told[record.number] = now, numbers
