@@ -62,7 +62,8 @@ def test_a_release_that_left_is_told_to_its_last_request(counters, kept, tmp_pat
     kept.note(NOON + 120)
     kept.note(NOON + 180)
     assert [one.codes for one in found(tmp_path)] == [{}, {"200": 1}]
-    assert len(found(tmp_path, release="release:late@4")) == 2
+    began = found(tmp_path, release="release:late@4")
+    assert [(one.since, one.until) for one in began] == [(NOON + 60, NOON + 120), (NOON + 120, NOON + 180)]
     slot.close()
 
 

@@ -48,7 +48,7 @@ class Minutes:
     def __init__(self, counters: Counters, folder: Path | None) -> None:
         self._counters, self._folder = counters, folder
         self._told: dict[int, tuple[float, _Numbers]] = {}  # of each record: when, and what it was then
-        self._began, self._failing = time.time(), False
+        self._last, self._failing = time.time(), False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="arkwright-minutes", daemon=True)
 
@@ -73,7 +73,7 @@ class Minutes:
         for record in self._counters.records():
             if record.endpoint in (NO_ENDPOINT, OTHER_SERIES):
                 continue
-            since, before = self._told.get(record.number, (self._began, _nothing()))
+            since, before = self._told.setdefault(record.number, (self._last, _nothing()))
             since = min(since, now)  # a clock may go back
             numbers = self._numbers(record)
             if not record.current and numbers == before:
@@ -88,6 +88,7 @@ class Minutes:
             else:
                 self._failing = False
                 self._told[record.number] = now, numbers
+        self._last = now
 
     def _numbers(self, record: Record) -> _Numbers:
         """Of all workers, those that are gone among them."""
