@@ -21,6 +21,7 @@ from tests.serve.telemetry.test_traces import CALLER, TRACE, Receiver
 from arkwright.api.logged import label, predictions
 from arkwright.api.rollout import promote
 from arkwright.cli.main import main
+from arkwright.serve.telemetry import minutes
 
 from .test_rollout import ONE, ROW, TWO, ask, first, made, served, until
 
@@ -97,6 +98,8 @@ def test_predictions_are_logged_unless_it_says_otherwise(first, capsys):
         (row,) = first.do(predictions, endpoint="buys", id=headers["X-Request-Id"]).to_pylist()
         assert (row["release"], row["country"], row.get("age")) == (TWO, "DE", None)
         assert first.do(label, endpoint="buys", labels=[{"id": headers["X-Request-Id"], "label": 1}]).unknown == 0
+    kept = list(minutes.read(first.site.predictions / "buys", ONE, 0, time.time()))
+    assert (sum(one.codes["200"] for one in kept if one.codes), sum(one.rows for one in kept)) == (1, 2)
 
 
 def test_each_request_has_a_line_and_a_span(first, receiver):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -55,7 +56,7 @@ def serve(
             ready(address)
             compact()
 
-        site.host.serve(watch, how, serving)
+        site.host.serve(watch, replace(how, minutes=site.predictions), serving)
 
 
 def _tell_what_differs(site: Site, project: Path, names: Sequence[str]) -> None:

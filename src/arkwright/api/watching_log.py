@@ -56,7 +56,7 @@ class Layout:
         return f"SELECT {', '.join(said)} FROM ({came})"  # noqa: S608 - every name is quoted
 
     def block(self, table: pa.Table) -> Block:
-        """Rows as the log has them, as promises speak of them; of a classifier those with every probability."""
+        """Rows as the log has them, as promises speak of them; `score` where every row of them has one."""
         there = [name for name in table.column_names if name in self.row]
         made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
         said = table.column(self.answer[0])
@@ -65,11 +65,11 @@ class Layout:
         said = said.cast(pa.string())
         made = made.append_column(self.prediction, said)
         chances = table.select(self.answer[1:])
-        if any(column.null_count for column in chances.columns):
-            return Block(made)
         probabilities = np.column_stack([column.to_numpy() for column in chances.columns])
         own = probabilities[:, 1:] if len(self.classes) == 2 else probabilities
-        classes = np.array([self.classes[word] for word in said.to_pylist()], np.int64)
+        classes = np.array([self.classes.get(word, 0) for word in said.to_pylist()], np.int64)
+        if np.isnan(own).any():  # rules answered some of them, and give none
+            return Block(made, Answered(own, classes))
         return Block(made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
 
 

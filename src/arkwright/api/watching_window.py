@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from arkwright.api import watching_labels, watching_rows
+from arkwright.api import watching_labels, watching_rows, watching_served
 from arkwright.api.watching_log import LoggedWindow, log
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.measures import registry
+from arkwright.measures.operations import COUNTED
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
 from arkwright.monitor import packing
@@ -96,25 +97,29 @@ class Answers:
 def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
     """Each promise by its text: what it says of rows, of answers whose labels came, or of both beside the reference."""
     found: dict[str, Reading] = {}
-    of: dict[str, dict[str, Promise]] = {"data": {}, "model": {}}
+    of: dict[str, dict[str, Promise]] = {kind: {} for kind in _KINDS}
     for promise in promises:
         measure = registry.measures().get(promise.call.name)
         if measure is None:
             found[promise.text] = Reading(None, note=str(registry.no_such(promise.call.name)))
+        elif measure.name in COUNTED:
+            of["counted"][promise.text] = promise
         elif measure.stage == "endpoint":
             found[promise.text] = (
                 _reading(promise, window) if isinstance(window, Window) else Reading(None, note=window)
             )
         else:
-            of[measure.stage][promise.text] = promise
-    for stage, measured in _STAGES.items():
-        found |= measured(logged, of[stage]) if of[stage] else {}
+            of["timed" if measure.timed and measure.stage == "model" else measure.stage][promise.text] = promise
+    for kind, measured in _KINDS.items():
+        found |= measured(logged, of[kind]) if of[kind] else {}
     return found
 
 
-_STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
+_KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
     "data": watching_rows.readings,
     "model": watching_labels.readings,
+    "timed": watching_served.timed,
+    "counted": watching_served.counted,
 }
 
 

@@ -24,7 +24,7 @@ _WORDS = ("str", "bool")
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What a classifier answered to n rows: (n, k) probabilities, of two classes of the positive one alone, and (n,)
-    classes.
+    classes. A row without probabilities has NaN.
     """
 
     probabilities: Array
@@ -69,6 +69,9 @@ class Reference:
         if self.judged is None or answered is None:
             return Counts(len(table), made)
         groups = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
+        there: Array = np.asarray(~np.isnan(answered.probabilities).any(axis=1))
+        if not there.all():
+            answered, groups = answered.take(there), {name: rows[there] for name, rows in groups.items()}
         return Counts(len(table), made, self.judged[1].empty().more(answered.probabilities, answered.classes, groups))
 
     def window(self, counts: Counts) -> Window:

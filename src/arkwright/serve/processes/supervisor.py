@@ -26,6 +26,7 @@ from arkwright.serve.processes.waits import first_of, unless
 from arkwright.serve.telemetry import otlp
 from arkwright.serve.telemetry.access_log import AccessLog
 from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.telemetry.minutes import Minutes
 from arkwright.serve.wire.address import check_host, shown
 from arkwright.serve.wire.quota import Quota
 
@@ -53,7 +54,7 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
             serving = replace(serving, grpc_port=reserved.getsockname()[1])
-        Counters.create(folder, serving.workers + 1)
+        held.enter_context(Minutes(Counters.create(folder, serving.workers + 1), serving.minutes))
         if serving.rate:
             Quota.create(folder)
         asyncio.run(Supervisor(watch, serving, fits, listening, aside, folder, ready).run())
