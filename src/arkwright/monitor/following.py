@@ -94,15 +94,15 @@ def _slots(reference: Reference, blocks: Iterable[Block], since: int, until: int
         hours = seconds // HOUR * HOUR
         begins = np.where((hours >= since) & (hours + HOUR <= until), hours, seconds // MINUTE * MINUTE)
         for begin in np.unique(begins).tolist():
-            counts = _counted_of(reference, block, begins == begin)
+            counts = _counted_of(reference, block, seconds, begins == begin)
             whole = begin % HOUR == 0 and since <= begin and begin + HOUR <= until
             slot = (begin, HOUR if whole else MINUTE)
             found[slot] = found[slot] + counts if slot in found else counts
     return found
 
 
-def _counted_of(reference: Reference, block: Block, rows: Array) -> Counts:
+def _counted_of(reference: Reference, block: Block, seconds: Array, rows: Array) -> Counts:
     if rows.all():
-        return reference.count(block.table, block.answered)
+        return reference.count(block.table, block.answered, seconds)
     some = block.answered.take(rows) if block.answered else None
-    return reference.count(block.table.filter(pa.array(rows)), some)
+    return reference.count(block.table.filter(pa.array(rows)), some, seconds[rows])
