@@ -20,7 +20,7 @@ from arkwright.serve.tap.writer import Tap
 PROMISES = """gate  = "production"
 promises = [
   "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
-  "rows > 1",
+  "rows > 1", "mmd() < 0.2", "domain_auc() < 0.6", "changes(score) == 0",
 ]
 """
 
@@ -86,6 +86,15 @@ def test_performance_is_estimated_before_any_label(live, monkeypatch):
     one = found(live)["estimated(recall) >= 0.1"]
     assert (one.verdict, one.n) == ("kept", 1000)
     assert 0.1 < one.low < one.value < one.high <= 1
+
+
+def test_columns_together_and_changes_within_the_window_are_measured(live, monkeypatch):
+    answered(live, rows(1000, shift=200), monkeypatch)
+    first = found(live)
+    assert {first[promise].verdict for promise in ("mmd() < 0.2", "domain_auc() < 0.6")} == {"broken"}
+    assert first["mmd() < 0.2"].n == 1000
+    assert first["changes(score) == 0"].verdict == "unproven"
+    assert "score was there in 1 minutes" in first["changes(score) == 0"].note
 
 
 def test_a_measure_that_is_not_there_is_told(live):

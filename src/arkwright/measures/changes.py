@@ -12,6 +12,8 @@ from arkwright.measures.features import FAR
 from arkwright.measures.registry import Column, endpoint_measure
 from arkwright.measures.window import Window
 
+_LEAST = 32  # minutes, before either test looks
+
 
 @endpoint_measure(
     source="ADWIN: Bifet and Gavaldà 2007; Page 1954, Hinkley 1971",
@@ -20,8 +22,9 @@ from arkwright.measures.window import Window
 def changes(window: Window, column: Column, method: str = "adwin") -> Reading:
     """How often the level of a column changed within the window; the note says when each change was found.
 
-    `method`: `adwin`, or `page_hinkley`, which sees slow changes sooner and is surer of small ones. The values are the
-    means of minutes, each of a thousand rows at most; of words, the share of the reference's most frequent one.
+    `method`: `adwin`, or `page_hinkley`, which finds changes of a standard deviation sooner and none below a fifth. The
+    values are the means of minutes, each of a thousand rows at most; of words, the share of the reference's most
+    frequent one.
     """
     if method not in _METHODS:
         raise Invalid(f"method={method!r} is no test for changes{did_you_mean(method, _METHODS)}")
@@ -30,8 +33,8 @@ def changes(window: Window, column: Column, method: str = "adwin") -> Reading:
     if column not in window.trail.columns:
         raise Undefined(f"{column} has no level: it is a time, or nothing is kept of it")
     minutes, level = window.trail.level(column)
-    if not len(minutes):
-        raise Undefined(f"there are no rows of {column}")
+    if len(minutes) < _LEAST:
+        raise Undefined(f"{column} was there in {len(minutes)} minutes; a change shows in {_LEAST} or more")
     found = [minutes[place] for place in _METHODS[method](level)]
     note = ", ".join(f"{datetime.fromtimestamp(int(minute) * 60, UTC):%Y-%m-%d %H:%M}" for minute in found[:10])
     return Reading(float(len(found)), n=len(minutes), note=f"{note} UTC" if note else "none")
@@ -43,10 +46,10 @@ def _adwin(level: Array) -> list[int]:
 
 
 def _page_hinkley(level: Array) -> list[int]:
-    """A tenth of a standard deviation does not count, and 50 of them in a row do: where nothing changes, minutes of a
-    single row each give an alarm in a few weeks at most.
+    """A fifth of a standard deviation does not count, and 50 of them added up do: where nothing changes, a week of
+    minutes of a single row each gives an alarm in one or two of a hundred cases.
     """
-    return streams.page_hinkley(level.tolist(), delta=0.1, threshold=50.0)
+    return streams.page_hinkley(level.tolist(), delta=0.2, threshold=50.0)
 
 
 _METHODS = {"adwin": _adwin, "page_hinkley": _page_hinkley}

@@ -41,16 +41,22 @@ def discrepancy(before: Moments, now: Moments) -> Discrepancy:
     chance = float(scipy("special").chdtrc(freedom, max(0.0, (found - first) / unit + freedom)))
     critical = unit * (float(scipy("special").chdtri(freedom, 0.05)) - freedom)
     squared = found - first
-    low, high = _interval(squared, apart, error, second, unit)
+    low, high = _interval(squared, _along(apart, error), first, second, unit)
     return Discrepancy(squared, low, high, chance, critical)
 
 
-def _interval(squared: float, apart: Array, error: Array, second: float, unit: float) -> Interval:
+def _along(apart: Array, error: Array) -> float:
+    """The variance of the means in the very direction in which they moved."""
+    return float(apart @ error @ apart) / max(float(apart @ apart), 1e-300)
+
+
+def _interval(squared: float, along: float, first: float, second: float, unit: float) -> Interval:
     """As of a noncentral chi-square with the same variance both where nothing changed and far away, where it depends on
-    how uncertain the means are in the very direction in which they moved.
+    the direction. It ends where one that begins at 0 as the sum does (Satterthwaite 1946) ends, if that is farther.
     """
-    along = float(apart @ error @ apart) / max(float(apart @ apart), 1e-300)
     unit = max(unit, along)
     freedom = second / unit**2
     low, high = noncentrality(max(1e-12, squared / unit + freedom), freedom)
-    return low * unit, high * unit
+    other = second / first
+    _, end = noncentrality(max(1e-12, (squared + first) / other), first**2 / second)
+    return low * unit, max(high * unit, end * other)
