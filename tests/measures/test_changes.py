@@ -40,7 +40,7 @@ def test_minutes_without_the_column_are_left_out():
     there = np.arange(3000) % 2 == 0
     assert changes(window(np.zeros(3000), there), "score").n == 1500
     few = changes(window(np.zeros(40), np.arange(40) < 31), "score")
-    assert (few.value, few.note) == (None, "score was there in 31 minutes; a change shows in 32 or more")
+    assert (few.value, few.note) == (None, "score was there in 31 of the 32 minutes after which a change shows")
 
 
 def test_what_cannot_be_said_says_why():

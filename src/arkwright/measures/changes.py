@@ -17,7 +17,7 @@ _LEAST = 32  # minutes, before either test looks
 
 @endpoint_measure(
     source="ADWIN: Bifet and Gavaldà 2007; Page 1954, Hinkley 1971",
-    words="the level of {column} changed {limit} times within the window[, by the test {method}]",
+    words="{limit:change have} been found in the level of {column} within the window[, by the test {method}]",
 )
 def changes(window: Window, column: Column, method: str = "adwin") -> Reading:
     """How often the level of a column changed within the window; the note says when each change was found.
@@ -34,7 +34,7 @@ def changes(window: Window, column: Column, method: str = "adwin") -> Reading:
         raise Undefined(f"{column} has no level: it is a time, or nothing is kept of it")
     minutes, level = window.trail.level(column)
     if len(minutes) < _LEAST:
-        raise Undefined(f"{column} was there in {len(minutes)} minutes; a change shows in {_LEAST} or more")
+        raise Undefined(f"{column} was there in {len(minutes)} of the {_LEAST} minutes after which a change shows")
     found = [minutes[place] for place in _METHODS[method](level)]
     note = ", ".join(f"{datetime.fromtimestamp(int(minute) * 60, UTC):%Y-%m-%d %H:%M}" for minute in found[:10])
     return Reading(float(len(found)), n=len(minutes), note=f"{note} UTC" if note else "none")
