@@ -124,6 +124,9 @@ def test_what_columns_do_together_is_counted_by_the_minute_in_which_rows_came(tm
     assert whole.moments.n == whole.moments.rows.sum() == len(seconds)
     assert whole.trail.minutes.tolist() == [START // 60 + minute for minute in range(130)]
     assert (whole.trail.rows == 3).all()
+    with closing(Kept(tmp_path / "y.db")) as kept:
+        follow(kept, "r", REFERENCE, log([[1, 2, 3]], 60))  # all of a block are of one minute
+        assert kept.window("r", REFERENCE, START, START + 60).joint.moments.n == 3
 
 
 def test_what_is_no_count_is_told_and_can_be_counted_anew(tmp_path):
