@@ -25,6 +25,7 @@ PROMISES = """gate  = "production"
 promises = [
   "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
   "latency_p50_ms < 5", "error_rate <= 0.001", "rows > 1", "recall >= 0.5", "size_mb < 5",
+  "mmd() < 0.2", "domain_auc() < 0.6", "changes(score) == 0",
 ]
 """
 
@@ -113,6 +114,15 @@ def test_performance_is_estimated_before_any_label(live, monkeypatch):
     one = found(live)["estimated(recall) >= 0.1"]
     assert (one.verdict, one.n) == ("kept", 1000)
     assert 0.1 < one.low < one.value < one.high <= 1
+
+
+def test_columns_together_and_changes_within_the_window_are_measured(live, monkeypatch):
+    answered(live, rows(1000, shift=200), monkeypatch)
+    first = found(live)
+    assert {first[promise].verdict for promise in ("mmd() < 0.2", "domain_auc() < 0.6")} == {"broken"}
+    assert first["mmd() < 0.2"].n == 1000
+    assert first["changes(score) == 0"].verdict == "unproven"
+    assert "score was there in 1 of the 32 minutes" in first["changes(score) == 0"].note
 
 
 def test_a_measure_that_is_not_there_is_told(live):

@@ -115,6 +115,20 @@ def test_hours_that_are_over_are_one_slot(tmp_path):
         ]  # fmt: skip
 
 
+def test_what_columns_do_together_is_counted_by_the_minute_in_which_rows_came(tmp_path):
+    seconds = list(range(0, 2 * HOUR + 600, 20))
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        for settled in (HOUR + 90, 2 * HOUR, 2 * HOUR + 600):
+            follow(kept, "r", REFERENCE, log([[s for s in seconds if s < settled]], settled))
+        whole = kept.window("r", REFERENCE, START, START + 9 * HOUR).joint
+    assert whole.moments.n == whole.moments.rows.sum() == len(seconds)
+    assert whole.trail.minutes.tolist() == [START // 60 + minute for minute in range(130)]
+    assert (whole.trail.rows == 3).all()
+    with closing(Kept(tmp_path / "y.db")) as kept:
+        follow(kept, "r", REFERENCE, log([[1, 2, 3]], 60))  # all of a block are of one minute
+        assert kept.window("r", REFERENCE, START, START + 60).joint.moments.n == 3
+
+
 def test_what_is_no_count_is_told_and_can_be_counted_anew(tmp_path):
     path = tmp_path / "x.db"
     with closing(Kept(path)) as kept:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from arkwright.core.errors import did_you_mean
 from arkwright.measures.evaluation import Undefined
+from arkwright.measures.moments import Moments
 from arkwright.measures.scores import Scores
 from arkwright.measures.served import Served
 from arkwright.measures.sketch import Sketch
+from arkwright.measures.trail import Trail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,8 @@ class Window:
 
     Of a classifier with probabilities: `judged`, the reference's scores of the rows in which the class was right, and
     of all of them; `scores`, the window's. `served`: what servers counted, None where nothing was kept.
+    `joint`: what the columns do together, in the reference and in the window; `trail`: how they went in the window. A
+    release of before has neither.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
@@ -23,6 +27,8 @@ class Window:
     judged: tuple[Scores, Scores] | None = None
     scores: Scores | None = None
     served: Served | None = None
+    joint: tuple[Moments, Moments] | None = None
+    trail: Trail | None = None
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)

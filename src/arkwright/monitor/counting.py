@@ -14,6 +14,7 @@ from arkwright.measures.evaluation import Array
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
+from arkwright.monitor.joint import Joint, Together, joint
 
 Sketches = Mapping[str, Sketch]
 MOST_GROUPS = 50  # of a column, the most frequent ones
@@ -41,42 +42,58 @@ class Counts:
     rows: int = 0
     columns: Sketches = field(default_factory=dict)
     scores: Scores | None = None
+    joint: Together | None = None
 
     def __add__(self, other: "Counts") -> "Counts":
         """Both together; a column that only one of them has is as it is there."""
         both = {name: one + other.columns[name] for name, one in self.columns.items() if name in other.columns}
         scores = self.scores + other.scores if self.scores and other.scores else self.scores or other.scores
-        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores)
+        joint = self.joint + other.joint if self.joint and other.joint else self.joint or other.joint
+        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores, joint)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
-    the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart.
+    the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart;
+    `joint`: what columns do together, which releases of before do not have.
     """
 
     columns: Sketches
     judged: tuple[Scores, Scores] | None = None
     groups: tuple[str, ...] = ()
+    joint: Joint | None = None
 
-    def count(self, table: pa.Table, answered: Answered | None = None) -> Counts:
-        """The columns of the table that have bins, and the answers to its rows."""
+    def count(self, table: pa.Table, answered: Answered | None = None, seconds: Array | None = None) -> Counts:
+        """The columns of the table that have bins, and the answers to its rows; where it is said when they came
+        (seconds since 1970), also what columns do together.
+        """
         made = {
             name: _counted(self.columns[name].empty(), column)
             for name, column in zip(table.column_names, table.columns, strict=True)
             if name in self.columns
         }
+        together = None if self.joint is None or seconds is None else self.joint.count(table, seconds)
         if self.judged is None or answered is None:
-            return Counts(len(table), made)
+            return Counts(len(table), made, None, together)
         groups = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
         there: Array = np.asarray(~np.isnan(answered.probabilities).any(axis=1))
         if not there.all():
             answered, groups = answered.take(there), {name: rows[there] for name, rows in groups.items()}
-        return Counts(len(table), made, self.judged[1].empty().more(answered.probabilities, answered.classes, groups))
+        scores = self.judged[1].empty().more(answered.probabilities, answered.classes, groups)
+        return Counts(len(table), made, scores, together)
 
     def window(self, counts: Counts) -> Window:
         """Both side by side, as measures are given them."""
-        return Window(reference=self.columns, current=counts.columns, judged=self.judged, scores=counts.scores)
+        together = None if self.joint is None else counts.joint or self.joint.empty()
+        return Window(
+            reference=self.columns,
+            current=counts.columns,
+            judged=self.judged,
+            scores=counts.scores,
+            joint=(self.joint.moments, together.moments) if self.joint and together else None,
+            trail=together.trail if together else None,
+        )
 
 
 def reference(
@@ -92,12 +109,13 @@ def reference(
             columns[name] = sketch.of_numbers(_numbers(column), column.null_count)
         elif kind in _WORDS:
             columns[name] = sketch.of_words(*_words(column))
+    together = joint(table, columns)
     if answered is None or truth is None:
-        return Reference(columns)
+        return Reference(columns, joint=together)
     known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
     told_apart = _groups(table, {name: columns[name] for name in known})
     everything = scoring.binned(answered.probabilities).more(answered.probabilities, answered.classes, told_apart)
-    return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known)
+    return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known, together)
 
 
 def _right(everything: Scores, answered: Answered, truth: Array, groups: Mapping[str, Array]) -> Scores:

@@ -95,14 +95,14 @@ def _slots(reference: Reference, blocks: Iterable[Block], since: int, until: int
         whole = (hours >= since) & (hours + HOUR <= until)
         begins = np.where(whole, hours, seconds // MINUTE * MINUTE)
         for begin, first in zip(*np.unique(begins, return_index=True), strict=True):
-            counts = _counted_of(reference, block, begins == begin)
+            counts = _counted_of(reference, block, seconds, begins == begin)
             slot = (int(begin), HOUR if whole[first] else MINUTE)
             found[slot] = found[slot] + counts if slot in found else counts
     return found
 
 
-def _counted_of(reference: Reference, block: Block, rows: Array) -> Counts:
+def _counted_of(reference: Reference, block: Block, seconds: Array, rows: Array) -> Counts:
     if rows.all():
-        return reference.count(block.table, block.answered)
+        return reference.count(block.table, block.answered, seconds)
     some = block.answered.take(rows) if block.answered else None
-    return reference.count(block.table.filter(pa.array(rows)), some)
+    return reference.count(block.table.filter(pa.array(rows)), some, seconds[rows])
