@@ -1,14 +1,19 @@
-"""How well a model does before anybody knows what was right: confidence-based performance estimation (CBPE).
+"""How well a model does before anybody knows what was right: of a classifier by confidence-based performance estimation
+(CBPE), of a regression by direct loss estimation (DLE, `measures.losses`).
 
 On the rows that the release was judged on, each probability came true in some share of cases: that share, made monotone
 (isotonic), is what a probability is worth. A window's probabilities then say how many answers to expect right. That
 holds while what a probability is worth holds: where other things follow from the same inputs, only labels show it.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.promises import Reading
+from arkwright.measures import losses
 from arkwright.measures.divergence import scipy
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.expected import MEASURES, Expected
@@ -20,32 +25,56 @@ DRAWS = 200
 
 
 @endpoint_measure(
-    source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979",
+    source=(
+        "Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979; "
+        "of a regression, ridge Hoerl and Kennard 1970; jackknife Shao and Wu 1989"
+    ),
     words=(
         "without waiting for labels, it is estimated that {score:said}"
         "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
     ),
 )
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
-    """Another measure of a classifier, estimated from its probabilities before any label is known.
+    """Another measure of a model, estimated from its inputs and answers before any label is known.
 
-    `by`: in the group of this column where it is worst, of those with `at_least` rows. Interval: both the rows judged
-    and those of the window drawn anew, 200 times; of the worst group, widened for the choice among them (Bonferroni).
+    Of a classifier each that its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
+    column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window drawn
+    anew, of a regression their variances added up; of the worst group, widened for the choice among them (Bonferroni).
     """
     name, better = score.name, score.larger_is_better
-    if name not in MEASURES:
-        raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, MEASURES)}: {', '.join(MEASURES)}")
-    if window.judged is None or window.scores is None or not window.scores.n:
-        raise Undefined("there are no probabilities, on which an estimate rests")
+    rows, of = _of_losses(window, name) if name in losses.MEASURES else _of_scores(window, name)
     if by is None:
-        return _of(window.judged, window.scores, name, ALL, 1)
-    groups = [g for g, c in window.scores.counts.items() if g.startswith(f"{by}=") and c[0].sum() >= at_least]
+        return of(ALL, 1)
+    groups = [g for g, n in rows.items() if g.startswith(f"{by}=") and n >= at_least]
     if not groups:
         raise Undefined(f"no group of {by} has {at_least} rows")
-    found = {group: _of(window.judged, window.scores, name, group, len(groups)) for group in groups}
+    found = {group: of(group, len(groups)) for group in groups}
     worst = (min if better else max)(found, key=lambda group: found[group].value or 0.0)
     reading = found[worst]
     return Reading(reading.value, reading.low, reading.high, n=reading.n, note=f"{worst}, of {len(found)} groups")
+
+
+_Of = Callable[[str, int], Reading]  # of a group, and among how many it is chosen
+
+
+def _of_losses(window: Window, name: str) -> tuple[dict[str, int], _Of]:
+    told = window.losses
+    if told is None or not told.rows(ALL):
+        raise Undefined(
+            "nothing is kept of how its errors depend on its rows: none came, it was released before they were kept, or "
+            "it was judged on too few"
+        )
+    return {group: told.rows(group) for group in told.sums}, partial(losses.expected, told, name)
+
+
+def _of_scores(window: Window, name: str) -> tuple[dict[str, int], _Of]:
+    judged, scores = window.judged, window.scores
+    if name not in MEASURES:
+        known = (*MEASURES, *losses.MEASURES)
+        raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, known)}: {', '.join(known)}")
+    if judged is None or scores is None or not scores.n:
+        raise Undefined("there are no probabilities, on which an estimate rests")
+    return {g: int(c[0].sum()) for g, c in scores.counts.items()}, partial(_of, judged, scores, name)
 
 
 def worth(judged: tuple[Scores, Scores]) -> Array:

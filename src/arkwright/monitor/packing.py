@@ -12,6 +12,7 @@ from arkwright.core.errors import Corrupt
 from arkwright.measures.evaluation import Array
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
+from arkwright.monitor import packed_losses
 from arkwright.monitor.counting import Counts, Reference
 
 FILE = "reference.msgpack"
@@ -33,6 +34,7 @@ class _Counts(msgspec.Struct):
     rows: _Count
     columns: dict[str, _Column]
     scores: dict[str, bytes] = {}
+    losses: dict[str, bytes] = {}
 
 
 class _Reference(msgspec.Struct):
@@ -43,6 +45,7 @@ class _Reference(msgspec.Struct):
     means: bytes = b""
     right: dict[str, bytes] = {}
     rows: dict[str, bytes] = {}
+    losses: packed_losses.Packed | None = None
 
 
 def save(path: Path, reference: Reference) -> None:
@@ -52,6 +55,8 @@ def save(path: Path, reference: Reference) -> None:
         right, rows = reference.judged
         told.classes, told.edges, told.means = len(rows.edges), _floats(rows.edges), _floats(rows.means)
         told.right, told.rows = _whole(right), _whole(rows)
+    if reference.loss_model:
+        told.losses = packed_losses.model(reference.loss_model)
     path.write_bytes(_packed(told))
 
 
@@ -61,7 +66,8 @@ def load(path: Path) -> Reference:
         told = msgspec.msgpack.decode(_unpacked(path.read_bytes()), type=_Reference)
         columns = {name: _column(one) for name, one in told.columns.items()}
         if not told.classes:
-            return Reference(columns, None, told.groups)
+            losses = packed_losses.to_model(told.losses) if told.losses else None
+            return Reference(columns, None, told.groups, losses)
         k = told.classes
         edges, means = (np.frombuffer(one, "<f8").reshape(k, -1) for one in (told.edges, told.means))
         empty = Scores(edges=edges, means=means, counts={})
@@ -73,7 +79,8 @@ def load(path: Path) -> Reference:
 def pack(counts: Counts) -> bytes:
     """In few bytes: the bins stand in the reference."""
     columns = {name: _told(one) for name, one in counts.columns.items()}
-    return _packed(_Counts(counts.rows, columns, _whole(counts.scores) if counts.scores else {}))
+    scores = _whole(counts.scores) if counts.scores else {}
+    return _packed(_Counts(counts.rows, columns, scores, packed_losses.sums(counts.losses)))
 
 
 def unpack(data: bytes, reference: Reference) -> Counts:
@@ -85,7 +92,7 @@ def unpack(data: bytes, reference: Reference) -> Counts:
     known = reference.columns
     columns = {name: _in(known[name], one) for name, one in told.columns.items() if name in known}
     scores = _scores(reference.judged[1].empty(), told.scores) if reference.judged and told.scores else None
-    return Counts(told.rows, columns, scores)
+    return Counts(told.rows, columns, scores, packed_losses.to_sums(told.losses, reference.loss_model))
 
 
 def _told(one: Sketch) -> _Column:
