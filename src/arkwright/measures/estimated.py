@@ -37,9 +37,10 @@ DRAWS = 200
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
     """Another measure of a model, estimated from its inputs and answers before any label is known.
 
-    Of a classifier each that its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
-    column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window drawn
-    anew, of a regression their variances added up; of the worst group, widened for the choice among them (Bonferroni).
+    Of a classifier whatever its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
+    column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window
+    drawn anew, of a regression their variances added up; of the worst group, widened for the choice among them
+    (Bonferroni).
     """
     name, better = score.name, score.larger_is_better
     rows, of = _of_losses(window, name) if name in losses.MEASURES else _of_scores(window, name)
@@ -61,8 +62,8 @@ def _of_losses(window: Window, name: str) -> tuple[dict[str, int], _Of]:
     told = window.losses
     if told is None or not told.rows(ALL):
         raise Undefined(
-            "nothing is kept of how its errors depend on its rows: none came, it was released before they were kept, or "
-            "it was judged on too few"
+            "nothing is kept of how its errors depend on its rows: none came, it was released before that was kept (then "
+            "run the line again: arkwright run), it was judged on fewer than 40, or it is no regression"
         )
     return {group: told.rows(group) for group in told.sums}, partial(losses.expected, told, name)
 

@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 from arkwright.core.promises import Reading
 from arkwright.measures import intervals
-from arkwright.measures.evaluation import Array, Undefined
+from arkwright.measures.evaluation import Array
 
 ABSOLUTE, SQUARED = 0, 1
 MEASURES: Mapping[str, int] = {"mae": ABSOLUTE, "mse": SQUARED, "rmse": SQUARED}
@@ -40,21 +40,17 @@ class Losses:
 
 def expected(losses: Losses, name: str, group: str, choices: int) -> Reading:
     """One of `MEASURES`. Interval: what rows of this kind bring by chance, those that were looked at, and what the loss
-    model may be wrong by, together; widened for a choice among so many groups (Bonferroni).
-
-    Raises Undefined where the rows lie so far from those judged that no error at all is expected.
+    model may be wrong by, together, normal for the logarithm; widened for a choice among so many groups (Bonferroni).
     """
     one = losses.sums[group][MEASURES[name]]
     n = one[ROWS]
     value = one[LOSS] / n
-    if value <= 0:
-        raise Undefined("the rows lie too far from those judged for an estimate")
     chance = max(one[SQUARE] - one[SPREAD], 0) / n**2
     looked = max(one[SPREAD] / n - value**2, 0) * one[WEIGHTS] / n**2
     off = one[OFF:] / n
     z = NormalDist().inv_cdf(1 - 0.025 / choices)
     known = z * intervals.student(len(off) - 1) / intervals.Z
-    half = math.hypot(z * math.sqrt(chance + looked), known * math.sqrt(off @ off))
-    ends = [max(value - half, 0.0), value, value + half]
-    low, middle, high = map(math.sqrt, ends) if name == "rmse" else ends
+    half = math.hypot(z * math.sqrt(chance + looked), known * math.sqrt(off @ off)) / value
+    power = 0.5 if name == "rmse" else 1.0
+    low, middle, high = ((value * math.exp(by)) ** power for by in (-half, 0.0, half))
     return Reading(middle, low, high, n=round(n), note="estimated without labels")

@@ -1,4 +1,4 @@
-"""A column in a few bins: where each row lies, as a loss model asks it."""
+"""A column as few places: where each row lies, as a loss model asks it."""
 
 from dataclasses import dataclass
 
@@ -16,40 +16,54 @@ WORDS = ("str", "bool")
 
 @dataclass(frozen=True, slots=True)
 class Binned:
-    """Numbers have `edges`, ascending; words have `values`, the most frequent, and all others are one bin behind them.
-    What is missing is the last bin.
+    """Numbers have `knots`, ascending; words have `values`, the most frequent, and behind them one place for all others.
+    What is missing has the last place.
     """
 
-    edges: Array | None = None
+    knots: Array | None = None
     values: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        return (len(self.values) if self.edges is None else len(self.edges)) + 2
+        return len(self.values) + 2 if self.knots is None else len(self.knots) + 1
 
     def places(self, column: pa.ChunkedArray | None, n: int) -> Array:
-        """(n,) the bin of each row; all are missing of a column that is gone, or of another kind by now."""
+        """(n,) the place of each row: 2.5 is half way between two knots. All are missing of a column that is gone, or
+        of another kind by now.
+        """
+        missing = self.size - 1.0
         kind = "" if column is None else arrow.type_name(column.type, "")
-        if column is None or kind not in (WORDS if self.edges is None else NUMBERS):
-            return np.full(n, self.size - 1)
-        if self.edges is None:
-            found = pc.fill_null(
-                pc.index_in(column.cast(pa.string()), value_set=pa.array(self.values, pa.string())), -1
-            )
-            places = np.where(found.to_numpy() < 0, len(self.values), found.to_numpy())
-            return np.where(column.is_null().to_numpy(), self.size - 1, places)
+        if column is None or kind not in (WORDS if self.knots is None else NUMBERS):
+            return np.full(n, missing)
+        if self.knots is None:
+            found = pc.index_in(column.cast(pa.string()), value_set=pa.array(self.values, pa.string()))
+            places = pc.fill_null(found, len(self.values)).to_numpy().astype(np.float64)
+            return np.where(column.is_null().to_numpy(), missing, places)
         numbers = _aligned(column)
-        return np.where(np.isnan(numbers), self.size - 1, np.searchsorted(self.edges, numbers, "right"))
+        if not len(self.knots):
+            return np.full(n, missing)
+        return np.where(np.isnan(numbers), missing, np.interp(numbers, self.knots, np.arange(len(self.knots))))
+
+
+def between(places: Array) -> tuple[Array, Array]:
+    """(the place before each row, how far it is to the next: 0 to 1)"""
+    before = places.astype(np.int64)
+    return before, places - before
 
 
 def coarse(sketch: Sketch, bins: int, values: int) -> Binned:
-    """Of a reference's column: bins of about as many rows each, as many words as that."""
+    """Of a reference's column: knots with about as many rows between each, or as many words as that. The ends are close
+    to the smallest and the largest.
+    """
     if sketch.edges is None:
         return Binned(None, sketch.values[:values])
-    below = np.cumsum(sketch.counts)[:-1]  # each edge
-    places = np.searchsorted(below, np.arange(1, bins) * sketch.n / bins)
-    places = np.unique(places[places < len(below)])
-    return Binned(sketch.edges[places[(below[places] > 0) & (below[places] < sketch.n)]])
+    if not sketch.n or not np.isfinite([sketch.low, sketch.high]).all():
+        return Binned(np.zeros(0))
+    shares = np.concatenate([[0.01], np.arange(1, bins) / bins, [0.99]])
+    places = np.searchsorted(np.cumsum(sketch.counts)[:-1], shares * sketch.n)
+    edges = sketch.edges[places[places < len(sketch.edges)]]
+    inner = edges[(edges > sketch.low) & (edges < sketch.high)]
+    return Binned(np.unique(np.concatenate([[sketch.low], inner, [sketch.high]])))
 
 
 def _aligned(column: pa.ChunkedArray) -> Array:

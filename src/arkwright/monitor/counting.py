@@ -58,8 +58,8 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
-    the rows in which each class was right, and all of them; `loss_model`: of a regression; `groups`: the columns by which
-    answers are told apart.
+    the rows in which each class was right, and all of them; `loss_model`: of a regression; `groups`: the columns by
+    which answers are told apart.
     """
 
     columns: Sketches

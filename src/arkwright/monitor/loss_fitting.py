@@ -1,8 +1,11 @@
-"""A loss model learnt from the rows that a release was judged on: a ridge regression of the errors on the columns' bins.
+"""A loss model learnt from the rows that a release was judged on: a ridge regression of the errors' logarithm.
 
-Numbers are coded by the edges that they reach, so that the penalty is on the steps between neighbouring bins: the shares
-are smooth where the rows say nothing else. In our measurements on three datasets it is as near to what comes true as
-boosted trees are, needs nothing but numpy, and says how sure it is.
+Between the knots of a column it is linear, so that it goes on where rows move to the edge of what was seen, and the
+penalty is on the steps from knot to knot: it is smooth where the rows say nothing else. On three datasets it came as
+near to what came true as boosted trees did; it needs nothing but numpy, and it says how sure it is.
+
+How sure: by the jackknife over 20 blocks of neighbouring rows (Shao and Wu 1989), and what the penalty may hide (the
+Bayesian interval of Wahba 1983).
 """
 
 from collections.abc import Mapping
@@ -13,14 +16,15 @@ import pyarrow as pa
 
 from arkwright.measures.evaluation import Array
 from arkwright.measures.sketch import Sketch
-from arkwright.monitor.binned import Binned, coarse
+from arkwright.monitor.binned import Binned, between, coarse
 from arkwright.monitor.loss_model import LossModel
 
 FOLDS = 20  # neighbouring rows are left out together: a day's errors are alike
-FEWEST = 2 * FOLDS  # rows
-MOST_ROWS = 100_000
+FEWEST, MOST_ROWS = 2 * FOLDS, 30_000
 BINS, VALUES = 16, 50
 LARGEST = 640  # coefficients
+ROUNDS, CHOOSING = 30, 4  # the penalty is chosen anew in the first rounds only, or it would never come to rest
+CLOSE, LOUDEST = 1e-3, 12.0  # logarithms
 PENALTIES = 10.0 ** np.arange(-1, 6, 0.5)
 
 
@@ -32,24 +36,26 @@ def fitted(table: pa.Table, sketches: Mapping[str, Sketch], errors: Array) -> Lo
         return None
     table, errors = table.take(looked), errors[looked]
     losses = np.column_stack([np.abs(errors), errors**2])
-    columns = _columns(sketches)
-    places = {name: one.places(table.column(name), len(table)) for name, one in columns.items()}
-    codes = {name: _codes(one, places[name]) for name, one in columns.items()}
     means = losses.mean(axis=0)
     if not np.isfinite(losses**2).all() or not means.all():
         return None
-    found = _solved(codes, places, losses / means) * means[:, None]
-    base, adds, start = found[0], {}, 1
+    columns = _columns(sketches)
+    places = {name: one.places(table.column(name), len(table)) for name, one in columns.items()}
+    codes = {name: _codes(one, places[name]) for name, one in columns.items()}
+    rows = np.concatenate([np.ones((len(table), 1)), *(_at(codes[name], places[name]) for name in columns)], axis=1)
+    found = np.stack([_solved(rows, losses[:, which] / means[which]) for which in range(2)], axis=1)
+    found[0, :, 0] += np.log(means)
+    adds, start = {}, 1
     for name, code in codes.items():
         adds[name] = np.tensordot(code, found[start : start + code.shape[1]], axes=1)
         start += code.shape[1]
-    flat = LossModel(base, columns, adds, 1.0)
-    expected = np.maximum(flat.rows(table)[:, 1, 0], 0)
-    return LossModel(base, columns, adds, float((losses[:, 1] ** 2).sum() / (expected**2).sum()))
+    expected = np.exp(rows @ found[:, :, 0])
+    kurtosis = (losses[:, 1] ** 2).sum() / (expected[:, 1] ** 2).sum()
+    return LossModel(found[0], columns, adds, expected.max(axis=0), float(kurtosis))
 
 
 def _columns(sketches: Mapping[str, Sketch]) -> dict[str, Binned]:
-    """As many bins as `LARGEST` coefficients allow; with very many columns only the first ones."""
+    """As many knots as `LARGEST` coefficients allow; with very many columns only the first ones."""
     some = dict(list(sketches.items())[: LARGEST // 4])
     bins = min(BINS, LARGEST // max(len(some), 1))
     values = min(VALUES, 4 * bins)
@@ -57,13 +63,14 @@ def _columns(sketches: Mapping[str, Sketch]) -> dict[str, Binned]:
 
 
 def _codes(binned: Binned, places: Array) -> Array:
-    """(bins, coefficients): what stands for each bin, less the mean of the rows; 0 for what is missing, beside a
+    """(places, coefficients): what stands for each place, less the mean of the rows; 0 for what is missing, beside a
     coefficient of its own.
     """
     size = binned.size
-    steps = np.eye(size - 1) if binned.edges is None else np.tri(size - 1, k=-1)[:, :-1]
+    steps = np.eye(size - 1) if binned.knots is None else np.tri(size - 1, k=-1)[:, :-1]
+    before, part = between(places)
+    counts = np.bincount(before, 1 - part, size) + np.bincount(before + 1, part, size + 1)[:size]
     found = np.zeros((size, steps.shape[1] + 1))
-    counts = np.bincount(places, minlength=size)
     there = counts[:-1].sum()
     found[:-1, :-1] = steps - (counts[:-1] @ steps / there if there else 0)
     found[:, -1] = -counts[-1] / counts.sum()
@@ -71,38 +78,64 @@ def _codes(binned: Binned, places: Array) -> Array:
     return found
 
 
-def _solved(codes: Mapping[str, Array], places: Mapping[str, Array], losses: Array) -> Array:
-    """(1 + coefficients, 2, 1 + FOLDS): of the base and the codes, and what each may be wrong by."""
-    n = len(losses)
-    cuts = np.linspace(0, n, FOLDS + 1).astype(int)
-    grams, sides = [], []
-    for start, end in pairwise(cuts):
-        parts = [codes[name][places[name][start:end]] for name in codes]
-        rows = np.concatenate([np.ones((end - start, 1)), *parts], axis=1)
-        grams.append(rows.T @ rows)
-        sides.append(rows.T @ losses[start:end])
-    gram, side = np.sum(grams, axis=0), np.sum(sides, axis=0)
-    found = np.zeros((len(gram), 2, 1 + FOLDS))
-    rng = np.random.default_rng(n)
-    for which in range(2):
-        penalty, noise = _penalty(gram, side[:, which], losses[:, which])
+def _at(codes: Array, places: Array) -> Array:
+    before, part = between(places)
+    behind = np.concatenate([codes, codes[-1:]])
+    return np.asarray(codes[before] * (1 - part)[:, None] + behind[before + 1] * part[:, None])
+
+
+def _solved(rows: Array, losses: Array) -> Array:
+    """(coefficients, 1 + FOLDS): of the logarithm of the loss, and what each may be wrong by.
+
+    Iterated weighted least squares of a Poisson mean (Nelder and Wedderburn 1972), which gets right how large the
+    losses are as a whole, whatever their distribution.
+    """
+    found, penalty, noise = np.zeros(rows.shape[1]), 0.0, 0.0
+    for number in range(ROUNDS):
+        weights, wanted = _round(rows, losses, found)
+        gram, side = (rows * weights[:, None]).T @ rows, rows.T @ wanted
+        if number < CHOOSING:
+            penalty, noise = _penalty(gram, side, float((wanted**2 / weights).sum()), len(rows))
         ridge = np.diag(np.append(0.0, np.full(len(gram) - 1, penalty)))
-        whole = np.linalg.solve(gram + ridge, side[:, which])
-        left = [
-            np.linalg.solve(gram - g + ridge, side[:, which] - s[:, which]) for g, s in zip(grams, sides, strict=True)
-        ]
-        spread = np.sqrt((FOLDS - 1) / FOLDS) * (np.column_stack(left) - whole[:, None])
-        hidden = np.linalg.solve(gram + ridge, np.sqrt(ridge) @ rng.normal(size=spread.shape)) * np.sqrt(noise / FOLDS)
-        found[:, which] = np.column_stack([whole, spread + hidden])
-    return found
+        step = np.linalg.solve(gram + ridge, side) - found
+        while _badness(rows, losses, penalty, found + step) > _badness(rows, losses, penalty, found) + CLOSE:
+            step /= 2
+        found += step
+        if number >= CHOOSING and np.abs(step).max() < CLOSE:
+            break
+    found[0] += np.log(losses.sum() / _round(rows, losses, found)[0].sum())
+    weights, wanted = _round(rows, losses, found)
+    cuts = np.linspace(0, len(rows), FOLDS + 1).astype(int)
+    grams = [(rows[a:b] * weights[a:b, None]).T @ rows[a:b] for a, b in pairwise(cuts)]
+    sides = [rows[a:b].T @ wanted[a:b] for a, b in pairwise(cuts)]
+    gram, side = np.sum(grams, axis=0), np.sum(sides, axis=0)
+    left = [np.linalg.solve(gram - g + ridge, side - s) for g, s in zip(grams, sides, strict=True)]
+    spread = np.sqrt((FOLDS - 1) / FOLDS) * (np.column_stack(left) - np.linalg.solve(gram + ridge, side)[:, None])
+    drawn = np.random.default_rng(len(rows)).normal(size=spread.shape)
+    hidden = np.linalg.solve(gram + ridge, np.sqrt(ridge) @ drawn) * np.sqrt(noise / FOLDS)
+    return np.column_stack([found, spread + hidden])
 
 
-def _penalty(gram: Array, side: Array, losses: Array) -> tuple[float, float]:
+def _round(rows: Array, losses: Array, found: Array) -> tuple[Array, Array]:
+    """Of each row its weight, and what its weighted logarithm shall be next."""
+    said = np.clip(rows @ found, -LOUDEST, LOUDEST)
+    weights = np.exp(said)
+    return weights, weights * said + losses - weights
+
+
+def _badness(rows: Array, losses: Array, penalty: float, found: Array) -> float:
+    """What every step makes less: minus twice the penalised likelihood, but for a constant."""
+    said = np.clip(rows @ found, -LOUDEST, LOUDEST)
+    return float(2 * (np.exp(said) - losses * said).sum() + penalty * (found[1:] ** 2).sum())
+
+
+def _penalty(gram: Array, side: Array, total: float, n: int) -> tuple[float, float]:
     """(the penalty that predicts best by generalised cross-validation, the variance that is left)"""
-    n = len(losses)
-    weights, axes = np.linalg.eigh(gram[1:, 1:])
-    weights, along = np.maximum(weights, 0), axes.T @ side[1:]
-    total = ((losses - losses.mean()) ** 2).sum()
+    scale = gram[0] / gram[0, 0]
+    inner, along = gram[1:, 1:] - np.outer(gram[0, 1:], scale[1:]), side[1:] - side[0] * scale[1:]
+    weights, axes = np.linalg.eigh(inner)
+    weights, along = np.maximum(weights, 0), axes.T @ along
+    total -= side[0] ** 2 / gram[0, 0]
     best = (np.inf, PENALTIES[-1], total / n)
     for penalty in PENALTIES:
         free = 1 + (weights / (weights + penalty)).sum()

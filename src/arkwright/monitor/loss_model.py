@@ -11,15 +11,16 @@ import pyarrow as pa
 from arkwright.measures.evaluation import Array
 from arkwright.measures.losses import ABSOLUTE, SQUARED, Losses
 from arkwright.measures.scores import ALL
-from arkwright.monitor.binned import Binned
+from arkwright.monitor.binned import Binned, between
 
-MOST_ROWS = 1000  # of those counted at once; each then stands for several: following costs little
+MOST_ROWS = 4000  # of those counted at once; each then stands for several: following costs little
 
 
 @dataclass(frozen=True, slots=True)
 class LossModel:
-    """`base` (2, 1 + k): the mean absolute and squared error of the rows judged, and k deviations of it, which together
-    are what it may be wrong by. `adds`: of each column (bins, 2, 1 + k), what a row in this bin adds to them.
+    """`base` (2, 1 + k): the logarithm of the absolute and of the squared error, and k deviations, which together are
+    what it may be wrong by. `adds`: of each column (places, 2, 1 + k), what a row at this place adds to them. `most`
+    (2,): no row is expected to be farther off.
 
     `kurtosis`: how many times its square the squared error squared is.
     """
@@ -27,6 +28,7 @@ class LossModel:
     base: Array
     columns: Mapping[str, Binned]
     adds: Mapping[str, Array]
+    most: Array
     kurtosis: float
 
     def rows(self, table: pa.Table) -> Array:
@@ -34,7 +36,12 @@ class LossModel:
         found = np.repeat(self.base[None], len(table), axis=0)
         for name, binned in self.columns.items():
             column = table.column(name) if name in table.column_names else None
-            found += self.adds[name][binned.places(column, len(table))]
+            before, part = between(binned.places(column, len(table)))
+            adds = np.concatenate([self.adds[name], self.adds[name][-1:]])  # nothing lies behind the last
+            found += adds[before] * (1 - part)[:, None, None] + adds[before + 1] * part[:, None, None]
+        loss = np.exp(np.minimum(found[:, :, 0], np.log(self.most)))
+        found[:, :, 1:] *= loss[:, :, None]
+        found[:, :, 0] = loss
         return found
 
     def count(self, looked: pa.Table, groups: Mapping[str, Array], rows: int) -> Losses:

@@ -10,11 +10,13 @@ from arkwright.measures.losses import OFF, Losses
 from arkwright.monitor.binned import Binned
 from arkwright.monitor.loss_model import LossModel
 
+LARGEST = 1000.0  # of a logarithm
+
 
 class Column(msgspec.Struct, array_like=True):
     """Numbers are eight bytes each, the least one first."""
 
-    edges: bytes | None
+    knots: bytes | None
     values: tuple[str, ...]
     adds: bytes
 
@@ -22,27 +24,29 @@ class Column(msgspec.Struct, array_like=True):
 class Packed(msgspec.Struct):
     base: bytes
     columns: dict[str, Column]
+    most: bytes
     kurtosis: float
 
 
 def model(made: LossModel) -> Packed:
     columns = {
-        name: Column(None if one.edges is None else _bytes(one.edges), one.values, _bytes(made.adds[name]))
+        name: Column(None if one.knots is None else _bytes(one.knots), one.values, _bytes(made.adds[name]))
         for name, one in made.columns.items()
     }
-    return Packed(_bytes(made.base), columns, made.kurtosis)
+    return Packed(_bytes(made.base), columns, _bytes(made.most), made.kurtosis)
 
 
 def to_model(told: Packed) -> LossModel:
     """Raises ValueError for what is no loss model."""
-    base = _floats(told.base).reshape(2, -1)
+    base = _logarithms(told.base).reshape(2, -1)
     columns, adds = {}, {}
     for name, one in told.columns.items():
-        columns[name] = Binned(None if one.edges is None else _floats(one.edges), one.values)
-        adds[name] = _floats(one.adds).reshape(columns[name].size, *base.shape)
-    if base.shape[1] < 3 or not np.isfinite(told.kurtosis):
+        columns[name] = Binned(None if one.knots is None else _floats(one.knots), one.values)
+        adds[name] = _logarithms(one.adds).reshape(columns[name].size, *base.shape)
+    most = _floats(told.most).reshape(2)
+    if base.shape[1] < 3 or not (most > 0).all() or not 0 <= told.kurtosis < np.inf:
         raise ValueError("a loss model says nothing of how sure it is")
-    return LossModel(base, columns, adds, told.kurtosis)
+    return LossModel(base, columns, adds, most, told.kurtosis)
 
 
 def sums(losses: Losses | None) -> dict[str, bytes]:
@@ -64,4 +68,11 @@ def _floats(given: bytes) -> Array:
     found = np.frombuffer(given, "<f8")
     if np.isnan(found).any():
         raise ValueError("a number is missing")
+    return found
+
+
+def _logarithms(given: bytes) -> Array:
+    found = _floats(given)
+    if (np.abs(found) > LARGEST).any():
+        raise ValueError("an error is too large for a number")
     return found
