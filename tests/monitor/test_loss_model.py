@@ -64,7 +64,9 @@ def test_windows_without_rows_with_one_and_with_nothing_in_them(judged):
     one = estimated(judged.window(judged.count(table.slice(0, 1))), regression.mae)
     assert one.n == 1
     assert 0 < one.low < one.value < one.high
-    empty = pa.table({name: pa.nulls(5, column.type) for name, column in zip(table.column_names, table.columns)})
+    empty = pa.table(
+        {name: pa.nulls(5, column.type) for name, column in zip(table.column_names, table.columns, strict=True)}
+    )
     nothing = estimated(judged.window(judged.count(empty)), regression.mae)
     assert nothing.value == pytest.approx(np.exp(judged.loss_model.base[0, 0]))  # what is known of no row
 

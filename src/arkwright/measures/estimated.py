@@ -1,13 +1,12 @@
 """How well a model does before anybody knows what was right: of a classifier by confidence-based performance estimation
-(CBPE), of a regression by direct loss estimation (DLE, `measures.losses`).
+(CBPE), of a regression by direct loss estimation (DLE, in `measures.losses`).
 
 On the rows that the release was judged on, each probability came true in some share of cases: that share, made monotone
 (isotonic), is what a probability is worth. A window's probabilities then say how many answers to expect right. That
 holds while what a probability is worth holds: where other things follow from the same inputs, only labels show it.
 """
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,13 +21,12 @@ from arkwright.measures.scores import ALL, Scores
 from arkwright.measures.window import Window
 
 DRAWS = 200
+_LONGEST_NOTE = 500
 
 
 @endpoint_measure(
-    source=(
-        "Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979; "
-        "of a regression, ridge Hoerl and Kennard 1970; jackknife Shao and Wu 1989"
-    ),
+    source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979; "
+    "of a regression Hoerl and Kennard 1970; jackknife Shao and Wu 1989",
     words=(
         "without waiting for labels, it is estimated that {score:said}"
         "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
@@ -39,43 +37,47 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
 
     Of a classifier whatever its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
     column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window
-    drawn anew, of a regression their variances added up; of the worst group, widened for the choice among them
-    (Bonferroni).
+    drawn anew, 200 times, of a regression their variances added up; of the worst group, widened for the choice among
+    them (Bonferroni).
     """
     name, better = score.name, score.larger_is_better
-    rows, of = _of_losses(window, name) if name in losses.MEASURES else _of_scores(window, name)
-    if by is None:
-        return of(ALL, 1)
-    groups = [g for g, n in rows.items() if g.startswith(f"{by}=") and n >= at_least]
-    if not groups:
-        raise Undefined(f"no group of {by} has {at_least} rows")
-    found = {group: of(group, len(groups)) for group in groups}
-    worst = (min if better else max)(found, key=lambda group: found[group].value or 0.0)
-    reading = found[worst]
-    return Reading(reading.value, reading.low, reading.high, n=reading.n, note=f"{worst}, of {len(found)} groups")
-
-
-_Of = Callable[[str, int], Reading]  # of a group, and among how many it is chosen
-
-
-def _of_losses(window: Window, name: str) -> tuple[dict[str, int], _Of]:
-    told = window.losses
-    if told is None or not told.rows(ALL):
-        raise Undefined(
-            "nothing is kept of how its errors depend on its rows: none came, it was released before that was kept (then "
-            "run the line again: arkwright run), it was judged on fewer than 40, or it is no regression"
-        )
-    return {group: told.rows(group) for group in told.sums}, partial(losses.expected, told, name)
-
-
-def _of_scores(window: Window, name: str) -> tuple[dict[str, int], _Of]:
-    judged, scores = window.judged, window.scores
+    if name in losses.MEASURES:
+        return losses.worst(window.losses, name, by, at_least) if by else losses.whole(window.losses, name)
     if name not in MEASURES:
         known = (*MEASURES, *losses.MEASURES)
         raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, known)}: {', '.join(known)}")
-    if judged is None or scores is None or not scores.n:
+    if window.judged is None or window.scores is None or not window.scores.n:
         raise Undefined("there are no probabilities, on which an estimate rests")
-    return {g: int(c[0].sum()) for g, c in scores.counts.items()}, partial(_of, judged, scores, name)
+    if by is None:
+        return _of(window.judged, window.scores, name, ALL, 1)
+    groups = [g for g, c in window.scores.counts.items() if g.startswith(f"{by}=") and c[0].sum() >= at_least]
+    if not groups:
+        raise Undefined(f"no group of {by} has {at_least} rows")
+    found, left_out = _in_groups(window.judged, window.scores, name, groups)
+    if not found:
+        raise Undefined(f"{name} is undefined in every group of {by}: {left_out[0]}")
+    worst = (min if better else max)(found, key=found.__getitem__)
+    reading = _of(window.judged, window.scores, name, worst, len(found))
+    note = "; ".join([f"{worst}, of {len(found)} groups", *left_out])
+    return replace(reading, note=note if len(note) <= _LONGEST_NOTE else note[:_LONGEST_NOTE] + " …")
+
+
+def _in_groups(
+    judged: tuple[Scores, Scores], scores: Scores, name: str, groups: list[str]
+) -> tuple[dict[str, float], list[str]]:
+    """(the value in each group, a sentence for each group in which there is none)"""
+    share, found, left_out = worth(judged)[:, None, :], {}, []
+    for group in groups:
+        try:
+            found[group] = _value(name, scores, group, share)
+        except Undefined as why:
+            left_out.append(f"{group} left out: {why}")
+    return found, left_out
+
+
+def _value(name: str, scores: Scores, group: str, share: Array) -> float:
+    rows = scores.counts[group].astype(np.float64)
+    return MEASURES[name](Expected(rows * share, rows * (1 - share), scores.means))
 
 
 def worth(judged: tuple[Scores, Scores]) -> Array:
@@ -103,9 +105,8 @@ def _monotone(right: Array, rows: Array) -> Array:
 
 def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, choices: int) -> Reading:
     rows = scores.counts[group].astype(np.float64)
-    share = worth(judged)[:, None, :]
     measure, n = MEASURES[name], int(rows[0].sum())
-    value = measure(Expected(rows * share, rows * (1 - share), scores.means))
+    value = _value(name, scores, group, worth(judged)[:, None, :])
     drawn = [value]
     rng = np.random.default_rng(n)
     positive, all_ = (one.counts[ALL].sum(axis=1) for one in judged)

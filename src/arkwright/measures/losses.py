@@ -7,12 +7,13 @@ only labels show it.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 from arkwright.core.promises import Reading
 from arkwright.measures import intervals
-from arkwright.measures.evaluation import Array
+from arkwright.measures.evaluation import Array, Undefined
+from arkwright.measures.scores import ALL
 
 ABSOLUTE, SQUARED = 0, 1
 MEASURES: Mapping[str, int] = {"mae": ABSOLUTE, "mse": SQUARED, "rmse": SQUARED}
@@ -36,6 +37,31 @@ class Losses:
 
     def rows(self, group: str) -> int:
         return round(self.sums[group][0, ROWS]) if group in self.sums else 0
+
+
+def whole(losses: Losses | None, name: str) -> Reading:
+    """Of all rows. Raises Undefined where nothing is kept."""
+    return expected(_there(losses), name, ALL, 1)
+
+
+def worst(losses: Losses | None, name: str, by: str, at_least: int) -> Reading:
+    """In the group of `by` where it is largest. Raises Undefined where none has enough rows."""
+    told = _there(losses)
+    groups = [group for group in told.sums if group.startswith(f"{by}=") and told.rows(group) >= at_least]
+    if not groups:
+        raise Undefined(f"no group of {by} has {at_least} rows")
+    found = {group: expected(told, name, group, len(groups)) for group in groups}
+    group = max(found, key=lambda one: found[one].value or 0.0)
+    return replace(found[group], note=f"{group}, of {len(found)} groups")
+
+
+def _there(losses: Losses | None) -> Losses:
+    if losses is None or not losses.rows(ALL):
+        raise Undefined(
+            "nothing is kept of how its errors depend on its rows: none came, it was released before that was kept (then "
+            "run the line again: arkwright run), it was judged on fewer than 40, or it is no regression"
+        )
+    return losses
 
 
 def expected(losses: Losses, name: str, group: str, choices: int) -> Reading:
