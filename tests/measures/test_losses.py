@@ -41,5 +41,5 @@ def test_both_together():
 def test_what_cannot_be_estimated_says_so():
     with pytest.raises(Invalid, match="r2 cannot be estimated without labels"):
         estimated(Window(losses=LOSSES), regression.r2)
-    assert "nothing is kept" in estimated(Window(), regression.mae).note
+    assert "keeps nothing" in estimated(Window(), regression.mae).note
     assert "no probabilities" in estimated(Window(losses=LOSSES), score.recall).note

@@ -60,7 +60,7 @@ def test_every_kth_of_many_rows_stands_for_k(judged, monkeypatch):
 def test_windows_without_rows_with_one_and_with_nothing_in_them(judged):
     table, _ = came(4)
     note = estimated(judged.window(judged.count(table.slice(0, 0))), regression.mae).note
-    assert "none came" in note
+    assert "no row came" in note
     one = estimated(judged.window(judged.count(table.slice(0, 1))), regression.mae)
     assert one.n == 1
     assert 0 < one.low < one.value < one.high
@@ -141,6 +141,6 @@ def test_a_release_made_before_is_read_and_says_that_nothing_is_kept(tmp_path, m
     (tmp_path / "a").write_bytes(packing._packed(told))  # as it was written then
     assert packing.load(tmp_path / "a").loss_model is None
     note = estimated(before.window(before.count(table)), regression.mae).note
-    assert "released before" in note
+    assert "made before" in note
     slot = packing._packed({"rows": 3, "columns": {}, "scores": {}})
     assert packing.unpack(slot, before) == Counts(3)

@@ -58,8 +58,8 @@ def worst(losses: Losses | None, name: str, by: str, at_least: int) -> Reading:
 def _there(losses: Losses | None) -> Losses:
     if losses is None or not losses.rows(ALL):
         raise Undefined(
-            "nothing is kept of how its errors depend on its rows: none came, it was released before that was kept (then "
-            "run the line again: arkwright run), it was judged on fewer than 40, or it is no regression"
+            "no row came whose error can be estimated, or the release keeps nothing to estimate errors by: it is no "
+            "regression, was judged on fewer than 40 rows, or was made before that was kept (then: arkwright run)"
         )
     return losses
 

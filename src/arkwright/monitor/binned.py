@@ -16,7 +16,7 @@ WORDS = ("str", "bool")
 
 @dataclass(frozen=True, slots=True)
 class Binned:
-    """Numbers have `knots`, ascending; words have `values`, the most frequent, and behind them one place for all others.
+    """Numbers have `knots`, ascending; words have `values`, the most frequent, then one place for all others.
     What is missing has the last place.
     """
 

@@ -23,22 +23,25 @@ FOLDS = 20  # neighbouring rows are left out together: a day's errors are alike
 FEWEST, MOST_ROWS = 2 * FOLDS, 30_000
 BINS, VALUES = 16, 50
 LARGEST = 640  # coefficients
+LARGEST_ERROR = 1e60  # its fourth power is still a number
 ROUNDS, CHOOSING = 30, 4  # the penalty is chosen anew in the first rounds only, or it would never come to rest
 CLOSE, LOUDEST = 1e-3, 12.0  # logarithms
 PENALTIES = 10.0 ** np.arange(-1, 6, 0.5)
 
 
 def fitted(table: pa.Table, sketches: Mapping[str, Sketch], errors: Array) -> LossModel | None:
-    """Of a table's columns that have sketches, with (n,) answer minus truth of each row; None with too few rows."""
+    """Of a table's columns that have sketches, with (n,) answer minus truth of each row; None with too few rows or
+    no error at all.
+    """
     looked = np.flatnonzero(np.isfinite(errors))
     looked = looked[:: -(-len(looked) // MOST_ROWS)] if len(looked) else looked
     if len(looked) < FEWEST:
         return None
     table, errors = table.take(looked), errors[looked]
+    if not errors.any() or np.abs(errors).max() > LARGEST_ERROR:
+        return None
     losses = np.column_stack([np.abs(errors), errors**2])
     means = losses.mean(axis=0)
-    if not np.isfinite(losses**2).all() or not means.all():
-        return None
     columns = _columns(sketches)
     places = {name: one.places(table.column(name), len(table)) for name, one in columns.items()}
     codes = {name: _codes(one, places[name]) for name, one in columns.items()}
