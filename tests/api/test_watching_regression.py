@@ -18,7 +18,7 @@ from arkwright.serve.tap.writer import Tap
 from .conftest import Site
 
 PROMISES = """gate  = "production"
-promises = ["estimated(mae) <= 100", "estimated(rmse, by=country) <= 1", "estimated(recall) >= 0"]
+promises = ["estimated(mae) <= 100", "estimated(rmse, by=country) <= 1"]
 """
 
 
@@ -73,4 +73,3 @@ def test_errors_are_estimated_before_any_label(shop, monkeypatch):
     assert mae.value == pytest.approx(20, abs=3)  # of all rows, from 0 to 100, it is 12.5
     worst = found["estimated(rmse, by=country) <= 1"]
     assert (worst.verdict, worst.note[:8]) == ("broken", "country=")
-    assert "no probabilities" in found["estimated(recall) >= 0"].note
