@@ -29,7 +29,7 @@ _LONGEST_NOTE = 500
     "of a regression Hoerl and Kennard 1970; jackknife Shao and Wu 1989",
     words=(
         "without waiting for labels, it is estimated that {score:said}"
-        "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
+        "[, in the worst-served group of {by}][, of those with {at_least:row} or more]"
     ),
 )
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
