@@ -39,7 +39,7 @@ def refused_rate(window: Window) -> Reading:
 @endpoint_measure(
     source=_ISO + "capacity",
     larger_is_better=None,
-    words="{limit} requests come in the window",
+    words="the number of requests in the window is {limit}",
 )
 def requests(window: Window) -> Reading:
     """The number of requests, whatever they were answered with."""
@@ -50,7 +50,7 @@ def requests(window: Window) -> Reading:
 @endpoint_measure(
     source=_ISO + "capacity",
     larger_is_better=None,
-    words="{limit} requests come each second, on average over the window",
+    words="the number of requests in a second, on average over the window, is {limit}",
 )
 def requests_per_second(window: Window) -> Reading:
     """The requests of a second, on average over the time in which servers were up."""

@@ -1,4 +1,6 @@
-"""Rows become counts: each column, and of a classifier the probabilities, also by group."""
+"""Rows become counts: each column, of a classifier the probabilities and of a regression the errors to expect, also by
+group.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,15 +13,17 @@ from arkwright.core import arrow
 from arkwright.measures import scores as scoring
 from arkwright.measures import sketch
 from arkwright.measures.evaluation import Array
+from arkwright.measures.losses import Losses
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
+from arkwright.monitor.binned import NUMBERS, WORDS
 from arkwright.monitor.joint import Joint, Together, joint
+from arkwright.monitor.loss_fitting import fitted
+from arkwright.monitor.loss_model import LossModel, thinned
 
 Sketches = Mapping[str, Sketch]
 MOST_GROUPS = 50  # of a column, the most frequent ones
-_NUMBERS = ("int", "float", "date", "datetime")  # a time counts from 1970: days, or microseconds
-_WORDS = ("str", "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +47,29 @@ class Counts:
     columns: Sketches = field(default_factory=dict)
     scores: Scores | None = None
     joint: Together | None = None
+    losses: Losses | None = None
 
     def __add__(self, other: "Counts") -> "Counts":
         """Both together; a column that only one of them has is as it is there."""
         both = {name: one + other.columns[name] for name, one in self.columns.items() if name in other.columns}
         scores = self.scores + other.scores if self.scores and other.scores else self.scores or other.scores
         joint = self.joint + other.joint if self.joint and other.joint else self.joint or other.joint
-        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores, joint)
+        losses = self.losses + other.losses if self.losses and other.losses else self.losses or other.losses
+        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores, joint, losses)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
     the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart;
-    `joint`: what columns do together, which releases of before do not have.
+    `joint`: what columns do together, which releases of before do not have; `loss_model`: of a regression.
     """
 
     columns: Sketches
     judged: tuple[Scores, Scores] | None = None
     groups: tuple[str, ...] = ()
     joint: Joint | None = None
+    loss_model: LossModel | None = None
 
     def count(self, table: pa.Table, answered: Answered | None = None, seconds: Array | None = None) -> Counts:
         """The columns of the table that have bins, and the answers to its rows; where it is said when they came
@@ -74,9 +81,14 @@ class Reference:
             if name in self.columns
         }
         together = None if self.joint is None or seconds is None else self.joint.count(table, seconds)
+        told_apart = {name: self.columns[name] for name in self.groups if name in self.columns}
+        if self.loss_model is not None:
+            some = thinned(table)
+            losses = self.loss_model.count(some, _groups(some, told_apart), len(table))
+            return Counts(len(table), made, joint=together, losses=losses)
         if self.judged is None or answered is None:
-            return Counts(len(table), made, None, together)
-        groups = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
+            return Counts(len(table), made, joint=together)
+        groups = _groups(table, told_apart)
         there: Array = np.asarray(~np.isnan(answered.probabilities).any(axis=1))
         if not there.all():
             answered, groups = answered.take(there), {name: rows[there] for name, rows in groups.items()}
@@ -93,26 +105,33 @@ class Reference:
             scores=counts.scores,
             joint=(self.joint.moments, together.moments) if self.joint and together else None,
             trail=together.trail if together else None,
+            losses=counts.losses,
         )
 
 
 def reference(
-    table: pa.Table, answered: Answered | None = None, truth: Array | None = None, groups: Iterable[str] = ()
+    table: pa.Table,
+    answered: Answered | None = None,
+    truth: Array | None = None,
+    groups: Iterable[str] = (),
+    errors: Array | None = None,
 ) -> Reference:
     """Of the rows that a release was judged on, with the answers and the (n,) true classes of a classifier with
-    probabilities. Columns that have neither an order nor words are left out.
+    probabilities, or a regression's `errors` (n,). Columns that have neither an order nor words are left out.
     """
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = arrow.type_name(column.type, name)
-        if kind in _NUMBERS:
+        if kind in NUMBERS:
             columns[name] = sketch.of_numbers(_numbers(column), column.null_count)
-        elif kind in _WORDS:
+        elif kind in WORDS:
             columns[name] = sketch.of_words(*_words(column))
+    known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
     together = joint(table, columns)
+    if errors is not None:
+        return Reference(columns, None, known, together, fitted(table, columns, errors))
     if answered is None or truth is None:
         return Reference(columns, joint=together)
-    known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
     told_apart = _groups(table, {name: columns[name] for name in known})
     everything = scoring.binned(answered.probabilities).more(answered.probabilities, answered.classes, told_apart)
     return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known, together)
@@ -148,9 +167,9 @@ def _groups(table: pa.Table, columns: Sketches) -> dict[str, Array]:
 def _counted(empty: Sketch, column: pa.ChunkedArray) -> Sketch:
     """A column that is of another kind by now counts as missing."""
     kind = arrow.type_name(column.type, "")
-    if empty.of_numbers and kind in _NUMBERS:
+    if empty.of_numbers and kind in NUMBERS:
         return empty.numbers(_numbers(column), column.null_count)
-    if not empty.of_numbers and kind in _WORDS:
+    if not empty.of_numbers and kind in WORDS:
         return empty.words(*_words(column))
     return replace(empty, missing=len(column))
 
