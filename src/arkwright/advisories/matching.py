@@ -75,7 +75,9 @@ def _within(ranged: Range, version: Version | None) -> bool | None:
     if any(at is None for at, _ in events):
         return None
     inside = False
-    for at, kind in sorted(events, key=lambda edge: (edge[0], edge[1] != "fixed")):  # where both are at one, it is there
+    for at, kind in sorted(
+        events, key=lambda edge: (edge[0], edge[1] != "fixed")
+    ):  # where both are at one, it is there
         assert at is not None
         if kind == "introduced" and version >= at:
             inside = True

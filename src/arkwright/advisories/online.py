@@ -4,6 +4,7 @@ What comes is bounded; no redirect is followed. What is fetched is written wholl
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -68,29 +69,34 @@ def is_file(url: str) -> bool:
 
 def fetch(url: str, folder: Path) -> Path:
     """The file there, kept in `folder` and asked for again only where it changed. Raises ArkwrightError."""
-    own = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}{Path(urlsplit(url).path).suffix}"
+    own = _place(url, folder)
     mark = own.with_suffix(".etag")
     known = mark.read_text(encoding="utf-8") if own.is_file() and mark.is_file() else ""
-    with writing(f"the advisories in {folder}"):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _asked("GET", url, {"If-None-Match": known} if known else {}) as answer:
         if answer.status == 304 and known:
             return own
         if answer.status != 200:
             raise ArkwrightError(f"{_shown(url)} answers {answer.status}; look at advisories.source in site.toml")
-        half = own.with_suffix(".half")
-        with writing(f"the advisories in {folder}", half), half.open("wb") as out:
-            for block in _blocks(url, answer, LARGEST_FILE):
-                out.write(block)
-        publish(half, own)
-        mark.write_text(str(answer.headers.get("ETag", ""))[:500], encoding="utf-8")
+        half = own.with_name(f"{own.name}.half-{os.getpid()}")
+        with writing(f"the advisories in {folder}", half):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with half.open("wb") as out:
+                for block in _blocks(url, answer, LARGEST_FILE):
+                    out.write(block)
+            mark.unlink(missing_ok=True)  # who is killed here fetches it once more
+            publish(half, own)
+            mark.write_text(str(answer.headers.get("ETag", ""))[:500], encoding="utf-8")
     return own
 
 
 def kept(url: str, folder: Path) -> Path | None:
     """What was fetched from there before."""
-    own = folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}{Path(urlsplit(url).path).suffix}"
+    own = _place(url, folder)
     return own if own.is_file() else None
+
+
+def _place(url: str, folder: Path) -> Path:
+    return folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}{Path(urlsplit(url).path).suffix}"
 
 
 def ask(url: str, packages: Packages, found: Database, now: Any) -> None:
@@ -145,7 +151,9 @@ def _asked(
         try:
             answer = http.request(method, url, headers=given, body=body, preload_content=False, redirect=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ArkwrightError(f"{_shown(url)} cannot be reached: {type(error).__name__}; it is asked the next time") from None
+            raise ArkwrightError(
+                f"{_shown(url)} cannot be reached: {type(error).__name__}; it is asked the next time"
+            ) from None
         try:
             yield answer
         finally:

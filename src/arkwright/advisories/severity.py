@@ -49,4 +49,6 @@ def _rated(kind: str, vector: str) -> str | None:
 
 def _of(score: float) -> str:
     """The qualitative rating scale of CVSS v3.1 (section 5) and v4.0 (section 6)."""
-    return next((word for word, least in (("critical", 9), ("high", 7), ("medium", 4), ("low", 0.1)) if score >= least), "none")
+    return next(
+        (word for word, least in (("critical", 9), ("high", 7), ("medium", 4), ("low", 0.1)) if score >= least), "none"
+    )

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import msgspec
 
+from arkwright.api.rollout import SIGNATURE
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Unknown
+from arkwright.core.errors import ArkwrightError, Corrupt, Unknown
 from arkwright.core.nouns import Model, Release
 from arkwright.core.promises import Promise, Reading
 from arkwright.core.record import decode, digest_of
@@ -20,9 +21,8 @@ from arkwright.sites import Site
 class Shipping:
     """Of one live release; nothing is looked up before a promise asks for it, and then once."""
 
-    def __init__(self, site: Site, release: Release, signature: str | None) -> None:
-        """`signature`: the digest of the signature on record."""
-        self._site, self._release, self._signature = site, release, signature
+    def __init__(self, site: Site, release: Release) -> None:
+        self._site, self._release = site, release
 
     def reading(self, promise: Promise) -> Reading:
         """What cannot be found out is told, and stops no other promise."""
@@ -55,11 +55,13 @@ class Shipping:
                 yield f"{path} is {'missing' if isinstance(error, Unknown) else 'changed'}"
         if digest_of(self._release.files) != self._release.digest:
             yield "the list of its files is not the one that was signed"
-        if self._signature is None:
+        event = self._site.ledger.get(SIGNATURE, self._release.digest)
+        if event is None:
             yield "there is no signature"
             return
         try:
-            signed = signing.files(self._site.store.path(self._signature), self._site.keys, self._release.ref)
+            signature = self._site.store.path(decode(str, event.body))
+            signed = signing.files(signature, self._site.keys, self._release.ref)
         except ArkwrightError as error:
             yield str(error)
         else:

@@ -15,6 +15,7 @@ from arkwright.api import terms
 from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
 from arkwright.api.logged import signature
+from arkwright.api.shipping import Shipping
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Missing, Unknown
@@ -22,6 +23,7 @@ from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
+from arkwright.line.shipping import about_release
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
@@ -87,17 +89,25 @@ def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watch
         since, until = log.settled - seconds(agreed.window), log.settled
         window = reference.window(kept.window(release.ref, reference, since, until))
     span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
-    return [_measured(endpoint, release, text, window, span) for text in agreed.promises]
+    shipping = Shipping(site, release)
+    return [_measured(endpoint, release, text, window, span, shipping) for text in agreed.promises]
 
 
 def _measured(
-    endpoint: Endpoint, release: Release, text: str, window: Window, span: tuple[datetime, datetime]
+    endpoint: Endpoint,
+    release: Release,
+    text: str,
+    window: Window,
+    span: tuple[datetime, datetime],
+    shipping: Shipping,
 ) -> Watched:
     promise = parse(text)
     name = promise.call.name
     measure = registry.measures().get(name)
     if measure is None:
         reading = Reading(None, note=str(registry.no_such(name)))
+    elif about_release(text):
+        reading = shipping.reading(promise)
     elif measure.stage != "endpoint":
         reading = Reading(None, note=f"{name} measures a {measure.stage}, and is not measured on traffic yet")
     else:

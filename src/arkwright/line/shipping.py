@@ -63,7 +63,14 @@ def _finding(text: str, given: Shipped) -> dict[str, Any]:
     promise = parse(text)
     found = reading(promise, given)
     word = verdict_on(promise, found).word
-    return {"verdict": word, "value": found.value, "low": found.low, "high": found.high, "note": found.note, "timed": True}
+    return {
+        "verdict": word,
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "note": found.note,
+        "timed": True,
+    }
 
 
 def _trained(ledger: Ledger, model: Model) -> datetime | None:

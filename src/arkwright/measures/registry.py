@@ -30,7 +30,7 @@ from arkwright.measures.shipped import Shipped
 from arkwright.measures.window import Window
 
 _UNIONS = (types.UnionType, typing.Union)
-_KINDS = {
+KINDS = {
     "data": "a dataset",
     "model": "a model",
     "endpoint": "an endpoint",
@@ -146,14 +146,18 @@ def endpoint_measure(
     return make
 
 
-def release_measure(*, source: str, name: str | None = None, words: str = "") -> Callable[[Callable[..., Reading]], Measure]:
-    """Make a measure of what a release ships: in a gate of the candidate, and of an endpoint of what is live. Whenever it
-    is asked for it is taken anew. `words`, Undefined and what is no number: as of `model_measure`.
+def release_measure(
+    *, source: str, name: str | None = None, words: str = ""
+) -> Callable[[Callable[..., Reading]], Measure]:
+    """Make a measure of what a release ships: in a gate of the candidate, of an endpoint of what is live. It is taken
+    anew whenever it is asked for. `words`, Undefined and what is no number: as of `model_measure`.
     """
     return _of_release("release", source, name, words)
 
 
-def live_measure(*, source: str, name: str | None = None, words: str = "") -> Callable[[Callable[..., Reading]], Measure]:
+def live_measure(
+    *, source: str, name: str | None = None, words: str = ""
+) -> Callable[[Callable[..., Reading]], Measure]:
     """Make a measure of a release that is signed and answers, and of no candidate; else as `release_measure`."""
     return _of_release("live", source, name, words)
 
@@ -246,7 +250,7 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
         raise no_such(call.name)
     may = _MAY.get(stage, (stage,))
     if measure.stage not in may:
-        raise Invalid(f"{call.name} measures {_KINDS[measure.stage]}, not {_KINDS[may[0]]}")
+        raise Invalid(f"{call.name} measures {KINDS[measure.stage]}, not {KINDS[may[0]]}")
     if measure.tasks and task and task not in measure.tasks:
         raise Invalid(_only_for(call.name, measure.tasks, task))
     bound = _Bound(measure, *_arguments(measure, call, scope, task))
@@ -313,16 +317,12 @@ def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str 
 
 def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
     kinds = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
-    if Column in kinds:
-        text = value.text if isinstance(value, Name) else value
-        if text not in scope.columns:
-            raise Unknown(f"{measure.name}: there is no column {text!r}{did_you_mean(str(text), scope.columns)}")
-        return text
-    if Other in kinds:
-        text = value.text if isinstance(value, Name) else value
-        if text not in scope.others:
-            raise Unknown(f"{measure.name}: there is no {text!r}{did_you_mean(str(text), scope.others)}")
-        return text
+    for of, there, called in ((Column, scope.columns, "column "), (Other, scope.others, "")):
+        if of in kinds:
+            text = value.text if isinstance(value, Name) else value
+            if text not in there:
+                raise Unknown(f"{measure.name}: there is no {called}{text!r}{did_you_mean(str(text), there)}")
+            return text
     if Score in kinds:
         if isinstance(value, Name):
             value = Call(value.text)

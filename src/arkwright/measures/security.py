@@ -19,18 +19,19 @@ _SHOWN = 3  # advisories in a note
 def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high", "critical"] = "low") -> Reading:
     """The number of known vulnerabilities, of this severity or worse, of the packages in the bill of materials.
 
-    One with several names counts once, and a withdrawn one does not. The interval reaches up to what may be one: without
-    a severity, with versions that cannot be compared, or in an entry that cannot be read. With old advisories, or none,
-    nothing is proven; the note names the worst.
+    One with several names counts once, and a withdrawn one does not. The interval reaches up to what may be one:
+    without a severity, with versions that cannot be compared, or in an entry that cannot be read. With old advisories,
+    or none, nothing is proven; the note names the worst.
     """
     advised = shipped.advised
     if isinstance(advised, str):
         raise Undefined(advised or "no advisories were looked at")
     if not shipped.packages:
         raise Undefined("the bill of materials names no packages")
-    maybe = sorted((a for a in advised.known if a.severity is None or _rank(a) >= SEVERITIES.index(severity)), key=_order)
-    worse = [one for one in maybe if one.sure and one.severity is not None]
-    unclear = [one for one in maybe if one not in worse]
+    least = SEVERITIES.index(severity)
+    maybe = sorted((a for a in advised.known if a.severity is None or _rank(a) >= least), key=_order)
+    worse = [one for one in maybe if _clear(one)]
+    unclear = [one for one in maybe if not _clear(one)]
     note = _said(shipped, advised, worse, unclear)
     if advised.stale:
         return Reading(None, note=f"{advised.stale}; {note}" if worse else advised.stale)
@@ -43,7 +44,7 @@ def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high",
     words="the model was trained {limit:day} ago",
 )
 def model_age_days(shipped: Shipped) -> Reading:
-    """The days since the run began that trained the model; a run that takes it as it was made before changes nothing."""
+    """The days since the run began that trained the model; a later run that takes it as it is changes nothing."""
     if shipped.trained is None or shipped.now is None:
         raise Undefined("the record does not say when the model was trained")
     return Reading((shipped.now - shipped.trained).total_seconds() / _DAY_S, note=f"trained {shipped.trained:%Y-%m-%d}")
@@ -62,6 +63,10 @@ def tampered_files(shipped: Shipped) -> Reading:
         raise Undefined("the record names no files of the release")
     note = "; ".join(shipped.altered[:_SHOWN]) or f"{many(shipped.files, 'file')} and the signature were read"
     return Reading(len(shipped.altered), note=note)
+
+
+def _clear(one: Advisory) -> bool:
+    return one.sure and one.severity is not None
 
 
 def _rank(one: Advisory) -> int:

@@ -45,7 +45,7 @@ def assemble(
     return {"files": list(made)}
 
 
-def packages(worker: Worker, engines: list[str]) -> Any:
+def packages(_worker: Worker, engines: list[str]) -> Any:
     """(name, version) of every package that the bill of materials of a candidate lists."""
     return bom.packages(engines)
 
