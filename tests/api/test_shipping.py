@@ -61,7 +61,7 @@ def test_a_gate_refuses_what_is_vulnerable_and_takes_it_again(at):
     assert of(first.outcomes["buys"].findings).note.endswith("advisories.json")
     known(at, advisory("GHSA-1", "numpy", "99.1"), advisory("GHSA-2", "NumPy", "99", "LOW"))
     second = at.run()
-    said = f"numpy {version('numpy')}: GHSA-1 high (fixed in 99.1)"
+    said = f"{SAFE} is broken, found 1; numpy {version('numpy')}: GHSA-1 high (fixed in 99.1); "
     assert said in second.problem
     refused = second.outcomes["buys"].release
     assert not at.do(why, release=refused.ref).judgement.promises_kept

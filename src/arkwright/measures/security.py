@@ -35,8 +35,8 @@ def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high",
     note = _said(shipped, advised, worse, unclear)
     if advised.stale:
         return Reading(None, note=f"{advised.stale}; {note}" if worse else advised.stale)
-    count = len(worse)
-    return Reading(count, count, count + len(unclear) + advised.unreadable, note=note)
+    count, doubts = len(worse), len(unclear) + advised.unreadable
+    return Reading(count, count, count + doubts, note=note) if doubts else Reading(count, note=note)
 
 
 @release_measure(
