@@ -28,6 +28,7 @@ def known(entries, name="requests", version="2.19.0"):
         ((("introduced", "0"), ("last_affected", "2.3.1")), "2.3.1", True),
         ((("introduced", "0"), ("last_affected", "2.3.1")), "2.3.2", False),
         ((("introduced", "2.3"), ("fixed", "2.31")), "2.2.9", False),
+        ((("introduced", "1"), ("introduced", "2"), ("fixed", "2"), ("fixed", "3")), "2", True),  # brought back at once
         ((("introduced", "2.3"),), "99", True),  # never fixed
         ((("fixed", "1.8.2"), ("introduced", "0"), ("introduced", "2.0.1"), ("fixed", "2.3.1")), "2.0.0", False),
         ((("fixed", "1.8.2"), ("introduced", "0"), ("introduced", "2.0.1"), ("fixed", "2.3.1")), "2.1", True),

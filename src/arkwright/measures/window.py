@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arkwright.core.errors import did_you_mean
+from arkwright.measures.callers import Callers
 from arkwright.measures.evaluation import Undefined
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
@@ -14,13 +15,14 @@ class Window:
     """Columns by their names, of the reference and of the window, in the same bins.
 
     Of a classifier with probabilities: `judged`, the reference's scores of the rows in which the class was right, and
-    of all of them; `scores`, the window's.
+    of all of them; `scores`, the window's. `callers`: who asked, where a promise speaks of them.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
     current: Mapping[str, Sketch] = field(default_factory=dict)
     judged: tuple[Scores, Scores] | None = None
     scores: Scores | None = None
+    callers: Callers | None = None
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)
