@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 
 from arkwright.core import versions
+from arkwright.core.alarms import Reaction
 from arkwright.core.errors import Refused
-from arkwright.core.nouns import Endpoint, Reaction, Terms
+from arkwright.core.nouns import Endpoint, Terms
 from arkwright.core.promises import parse
 from arkwright.project import toml
 from arkwright.project.spec import EndpointSpec, LogSpec, ReactionSpec

@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
-from arkwright.api import terms
+from arkwright.api import alarms, callers, lease, terms
 from arkwright.api.accounts import allow
-from arkwright.api.build import quiet
+from arkwright.api.alarms import MACHINE
+from arkwright.api.build import quiet, run
 from arkwright.api.logged import signature
+from arkwright.api.reacting import Rerun, finish, react
 from arkwright.api.shipping import Shipping
 from arkwright.core import versions
 from arkwright.core.durations import seconds
@@ -32,6 +35,7 @@ from arkwright.monitor.answered import PREDICTION, SCORE, named
 from arkwright.monitor.counting import Answered, Reference
 from arkwright.monitor.following import Block, File, Log, follow
 from arkwright.monitor.kept import Kept
+from arkwright.monitor.measured import Found, Measured
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap.tables import placed
 from arkwright.sites import Site
@@ -43,7 +47,7 @@ class Watched:
     """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
 
     `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on. `shadow`:
-    the release only gets a copy of each request.
+    the release only gets a copy of each request; `alarm`: the one that stands about it.
     """
 
     endpoint: str
@@ -58,26 +62,69 @@ class Watched:
     since: datetime
     until: datetime
     shadow: bool = False
+    alarm: str | None = None
 
 
 def watch(
-    site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), say: Callable[[str], None] = quiet
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    endpoints: Sequence[str] = (),
+    say: Callable[[str], None] = quiet,
 ) -> tuple[Watched, ...]:
     """Count what came since the last time, and measure what each endpoint (default: all) promises on its last window.
 
-    What was answered in the last minute or two is still on its way to the tables, and is counted the next time.
-    Raises Unknown for an endpoint that is not there.
+    What was answered in the last minute or two is still on its way to the tables, and is counted the next time. What is
+    broken for long enough is an alarm, about which the endpoint's terms say what is done.
+    Raises Unknown for an endpoint that is not there; Refused while another process watches.
     """
     allow(site, by, "work")
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
-    compact.once(site)
+    return rounds(site, names or versions.names(site.ledger, Endpoint), partial(_rerun, site, project, say), say)
+
+
+def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None] = quiet) -> tuple[Watched, ...]:
+    """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again."""
     found: list[Watched] = []
-    for name in names or versions.names(site.ledger, Endpoint):
-        endpoint = versions.resolve(site.ledger, Endpoint, name)
-        for ref in (*endpoint.shares, *endpoint.shadows):
-            say(f"watch {endpoint.name}: {ref}")
-            found += _release(site, endpoint, versions.resolve(site.ledger, Release, ref))
+    with lease.held(site, "watch") as turn:
+        compact.once(site)
+        for name in names:
+            turn.must_be_held()
+            endpoint = versions.resolve(site.ledger, Endpoint, name)
+            here: list[Watched] = []
+            for ref in (*endpoint.shares, *endpoint.shadows):
+                say(f"watch {endpoint.name}: {ref}")
+                here += _release(site, endpoint, versions.resolve(site.ledger, Release, ref))
+            turn.must_be_held()
+            found += _noticed(site, endpoint, here)
+    for name in names:
+        finish(site, name, rerun)
     return tuple(found)
+
+
+def _rerun(site: Site, project: Path, say: Callable[[str], None]) -> str:
+    made = run(site, MACHINE, project, say=say)
+    return f"ran the line again: {made.run.ref} {made.run.state}" + (f": {made.problem}" if made.problem else "")
+
+
+def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched]) -> list[Watched]:
+    """With the alarms that stand about it."""
+    if endpoint.terms is None:
+        return list(here)
+    found = [_found(one) for one in here]
+    with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
+        measured.put(found, int(time.time()))
+        streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
+    standing = alarms.follow(site, endpoint, streaks)
+    react(site, endpoint.name, max((one.until for one in found), default=0))
+    refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
+    return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]
+
+
+def _found(one: Watched) -> Found:
+    since, until = int(one.since.timestamp()), int(one.until.timestamp())
+    return Found(one.release, one.promise, until, since, one.verdict, one.value, one.low, one.high, one.n, one.note)
 
 
 def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watched]:
@@ -88,6 +135,8 @@ def _release(site: Site, endpoint: Endpoint, release: Release) -> Iterable[Watch
         follow(kept, release.ref, reference, log)
         since, until = log.settled - seconds(agreed.window), log.settled
         window = reference.window(kept.window(release.ref, reference, since, until))
+    if callers.asked_for(agreed.promises):
+        window = replace(window, callers=callers.look(site, endpoint, release, reference, since, until))
     span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
     shipping = Shipping(site, release)
     return [_measured(endpoint, release, text, window, span, shipping) for text in agreed.promises]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """What is done about an alarm: `do` notify | discuss | halt | rollback | fallback | run, once it has stood for `after`.
+    """What is done about an alarm that has stood for `after`: notify | discuss | halt | rollback | fallback | run.
 
     `to`: about this promise, else about any; `of`: where the release is the live one, a canary or a shadow. The same is
     not done again at the endpoint before `cool_down` is over. `dry_run`: it is only said what would be done. `tell`:
@@ -50,7 +50,9 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reacted:
-    """What was done about an alarm, or why it was not: `outcome` begun | done | refused | dry-run. `people`: who are told."""
+    """What was done about an alarm, or why it was not: `outcome` begun | done | refused | dry-run. `people`: who
+    are told.
+    """
 
     KIND: ClassVar[str] = "reaction"
 

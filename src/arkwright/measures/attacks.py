@@ -1,4 +1,4 @@
-"""Known attacks on an endpoint, seen in who asks for what: a copy of the model is taken, or it is fed what it never saw.
+"""Known attacks on an endpoint, seen in who asks for what: the model is copied, or fed what it never saw.
 
 They are patterns and no proofs: an honest caller may look so, and who knows the limits can stay below them. Nobody is
 named here; the predictions say who asked.

@@ -1,4 +1,4 @@
-"""Who asked in a window, each by what they asked: how many rows, how many of them outside the reference, and a sample."""
+"""Who asked in a window: each by how many rows, how many of them outside the reference, and a sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -63,7 +63,7 @@ class Tally:
         return Caller(rows=asked.rows, outside=asked.outside, sample=sample)
 
     def _by_chance(self) -> float:
-        """Of n numbers and one more, that one is the largest or the smallest in 2 of n + 1 cases at most (Wilks 1941)."""
+        """Of n numbers and one more, that one is the largest or smallest in 2 of n + 1 cases at most (Wilks 1941)."""
         inside = 1.0
         for one in self._reference.values():
             if one.of_numbers:

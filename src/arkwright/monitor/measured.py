@@ -61,8 +61,9 @@ class Measured:
         self.close = self._db.close
 
     def put(self, found: Iterable[Found], now: int) -> None:
-        """Keep it; where the clock went back, in the place of what was found at that time before."""
+        """Keep it. What a clock that ran ahead has in the future is forgotten: it would be the last for long."""
         with self._db.transaction() as db:
+            db.execute("DELETE FROM found WHERE until > ?", (now,))
             for one in found:
                 row = (one.verdict, one.value, one.low, one.high, one.n, one.note)
                 db.execute(_PUT, (one.release, one.promise, one.until, one.since, *row))

@@ -108,6 +108,8 @@ _LIST = (
          ("arkwright predict late rows.jsonl", "echo '{\"distance\": 900}' | arkwright predict late -")),
     Word("watch", "watch", "What endpoints promise, measured on what came.",
          ("arkwright watch", "arkwright watch late --json")),
+    Word("alarms", "alarms", "What was noticed at endpoints, and what was done about it.",
+         ("arkwright alarms", "arkwright alarms late --standing")),
     Word("top", "top", "Watch a running server: requests, errors, percentiles, workers.",
          ("arkwright top", "arkwright top http://127.0.0.1:8080 --once --json")),
     Word("predictions", "predictions", "What an endpoint answered, with the labels that came later.",
