@@ -13,7 +13,7 @@ from arkwright.monitor.callers import SAMPLE, Tally
 from arkwright.monitor.counting import reference
 
 COLUMNS = ("amount", "distance", "hour", "country", "age")
-QUIET, NORMAL = "extraction_like == 0", "out_of_distribution <= 0.05"
+QUIET, NORMAL = "extraction_like(at_least=200) == 0", "out_of_distribution <= 0.05"
 
 
 def customers(n, seed, shift=0.0):

@@ -54,7 +54,7 @@ def out_of_distribution(window: Window, at_least: int = 100) -> Reading:
     source="Tramèr et al. 2016; Juuti et al. 2019 (PRADA); distances Kolmogorov 1933",
     words="{limit:caller} ask as one does who copies the model[, of those with {at_least} rows or more]",
 )
-def extraction_like(window: Window, at_least: int = 200) -> Reading:
+def extraction_like(window: Window, at_least: int = 1000) -> Reading:
     """The number of callers whose rows look made up to copy the model, among those with `at_least` different rows.
 
     Either they are spread evenly: in half of the numeric columns, and two at least, they are further from the reference
