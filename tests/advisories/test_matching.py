@@ -82,3 +82,9 @@ def test_several_names_are_one_vulnerability(entry):
     again = entry("PYSEC-2020-1", aliases=["PYSEC-2018-28"], database_specific={"severity": "CRITICAL"})
     assert [(one.id, one.severity) for one in known([python, again, github])] == [("GHSA-x84v-xcm2-53pg", "critical")]
     assert len(known([python, entry("PYSEC-2023-74", aliases=["CVE-2023-32681"])])) == 2
+
+
+def test_a_name_that_would_break_the_line_does_not(entry):
+    [one] = known([entry("GHSA-1\n\x1b[2Jkept" + "x" * 1000)])
+    assert len(one.id) < 100
+    assert one.id.isprintable()

@@ -16,6 +16,7 @@ from pathlib import Path
 from arkwright.advisories.entry import LARGEST, Entry, decode, normal
 from arkwright.advisories.matching import about
 from arkwright.core.errors import Invalid, Unknown
+from arkwright.core.visible import visible
 
 MOST = 1_000_000  # entries; osv.dev's export of PyPI has some 20,000
 MOST_BYTES = 8 << 30  # of all of them, unpacked
@@ -47,7 +48,7 @@ class Database:
             self.read += 1
             changed = _moment(entry.modified)
             if changed is None:
-                self.miss(f"{where}, {entry.id[:60]}", f"it was modified at {entry.modified[:40]!r}, which is no time")
+                self.miss(f"{where}, {entry.shown}", f"it was modified at {entry.modified[:40]!r}, which is no time")
             elif changed <= now + _SOON:
                 self.newest = max(self.newest or changed, changed)
             if entry.withdrawn is None:
@@ -58,7 +59,7 @@ class Database:
     def miss(self, where: str, why: str) -> None:
         self.unreadable += 1
         if len(self.unread) < _KEPT:
-            self.unread.append(f"{where} cannot be read: {why}")
+            self.unread.append(visible(" ".join(f"{where} cannot be read: {why}".split())))
 
 
 def read(path: Path, names: Collection[str], now: datetime) -> Database:

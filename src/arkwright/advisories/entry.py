@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from arkwright.core.errors import Invalid
+from arkwright.core.visible import visible
 
 ECOSYSTEM = "PyPI"
 LARGEST = 16 << 20  # bytes of one entry; the largest of osv.dev's export of PyPI has less than one
@@ -55,6 +56,11 @@ class Entry(msgspec.Struct, frozen=True):
     severity: list[Rating] | None = None
     affected: list[Affected] | None = None
     database_specific: Any = None
+
+    @property
+    def shown(self) -> str:
+        """Its id in one line, whatever somebody put there."""
+        return visible(" ".join(self.id[:60].split()))
 
     @property
     def word(self) -> str | None:

@@ -133,7 +133,7 @@ def _one(name: str, version: str, group: list[_Match]) -> Advisory:
     return Advisory(
         package=name,
         version=version,
-        id=first.entry.id[:60],
+        id=first.entry.shown,
         severity=severity.worst(one.severity for one in group),
         fixed=first.fixed or next((one.fixed for one in certain if one.fixed), None),
         sure=any(one.sure for one in group),
