@@ -25,7 +25,7 @@ def packages(walk: Walk) -> Packages:
 
 def judge(walk: Walk, step: ModelStep, model: Model, packages: Packages, promises: Sequence[str]) -> list[Finding]:
     """A finding for each promise of a gate. What is known of packages is another thing every day, and found anew."""
-    of_release = [text for text in promises if about_release(text)]
+    of_release = [text for text in promises if _about_release(text)]
     found = models.judge(walk, step, model, [text for text in promises if text not in of_release])
     if of_release:
         with walk.timed(f"look up what {step.name} ships"):
@@ -35,10 +35,10 @@ def judge(walk: Walk, step: ModelStep, model: Model, packages: Packages, promise
     return sorted(found, key=lambda one: promises.index(one.promise))
 
 
-def about_release(text: str) -> bool:
+def _about_release(text: str) -> bool:
     """Whether a promise is measured on a release."""
     measure = registry.measures().get(parse(text).call.name)
-    return measure is not None and measure.stage in ("release", "live")
+    return measure is not None and measure.stage in registry.OF_RELEASE
 
 
 def shipped(site: Site, model: Model, packages: Packages, *, files: int = 0, altered: Sequence[str] = ()) -> Shipped:

@@ -12,6 +12,7 @@ from arkwright.measures import divergence
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.registry import Column, endpoint_measure
 from arkwright.measures.sketch import Sketch
+from arkwright.measures.unseen import new_values, out_of_range  # noqa: F401 - they come through this door
 from arkwright.measures.window import Window
 
 _MOST = 1000  # bins of a promise

@@ -176,6 +176,7 @@ def _check_pattern(column: str, pattern: str) -> None:
 @data_measure(
     source=_ISO + "consistency",
     words="{limit:share} of the values of {column} also occur in {other}",
+    not_on_traffic="no other dataset is beside the rows that come",
 )
 def references(column: Column, other: Other) -> Plan:
     """The share of the values that occur in `dataset.column`, as a foreign key must."""
@@ -202,6 +203,7 @@ def freshness_hours(column: Column) -> Plan:
 @data_measure(
     source=_ISO + "compliance",
     words="{limit} columns are missing, new, or of another type than was agreed",
+    not_on_traffic="a row that does not fit the release's columns is refused, and none such is logged",
 )
 def schema_changes() -> Plan:
     """The number of columns missing, added, or of another type than the row class says."""

@@ -37,6 +37,7 @@ KINDS = {
     "release": "a release",
     "live": "a live release",
 }
+OF_RELEASE = ("release", "live")  # stages of what is told by a release itself, and by no row
 GATE = "gate"  # not of a measure, but where a promise stands: it may be about the model or about the release
 _MAY = {GATE: ("model", "release")}
 LONGEST_WHY = 300  # characters of what a plug-in failed with
@@ -86,6 +87,7 @@ class Measure:
     larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
     timed: bool = False  # by the clock of one machine: another run finds something else
     words: str = ""  # how it is said in plain words, a template of `measures.words`; empty: by its name
+    not_on_traffic: str = ""  # why traffic cannot tell it, as an endpoint's promise is refused with; empty: it can
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -101,12 +103,18 @@ class Measure:
 
 
 def data_measure(
-    *, source: str, name: str | None = None, timed: bool = False, words: str = ""
+    *, source: str, name: str | None = None, timed: bool = False, words: str = "", not_on_traffic: str = ""
 ) -> Callable[[Callable[..., Plan]], Measure]:
     """Make a measure of a dataset. `source`: the paper or standard that defines it; `timed`: it reads a clock;
-    `words`: how it is said in plain words, as `measures.words` reads it.
+    `words`: how it is said in plain words, as `measures.words` reads it; `not_on_traffic`: why an endpoint's rows do
+    not tell it.
     """
-    return lambda function: Measure(name or function.__name__, "data", source, function, timed=timed, words=words)
+
+    def make(function: Callable[..., Plan]) -> Measure:
+        own = name or function.__name__
+        return Measure(own, "data", source, function, timed=timed, words=words, not_on_traffic=not_on_traffic)
+
+    return make
 
 
 def model_measure(
@@ -117,16 +125,19 @@ def model_measure(
     larger_is_better: bool | None = True,
     timed: bool = False,
     words: str = "",
+    not_on_traffic: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
     """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `words`: how it is
-    said in plain words, as `measures.words` reads it.
+    said in plain words, as `measures.words` reads it; `not_on_traffic`: why it needs more than rows, their answers and
+    their labels.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
 
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
-        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better, timed, words)
+        measured = _defined(own, tasks, function)
+        return Measure(own, "model", source, measured, tasks, larger_is_better, timed, words, not_on_traffic)
 
     return make
 

@@ -3,7 +3,8 @@
 import argparse
 
 from arkwright.api.alarms import alarms
-from arkwright.api.watching import Watched, watch
+from arkwright.api.watching import watch
+from arkwright.api.watching_window import Watched
 from arkwright.cli import alarm_view, context, output
 
 _MARKS = {"kept": "[green]kept[/]", "broken": "[red]broken[/]", "unproven": "[yellow]unproven[/]"}

@@ -1,11 +1,12 @@
 """What an endpoint promises of the release that answers: its packages, its age, and that its bytes are those signed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import msgspec
 
 from arkwright.api.rollout import SIGNATURE
+from arkwright.api.watching_log import LoggedWindow
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Unknown
 from arkwright.core.nouns import Model, Release
@@ -18,14 +19,19 @@ from arkwright.release.candidate import BILL
 from arkwright.sites import Site
 
 
-class Shipping:
-    """Of one live release; nothing is looked up before a promise asks for it, and then once."""
+def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
+    """Of promises about the release. What cannot be found out is told, and stops no other."""
+    live = _Live(window.site, window.release)
+    return {text: live.reading(promise) for text, promise in promises.items()}
+
+
+class _Live:
+    """One release that answers."""
 
     def __init__(self, site: Site, release: Release) -> None:
         self._site, self._release = site, release
 
     def reading(self, promise: Promise) -> Reading:
-        """What cannot be found out is told, and stops no other promise."""
         try:
             return shipping.reading(promise, self._shipped)
         except ArkwrightError as error:

@@ -1,9 +1,10 @@
 """Who asked an endpoint in a window, where it promises something of them: then the rows are read once more."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from arkwright.api.logged import signature
-from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.nouns import Release
 from arkwright.core.promises import parse
 from arkwright.measures.callers import Callers
 from arkwright.monitor.callers import CALLER, Tally
@@ -20,12 +21,11 @@ def asked_for(promises: Iterable[str]) -> bool:
     return any(parse(text).call.name in _MEASURES for text in promises)
 
 
-def look(site: Site, endpoint: Endpoint, release: Release, reference: Reference, since: int, until: int) -> Callers:
+def look(site: Site, folder: Path, release: Release, reference: Reference, since: int, until: int) -> Callers:
     """What each asked of this release between these seconds since 1970."""
     taken = signature(site, release)
     rows, _ = placed(taken.columns, taken.classes)
     names = {place.name: column.name for place, column in zip(rows, taken.columns, strict=True)}
-    folder = site.predictions / endpoint.name
     tally: Tally | None = None
     for table in tap.scan(folder, site.store, since, until, release.ref, [CALLER, *names]):
         there = {name: names[name] for name in table.column_names if name in names}
