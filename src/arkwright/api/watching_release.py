@@ -19,19 +19,18 @@ from arkwright.release.candidate import BILL
 from arkwright.sites import Site
 
 
-def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
-    """Of promises about the release. What cannot be found out is told, and stops no other."""
-    live = _Live(window.site, window.release)
-    return {text: live.reading(promise) for text, promise in promises.items()}
-
-
-class _Live:
-    """One release that answers."""
+class Live:
+    """One release that answers. It is looked at when a promise asks for it, and then once."""
 
     def __init__(self, site: Site, release: Release) -> None:
         self._site, self._release = site, release
 
-    def reading(self, promise: Promise) -> Reading:
+    def readings(self, _window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
+        """Of promises about the release, whatever the window."""
+        return {text: self._reading(promise) for text, promise in promises.items()}
+
+    def _reading(self, promise: Promise) -> Reading:
+        """What cannot be found out is told, and stops no other promise."""
         try:
             return shipping.reading(promise, self._shipped)
         except ArkwrightError as error:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
-from arkwright.api import watching_callers, watching_labels, watching_release, watching_rows
+from arkwright.api import watching_callers, watching_labels, watching_rows
 from arkwright.api.watching_log import LoggedWindow, log
+from arkwright.api.watching_release import Live
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
@@ -50,6 +51,7 @@ class Answers:
     def __init__(self, site: Site, endpoint: Endpoint, release: Release) -> None:
         """Counts what came since the last time."""
         self._site, self._endpoint, self._release = site, endpoint, release
+        self._live = Live(site, release)
         self._folder = site.predictions / endpoint.name
         self._folder.mkdir(parents=True, exist_ok=True)
         came = log(site, self._folder, release)
@@ -67,7 +69,7 @@ class Answers:
         if isinstance(window, Window) and self._reference and watching_callers.asked_for(promises):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))
-        found = _readings([parse(text) for text in promises], window, logged)
+        found = _readings([parse(text) for text in promises], window, logged, self._live)
         return [self._watched(text, found[text], span) for text in promises]
 
     def _window(self, since: int, until: int) -> Window | str:
@@ -97,12 +99,15 @@ class Answers:
         )
 
 
-def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
+def _readings(
+    promises: Sequence[Promise], window: Window | str, logged: LoggedWindow, live: Live
+) -> dict[str, Reading]:
     """Each promise by its text: what it says of rows, of answers whose labels came, of both beside the reference, or of
     the release itself.
     """
     found: dict[str, Reading] = {}
-    of: dict[str, dict[str, Promise]] = {stage: {} for stage in _STAGES}
+    stages = {**_STAGES, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
+    of: dict[str, dict[str, Promise]] = {stage: {} for stage in stages}
     for promise in promises:
         measure = registry.measures().get(promise.call.name)
         if measure is None:
@@ -113,7 +118,7 @@ def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedW
             )
         else:
             of[measure.stage][promise.text] = promise
-    for stage, measured in _STAGES.items():
+    for stage, measured in stages.items():
         found |= measured(logged, of[stage]) if of[stage] else {}
     return found
 
@@ -121,8 +126,6 @@ def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedW
 _STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
     "data": watching_rows.readings,
     "model": watching_labels.readings,
-    "release": watching_release.readings,
-    "live": watching_release.readings,
 }
 
 

@@ -37,6 +37,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
     door = opened(listening)
     address = called(listening, door.getsockname()[1])
     secret = first_owner.invitation(site, by, project)
+    site.reserve.keep()
     link = f"{address}/join/{secret}" if secret else None
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
     with Keeper(site, project), told, Reminding(site, project), Clock(site, project), Plane(site, project) as plane:

@@ -26,7 +26,7 @@ _LONGEST_NOTE = 500
     source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979",
     words=(
         "without waiting for labels, it is estimated that {score:said}"
-        "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
+        "[, in the worst-served group of {by}][, of those with {at_least:row} or more]"
     ),
 )
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:

@@ -33,7 +33,7 @@ _LONGEST_NOTE = 500
 
 @data_measure(
     source=_ISO + "completeness",
-    words="there are {limit:row}",
+    words="the number of rows is {limit}",
 )
 def rows() -> Plan:
     """The number of rows."""
@@ -202,7 +202,7 @@ def freshness_hours(column: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "compliance",
-    words="{limit} columns are missing, new, or of another type than was agreed",
+    words="{limit:column are} missing, new, or of another type than was agreed",
     not_on_traffic="a row that does not fit the release's columns is refused, and none such is logged",
 )
 def schema_changes() -> Plan:

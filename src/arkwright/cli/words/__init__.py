@@ -108,6 +108,8 @@ _LIST = (
          ("arkwright predict late rows.jsonl", "echo '{\"distance\": 900}' | arkwright predict late -")),
     Word("watch", "watch", "What endpoints promise, measured on what came.",
          ("arkwright watch", "arkwright watch late --json")),
+    Word("rehearse-watch", "rehearse_watch", "What would have been noticed and done, by the project's words of now.",
+         ("arkwright rehearse-watch late --since 30d --step 6h",)),
     Word("alarms", "alarms", "What was noticed at endpoints, and what was done about it.",
          ("arkwright alarms", "arkwright alarms late --standing")),
     Word("top", "top", "Watch a running server: requests, errors, percentiles, workers.",
