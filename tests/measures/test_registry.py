@@ -289,11 +289,11 @@ def test_a_plug_in_that_cannot_be_loaded_stops_no_other_and_is_named(there):
 def test_every_measure_says_what_it_is(measure):
     assert measure.summary.endswith((".", ":"))
     assert measure.source
-    assert measure.stage in ("data", "model", "endpoint")
+    assert measure.stage in ("data", "model", "endpoint", "release", "live")
     assert measure.name.isidentifier()
     for parameter in measure.parameters:
         assert parameter.annotation is not inspect.Parameter.empty
-    first = {"model": "evaluation", "endpoint": "window"}.get(measure.stage)
+    first = {"model": "evaluation", "endpoint": "window", "release": "shipped", "live": "shipped"}.get(measure.stage)
     assert first is None or next(iter(inspect.signature(measure.function).parameters)) == first
 
 

@@ -28,7 +28,7 @@ def fits(site: Site, by: Actor, project: Path, section: str, name: str, text: st
     if section == "gate":
         models = {e.model for e in spec.endpoint.values() if e.gate == name} or set(spec.model)
         for model in sorted(models & set(spec.model)):
-            registry.bind(read.call, "model", Scope(spec.model[model].groups), spec.model[model].task)
+            registry.bind(read.call, registry.GATE, Scope(spec.model[model].groups), spec.model[model].task)
     if section in ("data", "endpoint"):
         _fits_columns(site, by, project, spec, section, name, read, sure=sure)
     return read

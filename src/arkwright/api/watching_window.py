@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
-from arkwright.api import watching_labels, watching_rows, watching_served
+from arkwright.api import watching_callers, watching_labels, watching_rows, watching_served
 from arkwright.api.watching_log import LoggedWindow, log
+from arkwright.api.watching_release import Live
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
@@ -51,6 +52,7 @@ class Answers:
     def __init__(self, site: Site, endpoint: Endpoint, release: Release) -> None:
         """Counts what came since the last time."""
         self._site, self._endpoint, self._release = site, endpoint, release
+        self._live = Live(site, release)
         self._folder = site.predictions / endpoint.name
         self._folder.mkdir(parents=True, exist_ok=True)
         came = log(site, self._folder, release)
@@ -64,7 +66,11 @@ class Answers:
         """Each promise on what came between, in the order of the promises."""
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
-        found = _readings([parse(text) for text in promises], self._window(since, until), logged)
+        window = self._window(since, until)
+        if isinstance(window, Window) and self._reference and watching_callers.asked_for(promises):
+            given = self._site, self._folder, self._release, self._reference, since, until
+            window = replace(window, callers=watching_callers.look(*given))
+        found = _readings([parse(text) for text in promises], window, logged, self._live)
         return [self._watched(text, found[text], span) for text in promises]
 
     def _window(self, since: int, until: int) -> Window | str:
@@ -94,10 +100,15 @@ class Answers:
         )
 
 
-def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
-    """Each promise by its text: what it says of rows, of answers whose labels came, or of both beside the reference."""
+def _readings(
+    promises: Sequence[Promise], window: Window | str, logged: LoggedWindow, live: Live
+) -> dict[str, Reading]:
+    """Each promise by its text: what it says of rows, of answers whose labels came, of both beside the reference, or of
+    the release itself.
+    """
     found: dict[str, Reading] = {}
-    of: dict[str, dict[str, Promise]] = {kind: {} for kind in _KINDS}
+    kinds = {**_KINDS, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
+    of: dict[str, dict[str, Promise]] = {kind: {} for kind in kinds}
     for promise in promises:
         measure = registry.measures().get(promise.call.name)
         if measure is None:
@@ -110,7 +121,7 @@ def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedW
             )
         else:
             of["timed" if measure.timed and measure.stage == "model" else measure.stage][promise.text] = promise
-    for kind, measured in _KINDS.items():
+    for kind, measured in kinds.items():
         found |= measured(logged, of[kind]) if of[kind] else {}
     return found
 

@@ -2,7 +2,8 @@
 
 A measure is one function with a name, a docstring and a source. `@data_measure` functions get their arguments and
 return a `Plan` (aggregates for one pass over the rows, and how to finish them); `@model_measure` functions get an
-`Evaluation` first, `@endpoint_measure` functions a `Window`, and return a `Reading`. A measure checks its own arguments
+`Evaluation` first, `@endpoint_measure` functions a `Window`, `@release_measure` and `@live_measure` functions what a
+release `Shipped`, and return a `Reading`. A measure checks its own arguments
 before it looks at any row, and is tried on none when its sentence is read: a wrong argument is an error before there is
 data.
 """
@@ -12,11 +13,11 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, NewType, Protocol
+from typing import Any, Literal, NewType, Protocol
 
 import numpy as np
 
@@ -25,9 +26,20 @@ from arkwright.core.promises import Call, Name, Reading, Value
 from arkwright.core.usercode import call as call_user
 from arkwright.measures.aggregates import Aggregate
 from arkwright.measures.evaluation import Evaluation, Undefined
+from arkwright.measures.shipped import Shipped
 from arkwright.measures.window import Window
 
 _UNIONS = (types.UnionType, typing.Union)
+KINDS = {
+    "data": "a dataset",
+    "model": "a model",
+    "endpoint": "an endpoint",
+    "release": "a release",
+    "live": "a live release",
+}
+OF_RELEASE = ("release", "live")  # stages of what is told by a release itself, and by no row
+GATE = "gate"  # not of a measure, but where a promise stands: it may be about the model or about the release
+_MAY = {GATE: ("model", "release")}
 LONGEST_WHY = 300  # characters of what a plug-in failed with
 
 Column = NewType("Column", str)  # a column of the dataset measured
@@ -68,7 +80,7 @@ class Measure:
     """One measure, as `arkwright measures` lists it."""
 
     name: str
-    stage: str  # data | model | endpoint
+    stage: str  # data | model | endpoint | release, in a gate and of an endpoint | live, of an endpoint only
     source: str
     function: Callable[..., Any]
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
@@ -145,10 +157,34 @@ def endpoint_measure(
     return make
 
 
+def release_measure(
+    *, source: str, name: str | None = None, words: str = ""
+) -> Callable[[Callable[..., Reading]], Measure]:
+    """Make a measure of what a release ships: in a gate of the candidate, of an endpoint of what is live. It is taken
+    anew whenever it is asked for. `words`, Undefined and what is no number: as of `model_measure`.
+    """
+    return _of_release("release", source, name, words)
+
+
+def live_measure(
+    *, source: str, name: str | None = None, words: str = ""
+) -> Callable[[Callable[..., Reading]], Measure]:
+    """Make a measure of a release that is signed and answers, and of no candidate; else as `release_measure`."""
+    return _of_release("live", source, name, words)
+
+
+def _of_release(stage: str, source: str, name: str | None, words: str) -> Callable[[Callable[..., Reading]], Measure]:
+    def make(function: Callable[..., Reading]) -> Measure:
+        own = name or function.__name__
+        return Measure(own, stage, source, _defined(own, (), function), (), False, timed=True, words=words)  # noqa: FBT003
+
+    return make
+
+
 def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]) -> Callable[..., Reading]:
     @functools.wraps(function)
     def measured(given: Any, *args: Any, **kwargs: Any) -> Reading:
-        rows = len(given)
+        rows = len(given) if isinstance(given, Sized) else None
         if tasks and given.task not in tasks:
             return Reading(None, n=rows, note=_only_for(name, tasks, given.task))
         try:
@@ -216,21 +252,20 @@ def no_such(name: str) -> Unknown:
 
 def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Callable[..., Any]:
     """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models,
-    `(Window) -> Reading` for endpoints.
+    `(Window) -> Reading` for endpoints, `(Shipped) -> Reading` for releases. `stage`: of the measure, or GATE.
 
     Raises Unknown or Invalid, with a near miss, for a measure, argument or column that does not exist.
     """
     measure = measures().get(call.name)
     if measure is None:
         raise no_such(call.name)
-    if measure.stage != stage:
-        kinds = {"data": "a dataset", "model": "a model", "endpoint": "an endpoint"}
-        raise Invalid(f"{call.name} measures {kinds[measure.stage]}, not {kinds[stage]}")
+    may = _MAY.get(stage, (stage,))
+    if measure.stage not in may:
+        raise Invalid(f"{call.name} measures {KINDS[measure.stage]}, not {KINDS[may[0]]}")
     if measure.tasks and task and task not in measure.tasks:
         raise Invalid(_only_for(call.name, measure.tasks, task))
     bound = _Bound(measure, *_arguments(measure, call, scope, task))
-    empty: dict[str, tuple[Any, ...]] = {"data": (), "model": (_no_rows(task),), "endpoint": (Window(),)}
-    call_user(measure.function, *empty[stage], *bound.args, **bound.kwargs)
+    call_user(measure.function, *_nothing(measure.stage, task), *bound.args, **bound.kwargs)
     return bound
 
 
@@ -250,6 +285,13 @@ class _Bound:
 
     def __call__(self, *given: Any) -> Any:
         return self.measure.function(*given, *self.args, **self.kwargs)
+
+
+def _nothing(stage: str, task: str | None) -> tuple[Any, ...]:
+    """What a measure is tried on."""
+    if stage == "model":
+        return (_no_rows(task),)
+    return () if stage == "data" else (Window() if stage == "endpoint" else Shipped(),)
 
 
 def _no_rows(task: str | None) -> Evaluation:
@@ -286,22 +328,20 @@ def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str 
 
 def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
     kinds = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
-    if Column in kinds:
-        text = value.text if isinstance(value, Name) else value
-        if text not in scope.columns:
-            raise Unknown(f"{measure.name}: there is no column {text!r}{did_you_mean(str(text), scope.columns)}")
-        return text
-    if Other in kinds:
-        text = value.text if isinstance(value, Name) else value
-        if text not in scope.others:
-            raise Unknown(f"{measure.name}: there is no {text!r}{did_you_mean(str(text), scope.others)}")
-        return text
+    for of, there, called in ((Column, scope.columns, "column "), (Other, scope.others, "")):
+        if of in kinds:
+            text = value.text if isinstance(value, Name) else value
+            if text not in there:
+                raise Unknown(f"{measure.name}: there is no {called}{text!r}{did_you_mean(str(text), there)}")
+            return text
     if Score in kinds:
         if isinstance(value, Name):
             value = Call(value.text)
         if not isinstance(value, Call):
             raise Invalid(f"{measure.name} asks for another measure as {word}, such as recall")
         return bind(value, "model", scope, task)
+    if typing.get_origin(kind) is Literal:
+        return _word(measure, word, value, typing.get_args(kind))
     if isinstance(value, Name | Call):
         shown = value.text if isinstance(value, Name) else value.name
         raise Invalid(f"{measure.name}: {word} must be a plain value, not {shown!r} (write text in quotes)")
@@ -310,6 +350,15 @@ def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope,
         hint = f': write text in quotes, "{bare}"' if bare else ""
         raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind{hint}")
     return value
+
+
+def _word(measure: Measure, word: str, value: Value, known: tuple[str, ...]) -> str:
+    """One of the words that there are, with or without quotes."""
+    text = value.text if isinstance(value, Name) else value
+    if not isinstance(text, str) or text not in known:
+        shown = value.name if isinstance(value, Call) else text
+        raise Unknown(f"{measure.name}: {word} is {', '.join(known[:-1])} or {known[-1]}, not {shown!r}")
+    return text
 
 
 def _fits(value: Value, kind: Any) -> bool:

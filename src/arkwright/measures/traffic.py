@@ -1,7 +1,8 @@
 """What an endpoint may promise: any measure that its traffic can tell, of whatever stage it is.
 
 A sentence that is a gate on held-out rows is a monitor here. Of data: the rows as they were logged. Of models: those of
-them whose labels have come. Of endpoints: the window beside what the release was judged on.
+them whose labels have come. Of endpoints: the window beside what the release was judged on. Of releases: the one that
+answers.
 """
 
 from collections.abc import Callable, Iterator

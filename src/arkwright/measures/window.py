@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arkwright.core.errors import did_you_mean
+from arkwright.measures.callers import Callers
 from arkwright.measures.evaluation import Undefined
 from arkwright.measures.losses import Losses
 from arkwright.measures.moments import Moments
@@ -20,7 +21,8 @@ class Window:
     Of a classifier with probabilities: `judged`, the reference's scores of the rows in which the class was right, and
     of all of them; `scores`, the window's. Of a regression: `losses`, what errors are expected in the window. `served`:
     what servers counted, None where nothing was kept. `joint`: what the columns do together, in the reference and in
-    the window; `trail`: how they went in the window. A release of before has neither.
+    the window; `trail`: how they went in the window. A release of before has neither. `callers`: who asked, where a
+    promise speaks of them.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
@@ -31,6 +33,7 @@ class Window:
     joint: tuple[Moments, Moments] | None = None
     trail: Trail | None = None
     losses: Losses | None = None
+    callers: Callers | None = None
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)

@@ -269,7 +269,7 @@ def _promises(project: Project, steps: dict[str, DataStep], problems: Problems) 
             spec = project.spec.model[model]
             for text in gate.promises:
                 where = lines.of("gate", gate_name, "promises", mentioning=text)
-                _bind(parse(text), "model", Scope(spec.groups), spec.task, where, problems)
+                _bind(parse(text), registry.GATE, Scope(spec.groups), spec.task, where, problems)
     for model, spec in project.spec.model.items():
         if spec.score:
             where = lines.of("model", model, "score")
