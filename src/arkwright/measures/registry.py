@@ -25,6 +25,7 @@ from arkwright.core.promises import Call, Name, Reading, Value
 from arkwright.core.usercode import call as call_user
 from arkwright.measures.aggregates import Aggregate
 from arkwright.measures.evaluation import Evaluation, Undefined
+from arkwright.measures.tally import Part
 from arkwright.measures.window import Window
 
 _UNIONS = (types.UnionType, typing.Union)
@@ -43,7 +44,10 @@ class Score(Protocol):
     @property
     def larger_is_better(self) -> bool | None: ...
 
-    def __call__(self, evaluation: Evaluation, /) -> Reading: ...
+    @property
+    def counted(self) -> bool: ...
+
+    def __call__(self, evaluation: Evaluation | Part, /) -> Reading: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Measure:
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
     larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
     timed: bool = False  # by the clock of one machine: another run finds something else
+    counted: bool = False  # of a model measure: it takes a `Part` too, a group of rows of which the tally is known
     words: str = ""  # how it is said in plain words, a template of `measures.words`; empty: by its name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -105,17 +110,20 @@ def model_measure(
     tasks: tuple[str, ...] = (),
     larger_is_better: bool | None = True,
     timed: bool = False,
+    counted: bool = False,
     words: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
-    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `words`: how it is
-    said in plain words, as `measures.words` reads it.
+    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `counted`: it rests
+    on `tally.of`, so that every group is counted at once; `words`: how it is said in plain words, as `measures.words`
+    reads it.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
 
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
-        return Measure(own, "model", source, _defined(own, tasks, function), tasks, larger_is_better, timed, words)
+        defined = _defined(own, tasks, function)
+        return Measure(own, "model", source, defined, tasks, larger_is_better, timed, counted, words)
 
     return make
 
@@ -238,6 +246,10 @@ class _Bound:
     def larger_is_better(self) -> bool | None:
         return self.measure.larger_is_better
 
+    @property
+    def counted(self) -> bool:
+        return self.measure.counted
+
     def __call__(self, *given: Any) -> Any:
         return self.measure.function(*given, *self.args, **self.kwargs)
 
@@ -277,10 +289,8 @@ def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str 
 def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
     kinds = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
     if Column in kinds:
-        text = value.text if isinstance(value, Name) else value
-        if text not in scope.columns:
-            raise Unknown(f"{measure.name}: there is no column {text!r}{did_you_mean(str(text), scope.columns)}")
-        return text
+        several = tuple[Column, ...] in kinds and isinstance(value, tuple)
+        return _several(measure, word, value, scope) if several else _column(measure, value, scope)
     if Other in kinds:
         text = value.text if isinstance(value, Name) else value
         if text not in scope.others:
@@ -300,6 +310,20 @@ def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope,
         hint = f': write text in quotes, "{bare}"' if bare else ""
         raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind{hint}")
     return value
+
+
+def _column(measure: Measure, value: Value, scope: Scope) -> Any:
+    text = value.text if isinstance(value, Name) else value
+    if text not in scope.columns:
+        raise Unknown(f"{measure.name}: there is no column {text!r}{did_you_mean(str(text), scope.columns)}")
+    return text
+
+
+def _several(measure: Measure, word: str, value: Any, scope: Scope) -> tuple[Any, ...]:
+    found = tuple(_column(measure, one, scope) for one in value)
+    if not found or len(set(found)) < len(found):
+        raise Invalid(f"{measure.name}: {word} names columns, each once, such as {word}=(carrier, origin)")
+    return found
 
 
 def _fits(value: Value, kind: Any) -> bool:
