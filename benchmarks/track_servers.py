@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from serving.processes import free_port, processor_ns, start, stop, tree, wait_until_listening
 
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site, local
 from arkwright.tracking import runs
@@ -88,8 +88,8 @@ def arkwright(folder: Path) -> Iterator[Server]:
     (folder / "arkwright.toml").write_text('project = "speed"\nowner = "a@b.example"\npurpose = "Speed"\n')
     site, nobody = local(folder), Actor(name="x")
     invited = accounts.invite(site, nobody, folder, name="ana", role="owner")
-    secret = accounts.join(site, nobody, folder, invitation=invited.secret, password=PASSWORD)
-    by = accounts.prove(site, "session", secret).actor
+    secret = entering.join(site, nobody, folder, invitation=invited.secret, password=PASSWORD)
+    by = entering.prove(site, "session", secret).actor
     token = accounts.token(site, by, folder, role="contributor").secret
     fill_ours(site)
     command = [sys.executable, "-m", "arkwright.cli.main", "up", "--project", str(folder)]

@@ -22,7 +22,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
         "data/readers/sqlite.py",
         "catalog/",
         "tracking/",
-        "monitor/kept.py",
+        "monitor/database.py",
         "govern/denied.py",
     ),
     "psycopg": ("data/readers/postgres.py", "infra/postgres_link.py"),

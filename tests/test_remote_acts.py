@@ -10,7 +10,7 @@ from tests.rest.conftest import up
 from tests.rest.test_gateway import ROW, until
 
 import arkwright
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.api.verbs import VERBS
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
@@ -41,7 +41,7 @@ class Here:
         self.room, self.at = room, room.at
 
     def do(self, who, verb, words):
-        by = accounts.prove(self.at.site, "token", self.room.tokens[who]).actor
+        by = entering.prove(self.at.site, "token", self.room.tokens[who]).actor
         if VERBS[verb].as_role:  # which is said beside the verb here
             words = dict(words)
             by = replace(by, role=words.pop("role", None))

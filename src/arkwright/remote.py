@@ -74,7 +74,7 @@ class Remote:
         if name not in _NAMES:
             why = f": {VERBS[name].here}" if name in VERBS else did_you_mean(name, _NAMES)
             raise AttributeError(f"there is no {name!r} at a site elsewhere{why}")
-        return _method(self, name, VERBS[name])
+        return _method(self, _NAMES[name], VERBS[_NAMES[name]])
 
     @checked
     def predict(self, *, endpoint: str, rows: Any) -> Any:
@@ -91,8 +91,8 @@ class Remote:
 
     def begin(self, verb: str, **words: Any) -> Job:
         """Have something that takes long done there, and do not wait for it."""
-        if verb not in _NAMES or not VERBS[verb].job:
-            long = [name for name in _NAMES if VERBS[name].job]
+        if verb not in _NAMES.values() or not VERBS[verb].job:
+            long = [name for name in _NAMES.values() if VERBS[name].job]
             raise Invalid(f"{verb[:40]!r} does not take long, so just say it{did_you_mean(verb, long)}")
         taken = bound(verb, _signature(VERBS[verb]), (), words)
         return typing.cast(Job, shapes.decode(Job, self._link.act(f"/api/{verb}", taken)))
@@ -359,4 +359,4 @@ def _why(error: Exception) -> str:
     return str(getattr(error, "reason", None) or error)[:200]
 
 
-_NAMES = [name for name, verb in VERBS.items() if not verb.here]
+_NAMES = {name.replace("-", "_"): name for name, verb in VERBS.items() if not verb.here}

@@ -15,6 +15,7 @@ from arkwright.core.errors import Refused, Unknown, did_you_mean
 from arkwright.core.ports import Host, Ledger, Runner, Store, Tables, Vault
 from arkwright.govern.denied import Denials
 from arkwright.infra import site_file
+from arkwright.infra.reserve import Reserve
 from arkwright.infra.scratch import scratch
 from arkwright.tracking.tracking import Tracking
 
@@ -99,6 +100,11 @@ class Site:
     def denied(self) -> Denials:
         """What the control room of this machine refused."""
         return Denials(self.folder / "denied.db")
+
+    @property
+    def reserve(self) -> Reserve:
+        """Room for owners on a full disk."""
+        return Reserve(self.folder / "reserve")
 
     @cached_property
     def provider(self) -> "Provider | None":

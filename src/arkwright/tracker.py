@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
 from arkwright.core.words import checked
@@ -58,7 +58,7 @@ def track(
 
 def _actor(site: Site, by: str | None) -> Actor:
     if secret := os.environ.get("ARKWRIGHT_TOKEN"):
-        return accounts.prove(site, secrets.TOKEN, secret).actor
+        return entering.prove(site, secrets.TOKEN, secret).actor
     return Actor(name=by or os.environ.get("ARKWRIGHT_BY") or getpass.getuser())
 
 

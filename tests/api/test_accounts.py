@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from arkwright.api import accounts
+from arkwright.api import accounts, entering, signing
 from arkwright.api.build import run
 from arkwright.api.decide import sign, why
 from arkwright.api.rollout import promote
@@ -20,8 +20,8 @@ WORD = "four quiet wooden boats"
 
 def enter(at, name, by=None, **words):
     handed = at.do(accounts.invite, by, name=name, **words)
-    secret = at.do(accounts.join, invitation=handed.secret, password=WORD)
-    return accounts.prove(at.site, SESSION, secret).actor
+    secret = at.do(entering.join, invitation=handed.secret, password=WORD)
+    return entering.prove(at.site, SESSION, secret).actor
 
 
 def test_only_what_was_proven_counts_and_what_was_before_stays(at):
@@ -50,7 +50,7 @@ def test_who_does_not_hold_the_role_cannot_sign_in_it(at):
 def test_a_token_does_no_more_than_it_was_made_for(at):
     owner = enter(at, "olga", role="owner", signs=("operations",))
     made = at.do(accounts.token, owner, role="viewer", note="ci")
-    held = accounts.prove(at.site, TOKEN, made.secret).actor
+    held = entering.prove(at.site, TOKEN, made.secret).actor
     with pytest.raises(Forbidden, match="proved no right to sign"):
         at.do(sign, Actor(name="olga", role="operations", proven=True, rights=held.rights), release="buys")
     with pytest.raises(Forbidden, match="a token may not"):
@@ -58,7 +58,7 @@ def test_a_token_does_no_more_than_it_was_made_for(at):
     assert made.secret.rpartition(".")[2] not in repr(at.do(sessions, owner))
     at.do(end, owner, id=made.id)
     with pytest.raises(Unproven):
-        accounts.prove(at.site, TOKEN, made.secret)
+        entering.prove(at.site, TOKEN, made.secret)
 
 
 def test_shut_out_means_at_once_and_the_last_owner_stays(at):
@@ -68,23 +68,23 @@ def test_shut_out_means_at_once_and_the_last_owner_stays(at):
     handed = at.do(accounts.invite, owner, name="ben")
     again = at.do(accounts.invite, owner, name="ben")
     with pytest.raises(Unproven):
-        at.do(accounts.join, invitation=handed.secret, password=WORD)
-    secret = at.do(accounts.join, invitation=again.secret, password=WORD)
+        at.do(entering.join, invitation=handed.secret, password=WORD)
+    secret = at.do(entering.join, invitation=again.secret, password=WORD)
     at.do(accounts.role, owner, name="ben", role="none", reason="left")
     with pytest.raises(Unproven):
-        accounts.prove(at.site, SESSION, secret)
+        entering.prove(at.site, SESSION, secret)
     assert [(s.account.name, s.sessions) for s in at.do(accounts.accounts)] == [("ben", 0), ("olga", 1)]
 
 
 def test_another_password_ends_every_session(at):
     enter(at, "olga", role="owner")
-    other = at.do(accounts.log_in, name="Olga", password=WORD)
-    actor = accounts.prove(at.site, SESSION, other).actor
+    other = at.do(entering.log_in, name="Olga", password=WORD)
+    actor = entering.prove(at.site, SESSION, other).actor
     with pytest.raises(Unproven):
-        at.do(accounts.change_password, actor, old="wrong", new="five loud iron trains")
-    at.do(accounts.change_password, actor, old=WORD, new="five loud iron trains")
+        at.do(entering.change_password, actor, old="wrong", new="five loud iron trains")
+    at.do(entering.change_password, actor, old=WORD, new="five loud iron trains")
     with pytest.raises(Unproven):
-        accounts.prove(at.site, SESSION, other)
+        entering.prove(at.site, SESSION, other)
 
 
 def test_nobody_signs_in_a_role_that_no_gate_names(at):
@@ -100,6 +100,10 @@ def test_nobody_signs_in_a_role_that_no_gate_names(at):
     versions.move(at.site.ledger, "olga", replace(kept, version=2, signs=("gone",)))  # its gate is no more
     after = at.do(accounts.role, owner, name="dora", signs=("gone", "operations"), reason="grew")
     assert after.signs == ("gone", "operations")
+    toml = at.folder / "arkwright.toml"
+    toml.write_text(toml.read_text() + '\n[gate.later]\npromises = ["rows >= 1"]\nsigned_by = ["law"]\n')
+    # of releases, of the project, and what somebody holds yet
+    assert signing.offered(at.site, at.folder) == ["gone", "law", "model-owner", "operations"]
 
 
 def test_where_no_gate_is_known_any_role_is_taken(tmp_path):

@@ -331,7 +331,7 @@ def test_requirements_in_plain_words_with_what_was_found(at):
     assert [(one.section, one.name) for one in found.values()] == [
         ("data", "buyers"), ("data", "buyers"), ("data", "visits"), ("gate", "production"), ("gate", "production"),
     ]  # fmt: skip
-    assert found["rows >= 100"].words == "There are at least 100 rows"
+    assert found["rows >= 100"].words == "The number of rows is at least 100"
     assert (found["rows >= 100"].subject, found["rows >= 100"].finding.value) == ("dataset:buyers@1", 400.0)
     assert found["roc_auc >= 0.6"].finding.verdict == "kept"
     at.shop.edit("arkwright.toml", '"roc_auc >= 0.6"', '"recall >= 0.1"')

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from arkwright.api.decide import sign
+from arkwright.api.logged import label
 from arkwright.api.rollout import promote
 from arkwright.api.watching import watch
 from arkwright.cli.main import main
@@ -20,7 +21,7 @@ from arkwright.serve.tap.writer import Tap
 PROMISES = """gate  = "production"
 promises = [
   "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
-  "rows > 1",
+  "rows > 1", "recall >= 0.5", "size_mb < 5",
 ]
 """
 
@@ -66,7 +67,30 @@ def found(at):
 
 
 def test_nothing_came(live):
-    assert {one.verdict for one in found(live).values()} == {"unproven"}
+    one = found(live)
+    assert (one.pop("rows > 1").verdict, one.pop("size_mb < 5").verdict) == ("broken", "unproven")
+    assert {other.verdict for other in one.values()} == {"unproven"}
+    assert one["recall >= 0.5"].note == "no rows came"
+
+
+def test_the_promise_of_a_gate_is_measured_again_when_labels_come(live, monkeypatch):
+    came = rows(200)
+    answered(live, came, monkeypatch)
+    one = found(live)["recall >= 0.5"]
+    assert (one.verdict, one.note) == (
+        "unproven",
+        "none of the 200 rows has a label yet; send labels: arkwright label buys",
+    )
+    given = [{"id": f"r600-{n // 100 * 100}", "row": n % 100, "label": int(row["spent"] > 50)}
+             for n, row in enumerate(came) if n % 2]  # fmt: skip
+    done = live.do(label, endpoint="buys", labels=[*given, {"id": "stranger", "label": 1}])
+    assert (done.labels, done.unknown) == (101, 1)
+    one = found(live)["recall >= 0.5"]
+    assert (one.verdict, one.n, one.note) == ("kept", 100, "100 of 200 rows have labels")
+    real = [row["spent"] > 60 for n, row in enumerate(came) if n % 2 and row["spent"] > 50]
+    assert one.value == sum(real) / len(real)
+    live.do(label, endpoint="buys", labels=[{**one, "label": 1 - one["label"]} for one in given])  # it was all wrong
+    assert found(live)["recall >= 0.5"].verdict == "broken"
 
 
 def test_what_moved_is_found(live, monkeypatch):
@@ -93,7 +117,7 @@ def test_a_measure_that_is_not_there_is_told(live):
     assert (one.verdict, one.value) == ("unproven", None)
     assert "error_rat" in one.note
     assert 'did you mean "spent"' in found(live)["ks(spend) < 1"].note
-    assert "not measured on traffic yet" in found(live)["rows > 1"].note
+    assert "size_mb cannot be measured on traffic" in found(live)["size_mb < 5"].note
 
 
 def test_an_endpoint_that_is_not_there(live):

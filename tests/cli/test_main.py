@@ -73,7 +73,7 @@ def test_version(capsys):
     [
         ("serv", "error: there is no command 'serv'; did you mean \"serve\"?\n"),
         ("promot", "error: there is no command 'promot'; did you mean \"promote\"?\n"),
-        ("--json", "error: there is no command '--json'; there is accounts, again, amend, "),
+        ("--json", "error: there is no command '--json'; there is accounts, again, alarms, "),
         ("\x1b[31m\n", "error: there is no command '\\x1b[31m\\n'; there is "),
         ("x" * 10_000, "error: there is no command 'xxxxxx"),
     ],

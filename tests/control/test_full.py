@@ -14,8 +14,9 @@ from arkwright.catalog import file as catalog_file
 from arkwright.control.app import application
 from arkwright.core import versions
 from arkwright.core.errors import Full
-from arkwright.core.nouns import Account, Run
+from arkwright.core.nouns import Account, Endpoint, Run
 from arkwright.govern import passwords, secrets
+from arkwright.infra.reserve import PIECE, SIZE
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -75,7 +76,10 @@ def run(site, name):
 
 
 def fill(folder):
-    with (folder / "ballast").open("wb", buffering=0) as file:
+    """Once more where it is full already: of what there is by now."""
+    with (folder / f"ballast{os.urandom(4).hex() if (folder / 'ballast').exists() else ''}").open(
+        "wb", buffering=0
+    ) as file:
         for size in (65536, 4096, 512, 1):
             with contextlib.suppress(OSError):
                 while True:
@@ -184,6 +188,60 @@ def test_who_is_logged_in_goes_on_and_a_megabyte_lets_the_others_in(room, monkey
     os.truncate(ballast, ballast.stat().st_size - (1 << 20))
     assert late.post("/login", data=form, follow_redirects=False).status_code == 303
     assert late.post("/people", data={"name": "zed", "role": "viewer"}).status_code == 200
+
+
+@pytest.fixture
+def roomy(small_disk):
+    """A disk on which room is put aside."""
+    for room in opened(small_disk(80)):
+        room.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
+        room.site.vault.put(passwords.KIND, "vera", room.site.vault.get(passwords.KIND, "olga"))
+        versions.move(room.site.ledger, "ana", Endpoint(name="late", version=1, shares={"release:late@1": 1.0}))
+        room.site.reserve.keep()
+        yield room
+
+
+def log_in(room, name):
+    browser = TestClient(room.app, "http://127.0.0.1", headers=PAGE | {"origin": "http://127.0.0.1"})
+    for _ in range(40):  # what is left of a block that was begun
+        answer = browser.post("/login", data={"name": name, "password": PASSWORD}, follow_redirects=False)
+        if answer.status_code != 303:
+            break
+    return browser, answer.status_code
+
+
+def test_an_owner_logs_in_and_stops_an_endpoint_on_a_full_disk(roomy):
+    reserve = roomy.site.reserve
+    assert reserve.room == SIZE
+    fill(roomy.folder)
+    assert log_in(roomy, "vera")[1] == 507
+    assert reserve.room == SIZE  # it is there for owners alone
+    browser = TestClient(roomy.app, "http://127.0.0.1", headers=PAGE | {"origin": "http://127.0.0.1"})
+    assert (
+        browser.post("/login", data={"name": "olga", "password": PASSWORD}, follow_redirects=False).status_code == 303
+    )
+    assert reserve.room == SIZE - PIECE
+    fill(roomy.folder)  # others took what was left of it
+    answer = browser.post("/endpoints/late/stop", data={"reason": "it burns", "sure": "yes"}, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    assert reserve.room == SIZE - 2 * PIECE
+    assert versions.resolve(roomy.site.ledger, Endpoint, "late").stopped == "olga"
+
+
+def test_what_was_put_aside_ends_and_is_put_aside_anew(roomy):
+    reserve, ledger = roomy.site.reserve, roomy.site.ledger
+    fill(roomy.folder)
+    while reserve.give():
+        fill(roomy.folder)
+    assert reserve.room == 0
+    assert roomy.post("/api/stop", json={"endpoint": "late", "reason": "it burns"}).status_code == 507
+    assert not versions.resolve(ledger, Endpoint, "late").stopped
+    for left in sorted(roomy.folder.glob("ballast*")):
+        left.unlink()
+    assert log_in(roomy, "vera")[1] == 303
+    assert reserve.room == 0
+    assert roomy.post("/api/stop", json={"endpoint": "late", "reason": "it burns"}).status_code == 200
+    assert reserve.room == SIZE
 
 
 def test_what_decides_does_not_take_what_is_behind(room):

@@ -1,11 +1,14 @@
 """Performance without labels: what calibrated probabilities are worth, by hand and by scikit-learn, and how far off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 from arkwright.core.errors import Invalid
+from arkwright.measures import estimated as module
 from arkwright.measures import score as measures
 from arkwright.measures.estimated import estimated, worth
 from arkwright.measures.expected import MEASURES, Expected
@@ -135,3 +138,28 @@ def test_what_cannot_be_estimated_says_so():
     with pytest.raises(Invalid, match="calibration_error cannot be estimated without labels"):
         estimated(Window(), measures.calibration_error)
     assert "no probabilities" in estimated(Window(), measures.recall).note
+
+
+def test_a_group_without_a_value_is_left_out_and_named():
+    rng = np.random.default_rng(7)
+    groups = {"carrier=AA": np.arange(40_000) < 20_000, "carrier=UA": np.arange(40_000) >= 39_900}
+    given, _, _ = window(rng, groups=groups)
+    counts = dict(given.scores.counts)
+    counts["carrier=UA"] = np.zeros_like(counts["carrier=UA"])
+    counts["carrier=UA"][0, 0, 0] = 100  # nothing was answered positive: no precision
+    given = replace(given, scores=replace(given.scores, counts=counts))
+    found = estimated(given, measures.precision, by="carrier")
+    assert found.value == estimated(given, measures.precision, by="carrier", at_least=200).value
+    assert found.note == "carrier=AA, of 1 groups; carrier=UA left out: a class is neither expected nor answered"
+    counts["carrier=AA"] = counts["carrier=UA"]
+    none = estimated(replace(given, scores=replace(given.scores, counts=counts)), measures.precision, by="carrier")
+    assert (none.value, none.note.split(": ")[0]) == (None, "precision is undefined in every group of carrier")
+
+
+def test_what_probabilities_are_worth_is_drawn_once_for_all_groups(monkeypatch):
+    groups = {f"carrier={n}": np.arange(40_000) % 20 == n for n in range(20)}
+    given, _, _ = window(np.random.default_rng(8), groups=groups)
+    calls, own = [], module._monotone
+    monkeypatch.setattr(module, "_monotone", lambda *args: calls.append(1) or own(*args))
+    assert estimated(given, measures.recall, by="carrier").note.endswith("of 20 groups")
+    assert len(calls) <= module.DRAWS + 2

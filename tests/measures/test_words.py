@@ -37,7 +37,13 @@ def test_every_measure_says_all_that_it_can_be_asked(measure):
          "Of all real cases, at least 35 % are found, while at least 50 % of what is reported is real"),
         ("missing(country) <= 0.01", "At most 1 % of the rows have no country"),
         ("duplicates(year, month, day) == 0", "Exactly 0 rows repeat the year, month and day of an earlier row"),
-        ("rows >= 300000", "There are at least 300,000 rows"),
+        ("rows >= 300000", "The number of rows is at least 300,000"),
+        ("0 <= nulls(c) <= 1", "Between 0 and 1 rows have no c"),
+        ("1 < nulls(c) <= 5", "More than 1 and at most 5 rows have no c"),
+        ("0 < nulls(c) <= 1", "More than 0 and at most 1 row has no c"),
+        ("drifted_columns <= 1", "At most 1 column has drifted"),
+        ("schema_changes < 1", "Less than 1 column is missing, new, or of another type than was agreed"),
+        ("gap(recall, by=c) <= 0.01", "Between any two groups of c, recall differs by at most 1 percentage point"),
         ("nulls(country) <= 1", "At most 1 row has no country"),
         ("duplicates(year) < 1", "Less than 1 row repeats the year of an earlier row"),
         ("freshness_hours(day) <= 1", "The newest day is at most 1 hour old"),
@@ -86,6 +92,43 @@ def promises(draw):
     bounds = tuple(draw(st.lists(st.builds(Bound, st.sampled_from([">=", "<=", "<", ">", "=="]), NUMBERS),
                                  min_size=1, max_size=2)))  # fmt: skip
     return Promise("", Call(measure.name, tuple(args), tuple(kwargs)), bounds, "")
+
+
+def _all_asked(measure, number):
+    """Every promise of this measure with this number wherever one belongs, whatever is left out."""
+    given = [
+        (p.name, _value(lambda kind: number if kind is NUMBERS else "carrier", p.annotation))
+        for p in measure.parameters
+        if p.kind is not inspect.Parameter.VAR_POSITIONAL
+    ]
+    args = tuple(Name("c") for p in measure.parameters if p.kind is inspect.Parameter.VAR_POSITIONAL)
+    unit = 100 if re.search("{limit:(share|points|gap)}|{score:said}", measure.words) else 1  # it is said in percent
+    for op in (">=", "<=", "<", ">", "=="):
+        yield Promise("", Call(measure.name, args, tuple(given)), (Bound(op, number / unit),), "")
+    low, high = Bound(">=", number / unit), Bound("<=", number / unit)
+    yield Promise("", Call(measure.name, args, tuple(given)), (low, high), "")
+
+
+MANY = r"\b(?:0|2|and 1) (?:percentage point|row|column|bin|hour|millisecond|megabyte)\b"
+ONE = r"(?<!and )\b1 (?:percentage )?(?!is\b|gives\b)\w+s\b|(?<!and )\b1 \w+ (?:have|are|repeat)\b|\bare [a-z ]*1 [a-z]"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("measure", OURS, ids=lambda m: m.name)
+def test_of_one_thing_it_is_said_that_it_is_one(measure, number):
+    for promise in _all_asked(measure, number):
+        said = sentence(promise)
+        assert not re.search(MANY, said), said
+        assert not re.search(ONE, said), said
+
+
+def test_a_plug_in_counts_what_it_likes(monkeypatch):
+    measure = registry.data_measure(source="x", words="{limit:person need} help")(lambda: None)
+    monkeypatch.setattr("arkwright.measures.words.measures", lambda: {"helped": measure})
+    assert [sentence(parse(f"helped < {n}")) for n in (1, 2)] == [
+        "Less than 1 person needs help",
+        "Less than 2 persons need help",
+    ]
 
 
 def _names(value):

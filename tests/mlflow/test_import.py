@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 import mlflow
-from arkwright.api import accounts
+from arkwright.api import entering
 from arkwright.api.importing import import_mlflow
 from arkwright.core.errors import Forbidden
 from arkwright.core.nouns import Actor
@@ -152,7 +152,7 @@ def theirs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def owner(room):
-    return accounts.prove(room.at.site, secrets.TOKEN, room.tokens["olga"]).actor
+    return entering.prove(room.at.site, secrets.TOKEN, room.tokens["olga"]).actor
 
 
 @pytest.fixture(scope="module")
@@ -433,6 +433,6 @@ def test_a_control_room_is_read_in_the_same_way(both, room, done, tmp_path, monk
 
 
 def test_only_an_owner_imports(room, theirs):
-    carl = accounts.prove(room.at.site, secrets.TOKEN, room.tokens["carl"]).actor
+    carl = entering.prove(room.at.site, secrets.TOKEN, room.tokens["carl"]).actor
     with pytest.raises(Forbidden):
         import_mlflow(room.at.site, carl, room.at.folder, url=theirs)

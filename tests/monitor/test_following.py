@@ -119,9 +119,9 @@ def test_what_is_no_count_is_told_and_can_be_counted_anew(tmp_path):
     path = tmp_path / "x.db"
     with closing(Kept(path)) as kept:
         follow(kept, "r", REFERENCE, log([[1, 2, 3]], HOUR))
-        kept._db.execute("UPDATE slot SET body = x'00'")
-        with pytest.raises(Corrupt, match="remove it, and it is counted anew"):
+        kept._db.run("UPDATE slot SET body = x'00'")
+        with pytest.raises(Corrupt, match="remove it, and it is begun anew"):
             rows(kept)
     path.write_bytes(b"nothing" * 1000)
-    with pytest.raises(Corrupt, match="remove it, and it is counted anew"):
+    with pytest.raises(Corrupt, match="remove it, and it is begun anew"):
         Kept(path)

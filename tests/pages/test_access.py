@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import Site
 from tests.rest.conftest import up
 
-from arkwright.api import accounts, decide, emergency, linking, propose, rollout, talk
+from arkwright.api import accounts, decide, emergency, entering, linking, propose, rollout, talk
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.govern import passwords, secrets
@@ -135,7 +135,7 @@ def came_back(room, page):
     """As if from the provider, to this session."""
     name = cookies.name(room.address, cookies.SESSION)
     secret = next(one["value"] for one in page.context.cookies() if one["name"] == name)
-    known = accounts.prove(room.at.site, secrets.SESSION, secret)
+    known = entering.prove(room.at.site, secrets.SESSION, secret)
     person = Person(issuer="https://a.example", subject="1", name=HOSTILE, email="o@a.example", groups=())
     linking.offer(room.at.site, known, person)
 

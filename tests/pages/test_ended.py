@@ -2,10 +2,16 @@
 
 import re
 import shutil
+import socket
+import threading
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import uvicorn
 from tests.api.conftest import Site
 from tests.rest.conftest import up
+from tests.web.abroad import opened
+from tests.web.conftest import WORD, providing
 
 from arkwright.api import decide, rollout, talk
 from arkwright.core.nouns import Actor
@@ -68,6 +74,44 @@ def test_log_in_leads_to_the_very_comment(browser, room):
     enter(page)
     page.wait_for_url(room.address + "/discussion/1#c2")
     page.wait_for_function("document.querySelector('#c2:target').getBoundingClientRect().top < innerHeight")
+
+
+@pytest.fixture(scope="module")
+def abroad(tmp_path_factory):
+    """The address of a room that has a provider, as a browser reaches both."""
+    folder = tmp_path_factory.mktemp("abroad")
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        address = f"http://127.0.0.1:{listens.getsockname()[1]}"
+        with providing(folder, f"{address}/login/oidc/callback") as issuer:
+            door = opened(folder / "site", f"{issuer}/o", address)
+            server = uvicorn.Server(uvicorn.Config(door.app, log_level="error"))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listens]})
+            thread.start()
+            yield address
+            server.should_exit = True
+            thread.join(60)
+
+
+def test_a_provider_leads_to_the_very_place_too(browser, abroad):
+    for place in ("/people?x=1#who", "/login?next=/people%3Fx%3D1%23who"):
+        page = browser.new_context().new_page()
+        page.goto(abroad + place)
+        page.get_by_role("link", name="Log in with").click()
+        page.wait_for_url(f"{abroad}/people?x=1#who")
+        page.context.close()
+
+
+def test_who_is_refused_there_logs_in_with_a_password_and_is_led_there(browser, abroad):
+    page = browser.new_context().new_page()
+    sent = page.context.request.get(f"{abroad}/login/oidc?next=/people%23who", max_redirects=0)
+    asked = parse_qs(urlsplit(sent.headers["location"]).query)
+    page.goto(f"{abroad}/login/oidc/callback?error=access_denied&state={asked['state'][0]}")
+    page.get_by_text("access_denied").wait_for()
+    page.get_by_label("Name").fill("viewer")
+    page.get_by_label("Password").fill(WORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{abroad}/people#who")
+    page.context.close()
 
 
 def test_stop_is_not_lost_with_the_session(browser, room):

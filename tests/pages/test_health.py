@@ -1,12 +1,13 @@
 """An endpoint at a glance, from what its server says of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from arkwright.core.nouns import Endpoint
-from arkwright.pages import health
+from arkwright.pages import health, render
 
 LATE = Endpoint(name="late", version=1, shares={"release:late@3": 1.0})
 LABELS = 'endpoint="late",release="late@3"'
@@ -49,3 +50,13 @@ def test_what_was_just_moved_is_being_loaded(age, word):
     site = SimpleNamespace(ledger=SimpleNamespace(last=lambda kind, prefix: SimpleNamespace(at=at)))
     endpoint = Endpoint(name="churn", version=1, shares={"release:churn@1": 1.0})
     assert health._of(site, endpoint, ()).word == word
+
+
+def test_a_shadow_answers_copies_and_no_share(seen):
+    found = seen(_200=7)
+    copied = {"shadow": True, "share": 0.0, "requests_per_s": 0.0, "copies_per_s": 7.0}
+    rows = (replace(found.rows[0], share=1.0), replace(found.rows[0], release="release:late@4", **copied))
+    text = '{% import "macros.html" as m %}{% include "traffic_now.html" %}'
+    page = render._environment().from_string(text).render(health=replace(found, rows=rows), endpoint=LATE)
+    assert '<td class="number">copies</td><td class="number">7</td>' in page
+    assert '<td class="number">0 %</td>' not in page

@@ -42,7 +42,7 @@ def proposed(room):
 def test_every_promise_in_plain_words_beside_its_text(room):
     status, text = page(room, "/requirements", by="vera")
     assert status == 200
-    for said in ("There are at least 100 rows", "rows >= 100", "dataset:buyers@1", "Gate production", "kept",
+    for said in ("The number of rows is at least 100", "rows >= 100", "dataset:buyers@1", "Gate production", "kept",
                  "A real case gets a higher score than another in at least 60 % of all pairs"):  # fmt: skip
         assert said in text
 

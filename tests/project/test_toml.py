@@ -2,7 +2,7 @@ import pytest
 
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.project import toml
-from arkwright.project.spec import LogSpec, json_schema
+from arkwright.project.spec import LogSpec, ReactionSpec, json_schema
 
 
 def mistakes(shop):
@@ -139,3 +139,52 @@ def test_a_password_does_not_go_on_record(shop, source):
     with pytest.raises(Invalid, match=r"arkwright\.toml:\d+: the source holds a password") as told:
         toml.read(shop.folder)
     assert "secret" not in str(told.value)
+
+
+REACTION = "\n[[endpoint.buys.reactions]]\n"
+
+
+def test_how_an_endpoint_is_watched(shop):
+    shop.edit(
+        "arkwright.toml", 'model = "buys"\n', 'model = "buys"\npromises = ["rows >= 1"]\nwatch = { every = "1m" }\n'
+    )
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write(f'{REACTION}do = ["halt"]\nof = "canary"\nto = "rows >= 1"\n')
+    endpoint = toml.read(shop.folder).spec.endpoint["buys"]
+    assert (endpoint.watch.every, endpoint.watch.window, endpoint.watch.raise_after) == ("1m", "1d", None)
+    assert endpoint.reactions == (ReactionSpec(do=("halt",), of="canary", to="rows >= 1"),)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            'do = ["halt"]\nto = "rows >= 2"',
+            "to: the endpoint does not promise 'rows >= 2'; did you mean \"rows >= 1\"?",
+        ),
+        ('do = ["fallback"]', "do: say to which model: fallback = … under [endpoint.buys]"),
+        ('do = ["halt"]\nof = "live"', "do: what answers alone cannot be halted, only rolled back"),
+        ('do = ["hlat"]', "nothing here is called 'hlat'"),
+        ("do = []", "expected array of length >= 1"),
+        ('do = ["run"]\ncooldown = "1d"', "unknown key 'cooldown'; did you mean \"cool_down\"?"),
+        ('do = ["run"]\nafter = "soon"', "must be a span of time, such as 90d or 12h"),
+    ],
+)
+def test_reactions_that_cannot_be(shop, words, says):
+    shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\npromises = ["rows >= 1"]\n')
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write(f"{REACTION}{words}\n")
+    assert says in mistakes(shop)
+
+
+def test_a_fallback_that_is_no_model(shop):
+    shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\nfallback = "buyz"\n')
+    place = line_of(shop, "fallback")
+    assert f"arkwright.toml:{place}: no model is called 'buyz'; did you mean \"buys\"?" in mistakes(shop)
+
+
+def test_the_line_of_a_reaction_is_named(shop):
+    shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\npromises = ["rows >= 1"]\n')
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write(f'{REACTION}do = ["hlat"]\n')
+    assert f"arkwright.toml:{line_of(shop, 'reactions]]')}: " in mistakes(shop)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import arkwright
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.core.errors import Forbidden, Full, Invalid, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.infra.disk_store import DiskStore
@@ -198,9 +198,9 @@ def test_a_full_disk_is_told_and_no_point_is_lost_when_there_is_room_again(small
 def test_where_there_are_accounts_one_has_to_prove_who_one_is(tmp_path, monkeypatch):
     site, nobody = local(tmp_path), Actor(name="x")
     invited = accounts.invite(site, nobody, tmp_path, name="olga", role="owner")
-    accounts.join(site, nobody, tmp_path, invitation=invited.secret, password="four quiet wooden boats")
-    owner = accounts.prove(
-        site, "session", accounts.log_in(site, nobody, tmp_path, name="olga", password="four quiet wooden boats")
+    entering.join(site, nobody, tmp_path, invitation=invited.secret, password="four quiet wooden boats")
+    owner = entering.prove(
+        site, "session", entering.log_in(site, nobody, tmp_path, name="olga", password="four quiet wooden boats")
     ).actor
     with pytest.raises(Unproven, match="token"):
         arkwright.track("wool", tmp_path)

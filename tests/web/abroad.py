@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import urllib3
-from tests.web.conftest import BACK, Door
+from tests.web.conftest import BACK, BASE, Door
 
-from arkwright.api import accounts
+from arkwright.api import entering
 
 SECRET = "a secret/that+is:spelt%oddly"
 LOGIN = """
@@ -19,11 +19,11 @@ groups = {{ "ml-owners" = "owner" }}
 """
 
 
-def opened(folder, issuer):
+def opened(folder, issuer, address=BASE):
     folder.mkdir(exist_ok=True)
     (folder / "secret").write_text(f"{SECRET}\n")
     (folder / "site.toml").write_text(LOGIN.format(issuer=issuer, secret=folder / "secret"))
-    return Door(folder)
+    return Door(folder, address)
 
 
 @pytest.fixture
@@ -67,4 +67,4 @@ def enter(door, who, path="/login/oidc"):
 def whose(door, answer):
     assert answer.status == 303, answer.body
     assert answer.headers["location"] == "/"
-    return accounts.prove(door.site, "session", value(answer, "arkwright")).account
+    return entering.prove(door.site, "session", value(answer, "arkwright")).account

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.control.app import application
 from arkwright.core.nouns import Actor
 from arkwright.govern import passwords, secrets
@@ -49,13 +50,13 @@ class Door:
         return verb(self.site, by or Actor(name="x"), self.project, **words)
 
     def actor(self, name):
-        return accounts.prove(self.site, "session", self.sessions[name]).actor
+        return entering.prove(self.site, "session", self.sessions[name]).actor
 
     def enter(self, name, role):
         by = self.actor("owner") if self.sessions else None
         self.do(accounts.invite, by, name=name, role=role)
         self.site.vault.put(passwords.KIND, name, _hashed())
-        self.sessions[name] = secrets.issue(self.site.vault, secrets.SESSION, name, accounts.LOGGED_IN)
+        self.sessions[name] = secrets.issue(self.site.vault, secrets.SESSION, name, entering.LOGGED_IN)
         self.tokens[name] = self.do(accounts.token, self.actor(name), role=role).secret
 
     def ask(self, *given, **words):
@@ -113,8 +114,14 @@ def door(tmp_path):
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory):
     """Where a real provider listens."""
-    folder = tmp_path_factory.mktemp("provider")
-    command = [sys.executable, str(Path(__file__).with_name("provider.py")), str(folder), BACK]
+    with providing(tmp_path_factory.mktemp("provider"), BACK) as address:
+        yield address
+
+
+@contextmanager
+def providing(folder, back):
+    """A real provider that sends browsers to `back`; its address."""
+    command = [sys.executable, str(Path(__file__).with_name("provider.py")), str(folder), back]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONWARNINGS": ""}

@@ -5,8 +5,9 @@ import shutil
 from tests.web.conftest import Door
 
 from arkwright.api import accounts, decide, hooks, jobs, propose, rollout, talk
-from arkwright.core import versions
+from arkwright.core import alarms, versions
 from arkwright.core.nouns import Account, Actor, Run
+from arkwright.core.ports import Entry
 from arkwright.core.record import encode
 
 WHERE, HOOK = "gate.production", "https://[2001:4860:4860::8888]/hook"
@@ -40,6 +41,12 @@ def furnished(walked, shop):
         door.do(talk.discuss, owner if asks else ben, text=text, **about)
         door.do(talk.answer, cleo if asks else owner, comment=1 if asks else 2, mark="helpful")  # points for two
     versions.add(door.site.ledger, "owner", versions.resolve(door.site.ledger, Run, "shop"))
+    for number in (1, 2):
+        alarm = alarms.Alarm(
+            endpoint="buys", number=number, release="release:buys@1", promise=f"rows >= {number}", state="raised",
+            value=0.0, low=None, high=None, n=0, note="", since="2026-01-01", until="2026-01-02",
+        )  # fmt: skip
+        door.site.ledger.append("arkwright", [Entry(alarm.KIND, f"buys/{number}", encode(alarm))])
     for name, state in ((DONE, "done"), (WAITS, "waiting")):
         made = jobs.Job(id=name, verb="check", by=owner, state=state, made="2026-01-01T00:00:00+00:00")
         door.site.vault.put(jobs.KIND, name, encode(made))

@@ -78,7 +78,7 @@ class Validator(OAuth2Validator):
 
 def enter(request):
     """The provider's own log-in, short."""
-    login(request, User.objects.get(username=request.GET["as"]), "django.contrib.auth.backends.ModelBackend")
+    login(request, User.objects.get(username=request.GET.get("as", "sam")), "django.contrib.auth.backends.ModelBackend")
     return HttpResponseRedirect(request.GET["next"])
 
 

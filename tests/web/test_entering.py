@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import StreamingResponse
 from tests.web.conftest import WORD, Door
 
-from arkwright.api import accounts, sessions
+from arkwright.api import accounts, entering, sessions
 from arkwright.cli.main import main
 from arkwright.control import app
 from arkwright.core.errors import Forbidden, Unproven
@@ -85,16 +85,16 @@ def test_another_password_ends_sessions_and_marks(door):
 
 
 def test_who_logs_in_with_a_password_that_is_changed_meanwhile_stays_out(door, monkeypatch):
-    issue = accounts.session
+    issue = entering.session
 
     def changed_first(site, name, note):
-        monkeypatch.setattr(accounts, "session", issue)
-        door.do(accounts.change_password, door.actor("viewer"), old=WORD, new=OTHER)
+        monkeypatch.setattr(entering, "session", issue)
+        door.do(entering.change_password, door.actor("viewer"), old=WORD, new=OTHER)
         return issue(site, name, note)
 
-    monkeypatch.setattr(accounts, "session", changed_first)
+    monkeypatch.setattr(entering, "session", changed_first)
     with pytest.raises(Unproven):
-        door.do(accounts.log_in, name="viewer", password=WORD)
+        door.do(entering.log_in, name="viewer", password=WORD)
     assert len([s for s in door.do(sessions.sessions, door.actor("owner")) if s.kind == "session"]) == 1
     assert len(list(door.site.vault.find(secrets.SESSION, "viewer/"))) == 1  # the one of who changed it
 
@@ -143,7 +143,7 @@ def test_one_sees_and_ends_one_s_own(door):
 
 
 def test_a_token_does_not_touch_them(door):
-    known = accounts.prove(door.site, secrets.TOKEN, door.tokens["owner"])
+    known = entering.prove(door.site, secrets.TOKEN, door.tokens["owner"])
     for verb, words in ((sessions.sessions, {}), (sessions.end, {"id": "x"})):
         with pytest.raises(Forbidden, match="a token may not"):
             door.do(verb, known.actor, **words)

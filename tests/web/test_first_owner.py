@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.web.conftest import BASE, WORD, Door
 
-from arkwright.api import accounts, first_owner
+from arkwright.api import accounts, entering, first_owner
 from arkwright.core import versions
 from arkwright.core.nouns import Account
 
@@ -73,7 +73,7 @@ def test_cut_off_between_the_name_and_the_password(empty, monkeypatch):
     """The next start lets in whoever the first owner is called by then."""
     place = link(empty)
     with monkeypatch.context() as cut:
-        cut.setattr(accounts, "join", lambda *_, **__: 1 / 0)
+        cut.setattr(entering, "join", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             empty.do(first_owner.join, invitation=place.rpartition("/")[2], name="ada", password=WORD)
     again = link(empty)

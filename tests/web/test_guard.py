@@ -60,3 +60,51 @@ def test_who_is_there_cannot_be_told_from_how_long_it_takes(door, monkeypatch):
     settings = [kept.rpartition("$")[0].rpartition("$")[0] for kept in worked]  # argon2id, its version and its cost
     assert len(settings) == 5
     assert len(set(settings)) == 1
+
+
+NAVIGATES = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
+
+
+def _page(answer):
+    """What a browser shows, which loads nothing but our own files."""
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "leads", "asked"),
+    [
+        (403, "name is not known here", "http://127.0.0.1/", {"method": "GET", "path": "/", "Host": "evil.example"}),
+        (403, "from another site", "/", {"method": "POST", "path": "/logout", "Origin": "http://evil.example"}),
+        (403, "from another site", "/", {"method": "POST", "path": "/login", "Sec-Fetch-Site": "cross-site"}),
+        (403, "one must be owner", "/", {"method": "GET", "path": "/webhooks"}),
+        (422, "at most 8192 bytes", "http://127.0.0.1/", {"method": "GET", "path": "/runs?" + "a" * 9000}),
+        (405, "answers GET", "/", {"method": "DELETE", "path": "/runs"}),
+    ],
+)  # fmt: skip
+def test_a_browser_is_told_in_a_page(shared, status, says, leads, asked):
+    asked = asked | {"Cookie": f"arkwright={shared.sessions['viewer']}"}
+    answer = shared.ask(**asked, **NAVIGATES)
+    page = _page(answer)
+    assert (answer.status, says in page) == (status, True), page
+    assert f'<a class="button" href="{leads}">' in page
+    program = shared.ask(**asked, Accept="application/json")
+    assert (program.status, program.headers["content-type"]) == (status, "application/problem+json")
+    assert program.headers.get("allow") == answer.headers.get("allow")
+
+
+def test_a_page_for_strangers_says_nothing_of_the_room(shared):
+    for strange in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        answer = shared.ask("POST", "/logout", Cookie=f"arkwright={shared.sessions['owner']}", **strange, **NAVIGATES)
+        page = _page(answer)
+        assert "owner" not in page
+        assert shared.project.name not in page
+
+
+def test_a_part_of_a_page_that_is_refused_is_told_beside_it(shared):
+    asked = {"HX-Request": "true", "Sec-Fetch-Mode": "cors", "Accept": "text/html"}
+    answer = shared.ask("GET", "/webhooks", Cookie=f"arkwright={shared.sessions['viewer']}", **asked)
+    assert answer.status == 403
+    assert (answer.headers["hx-retarget"], answer.headers["hx-reselect"]) == ("#ended", "#refused")
+    assert 'id="refused"' in _page(answer)

@@ -6,7 +6,7 @@ import pytest
 from tests.web.abroad import away, door, enter, opened, through, value, whose
 from tests.web.conftest import WORD
 
-from arkwright.api import accounts, linking, outside
+from arkwright.api import accounts, entering, linking, outside
 from arkwright.api.audit import denied
 from arkwright.cli.main import main
 from arkwright.core import versions
@@ -39,7 +39,7 @@ def linked(door, who, name="viewer", password=WORD):
 
 
 def known(door, name):
-    return accounts.prove(door.site, "session", door.sessions[name])
+    return entering.prove(door.site, "session", door.sessions[name])
 
 
 def test_either_way_in_leads_to_the_same_person(door):
@@ -176,7 +176,7 @@ def test_no_owner_is_left_without_a_way_in(door):
 
 
 def known_as(door, answer):
-    return accounts.prove(door.site, "session", value(answer, "arkwright"))
+    return entering.prove(door.site, "session", value(answer, "arkwright"))
 
 
 def test_two_accounts_that_link_the_same_person_at_once(tmp_path, monkeypatch):
@@ -203,7 +203,7 @@ def test_two_accounts_that_link_the_same_person_at_once(tmp_path, monkeypatch):
 
 def known_as_person(door):
     secret = outside.enter(door.site, TOM)
-    return accounts.prove(door.site, "session", secret).account.name
+    return entering.prove(door.site, "session", secret).account.name
 
 
 def test_a_link_that_was_half_made_is_made_whole(tmp_path, monkeypatch):

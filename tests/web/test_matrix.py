@@ -218,7 +218,7 @@ def state(door):
     )
     kept = [(kind, door.site.vault.find(kind)) for kind in kinds]
     vault = [(kind, [(key, re.sub(r'"seen":[0-9.]+', "", body)) for key, body in found]) for kind, found in kept]
-    derived = ("vault.db", "ledger.db", "catalog.db", "denied.db", "tracking")
+    derived = ("vault.db", "ledger.db", "catalog.db", "denied.db", "tracking", "reserve")
     files = [path for path in sorted(door.folder.rglob("*")) if path.is_file()]
     files = [path for path in files if not path.relative_to(door.folder).parts[0].startswith(derived)]
     return door.site.ledger.head(), vault, [(p, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files]

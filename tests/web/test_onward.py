@@ -1,5 +1,7 @@
 """Where one was going before the log-in; a form that is sent when the session is over; rooms on other ports."""
 
+import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -60,6 +62,20 @@ def test_a_provider_leads_there_too(door):
         assert door.ask("GET", through(asked, "ana"), Cookie=cookie).headers["location"] == there
 
 
+def test_who_is_refused_by_a_provider_may_still_get_there(door):
+    _, cookie = away(door, f"/login/oidc?next={quote('/discussion/1#c2')}")
+    state = json.loads(bytes.fromhex(cookie.partition("=")[2]))["asked"]["state"]
+    refused = door.ask("GET", f"/login/oidc/callback?error=access_denied&state={state}", Cookie=cookie)
+    page = refused.body.decode()
+    assert refused.status == 401
+    for place in re.findall(r'(?:action|href)="(/login[^"]*)"', page):  # the form, and the way to the provider
+        assert place in ("/login?next=/discussion/1%23c2", "/login/oidc?next=/discussion/1%23c2")
+    answer = door.post("/login?next=/discussion/1%23c2", name="viewer", password=WORD)
+    assert answer.headers["location"] == "/discussion/1#c2"
+    lost = door.ask("GET", "/login/oidc/callback?error=access_denied&state=x").body.decode()
+    assert re.findall(r'(?:action|href)="(/login[^"]*)"', lost) == ["/login", "/login/oidc"]
+
+
 def test_an_invitation_leads_there_too(tmp_path):
     room = Door(tmp_path)
     handed = room.do(accounts.invite, room.actor("owner"), name="tess", role="viewer")
@@ -97,7 +113,8 @@ def test_the_way_back_is_the_page_with_the_form(shared):
 def test_another_site_has_nothing_shown(shared):
     for more in ({"Origin": "https://evil.example"}, {"Origin": None}, {"Sec-Fetch-Site": "cross-site"}):
         answer = sent(shared, **more)
-        assert (answer.status, answer.headers["content-type"]) == (401, "application/problem+json")
+        assert (answer.status, "www-authenticate" in answer.headers) == (401, True)
+        assert b'href="/login"' in answer.body
         assert b"URGENT" not in answer.body
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tests.web.conftest import Door
 
-from arkwright.api import accounts, sessions
+from arkwright.api import accounts, entering, sessions
 from arkwright.core.errors import Unproven
 from arkwright.govern import secrets
 from arkwright.sites import Site, choose_ledger
@@ -18,13 +18,13 @@ from arkwright.web.proofs import Proofs
 @pytest.fixture
 def proved(monkeypatch):
     """How often somebody was proven with the vault and the ledger."""
-    found, prove = [], accounts.prove
+    found, prove = [], entering.prove
 
     def counted(*given):
         found.append(given)
         return prove(*given)
 
-    monkeypatch.setattr(proofs, "accounts", SimpleNamespace(prove=counted))
+    monkeypatch.setattr(proofs, "entering", SimpleNamespace(prove=counted))
     return found
 
 
@@ -142,14 +142,14 @@ def test_for_a_second_at_most(door, proved, monkeypatch):
 
 def test_what_was_written_while_it_was_proven_counts(door, monkeypatch):
     """The token is revoked after it was looked up, and before it is remembered."""
-    room, token, prove = Proofs(door.site), door.tokens["owner"], accounts.prove
+    room, token, prove = Proofs(door.site), door.tokens["owner"], entering.prove
 
     def late(*given):
         found = prove(*given)
         door.site.vault.remove(secrets.TOKEN, "owner/" + token.split(".")[1])
         return found
 
-    monkeypatch.setattr(proofs, "accounts", SimpleNamespace(prove=late))
+    monkeypatch.setattr(proofs, "entering", SimpleNamespace(prove=late))
     assert asyncio.run(room.prove("token", token))
     with pytest.raises(Unproven):
         asyncio.run(room.prove("token", token))

@@ -1,6 +1,7 @@
 """Verbs for when something is wrong with an endpoint now: stop it, and let it answer again."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from arkwright.api.accounts import allow
@@ -17,7 +18,7 @@ def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, ve
     """Have nothing answer at an endpoint, at once; whoever asks it is told by whom it was stopped, and the reason.
 
     Raises Invalid without a reason, Refused where it is stopped already, Outdated where it is not at `version` any
-    more. Whoever moves it at the same time does not get in the way.
+    more. Whoever moves it at the same time does not get in the way, nor does a full disk where room was put aside.
     """
     allow(site, by, "own")
     if not reason.strip():
@@ -29,7 +30,7 @@ def stop(site: Site, by: Actor, project: Path, *, endpoint: str, reason: str, ve
             raise Refused(f"{now.ref} is stopped already, by {now.stopped}: {now.reason}")
         stopped = replace(now, version=now.version + 1, reason=reason.strip(), stopped=by.name, resumed=False)
         try:
-            return versions.move(site.ledger, by.name, stopped)
+            return site.reserve.helping(partial(versions.move, site.ledger, by.name, stopped))
         except Taken:
             continue  # somebody moved it just now: that is stopped instead
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Account, Actor
@@ -36,11 +36,11 @@ def join(
     """Take up an invitation, the first owner as `name`; a session's secret. Raises Unproven, Invalid for a name or a
     password that cannot be, Refused for a name that somebody has.
     """
-    invited = accounts.invited(site, invitation)
+    invited = entering.invited(site, invitation)
     if name not in ("", invited) and chooses(site, invited):
         passwords.checked(password, name)
         invitation = _called(site, name)
-    return accounts.join(site, by, project, invitation=invitation, password=password, note=note)
+    return entering.join(site, by, project, invitation=invitation, password=password, note=note)
 
 
 def _called(site: Site, name: str) -> str:

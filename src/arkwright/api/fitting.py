@@ -1,16 +1,16 @@
 """Whether a promise fits the project: its measure, arguments and columns, as the project would be loaded with it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from arkwright.api.build import quiet
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Dataset
-from arkwright.core.promises import Call, Name, Promise, Value, parse
+from arkwright.core.promises import Promise, parse
 from arkwright.line import line
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
-from arkwright.project import toml
+from arkwright.measures.traffic import mentioned
+from arkwright.project import on_traffic, toml
 from arkwright.project.editing import SECTIONS
 from arkwright.project.spec import ProjectSpec
 from arkwright.sites import Site
@@ -29,18 +29,34 @@ def fits(site: Site, by: Actor, project: Path, section: str, name: str, text: st
         models = {e.model for e in spec.endpoint.values() if e.gate == name} or set(spec.model)
         for model in sorted(models & set(spec.model)):
             registry.bind(read.call, "model", Scope(spec.model[model].groups), spec.model[model].task)
-    if section == "data":
-        known = _on_record(site, spec)
-        try:
+    if section in ("data", "endpoint"):
+        _fits_columns(site, by, project, spec, section, name, read, sure=sure)
+    return read
+
+
+def _fits_columns(
+    site: Site, by: Actor, project: Path, spec: ProjectSpec, section: str, name: str, read: Promise, *, sure: bool
+) -> None:
+    dataset = name
+    if section == "endpoint" and (model := spec.model.get(spec.endpoint[name].model)):
+        dataset = model.source
+
+    def fit(known: dict[str, tuple[str, ...]]) -> None:
+        if section == "data":
             _bind_data(spec, known, name, read)
-        except Unknown:
-            if not sure or read.call.name not in registry.measures():
-                raise
-            _bind_data(spec, _rehearsed(site, by, project), name, read)
         else:
-            if sure and not known[name]:
-                _bind_data(spec, _rehearsed(site, by, project), name, read)
-    return read  # what an endpoint promises is only read: its traffic is measured elsewhere
+            on_traffic.must_fit(spec, spec.endpoint[name], known, read.call)
+
+    known = _on_record(site, spec)
+    try:
+        fit(known)
+    except Unknown:
+        if not sure or read.call.name not in registry.measures():
+            raise
+        fit(_rehearsed(site, by, project))
+    else:
+        if sure and not known.get(dataset):
+            fit(_rehearsed(site, by, project))
 
 
 def place(where: str) -> tuple[str, str]:
@@ -65,21 +81,8 @@ def _rehearsed(site: Site, by: Actor, project: Path) -> dict[str, tuple[str, ...
 
 def _bind_data(spec: ProjectSpec, known: dict[str, tuple[str, ...]], name: str, read: Promise) -> None:
     """Where no columns are known, only reading the source can tell; the next run does."""
-    columns = known[name] or tuple(_mentioned(read.call))
+    columns = known[name] or tuple(mentioned(read.call))
     others = tuple(f"{other}.{column}" for other in known if other != name for column in known[other])
     if not all(known.values()):
-        others += tuple(word for word in _mentioned(read.call) if "." in word)
+        others += tuple(word for word in mentioned(read.call) if "." in word)
     registry.bind(read.call, "data", Scope(columns, spec.data[name].key, others))()
-
-
-def _mentioned(value: Value) -> Iterator[str]:
-    if isinstance(value, Name):
-        yield value.text
-    elif isinstance(value, Call):
-        for one in (*value.args, *(given for _, given in value.kwargs)):
-            yield from _mentioned(one)
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from _mentioned(one)
-    elif isinstance(value, str):
-        yield value

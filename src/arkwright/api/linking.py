@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from arkwright.api import accounts
-from arkwright.api.accounts import LINK, LINKED, Known
+from arkwright.api.accounts import LINK, LINKED
+from arkwright.api.entering import Known
 from arkwright.api.outside import FRESH
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused, Unproven

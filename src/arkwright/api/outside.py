@@ -3,7 +3,7 @@
 import re
 import time
 
-from arkwright.api import accounts
+from arkwright.api import accounts, entering
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Refused, Unproven
 from arkwright.core.nouns import Account
@@ -39,11 +39,11 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
     name = name or _new(site, person, key)
     if accounts.account(site, name).role == "none":
         raise Unproven(f"{name} was shut out")
-    return accounts.session(site, name, note)
+    return entering.session(site, name, note)
 
 
 def _invited(site: Site, key: str, invitation: str) -> str:
-    name = accounts.invited(site, invitation)
+    name = entering.invited(site, invitation)
     if not site.vault.remove(secrets.INVITE, "/".join(invitation.split(".")[:2])):
         raise Unproven("this invitation was used just now")
     return _link(site, name, key)

@@ -1,6 +1,6 @@
 """Verbs that move an endpoint: promote (at once, as a canary or as a shadow first) and roll back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def promote(
     known = current(site, project)
     name = endpoint_for(known, noun, endpoint)
     must_pass(site, noun)
-    _sign(site, by, noun)
+    seal(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
     must_be_at(name, before, version)
     terms = known[name]
@@ -88,16 +88,24 @@ def rollback(
     allow(site, by, "own")
     now = versions.resolve(site.ledger, Endpoint, endpoint)
     must_be_at(now.name, now, version)
+    moved = back(site, now, reason)
+    return move(site, by, moved, [versions.resolve(site.ledger, Release, ref) for ref in moved.shares])
+
+
+def back(site: Site, now: Endpoint, reason: str, bad: Collection[str] = ()) -> Endpoint:
+    """An endpoint as it would be, moved back to what it answered with before, without the releases that are `bad`.
+
+    On today's terms: what is redacted now was not always. Raises Refused when there is nothing to go back to.
+    """
     history = [e for e in versions.all_of(site.ledger, Endpoint, now.name) if e.version <= now.version]
-    gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)}
+    gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)} | set(bad)
     for before in reversed(history[:-1]):
         if before.shares != now.shares and not gone & set(before.shares) and (left := _left(now, before)):
-            releases = [versions.resolve(site.ledger, Release, ref) for ref in before.shares]
             said = _because(f"rolled back from {', '.join(left)}", reason)
             moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said)
-            moved = replace(moved, stopped="", resumed=False)
-            return move(site, by, moved, releases)  # on today's terms: what is redacted now was not always
-    were = f" but {', '.join(sorted(gone))}, which was rolled back from" if gone else ""
+            return replace(moved, stopped="", resumed=False)
+    why = "was rolled back from or broke a promise" if bad else "was rolled back from"
+    were = f" but {', '.join(sorted(gone))}, which {why}" if gone else ""
     raise Refused(f"{now.ref} has answered with nothing else before{were}, so there is nothing to go back to")
 
 
@@ -178,14 +186,18 @@ def _left(now: Endpoint, then: Endpoint) -> list[str]:
 
 def endpoint_for(known: Mapping[str, Terms], release: Release, wanted: str | None = None) -> str:
     """Which endpoint a release is for. Raises Invalid where it fits none or several; Unknown, Refused for another."""
-    fits = [n for n, terms in known.items() if terms.model == release.name and terms.gate == release.gate.name]
+    fits = [
+        n
+        for n, terms in known.items()
+        if release.name in (terms.model, terms.fallback) and terms.gate == release.gate.name
+    ]
     if wanted is not None:
         if wanted not in known:
             raise Unknown(f"no endpoint is called {wanted!r}{did_you_mean(wanted, known)}")
         if wanted not in fits:
             asks = known[wanted]
             passed = f"{release.ref} is a {release.name} for the gate {release.gate.name}"
-            raise Refused(f"the endpoint {wanted} takes {asks.model} through the gate {asks.gate}; {passed}")
+            raise Refused(f"the endpoint {wanted} takes {_models(asks)} through the gate {asks.gate}; {passed}")
         return wanted
     if len(fits) != 1:
         begin = "add an [endpoint.NAME] for it to the project's arkwright.toml"
@@ -194,21 +206,30 @@ def endpoint_for(known: Mapping[str, Terms], release: Release, wanted: str | Non
     return fits[0]
 
 
-def move(site: Site, by: Actor, moved: Endpoint, releases: Sequence[Release]) -> Endpoint:
-    """Compare-and-set, while the gate lets each of these releases through: a refusal in between stops it."""
+def _models(terms: Terms) -> str:
+    return f"{terms.model} or {terms.fallback}" if terms.fallback else terms.model
+
+
+def move(site: Site, by: Actor, moved: Endpoint, releases: Sequence[Release], beside: Sequence[Entry] = ()) -> Endpoint:
+    """Compare-and-set, while the gate lets each of these releases through: a refusal in between stops it.
+
+    `beside`: what goes on record with it, or neither does; raises Taken where that is there.
+    """
     key = f"{moved.name}@{moved.version}"
     while True:
         turns = {turn.key: turn for turn in (must_pass(site, release) for release in releases)}
         try:
-            site.ledger.append(by.name, [*turns.values(), Entry(Endpoint.KIND, key, encode(moved))])
+            site.ledger.append(by.name, [*turns.values(), Entry(Endpoint.KIND, key, encode(moved)), *beside])
         except Taken:
+            if any(site.ledger.get(entry.kind, entry.key) for entry in beside):
+                raise
             if site.ledger.get(Endpoint.KIND, key) is None:
                 continue  # somebody decided on one of them just now
             raise Refused(f"somebody else moved the endpoint {moved.name} just now; look at it and try again") from None
         return moved
 
 
-def _sign(site: Site, by: Actor, release: Release) -> None:
+def seal(site: Site, by: Actor, release: Release) -> None:
     """Sign the folder with the site's key, once; the signature's own digest goes on record."""
     if site.ledger.get(SIGNATURE, release.digest):
         return

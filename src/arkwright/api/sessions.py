@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from arkwright.api.accounts import DAY, Known, allow
+from arkwright.api.accounts import DAY, allow
+from arkwright.api.entering import Known
 from arkwright.core.errors import Unknown
 from arkwright.core.nouns import Actor
 from arkwright.core.record import decode

@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
-from arkwright.core.nouns import Release
+from arkwright.core.nouns import Account, Release
 from arkwright.core.record import valid_name
 from arkwright.project import toml
 from arkwright.sites import Site
 
-_MOST = 1000  # models whose last release is looked at
+_MOST = 1000  # models whose last release is looked at; accounts
 
 
 def signing(site: Site, project: Path, signs: Sequence[str], had: Collection[str] = ()) -> tuple[str, ...]:
@@ -26,6 +26,12 @@ def signing(site: Site, project: Path, signs: Sequence[str], had: Collection[str
                     f"the gates here name {', '.join(sorted(known))}"
                 )
     return said
+
+
+def offered(site: Site, project: Path) -> list[str]:
+    """Those among which one chooses: what gates name, and what somebody holds already."""
+    held = {role for account in site.catalog.newest(Account, limit=_MOST) for role in account.signs}
+    return sorted(_named(site, project) | held)
 
 
 def _named(site: Site, project: Path) -> set[str]:

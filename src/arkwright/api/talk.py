@@ -1,5 +1,6 @@
 """Verbs of discussion: say, change, mark, follow, and who helps."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -69,22 +70,43 @@ def discuss(
     began = _thread(site, thread) if thread is not None else None
     subject = began.about if began else _about(site, cast(str, about))
     _in_time(site, by)
+    return say(
+        site, by, about=subject, text=text, mentions=called, thread=began.id if began else None, question=question
+    )
+
+
+def say(
+    site: Site,
+    by: Actor,
+    *,
+    about: str,
+    text: str,
+    mentions: tuple[str, ...] = (),
+    thread: int | None = None,
+    question: bool = False,
+    beside: Sequence[Entry] = (),
+) -> Comment:
+    """Put a comment on record, whose words were looked at. `beside`: what goes on record with it, or neither does;
+    raises Taken where that is there.
+    """
     while True:
         number = site.catalog.talk.last_comment() + 1
         comment = Comment(
             id=number,
             version=1,
-            thread=began.id if began else number,
-            about=subject,
+            thread=thread or number,
+            about=about,
             by=by.name,
             text=text,
             question=question,
-            mentions=called,
+            mentions=mentions,
             proven=by.proven,
         )
         try:
-            site.ledger.append(by.name, [Entry(Comment.KIND, f"{number}@1", encode(comment))])
+            site.ledger.append(by.name, [Entry(Comment.KIND, f"{number}@1", encode(comment)), *beside])
         except Taken:
+            if any(site.ledger.get(entry.kind, entry.key) for entry in beside):
+                raise
             continue
         return comment
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
+
 from arkwright.core import versions
+from arkwright.core.alarms import Reaction
 from arkwright.core.errors import Refused
 from arkwright.core.nouns import Endpoint, Terms
 from arkwright.core.promises import parse
 from arkwright.project import toml
-from arkwright.project.spec import EndpointSpec, LogSpec
+from arkwright.project.spec import EndpointSpec, LogSpec, ReactionSpec
 from arkwright.sites import Site
 
 
@@ -29,6 +32,11 @@ def recorded(endpoint: Endpoint) -> Terms:
     return endpoint.terms
 
 
+def _reaction(spec: ReactionSpec) -> Reaction:
+    to = parse(spec.to).text if spec.to else None
+    return Reaction(**{**msgspec.structs.asdict(spec), "to": to})
+
+
 def _terms(spec: EndpointSpec) -> Terms:
     log = spec.logged or LogSpec()
     return Terms(
@@ -43,4 +51,9 @@ def _terms(spec: EndpointSpec) -> Terms:
         keep=log.keep,
         promises=tuple(parse(text).text for text in spec.promises),
         window=spec.watch.window,
+        every=spec.watch.every,
+        raise_after=spec.watch.raise_after,
+        clear_after=spec.watch.clear_after,
+        reactions=tuple(_reaction(one) for one in spec.reactions),
+        fallback=spec.fallback,
     )

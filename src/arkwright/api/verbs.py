@@ -85,6 +85,8 @@ VERBS: dict[str, Verb] = {
         here="it loads the model where it is said; over HTTP the endpoint itself answers: POST /endpoints/NAME/predict",
     ),
     "watch": Verb("arkwright.api.watching:watch", "work", acts=True, job=True),
+    "rehearse-watch": Verb("arkwright.api.rehearsing_watch:rehearse_watch", "work", acts=True, job=True),
+    "alarms": Verb("arkwright.api.alarms:alarms"),
     "top": Verb("arkwright.api.top:top", here="it asks an address that the caller names"),
     "predictions": Verb("arkwright.api.logged:predictions", saves="arkwright.api.logged:save"),
     "reproduce": Verb("arkwright.api.reproduced:reproduce", "work", acts=True, job=True),

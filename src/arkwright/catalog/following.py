@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from arkwright.catalog import runs
+from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.nouns import (
     VERSIONED,
     Account,
@@ -56,6 +57,8 @@ class Following:
             Watch.KIND: self._watch,
             Proposal.KIND: self._proposal,
             Reminder.KIND: self._reminder,
+            Alarm.KIND: self._alarm,
+            Reacted.KIND: self._reacted,
         }
 
     def take(self, event: Event) -> None:
@@ -182,6 +185,19 @@ class Following:
         self._refer(event, [body["about"]])
         for name in body["people"]:
             self._notice(name, event, "reminded", body["about"])
+
+    def _alarm(self, event: Event, body: Body) -> None:
+        ref, about = f"{Alarm.KIND}:{body['endpoint']}/{body['number']}", f"{Endpoint.KIND}:{body['endpoint']}"
+        self._refer(event, [about, body["release"]])
+        self._page(ref, event, about, f"{ref} {body['promise']}", f"{body['release']} {body['note']}")
+        if body["state"] != "left":
+            self._tell(event, [about, body["release"], base(body["release"])], "alarmed", about)
+
+    def _reacted(self, event: Event, body: Body) -> None:
+        about = f"{Endpoint.KIND}:{event.key.partition('/')[0]}"
+        self._refer(event, [about])
+        for name in body["people"]:
+            self._notice(name, event, "alarmed", about)
 
     def _other(self, event: Event, body: Body) -> None:
         texts = [str(body[word]) for word in TEXTS if isinstance(body.get(word), str)]

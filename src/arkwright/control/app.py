@@ -30,7 +30,8 @@ def application(context: Context) -> Starlette:
     static = Mount("/static", StaticFiles(directory=Path(_pages.__file__).parent / "static"))
     static.right = PUBLIC  # type: ignore[attr-defined]
     routes = [*rest.routes((openapi.TAG, openapi.paths)), *mlflow.routes(), *pages.routes(), static]
-    guard = Middleware(Guard, context=context, routes=routes, refused=partial(_refused, context), ended=ended.told)
+    refused = partial(_refused, context)
+    guard = Middleware(Guard, context=context, routes=routes, refused=refused, shown=errors.told, ended=ended.told)
     app = Starlette(
         routes=routes,
         middleware=[guard],
@@ -69,6 +70,8 @@ def _no_route(request: Request, error: Exception) -> Response:
         return errors.shown(request, 404, _near(request))
     if error.status_code == 405:
         text = f"{request.url.path[:80]} answers {headers['Allow']}"
+        if errors.wanted(request):
+            return errors.shown(request, 405, text, headers)
         return problems.problem(405, "Method not allowed", text, headers)
     if error.status_code == 404:
         return problems.problem(404, "Unknown", _near(request))

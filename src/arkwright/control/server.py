@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from arkwright.api import first_owner, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.api.reminders import Reminding
+from arkwright.api.watch_clock import Clock
 from arkwright.control.app import application
 from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened
@@ -36,9 +37,10 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
     door = opened(listening)
     address = called(listening, door.getsockname()[1])
     secret = first_owner.invitation(site, by, project)
+    site.reserve.keep()
     link = f"{address}/join/{secret}" if secret else None
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
-    with Keeper(site, project), told, Reminding(site, project), Plane(site, project) as plane:
+    with Keeper(site, project), told, Reminding(site, project), Clock(site, project), Plane(site, project) as plane:
         app = application(
             Context(
                 site,

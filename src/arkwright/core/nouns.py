@@ -2,11 +2,14 @@
 A **Gate** lists promises and signatures; a person's **Decision** signs it. A passed gate moves an **Endpoint**.
 Every change leaves an **Event**.
 
-Each noun is written once, here. The ledger keeps its JSON, and every face encodes the same class.
+Each noun is written once, here, and in `alarms` those of what is noticed in production. The ledger keeps its JSON, and
+every face encodes the same class.
 """
 
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+from arkwright.core.alarms import Reaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +183,8 @@ class Terms:
 
     `model` and `gate`: what its releases are made of and must pass. `canary`, `hold`, `shadow`: how one takes over from
     the one before. `log`: whether answers are logged; `sample` (0 to 1), `redact` (columns), `keep` (a span): how.
-    `promises`: what must hold of its traffic, in windows of `window`.
+    `promises`: what must hold of its traffic, in windows of `window`, measured `every` so often. A promise broken for
+    `raise_after` is an alarm, and kept for `clear_after` none any more. `fallback`: the model that may take over.
     """
 
     model: str
@@ -194,6 +198,11 @@ class Terms:
     keep: str = "90d"
     promises: tuple[str, ...] = ()
     window: str = "1d"
+    every: str = "5m"
+    raise_after: str | None = None
+    clear_after: str | None = None
+    reactions: tuple[Reaction, ...] = ()
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

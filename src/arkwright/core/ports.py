@@ -75,8 +75,8 @@ class Vault(Protocol):
         """Keep it unless there is one: False when somebody was first."""
         ...
 
-    def swap(self, kind: str, key: str, old: str, new: str) -> bool:
-        """Compare-and-set, the time of its end unchanged: False when it is not `old` any more."""
+    def swap(self, kind: str, key: str, old: str, new: str, *, expires: float | None = None) -> bool:
+        """Compare-and-set, the time of its end unchanged unless one is given: False when it is not `old` any more."""
         ...
 
     def remove(self, kind: str, key: str) -> bool:

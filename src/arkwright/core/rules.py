@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from arkwright.core.alarms import Alarm
 from arkwright.core.counted import many
 from arkwright.core.nouns import Account, Decision, Finding, Release
 
@@ -72,6 +73,22 @@ def found(finding: Finding) -> str:
     if finding.more_rows:
         text += f"; about {finding.more_rows} more rows would settle it"
     return text
+
+
+def alarmed(alarm: Alarm) -> str:
+    """What an alarm was raised for, as of a finding."""
+    finding = Finding(
+        subject=alarm.release,
+        digest="",
+        promise=alarm.promise,
+        verdict="broken",
+        value=alarm.value,
+        low=alarm.low,
+        high=alarm.high,
+        n=alarm.n,
+        note=alarm.note,
+    )
+    return found(finding)
 
 
 def latest(findings: Iterable[Finding], digest: str) -> dict[str, Finding]:

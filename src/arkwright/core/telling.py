@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import (
@@ -22,7 +23,7 @@ from arkwright.core.nouns import (
     Webhook,
 )
 from arkwright.core.record import decode
-from arkwright.core.rules import found
+from arkwright.core.rules import alarmed, found
 from arkwright.core.versions import ENDED, TURN
 
 
@@ -181,6 +182,27 @@ def _reminder(event: Event) -> Told:
     return Told(by=event.by, says="reminds of", about=noun.about, then=then, text=text)
 
 
+def _alarm(event: Event) -> Told:
+    noun = decode(Alarm, event.body)
+    about, which = f"{Endpoint.KIND}:{noun.endpoint}", f" ({noun.ref})"
+    if noun.state == "left":
+        return Told(by=event.by, says="closed an alarm about", about=about, then=f": {noun.release} left{which}")
+    is_ = "broken" if noun.state == "raised" else "kept again"
+    says = "raised an alarm about" if noun.state == "raised" else "ended an alarm about"
+    then = f": {noun.promise} is {is_} by {noun.release}{which}"
+    return Told(by=event.by, says=says, about=about, then=then, text=alarmed(noun))
+
+
+_DID = {"refused": "could not do what it would about", "dry-run": "only tries what it would do about"}
+
+
+def _reacted(event: Event) -> Told:
+    noun = decode(Reacted, event.body)
+    about = f"{Endpoint.KIND}:{event.key.partition('/')[0]}"
+    says = _DID.get(noun.outcome, "did something about")
+    return Told(by=event.by, says=says, about=about, then=f": {noun.do}: {noun.says} ({noun.alarm})")
+
+
 def _webhook(event: Event) -> Told:
     noun = decode(Webhook, event.body)
     says = ("set up" if noun.version == 1 else "changed") if noun.active else "removed"
@@ -220,8 +242,13 @@ _TELL: dict[str, Callable[[Event], Told]] = {
     Proposal.KIND: _proposal,
     Reminder.KIND: _reminder,
     Webhook.KIND: _webhook,
+    Alarm.KIND: _alarm,
+    Reacted.KIND: _reacted,
 }
-LATELY = (*VERSIONED, *(noun.KIND for noun in (Decision, Comment, Mark, Proposal)))  # kinds of what people do
+LATELY = (
+    *VERSIONED,
+    *(noun.KIND for noun in (Decision, Comment, Mark, Proposal, Alarm, Reacted)),
+)  # kinds of what people do
 _CALLED = {
     TURN: "turn to decide",
     "owners": "turn of owners",

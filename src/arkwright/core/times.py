@@ -14,6 +14,11 @@ PATTERN = (
 SPELLING = "write 1h or 7d (so long ago), or a time in UTC such as 2026-03-31T08:00"
 
 
+def utc(seconds: float) -> str:
+    """Seconds since 1970 as a time with its zone, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
 def moment(text: str | None, now: datetime | None = None) -> datetime | None:
     """In UTC, without a zone; None for None. `now`: from when on back; by default it is. Raises Invalid."""
     if text is None:

@@ -46,10 +46,10 @@ class PostgresVault:
         statement = f"INSERT INTO {self._table} AS there VALUES {over}"  # noqa: S608
         return bool(self._write(statement, kind, key, body, expires, time.time()))
 
-    def swap(self, kind: str, key: str, old: str, new: str) -> bool:
+    def swap(self, kind: str, key: str, old: str, new: str, *, expires: float | None = None) -> bool:
         which = f"kind = %s AND key = %s AND body = %s AND {_LIVES}"
-        statement = f"UPDATE {self._table} SET body = %s WHERE {which} RETURNING true"  # noqa: S608
-        return bool(self._write(statement, new, kind, key, old, time.time()))
+        statement = f"UPDATE {self._table} SET body = %s, expires = coalesce(%s, expires) WHERE {which} RETURNING true"  # noqa: S608
+        return bool(self._write(statement, new, expires, kind, key, old, time.time()))
 
     def remove(self, kind: str, key: str) -> bool:
         statement = f"DELETE FROM {self._table} WHERE kind = %s AND key = %s RETURNING {_LIVES}"  # noqa: S608

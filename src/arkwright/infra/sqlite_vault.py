@@ -28,7 +28,8 @@ INSERT INTO record VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET body = excluded.body, expires = excluded.expires WHERE record.expires <= ? RETURNING 1
 """
 _SWAP = """
-UPDATE record SET body = ? WHERE kind = ? AND key = ? AND body = ? AND (expires IS NULL OR expires > ?) RETURNING 1
+UPDATE record SET body = ?, expires = coalesce(?, expires)
+WHERE kind = ? AND key = ? AND body = ? AND (expires IS NULL OR expires > ?) RETURNING 1
 """
 _REMOVE = "DELETE FROM record WHERE kind = ? AND key = ? RETURNING expires IS NULL OR expires > ?"
 _SWEEP = "DELETE FROM record WHERE expires <= ? RETURNING 1"
@@ -97,8 +98,8 @@ class SqliteVault:
     def add(self, kind: str, key: str, body: str, *, expires: float | None = None) -> bool:
         return bool(self._write(_ADD, kind, key, body, expires, time.time()))
 
-    def swap(self, kind: str, key: str, old: str, new: str) -> bool:
-        return bool(self._write(_SWAP, new, kind, key, old, time.time()))
+    def swap(self, kind: str, key: str, old: str, new: str, *, expires: float | None = None) -> bool:
+        return bool(self._write(_SWAP, new, expires, kind, key, old, time.time()))
 
     def remove(self, kind: str, key: str) -> bool:
         found = self._write(_REMOVE, kind, key, time.time())

@@ -9,11 +9,13 @@ from arkwright.measures.evaluation import Evaluation, Undefined
 from arkwright.measures.registry import model_measure
 
 _ISO = "ISO/IEC 25010:2023, "
+_TRAINED = "it compares with the model as it was trained, which does not answer there"
 
 
 @model_measure(
     source=_ISO + "functional correctness; interval Wilson 1927",
     words=("{limit:share} of the answers are those of the model as it was trained[, give or take {tolerance}]"),
+    not_on_traffic=_TRAINED,
 )
 def agreement(evaluation: Evaluation, tolerance: float = 1e-4) -> Reading:
     """The share of the rows that the served model answers as the trained one does.
@@ -42,6 +44,7 @@ def agreement(evaluation: Evaluation, tolerance: float = 1e-4) -> Reading:
     source=_ISO + "functional correctness",
     larger_is_better=False,
     words="the largest distance from the answers of the model as it was trained is {limit}",
+    not_on_traffic=_TRAINED,
 )
 def max_difference(evaluation: Evaluation) -> Reading:
     """The largest distance between a score (a regression: an answer) of the served model and of the trained one.
@@ -95,6 +98,7 @@ def latency_p99_ms(evaluation: Evaluation) -> Reading:
     source=_ISO + "resource utilization",
     larger_is_better=False,
     words="the model's files take {limit:megabyte}",
+    not_on_traffic="it is of the release's files, which no traffic changes",
 )
 def size_mb(evaluation: Evaluation) -> Reading:
     """The size of the model's files in megabytes of 1,000,000 bytes."""

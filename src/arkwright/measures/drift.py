@@ -12,6 +12,7 @@ from arkwright.measures import divergence
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.registry import Column, endpoint_measure
 from arkwright.measures.sketch import Sketch
+from arkwright.measures.unseen import new_values, out_of_range  # noqa: F401 - they come through this door
 from arkwright.measures.window import Window
 
 _MOST = 1000  # bins of a promise
@@ -20,7 +21,7 @@ _MOST = 1000  # bins of a promise
 @endpoint_measure(
     source="Siddiqi 2006; interval Yurdakul and Naranjo 2020, Salicrú et al. 1994",
     words=(
-        "the population stability index of {column} (0 is no change, 0.25 a great one) is {limit}[, over {bins} bins]"
+        "the population stability index of {column} (0 is no change, 0.25 a great one) is {limit}[, over {bins:bin}]"
     ),
 )
 def psi(window: Window, column: Column, bins: int = 10) -> Reading:
@@ -36,7 +37,7 @@ def psi(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="Lin 1991; Endres and Schindelin 2003; interval Salicrú et al. 1994",
-    words="the Jensen-Shannon distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins} bins]",
+    words="the Jensen-Shannon distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins:bin}]",
 )
 def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Jensen-Shannon distance (base 2) of a column, 0 to 1. Interval: as of `psi`, of its square."""
@@ -46,7 +47,7 @@ def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="Hellinger 1909; interval Salicrú et al. 1994",
-    words="the Hellinger distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins} bins]",
+    words="the Hellinger distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins:bin}]",
 )
 def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Hellinger distance of a column, 0 to 1. Interval: as of `psi`, of its square."""
@@ -56,7 +57,7 @@ def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="L-infinity (Chebyshev) distance; interval Bonferroni 1936",
-    words="the share of any one value of {column} moved by {limit:points}[, of numbers over {bins} bins]",
+    words="the share of any one value of {column} moved by {limit:points}[, of numbers over {bins:bin}]",
 )
 def largest_change(window: Window, column: Column, bins: int = 10) -> Reading:
     """The largest change of the share of any one value (L-infinity), or of any one bin of numbers."""
@@ -100,7 +101,7 @@ def wasserstein(window: Window, column: Column) -> Reading:
     source="Pearson 1900; Cramér 1946; interval Salicrú et al. 1994",
     words=(
         "the mix of values of {column} changed by {limit} (Cramér's V: 0 is no change, 1 the greatest)"
-        "[, over {bins} bins]"
+        "[, over {bins:bin}]"
     ),
 )
 def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
@@ -116,7 +117,7 @@ def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
 
 @endpoint_measure(
     source="Kolmogorov 1933; Pearson 1900; for the number of columns Holm 1979",
-    words="{limit} columns have drifted[, by {effect} or more][, at a rate of false alarms of {alpha}]",
+    words="{limit:column have} drifted[, by {effect} or more][, at a rate of false alarms of {alpha}]",
 )
 def drifted_columns(window: Window, alpha: float = 0.05, effect: float = 0.0) -> Reading:
     """How many columns drifted: Kolmogorov-Smirnov of numbers, chi-square of words, Holm-adjusted for their number.

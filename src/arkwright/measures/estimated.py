@@ -5,6 +5,8 @@ On the rows that the release was judged on, each probability came true in some s
 holds while what a probability is worth holds: where other things follow from the same inputs, only labels show it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from arkwright.core.errors import Invalid, did_you_mean
@@ -17,13 +19,14 @@ from arkwright.measures.scores import ALL, Scores
 from arkwright.measures.window import Window
 
 DRAWS = 200
+_LONGEST_NOTE = 500
 
 
 @endpoint_measure(
     source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979",
     words=(
         "without waiting for labels, it is estimated that {score:said}"
-        "[, in the worst-served group of {by}][, of those with {at_least} rows or more]"
+        "[, in the worst-served group of {by}][, of those with {at_least:row} or more]"
     ),
 )
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
@@ -42,10 +45,31 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
     groups = [g for g, c in window.scores.counts.items() if g.startswith(f"{by}=") and c[0].sum() >= at_least]
     if not groups:
         raise Undefined(f"no group of {by} has {at_least} rows")
-    found = {group: _of(window.judged, window.scores, name, group, len(groups)) for group in groups}
-    worst = (min if better else max)(found, key=lambda group: found[group].value or 0.0)
-    reading = found[worst]
-    return Reading(reading.value, reading.low, reading.high, n=reading.n, note=f"{worst}, of {len(found)} groups")
+    found, left_out = _in_groups(window.judged, window.scores, name, groups)
+    if not found:
+        raise Undefined(f"{name} is undefined in every group of {by}: {left_out[0]}")
+    worst = (min if better else max)(found, key=found.__getitem__)
+    reading = _of(window.judged, window.scores, name, worst, len(found))
+    note = "; ".join([f"{worst}, of {len(found)} groups", *left_out])
+    return replace(reading, note=note if len(note) <= _LONGEST_NOTE else note[:_LONGEST_NOTE] + " …")
+
+
+def _in_groups(
+    judged: tuple[Scores, Scores], scores: Scores, name: str, groups: list[str]
+) -> tuple[dict[str, float], list[str]]:
+    """(the value in each group, a sentence for each group in which there is none)"""
+    share, found, left_out = worth(judged)[:, None, :], {}, []
+    for group in groups:
+        try:
+            found[group] = _value(name, scores, group, share)
+        except Undefined as why:
+            left_out.append(f"{group} left out: {why}")
+    return found, left_out
+
+
+def _value(name: str, scores: Scores, group: str, share: Array) -> float:
+    rows = scores.counts[group].astype(np.float64)
+    return MEASURES[name](Expected(rows * share, rows * (1 - share), scores.means))
 
 
 def worth(judged: tuple[Scores, Scores]) -> Array:
@@ -73,9 +97,8 @@ def _monotone(right: Array, rows: Array) -> Array:
 
 def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, choices: int) -> Reading:
     rows = scores.counts[group].astype(np.float64)
-    share = worth(judged)[:, None, :]
     measure, n = MEASURES[name], int(rows[0].sum())
-    value = measure(Expected(rows * share, rows * (1 - share), scores.means))
+    value = _value(name, scores, group, worth(judged)[:, None, :])
     drawn = [value]
     rng = np.random.default_rng(n)
     positive, all_ = (one.counts[ALL].sum(axis=1) for one in judged)

@@ -43,7 +43,7 @@ class _Groups:
 
 @model_measure(
     source="Sagawa et al. 2020; interval Bonferroni 1936",
-    words=("in the worst-served group of {by:and}[, those of fewer than {at_least} rows taken together]: {score:said}"),
+    words=("in the worst-served group of {by:and}[, those of fewer than {at_least:row} taken together]: {score:said}"),
 )
 def worst_group(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], at_least: int = 50) -> Reading:
     """The measure in the group of `by` where it is worst: smallest, or largest where small is good.
@@ -69,7 +69,7 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column | tuple[Column,
     larger_is_better=False,
     words=(
         "between any two groups of {by:and}"
-        "[, those of fewer than {at_least} rows taken together], {score} differs by {limit:gap}"
+        "[, those of fewer than {at_least:row} taken together], {score} differs by {limit:gap}"
     ),
 )
 def gap(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], at_least: int = 50) -> Reading:
@@ -98,7 +98,7 @@ def gap(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], a
     tasks=("classification",),
     words=(
         "the group of {by:and} that is answered with yes least often is answered so {limit:share} as often"
-        " as the one that is most often[; groups of fewer than {at_least} rows are taken together]"
+        " as the one that is most often[; groups of fewer than {at_least:row} count as one]"
     ),
 )
 def selection_rate_ratio(evaluation: Evaluation, by: Column | tuple[Column, ...], at_least: int = 50) -> Reading:

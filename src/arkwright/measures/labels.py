@@ -34,7 +34,7 @@ def accuracy(evaluation: Evaluation | Part) -> Reading:
 @model_measure(
     source="ISO/IEC TS 4213:2022; interval Wilson 1927",
     tasks=_TASKS,
-    words="in {limit:share} of all cases the right answer is among the {k} most likely ones",
+    words="in {limit:share} of all cases the right answer ranks {k} or better by likelihood",
 )
 def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
     """The share of the rows whose class is among the `k` with the highest scores; a tie for the last place misses."""

@@ -9,11 +9,14 @@ from arkwright.measures import curves, evidence, intervals
 from arkwright.measures.evaluation import Array, Evaluation, Undefined
 from arkwright.measures.registry import model_measure
 
+_SPLIT = "it judges the rows that were learnt from and held out"
+
 
 @model_measure(
     source="Kapoor and Narayanan 2023, leakage type L1.4",
     larger_is_better=False,
     words="{limit:share} of the rows to test on were also trained on",
+    not_on_traffic=_SPLIT,
 )
 def split_duplicates(evaluation: Evaluation) -> Reading:
     """The share of the held-out rows whose inputs also occur among the rows trained on.
@@ -32,6 +35,7 @@ def split_duplicates(evaluation: Evaluation) -> Reading:
     source="Kapoor and Narayanan 2023, leakage type L2; Kaufman et al. 2012",
     larger_is_better=False,
     words=("the single most telling input tells the target with a strength of {limit}, where 1 gives it away"),
+    not_on_traffic=_SPLIT,
 )
 def target_leakage(evaluation: Evaluation) -> Reading:
     """How well the single most telling numeric input tells the target, 0.5 to 1 (a regression: 0 to 1).

@@ -33,7 +33,7 @@ _LONGEST_NOTE = 500
 
 @data_measure(
     source=_ISO + "completeness",
-    words="there are {limit:row}",
+    words="the number of rows is {limit}",
 )
 def rows() -> Plan:
     """The number of rows."""
@@ -176,6 +176,7 @@ def _check_pattern(column: str, pattern: str) -> None:
 @data_measure(
     source=_ISO + "consistency",
     words="{limit:share} of the values of {column} also occur in {other}",
+    not_on_traffic="no other dataset is beside the rows that come",
 )
 def references(column: Column, other: Other) -> Plan:
     """The share of the values that occur in `dataset.column`, as a foreign key must."""
@@ -201,7 +202,8 @@ def freshness_hours(column: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "compliance",
-    words="{limit} columns are missing, new, or of another type than was agreed",
+    words="{limit:column are} missing, new, or of another type than was agreed",
+    not_on_traffic="a row that does not fit the release's columns is refused, and none such is logged",
 )
 def schema_changes() -> Plan:
     """The number of columns missing, added, or of another type than the row class says."""

@@ -80,6 +80,7 @@ class Measure:
     timed: bool = False  # by the clock of one machine: another run finds something else
     counted: bool = False  # of a model measure: it takes a `Part` too, a group of rows of which the tally is known
     words: str = ""  # how it is said in plain words, a template of `measures.words`; empty: by its name
+    not_on_traffic: str = ""  # why traffic cannot tell it, as an endpoint's promise is refused with; empty: it can
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -95,12 +96,18 @@ class Measure:
 
 
 def data_measure(
-    *, source: str, name: str | None = None, timed: bool = False, words: str = ""
+    *, source: str, name: str | None = None, timed: bool = False, words: str = "", not_on_traffic: str = ""
 ) -> Callable[[Callable[..., Plan]], Measure]:
     """Make a measure of a dataset. `source`: the paper or standard that defines it; `timed`: it reads a clock;
-    `words`: how it is said in plain words, as `measures.words` reads it.
+    `words`: how it is said in plain words, as `measures.words` reads it; `not_on_traffic`: why an endpoint's rows do
+    not tell it.
     """
-    return lambda function: Measure(name or function.__name__, "data", source, function, timed=timed, words=words)
+
+    def make(function: Callable[..., Plan]) -> Measure:
+        own = name or function.__name__
+        return Measure(own, "data", source, function, timed=timed, words=words, not_on_traffic=not_on_traffic)
+
+    return make
 
 
 def model_measure(
@@ -112,18 +119,19 @@ def model_measure(
     timed: bool = False,
     counted: bool = False,
     words: str = "",
+    not_on_traffic: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
     """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `counted`: it rests
     on `tally.of`, so that every group is counted at once; `words`: how it is said in plain words, as `measures.words`
-    reads it.
+    reads it; `not_on_traffic`: why it needs more than rows, their answers and their labels.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
 
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
-        defined = _defined(own, tasks, function)
-        return Measure(own, "model", source, defined, tasks, larger_is_better, timed, counted, words)
+        measured = _defined(own, tasks, function)
+        return Measure(own, "model", source, measured, tasks, larger_is_better, timed, counted, words, not_on_traffic)
 
     return make
 

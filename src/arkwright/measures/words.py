@@ -3,8 +3,8 @@
 How a measure is said stands where it is defined, as a template in `words`: `{limit}` is what is promised ("at least
 70 %"), `{column}` or any other parameter what was given for it. What stands in [brackets] is said only where its
 parameter was given. Behind a colon stands how a number is said: `share` in percent, `points` in percentage points,
-`row` in rows, `row have` in rows that have something, of which one has it; and of another measure, `{score:said}`,
-that it is said with this promise's limit.
+`row` in rows, `row have` in rows that have something, of which one has it (with every noun that takes an s, and every
+verb); and of another measure, `{score:said}`, that it is said with this promise's limit.
 """
 
 import inspect
@@ -19,8 +19,8 @@ from arkwright.core.promises import Bound, Call, Name, Promise, Value, parse
 from arkwright.measures.registry import Measure, measures
 
 _SAID = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than", "==": "exactly"}
-_SIGNS = {"share": " %", "points": " percentage points"}
-_DOES = {"have": "has", "repeat": "repeats"}
+_HUNDREDTHS = ("share", "points")
+_DOES = {"have": "has", "are": "is"}  # of one; every other verb takes an s
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 
 
@@ -85,10 +85,13 @@ def _call(value: Value | None) -> Call | None:
 
 
 def _limit(bounds: Sequence[Bound], how: str) -> str:
+    early = how if how == "share" else ""  # what is counted is named once, behind the last number
     if [bound.op for bound in bounds] == [">=", "<="]:
         low, high = bounds
-        return f"between {_number(low.limit, how if how in _SIGNS else '')} and {_number(high.limit, how)}"
-    return " and ".join(f"{_SAID[bound.op]} {_number(bound.limit, how)}" for bound in bounds)
+        return f"between {_number(low.limit, early)} and {_number(high.limit, how, of_one=False)}"
+    *others, last = bounds
+    said = [f"{_SAID[bound.op]} {_number(bound.limit, early)}" for bound in others]
+    return " and ".join([*said, f"{_SAID[last.op]} {_number(last.limit, how)}"])
 
 
 def _value(value: Value, how: str, bounds: Sequence[Bound]) -> str:
@@ -115,19 +118,21 @@ def _phrase(call: Call) -> str:
     return call.name.replace("_", " ") + (f" ({', '.join(given)})" if given else "")
 
 
-def _counted(how: str, number: Decimal) -> str:
+def _unit(how: str, *, one: bool) -> str:
     """The word for what is counted, and what it does: rows have, of one: row has."""
-    thing, _, does = how.partition(" ")
+    if how == "share":
+        return " %"
+    thing, _, does = ("percentage point", "", "") if how == "points" else how.partition(" ")
     if not thing:
         return ""
-    one = number == 1
-    return f" {thing if one else thing + 's'}" + (f" {_DOES[does] if one else does}" if does else "")
+    does = _DOES.get(does, f"{does}s") if does and one else does
+    return f" {thing if one else thing + 's'} {does}".rstrip()
 
 
-def _number(value: float, how: str) -> str:
-    """Every digit that was written, thousands apart."""
-    exact = Decimal(repr(value)) * (100 if how in ("share", "points") else 1)
-    unit = _SIGNS.get(how) or _counted(how, exact)
+def _number(value: float, how: str, *, of_one: bool = True) -> str:
+    """Every digit that was written, thousands apart. `of_one`: whether 1 means a single thing, no end of a range."""
+    exact = Decimal(repr(value)) * (100 if how in _HUNDREDTHS else 1)
+    unit = _unit(how, one=of_one and exact == 1)
     if exact and not Decimal("1e-9") < abs(exact) < Decimal("1e15"):
         return f"{exact.normalize():e}{unit}"
     return f"{exact.normalize():,f}{unit}".replace("-0 ", "0 ") if exact else f"0{unit}"

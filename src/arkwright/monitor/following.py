@@ -92,11 +92,11 @@ def _slots(reference: Reference, blocks: Iterable[Block], since: int, until: int
     for block in blocks:
         seconds = block.table.column("at").cast(pa.int64()).to_numpy() // MICRO
         hours = seconds // HOUR * HOUR
-        begins = np.where((hours >= since) & (hours + HOUR <= until), hours, seconds // MINUTE * MINUTE)
-        for begin in np.unique(begins).tolist():
+        whole = (hours >= since) & (hours + HOUR <= until)
+        begins = np.where(whole, hours, seconds // MINUTE * MINUTE)
+        for begin, first in zip(*np.unique(begins, return_index=True), strict=True):
             counts = _counted_of(reference, block, begins == begin)
-            whole = begin % HOUR == 0 and since <= begin and begin + HOUR <= until
-            slot = (begin, HOUR if whole else MINUTE)
+            slot = (int(begin), HOUR if whole[first] else MINUTE)
             found[slot] = found[slot] + counts if slot in found else counts
     return found
 

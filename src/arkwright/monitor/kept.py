@@ -5,14 +5,10 @@ who is killed on the way has neither, and counts the same again. Whatever is ack
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from pysqlite3 import dbapi2 as sqlite
-
-from arkwright.core.errors import ArkwrightError, Corrupt
 from arkwright.monitor.counting import Counts, Reference
+from arkwright.monitor.database import Database
 from arkwright.monitor.packing import pack, unpack
 
 MINUTE, HOUR = 60, 3600  # seconds
@@ -37,43 +33,22 @@ class Kept:
 
     def __init__(self, path: Path) -> None:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            self._db = sqlite.connect(str(path), isolation_level=None, timeout=10, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._begin()
-        except sqlite.DatabaseError as error:
-            raise self._said(error) from None
-
-    def _begin(self) -> None:
-        with self._transaction() as db:
-            (layout,) = db.execute("PRAGMA user_version").fetchone()
-            if layout == LAYOUT:
-                return
-            if layout:
-                raise Corrupt(f"{self._path} has layout {layout}, and this version reads {LAYOUT}; upgrade Arkwright")
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {LAYOUT}")
-
-    def close(self) -> None:
-        self._db.close()
+        self._db = Database(path, _TABLES, LAYOUT)
+        self.close = self._db.close
 
     def mark(self, release: str) -> int | None:
         """Seconds since 1970 before which every row of this release is counted; None before the first count."""
-        found = self._run("SELECT until FROM mark WHERE release = ?", release).fetchone()
+        found = self._db.run("SELECT until FROM mark WHERE release = ?", release).fetchone()
         return int(found[0]) if found else None
 
     def files(self, release: str) -> set[str]:
         """The digests of the files that were looked at."""
-        found = self._run("SELECT files FROM mark WHERE release = ?", release).fetchone()
+        found = self._db.run("SELECT files FROM mark WHERE release = ?", release).fetchone()
         return set(str(found[0]).split()) if found else set()
 
     def put(self, release: str, slots: Slots, since: int, until: int) -> None:
         """Keep the counts between `since` and `until` in the place of those before, and move the mark up to it."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(_DROP, (release, since, until))
             for (begin, seconds), counts in slots.items():
                 db.execute(_PUT, (release, begin, seconds, counts.rows, pack(counts)))
@@ -81,33 +56,33 @@ class Kept:
 
     def looked(self, release: str, files: Iterable[str]) -> None:
         """These are the files by now, and all of them were looked at."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute("UPDATE mark SET files = ? WHERE release = ?", (" ".join(sorted(files)), release))
 
     def rows(self, release: str, since: int, until: int) -> int:
         """How many rows are counted in the slots between."""
         sql = f"SELECT coalesce(sum(rows), 0) FROM slot WHERE {_BETWEEN}"  # noqa: S608 - fixed text
-        return int(self._run(sql, release, since, until).fetchone()[0])
+        return int(self._db.run(sql, release, since, until).fetchone()[0])
 
     def hours(self, release: str, reference: Reference, until: int) -> None:
         """Make one slot of the minutes of each hour that is over by then."""
-        begun = self._run(
+        begun = self._db.run(
             "SELECT DISTINCT begin / ?2 * ?2 FROM slot WHERE release = ?1 AND seconds < ?2 AND begin < ?3 / ?2 * ?2",
             release, HOUR, until,
         ).fetchall()  # fmt: skip
         for (hour,) in begun:
             whole = self.window(release, reference, hour, hour + HOUR)
-            with self._transaction() as db:
+            with self._db.transaction() as db:
                 db.execute(_DROP, (release, hour, hour + HOUR))
                 db.execute(_PUT, (release, hour, HOUR, whole.rows, pack(whole)))
 
     def slots(self, release: str, reference: Reference, since: int, until: int) -> Iterator[tuple[int, int, Counts]]:
         """(begin, seconds, counts) that begin from `since` on and before `until`, in order."""
-        for begin, seconds, body in self._run(_FIND, release, since, until).fetchall():
+        for begin, seconds, body in self._db.run(_FIND, release, since, until).fetchall():
             try:
                 yield int(begin), int(seconds), unpack(bytes(body), reference)
             except ValueError as error:
-                raise self._said(error) from None
+                raise self._db.said(error) from None
 
     def window(self, release: str, reference: Reference, since: int, until: int) -> Counts:
         """All of them added up."""
@@ -115,28 +90,3 @@ class Kept:
         for _, _, counts in self.slots(release, reference, since, until):
             whole += counts
         return whole
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        """All of it or none."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite.DatabaseError as error:
-            raise self._said(error) from None
-
-    def _run(self, sql: str, *given: Any) -> Any:
-        try:
-            return self._db.execute(sql, given)
-        except sqlite.DatabaseError as error:
-            raise self._said(error) from None
-
-    def _said(self, error: Exception) -> ArkwrightError:
-        if isinstance(error, sqlite.OperationalError):
-            return ArkwrightError(f"{self._path} cannot be used: {error}")
-        return Corrupt(f"{self._path} is not what was kept: {error}; remove it, and it is counted anew")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.nouns import (
     Account,
@@ -45,7 +46,7 @@ def known(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def wants(words: Iterable[str], event: Event) -> bool:
-    """`alarms`: a promise that is not kept, a run that failed, whatever calls itself an alarm."""
+    """`alarms`: a promise that is not kept, a run that failed, an alarm and what is done about it."""
     for word in words:
         if word == EVERYTHING or event.kind in KINDS.get(word, ()):
             return True
@@ -59,7 +60,7 @@ def _alarming(event: Event) -> bool:
         return _field(event, "verdict") != "kept"
     if event.kind == Run.KIND:
         return _field(event, "state") == "failed"
-    return event.kind == "alarm"
+    return event.kind in (Alarm.KIND, Reacted.KIND)
 
 
 def _field(event: Event, name: str) -> object:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, first_owner, sessions
+from arkwright.api import entering, first_owner, sessions
 from arkwright.core.errors import ArkwrightError, Throttled
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
@@ -34,7 +34,7 @@ def routes() -> Sequence[Route]:
 
 
 def login(request: Request) -> Response:
-    return page(request, "login.html")
+    return page(request, "login.html", login=onward.login(onto(request)))
 
 
 async def log_in(request: Request) -> Response:
@@ -45,17 +45,17 @@ async def log_in(request: Request) -> Response:
         mark = cookies.read(request.headers, at.address, cookies.DEVICE)
         device = await run_in_threadpool(sessions.remembered, at.site, mark, name)
         words = {"name": name, "password": password, "note": told(request)}
-        work = partial(accounts.log_in, at.site, NOBODY, at.project, **words)
+        work = partial(entering.log_in, at.site, NOBODY, at.project, **words)
         secret = await at.entry.trying(name, address(request), work, device=device)
     except ArkwrightError as error:
-        return again(request, "login.html", error)
+        return again(request, "login.html", error, login=onward.login(onto(request)))
     return await run_in_threadpool(entered, request, secret, known=bool(device), to=onto(request))
 
 
 def log_out(request: Request) -> Response:
     known, at = context.known(request), context.context(request)
     if known:
-        accounts.log_out(at.site, known)
+        entering.log_out(at.site, known)
     gone = RedirectResponse("/login", 303)
     cookies.drop(gone, at.address, cookies.SESSION)
     return gone
@@ -63,7 +63,7 @@ def log_out(request: Request) -> Response:
 
 def join(request: Request) -> Response:
     """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more."""
-    name = accounts.invited(context.context(request).site, request.path_params["invitation"])
+    name = entering.invited(context.context(request).site, request.path_params["invitation"])
     return page(request, "join.html", name=name, chooses=first_owner.chooses(context.context(request).site, name))
 
 
@@ -82,7 +82,7 @@ async def joined(request: Request) -> Response:
 
 def _chooses(site: Site, invitation: str) -> bool:
     try:
-        return first_owner.chooses(site, accounts.invited(site, invitation))
+        return first_owner.chooses(site, entering.invited(site, invitation))
     except ArkwrightError:
         return False
 
@@ -97,7 +97,7 @@ async def change_password(request: Request) -> Response:
     try:
         old, new = await raw(request, "old", "new")
         words = {"old": old, "new": new, "note": told(request)}
-        work = partial(accounts.change_password, at.site, known.actor, at.project, **words)
+        work = partial(entering.change_password, at.site, known.actor, at.project, **words)
         secret = await at.entry.trying(known.account.name, address(request), work, device=known.key)
     except ArkwrightError as error:
         return again(request, "password.html", error)
@@ -122,11 +122,11 @@ def entered(request: Request, secret: str, *, known: bool = False, to: str = onw
     """
     before, at = context.known(request), context.context(request)
     if before and before.via == SESSION:
-        accounts.log_out(at.site, before)
+        entering.log_out(at.site, before)
     answer = RedirectResponse(to, 303)  # without a fragment, so that a browser keeps the one it has (RFC 9110, 10.2.2)
-    cookies.put(answer, at.address, cookies.SESSION, secret, accounts.LOGGED_IN)
+    cookies.put(answer, at.address, cookies.SESSION, secret, entering.LOGGED_IN)
     if not known:
-        mark = sessions.remember(at.site, accounts.prove(at.site, SESSION, secret))
+        mark = sessions.remember(at.site, entering.prove(at.site, SESSION, secret))
         cookies.put(answer, at.address, cookies.DEVICE, mark, sessions.REMEMBERED)
     return answer
 

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from arkwright.api import linking, outside
-from arkwright.api.accounts import Known
+from arkwright.api.entering import Known
 from arkwright.core.errors import ArkwrightError, Unknown, Unproven
 from arkwright.govern.oidc import Asked, Provider
 from arkwright.govern.secrets import SESSION
@@ -86,7 +86,11 @@ def _refused(request: Request, error: ArkwrightError) -> Response:
     known = context.known(request)
     if known and known.via == SESSION:
         return account.shown(request, error)
-    return again(request, "login.html", error)
+    try:
+        to = onward.ours(_kept(request).next)
+    except Unproven:
+        to = onward.HOME
+    return again(request, "login.html", error, login=onward.login(to))
 
 
 def _who_asked(request: Request, kept: Kept) -> Known:

@@ -4,10 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, catalog, linking, talk
+from arkwright.api import accounts, catalog, linking, signing, talk
 from arkwright.core import telling
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
-from arkwright.core.nouns import Account, Release
 from arkwright.govern.roles import ROLES
 from arkwright.pages import forms
 from arkwright.pages.render import page
@@ -48,7 +47,7 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
         helpers=helpers,
         others=others,
         roles=_given_roles(),
-        signing=signing(request),
+        signing=signing.offered(at.site, at.project),
     )
 
 
@@ -74,16 +73,8 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         helper=helper,
         did=[(event.at, told) for event in reversed(events) if not (told := telling.tell(event)).aside][:SHOWN],
         roles=list(ROLES),
-        signing=signing(request),
+        signing=signing.offered(at.site, at.project),
     )
-
-
-def signing(request: Request) -> list[str]:
-    """The roles as which gates ask for signatures, and those that people hold."""
-    site = context.context(request).site
-    asked = {role for release in site.catalog.newest(Release) for role in release.gate.signed_by}
-    held = {role for account in site.catalog.newest(Account, limit=1000) for role in account.signs}
-    return sorted(asked | held)
 
 
 def _given_roles() -> list[str]:

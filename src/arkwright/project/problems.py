@@ -48,7 +48,7 @@ class Lines:
     def _header(self, path: tuple[str, ...]) -> int | None:
         if not path:
             return 0
-        wanted = re.compile(r"\s*\[\s*" + r"\s*\.\s*".join(rf'"?{re.escape(word)}"?' for word in path) + r"\s*\]")
+        wanted = re.compile(r"\s*\[{1,2}\s*" + r"\s*\.\s*".join(rf'"?{re.escape(word)}"?' for word in path) + r"\s*\]")
         return next((n for n, line in enumerate(self.text) if wanted.match(line)), None)
 
     def _below(self, header: int, pattern: str) -> int | None:

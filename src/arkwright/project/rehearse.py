@@ -19,7 +19,7 @@ from arkwright.core.usercode import GIVEN
 from arkwright.data.sources import leaves
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
-from arkwright.project import code, decision_tables, madeup, safeguards
+from arkwright.project import code, decision_tables, madeup, on_traffic, safeguards
 from arkwright.project.alone import differing_column
 from arkwright.project.apply import apply, apply_features
 from arkwright.project.loaded import Project, Recipe
@@ -274,6 +274,8 @@ def _promises(project: Project, steps: dict[str, DataStep], problems: Problems) 
         if spec.score:
             where = lines.of("model", model, "score")
             _bind(parse(f"{spec.score} >= 0"), "model", Scope(spec.groups), spec.task, where, problems)
+    known = {name: [c.name for c in step.columns] for name, step in steps.items() if step.columns is not None}
+    on_traffic.rehearsed(project.spec, lines, known, problems)
 
 
 def _redactions(project: Project, steps: dict[str, DataStep], problems: Problems) -> None:

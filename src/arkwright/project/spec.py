@@ -8,6 +8,7 @@ from arkwright.core import durations
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Task = Literal["classification", "regression"]
+ReactionWord = Literal["notify", "discuss", "halt", "rollback", "fallback", "run"]
 Spelling = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Duration = Annotated[str, msgspec.Meta(pattern=durations.PATTERN, description="a span of time, such as 90d or 12h")]
 Sentence = Annotated[str, msgspec.Meta(description='a promise: measure(args) op number, such as "recall >= 0.7"')]
@@ -97,15 +98,36 @@ class LogSpec(Table, frozen=True, kw_only=True):
 
 
 class WatchSpec(Table, frozen=True, kw_only=True):
-    """How an endpoint's promises are watched: over what came in the last `window`."""
+    """How an endpoint's promises are watched: over what came in the last `window`, `every` so often. What is broken for
+    `raise_after` is an alarm, until it was kept for `clear_after`.
+    """
 
     window: Duration = "1d"
+    every: Duration = "5m"
+    raise_after: Duration | None = None
+    clear_after: Duration | None = None
+
+
+class ReactionSpec(Table, frozen=True, kw_only=True):
+    """`[[endpoint.NAME.reactions]]`: what is done about an alarm that has stood for `after`. `to`: about this promise,
+    else about any. `of`: where the release is the live one, a canary or a shadow. `tell`: people, or the signing roles
+    of people, who are told or mentioned.
+    """
+
+    do: Annotated[tuple[ReactionWord, ...], msgspec.Meta(min_length=1)]
+    to: Sentence | None = None
+    of: Literal["live", "canary", "shadow"] | None = None
+    after: Duration | None = None
+    cool_down: Duration = "1d"
+    dry_run: bool = False
+    tell: tuple[Spelling, ...] = ()
 
 
 class EndpointSpec(Table, frozen=True, kw_only=True):
     """`[endpoint.NAME]`: a name that answers, and the gate that its releases must pass.
 
-    `table`: a CSV file beside this one with more safeguards, one per row.
+    `table`: a CSV file beside this one with more safeguards, one per row. `fallback`: the model whose release takes
+    over where a reaction says so.
     """
 
     model: str
@@ -115,6 +137,8 @@ class EndpointSpec(Table, frozen=True, kw_only=True):
     table: str | None = None
     promises: tuple[Sentence, ...] = ()
     watch: WatchSpec = WatchSpec()
+    reactions: tuple[ReactionSpec, ...] = ()
+    fallback: str | None = None
     log: bool | LogSpec = True
 
     @property

@@ -15,7 +15,7 @@ from arkwright.core.promises import Promise, parse
 from arkwright.core.record import SPELLING, valid_name
 from arkwright.project import texts
 from arkwright.project.problems import Lines, Problems
-from arkwright.project.spec import SECTIONS, ProjectSpec, Table
+from arkwright.project.spec import SECTIONS, EndpointSpec, ProjectSpec, Table
 
 T = TypeVar("T", bound=Table)
 FILE = "arkwright.toml"
@@ -161,10 +161,28 @@ def _check_references(spec: ProjectSpec, lines: Lines, problems: Problems) -> No
             if word not in there:
                 known = did_you_mean(word, there)
                 problems.add(lines.of("endpoint", name, section), f"no {section} is called {word!r}{known}")
+        _check_reactions(name, endpoint, spec, lines, problems)
     for section in ("data", "gate", "endpoint"):
         for name, table in getattr(spec, section).items():
             for text in table.promises:
                 sentence(text, lines.of(section, name, "promises", mentioning=text), problems)
+
+
+def _check_reactions(name: str, endpoint: EndpointSpec, spec: ProjectSpec, lines: Lines, problems: Problems) -> None:
+    if endpoint.fallback is not None and endpoint.fallback not in spec.model:
+        near = did_you_mean(endpoint.fallback, spec.model)
+        problems.add(lines.of("endpoint", name, "fallback"), f"no model is called {endpoint.fallback!r}{near}")
+    for reaction in endpoint.reactions:
+        if reaction.to is not None and reaction.to not in endpoint.promises:
+            near = did_you_mean(reaction.to, endpoint.promises)
+            where = lines.of("endpoint", name, "reactions", mentioning=reaction.to)
+            problems.add(where, f"to: the endpoint does not promise {reaction.to!r}{near}")
+        if "fallback" in reaction.do and endpoint.fallback is None:
+            where = lines.of("endpoint", name, "reactions", mentioning="fallback")
+            problems.add(where, f"do: say to which model: fallback = … under [endpoint.{name}]")
+        if "halt" in reaction.do and reaction.of == "live":
+            where = lines.of("endpoint", name, "reactions", mentioning="halt")
+            problems.add(where, 'do: what answers alone cannot be halted, only rolled back; of = "canary" or "shadow"')
 
 
 def _has_password(source: str) -> bool:

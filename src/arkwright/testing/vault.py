@@ -144,6 +144,10 @@ class VaultContract:
             assert time.time() < end + 5
         assert time.time() >= end
         assert swapped
+        vault.put("a", "3", "x", expires=time.time() + 0.1)
+        assert vault.swap("a", "3", "x", "x", expires=time.time() + 3600)
+        time.sleep(0.15)
+        assert vault.get("a", "3") == "x"  # it was given another end
         vault.put("a", "2", "x", expires=end + 3600)
         vault.put("a", "2", "y")  # put anew, it has no end any more
         assert vault.get("a", "2") == "y"

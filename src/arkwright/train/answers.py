@@ -13,6 +13,7 @@ from arkwright.core.usercode import describe
 
 Array = npt.NDArray[Any]
 Class = int | str | bool
+MISSING = "(missing)"
 _ROUNDING = 1e-5  # of probabilities in float32
 
 
@@ -37,6 +38,14 @@ def codes_of(target: pa.ChunkedArray, task: str, classes: Sequence[Class]) -> Ar
         return np.asarray(target.cast(pa.float64(), safe=False).to_numpy())
     except pa.ArrowException:
         raise Invalid(f"the target is {target.type}; a regression needs numbers") from None
+
+
+def groups_of(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """(n,) the group of each row, as text."""
+    coded = pa.chunked_array(column.chunks, column.type).combine_chunks().dictionary_encode(null_encoding="encode")
+    values = ["true" if v is True else "false" if v is False else v for v in coded.dictionary.to_pylist()]
+    names = np.array([MISSING if v is None else str(v) for v in values], dtype=np.str_)
+    return names[coded.indices.to_numpy(zero_copy_only=False)] if len(names) else np.zeros(0, np.str_)
 
 
 def answers(

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from arkwright.api import accounts
+from arkwright.api import entering
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
 from arkwright.web import armour, cookies, onward, problems
@@ -34,8 +34,8 @@ class Ended(Exception):
 
 
 class Guard:
-    """ASGI middleware in front of everything. `refused`: how an error is told to who asks at this path; `ended`: how a
-    page that is open yet is told that its session ended.
+    """ASGI middleware in front of everything. `refused`: how an error is told to a program that asks at this path;
+    `shown`: how it is shown in a browser; `ended`: how a page that is open yet is told that its session ended.
     """
 
     def __init__(
@@ -45,9 +45,11 @@ class Guard:
         context: Context,
         routes: Sequence[BaseRoute],
         refused: Callable[[str, ArkwrightError], Response],
+        shown: Callable[[Request, ArkwrightError], Response],
         ended: Callable[[Request], Awaitable[Response]],
     ) -> None:
-        self.app, self.context, self.refused, self.ended = app, context, refused, ended
+        self.app, self.context = app, context
+        self.refused, self.shown, self.ended = refused, shown, ended
         self._refusals = Refusals(context.site)
         self._proofs = Proofs(context.site)
         self._index = Index(routes)
@@ -88,7 +90,10 @@ class Guard:
         scope["arkwright.near"] = near = self._index.near(scope)
         scope["arkwright.place"] = _, right = place(near, scope)
         if _host(headers.get("host", "")) not in self.context.hosts:
-            raise Forbidden("this host name is not known here")
+            raise Forbidden(
+                f"this host name is not known here; open {self.context.address}/ instead, or have the control room "
+                "started with --public-url and this name"
+            )
         scope["arkwright.shown"] = via, secret = _credentials(headers, self.context.address)
         if via == secrets.SESSION and not secret and right != PUBLIC:
             raise Unproven("log in, or send a token: Authorization: Bearer …")
@@ -101,7 +106,7 @@ class Guard:
                 raise Unproven("log in, or send a token: Authorization: Bearer …")
             roles.must(known.actor, right)
 
-    async def _known(self, via: str, secret: str, right: str) -> accounts.Known | None:
+    async def _known(self, via: str, secret: str, right: str) -> entering.Known | None:
         """What is open to all stays so for a browser whose session has ended: it must be able to log in again."""
         if not secret and via == secrets.SESSION:
             return None
@@ -120,7 +125,7 @@ class Guard:
             nonlocal until
             if message.get("more_body") and scope["arkwright.known"] and time.monotonic() > until:
                 try:
-                    await run_in_threadpool(accounts.prove, self.context.site, *scope["arkwright.shown"])
+                    await run_in_threadpool(entering.prove, self.context.site, *scope["arkwright.shown"])
                 except Unproven:
                     raise Ended from None
                 until = time.monotonic() + AGAIN
@@ -131,14 +136,15 @@ class Guard:
     async def _refuse(self, scope: Scope, receive: Receive, error: ArkwrightError) -> Response:
         scope["arkwright.refused"] = error
         headers = Headers(scope=scope)
-        if not isinstance(error, Unproven) or not _by_page(headers):
+        if not _by_page(headers):
             return self.refused(scope["path"], error)
-        if scope["method"] in SAFE and "hx-request" not in headers:
+        if isinstance(error, Unproven) and scope["method"] in SAFE and "hx-request" not in headers:
             return RedirectResponse(onward.login(onward.asked(scope)), 303)
+        request = Request(scope, armour.bounded(scope, receive))
         try:
-            if scope["method"] not in SAFE:
-                _same_origin(headers, self.context)  # no other site has us show what it says that somebody typed
-            return await self.ended(Request(scope, armour.bounded(scope, receive)))
+            if isinstance(error, Unproven) and _ours(scope, headers, self.context):
+                return await self.ended(request)
+            return await run_in_threadpool(self.shown, request, error)
         except ArkwrightError:
             return self.refused(scope["path"], error)
 
@@ -161,6 +167,16 @@ def _credentials(headers: Headers, address: str) -> tuple[str, str]:
         scheme, _, value = given.partition(" ")
         return secrets.TOKEN, value.strip() if scheme.casefold() == "bearer" else ""
     return secrets.SESSION, cookies.read(headers, address, cookies.SESSION)
+
+
+def _ours(scope: Scope, headers: Headers, context: Context) -> bool:
+    """No other site has us show what it says that somebody typed."""
+    try:
+        if scope["method"] not in SAFE:
+            _same_origin(headers, context)
+    except Forbidden:
+        return False
+    return True
 
 
 def _same_origin(headers: Headers, context: Context) -> None:

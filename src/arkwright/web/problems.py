@@ -13,10 +13,13 @@ log = logging.getLogger("arkwright.control")
 
 def of(error: ArkwrightError) -> Response:
     """The answer for one of our own errors: its message is for people."""
-    headers = {"Retry-After": str(error.after)} if isinstance(error, Throttled) else {}
-    if error.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="arkwright"'
-    return problem(error.status, type(error).__name__, str(error), headers)
+    return problem(error.status, type(error).__name__, str(error), headers(error))
+
+
+def headers(error: ArkwrightError) -> dict[str, str]:
+    """What stands beside such an answer, whatever form it has."""
+    said = {"Retry-After": str(error.after)} if isinstance(error, Throttled) else {}
+    return said | ({"WWW-Authenticate": 'Bearer realm="arkwright"'} if error.status == 401 else {})
 
 
 def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
-from arkwright.api import accounts
+from arkwright.api import entering
 from arkwright.core.record import digest_bytes
 from arkwright.govern import secrets
 from arkwright.sites import Site
@@ -17,7 +17,7 @@ REMEMBERED, MOST = 1.0, 1000  # seconds; tokens
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    known: accounts.Known
+    known: entering.Known
     stamp: object
     until: float
 
@@ -29,17 +29,17 @@ class Proofs:
         self._site = site
         self._found: dict[str, _Proof] = {}
 
-    async def prove(self, via: str, secret: str) -> accounts.Known:
+    async def prove(self, via: str, secret: str) -> entering.Known:
         """Raises Unproven."""
         if via != secrets.TOKEN:  # the last use of a session is noted
-            return await run_in_threadpool(accounts.prove, self._site, via, secret)
+            return await run_in_threadpool(entering.prove, self._site, via, secret)
         key, stamp = digest_bytes(secret.encode(errors="replace")), self._stamp()
         proof = self._found.get(key)
         if proof is not None and stamp is not None and proof.stamp == stamp and time.monotonic() < proof.until:
             return proof.known
         self._found.pop(key, None)
         until = time.monotonic() + REMEMBERED
-        known = await run_in_threadpool(accounts.prove, self._site, via, secret)
+        known = await run_in_threadpool(entering.prove, self._site, via, secret)
         if stamp is not None:  # of before it was proven: what was written meanwhile makes another one
             if len(self._found) >= MOST:
                 self._found.clear()

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import Message, Scope, Send
 
-from arkwright.api import accounts
+from arkwright.api import entering
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Account
@@ -68,7 +68,7 @@ class Refusals:
         """The account, whether that was proven, and what was shown. A name is kept only if an account has it: people
         type their passwords where the name belongs.
         """
-        known: accounts.Known | None = scope.get("arkwright.known")
+        known: entering.Known | None = scope.get("arkwright.known")
         if known is not None:
             return known.account.name, True, known.via
         via, secret = scope.get("arkwright.shown") or ("nothing", "")

@@ -15,10 +15,8 @@ from arkwright.core.errors import Invalid
 from arkwright.project.apply import apply_features
 from arkwright.project.loaded import Project
 from arkwright.project.spec import DataSpec, ModelSpec
-from arkwright.train.answers import Class, classes_of
+from arkwright.train.answers import Class, classes_of, groups_of
 from arkwright.train.split import Split, SplitPlan, split
-
-MISSING = "(missing)"
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,8 @@ class Rows:
 
     def held_groups(self) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]:
         """Column -> (n,) the group of each held-out row, as text."""
-        found = {}
-        for name, column in zip(self.groups.column_names, self.groups.filter(self.test).columns, strict=True):
-            values = ["true" if v is True else "false" if v is False else v for v in column.to_pylist()]
-            found[name] = np.array([MISSING if v is None else str(v) for v in values], dtype=np.str_)
-        return found
+        held = self.groups.filter(self.test)
+        return {name: groups_of(column) for name, column in zip(held.column_names, held.columns, strict=True)}
 
 
 def _inputs(features: Callable[..., Any], raw: pa.Table, spec: ModelSpec) -> pa.Table:

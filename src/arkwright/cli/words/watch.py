@@ -2,8 +2,10 @@
 
 import argparse
 
-from arkwright.api.watching import Watched, watch
-from arkwright.cli import context, output
+from arkwright.api.alarms import alarms
+from arkwright.api.watching import watch
+from arkwright.api.watching_window import Watched
+from arkwright.cli import alarm_view, context, output
 
 _MARKS = {"kept": "[green]kept[/]", "broken": "[red]broken[/]", "unproven": "[yellow]unproven[/]"}
 
@@ -24,6 +26,10 @@ def main(given: argparse.Namespace) -> int:
     else:
         head = ("release", "promise", "verdict", ">found", ">rows", "note")
         screen.print(output.table(head, map(_cells, found)))
+        for name in dict.fromkeys(one.endpoint.partition(":")[2].partition("@")[0] for one in found):
+            for one in alarms(site, actor, project, endpoint=name, standing=True).items:
+                for line in alarm_view.lines(one):
+                    screen.print(line)
     return 1 if any(one.verdict == "broken" for one in found) else 0
 
 

@@ -42,13 +42,15 @@ def measure(
     columns: Columns,
     bound: Bound,
     *,
+    select: str = "",
     row: tuple[Field, ...] | None = None,
     now: float | None = None,
 ) -> dict[str, Reading]:
     """The reading of each promise in `bound` (its text -> the bound measure), by one aggregate query.
 
-    `inputs`: dataset -> file, with the datasets referred to; `columns`: dataset -> its columns; `row` and `now` as in
-    `check.measure`. Raises Invalid for a promise that does not fit the column's type.
+    `inputs`: dataset -> file, with the datasets referred to; `columns`: dataset -> its columns; `select`: the query
+    that is the dataset, over all of `inputs`, where it is no file; `row` and `now` as in `check.measure`.
+    Raises Invalid for a promise that does not fit the column's type.
     """
     plans = plan(bound)
     kinds = {column.name: column.type for column in columns[dataset]}
@@ -59,7 +61,10 @@ def measure(
     answers: dict[Aggregate, Any] = {Now(): time.time() if now is None else now}
     if asked:
         sql, used = query(dataset, kinds, asked)
-        answers |= zip(asked, tables.row(sql, {name: inputs[name] for name in used}), strict=True)
+        files = inputs if select else {name: inputs[name] for name in used}
+        if select:
+            sql = f"WITH {_name(dataset)} AS ({select}) {sql}"
+        answers |= zip(asked, tables.row(sql, files), strict=True)
     if SchemaChanges() in needs:
         answers[SchemaChanges()] = schema_changes(kinds, row)
     return finish(plans, answers)

@@ -78,7 +78,7 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
         found, said = scratch / "found.parquet", scratch / "labels.parquet"
         count = tables.write(_chosen(list(inputs), wanted), inputs, found)
     few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
-    _write_labels(folder, said, few)
+    write_labels(folder, said, few)
     return tables.write(_joined(actual), {"found": found, "labels": said}, out)
 
 
@@ -135,7 +135,7 @@ def _label_type(paths: list[Path]) -> str:
     return _SQL_TYPES[kinds.pop()] if len(kinds) == 1 else "VARCHAR"
 
 
-def _write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
+def write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
     """The labels in order, of these requests or of all, as text: the engine gives them their type."""
     place = 0
     with pq.ParquetWriter(path, _LABELS) as writer:

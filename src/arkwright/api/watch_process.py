@@ -1,0 +1,37 @@
+"""The process of one round of the watch: `python -m arkwright.api.watch_process SITE PROJECT ENDPOINT…`, with the
+site's engines as JSON on its standard input. Whoever started it may end it at any moment.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import msgspec
+
+from arkwright.api import jobs
+from arkwright.api.alarms import MACHINE
+from arkwright.api.watching import rounds
+from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.sites import Site
+
+log = logging.getLogger("arkwright.watch")
+
+
+def main() -> None:
+    folder, project, *names = sys.argv[1:]
+    site = Site(Path(folder), msgspec.json.decode(sys.stdin.readline(), type=dict[str, str]))
+
+    def rerun() -> str:
+        return f"the job {jobs.begin(site, MACHINE, Path(project), verb='run', words={}).id} runs the line again"
+
+    for name in names:
+        try:
+            rounds(site, [name], rerun)
+        except Refused as error:
+            log.info("%s is not watched now: %s", name, error)
+        except ArkwrightError as error:
+            log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
+
+
+if __name__ == "__main__":
+    main()

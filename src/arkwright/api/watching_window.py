@@ -1,0 +1,134 @@
+"""What one release answered in a span of time, held against the promises of its endpoint."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from arkwright.api import watching_labels, watching_rows
+from arkwright.api.watching_log import LoggedWindow, log
+from arkwright.core.errors import Invalid, Unknown
+from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.promises import Promise, Reading, judge, parse
+from arkwright.measures import registry
+from arkwright.measures.registry import Scope
+from arkwright.measures.window import Window
+from arkwright.monitor import packing
+from arkwright.monitor.counting import Reference
+from arkwright.monitor.following import follow
+from arkwright.monitor.kept import Kept
+from arkwright.sites import Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
+
+    `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on. `shadow`:
+    the release only gets a copy of each request; `alarm`: the one that stands about it.
+    """
+
+    endpoint: str
+    release: str
+    promise: str
+    verdict: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str
+    since: datetime
+    until: datetime
+    shadow: bool = False
+    alarm: str | None = None
+
+
+class Answers:
+    """What one release answered at an endpoint, counted up to `settled`, seconds since 1970."""
+
+    def __init__(self, site: Site, endpoint: Endpoint, release: Release) -> None:
+        """Counts what came since the last time."""
+        self._site, self._endpoint, self._release = site, endpoint, release
+        self._folder = site.predictions / endpoint.name
+        self._folder.mkdir(parents=True, exist_ok=True)
+        came = log(site, self._folder, release)
+        self.settled = came.settled
+        self._reference, self._without = _reference(site, release)
+        if self._reference:
+            with closing(self._kept()) as kept:
+                follow(kept, release.ref, self._reference, came)
+
+    def watched(self, promises: Sequence[str], since: int, until: int) -> list[Watched]:
+        """Each promise on what came between, in the order of the promises."""
+        span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+        logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
+        found = _readings([parse(text) for text in promises], self._window(since, until), logged)
+        return [self._watched(text, found[text], span) for text in promises]
+
+    def _window(self, since: int, until: int) -> Window | str:
+        """Beside the reference, or why there is none."""
+        if self._reference is None:
+            return self._without
+        with closing(self._kept()) as kept:
+            return self._reference.window(kept.window(self._release.ref, self._reference, since, until))
+
+    def _kept(self) -> Kept:
+        return Kept(self._site.watched / f"{self._endpoint.name}.db")
+
+    def _watched(self, text: str, reading: Reading, span: tuple[datetime, datetime]) -> Watched:
+        return Watched(
+            endpoint=self._endpoint.ref,
+            release=self._release.ref,
+            promise=text,
+            verdict=judge(parse(text), reading).word,
+            value=reading.value,
+            low=reading.low,
+            high=reading.high,
+            n=reading.n,
+            note=reading.note,
+            since=span[0],
+            until=span[1],
+            shadow=self._release.ref in self._endpoint.shadows,
+        )
+
+
+def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
+    """Each promise by its text: what it says of rows, of answers whose labels came, or of both beside the reference."""
+    found: dict[str, Reading] = {}
+    of: dict[str, dict[str, Promise]] = {"data": {}, "model": {}}
+    for promise in promises:
+        measure = registry.measures().get(promise.call.name)
+        if measure is None:
+            found[promise.text] = Reading(None, note=str(registry.no_such(promise.call.name)))
+        elif measure.stage == "endpoint":
+            found[promise.text] = (
+                _reading(promise, window) if isinstance(window, Window) else Reading(None, note=window)
+            )
+        else:
+            of[measure.stage][promise.text] = promise
+    for stage, measured in _STAGES.items():
+        found |= measured(logged, of[stage]) if of[stage] else {}
+    return found
+
+
+_STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
+    "data": watching_rows.readings,
+    "model": watching_labels.readings,
+}
+
+
+def _reading(promise: Promise, window: Window) -> Reading:
+    """A promise that asks for what is not there stops no other."""
+    try:
+        return cast(Reading, registry.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+    except (Unknown, Invalid) as error:
+        return Reading(None, note=str(error))
+
+
+def _reference(site: Site, release: Release) -> tuple[Reference | None, str]:
+    """What the release was judged on; or why it is not known."""
+    digest = release.files.get(packing.FILE)
+    if digest is None:
+        return None, f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run"
+    return packing.load(site.store.path(digest)), ""

@@ -1,0 +1,63 @@
+"""The nouns of what is noticed in production: an alarm, and what is done about it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """What is done about an alarm that has stood for `after`: notify | discuss | halt | rollback | fallback | run.
+
+    `to`: about this promise, else about any; `of`: where the release is the live one, a canary or a shadow. The same is
+    not done again at the endpoint before `cool_down` is over. `dry_run`: it is only said what would be done. `tell`:
+    people, or the signing roles of people, who are told or mentioned.
+    """
+
+    do: tuple[str, ...]
+    to: str | None = None
+    of: str | None = None  # live | canary | shadow
+    after: str | None = None
+    cool_down: str = "1d"
+    dry_run: bool = False
+    tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A promise of an endpoint is broken by what a release answered `since` and `until`; a later record says that it is
+    `over`, or that the release has `left` the endpoint.
+    """
+
+    KIND: ClassVar[str] = "alarm"
+
+    endpoint: str  # its name
+    number: int  # of the endpoint's alarms
+    release: str
+    promise: str
+    state: str  # raised | over | left
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str
+    since: str
+    until: str
+
+    @property
+    def ref(self) -> str:
+        return f"{self.KIND}:{self.endpoint}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reacted:
+    """What was done about an alarm, or why it was not: `outcome` begun | done | refused | dry-run. `people`: who
+    are told.
+    """
+
+    KIND: ClassVar[str] = "reaction"
+
+    alarm: str  # alarm:late/7
+    do: str
+    outcome: str
+    says: str
+    people: tuple[str, ...] = ()

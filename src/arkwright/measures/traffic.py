@@ -1,0 +1,58 @@
+"""What an endpoint may promise: any measure that its traffic can tell, of whatever stage it is.
+
+A sentence that is a gate on held-out rows is a monitor here. Of data: the rows as they were logged. Of models: those of
+them whose labels have come. Of endpoints: the window beside what the release was judged on.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from arkwright.core.errors import Invalid
+from arkwright.core.promises import Call, Name, Value
+from arkwright.measures import registry
+from arkwright.measures.registry import Measure, Scope
+
+
+def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:
+    """The measure, and it with its arguments filled in, as `registry.bind` does it for its stage.
+
+    Raises Unknown or Invalid, with a near miss, for what does not exist and for what traffic can never tell.
+    """
+    measure = registry.measures().get(call.name)
+    if measure is None:
+        raise registry.no_such(call.name)
+    for one in _measures(call, columns):
+        if one.not_on_traffic:
+            where = "a gate" if one.stage == "model" else "[data.NAME]"
+            raise Invalid(f"{one.name} cannot be measured on traffic: {one.not_on_traffic}; promise it in {where}")
+    if Name("key") in call.args and "key" not in columns:
+        raise Invalid(f"{call.name}(key): rows that come have no key; name its columns: {call.name}(year, flight)")
+    bound = registry.bind(call, measure.stage, Scope(columns), task)
+    if measure.stage == "data":
+        bound()  # a data measure checks its arguments when it makes its plan
+    return measure, bound
+
+
+def mentioned(value: Value) -> Iterator[str]:
+    """The words of a sentence that may be columns."""
+    if isinstance(value, Name):
+        yield value.text
+    elif isinstance(value, Call):
+        for one in (*value.args, *(given for _, given in value.kwargs)):
+            yield from mentioned(one)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from mentioned(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def _measures(value: Value, columns: tuple[str, ...]) -> Iterator[Measure]:
+    """Those of a sentence, inner ones too."""
+    name = value.name if isinstance(value, Call) else value.text if isinstance(value, Name) else ""
+    found = registry.measures().get(name)
+    if found and (isinstance(value, Call) or name not in columns):
+        yield found
+    if isinstance(value, Call):
+        for one in (*value.args, *(given for _, given in value.kwargs)):
+            yield from _measures(one, columns)

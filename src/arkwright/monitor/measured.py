@@ -1,0 +1,89 @@
+"""What was found each time that an endpoint was watched: how long a promise has been broken, and how it went over time.
+
+One SQLite file for an endpoint. What is older than `KEEP` goes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from arkwright.monitor.database import Database
+
+KEEP = 400 * 86_400  # seconds: a year ago can be seen
+LAYOUT = 1
+_TABLES = """
+CREATE TABLE found (
+    release TEXT NOT NULL, promise TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL,
+    verdict TEXT NOT NULL, value REAL, low REAL, high REAL, n INTEGER, note TEXT NOT NULL,
+    PRIMARY KEY (release, promise, until)
+) STRICT, WITHOUT ROWID;
+"""
+_PUT = "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_OF = "release = ? AND promise = ?"
+_LAST = f"SELECT verdict, until FROM found WHERE {_OF} ORDER BY until DESC LIMIT 1"  # noqa: S608 - fixed text
+_OTHER = f"SELECT max(until) FROM found WHERE {_OF} AND verdict <> ?"  # noqa: S608
+_BEGAN = f"SELECT min(until) FROM found WHERE {_OF} AND until > ?"  # noqa: S608
+_BETWEEN = f"SELECT * FROM found WHERE {_OF} AND until >= ? AND until < ? ORDER BY until"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a promise in the window from `since` to `until`, seconds since 1970."""
+
+    release: str
+    promise: str
+    until: int
+    since: int
+    verdict: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """The last verdict on a promise, and the seconds from when it was first found, without another since, to the last
+    time.
+    """
+
+    verdict: str
+    lasts: int
+
+
+class Measured:
+    """What was found at one endpoint."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ArkwrightError or Corrupt when the file cannot be used."""
+        self._db = Database(path, _TABLES, LAYOUT)
+        self.close = self._db.close
+
+    def put(self, found: Iterable[Found], now: int) -> None:
+        """Keep it. What a clock that ran ahead has in the future is forgotten: it would be the last for long."""
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM found WHERE until > ?", (now,))
+            for one in found:
+                row = (one.verdict, one.value, one.low, one.high, one.n, one.note)
+                db.execute(_PUT, (one.release, one.promise, one.until, one.since, *row))
+            db.execute("DELETE FROM found WHERE until < ?", (now - KEEP,))
+
+    def streak(self, release: str, promise: str) -> Streak | None:
+        """None before the first time."""
+        last = self._db.run(_LAST, release, promise).fetchone()
+        if last is None:
+            return None
+        verdict, until = str(last[0]), int(last[1])
+        (other,) = self._db.run(_OTHER, release, promise, verdict).fetchone()
+        (began,) = self._db.run(_BEGAN, release, promise, -1 if other is None else other).fetchone()
+        return Streak(verdict, until - int(began))
+
+    def between(self, release: str, promise: str, since: int, until: int) -> list[Found]:
+        """In the order of time."""
+        return [Found(*row) for row in self._db.run(_BETWEEN, release, promise, since, until).fetchall()]
+
+    def last(self) -> int | None:
+        """When the endpoint was watched last, seconds since 1970."""
+        (found,) = self._db.run("SELECT max(until) FROM found").fetchone()
+        return None if found is None else int(found)

@@ -1,0 +1,78 @@
+"""What one release answered well in a span of time, as SQL over the Parquet parts: however much it is, nothing of it is
+copied.
+
+What is still in segments is not among it, as in `scan`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from arkwright.core import arrow
+from arkwright.core.nouns import Column
+from arkwright.core.ports import Store, Tables
+from arkwright.serve.tap import query
+from arkwright.serve.tap.files import locked
+from arkwright.serve.tap.parts import INDEX_LOCK, Index
+from arkwright.serve.tap.query import Wanted
+from arkwright.serve.tap.tables import ACTUAL, BASE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """`select`: the rows, with BASE and the columns wanted, in SQL over `files`. `lost`: columns that some of the rows
+    were logged without, because they were redacted then: an empty cell of theirs says nothing.
+    """
+
+    select: str
+    files: Mapping[str, Path]
+    lost: frozenset[str]
+
+
+@contextmanager
+def came(
+    folder: Path, store: Store, scratch: Path, since: datetime, until: datetime, release: str, wanted: Sequence[Column]
+) -> Iterator[Came]:
+    """`folder`: of the endpoint; its files stay there meanwhile. `since`, `until`: UTC without a zone."""
+    chosen = Wanted(since=since, until=until, release=release)
+    columns = [*BASE, *wanted]
+    empty = scratch / "no_rows.parquet"  # so that every column is there, typed, whatever the parts have
+    pq.write_table(arrow.schema(columns).empty_table(), empty)
+    with locked(folder / INDEX_LOCK, shared=True):
+        parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
+        files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
+        there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
+        selects = [
+            f"SELECT {', '.join(quoted(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
+            f'WHERE {chosen.condition} AND "status" = 200'
+            for name in files
+        ]
+        lost = {c.name for c in wanted if any(c.name not in names for names in there.values())}
+        yield Came(select=" UNION ALL BY NAME ".join(selects), files=files, lost=frozenset(lost))
+
+
+def labelled(folder: Path, tables: Tables, scratch: Path, found: Came, columns: Sequence[str], out: Path) -> None:
+    """Write those of the rows whose labels have come: these columns, and the label as the text ACTUAL.
+
+    The last label of a row counts. Of rows that were answered several times under one id the last answer counts: a
+    label is one row's, and is not counted twice.
+    """
+    said = scratch / "said.parquet"
+    query.write_labels(folder, said, None)
+    names = ", ".join(f"came.{quoted(name)}" for name in columns)
+    sql = (
+        f'WITH last AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL), '  # noqa: S608
+        f"came AS ({found.select}) "
+        f'SELECT {names}, last."{ACTUAL}" FROM came JOIN last ON came."id" = last."id" AND came."row" = last."row" '
+        f'QUALIFY row_number() OVER (PARTITION BY came."id", came."row" ORDER BY came."at" DESC) = 1 '
+        f'ORDER BY came."at", came."id", came."row"'
+    )
+    tables.write(sql, {**found.files, "labels": said}, out)
+
+
+def quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
