@@ -60,7 +60,7 @@ def positive_rate(evaluation: Evaluation | Part, threshold: float | None = None)
     found = tally.of(evaluation, threshold)
     if found.k > 2:
         raise Undefined(f"positive_rate needs a model of two classes; this one has {found.k}")
-    return _share(int(found.answered[1]), len(found), len(found))
+    return _share(int(found.answered[1:].sum()), len(found), len(found))
 
 
 @model_measure(
