@@ -10,7 +10,7 @@ from arkwright.api import watching_rows
 from arkwright.core import arrow
 from arkwright.core.promises import parse
 from arkwright.data import check
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 
 __all__ = ["logged"]
 PROMISES = (
@@ -50,7 +50,7 @@ def test_as_a_dataset_of_the_same_rows(logged, tmp_path):
     days = [row | {"at": np.datetime64(row["at"]).astype(object)} for row in given]
     pq.write_table(pa.Table.from_pylist(days, schema), path)
     scope = registry.Scope(tuple(column.name for column in COLUMNS))
-    expected = check.measure(path, {t: registry.bind(parse(t).call, "data", scope) for t in PROMISES})
+    expected = check.measure(path, {t: binding.bind(parse(t).call, "data", scope) for t in PROMISES})
     for text, reading in zip(PROMISES, found(logged, *PROMISES), strict=True):
         assert reading.value == pytest.approx(expected[text].value), text
         assert reading.n == expected[text].n

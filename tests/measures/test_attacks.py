@@ -6,7 +6,7 @@ import pytest
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import judge, parse
-from arkwright.measures import registry
+from arkwright.measures import binding
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
 from arkwright.monitor.callers import SAMPLE, Tally
@@ -77,7 +77,7 @@ def window(**asked):
 
 def found(text, given):
     promise = parse(text)
-    reading = registry.bind(promise.call, "endpoint", Scope(columns=COLUMNS))(given)
+    reading = binding.bind(promise.call, "endpoint", Scope(columns=COLUMNS))(given)
     return judge(promise, reading).word, reading
 
 

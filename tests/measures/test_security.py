@@ -6,7 +6,7 @@ import pytest
 
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.promises import judge, parse
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.measures.registry import Scope
 from arkwright.measures.shipped import Advised, Advisory, Shipped
 from arkwright.measures.words import sentence
@@ -28,7 +28,7 @@ def found(text, *known, **more):
 def judged(text, given):
     promise = parse(text)
     measure = registry.measures()[promise.call.name]
-    reading = registry.bind(promise.call, measure.stage, Scope(columns=()))(given)
+    reading = binding.bind(promise.call, measure.stage, Scope(columns=()))(given)
     return judge(promise, reading).word, reading
 
 
@@ -98,13 +98,13 @@ def test_a_word_that_there_is_not(text):
 
 def test_it_is_for_gates_and_endpoints_and_no_score():
     call = parse("vulnerabilities == 0").call
-    assert registry.bind(call, registry.GATE, Scope(columns=()))
+    assert binding.bind(call, registry.GATE, Scope(columns=()))
     with pytest.raises(Invalid, match="vulnerabilities measures a release, not a model"):
-        registry.bind(call, "model", Scope(columns=()))
+        binding.bind(call, "model", Scope(columns=()))
     with pytest.raises(Invalid, match="vulnerabilities measures a release, not a model"):
-        registry.bind(parse("gap(vulnerabilities, by=a) <= 1").call, registry.GATE, Scope(columns=("a",)))
+        binding.bind(parse("gap(vulnerabilities, by=a) <= 1").call, registry.GATE, Scope(columns=("a",)))
     with pytest.raises(Invalid, match="tampered_files measures a live release, not a model"):
-        registry.bind(parse("tampered_files == 0").call, registry.GATE, Scope(columns=()))
+        binding.bind(parse("tampered_files == 0").call, registry.GATE, Scope(columns=()))
 
 
 def test_age_and_bytes():

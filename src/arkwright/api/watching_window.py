@@ -12,7 +12,7 @@ from arkwright.api.watching_release import Live
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.measures.operations import COUNTED
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
@@ -137,7 +137,7 @@ _KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, R
 def _reading(promise: Promise, window: Window) -> Reading:
     """A promise that asks for what is not there stops no other."""
     try:
-        return cast(Reading, registry.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+        return cast(Reading, binding.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
     except (Unknown, Invalid) as error:
         return Reading(None, note=str(error))
 

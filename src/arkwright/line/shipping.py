@@ -11,7 +11,7 @@ from arkwright.core.promises import Promise, Reading, parse
 from arkwright.core.promises import judge as verdict_on
 from arkwright.line import model as models
 from arkwright.line.walk import Walk
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.measures.registry import Scope
 from arkwright.measures.shipped import Packages, Shipped
 from arkwright.project.plan import ModelStep
@@ -56,7 +56,7 @@ def shipped(site: Site, model: Model, packages: Packages, *, files: int = 0, alt
 def reading(promise: Promise, given: Shipped) -> Reading:
     """Raises Unknown or Invalid for a word that the measure does not know."""
     stage = registry.measures()[promise.call.name].stage
-    return cast(Reading, registry.bind(promise.call, stage, Scope(columns=()))(given))
+    return cast(Reading, binding.bind(promise.call, stage, Scope(columns=()))(given))
 
 
 def _finding(text: str, given: Shipped) -> dict[str, Any]:

@@ -17,17 +17,15 @@ from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Literal, NewType, Protocol
+from typing import Any, NewType, Protocol
 
 import numpy as np
 
-from arkwright.core.errors import Invalid, Unknown, did_you_mean
-from arkwright.core.promises import Call, Name, Reading, Value
-from arkwright.core.usercode import call as call_user
+from arkwright.core.errors import Unknown, did_you_mean
+from arkwright.core.promises import Reading
 from arkwright.measures.aggregates import Aggregate
 from arkwright.measures.evaluation import Evaluation, Undefined
-from arkwright.measures.shipped import Shipped
-from arkwright.measures.window import Window
+from arkwright.measures.tally import Part
 
 _UNIONS = (types.UnionType, typing.Union)
 KINDS = {
@@ -39,7 +37,6 @@ KINDS = {
 }
 OF_RELEASE = ("release", "live")  # stages of what is told by a release itself, and by no row
 GATE = "gate"  # not of a measure, but where a promise stands: it may be about the model or about the release
-_MAY = {GATE: ("model", "release")}
 LONGEST_WHY = 300  # characters of what a plug-in failed with
 
 Column = NewType("Column", str)  # a column of the dataset measured
@@ -55,7 +52,10 @@ class Score(Protocol):
     @property
     def larger_is_better(self) -> bool | None: ...
 
-    def __call__(self, evaluation: Evaluation, /) -> Reading: ...
+    @property
+    def counted(self) -> bool: ...
+
+    def __call__(self, evaluation: Evaluation | Part, /) -> Reading: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class Measure:
     tasks: tuple[str, ...] = ()  # of a model measure: the tasks it makes sense for; empty: all
     larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
     timed: bool = False  # by the clock of one machine: another run finds something else
+    counted: bool = False  # of a model measure: it takes a `Part` too, a group of rows of which the tally is known
     words: str = ""  # how it is said in plain words, a template of `measures.words`; empty: by its name
     not_on_traffic: str = ""  # why traffic cannot tell it, as an endpoint's promise is refused with; empty: it can
 
@@ -124,12 +125,13 @@ def model_measure(
     tasks: tuple[str, ...] = (),
     larger_is_better: bool | None = True,
     timed: bool = False,
+    counted: bool = False,
     words: str = "",
     not_on_traffic: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
-    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `words`: how it is
-    said in plain words, as `measures.words` reads it; `not_on_traffic`: why it needs more than rows, their answers and
-    their labels.
+    """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `counted`: it rests
+    on `tally.of`, so that every group is counted at once; `words`: how it is said in plain words, as `measures.words`
+    reads it; `not_on_traffic`: why it needs more than rows, their answers and their labels.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
@@ -137,7 +139,7 @@ def model_measure(
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
         measured = _defined(own, tasks, function)
-        return Measure(own, "model", source, measured, tasks, larger_is_better, timed, words, not_on_traffic)
+        return Measure(own, "model", source, measured, tasks, larger_is_better, timed, counted, words, not_on_traffic)
 
     return make
 
@@ -186,7 +188,7 @@ def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]
     def measured(given: Any, *args: Any, **kwargs: Any) -> Reading:
         rows = len(given) if isinstance(given, Sized) else None
         if tasks and given.task not in tasks:
-            return Reading(None, n=rows, note=_only_for(name, tasks, given.task))
+            return Reading(None, n=rows, note=only_for(name, tasks, given.task))
         try:
             with np.errstate(all="ignore"):
                 found = function(given, *args, **kwargs)
@@ -202,7 +204,7 @@ def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]
     return measured
 
 
-def _only_for(name: str, tasks: tuple[str, ...], task: str) -> str:
+def only_for(name: str, tasks: tuple[str, ...], task: str) -> str:
     return f"{name} is for {' and '.join(tasks)}; this model does {task}"
 
 
@@ -248,130 +250,3 @@ def no_such(name: str) -> Unknown:
     return Unknown(
         f"no measure is called {name!r}{'; ' + '; '.join(wrong) if wrong else did_you_mean(name, measures())}"
     )
-
-
-def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Callable[..., Any]:
-    """The measure with its arguments filled in: `() -> Plan` for data, `(Evaluation) -> Reading` for models,
-    `(Window) -> Reading` for endpoints, `(Shipped) -> Reading` for releases. `stage`: of the measure, or GATE.
-
-    Raises Unknown or Invalid, with a near miss, for a measure, argument or column that does not exist.
-    """
-    measure = measures().get(call.name)
-    if measure is None:
-        raise no_such(call.name)
-    may = _MAY.get(stage, (stage,))
-    if measure.stage not in may:
-        raise Invalid(f"{call.name} measures {KINDS[measure.stage]}, not {KINDS[may[0]]}")
-    if measure.tasks and task and task not in measure.tasks:
-        raise Invalid(_only_for(call.name, measure.tasks, task))
-    bound = _Bound(measure, *_arguments(measure, call, scope, task))
-    call_user(measure.function, *_nothing(measure.stage, task), *bound.args, **bound.kwargs)
-    return bound
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    measure: Measure
-    args: list[Any]
-    kwargs: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return self.measure.name
-
-    @property
-    def larger_is_better(self) -> bool | None:
-        return self.measure.larger_is_better
-
-    def __call__(self, *given: Any) -> Any:
-        return self.measure.function(*given, *self.args, **self.kwargs)
-
-
-def _nothing(stage: str, task: str | None) -> tuple[Any, ...]:
-    """What a measure is tried on."""
-    if stage == "model":
-        return (_no_rows(task),)
-    return () if stage == "data" else (Window() if stage == "endpoint" else Shipped(),)
-
-
-def _no_rows(task: str | None) -> Evaluation:
-    return Evaluation(task=task or "classification", truth=np.zeros(0, np.int64), label=np.zeros(0, np.int64))
-
-
-def _arguments(measure: Measure, call: Call, scope: Scope, task: str | None) -> tuple[list[Any], dict[str, Any]]:
-    parameters = {p.name: p for p in measure.parameters}
-    for word, _ in call.kwargs:
-        if word not in parameters:
-            raise Invalid(f"{call.name} has no argument {word!r}{did_you_mean(word, parameters)}")
-    signature = inspect.Signature(tuple(parameters.values()))
-    try:
-        bound = signature.bind(*call.args, **dict(call.kwargs))
-    except TypeError as error:
-        shown = ", ".join(str(p).split(":")[0] for p in parameters.values())
-        raise Invalid(f"{call.name}({shown}): {error}") from None
-    for word, value in bound.arguments.items():
-        kind = parameters[word].annotation
-        if parameters[word].kind is inspect.Parameter.VAR_POSITIONAL:
-            bound.arguments[word] = tuple(c for v in value for c in _columns(measure, v, kind, scope, task))
-        else:
-            bound.arguments[word] = _convert(measure, word, value, kind, scope, task)
-    return list(bound.args), bound.kwargs
-
-
-def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str | None) -> tuple[Any, ...]:
-    if value == Name("key") and "key" not in scope.columns:
-        if not scope.key:
-            raise Invalid(f"{measure.name}(key) needs the dataset's key: add key = [...] to its table")
-        return scope.key
-    return (_convert(measure, "column", value, kind, scope, task),)
-
-
-def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
-    kinds = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
-    for of, there, called in ((Column, scope.columns, "column "), (Other, scope.others, "")):
-        if of in kinds:
-            text = value.text if isinstance(value, Name) else value
-            if text not in there:
-                raise Unknown(f"{measure.name}: there is no {called}{text!r}{did_you_mean(str(text), there)}")
-            return text
-    if Score in kinds:
-        if isinstance(value, Name):
-            value = Call(value.text)
-        if not isinstance(value, Call):
-            raise Invalid(f"{measure.name} asks for another measure as {word}, such as recall")
-        return bind(value, "model", scope, task)
-    if typing.get_origin(kind) is Literal:
-        return _word(measure, word, value, typing.get_args(kind))
-    if isinstance(value, Name | Call):
-        shown = value.text if isinstance(value, Name) else value.name
-        raise Invalid(f"{measure.name}: {word} must be a plain value, not {shown!r} (write text in quotes)")
-    if not any(_fits(value, one) for one in kinds):
-        bare = next((v.text for v in value if isinstance(v, Name)), None) if isinstance(value, tuple) else None
-        hint = f': write text in quotes, "{bare}"' if bare else ""
-        raise Invalid(f"{measure.name}: {word} = {value!r} is of the wrong kind{hint}")
-    return value
-
-
-def _word(measure: Measure, word: str, value: Value, known: tuple[str, ...]) -> str:
-    """One of the words that there are, with or without quotes."""
-    text = value.text if isinstance(value, Name) else value
-    if not isinstance(text, str) or text not in known:
-        shown = value.name if isinstance(value, Call) else text
-        raise Unknown(f"{measure.name}: {word} is {', '.join(known[:-1])} or {known[-1]}, not {shown!r}")
-    return text
-
-
-def _fits(value: Value, kind: Any) -> bool:
-    if kind in (inspect.Parameter.empty, Any):
-        return True
-    if typing.get_origin(kind) in _UNIONS:
-        return any(_fits(value, option) for option in typing.get_args(kind))
-    if isinstance(value, tuple):  # tuple[str | int, ...]
-        item = (typing.get_args(kind) or (object,))[0]
-        return tuple in (kind, typing.get_origin(kind)) and all(_fits(v, item) for v in value)
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    origin = typing.get_origin(kind) or kind
-    return isinstance(origin, type) and isinstance(value, origin)

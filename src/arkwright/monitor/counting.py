@@ -2,6 +2,7 @@
 group.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -123,7 +124,7 @@ def reference(
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = arrow.type_name(column.type, name)
         if kind in NUMBERS:
-            columns[name] = sketch.of_numbers(_numbers(column), column.null_count)
+            columns[name] = sketch.of_numbers(*_numbers(column))
         elif kind in WORDS:
             columns[name] = sketch.of_words(*_words(column))
     known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
@@ -155,12 +156,13 @@ def _right(everything: Scores, answered: Answered, truth: Array, groups: Mapping
 
 def _groups(table: pa.Table, columns: Sketches) -> dict[str, Array]:
     """`carrier=UA` -> (n,) whether a row is of it."""
-    found = {}
+    found: dict[str, Array] = {}
     for name, one in columns.items():
         if name in table.column_names:
             words = table.column(name).cast(pa.string())
-            for value in one.values[:MOST_GROUPS]:
-                found[f"{name}={value}"] = pc.fill_null(pc.equal(words, value), fill_value=False).to_numpy()
+            frequent = one.values[:MOST_GROUPS]
+            places = pc.index_in(words, pa.array(frequent, pa.string())).fill_null(-1).to_numpy()
+            found |= {f"{name}={value}": places == place for place, value in enumerate(frequent)}
     return found
 
 
@@ -168,27 +170,50 @@ def _counted(empty: Sketch, column: pa.ChunkedArray) -> Sketch:
     """A column that is of another kind by now counts as missing."""
     kind = arrow.type_name(column.type, "")
     if empty.of_numbers and kind in NUMBERS:
-        return empty.numbers(_numbers(column), column.null_count)
+        return empty.numbers(*_numbers(column))
     if not empty.of_numbers and kind in WORDS:
         return empty.words(*_words(column))
     return replace(empty, missing=len(column))
 
 
-def _numbers(column: pa.ChunkedArray) -> Array:
+def _numbers(column: pa.ChunkedArray) -> tuple[Array, int]:
+    """(the numbers, how many cells were empty beside them); of floats the empty ones are among them, as NaN."""
+    if column.null_count and pa.types.is_floating(column.type) and column.type.bit_width > 16:
+        return np.asarray(column.to_numpy()), 0
     there = column.drop_null() if column.null_count else column
     if pa.types.is_temporal(there.type):
         there = there.cast(pa.int32() if pa.types.is_date(there.type) else pa.int64())
     elif pa.types.is_decimal(there.type) or pa.types.is_null(there.type):
         there = there.cast(pa.float64())
-    return np.asarray(there.to_numpy())
+    return np.asarray(there.to_numpy()), column.null_count
 
 
 def _words(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
     """(each word with how often it was there, how many cells were empty)"""
-    found = pc.value_counts(column)
-    values = found.field("values")
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    counts = dict(zip(values.cast(pa.string()).to_pylist(), found.field("counts").to_pylist(), strict=True))
+    if pa.types.is_boolean(column.type):
+        yes = sum(chunk.true_count for chunk in column.chunks)
+        return {"true": yes, "false": len(column) - column.null_count - yes}, column.null_count
+    counts: Counter[str | None] = Counter()
+    if pa.types.is_dictionary(column.type):
+        for chunk in column.chunks:  # each has a dictionary of its own
+            _coded(chunk, counts)
+    else:
+        found = pc.value_counts(column)
+        _add(counts, found.field("values"), found.field("counts").to_numpy())
     missing = counts.pop(None, 0)
-    return counts, missing
+    return {word: count for word, count in counts.items() if word is not None}, missing
+
+
+def _coded(chunk: pa.DictionaryArray, counts: "Counter[str | None]") -> None:
+    """Counted by code, without a look at any word but those of the dictionary."""
+    k = len(chunk.dictionary)
+    codes = chunk.indices.cast(pa.int64()) if chunk.indices.null_count else chunk.indices
+    found = np.bincount(codes.fill_null(k).to_numpy(), minlength=k + 1)
+    _add(counts, chunk.dictionary, found[:k])
+    counts[None] += int(found[k])
+
+
+def _add(counts: "Counter[str | None]", words: pa.Array, found: Array) -> None:
+    for word, count in zip(words.cast(pa.string()).to_pylist(), found.tolist(), strict=True):
+        if count:
+            counts[word] += count
