@@ -52,7 +52,7 @@ def out_of_distribution(window: Window, at_least: int = 100) -> Reading:
 
 @endpoint_measure(
     source="Tramèr et al. 2016; Juuti et al. 2019 (PRADA); distances Kolmogorov 1933",
-    words="{limit:caller} ask as one does who copies the model[, of those with {at_least} rows or more]",
+    words="the number of callers[ with {at_least:row} or more] who ask as one does who copies the model is {limit}",
 )
 def extraction_like(window: Window, at_least: int = 1000) -> Reading:
     """The number of callers whose rows look made up to copy the model, among those with `at_least` different rows.

@@ -12,8 +12,9 @@ import numpy as np
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import Call, Name, Value
 from arkwright.core.usercode import call as call_user
+from arkwright.measures import registry
 from arkwright.measures.evaluation import Evaluation
-from arkwright.measures.registry import GATE, KINDS, Column, Measure, Other, Scope, Score, measures, no_such, only_for
+from arkwright.measures.registry import GATE, KINDS, Column, Measure, Other, Scope, Score, no_such, only_for
 from arkwright.measures.shipped import Shipped
 from arkwright.measures.window import Window
 
@@ -27,7 +28,7 @@ def bind(call: Call, stage: str, scope: Scope, task: str | None = None) -> Calla
 
     Raises Unknown or Invalid, with a near miss, for a measure, argument or column that does not exist.
     """
-    measure = measures().get(call.name)
+    measure = registry.measures().get(call.name)
     if measure is None:
         raise no_such(call.name)
     may = _MAY.get(stage, (stage,))
