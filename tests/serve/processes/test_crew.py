@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.serve.supervised import Supervised, who_release
+from tests.serve.supervised import CODE, Supervised, who_release
 
 
 def born(supervisor):
@@ -35,3 +35,35 @@ def test_who_dies_while_another_is_made_in_its_place_is_followed_by_that_one_alo
         assert len(server.workers()) == 1
         assert server.who() == server.workers()[0]
         assert {server.call("/predict", {"distance": 100})[2]["release"] for _ in range(8)} == {"release:who@2"}
+
+
+WAITS = """
+import sys
+from pathlib import Path
+
+here = Path(HERE) / str(os.getpid())
+if not (here.parent / "open").exists() and "arkwright.serve.processes.tried" not in sys.orig_argv:
+    here.touch()
+    while here.exists():
+        time.sleep(0.05)
+"""
+
+
+def test_who_comes_while_another_endpoint_is_loaded_knows_what_was_stopped(tmp_path):
+    """Its release is loaded at once in the new worker, and still loaded in the others."""
+    here, one = tmp_path / "loading", who_release(tmp_path / "who@1")
+    here.mkdir()
+    late = who_release(tmp_path / "who@2", CODE + WAITS.replace("HERE", repr(str(here))))
+    answering, stopped = {"one": [(one, 1, 1.0)], "two": [(one, 1, 1.0)]}, "stopped by ana: it guesses"
+    with Supervised(tmp_path / "s", answering, workers=2) as server:
+        server.say(answering | {"one": [(late, 2, 1.0)]})
+        server.until(lambda: len(list(here.iterdir())) == 2)
+        server.say({"one": [(late, 2, 1.0)], "two": stopped})
+        server.until(lambda: server.said("endpoint:two@3 is stopped by ana"))
+        (here / "open").touch()
+        os.kill(server.workers()[0], signal.SIGKILL)
+        server.until(lambda: server.call("/endpoints/one/predict", {"distance": 100})[2].get("release", "")[-1:] == "2")
+        said = [server.call("/endpoints/two/predict", {"distance": 100})[2] for _ in range(16)]
+        assert said == [{"error": f"two is {stopped}"}] * 16
+        for waiting in here.iterdir():
+            waiting.unlink()

@@ -201,7 +201,8 @@ class Supervisor:
     def _order(self) -> control.Serve | None:
         if not self._traffic and not self._serving.gateway:
             return None
-        on = {name: routing for name, routing in self._traffic.items() if name not in self._unloaded}
+        stopped = {name: r for name, r in self._wanted.items() if r.stopped and name in self._traffic}  # at once
+        on = {name: routing for name, routing in (self._traffic | stopped).items() if name not in self._unloaded}
         return control.Serve(on, sorted(self._unloaded))
 
     async def _asked(self, ask: control.Ask) -> str | None:
