@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 from tests.serve.supervised import CODE, Supervised, who_release
@@ -67,3 +68,27 @@ def test_who_comes_while_another_endpoint_is_loaded_knows_what_was_stopped(tmp_p
         assert said == [{"error": f"two is {stopped}"}] * 16
         for waiting in here.iterdir():
             waiting.unlink()
+
+
+def test_a_stop_waits_for_no_worker_that_leaves(tmp_path):
+    """It is busy until `done` is there."""
+    done, stopped = tmp_path / "done", "stopped by ana: it guesses"
+    waits = f"if flight.distance == 7:\n        while not os.path.exists({str(done)!r}):\n            time.sleep(0.05)"
+    one = who_release(tmp_path / "who@1", CODE.replace("if flight.distance < 10:", f"{waits}\n    elif False:"))
+    answers = []
+    with Supervised(tmp_path / "s", {"one": [(one, 1, 1.0)], "two": [(one, 1, 1.0)]}) as server:
+        (old,) = server.workers()
+        slow = threading.Thread(
+            target=lambda: answers.append(server.call("/endpoints/one/predict", {"distance": 7})[0]), daemon=True
+        )
+        slow.start()
+        server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 200)
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: len(server.workers()) == 2)
+        server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[2]["prediction"]["value"] != old)
+        server.say({"one": [(one, 1, 1.0)], "two": stopped})
+        server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 503)
+        assert old in server.workers()
+        done.touch()
+        slow.join(60)
+        assert answers == [200]

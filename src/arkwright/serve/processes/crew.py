@@ -121,8 +121,8 @@ class Crew:
             self._have_kept(len(self._workers) - 1)
 
     def end_shadows(self) -> None:
-        """End their process, if there is one."""
-        if len(self._workers) > len(self._listening):
+        """End their process, if there is one; not while another is made in its place."""
+        if len(self._workers) > len(self._listening) and not self._turn(len(self._listening)).locked():
             self._keepers.pop().cancel()
             self._let_go(self._workers.pop(), signal.SIGINT)
 
@@ -152,6 +152,8 @@ class Crew:
         `wait`: until the old one has stopped. When the new one cannot do what the old one does, the old one stays.
         """
         async with self._turn(place):
+            if place == len(self._workers):
+                return True  # the shadows' process, which has ended meanwhile
             old = self._workers[place]
             try:
                 failed = await self._another(place, "replaced")

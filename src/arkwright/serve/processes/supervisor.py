@@ -100,8 +100,11 @@ class Supervisor:
         try:
             await self._crew.start()  # they import while we verify
             await unless(self._stopped, self._begin())
+            renewing = asyncio.create_task(self._renew())
+            renewing.add_done_callback(self._renewed)
             while not self._stopped.is_set():
                 await self._look()
+            await renewing
         finally:
             self._crew.leave_be()
             await self._following.close()
@@ -142,15 +145,25 @@ class Supervisor:
                 self._ready(f"grpc://{shown(host, self._serving.grpc_port)}")
             log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
 
+    async def _renew(self) -> None:
+        """Have workers replaced that have to be. Aside: who stops an endpoint waits for none of those that leave."""
+        while not self._stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
+            await self._crew.replace_lonely()
+            if self._restart.is_set():
+                self._restart.clear()
+                await self._crew.replace_all()
+
+    def _renewed(self, renewing: "asyncio.Task[None]") -> None:
+        if not renewing.cancelled() and (error := renewing.exception()):
+            self._fail(error)
+
     async def _look(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
-        await self._crew.replace_lonely()
+            await asyncio.wait_for(self._stopped.wait(), LOOK)
         if not self._shadowed() and not self._applying.locked():  # a move that is made may need them
             self._crew.end_shadows()
-        if self._restart.is_set():
-            self._restart.clear()
-            await self._crew.replace_all()
         try:
             changed = self._watch(releases(self._traffic.values()) | self._following.releases)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
