@@ -21,7 +21,7 @@ from arkwright.core.signature import Signature
 from arkwright.measures import traffic
 from arkwright.monitor.answered import PREDICTION, SCORE, named
 from arkwright.monitor.counting import Answered
-from arkwright.monitor.following import Block, File, Log
+from arkwright.monitor.following import MICRO, Block, File, Log
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap import window
 from arkwright.serve.tap.tables import placed
@@ -58,10 +58,11 @@ class Layout:
     def block(self, table: pa.Table) -> Block:
         """Rows as the log has them, as promises speak of them; `score` where every row of them has one."""
         there = [name for name in table.column_names if name in self.row]
-        made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
+        made = table.select(there).rename_columns([self.row[name] for name in there])
+        seconds = table.column("at").cast(pa.int64()).to_numpy() // MICRO
         said = table.column(self.answer[0])
         if not self.classes:
-            return Block(made.append_column(self.prediction, said))
+            return Block(seconds, made.append_column(self.prediction, said))
         said = said.cast(pa.string())
         made = made.append_column(self.prediction, said)
         chances = table.select(self.answer[1:])
@@ -69,8 +70,8 @@ class Layout:
         own = probabilities[:, 1:] if len(self.classes) == 2 else probabilities
         classes = np.array([self.classes.get(word, 0) for word in said.to_pylist()], np.int64)
         if np.isnan(own).any():  # rules answered some of them, and give none
-            return Block(made, Answered(own, classes))
-        return Block(made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
+            return Block(seconds, made, Answered(own, classes))
+        return Block(seconds, made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
 
 
 @dataclass(frozen=True, kw_only=True)
