@@ -28,7 +28,7 @@ def did(ledger, number, says):
     ledger.append(MACHINE.name, [Entry(Reacted.KIND, f"buys/{number}/discuss", encode(noun))])
 
 
-def test_only_what_is_new_is_read(at):
+def test_only_what_is_new_is_read(at, monkeypatch):
     standing, ledger = Standing(at.site.ledger), at.site.ledger
     assert standing.look() == ()
     put(ledger, alarm(1))
@@ -39,6 +39,10 @@ def test_only_what_is_new_is_read(at):
     (one,) = standing.look("buys")
     assert (one.state, one.reactions[0].says) == ("over", "opened a discussion")
     assert [one.state for one in standing.look()] == ["raised", "over"]
+    asked = []
+    monkeypatch.setattr(ledger, "find", lambda kind, after: asked.append((kind, after)) or ())
+    standing.look()
+    assert dict(asked) == {kind: ledger.last(kind, "").seq for kind in (Alarm.KIND, Reacted.KIND)}
 
 
 def test_what_is_over_goes_and_what_stands_stays(at):
