@@ -1,6 +1,7 @@
 """Workers at their places: one at each, whatever happens to whom and when."""
 
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -92,3 +93,18 @@ def test_a_stop_waits_for_no_worker_that_leaves(tmp_path):
         done.touch()
         slow.join(60)
         assert answers == [200]
+
+
+def test_without_the_folder_that_is_shared_the_server_ends_and_says_why(tmp_path, monkeypatch):
+    """A place that stays empty would keep whoever comes to it waiting for ever."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
+        (folder,) = (tmp_path / "tmp").glob("arkwright-*")
+        shutil.rmtree(folder)
+        assert server.who()
+        os.kill(server.workers()[0], signal.SIGKILL)
+        assert server.process.wait(60)
+        assert server.said(
+            f"Invalid: {folder}, which the server's processes share, was removed, so no worker can begin;"
+        )

@@ -193,6 +193,10 @@ class Crew:
                 continue  # replaced on purpose
             stillborn = 0 if worker.served else stillborn + 1
             log.warning("a worker ended (%s); another takes its place", how(code))
+            if not self._folder.is_dir():
+                said = f"{self._folder}, which the server's processes share, was removed, so no worker can begin"
+                self._failed(Invalid(f"{said}; start the server anew"))
+                return
             if stillborn > _MOST_STILLBORN and not self.is_ready:
                 said = f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
                 self._failed(Invalid(said))
