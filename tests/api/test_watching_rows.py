@@ -7,6 +7,7 @@ import pytest
 from tests.api.test_watching_labels import COLUMNS, Logged, logged, yes
 
 from arkwright.api import watching_rows
+from arkwright.api.watching_beside import asked
 from arkwright.core import arrow
 from arkwright.core.promises import parse
 from arkwright.data import check
@@ -22,7 +23,7 @@ PROMISES = (
 
 
 def found(logged, *texts):
-    readings = watching_rows.readings(logged.window(), {text: parse(text) for text in texts})
+    readings = watching_rows.readings(logged.window(), {text: asked(parse(text)) for text in texts})
     return [readings[text] for text in texts]
 
 

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
 from arkwright.api import watching_labels, watching_rows
+from arkwright.api.watching_beside import Asked, asked, beside
 from arkwright.api.watching_log import LoggedWindow, log
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
-from arkwright.core.promises import Promise, Reading, judge, parse
+from arkwright.core.promises import Reading, judge, parse
 from arkwright.measures import registry
 from arkwright.measures.registry import Scope
+from arkwright.measures.scores import ALL
 from arkwright.measures.window import Window
 from arkwright.monitor import packing
 from arkwright.monitor.counting import Reference
+from arkwright.monitor.drifted import Drifted
 from arkwright.monitor.following import follow
 from arkwright.monitor.kept import Kept
+from arkwright.serve.tap import labels
 from arkwright.sites import Site
 
 
@@ -61,10 +65,31 @@ class Answers:
 
     def watched(self, promises: Sequence[str], since: int, until: int) -> list[Watched]:
         """Each promise on what came between, in the order of the promises."""
+        found = self._found([asked(parse(text)) for text in promises], since, until)
+        return [self._watched(text, found[text], since, until) for text in promises]
+
+    def watched_with_beside(
+        self, promises: Sequence[str], since: int, until: int
+    ) -> tuple[list[Watched], dict[str, Reading]]:
+        """The same, and by its name what is measured beside them for whoever looks at them over time."""
+        read = [parse(text) for text in promises]
+        more = beside(read, self._reference, labelled=labels.any_came(self._folder))
+        found = self._found([*map(asked, read), *more], since, until)
+        made = [self._watched(text, found.pop(text), since, until) for text in promises]
+        return made, {name: reading for name, reading in found.items() if reading.value is not None}
+
+    def look_over_time(self) -> None:
+        """Keep how far each column was from its reference, for whoever looks at a month of it."""
+        if self._reference is None:
+            return
+        path = self._site.watched / f"{self._endpoint.name}.drift.db"
+        with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
+            drifted.follow(kept, self._release.ref, self._reference, self.settled)
+
+    def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
-        found = _readings([parse(text) for text in promises], self._window(since, until), logged)
-        return [self._watched(text, found[text], span) for text in promises]
+        return _readings(wanted, self._window(since, until), logged)
 
     def _window(self, since: int, until: int) -> Window | str:
         """Beside the reference, or why there is none."""
@@ -76,7 +101,7 @@ class Answers:
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")
 
-    def _watched(self, text: str, reading: Reading, span: tuple[datetime, datetime]) -> Watched:
+    def _watched(self, text: str, reading: Reading, since: int, until: int) -> Watched:
         return Watched(
             endpoint=self._endpoint.ref,
             release=self._release.ref,
@@ -87,43 +112,51 @@ class Answers:
             high=reading.high,
             n=reading.n,
             note=reading.note,
-            since=span[0],
-            until=span[1],
+            since=datetime.fromtimestamp(since, UTC),
+            until=datetime.fromtimestamp(until, UTC),
             shadow=self._release.ref in self._endpoint.shadows,
         )
 
 
-def _readings(promises: Sequence[Promise], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
-    """Each promise by its text: what it says of rows, of answers whose labels came, or of both beside the reference."""
+def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
+    """Each by its name: what it says of rows, of answers whose labels came, or of both beside the reference."""
     found: dict[str, Reading] = {}
-    of: dict[str, dict[str, Promise]] = {"data": {}, "model": {}}
-    for promise in promises:
-        measure = registry.measures().get(promise.call.name)
+    of: dict[str, dict[str, Asked]] = {"data": {}, "model": {}}
+    for one in wanted:
+        measure = registry.measures().get(one.call.name)
         if measure is None:
-            found[promise.text] = Reading(None, note=str(registry.no_such(promise.call.name)))
+            found[one.text] = Reading(None, note=str(registry.no_such(one.call.name)))
         elif measure.stage == "endpoint":
-            found[promise.text] = (
-                _reading(promise, window) if isinstance(window, Window) else Reading(None, note=window)
-            )
+            found[one.text] = _reading(one, window) if isinstance(window, Window) else Reading(None, note=window)
         else:
-            of[measure.stage][promise.text] = promise
+            of[measure.stage][one.text] = one
     for stage, measured in _STAGES.items():
         found |= measured(logged, of[stage]) if of[stage] else {}
     return found
 
 
-_STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
+_STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Asked]], dict[str, Reading]]] = {
     "data": watching_rows.readings,
     "model": watching_labels.readings,
 }
 
 
-def _reading(promise: Promise, window: Window) -> Reading:
-    """A promise that asks for what is not there stops no other."""
+def _reading(one: Asked, window: Window) -> Reading:
+    """One that asks for what is not there stops no other."""
+    if one.within:
+        window = _within(window, "=".join(one.within))
     try:
-        return cast(Reading, registry.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+        return cast(Reading, registry.bind(one.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
     except (Unknown, Invalid) as error:
         return Reading(None, note=str(error))
+
+
+def _within(window: Window, group: str) -> Window:
+    """Only the answers to one group; what a probability is worth is known of all of them together."""
+    if window.scores is None:
+        return window
+    counts = {ALL: window.scores.counts[group]} if group in window.scores.counts else {}
+    return replace(window, scores=replace(window.scores, counts=counts))
 
 
 def _reference(site: Site, release: Release) -> tuple[Reference | None, str]:

@@ -15,6 +15,7 @@ from arkwright.core import telling
 from arkwright.core.counted import many
 from arkwright.core.nouns import Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
+from arkwright.core.rules import alarmed as said
 from arkwright.core.rules import found
 from arkwright.pages import health
 from arkwright.pages.render import page
@@ -63,11 +64,16 @@ def home(request: Request) -> Response:
 
 
 def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waiting]:
-    """Endpoints in trouble; promises that the newest of a dataset or of a model breaks."""
+    """Endpoints in trouble, alarms that stand; promises that the newest of a dataset or of a model breaks."""
     for one in endpoints:
         if one.tone == "bad":
             place, title = f"/endpoints/{one.endpoint.name}", f"{one.endpoint.name}: {one.word}"
             yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=one.says)
+        for alarmed in one.alarms:
+            alarm = alarmed.alarm
+            title, text = f"{alarm.release} breaks a promise at {alarm.endpoint}", f"{alarm.promise}: {said(alarm)}"
+            place = address(alarm.ref) or "/endpoints"
+            yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=text, at=alarmed.raised)
     for ref, group in groupby(site.catalog.broken(Dataset, Model), key=itemgetter(0)):
         yield _broken(ref, [finding for _, finding in group])
 

@@ -148,6 +148,9 @@ def address(reference: str) -> str | None:
     """
     kind, colon, rest = reference.partition("#")[0].partition(":")
     place = PLACES.get(kind) if colon else None
+    if kind == "alarm" and "/" in rest:
+        endpoint, _, number = rest.rpartition("/")
+        return f"/endpoints/{quote(endpoint, safe='@')}/watch#alarm-{quote(number)}"
     if place is None:
         return None
     name = rest.partition("@")[0] if kind in ("endpoint", "account") else rest
