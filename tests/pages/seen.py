@@ -33,9 +33,10 @@ def lived(at, monkeypatch, hours=72, step=6):
         patched.setattr(sqlite_ledger, "now", ago(hours + 1))
         up(at, [TELL], watch='window = "12h"', promises=PROMISES, share=0.2)
     for number, back in enumerate(range(hours, 0, -step)):
-        came = aged(number, number * 1.5)
+        share = number * step / hours  # of the way that the rows move
+        came = aged(number, share * 18)
         answered(at, came, monkeypatch, ago=back * HOUR, release="buys@1")
-        answered(at, aged(number, number * 4.0), monkeypatch, ago=back * HOUR - 60, release="buys@2")
+        answered(at, aged(number, share * 48), monkeypatch, ago=back * HOUR - 60, release="buys@2")
         at.do(label, endpoint="buys", labels=[
             {"id": f"r{back * HOUR}-{n // 100 * 100}", "row": n % 100, "label": int(row["spent"] + n * 53 % 60 > 75)}
             for n, row in enumerate(came)

@@ -1,5 +1,7 @@
-"""What is measured beside the promises, for whoever looks at them over time: an estimate's own measure once labels come,
-a measure's estimate until then, and both in each of the larger groups where a promise speaks of groups.
+"""What is measured beside the promises, for whoever looks at them over time.
+
+Of an estimate what it estimates, once labels come; of a measure its estimate; where a promise speaks of groups, both in
+each of the larger ones.
 """
 
 from collections.abc import Iterable, Iterator

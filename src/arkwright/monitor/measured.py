@@ -83,7 +83,7 @@ class Measured:
         return Streak(verdict, until - int(began))
 
     def thinned(self, release: str, promise: str, since: int, until: int, points: int) -> list[Found]:
-        """The last of each of so many equal parts of the span, in the order of time: a month of looks is a few reads."""
+        """The last of each of so many equal parts of the span, in the order of time: a few reads of very many."""
         step = max(1, -(-(until - since) // points))
         parts = ((at, min(at + step, until)) for at in range(since, until, step))
         rows = (self._db.run(_LAST_OF, release, promise, begin, end).fetchone() for begin, end in parts)

@@ -127,9 +127,7 @@ def _groups(
 
 
 def _promise(found: OverTime, promise: str, values: Sequence[Found]) -> Small:
-    drawn = over_time(
-        [Series("found", values)], found.since, found.until, limits=limits(promise), wide=300, high=120
-    )
+    drawn = over_time([Series("found", values)], found.since, found.until, limits=limits(promise), wide=300, high=120)
     return Small(title=promise, says=[("last", values[-1].value)], drawn=drawn)
 
 

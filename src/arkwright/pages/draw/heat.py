@@ -16,24 +16,30 @@ _LEFT, _TALL, _NAME = 150, 20, 22
 
 
 def heat(found: Heat) -> Markup:
-    """Rows are columns, the one that moved most first. What chance alone may have made is left without a shade."""
+    """Rows are columns, the one that moved most first. What chance alone may have made is left without a shade.
+
+    The names are a drawing of their own, which stays where it is when the other one is wider than the page.
+    """
     if not found.cells:
         return Markup("")
     wide = 24 if len(found.times) <= 31 else 9
+    names: list[Markup] = []
     parts: list[Markup] = []
     for row, column in enumerate(found.columns):
         y = row * _TALL
         name = column if len(column) <= _NAME else column[: _NAME - 1] + "…"
-        parts.append(text(_LEFT - 6, y + 14, "end", name, "name"))
+        names.append(text(_LEFT - 6, y + 14, "end", name, "name"))
         for place, at in enumerate(found.times):
             if (cell := found.cells.get((column, at))) is not None:
-                parts += _cell(_LEFT + place * wide, y, wide, cell, f"{column}, {clock(at)[:-3]} UTC")
+                parts += _cell(place * wide, y, wide, cell, f"{column}, {clock(at)[:-3]} UTC")
     bottom, across = len(found.columns) * _TALL, len(found.times) * wide
     span, every = len(found.times) * found.seconds, max(1, round(90 / wide))
     for place in range(0, len(found.times), every):
-        parts.append(text(_LEFT + place * wide, bottom + 15, "start", moment(found.times[place], span)))
-    said = f"how far {many(len(found.columns), 'column')} moved in {len(found.times)} slots of time; the table has the numbers"
-    return frame(_LEFT + across + 4, bottom + 20, said, parts)
+        parts.append(text(place * wide, bottom + 15, "start", moment(found.times[place], span)))
+    slots = f"{len(found.times)} slots of time"
+    said = f"how far {many(len(found.columns), 'column')} moved in {slots}; the table has the numbers"
+    left = frame(_LEFT, bottom + 20, "the columns, the one that moved most first", names)
+    return left + frame(across + 34, bottom + 20, said, parts)
 
 
 def shade(cell: Moved) -> int:
@@ -47,5 +53,5 @@ def _cell(x: float, y: float, wide: int, cell: Moved, where: str) -> Iterator[Ma
     yield Markup(
         '<rect class="heat h{}" x="{}" y="{}" width="{}" height="{}"><title>{}: moved by {} ({})</title></rect>'
     ).format(dark, x, y, wide - 1, _TALL - 1, where, number(cell.effect), by)
-    if wide >= 20 and dark > 1:  # noqa: PLR2004 - as many pixels as two digits need
+    if wide >= 20 and dark > 1:
         yield text(x + (wide - 1) / 2, y + 14, "middle", f"{min(99, round(100 * cell.effect))}", f"h{dark}")

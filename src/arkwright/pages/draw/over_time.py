@@ -43,7 +43,8 @@ def over_time(
     low, top = min(marks), max(marks)
     room = (top - low) * 0.06 or abs(top) * 0.05 or 0.5
     low, top = max(low - room, 0) if low >= 0 else low - room, top + room
-    axes = Axes(since=since, until=until, low=low, high=top, left=46, right=wide - 8, top=8, bottom=high - 22)  # fmt: skip
+    box = {"left": 46, "right": wide - 8, "top": 8, "bottom": high - 22}
+    axes = Axes(since=since, until=until, low=low, high=top, **box)
     parts = list(axes.drawn(times=4 if wide > 400 else 2))
     for kind, one in zip(KINDS, series, strict=False):
         parts += _drawn(axes, kind, one.found)

@@ -42,6 +42,6 @@ def timeline(alarms: Sequence[Timed], since: float, until: float, *, wide: int =
             )
     for step in range(5):
         at = since + step / 4 * (until - since)
-        anchor = "start" if step == 0 else "end" if step == 4 else "middle"  # noqa: PLR2004 - the last of five
+        anchor = "start" if step == 0 else "end" if step == 4 else "middle"
         parts.append(text(axes.x(at), bottom + 15, anchor, moment(at, until - since)))
     return frame(wide, bottom + 20, f"{many(len(shown), 'alarm')} over time; the list below tells of each", parts)

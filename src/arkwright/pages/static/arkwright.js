@@ -181,6 +181,7 @@
     root.querySelectorAll?.(".lineage").forEach(pan);
     root.querySelectorAll?.("[data-follow]").forEach(follow);
     root.querySelectorAll?.("figure[data-chart]").forEach(draw);
+    root.querySelectorAll?.(".picture").forEach((frame) => { frame.scrollLeft = frame.scrollWidth; }); // to what is new
     root.querySelectorAll?.(".log").forEach((log) => { log.scrollTop = log.scrollHeight; });
   };
   document.addEventListener("DOMContentLoaded", () => liven(document));
