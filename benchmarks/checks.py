@@ -60,13 +60,13 @@ def ours(folder: Path, *, trusted: bool) -> int:
 
     from arkwright.core.promises import judge, parse
     from arkwright.data import check
-    from arkwright.measures import registry
+    from arkwright.measures import binding, registry
 
     columns = tuple(pq.read_schema(folder / "orders.parquet").names)
     scope = registry.Scope(columns, others=("customers.customer_id", "products.sku"))
     text = PROMISES.format(countries=COUNTRIES, statuses=STATUSES, channels=CHANNELS)
     promises = {line: parse(line) for line in text.strip().splitlines()}
-    bound = {line: registry.bind(promise.call, "data", scope) for line, promise in promises.items()}
+    bound = {line: binding.bind(promise.call, "data", scope) for line, promise in promises.items()}
     others = {name: folder / f"{name}.parquet" for name in ("customers", "products")}
     readings = check.measure(folder / "orders.parquet", bound, others=others, trusted=trusted)
     return sum(judge(promises[line], reading).word == "kept" for line, reading in readings.items())

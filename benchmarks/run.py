@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DATA, RESULTS = HERE / "data", HERE / "RESULTS.md"
 PEERS = DATA / "peers"
-ONLY_WHEN_ASKED = ("servers", "track", "postgresql")  # gigabytes of others; as much again
+ONLY_WHEN_ASKED = ("servers", "track", "postgresql", "watch")  # gigabytes of others; as much again
 PACKAGES = (
     "arkwright numpy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec uvloop httptools"
 )
@@ -32,6 +32,7 @@ TITLES = {
     "serving": "Serving, the short form",
     "servers": "Serving",
     "track": "Tracking",
+    "watch": "Watching",
 }
 COMMANDS = {
     "startup": ["startup.py", "--rounds", "15"],
@@ -51,6 +52,7 @@ COMMANDS = {
     "serving": ["serve.py", "--short"],
     "servers": ["serve.py", "--peers", "--seconds", "1.5"],
     "track": ["track.py", "--rounds", "5"],
+    "watch": ["watch.py", "--folder", str(DATA / "watch"), "--rounds", "5"],
 }
 HEAD = """# What was measured
 

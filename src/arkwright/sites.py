@@ -20,6 +20,7 @@ from arkwright.infra.scratch import scratch
 from arkwright.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
+    from arkwright.advisories.desk import Desk
     from arkwright.govern.oidc import Provider
 
 FOLDER, LEDGER = ".arkwright", "ledger.db"
@@ -42,6 +43,7 @@ ENGINES: dict[str, dict[str, str]] = {
 }
 SERVER = "arkwright.serve.processes.supervisor:serve"  # what a host runs: rooms do not know one another
 PROVIDER = "arkwright.govern.oidc:Provider"  # it brings a client of HTTP, which nothing but a log-in needs
+ADVISORIES = "arkwright.advisories.desk:Desk"  # and another, which only a promise about packages needs
 DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 
@@ -126,6 +128,11 @@ class Site:
     @cached_property
     def host(self) -> Host:
         return cast(Host, self._engine("host")(_named(SERVER)))
+
+    @property
+    def advisories(self) -> "Desk":
+        """What is known of packages, by the source that `site.toml` names now."""
+        return cast("Desk", _named(ADVISORIES)(self.outside.advisories, self.folder))
 
     @property
     def keys(self) -> Path:

@@ -109,7 +109,7 @@ def test_measures(at):
     wanted = "rows missing duplicates smallest largest mean quantile allowed matches references "
     wanted += "freshness_hours schema_changes "
     wanted += (
-        "roc_auc average_precision precision recall f1 brier calibration_error log_loss accuracy mae rmse r2 mape "
+        "roc_auc average_precision precision recall f1 brier calibration_error log_loss accuracy mae mse rmse r2 mape "
     )
     wanted += "worst_group gap selection_rate_ratio agreement latency_p50_ms latency_p99_ms size_mb split_duplicates "
     wanted += "target_leakage"

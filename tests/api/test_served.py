@@ -21,6 +21,7 @@ from tests.serve.telemetry.test_traces import CALLER, TRACE, Receiver
 from arkwright.api.logged import label, predictions
 from arkwright.api.rollout import promote
 from arkwright.cli.main import main
+from arkwright.serve.telemetry import minutes
 
 from .test_rollout import ONE, ROW, TWO, ask, first, made, served, until
 
@@ -97,6 +98,8 @@ def test_predictions_are_logged_unless_it_says_otherwise(first, capsys):
         (row,) = first.do(predictions, endpoint="buys", id=headers["X-Request-Id"]).to_pylist()
         assert (row["release"], row["country"], row.get("age")) == (TWO, "DE", None)
         assert first.do(label, endpoint="buys", labels=[{"id": headers["X-Request-Id"], "label": 1}]).unknown == 0
+    kept = list(minutes.read(first.site.predictions / "buys", ONE, 0, time.time()))
+    assert (sum(one.codes["200"] for one in kept if one.codes), sum(one.rows for one in kept)) == (1, 2)
 
 
 def test_each_request_has_a_line_and_a_span(first, receiver):
@@ -212,7 +215,12 @@ def alive(pid):
             "error: 'http://h:99999' is no collector's address; it looks like http://127.0.0.1:4318",
         ),
         (("--queue", "0"), "error: a queue of 0 requests cannot be; take 1 to 65536"),
-        (("--queue-time", "nan"), "error: nobody can wait for nan s; take a time above 0, of a day at most"),
+        (("--queue-time", "nan"), "error: nobody can wait for nan s; take 0.01 s to a day"),
+        (("--queue-time", "1e-9"), "error: nobody can wait for 1e-09 s; take 0.01 s to a day"),
+        (("--answer-time", "0.001"), "error: no model answers in 0.001 s; take 1 s to a day"),
+        (("--load-time", "0.5"), "error: no release loads in 0.5 s; take 1 s to a day"),
+        (("--rate", "1e-9"), "error: a rate of 1e-09 requests a second is none; take 0.001 to 1,000,000"),
+        (("--rate", "inf"), "error: a rate of inf requests a second is none; take 0.001 to 1,000,000"),
         (("--drain-delay", "nan"), "error: a server cannot go on accepting for nan s; take 0 to an hour of them"),
         (("--drain-delay", "-1"), "error: a server cannot go on accepting for -1 s; take 0 to an hour of them"),
     ],

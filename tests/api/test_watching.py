@@ -1,6 +1,7 @@
 """What an endpoint promises is measured on what came: counted once, added up, whatever was killed on the way."""
 
 import json
+import time
 
 import msgspec
 import numpy as np
@@ -17,11 +18,14 @@ from arkwright.core.nouns import Release
 from arkwright.core.signature import Signature
 from arkwright.serve.tap import writer
 from arkwright.serve.tap.writer import Tap
+from arkwright.serve.telemetry import minutes
+from arkwright.serve.telemetry.minutes import Minute
 
 PROMISES = """gate  = "production"
 promises = [
   "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
-  "rows > 1", "recall >= 0.5", "size_mb < 5",
+  "latency_p50_ms < 5", "error_rate <= 0.001", "rows > 1", "recall >= 0.5", "size_mb < 5",
+  "mmd() < 0.2", "domain_auc() < 0.6", "changes(score) == 0",
 ]
 """
 
@@ -112,12 +116,36 @@ def test_performance_is_estimated_before_any_label(live, monkeypatch):
     assert 0.1 < one.low < one.value < one.high <= 1
 
 
+def test_columns_together_and_changes_within_the_window_are_measured(live, monkeypatch):
+    answered(live, rows(1000, shift=200), monkeypatch)
+    first = found(live)
+    assert {first[promise].verdict for promise in ("mmd() < 0.2", "domain_auc() < 0.6")} == {"broken"}
+    assert first["mmd() < 0.2"].n == 1000
+    assert first["changes(score) == 0"].verdict == "unproven"
+    assert "score was there in 1 of the 32 minutes" in first["changes(score) == 0"].note
+
+
 def test_a_measure_that_is_not_there_is_told(live):
     one = found(live)["error_rat <= 1"]
     assert (one.verdict, one.value) == ("unproven", None)
     assert "error_rat" in one.note
     assert 'did you mean "spent"' in found(live)["ks(spend) < 1"].note
     assert "size_mb cannot be measured on traffic" in found(live)["size_mb < 5"].note
+
+
+def test_how_it_serves(live, monkeypatch):
+    assert "no server counted anything" in found(live)["error_rate <= 0.001"].note
+    assert found(live)["latency_p50_ms < 5"].note == "no calls were timed"
+    answered(live, rows(2000), monkeypatch)
+    one = found(live)["latency_p50_ms < 5"]
+    assert (one.verdict, one.value, one.n) == ("kept", 0.4, 20)  # requests of 100 rows
+    now = time.time()
+    for since, codes in ((now - 7200, {"200": 100}), (now - 600, {"200": 98, "500": 2})):
+        one = Minute("release:buys@1", since, since + 60, codes, rows=100)
+        minutes._append(live.site.predictions / "buys" / minutes.FOLDER, one)
+    one = found(live)["error_rate <= 0.001"]
+    assert (one.verdict, one.value, one.n) == ("broken", 0.01, 200)
+    assert one.note == "2 with 500; no server was up in 1,438 minutes of the window"
 
 
 def test_an_endpoint_that_is_not_there(live):

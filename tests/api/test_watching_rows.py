@@ -7,11 +7,10 @@ import pytest
 from tests.api.test_watching_labels import COLUMNS, Logged, logged, yes
 
 from arkwright.api import watching_rows
-from arkwright.api.watching_beside import asked
 from arkwright.core import arrow
 from arkwright.core.promises import parse
 from arkwright.data import check
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 
 __all__ = ["logged"]
 PROMISES = (
@@ -23,7 +22,7 @@ PROMISES = (
 
 
 def found(logged, *texts):
-    readings = watching_rows.readings(logged.window(), {text: asked(parse(text)) for text in texts})
+    readings = watching_rows.readings(logged.window(), {text: parse(text) for text in texts})
     return [readings[text] for text in texts]
 
 
@@ -51,7 +50,7 @@ def test_as_a_dataset_of_the_same_rows(logged, tmp_path):
     days = [row | {"at": np.datetime64(row["at"]).astype(object)} for row in given]
     pq.write_table(pa.Table.from_pylist(days, schema), path)
     scope = registry.Scope(tuple(column.name for column in COLUMNS))
-    expected = check.measure(path, {t: registry.bind(parse(t).call, "data", scope) for t in PROMISES})
+    expected = check.measure(path, {t: binding.bind(parse(t).call, "data", scope) for t in PROMISES})
     for text, reading in zip(PROMISES, found(logged, *PROMISES), strict=True):
         assert reading.value == pytest.approx(expected[text].value), text
         assert reading.n == expected[text].n

@@ -87,12 +87,21 @@ def test_the_cause_stays_for_whoever_debugs(mine):
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
-def test_errors_of_ours_and_ctrl_c_pass(mine):
+def test_errors_of_ours_and_ctrl_c_pass(mine, tmp_path):
     module = mine("def f(error):\n    raise error\n")
     for error in (Refused("not so"), KeyboardInterrupt()):
-        with pytest.raises(type(error)) as caught:
-            call(module.f, error)
-        assert caught.value is error
+        for runs in (lambda: call(module.f, error), lambda: execute(lambda: module.f(error), tmp_path)):  # noqa: B023
+            with pytest.raises(type(error)) as caught:
+                runs()
+            assert caught.value is error
+
+
+def test_a_panic_is_a_mistake_like_any_other(mine, tmp_path):
+    """Rust's, which polars raises, are no Exception."""
+    module = mine("class Panic(BaseException): ...\ndef f():\n    raise Panic('no luck')\n")
+    assert told(module.f) == "mine.py:3 in f: Panic: no luck"
+    with pytest.raises(Invalid, match=r"mine\.py:3: Panic: no luck"):
+        execute(module.f, tmp_path)
 
 
 DECORATED = """

@@ -166,7 +166,13 @@ def test_what_a_source_and_a_row_class_may_be_is_told():
 
 @pytest.mark.parametrize(
     ("stage", "heading"),
-    [("data", "Of a dataset:"), ("model", "Of a model, on the held-out"), ("endpoint", "Of an endpoint, on")],
+    [
+        ("data", "Of a dataset:"),
+        ("model", "Of a model, on the held-out"),
+        ("release", "Of a release, in a gate"),
+        ("live", "Of a live release, of"),
+        ("endpoint", "Of an endpoint, on"),
+    ],
 )
 def test_every_measure_is_told_and_no_other(stage, heading):
     found = [measure for _, measure in sorted(registry.measures().items()) if measure.stage == stage]

@@ -103,7 +103,7 @@ def test_latency_by_hand():
     assert (reading.value, reading.low, reading.high) == pytest.approx((7, 4.96, 96.16))
 
 
-@given(arrays.arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 50)), elements=st.floats(0, 1e4)))
+@given(arrays.arrays(float, st.tuples(st.integers(2, 5), st.integers(1, 50)), elements=st.floats(0, 1e4)))
 @settings(max_examples=60)
 def test_latency_is_scipys_quantile_of_each_round(latencies):
     for measure, q in ((latency_p50_ms, 0.5), (latency_p99_ms, 0.99)):
@@ -121,6 +121,23 @@ def test_one_slow_round_leaves_it_unproven():
     reading = latency_p99_ms(timed([[1.0] * 100, [1.1] * 100, [5.0] * 100]))
     verdict = judge(parse("latency_p99_ms <= 2"), reading)
     assert (verdict.word, verdict.more_rows) == ("unproven", None)  # rows would not help
+
+
+def test_one_round_of_many_calls_is_told_by_ranks():
+    taken = np.random.default_rng(1).permutation(np.arange(1, 10_001) / 100)
+    reading = latency_p99_ms(timed([taken]))
+    assert reading.value == pytest.approx(np.quantile(taken, 0.99))
+    low, high = stats.binom.ppf([0.025, 0.975], 10_000, 0.99)
+    assert reading.low == pytest.approx(low / 100, abs=0.03)
+    assert reading.high == pytest.approx(high / 100, abs=0.03)
+    assert (reading.n, reading.note) == (10_000, "10,000 calls")
+    assert latency_p50_ms(timed([[3.0] * 20])).value == 3
+    assert latency_p99_ms(timed([[3.0] * 100])).note == "100 calls are too few to tell what 99% of them take"
+    held = 0
+    for seed in range(300):
+        found = latency_p50_ms(timed([np.random.default_rng(seed).exponential(1, 41)]))
+        held += found.low <= np.log(2) <= found.high
+    assert held >= 280
 
 
 def test_size():

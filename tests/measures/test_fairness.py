@@ -17,10 +17,11 @@ from sklearn import metrics
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading, judge, parse
-from arkwright.measures import intervals
+from arkwright.measures import groups, intervals, tally
 from arkwright.measures.evaluation import Evaluation, Undefined
-from arkwright.measures.fairness import OTHERS, gap, selection_rate_ratio, worst_group
-from arkwright.measures.labels import accuracy, positive_rate, precision, recall, specificity
+from arkwright.measures.fairness import gap, selection_rate_ratio, worst_group
+from arkwright.measures.groups import OTHERS
+from arkwright.measures.labels import accuracy, balanced_accuracy, f1, positive_rate, precision, recall, specificity
 from arkwright.measures.registry import model_measure
 from arkwright.measures.regression import bias, mae, r2
 from arkwright.measures.score import brier, roc_auc
@@ -337,3 +338,89 @@ def test_what_is_spelt_alike_is_one_group():
     reading = worst_group(evaluation, accuracy, "g")
     assert reading.value == 0.75
     assert "(400 rows)" in reading.note
+
+
+# --- several columns at once
+
+
+def crossed(seed=0, n=3000):
+    rng = np.random.default_rng(seed + 1)
+    truth, label, carrier, score = sample(seed, n=n)
+    origin = np.array(["JFK", "LGA", None], object)[rng.integers(0, 3, n)]
+    groups = {"carrier": carrier, "origin": origin}
+    return Evaluation(task="classification", truth=truth, label=label, score=score, groups=groups)
+
+
+def test_several_columns_are_fairlearns_intersections():
+    evaluation = crossed()
+    both = {name: np.asarray(values, object).astype(str) for name, values in evaluation.groups.items()}
+    frame = MetricFrame(
+        metrics={"recall": true_positive_rate, "rate": selection_rate},
+        y_true=evaluation.truth, y_pred=evaluation.label, sensitive_features=both,
+    )  # fmt: skip
+    by = ("carrier", "origin")
+    worst, apart = worst_group(evaluation, recall, by=by), gap(evaluation, positive_rate, by=by)
+    assert worst.value == pytest.approx(frame.group_min()["recall"], rel=1e-9)
+    assert apart.value == pytest.approx(frame.difference()["rate"], rel=1e-9)
+    carrier, origin = frame.by_group["recall"].idxmin()
+    assert worst.note.startswith(f"carrier={carrier}, origin={'(missing)' if origin == 'None' else origin} ")
+    assert worst.note.endswith(" of 12 groups")
+
+
+def test_small_intersections_are_judged_together():
+    group = np.array(["a"] * 100 + ["b"] * 60)
+    other = np.array(["x"] * 90 + ["y"] * 70)
+    evaluation = Evaluation(
+        task="classification", truth=np.ones(160, int), label=np.arange(160) % 2, groups={"g": group, "h": other}
+    )
+    assert gap(evaluation, recall, by=("g", "h"), at_least=10).note.endswith("of 3 groups")
+    assert gap(evaluation, recall, by=("g", "h")).note.endswith(
+        "of 2 groups; (others) left out: 10 rows, fewer than 50"
+    )
+    assert worst_group(evaluation, recall, by=("g", "town")).note == "the column town was not kept for comparing groups"
+
+
+# --- counted at once
+
+
+COUNTED = (accuracy, positive_rate, recall, precision, specificity, balanced_accuracy, f1)
+
+
+@pytest.mark.parametrize("measure", COUNTED, ids=lambda measure: measure.name)
+@pytest.mark.parametrize("classes", [2, 3, 70])
+def test_a_group_counted_is_as_its_rows_are(measure, classes):
+    rng = np.random.default_rng(classes)
+    n = 4000
+    truth = rng.integers(0, classes, n)
+    label = np.where(rng.random(n) < 0.7, truth, rng.integers(0, classes, n))
+    score = rng.dirichlet(np.ones(classes), n)
+    whole = Evaluation(
+        task="classification", truth=truth, label=label, score=score, groups={"g": rng.integers(0, 4, n)}, seed=3
+    )
+    told = groups.groups(whole, "g", 1)
+    for number in range(4):
+        part = tally.Part(whole, told, number)
+        assert measure(part) == measure(part.rows())
+        assert len(part) == len(part.rows())
+
+
+@pytest.mark.parametrize("given", [{"threshold": 0.4}, {"at_precision": 0.6}])
+def test_a_group_with_a_threshold_is_as_its_rows_are(given):
+    whole = crossed()
+    part = tally.Part(whole, groups.groups(whole, "origin", 1), 0)
+    assert recall(part, **given) == recall(part.rows(), **given)
+
+
+def test_what_only_one_group_lacks_leaves_out_only_that():
+    truth = np.array([1.0] * 100 + [np.nan] * 60)
+    reading = worst_group(grouped(truth, np.ones(160, int), np.repeat(["a", "b"], [100, 60])), recall, by="by")
+    assert reading.value == 1
+    assert reading.note.endswith("b left out: 60 of 60 truth are not finite numbers")
+
+
+def test_rows_taken_are_counted_anew():
+    whole = crossed()
+    assert gap(whole, recall, by="carrier").n == 3000
+    some = whole.take(np.arange(1000))
+    assert gap(some, recall, by="carrier").n == 1000
+    assert recall(some) == recall(Evaluation(task="classification", truth=some.truth, label=some.label))

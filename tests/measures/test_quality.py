@@ -6,7 +6,8 @@ from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading, parse
 from arkwright.measures import quality, registry
 from arkwright.measures.aggregates import Distinct, In, Now, Nulls, Quantile, Rows, SchemaChanges
-from arkwright.measures.registry import Measure, Scope, bind
+from arkwright.measures.binding import bind
+from arkwright.measures.registry import Measure, Scope
 
 MEASURES = {value.name: value for value in vars(quality).values() if isinstance(value, Measure)}
 SCOPE = Scope(("year", "carrier", "time"), key=("year", "carrier"), others=("planes.tailnum",))

@@ -13,14 +13,16 @@ from arkwright.core.errors import ArkwrightError, Invalid, Unknown
 from arkwright.core.promises import Call, Name, Reading, parse
 from arkwright.measures import registry, words
 from arkwright.measures.aggregates import Rows
+from arkwright.measures.binding import bind
 from arkwright.measures.evaluation import Evaluation, Undefined
-from arkwright.measures.registry import Column, Plan, Scope, Score, bind, data_measure, measures, model_measure
+from arkwright.measures.registry import Column, Plan, Scope, Score, data_measure, measures, model_measure
 
 DATA = Scope(("id", "price", "my column"), key=("id",), others=("planes.tailnum", "planes.year"))
 MODEL = Scope(("carrier", "origin"))
 EVALUATION = Evaluation(
     task="classification", truth=np.array([0, 1] * 100), label=np.array([0, 1, 1, 1] * 50),
-    score=np.array([0.1, 0.9, 0.6, 0.7] * 50), groups={"carrier": np.repeat(["a", "b"], 100)},
+    score=np.array([0.1, 0.9, 0.6, 0.7] * 50),
+    groups={"carrier": np.repeat(["a", "b"], 100), "origin": np.repeat("x", 200)},
 )  # fmt: skip
 
 
@@ -47,6 +49,8 @@ def of_model(text, task="classification"):
         ("worst_group(score=recall, by='carrier', at_least=100)", 1.0),
         ("worst_group(recall(threshold=0.8), by=carrier)", 0.5),
         ("gap(worst_group(recall, by=carrier), by=carrier)", 0.0),
+        ("worst_group(recall, by=(carrier, origin))", 1.0),
+        ("worst_group(recall, by=['carrier'])", 1.0),
         ("positive_rate", 0.75),
     ],
 )
@@ -86,6 +90,9 @@ def test_a_column_called_key_is_a_column():
         ("worst_group(recall)", Invalid, "missing a required argument: 'by'"),
         ("worst_group(recall, by=carier)", Unknown, "there is no column 'carier'; did you mean \"carrier\""),
         ("worst_group(recall, by=1)", Unknown, "there is no column 1"),
+        ("worst_group(recall, by=(carrier, orgin))", Unknown, "there is no column 'orgin'; did you mean \"origin\""),
+        ("worst_group(recall, by=(carrier, carrier))", Invalid, "by names columns, each once, such as by="),
+        ("worst_group(recall, by=())", Invalid, "by names columns, each once"),
         ("worst_group(recal, by=carrier)", Unknown, "did you mean"),
         ("worst_group(missing(x), by=carrier)", Invalid, "measures a dataset"),
         ("worst_group(0.5, by=carrier)", Invalid, "asks for another measure as score"),
@@ -289,11 +296,11 @@ def test_a_plug_in_that_cannot_be_loaded_stops_no_other_and_is_named(there):
 def test_every_measure_says_what_it_is(measure):
     assert measure.summary.endswith((".", ":"))
     assert measure.source
-    assert measure.stage in ("data", "model", "endpoint")
+    assert measure.stage in ("data", "model", "endpoint", "release", "live")
     assert measure.name.isidentifier()
     for parameter in measure.parameters:
         assert parameter.annotation is not inspect.Parameter.empty
-    first = {"model": "evaluation", "endpoint": "window"}.get(measure.stage)
+    first = {"model": "evaluation", "endpoint": "window", "release": "shipped", "live": "shipped"}.get(measure.stage)
     assert first is None or next(iter(inspect.signature(measure.function).parameters)) == first
 
 

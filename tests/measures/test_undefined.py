@@ -73,7 +73,7 @@ def evaluations(draw):
         seed=draw(st.integers(0, 9)),
     )
     original = draw(st.none() | st.just(made))
-    return Evaluation(**{f: getattr(made, f) for f in made.__slots__} | {"original": original})
+    return Evaluation(**{f: getattr(made, f) for f in made.__slots__ if f[0] != "_"} | {"original": original})
 
 
 @given(evaluations())
@@ -161,12 +161,13 @@ def test_every_score_can_be_compared_between_groups():
             if Score in kinds or (measure.tasks and task not in measure.tasks):
                 continue
             bound = lambda e, m=measure: ask(m, e)  # noqa: E731
-            sound(measures()["gap"](evaluation, _Named(measure.name, measure.larger_is_better, bound), by="by"))
+            sound(measures()["gap"](evaluation, _Named(measure, bound), by="by"))
 
 
 class _Named:
-    def __init__(self, name, larger_is_better, bound):
-        self.name, self.larger_is_better, self.bound = name, larger_is_better, bound
+    def __init__(self, measure, bound):
+        self.name, self.larger_is_better, self.counted = measure.name, measure.larger_is_better, measure.counted
+        self.bound = bound
 
     def __call__(self, evaluation):
         return self.bound(evaluation)

@@ -54,6 +54,8 @@ def test_every_measure_says_all_that_it_can_be_asked(measure):
          "In the worst-served group of carrier: of all real cases, at least 25 % are found"),
         ("gap(recall, by=carrier) <= 0.1",
          "Between any two groups of carrier, recall differs by at most 10 percentage points"),
+        ("gap(recall, by=(carrier, origin)) <= 0.1",
+         "Between any two groups of carrier and origin, recall differs by at most 10 percentage points"),
         ("gap(mae, by=carrier) <= 3", "Between any two groups of carrier, mae differs by at most 3"),
         ('allowed(c, ["DE", "FR"]) == 1', 'Exactly 100 % of the values of c are "DE" or "FR"'),
         ("latency_p99_ms <= 5", "99 of 100 requests for one row take at most 5 milliseconds"),

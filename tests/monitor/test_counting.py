@@ -109,3 +109,35 @@ def test_a_reference_that_is_none_is_told(tmp_path, answered):
             packing.load(path).count(table(), answered)
         except Corrupt as error:
             assert "is no reference of a release" in str(error)  # noqa: PT017
+
+
+def test_words_as_codes_count_as_words_do():
+    words = ["UA", None, "DL", "UA", "AA"] * 20
+    plain = reference(pa.table({"carrier": words}))
+    chunks = [pa.array(words[:30]).dictionary_encode(), pa.array(words[30:]).dictionary_encode()]
+    strange = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None, 1], pa.int8()), ["UA", "UA", None])
+    coded = pa.chunked_array(chunks)
+    assert reference(pa.table({"carrier": coded})).columns["carrier"].values == plain.columns["carrier"].values
+    for column in (pa.chunked_array([words]), coded):
+        found = plain.count(pa.table({"carrier": column})).columns["carrier"]
+        assert (found.counts.tolist(), found.missing) == ([40, 20, 20, 0], 20)
+    twice = plain.count(pa.table({"carrier": strange})).columns["carrier"]
+    assert (twice.counts.tolist(), twice.missing) == ([3, 0, 0, 0], 2)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64(), pa.int8(), pa.uint64(), pa.bool_()])
+def test_empty_cells_of_any_kind_are_missing(kind):
+    column = pa.array([0, 1, None, 1, 0, 1, None] * 10).cast(kind)
+    found = reference(pa.table({"x": column})).columns["x"]
+    assert (found.n, found.missing) == (50, 20)
+    assert sorted(count for count in found.counts.tolist() if count) == [20, 30]
+
+
+def test_answers_are_told_apart_by_group():
+    rows = pa.table({"carrier": pa.array(["UA", "DL", None, "UA", "AA"] * 10).dictionary_encode()})
+    answered = Answered(np.linspace(0, 1, 50)[:, None], np.arange(50) % 2)
+    made = reference(rows, answered, np.arange(50) % 2, ["carrier"])
+    scores = made.count(rows, answered).scores
+    assert {name: int(counts.sum()) for name, counts in scores.counts.items()} == {
+        "": 50, "carrier=UA": 20, "carrier=DL": 10, "carrier=AA": 10
+    }  # fmt: skip

@@ -26,13 +26,12 @@ def log(files, settled):
         for seconds in files:
             at = np.array([START + s for s in seconds if since <= START + s < until], np.int64)
             if len(at):
-                columns = {"at": pa.array(at * 1_000_000, pa.timestamp("us")), "x": at % 100 * 1.0}
-                yield pa.table(columns | {"word": ["a"] * len(at)})
+                yield Block(at, pa.table({"x": at % 100 * 1.0, "word": ["a"] * len(at)}))
 
     return Log(
         files=[File(f"{n}: {f}", START + min(f), START + max(f)) for n, f in enumerate(files)],
-        scan=lambda since, until: map(Block, blocks(since, until)),
-        rows=blocks,
+        scan=blocks,
+        rows=lambda since, until: (block.table for block in blocks(since, until)),
         settled=START + settled,
     )
 
@@ -113,6 +112,20 @@ def test_hours_that_are_over_are_one_slot(tmp_path):
         assert [(begin - START, seconds, counts.rows) for begin, seconds, counts in slots] == [
             (0, HOUR, 120), (HOUR, HOUR, 120), (2 * HOUR, HOUR, 120), (3 * HOUR, 60, 2),
         ]  # fmt: skip
+
+
+def test_what_columns_do_together_is_counted_by_the_minute_in_which_rows_came(tmp_path):
+    seconds = list(range(0, 2 * HOUR + 600, 20))
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        for settled in (HOUR + 90, 2 * HOUR, 2 * HOUR + 600):
+            follow(kept, "r", REFERENCE, log([[s for s in seconds if s < settled]], settled))
+        whole = kept.window("r", REFERENCE, START, START + 9 * HOUR).joint
+    assert whole.moments.n == whole.moments.rows.sum() == len(seconds)
+    assert whole.trail.minutes.tolist() == [START // 60 + minute for minute in range(130)]
+    assert (whole.trail.rows == 3).all()
+    with closing(Kept(tmp_path / "y.db")) as kept:
+        follow(kept, "r", REFERENCE, log([[1, 2, 3]], 60))  # all of a block are of one minute
+        assert kept.window("r", REFERENCE, START, START + 60).joint.moments.n == 3
 
 
 def test_what_is_no_count_is_told_and_can_be_counted_anew(tmp_path):

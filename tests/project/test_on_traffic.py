@@ -55,3 +55,14 @@ def test_nothing_is_told_without_a_log(shop):
     of_traffic(shop, "missing(country) < 1", more="log = false\n")
     (line,) = mistakes(shop)
     assert line.endswith("missing is measured on the answers that are logged, and here log = false")
+
+
+def test_what_the_release_itself_tells_needs_no_log(shop):
+    of_traffic(shop, "vulnerabilities(severity=high) == 0", "tampered_files == 0", more="log = false\n")
+    assert plan(shop)
+
+
+def test_a_severity_that_there_is_not(shop):
+    of_traffic(shop, "vulnerabilities(severity=hihg) == 0")
+    (line,) = mistakes(shop)
+    assert "severity is low, medium, high or critical, not 'hihg'" in line

@@ -24,7 +24,7 @@ from arkwright.core.nouns import Column
 from arkwright.core.ports import Routing, Served, Share
 from arkwright.core.signature import Features, Signature, Tensor
 from arkwright.serve.model.loaded import load
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes import server as processes_server
 from arkwright.serve.processes.server import Server
 from arkwright.serve.telemetry.counters import Counters

@@ -38,6 +38,7 @@ WORK = {
 COLUMNS = {"BOOL": "bool", "BYTES": "str", "FP16": "float", "FP32": "float", "FP64": "float"}
 KINDS = {"all": list(WORK), "typed": [kind for kind in WORK if kind in TYPED]}
 ROW = {"km": 4.1640625, "aa": 0.0, "delay": 4.5}
+TENSOR = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": list(ROW.values())}
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -266,8 +267,7 @@ def test_only_what_was_asked_for_is_asked_of_the_shadow(served):
 
 
 def test_rows_and_a_version_in_the_body_reach_the_shadow(served):
-    tensor = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": [4.1640625, 0, 4.5]}
-    asked = {"model_name": "late", "model_version": "1", "inputs": [tensor]}
+    asked = {"model_name": "late", "model_version": "1", "inputs": [TENSOR]}
     assert served.post("/v2/models/late/infer", asked, X_Request_Id="named")[0] == 200
     assert served.post("/endpoints/late/predict", [ROW, ROW], X_Request_Id="json")[0] == 200
     assert served.ask("POST", "/endpoints/late/predict", stream(), Content_Type=ARROW, X_Request_Id="arrow")[0] == 200
@@ -277,6 +277,30 @@ def test_rows_and_a_version_in_the_body_reach_the_shadow(served):
         for first, second in zip(champion, shadow, strict=True):
             assert [first[name] for name in ROW] == [second[name] for name in ROW] == list(ROW.values())
             assert first["probability_true"] > second["probability_true"]
+
+
+def test_a_testers_answer_has_an_id_by_which_it_is_found(served):
+    for path, asked in (("/endpoints/late/predict", ROW), ("/v2/models/late/infer", {"inputs": [TENSOR]})):
+        status, headers, _ = served.post(path, asked, Arkwright_Release="late@2")
+        (id_,) = headers.get_all("X-Request-Id")
+        found = served.found("late", id_)
+        assert (status, found["shadow"], found["release"]) == (200, True, "release:late@2")
+    assert served.post(path, asked, Arkwright_Release="2", X_Request_Id="mine")[1].get_all("X-Request-Id") == ["mine"]
+
+
+def test_a_version_means_the_same_where_a_tester_asks_for_a_shadow(served):
+    """The path says who answers, whatever the header says; the body must not name another than answers."""
+    asked = {"inputs": [TENSOR]}
+    said = {}
+    for version in ("", "1", "2"):
+        answer = served.post("/v2/models/late/infer", {**asked, "model_version": version}, Arkwright_Release="2")
+        said[version] = answer[0]
+    assert said == {"": 200, "1": 400, "2": 200}
+    other = served.post("/v2/models/late/infer", {**asked, "model_version": "1"}, Arkwright_Release="2")[2]
+    assert b"the body names another model than the path, late version 2" in other
+    status, headers, _ = served.post("/v2/models/late/versions/1/infer", asked, Arkwright_Release="2")
+    assert (status, headers["Arkwright-Release"]) == (200, "release:late@1")
+    assert served.post("/v2/models/late/versions/2/infer", asked, Arkwright_Release="2")[0] == 404
 
 
 def stream():
@@ -290,7 +314,6 @@ def stream():
 def test_the_sample_is_the_same_of_both_and_nothing_redacted_is_on_the_disk(served):
     """By every road."""
     ids = [f"s/{n}" for n in range(160)]
-    tensor = {"name": "features", "datatype": "FP32", "shape": [1, 3], "data": list(ROW.values())}
     features = np.array([list(ROW.values())], np.float32)
     for n, id_ in enumerate(ids):
         match n % 5:
@@ -299,7 +322,7 @@ def test_the_sample_is_the_same_of_both_and_nothing_redacted_is_on_the_disk(serv
             case 1:
                 answer = served.ask("POST", "/endpoints/less/predict", stream(), Content_Type=ARROW, X_Request_Id=id_)
             case 2:
-                answer = served.post("/v2/models/less/infer", {"inputs": [tensor]}, X_Request_Id=id_)
+                answer = served.post("/v2/models/less/infer", {"inputs": [TENSOR]}, X_Request_Id=id_)
             case 3:  # refused, and its message quotes nothing that is kept
                 answer = served.post("/endpoints/less/predict", {**ROW, "aa": "4.1640625"}, X_Request_Id=id_)
             case 4:

@@ -17,7 +17,7 @@ from arkwright.monitor import policy
 from arkwright.monitor.measured import Found, Streak
 from arkwright.sites import Site
 
-MACHINE = Actor(name="arkwright", proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
+MACHINE = Actor(name=roles.MACHINE, proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
 RAISED, OVER, LEFT = "raised", "over", "left"
 
 

@@ -49,6 +49,8 @@ def doctor(site: Site, by: Actor, project: Path) -> tuple[Check, ...]:
     if site.folder.is_dir():
         checks.append(_attempt("ledger", lambda: f"{site.ledger.verify()} events, every seal holds"))
         checks.append(_attempt("store", lambda: _store(site)))
+        if site.outside.advisories:
+            checks.append(_attempt("advisories", lambda: _advisories(site)))
     return tuple(checks)
 
 
@@ -64,6 +66,14 @@ def _store(site: Site) -> str:
     if bad:
         raise ArkwrightError(f"{len(bad)} files are not what was written: {', '.join(d[:12] for d in bad[:5])}")
     return "every file is what was written"
+
+
+def _advisories(site: Site) -> str:
+    """Of when they are. Raises ArkwrightError where they prove nothing."""
+    found = site.advisories.look(())
+    if isinstance(found, str) or found.stale:
+        raise ArkwrightError(found if isinstance(found, str) else found.stale)
+    return found.age
 
 
 def _version(name: str) -> str:

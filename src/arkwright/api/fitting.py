@@ -7,7 +7,7 @@ from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Dataset
 from arkwright.core.promises import Promise, parse
 from arkwright.line import line
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.measures.registry import Scope
 from arkwright.measures.traffic import mentioned
 from arkwright.project import on_traffic, toml
@@ -28,7 +28,7 @@ def fits(site: Site, by: Actor, project: Path, section: str, name: str, text: st
     if section == "gate":
         models = {e.model for e in spec.endpoint.values() if e.gate == name} or set(spec.model)
         for model in sorted(models & set(spec.model)):
-            registry.bind(read.call, "model", Scope(spec.model[model].groups), spec.model[model].task)
+            binding.bind(read.call, registry.GATE, Scope(spec.model[model].groups), spec.model[model].task)
     if section in ("data", "endpoint"):
         _fits_columns(site, by, project, spec, section, name, read, sure=sure)
     return read
@@ -85,4 +85,4 @@ def _bind_data(spec: ProjectSpec, known: dict[str, tuple[str, ...]], name: str, 
     others = tuple(f"{other}.{column}" for other in known if other != name for column in known[other])
     if not all(known.values()):
         others += tuple(word for word in mentioned(read.call) if "." in word)
-    registry.bind(read.call, "data", Scope(columns, spec.data[name].key, others))()
+    binding.bind(read.call, "data", Scope(columns, spec.data[name].key, others))()

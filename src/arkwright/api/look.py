@@ -168,7 +168,7 @@ def _profile_source(site: Site, project: Path, source: str, say: Callable[[str],
 
 @dataclass(frozen=True)
 class Described:
-    """A measure, as people read of it. `call`: how a promise says it; `stage`: data | model; `tasks`: empty for all."""
+    """A measure, as people read of it. `call`: how a promise says it; `stage`: of Measure; `tasks`: empty for all."""
 
     name: str
     stage: str

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Self
 
+from arkwright.api import serving as settings
 from arkwright.api import terms
 from arkwright.api.rollout import SIGNATURE, must_pass
 from arkwright.core import versions
@@ -37,8 +39,9 @@ def serve(
     """Answer for these endpoints (default: all that have a release) until stopped, and follow them when they move.
 
     All that it takes is on record: `project` may be any folder. Where it is the endpoints' own and says something else
-    by now, that is told.
+    by now, that is told. Raises Invalid for settings that no server can live with.
     """
+    settings.check(how)
     names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
     if how.gateway is None and not names and not versions.names(site.ledger, Endpoint):
         raise Refused("no endpoint has a release yet; next: arkwright run, sign, promote")
@@ -53,7 +56,7 @@ def serve(
             ready(address)
             compact()
 
-        site.host.serve(watch, how, serving)
+        site.host.serve(watch, replace(how, minutes=site.predictions), serving)
 
 
 def _tell_what_differs(site: Site, project: Path, names: Sequence[str]) -> None:

@@ -7,27 +7,27 @@ each of the larger ones.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from arkwright.core.promises import Call, Name, Promise, Value
+from arkwright.core.promises import Call, Name, Promise, Value, parse
+from arkwright.measures import losses
 from arkwright.measures.expected import MEASURES
 from arkwright.measures.traffic import mentioned
 from arkwright.monitor.counting import Reference
 
 GROUPS = 12  # of a column, the most frequent ones
 ESTIMATED, IN_GROUPS = "estimated", ("estimated", "worst_group", "gap")
-LIMITS = " >= 0"  # makes a promise of a measure, for whoever reads promises only
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A measure under the name that it is kept by; `within`: only in the rows with this value of a column."""
+    """A promise under the name that it is kept by; `within`: only in the rows with this value of a column."""
 
     text: str
-    call: Call
+    promise: Promise
     within: tuple[str, str] | None = None
 
 
 def asked(promise: Promise) -> Asked:
-    return Asked(promise.text, promise.call)
+    return Asked(promise.text, promise)
 
 
 def beside(promises: Iterable[Promise], reference: Reference | None, *, labelled: bool) -> list[Asked]:
@@ -50,7 +50,7 @@ def scored(call: Call) -> str | None:
         name = call.args[0].text
     else:
         name = call.name if not call.args and not call.kwargs else ""
-    return name if name in MEASURES else None
+    return name if name in MEASURES or name in losses.MEASURES else None
 
 
 def named(name: str, *, estimate: bool, within: tuple[str, str] | None = None) -> str:
@@ -67,10 +67,11 @@ def groups_in(text: str) -> tuple[str, str, str] | None:
 
 
 def _both(name: str, within: tuple[str, str] | None, reference: Reference | None, *, labelled: bool) -> Iterator[Asked]:
-    if reference is not None and reference.judged is not None:
-        yield Asked(named(name, estimate=True, within=within), Call(ESTIMATED, (Name(name),)), within)
-    if labelled:
-        yield Asked(named(name, estimate=False, within=within), Call(name), within)
+    rests_on = reference and (reference.loss_model if name in losses.MEASURES else reference.judged)
+    for estimate, there in ((True, rests_on is not None), (False, labelled)):
+        if there:
+            measure = named(name, estimate=estimate)
+            yield Asked(named(name, estimate=estimate, within=within), parse(f"{measure} >= 0"), within)
 
 
 def _groups(call: Call, reference: Reference | None) -> Iterator[tuple[str, str]]:

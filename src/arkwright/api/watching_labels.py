@@ -28,10 +28,10 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
     found: dict[str, Reading] = {}
     bound: dict[str, Callable[..., Reading]] = {}
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
-        for text, promise in promises.items():
+        for text, one in promises.items():
             try:
-                measure = window.bind(promise.call, came.lost)
-                bound[text] = _within(measure, *promise.within) if promise.within else measure
+                measure = window.bind(one.promise.call, came.lost)
+                bound[text] = _within(measure, *one.within) if one.within else measure
             except ArkwrightError as error:
                 found[text] = Reading(None, note=str(error))
         realised = _realised(window, came, scratch, [promises[text] for text in bound])
@@ -75,7 +75,7 @@ def _within(measure: Callable[..., Reading], column: str, value: str) -> Callabl
 
 def _realised(window: LoggedWindow, came: Came, scratch: Path, asked: list[Asked]) -> _Realised:
     layout, out = window.layout, scratch / "labelled.parquet"
-    words = {word for one in asked for word in (*traffic.mentioned(one.call), *(one.within or ())[:1])}
+    words = {word for one in asked for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
     by = {name: column for name, column in layout.row.items() if column in words and name not in came.lost}
     logged.labelled(window.folder, window.site.tables, scratch, came, [*by, *layout.answer], out)
     rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608

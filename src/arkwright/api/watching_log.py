@@ -21,7 +21,7 @@ from arkwright.core.signature import Signature
 from arkwright.measures import traffic
 from arkwright.monitor.answered import PREDICTION, SCORE, named
 from arkwright.monitor.counting import Answered
-from arkwright.monitor.following import Block, File, Log
+from arkwright.monitor.following import MICRO, Block, File, Log
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap import window
 from arkwright.serve.tap.tables import placed
@@ -56,21 +56,22 @@ class Layout:
         return f"SELECT {', '.join(said)} FROM ({came})"  # noqa: S608 - every name is quoted
 
     def block(self, table: pa.Table) -> Block:
-        """Rows as the log has them, as promises speak of them; of a classifier those with every probability."""
+        """Rows as the log has them, as promises speak of them; `score` where every row of them has one."""
         there = [name for name in table.column_names if name in self.row]
-        made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
+        made = table.select(there).rename_columns([self.row[name] for name in there])
+        seconds = table.column("at").cast(pa.int64()).to_numpy() // MICRO
         said = table.column(self.answer[0])
         if not self.classes:
-            return Block(made.append_column(self.prediction, said))
+            return Block(seconds, made.append_column(self.prediction, said))
         said = said.cast(pa.string())
         made = made.append_column(self.prediction, said)
         chances = table.select(self.answer[1:])
-        if any(column.null_count for column in chances.columns):
-            return Block(made)
         probabilities = np.column_stack([column.to_numpy() for column in chances.columns])
         own = probabilities[:, 1:] if len(self.classes) == 2 else probabilities
-        classes = np.array([self.classes[word] for word in said.to_pylist()], np.int64)
-        return Block(made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
+        classes = np.array([self.classes.get(word, 0) for word in said.to_pylist()], np.int64)
+        if np.isnan(own).any():  # rules answered some of them, and give none
+            return Block(seconds, made, Answered(own, classes))
+        return Block(seconds, made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from arkwright.api.watching_beside import Asked
 from arkwright.api.watching_log import LoggedWindow
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.promises import Reading
+from arkwright.core.promises import Promise, Reading
 from arkwright.data.scan import sql
 from arkwright.measures.registry import Plan
 from arkwright.serve.tap.window import Came
@@ -13,7 +12,7 @@ from arkwright.serve.tap.window import Came
 ROWS = "what came"  # as the query calls them
 
 
-def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
+def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
     """Of promises about data. One that does not fit stops no other."""
     found: dict[str, Reading] = {}
     bound: dict[str, Callable[[], Plan]] = {}

@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import cast
 
-from arkwright.api import watching_labels, watching_rows
+from arkwright.api import watching_callers, watching_labels, watching_rows, watching_served
 from arkwright.api.watching_beside import Asked, asked, beside
 from arkwright.api.watching_log import LoggedWindow, log
+from arkwright.api.watching_release import Live
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
-from arkwright.core.promises import Reading, judge, parse
-from arkwright.measures import registry
+from arkwright.core.promises import Promise, Reading, judge, parse
+from arkwright.measures import binding, registry
+from arkwright.measures.losses import Losses
+from arkwright.measures.operations import COUNTED
 from arkwright.measures.registry import Scope
 from arkwright.measures.scores import ALL
 from arkwright.measures.window import Window
@@ -54,6 +57,7 @@ class Answers:
     def __init__(self, site: Site, endpoint: Endpoint, release: Release) -> None:
         """Counts what came since the last time."""
         self._site, self._endpoint, self._release = site, endpoint, release
+        self._live = Live(site, release)
         self._folder = site.predictions / endpoint.name
         self._folder.mkdir(parents=True, exist_ok=True)
         came = log(site, self._folder, release)
@@ -89,7 +93,11 @@ class Answers:
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
-        return _readings(wanted, self._window(since, until), logged)
+        window = self._window(since, until)
+        if isinstance(window, Window) and self._reference and watching_callers.asked_for(one.promise for one in wanted):
+            given = self._site, self._folder, self._release, self._reference, since, until
+            window = replace(window, callers=watching_callers.look(*given))
+        return _readings(wanted, window, logged, self._live)
 
     def _window(self, since: int, until: int) -> Window | str:
         """Beside the reference, or why there is none."""
@@ -118,26 +126,32 @@ class Answers:
         )
 
 
-def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindow) -> dict[str, Reading]:
-    """Each by its name: what it says of rows, of answers whose labels came, or of both beside the reference."""
+def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindow, live: Live) -> dict[str, Reading]:
+    """Each by its name: what it says of rows, of answers whose labels came, of both beside the reference, or of the
+    release itself.
+    """
     found: dict[str, Reading] = {}
-    of: dict[str, dict[str, Asked]] = {"data": {}, "model": {}}
+    kinds = {**_KINDS, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
+    of: dict[str, dict[str, Asked]] = {kind: {} for kind in (*kinds, "model")}
     for one in wanted:
-        measure = registry.measures().get(one.call.name)
+        measure = registry.measures().get(one.promise.call.name)
         if measure is None:
-            found[one.text] = Reading(None, note=str(registry.no_such(one.call.name)))
+            found[one.text] = Reading(None, note=str(registry.no_such(one.promise.call.name)))
+        elif measure.name in COUNTED:
+            of["counted"][one.text] = one
         elif measure.stage == "endpoint":
             found[one.text] = _reading(one, window) if isinstance(window, Window) else Reading(None, note=window)
         else:
-            of[measure.stage][one.text] = one
-    for stage, measured in _STAGES.items():
-        found |= measured(logged, of[stage]) if of[stage] else {}
-    return found
+            of["timed" if measure.timed and measure.stage == "model" else measure.stage][one.text] = one
+    for kind, measured in kinds.items():
+        found |= measured(logged, {text: one.promise for text, one in of[kind].items()}) if of[kind] else {}
+    return found | (watching_labels.readings(logged, of["model"]) if of["model"] else {})
 
 
-_STAGES: Mapping[str, Callable[[LoggedWindow, Mapping[str, Asked]], dict[str, Reading]]] = {
+_KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
     "data": watching_rows.readings,
-    "model": watching_labels.readings,
+    "timed": watching_served.timed,
+    "counted": watching_served.counted,
 }
 
 
@@ -146,17 +160,20 @@ def _reading(one: Asked, window: Window) -> Reading:
     if one.within:
         window = _within(window, "=".join(one.within))
     try:
-        return cast(Reading, registry.bind(one.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+        scope = Scope(columns=tuple(window.reference))
+        return cast(Reading, binding.bind(one.promise.call, "endpoint", scope)(window))
     except (Unknown, Invalid) as error:
         return Reading(None, note=str(error))
 
 
 def _within(window: Window, group: str) -> Window:
-    """Only the answers to one group; what a probability is worth is known of all of them together."""
-    if window.scores is None:
-        return window
-    counts = {ALL: window.scores.counts[group]} if group in window.scores.counts else {}
-    return replace(window, scores=replace(window.scores, counts=counts))
+    """Only the answers to one group; what a probability or an input is worth is known of all of them together."""
+    scores, losses = window.scores, window.losses
+    if scores is not None:
+        scores = replace(scores, counts={ALL: scores.counts[group]} if group in scores.counts else {})
+    if losses is not None:
+        losses = Losses({ALL: losses.sums[group]} if group in losses.sums else {})
+    return replace(window, scores=scores, losses=losses)
 
 
 def _reference(site: Site, release: Release) -> tuple[Reference | None, str]:

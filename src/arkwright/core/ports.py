@@ -215,8 +215,9 @@ class Serving:
     which a release must load, or it counts as one that cannot; `answer_time`: in which a request must be answered, or
     who computes it counts as one that hangs. `queue`: requests that may wait for one model in one worker; `queue_time`:
     seconds that they may wait. `access_log`: a file, or `-`. `traces`: the URL of a
-    collector. `gateway`: the path of a socket, in a folder that is ours alone, instead of host and port. Who comes
-    through it says for whom it asks, and what cannot be served is left out from the start, as it is later.
+    collector. `minutes`: the folder in which what was answered is kept by the minute. `gateway`: the path of a socket,
+    in a folder that is ours alone, instead of host and port. Who comes through it says for whom it asks, and what
+    cannot be served is left out from the start, as it is later.
     """
 
     host: str = "127.0.0.1"
@@ -233,6 +234,7 @@ class Serving:
     queue_time: float = 5.0
     access_log: str | None = None
     traces: str | None = None
+    minutes: Path | None = None
     gateway: str | None = None
 
 

@@ -1,8 +1,10 @@
 """What `site.toml` may say of the world outside a site. Read strictly in `infra/site_file.py`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from arkwright.core import durations
 
 
 class Webhooks(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,3 +45,13 @@ class Login(Struct, frozen=True, forbid_unknown_fields=True):
     role: Literal["viewer", "contributor"] = "viewer"
     groups: dict[str, Literal["viewer", "contributor", "owner"]] = {}
     groups_claim: str = "groups"
+
+
+class Advisories(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where known vulnerabilities are looked up (`source`): a zip, folder or file in OSV format, or an address.
+
+    A path is meant from the site's folder. Older than `max_age` they prove nothing.
+    """
+
+    source: str
+    max_age: Annotated[str, Meta(pattern=durations.PATTERN)] = "7d"

@@ -23,20 +23,22 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     try:
         return function(*args, **kwargs)
-    except ArkwrightError:
+    except (ArkwrightError, KeyboardInterrupt):
         raise
     except SystemExit as error:
         said = f"it ended the process with exit({error.code!r}); return or raise an error instead"
         raise Invalid(f"{where(function, error.__traceback__)}: {_bounded(said)}") from error
-    except Exception as error:
+    except BaseException as error:  # a panic of polars is no Exception
         raise Invalid(f"{where(function, error.__traceback__)}: {describe(error)}") from error
 
 
 def execute(run: Callable[[], Any], home: Path) -> None:
-    """Run the top level of a user's file in `home`. Raises Invalid with file and line; errors of ours pass."""
+    """Run the top level of a user's file in `home`. Raises Invalid with file and line; errors of ours and
+    KeyboardInterrupt pass.
+    """
     try:
         run()
-    except ArkwrightError:
+    except (ArkwrightError, KeyboardInterrupt):
         raise
     except SystemExit as error:
         line = _innermost(error.__traceback__, home)
@@ -44,7 +46,7 @@ def execute(run: Callable[[], Any], home: Path) -> None:
     except ImportError as error:
         line = _innermost(error.__traceback__, home)
         raise Invalid(f"{line}: {describe(error)}; is it installed where arkwright is?") from None
-    except Exception as error:
+    except BaseException as error:
         raise Invalid(f"{_innermost(error.__traceback__, home)}: {describe(error)}") from error
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
-from arkwright.core.settings import Lineage, Login, Mail, Webhooks
+from arkwright.core.settings import Advisories, Lineage, Login, Mail, Webhooks
 from arkwright.infra import postgres_address
 
 FILE = "site.toml"
@@ -32,9 +32,16 @@ class Settings:
     mail: Mail | None = None
     openlineage: Lineage | None = None
     login: Login | None = None
+    advisories: Advisories | None = None
 
 
-_SECTIONS: dict[str, type[Any]] = {"webhooks": Webhooks, "mail": Mail, "openlineage": Lineage, "login": Login}
+_SECTIONS: dict[str, type[Any]] = {
+    "webhooks": Webhooks,
+    "mail": Mail,
+    "openlineage": Lineage,
+    "login": Login,
+    "advisories": Advisories,
+}
 _KEYS = tuple(field.name for field in fields(Settings))
 
 

@@ -15,7 +15,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Dataset, Finding, Model, Release, Run
 from arkwright.core.record import digest_of, encode, now
 from arkwright.core.rules import Judgement, found
-from arkwright.line import data, model, release
+from arkwright.line import data, model, release, shipping
 from arkwright.line.ending import LOGS, bring_in, end
 from arkwright.line.log import Log
 from arkwright.line.walk import Walk
@@ -143,14 +143,15 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
     dataset = datasets[step.dataset]
     trained = model.train(walk, step, dataset)
     served = model.optimize(walk, step, dataset, trained)
-    measured = model.measured(walk.site.store, served)
+    measured, packages = model.measured(walk.site.store, served), shipping.packages(walk)
     outcome = Outcome(trained, served, measured, ())
     for name in sorted({e.gate for e in walk.spec.endpoint.values() if e.model == step.name}):
         spec = walk.spec.gate[name]
         gate = release.gate(name, spec.promises, spec.signed_by)
-        findings = model.judge(walk, step, served, gate.promises)
+        findings = shipping.judge(walk, step, served, packages, gate.promises)
         facts = trained.facts | served.facts
-        candidate = release.assemble(walk, step, gate, served, facts, datasets, [*about_data, *findings])
+        about = [*about_data, *findings]
+        candidate = release.assemble(walk, step, gate, served, facts, datasets, about, packages)
         judgement = release.judge(walk, candidate, served, findings)
         outcome = Outcome(trained, served, measured, tuple(findings), candidate, judgement)
     return outcome

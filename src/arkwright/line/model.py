@@ -1,5 +1,6 @@
 """The model part of the line: a dataset becomes a trained model, which becomes a smaller, faster twin."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def optimize(walk: Walk, step: ModelStep, dataset: Dataset, trained: Model) -> M
     )
 
 
-def judge(walk: Walk, step: ModelStep, model: Model, promises: tuple[str, ...]) -> list[Finding]:
+def judge(walk: Walk, step: ModelStep, model: Model, promises: Sequence[str]) -> list[Finding]:
     """Every promise about a model, measured on the held-out rows."""
 
     def measure(wanted: list[str]) -> Any:

@@ -12,6 +12,7 @@ from arkwright.core.record import digest_of
 from arkwright.core.rules import Judgement, judge_gate
 from arkwright.core.safeguards.words import Rule
 from arkwright.line.walk import Walk
+from arkwright.measures.shipped import Packages
 from arkwright.project.plan import ModelStep
 
 
@@ -23,8 +24,9 @@ def assemble(
     facts: dict[str, float | str],
     datasets: dict[str, Dataset],
     findings: list[Finding],
+    packages: Packages,
 ) -> Release:
-    """The candidate folder. The same inputs make the same folder, byte for byte."""
+    """The candidate folder. The same inputs make the same folder, byte for byte; `packages` stand in its bill."""
     endpoint, rules = _safeguards(walk, step, gate)
     findings = [_steady(finding) for finding in findings]
     lineage = {
@@ -37,7 +39,7 @@ def assemble(
     }
     evidence = [[f.promise, f.verdict, f.value, f.low, f.high, f.n] for f in findings]
     guarded = [msgspec.to_builtins(rules)] if rules else []
-    recipe = walk.recipe("release", lineage, evidence, msgspec.to_builtins(gate), *guarded)
+    recipe = walk.recipe("release", lineage, packages, evidence, msgspec.to_builtins(gate), *guarded)
     known = walk.before(Release, step.name, recipe)
     if known:
         return known
@@ -95,8 +97,8 @@ def _number(value: float | str) -> str:
 
 
 def _steady(finding: Finding) -> Finding:
-    """What the folder says of it: a time is found anew by every run, so its number stays in the ledger."""
-    note = "the time itself is in the ledger: arkwright why"
+    """What the folder says of it: what every run finds anew, a time or what is known by now, stays in the ledger."""
+    note = "what was found is in the ledger: arkwright why"
     return replace(finding, value=None, low=None, high=None, n=None, note=note) if finding.timed else finding
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,12 +84,15 @@ class Walk:
         self.reused.append(noun.ref)
         return noun
 
-    def find(self, noun: Artifact, promises: tuple[str, ...], measure: Callable[[list[str]], Any]) -> list[Finding]:
+    def find(
+        self, noun: Artifact, promises: Sequence[str], measure: Callable[[list[str]], Any], *, anew: bool = False
+    ) -> list[Finding]:
         """A finding per promise on these bytes; what was found before on the same bytes is not measured again.
 
-        How old data are is another matter at every look; the times of a model were taken once and are kept with it.
+        How old data are is another matter at every look, and so is what is told to be found `anew`; the times of a
+        model were taken once and are kept with it.
         """
-        before = versions.findings(self.site.ledger, noun.digest)
+        before = [] if anew else versions.findings(self.site.ledger, noun.digest)
         known = {f.promise: f for f in before if not (f.timed and isinstance(noun, Dataset))}
         missing = [promise for promise in promises if promise not in known]
         if missing:

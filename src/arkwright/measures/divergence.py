@@ -153,7 +153,7 @@ def critical(curvature: float, p: Array, q: Array) -> float:
     return float(scipy("special").chdtri(_freedom(p, q), 0.05)) * _scale(curvature, p, q)
 
 
-def noncentrality(statistic: float, freedom: int) -> Interval:
+def noncentrality(statistic: float, freedom: float) -> Interval:
     """The noncentralities at which a chi-square is so large, or so small, in 97.5 % of all draws. Venables 1975."""
     low, high = (
         0.0

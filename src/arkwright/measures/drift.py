@@ -10,6 +10,13 @@ from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.measures import divergence
 from arkwright.measures.evaluation import Array, Undefined
+from arkwright.measures.operations import (  # noqa: F401 - they come through this door
+    cost_per_thousand,
+    error_rate,
+    refused_rate,
+    requests,
+    requests_per_second,
+)
 from arkwright.measures.registry import Column, endpoint_measure
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.unseen import new_values, out_of_range  # noqa: F401 - they come through this door

@@ -1,4 +1,5 @@
-"""How well a model does before anybody knows what was right: confidence-based performance estimation (CBPE).
+"""How well a model does before anybody knows what was right: of a classifier by confidence-based performance estimation
+(CBPE), of a regression by direct loss estimation (DLE, in `measures.losses`).
 
 On the rows that the release was judged on, each probability came true in some share of cases: that share, made monotone
 (isotonic), is what a probability is worth. A window's probabilities then say how many answers to expect right. That
@@ -11,6 +12,7 @@ import numpy as np
 
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.promises import Reading
+from arkwright.measures import losses
 from arkwright.measures.divergence import scipy
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.expected import MEASURES, Expected
@@ -23,21 +25,27 @@ _LONGEST_NOTE = 500
 
 
 @endpoint_measure(
-    source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979",
+    source="Białek et al. 2024 (arXiv 2407.08649); calibration Zadrozny and Elkan 2002; interval Efron 1979; "
+    "of a regression Hoerl and Kennard 1970; jackknife Shao and Wu 1989",
     words=(
         "without waiting for labels, it is estimated that {score:said}"
         "[, in the worst-served group of {by}][, of those with {at_least:row} or more]"
     ),
 )
 def estimated(window: Window, score: Score, by: Column | None = None, at_least: int = 50) -> Reading:
-    """Another measure of a classifier, estimated from its probabilities before any label is known.
+    """Another measure of a model, estimated from its inputs and answers before any label is known.
 
-    `by`: in the group of this column where it is worst, of those with `at_least` rows. Interval: both the rows judged
-    and those of the window drawn anew, 200 times; of the worst group, widened for the choice among them (Bonferroni).
+    Of a classifier whatever its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
+    column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window
+    drawn anew, 200 times, of a regression their variances added up; of the worst group, widened for the choice among
+    them (Bonferroni).
     """
     name, better = score.name, score.larger_is_better
+    if name in losses.MEASURES:
+        return losses.worst(window.losses, name, by, at_least) if by else losses.whole(window.losses, name)
     if name not in MEASURES:
-        raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, MEASURES)}: {', '.join(MEASURES)}")
+        known = (*MEASURES, *losses.MEASURES)
+        raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, known)}: {', '.join(known)}")
     if window.judged is None or window.scores is None or not window.scores.n:
         raise Undefined("there are no probabilities, on which an estimate rests")
     if by is None:

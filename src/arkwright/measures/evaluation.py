@@ -1,7 +1,8 @@
 """What a measure of a model is given: the held-out rows, what was true, what was answered, and what it cost."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from arkwright.core.errors import Invalid
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 
 
 class Undefined(Exception):
@@ -31,6 +33,7 @@ class Evaluation:
     train_rows: Array | None = None  # (m,) the same for the rows trained on
     inputs: dict[str, Array] = field(default_factory=dict)  # numeric input column -> (n,) values
     seed: int = 0
+    _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raises Invalid when what belongs to the rows is not as long as the truth."""
@@ -57,6 +60,13 @@ class Evaluation:
             test_rows=None if self.test_rows is None else self.test_rows[rows],
             inputs={name: values[rows] for name, values in self.inputs.items()},
         )
+
+    def once(self, what: Hashable, find: Callable[[], T]) -> T:
+        """What several measures ask of the same rows, found for the first and kept for the others."""
+        if what not in self._found:
+            self._found[what] = find()
+        found: T = self._found[what]
+        return found
 
     @property
     def rng(self) -> np.random.Generator:

@@ -1,7 +1,8 @@
 """Who is treated worse: a measure taken in each group of rows, and the groups compared.
 
-Groups with fewer than `at_least` rows are judged together as "(others)", so that nobody goes unjudged. A group is left
-out only where even that is too small or the measure is undefined in it; the note says which and why.
+`by` is a column, or several: then a group is what they have together, such as `carrier=UA, origin=JFK`. Groups with
+fewer than `at_least` rows are judged together as "(others)", so that nobody goes unjudged. A group is left out only
+where even that is too small or the measure is undefined in it; the note says which and why.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ import numpy as np
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
+from arkwright.measures import groups as groups_of
 from arkwright.measures import intervals
 from arkwright.measures.evaluation import Array, Evaluation, Undefined
+from arkwright.measures.groups import By
 from arkwright.measures.labels import positive_rate
 from arkwright.measures.registry import Column, Score, model_measure
+from arkwright.measures.tally import Part
 
-OTHERS = "(others)"
 _LONGEST_NOTE = 500
 
 
@@ -40,9 +43,9 @@ class _Groups:
 
 @model_measure(
     source="Sagawa et al. 2020; interval Bonferroni 1936",
-    words=("in the worst-served group of {by}[, those of fewer than {at_least:row} taken together]: {score:said}"),
+    words=("in the worst-served group of {by:and}[, those of fewer than {at_least:row} taken together]: {score:said}"),
 )
-def worst_group(evaluation: Evaluation, score: Score, by: Column, at_least: int = 50) -> Reading:
+def worst_group(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], at_least: int = 50) -> Reading:
     """The measure in the group of `by` where it is worst: smallest, or largest where small is good.
 
     Interval: up to the least favourable end of any group, and on the other side to the nearest end that remains when
@@ -50,7 +53,7 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column, at_least: int 
     """
     _check(at_least)
     if score.larger_is_better is None:
-        raise Invalid(f"{score.name} has no worse side; ask for gap({score.name}, by={by})")
+        raise Invalid(f"{score.name} has no worse side; ask for gap({score.name}, by={_spelt(by)})")
     groups = _judge(evaluation, score, by, at_least, fewest=1)
     up = 1.0 if score.larger_is_better else -1.0
     values = up * groups.values
@@ -65,11 +68,11 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column, at_least: int 
     source="Hardt et al. 2016; interval Newcombe 1998, Bonferroni 1936",
     larger_is_better=False,
     words=(
-        "between any two groups of {by}"
+        "between any two groups of {by:and}"
         "[, those of fewer than {at_least:row} taken together], {score} differs by {limit:gap}"
     ),
 )
-def gap(evaluation: Evaluation, score: Score, by: Column, at_least: int = 50) -> Reading:
+def gap(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], at_least: int = 50) -> Reading:
     """The largest difference of the measure between two groups of `by`.
 
     Interval: of the difference of each pair (square and add); the high end is the largest of all pairs, the low end
@@ -94,11 +97,11 @@ def gap(evaluation: Evaluation, score: Score, by: Column, at_least: int = 50) ->
     source="29 CFR 1607.4(D), the four-fifths rule; interval Newcombe 2001",
     tasks=("classification",),
     words=(
-        "the group of {by} that is answered with yes least often is answered so {limit:share} as often"
+        "the group of {by:and} that is answered with yes least often is answered so {limit:share} as often"
         " as the one that is most often[; groups of fewer than {at_least:row} count as one]"
     ),
 )
-def selection_rate_ratio(evaluation: Evaluation, by: Column, at_least: int = 50) -> Reading:
+def selection_rate_ratio(evaluation: Evaluation, by: Column | tuple[Column, ...], at_least: int = 50) -> Reading:
     """The smallest rate of positive answers of any group of `by`, divided by the largest; 0.8 is the usual limit.
 
     Interval: of the ratio of each pair on the logarithm (square and add), chosen among as in `gap`.
@@ -107,7 +110,7 @@ def selection_rate_ratio(evaluation: Evaluation, by: Column, at_least: int = 50)
     groups = _judge(evaluation, positive_rate, by, at_least, fewest=2)
     most, least = int(groups.values.argmax()), int(groups.values.argmin())
     if groups.values[most] == 0:
-        raise Undefined(f"no group of {by} is ever answered positive")
+        raise Undefined(f"no group of {groups_of.said(by)} is ever answered positive")
     low, high = _ratio_interval(groups)
     value = float(groups.values[least] / groups.values[most])
     return Reading(value, min(low, value), max(high, value), n=len(evaluation.truth), note=groups.said(least, most))
@@ -133,54 +136,38 @@ def _ratio_interval(groups: _Groups) -> tuple[float, float]:
     return float(lows[different].min()), min(1.0, float(highs[different].min()))
 
 
-def _judge(evaluation: Evaluation, score: Score, by: str, at_least: int, fewest: int) -> _Groups:
+def _judge(evaluation: Evaluation, score: Score, by: By, at_least: int, fewest: int) -> _Groups:
     """The score in every group. Raises Undefined when fewer than `fewest` groups can be judged."""
-    if by not in evaluation.groups:
-        raise Undefined(f"the column {by} was not kept for comparing groups")
-    if len(evaluation.truth) == 0:
+    if len(evaluation) == 0:
         raise Undefined("there are no rows")
+    told = groups_of.groups(evaluation, by, at_least)
     names, rows, found, left_out = [], [], [], []
-    for name, members in _members(evaluation.groups[by], at_least):
-        if len(members) < at_least:
-            left_out.append(f"{name} left out: {len(members)} rows, fewer than {at_least}")
+    for number, (name, size) in enumerate(zip(told.names, told.sizes.tolist(), strict=True)):
+        if size < at_least:
+            left_out.append(f"{name} left out: {size} rows, fewer than {at_least}")
             continue
-        reading = score(evaluation.take(members))
+        part = Part(evaluation, told, number)
+        reading = score(part if score.counted else part.rows())
         if reading.value is None:
             left_out.append(f"{name} left out: {reading.note}")
             continue
         names.append(name)
-        rows.append(len(members))
+        rows.append(size)
         ends = [reading.value if end is None else end for end in (reading.low, reading.high)]
         found.append((reading.value, *ends))
     if len(names) < fewest:
         why = "; ".join(left_out)
         wanted = "two groups" if fewest == 2 else "a group"
+        of = groups_of.said(by)
         raise Undefined(
-            f"{wanted} of {by} to judge {score.name} in is missing{': ' + why if why else ''}"[:_LONGEST_NOTE]
+            f"{wanted} of {of} to judge {score.name} in is missing{': ' + why if why else ''}"[:_LONGEST_NOTE]
         )
     values, lows, highs = np.array(found).T
     return _Groups(names, np.array(rows), values, lows, highs, left_out)
 
 
-def _members(column: Array, at_least: int) -> list[tuple[str, Array]]:
-    """(name, row numbers) of each group, in the order of their names; small ones together at the end."""
-    codes, names = _factorize(column)
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes, minlength=len(names))
-    parts = dict(zip(names, np.split(order, np.cumsum(counts)[:-1]), strict=True))
-    large = sorted((name, rows) for name, rows in parts.items() if len(rows) >= at_least)
-    small = [rows for rows in parts.values() if len(rows) < at_least]
-    return [*large, (OTHERS, np.sort(np.concatenate(small)))] if small else large
-
-
-def _factorize(column: Array) -> tuple[Array, list[str]]:
-    """(n,) codes and the name of each; None and NaN are one group, "(missing)", and what is spelt alike is alike."""
-    known: dict[str, int] = {}
-    codes = np.empty(len(column), np.int64)
-    for i, value in enumerate(column.tolist()):
-        name = "(missing)" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
-        codes[i] = known.setdefault(name, len(known))
-    return codes, list(known)
+def _spelt(by: By) -> str:
+    return by if isinstance(by, str) else f"({', '.join(by)})"
 
 
 def _check(at_least: int) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
-from arkwright.measures import curves, evidence, intervals
+from arkwright.measures import curves, evidence, intervals, tally
 from arkwright.measures.evaluation import Array, Evaluation, Undefined
 from arkwright.measures.registry import model_measure
+from arkwright.measures.tally import Part, Tally
 
 _TASKS = ("classification",)
 _RIJSBERGEN = "van Rijsbergen 1979; interval Wilson 1927"
@@ -21,12 +22,13 @@ _FINEST = 1024
 @model_measure(
     source="ISO/IEC TS 4213:2022, 6.2; interval Wilson 1927",
     tasks=_TASKS,
+    counted=True,
     words="{limit:share} of all answers are right",
 )
-def accuracy(evaluation: Evaluation) -> Reading:
+def accuracy(evaluation: Evaluation | Part) -> Reading:
     """The share of the rows whose class is answered right."""
-    truth, label, _ = evidence.answers(evaluation)
-    return _share(int((truth == label).sum()), len(truth), len(truth))
+    found = tally.of(evaluation)
+    return _share(int(found.right.sum()), len(found), len(found))
 
 
 @model_measure(
@@ -49,27 +51,29 @@ def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
 @model_measure(
     source="ISO/IEC TR 24027:2021; interval Wilson 1927",
     tasks=_TASKS,
+    counted=True,
     larger_is_better=None,
     words=("{limit:share} of all cases are answered with yes[, where a score of {threshold} or more is a yes]"),
 )
-def positive_rate(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+def positive_rate(evaluation: Evaluation | Part, threshold: float | None = None) -> Reading:
     """The share of the rows answered with class 1, or with a score of at least `threshold`."""
-    truth, label, k = evidence.answers(evaluation, threshold)
-    if k > 2:
-        raise Undefined(f"positive_rate needs a model of two classes; this one has {k}")
-    return _share(int(label.sum()), len(truth), len(truth))
+    found = tally.of(evaluation, threshold)
+    if found.k > 2:
+        raise Undefined(f"positive_rate needs a model of two classes; this one has {found.k}")
+    return _share(int(found.answered[1:].sum()), len(found), len(found))
 
 
 @model_measure(
     source=_RIJSBERGEN + "; at_precision: bootstrap, Efron 1979",
     tasks=_TASKS,
+    counted=True,
     words=(
         "of all real cases, {limit:share} are found"
         "[, while at least {at_precision:share} of what is reported is real]"
         "[, where a score of {threshold} or more is reported]"
     ),
 )
-def recall(evaluation: Evaluation, at_precision: float | None = None, threshold: float | None = None) -> Reading:
+def recall(evaluation: Evaluation | Part, at_precision: float | None = None, threshold: float | None = None) -> Reading:
     """The share of the positive rows that are found; of more than two classes the mean over the classes.
 
     `threshold`: a row is found when its score reaches it. `at_precision`: at the threshold that finds most while this
@@ -77,22 +81,22 @@ def recall(evaluation: Evaluation, at_precision: float | None = None, threshold:
     """
     _one_of("recall", threshold, at_precision=at_precision)
     if at_precision is not None:
-        return _on_curve(evaluation, at_precision, best=curves.best_recall, reach="precision")
-    truth, label, k = evidence.answers(evaluation, threshold)
-    parts = [(int((label[truth == c] == c).sum()), int((truth == c).sum())) for c in _judged(truth, label, k)]
-    return _macro(parts, truth, label, k, "the truth never is class {}")
+        return _on_curve(tally.rows(evaluation), at_precision, best=curves.best_recall, reach="precision")
+    found = tally.of(evaluation, threshold)
+    return _macro(found, found.true, "the truth never is class {}")
 
 
 @model_measure(
     source=_RIJSBERGEN + "; at_recall: bootstrap, Efron 1979",
     tasks=_TASKS,
+    counted=True,
     words=(
         "of all reported cases, {limit:share} are real"
         "[, while at least {at_recall:share} of all real cases are found]"
         "[, where a score of {threshold} or more is reported]"
     ),
 )
-def precision(evaluation: Evaluation, at_recall: float | None = None, threshold: float | None = None) -> Reading:
+def precision(evaluation: Evaluation | Part, at_recall: float | None = None, threshold: float | None = None) -> Reading:
     """The share of the rows answered positive that are; of more than two classes the mean over the classes.
 
     `threshold`: a row is answered positive when its score reaches it. `at_recall`: at the threshold that is right most
@@ -100,101 +104,106 @@ def precision(evaluation: Evaluation, at_recall: float | None = None, threshold:
     """
     _one_of("precision", threshold, at_recall=at_recall)
     if at_recall is not None:
-        return _on_curve(evaluation, at_recall, best=curves.best_precision, reach="recall")
-    truth, label, k = evidence.answers(evaluation, threshold)
-    parts = [(int((truth[label == c] == c).sum()), int((label == c).sum())) for c in _judged(truth, label, k)]
-    return _macro(parts, truth, label, k, "class {} is never answered")
+        return _on_curve(tally.rows(evaluation), at_recall, best=curves.best_precision, reach="recall")
+    found = tally.of(evaluation, threshold)
+    return _macro(found, found.answered, "class {} is never answered")
 
 
 @model_measure(
     source="Yerushalmy 1947; interval Wilson 1927",
     tasks=_TASKS,
+    counted=True,
     words=(
         "of all cases that are not real, {limit:share} are left alone"
         "[, where a score of {threshold} or more is reported]"
     ),
 )
-def specificity(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+def specificity(evaluation: Evaluation | Part, threshold: float | None = None) -> Reading:
     """The share of the negative rows that are left alone, of a model of two classes."""
-    truth, label, k = evidence.answers(evaluation, threshold)
-    if k > 2:
-        raise Undefined(f"specificity needs a model of two classes; this one has {k}")
-    negative = truth == 0
-    if not negative.any():
+    found = tally.of(evaluation, threshold)
+    if found.k > 2:
+        raise Undefined(f"specificity needs a model of two classes; this one has {found.k}")
+    if not found.true[0]:
         raise Undefined("every row is positive")
-    return _share(int((label[negative] == 0).sum()), int(negative.sum()), len(truth))
+    return _share(int(found.right[0]), int(found.true[0]), len(found))
 
 
 @model_measure(
     source="Brodersen et al. 2010; interval Newcombe 1998",
     tasks=_TASKS,
+    counted=True,
     words=(
         "counting every class alike, {limit:share} of the answers are right"
         "[, where a score of {threshold} or more is a yes]"
     ),
 )
-def balanced_accuracy(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+def balanced_accuracy(evaluation: Evaluation | Part, threshold: float | None = None) -> Reading:
     """The mean over the classes in the truth of the share answered right."""
-    truth, label, _ = evidence.answers(evaluation, threshold)
-    classes, counts = np.unique(truth, return_counts=True)
+    found = tally.of(evaluation, threshold)
+    classes = np.flatnonzero(found.true)
     if len(classes) < 2:
         raise Undefined(f"every row is of class {classes[0]}")
-    parts = [(int((label[truth == c] == c).sum()), int(n)) for c, n in zip(classes, counts, strict=True)]
-    value, (low, high) = intervals.macro(parts)
-    return Reading(value, low, high, n=len(truth))
+    value, (low, high) = intervals.macro(_parts(found, found.true, classes))
+    return Reading(value, low, high, n=len(found))
 
 
 @model_measure(
     source="van Rijsbergen 1979; interval Wilson 1927 on the Jaccard index, several classes: bootstrap",
     tasks=_TASKS,
+    counted=True,
     words=(
         "the balance between finding real cases and being right about them (F1, 1 is best) is {limit}"
         "[, where a score of {threshold} or more is reported]"
     ),
 )
-def f1(evaluation: Evaluation, threshold: float | None = None) -> Reading:
+def f1(evaluation: Evaluation | Part, threshold: float | None = None) -> Reading:
     """The harmonic mean of precision and recall; of more than two classes the mean over the classes.
 
     F1 is 2 J / (1 + J), J the share of right rows among those that are positive or answered so: a share's interval.
     """
-    truth, label, k = evidence.answers(evaluation, threshold)
-    classes = _judged(truth, label, k)
-    if k == 2:
-        right, either = int((truth & label).sum()), int((truth | label).sum())
+    found = tally.of(evaluation, threshold)
+    if found.k == 2:
+        right = int(found.right[1])
+        either = int(found.true[1] + found.answered[1]) - right
         if not either:
             raise Undefined("no row is positive, and none is answered so")
         low, high = (2 * j / (1 + j) for j in intervals.wilson(right, either))
-        return Reading(2 * right / (either + right), low, high, n=len(truth))
-    cells, counts = np.unique(truth * k + label, return_counts=True)
-    value = float(_macro_f1(counts[None, :], cells, k, classes)[0])
-    blocks = intervals.recounts(counts, evaluation.rng)
-    draws = np.concatenate([_macro_f1(block, cells, k, classes) for block in blocks])
-    low, high = intervals.percentiles(draws, value, len(truth))
-    return Reading(value, low, high, n=len(truth))
+        return Reading(2 * right / (either + right), low, high, n=len(found))
+    value = float(_macro_f1(found, found.counts[None, :])[0])
+    draws = np.concatenate([_macro_f1(found, block) for block in intervals.recounts(found.counts, evaluation.rng)])
+    low, high = intervals.percentiles(draws, value, len(found))
+    return Reading(value, low, high, n=len(found))
 
 
-def _macro_f1(counts: Array, cells: Array, k: int, classes: Array) -> Array:
-    """(draws,) macro F1 of (draws, cells) counts, where cell = truth * k + label; a class not drawn is left out."""
-    truth, label = np.divmod(cells, k)
-    of_truth, of_label = truth[:, None] == classes, label[:, None] == classes
+def _macro_f1(found: Tally, counts: Array) -> Array:
+    """(draws,) macro F1 of (draws, c) counts of its cells; a class not drawn is left out."""
+    classes = _judged(found)
+    of_truth, of_label = found.truth[:, None] == classes, found.label[:, None] == classes
     both = counts @ (of_truth & of_label)
     marginal = counts @ of_truth + counts @ of_label
     return np.asarray(np.nanmean(np.where(marginal > 0, 2 * both / np.maximum(marginal, 1), np.nan), axis=1))
 
 
-def _judged(truth: Array, label: Array, k: int) -> Array:
+def _judged(found: Tally) -> Array:
     """The classes judged: the positive one of two, or all that occur."""
-    return np.array([1]) if k == 2 else np.union1d(truth, label)
+    return np.array([1]) if found.k == 2 else np.flatnonzero(found.true + found.answered)
 
 
-def _macro(parts: list[tuple[int, int]], truth: Array, label: Array, k: int, empty: str) -> Reading:
-    for c, (_, count) in zip(_judged(truth, label, k), parts, strict=True):
+def _parts(found: Tally, of: Array, classes: Array) -> list[tuple[int, int]]:
+    """Of each class, the rows that are right and all those `of` it."""
+    return list(zip(found.right[classes].tolist(), of[classes].tolist(), strict=True))
+
+
+def _macro(found: Tally, of: Array, empty: str) -> Reading:
+    classes = _judged(found)
+    parts = _parts(found, of, classes)
+    for c, (_, count) in zip(classes, parts, strict=True):
         if not count:
             raise Undefined(empty.format(c))
     if len(parts) == 1:
-        return _share(*parts[0], len(truth))
+        return _share(*parts[0], len(found))
     value, (low, high) = intervals.macro(parts)
-    return Reading(value, low, high, n=len(truth))
+    return Reading(value, low, high, n=len(found))
 
 
 def _share(right: int, of: int, rows: int) -> Reading:

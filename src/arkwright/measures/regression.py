@@ -42,6 +42,18 @@ def rmse(evaluation: Evaluation) -> Reading:
 @model_measure(
     source=_MEAN,
     tasks=_TASKS,
+    larger_is_better=False,
+    words="the mean squared error is {limit}, in the target's unit squared",
+)
+def mse(evaluation: Evaluation) -> Reading:
+    """The mean squared distance, in the square of the target's unit."""
+    truth, answer = evidence.values(evaluation)
+    return _mean((answer - truth) ** 2, smallest=0.0)
+
+
+@model_measure(
+    source=_MEAN,
+    tasks=_TASKS,
     larger_is_better=None,
     words="on average, the answer lies above the truth by {limit}, in the target's unit",
 )

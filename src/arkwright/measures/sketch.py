@@ -69,7 +69,7 @@ class Sketch:
         Sorting a block takes less than looking for the bin of each value: 4 ns a value against 60.
         """
         edges = _edges(self)
-        ordered = np.sort(column)
+        ordered = np.sort(column).astype(np.float64, copy=False)  # as edges are, or each search casts it anew
         there = int(np.searchsorted(ordered, np.nan)) if len(ordered) and ordered[-1] != ordered[-1] else len(ordered)
         ordered = ordered[:there]
         ends = np.searchsorted(ordered, edges)

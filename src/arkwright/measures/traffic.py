@@ -1,7 +1,8 @@
 """What an endpoint may promise: any measure that its traffic can tell, of whatever stage it is.
 
 A sentence that is a gate on held-out rows is a monitor here. Of data: the rows as they were logged. Of models: those of
-them whose labels have come. Of endpoints: the window beside what the release was judged on.
+them whose labels have come. Of endpoints: the window beside what the release was judged on. Of releases: the one that
+answers.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,12 +10,12 @@ from typing import Any
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Call, Name, Value
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.measures.registry import Measure, Scope
 
 
 def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:
-    """The measure, and it with its arguments filled in, as `registry.bind` does it for its stage.
+    """The measure, and it with its arguments filled in, as `binding.bind` does it for its stage.
 
     Raises Unknown or Invalid, with a near miss, for what does not exist and for what traffic can never tell.
     """
@@ -27,7 +28,7 @@ def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple
             raise Invalid(f"{one.name} cannot be measured on traffic: {one.not_on_traffic}; promise it in {where}")
     if Name("key") in call.args and "key" not in columns:
         raise Invalid(f"{call.name}(key): rows that come have no key; name its columns: {call.name}(year, flight)")
-    bound = registry.bind(call, measure.stage, Scope(columns), task)
+    bound = binding.bind(call, measure.stage, Scope(columns), task)
     if measure.stage == "data":
         bound()  # a data measure checks its arguments when it makes its plan
     return measure, bound

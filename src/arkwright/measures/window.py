@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arkwright.core.errors import did_you_mean
+from arkwright.measures.callers import Callers
 from arkwright.measures.evaluation import Undefined
+from arkwright.measures.losses import Losses
+from arkwright.measures.moments import Moments
 from arkwright.measures.scores import Scores
+from arkwright.measures.served import Served
 from arkwright.measures.sketch import Sketch
+from arkwright.measures.trail import Trail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,13 +19,21 @@ class Window:
     """Columns by their names, of the reference and of the window, in the same bins.
 
     Of a classifier with probabilities: `judged`, the reference's scores of the rows in which the class was right, and
-    of all of them; `scores`, the window's.
+    of all of them; `scores`, the window's. Of a regression: `losses`, what errors are expected in the window. `served`:
+    what servers counted, None where nothing was kept. `joint`: what the columns do together, in the reference and in
+    the window; `trail`: how they went in the window. A release of before has neither. `callers`: who asked, where a
+    promise speaks of them.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
     current: Mapping[str, Sketch] = field(default_factory=dict)
     judged: tuple[Scores, Scores] | None = None
     scores: Scores | None = None
+    served: Served | None = None
+    joint: tuple[Moments, Moments] | None = None
+    trail: Trail | None = None
+    losses: Losses | None = None
+    callers: Callers | None = None
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)

@@ -1,5 +1,8 @@
-"""Rows become counts: each column, and of a classifier the probabilities, also by group."""
+"""Rows become counts: each column, of a classifier the probabilities and of a regression the errors to expect, also by
+group.
+"""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,20 +14,23 @@ from arkwright.core import arrow
 from arkwright.measures import scores as scoring
 from arkwright.measures import sketch
 from arkwright.measures.evaluation import Array
+from arkwright.measures.losses import Losses
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
+from arkwright.monitor.binned import NUMBERS, WORDS
+from arkwright.monitor.joint import Joint, Together, joint
+from arkwright.monitor.loss_fitting import fitted
+from arkwright.monitor.loss_model import LossModel, thinned
 
 Sketches = Mapping[str, Sketch]
 MOST_GROUPS = 50  # of a column, the most frequent ones
-_NUMBERS = ("int", "float", "date", "datetime")  # a time counts from 1970: days, or microseconds
-_WORDS = ("str", "bool")
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What a classifier answered to n rows: (n, k) probabilities, of two classes of the positive one alone, and (n,)
-    classes.
+    classes. A row without probabilities has NaN.
     """
 
     probabilities: Array
@@ -41,60 +47,95 @@ class Counts:
     rows: int = 0
     columns: Sketches = field(default_factory=dict)
     scores: Scores | None = None
+    joint: Together | None = None
+    losses: Losses | None = None
 
     def __add__(self, other: "Counts") -> "Counts":
         """Both together; a column that only one of them has is as it is there."""
         both = {name: one + other.columns[name] for name, one in self.columns.items() if name in other.columns}
         scores = self.scores + other.scores if self.scores and other.scores else self.scores or other.scores
-        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores)
+        joint = self.joint + other.joint if self.joint and other.joint else self.joint or other.joint
+        losses = self.losses + other.losses if self.losses and other.losses else self.losses or other.losses
+        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores, joint, losses)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
-    the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart.
+    the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart;
+    `joint`: what columns do together, which releases of before do not have; `loss_model`: of a regression.
     """
 
     columns: Sketches
     judged: tuple[Scores, Scores] | None = None
     groups: tuple[str, ...] = ()
+    joint: Joint | None = None
+    loss_model: LossModel | None = None
 
-    def count(self, table: pa.Table, answered: Answered | None = None) -> Counts:
-        """The columns of the table that have bins, and the answers to its rows."""
+    def count(self, table: pa.Table, answered: Answered | None = None, seconds: Array | None = None) -> Counts:
+        """The columns of the table that have bins, and the answers to its rows; where it is said when they came
+        (seconds since 1970), also what columns do together.
+        """
         made = {
             name: _counted(self.columns[name].empty(), column)
             for name, column in zip(table.column_names, table.columns, strict=True)
             if name in self.columns
         }
+        together = None if self.joint is None or seconds is None else self.joint.count(table, seconds)
+        told_apart = {name: self.columns[name] for name in self.groups if name in self.columns}
+        if self.loss_model is not None:
+            some = thinned(table)
+            losses = self.loss_model.count(some, _groups(some, told_apart), len(table))
+            return Counts(len(table), made, joint=together, losses=losses)
         if self.judged is None or answered is None:
-            return Counts(len(table), made)
-        groups = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
-        return Counts(len(table), made, self.judged[1].empty().more(answered.probabilities, answered.classes, groups))
+            return Counts(len(table), made, joint=together)
+        groups = _groups(table, told_apart)
+        there: Array = np.asarray(~np.isnan(answered.probabilities).any(axis=1))
+        if not there.all():
+            answered, groups = answered.take(there), {name: rows[there] for name, rows in groups.items()}
+        scores = self.judged[1].empty().more(answered.probabilities, answered.classes, groups)
+        return Counts(len(table), made, scores, together)
 
     def window(self, counts: Counts) -> Window:
         """Both side by side, as measures are given them."""
-        return Window(reference=self.columns, current=counts.columns, judged=self.judged, scores=counts.scores)
+        together = None if self.joint is None else counts.joint or self.joint.empty()
+        return Window(
+            reference=self.columns,
+            current=counts.columns,
+            judged=self.judged,
+            scores=counts.scores,
+            joint=(self.joint.moments, together.moments) if self.joint and together else None,
+            trail=together.trail if together else None,
+            losses=counts.losses,
+        )
 
 
 def reference(
-    table: pa.Table, answered: Answered | None = None, truth: Array | None = None, groups: Iterable[str] = ()
+    table: pa.Table,
+    answered: Answered | None = None,
+    truth: Array | None = None,
+    groups: Iterable[str] = (),
+    errors: Array | None = None,
 ) -> Reference:
     """Of the rows that a release was judged on, with the answers and the (n,) true classes of a classifier with
-    probabilities. Columns that have neither an order nor words are left out.
+    probabilities, or a regression's `errors` (n,). Columns that have neither an order nor words are left out.
     """
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = arrow.type_name(column.type, name)
-        if kind in _NUMBERS:
-            columns[name] = sketch.of_numbers(_numbers(column), column.null_count)
-        elif kind in _WORDS:
+        if kind in NUMBERS:
+            columns[name] = sketch.of_numbers(*_numbers(column))
+        elif kind in WORDS:
             columns[name] = sketch.of_words(*_words(column))
-    if answered is None or truth is None:
-        return Reference(columns)
     known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
+    together = joint(table, columns)
+    if errors is not None:
+        return Reference(columns, None, known, together, fitted(table, columns, errors))
+    if answered is None or truth is None:
+        return Reference(columns, joint=together)
     told_apart = _groups(table, {name: columns[name] for name in known})
     everything = scoring.binned(answered.probabilities).more(answered.probabilities, answered.classes, told_apart)
-    return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known)
+    return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known, together)
 
 
 def _right(everything: Scores, answered: Answered, truth: Array, groups: Mapping[str, Array]) -> Scores:
@@ -115,40 +156,64 @@ def _right(everything: Scores, answered: Answered, truth: Array, groups: Mapping
 
 def _groups(table: pa.Table, columns: Sketches) -> dict[str, Array]:
     """`carrier=UA` -> (n,) whether a row is of it."""
-    found = {}
+    found: dict[str, Array] = {}
     for name, one in columns.items():
         if name in table.column_names:
             words = table.column(name).cast(pa.string())
-            for value in one.values[:MOST_GROUPS]:
-                found[f"{name}={value}"] = pc.fill_null(pc.equal(words, value), fill_value=False).to_numpy()
+            frequent = one.values[:MOST_GROUPS]
+            places = pc.index_in(words, pa.array(frequent, pa.string())).fill_null(-1).to_numpy()
+            found |= {f"{name}={value}": places == place for place, value in enumerate(frequent)}
     return found
 
 
 def _counted(empty: Sketch, column: pa.ChunkedArray) -> Sketch:
     """A column that is of another kind by now counts as missing."""
     kind = arrow.type_name(column.type, "")
-    if empty.of_numbers and kind in _NUMBERS:
-        return empty.numbers(_numbers(column), column.null_count)
-    if not empty.of_numbers and kind in _WORDS:
+    if empty.of_numbers and kind in NUMBERS:
+        return empty.numbers(*_numbers(column))
+    if not empty.of_numbers and kind in WORDS:
         return empty.words(*_words(column))
     return replace(empty, missing=len(column))
 
 
-def _numbers(column: pa.ChunkedArray) -> Array:
+def _numbers(column: pa.ChunkedArray) -> tuple[Array, int]:
+    """(the numbers, how many cells were empty beside them); of floats the empty ones are among them, as NaN."""
+    if column.null_count and pa.types.is_floating(column.type) and column.type.bit_width > 16:
+        return np.asarray(column.to_numpy()), 0
     there = column.drop_null() if column.null_count else column
     if pa.types.is_temporal(there.type):
         there = there.cast(pa.int32() if pa.types.is_date(there.type) else pa.int64())
     elif pa.types.is_decimal(there.type) or pa.types.is_null(there.type):
         there = there.cast(pa.float64())
-    return np.asarray(there.to_numpy())
+    return np.asarray(there.to_numpy()), column.null_count
 
 
 def _words(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
     """(each word with how often it was there, how many cells were empty)"""
-    found = pc.value_counts(column)
-    values = found.field("values")
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    counts = dict(zip(values.cast(pa.string()).to_pylist(), found.field("counts").to_pylist(), strict=True))
+    if pa.types.is_boolean(column.type):
+        yes = sum(chunk.true_count for chunk in column.chunks)
+        return {"true": yes, "false": len(column) - column.null_count - yes}, column.null_count
+    counts: Counter[str | None] = Counter()
+    if pa.types.is_dictionary(column.type):
+        for chunk in column.chunks:  # each has a dictionary of its own
+            _coded(chunk, counts)
+    else:
+        found = pc.value_counts(column)
+        _add(counts, found.field("values"), found.field("counts").to_numpy())
     missing = counts.pop(None, 0)
-    return counts, missing
+    return {word: count for word, count in counts.items() if word is not None}, missing
+
+
+def _coded(chunk: pa.DictionaryArray, counts: "Counter[str | None]") -> None:
+    """Counted by code, without a look at any word but those of the dictionary."""
+    k = len(chunk.dictionary)
+    codes = chunk.indices.cast(pa.int64()) if chunk.indices.null_count else chunk.indices
+    found = np.bincount(codes.fill_null(k).to_numpy(), minlength=k + 1)
+    _add(counts, chunk.dictionary, found[:k])
+    counts[None] += int(found[k])
+
+
+def _add(counts: "Counter[str | None]", words: pa.Array, found: Array) -> None:
+    for word, count in zip(words.cast(pa.string()).to_pylist(), found.tolist(), strict=True):
+        if count:
+            counts[word] += count

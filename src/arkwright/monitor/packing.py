@@ -12,7 +12,16 @@ from arkwright.core.errors import Corrupt
 from arkwright.measures.evaluation import Array
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
+from arkwright.monitor import packed_losses
 from arkwright.monitor.counting import Counts, Reference
+from arkwright.monitor.joint_packing import (
+    PackedJoint,
+    PackedTogether,
+    pack_joint,
+    pack_together,
+    unpack_joint,
+    unpack_together,
+)
 
 FILE = "reference.msgpack"
 LARGEST = 64 << 20  # bytes of a file, unpacked
@@ -33,6 +42,8 @@ class _Counts(msgspec.Struct):
     rows: _Count
     columns: dict[str, _Column]
     scores: dict[str, bytes] = {}
+    joint: PackedTogether | None = None
+    losses: dict[str, bytes] = {}
 
 
 class _Reference(msgspec.Struct):
@@ -43,6 +54,8 @@ class _Reference(msgspec.Struct):
     means: bytes = b""
     right: dict[str, bytes] = {}
     rows: dict[str, bytes] = {}
+    joint: PackedJoint | None = None
+    losses: packed_losses.Packed | None = None
 
 
 def save(path: Path, reference: Reference) -> None:
@@ -52,6 +65,8 @@ def save(path: Path, reference: Reference) -> None:
         right, rows = reference.judged
         told.classes, told.edges, told.means = len(rows.edges), _floats(rows.edges), _floats(rows.means)
         told.right, told.rows = _whole(right), _whole(rows)
+    told.joint = pack_joint(reference.joint) if reference.joint else None
+    told.losses = packed_losses.model(reference.loss_model) if reference.loss_model else None
     path.write_bytes(_packed(told))
 
 
@@ -60,12 +75,14 @@ def load(path: Path) -> Reference:
     try:
         told = msgspec.msgpack.decode(_unpacked(path.read_bytes()), type=_Reference)
         columns = {name: _column(one) for name, one in told.columns.items()}
+        joint = unpack_joint(told.joint) if told.joint else None
         if not told.classes:
-            return Reference(columns, None, told.groups)
+            losses = packed_losses.to_model(told.losses) if told.losses else None
+            return Reference(columns, None, told.groups, joint, losses)
         k = told.classes
         edges, means = (np.frombuffer(one, "<f8").reshape(k, -1) for one in (told.edges, told.means))
         empty = Scores(edges=edges, means=means, counts={})
-        return Reference(columns, (_scores(empty, told.right), _scores(empty, told.rows)), told.groups)
+        return Reference(columns, (_scores(empty, told.right), _scores(empty, told.rows)), told.groups, joint)
     except (pa.ArrowException, OSError, ValueError, msgspec.MsgspecError) as error:
         raise Corrupt(f"{path} is no reference of a release: {str(error)[:200]}") from None
 
@@ -73,7 +90,9 @@ def load(path: Path) -> Reference:
 def pack(counts: Counts) -> bytes:
     """In few bytes: the bins stand in the reference."""
     columns = {name: _told(one) for name, one in counts.columns.items()}
-    return _packed(_Counts(counts.rows, columns, _whole(counts.scores) if counts.scores else {}))
+    scores = _whole(counts.scores) if counts.scores else {}
+    together = pack_together(counts.joint) if counts.joint else None
+    return _packed(_Counts(counts.rows, columns, scores, together, packed_losses.sums(counts.losses)))
 
 
 def unpack(data: bytes, reference: Reference) -> Counts:
@@ -85,7 +104,8 @@ def unpack(data: bytes, reference: Reference) -> Counts:
     known = reference.columns
     columns = {name: _in(known[name], one) for name, one in told.columns.items() if name in known}
     scores = _scores(reference.judged[1].empty(), told.scores) if reference.judged and told.scores else None
-    return Counts(told.rows, columns, scores)
+    joint = unpack_together(told.joint, reference.joint) if told.joint and reference.joint else None
+    return Counts(told.rows, columns, scores, joint, packed_losses.to_sums(told.losses, reference.loss_model))
 
 
 def _told(one: Sketch) -> _Column:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown
 from arkwright.core.promises import Call, parse
 from arkwright.measures import traffic
+from arkwright.measures.operations import COUNTED
+from arkwright.measures.registry import OF_RELEASE
 from arkwright.monitor.answered import PREDICTION, SCORE, named
 from arkwright.project.problems import Lines, Problems
 from arkwright.project.spec import EndpointSpec, ProjectSpec
@@ -28,7 +30,9 @@ def must_fit(
     known, task = (columns.get(model.source), model.task) if model else (None, None)
     raw = [one for one in known if model is None or one != model.target] if known else list(traffic.mentioned(call))
     spoken = (*raw, *named((PREDICTION, SCORE) if task == "classification" else (PREDICTION,), raw))
-    traffic.bind(call, spoken, task)
+    measure, _ = traffic.bind(call, spoken, task)
+    if measure.stage in OF_RELEASE or call.name in COUNTED:
+        return
     if endpoint.logged is None:
         raise Invalid(f"{call.name} is measured on the answers that are logged, and here log = false")
     redacted = endpoint.logged.redact

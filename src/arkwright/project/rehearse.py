@@ -17,7 +17,7 @@ from arkwright.core.record import digest_file, digest_of
 from arkwright.core.rows import Field
 from arkwright.core.usercode import GIVEN
 from arkwright.data.sources import leaves
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.measures.registry import Scope
 from arkwright.project import code, decision_tables, madeup, on_traffic, safeguards
 from arkwright.project.alone import differing_column
@@ -269,7 +269,7 @@ def _promises(project: Project, steps: dict[str, DataStep], problems: Problems) 
             spec = project.spec.model[model]
             for text in gate.promises:
                 where = lines.of("gate", gate_name, "promises", mentioning=text)
-                _bind(parse(text), "model", Scope(spec.groups), spec.task, where, problems)
+                _bind(parse(text), registry.GATE, Scope(spec.groups), spec.task, where, problems)
     for model, spec in project.spec.model.items():
         if spec.score:
             where = lines.of("model", model, "score")
@@ -295,7 +295,7 @@ def _redactions(project: Project, steps: dict[str, DataStep], problems: Problems
 
 def _bind(promise: Promise, stage: str, scope: Scope, task: str | None, where: str, problems: Problems) -> None:
     try:
-        bound = registry.bind(promise.call, stage, scope, task)
+        bound = binding.bind(promise.call, stage, scope, task)
         if stage == "data":
             bound()  # a data measure checks its arguments when it makes its plan
     except ArkwrightError as error:

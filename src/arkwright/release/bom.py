@@ -5,16 +5,18 @@ Written without a clock and with a serial number made from the content, so that 
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import Any
 
+from arkwright.core.errors import Corrupt
 from arkwright.core.nouns import Column, Finding
 from arkwright.core.record import digest_of
 from arkwright.core.signature import Signature
 from arkwright.release.facts import Card, Lineage
 
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)(.*)", re.DOTALL)
+_PYPI = "pkg:pypi/"
 _LONGEST_LICENCE = 100  # some packages put the whole text where the name belongs
 
 
@@ -22,7 +24,7 @@ def bill(
     signature: Signature, findings: Sequence[Finding], lineage: Lineage, card: Card, model_digest: str
 ) -> dict[str, Any]:
     """The document as JSON values. `model_digest`: SHA-256 of `model.onnx`, or of `rules.json`."""
-    packages = _packages(lineage.engines)
+    packages = [_package(name, one) for name, one in _installed(lineage.engines).items()]
     datasets = [_dataset(name, origin.digest) for name, origin in sorted(lineage.data.items())]
     model = {
         "type": "machine-learning-model",
@@ -103,8 +105,25 @@ def _data_ref(name: str) -> str:
     return f"data:{name}"
 
 
-def _packages(engines: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The engines and every installed package that they need, with versions and licences."""
+def packages(engines: Iterable[str]) -> list[tuple[str, str]]:
+    """(name, version) of every package that a bill of materials made now would list."""
+    return [(name, one.version) for name, one in _installed(engines).items()]
+
+
+def listed(document: Any) -> list[tuple[str, str]]:
+    """The packages that a bill of materials lists. Raises Corrupt for what is none."""
+    try:
+        return [
+            (one["name"], one["version"])
+            for one in document["components"]
+            if one["type"] == "library" and one["purl"].startswith(_PYPI)
+        ]
+    except (TypeError, KeyError, AttributeError):
+        raise Corrupt("the bill of materials is not as it is written here") from None
+
+
+def _installed(engines: Iterable[str]) -> dict[str, Distribution]:
+    """The engines and every installed package that they need, by their names in order."""
     found: dict[str, Distribution] = {}
     waiting = sorted(engines)
     while waiting:
@@ -116,7 +135,7 @@ def _packages(engines: Mapping[str, str]) -> list[dict[str, Any]]:
         if name not in found:
             found[name] = known
             waiting += _needs(known.requires or ())
-    return [_package(name, found[name]) for name in sorted(found)]
+    return {name: found[name] for name in sorted(found)}
 
 
 def _needs(requirements: Iterable[str]) -> list[str]:
@@ -125,7 +144,7 @@ def _needs(requirements: Iterable[str]) -> list[str]:
 
 
 def _package(name: str, package: Distribution) -> dict[str, Any]:
-    purl = f"pkg:pypi/{name}@{package.version}"
+    purl = f"{_PYPI}{name}@{package.version}"
     made = {"type": "library", "bom-ref": purl, "name": name, "version": package.version, "purl": purl}
     licences = _licences(package)
     return {**made, "licenses": licences} if licences else made

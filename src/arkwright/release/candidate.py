@@ -19,7 +19,7 @@ from arkwright.release.card import readme
 from arkwright.release.facts import Card, Guards, Lineage
 from arkwright.release.folder import check_path
 
-CODE, REFERENCE = "code/", "reference.msgpack"
+CODE, REFERENCE, BILL = "code/", "reference.msgpack", "bom.cdx.json"
 
 
 def build(
@@ -55,7 +55,7 @@ def build(
         "signature.json": signature,
         "promises.json": _promises(gate, findings),
         "lineage.json": lineage,
-        "bom.cdx.json": bill(signature, findings, lineage, card, digest_file(model)),
+        BILL: bill(signature, findings, lineage, card, digest_file(model)),
     }
     if guards and (beside := guards.rules[: len(guards.rules) - guards.own]):
         facts |= {safeguards.FILE: beside, safeguards.SEEN: guards.seen}

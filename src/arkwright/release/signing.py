@@ -75,19 +75,24 @@ def verify(folder: Path, signature: Path, keys: Path) -> None:
     Raises Refused when there is no signature, no key, or another signer; Corrupt when the signature is damaged or a
     file was changed, added or removed, saying which; Invalid when the key is none.
     """
-    public = keys / PUBLIC
-    if not public.is_file():
-        raise Refused(f"there is no key {public} to check the signature of {folder.name} with")
-    if not signature.is_file():
-        raise Refused(f"{folder.name} is not signed; promote it, which signs it")
-    if signature.stat().st_size > LARGEST_SIGNATURE:
-        raise Corrupt(f"the signature of {folder.name} is not one: it has {signature.stat().st_size} bytes")
-    files = bundle.signed(signature.read_bytes(), _public_key(public), folder.name)
+    signed = files(signature, keys, folder.name)
     beside = [str(signature.relative_to(folder))] if signature.is_relative_to(folder) else []
     try:
-        verify_folder(folder, files, beside=beside)
+        verify_folder(folder, signed, beside=beside)
     except Invalid as error:  # another tool signs names that mean different files on different systems
         raise Corrupt(f"the signature of {folder.name} cannot be read: {error}") from None
+
+
+def files(signature: Path, keys: Path, name: str) -> dict[str, str]:
+    """Path -> SHA-256 of all that the key in `keys` signed of the release `name`. Raises as `verify` does."""
+    public = keys / PUBLIC
+    if not public.is_file():
+        raise Refused(f"there is no key {public} to check the signature of {name} with")
+    if not signature.is_file():
+        raise Refused(f"{name} is not signed; promote it, which signs it")
+    if signature.stat().st_size > LARGEST_SIGNATURE:
+        raise Corrupt(f"the signature of {name} is not one: it has {signature.stat().st_size} bytes")
+    return bundle.signed(signature.read_bytes(), _public_key(public), name)
 
 
 def fingerprint(public: Path) -> str:

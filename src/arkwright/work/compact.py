@@ -15,6 +15,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import NAME
 from arkwright.serve.tap.compact import Compacted, compact
+from arkwright.serve.telemetry import minutes
 from arkwright.sites import Site
 from arkwright.work.parent import dies_with
 
@@ -26,8 +27,11 @@ def once(site: Site) -> dict[str, Compacted]:
     done = {}
     for folder in _folders(site.predictions):
         try:
+            keep = _keep(site, folder.name)
             with site.scratch("compact") as scratch:
-                done[folder.name] = compact(folder, site.store, scratch, keep_s=_keep(site, folder.name))
+                done[folder.name] = compact(folder, site.store, scratch, keep_s=keep)
+            if keep is not None:
+                minutes.forget(folder, keep)
         except (ArkwrightError, OSError) as error:
             log.warning("%s: predictions were not compacted: %s", folder.name, error)
     return done

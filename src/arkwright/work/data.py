@@ -12,7 +12,7 @@ from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.core.rows import Field
 from arkwright.data import check
 from arkwright.data import ingest as reading
-from arkwright.measures import registry
+from arkwright.measures import binding, registry
 from arkwright.project import rehearse
 from arkwright.project.apply import apply
 from arkwright.work.warm import warm_up
@@ -88,7 +88,7 @@ def measure(
     for text, promise in parsed.items():
         where = worker.project.sheet.lines.of("data", dataset, "promises", mentioning=text)
         try:
-            bound[text] = registry.bind(promise.call, "data", scope)
+            bound[text] = binding.bind(promise.call, "data", scope)
         except ArkwrightError as error:
             raise type(error)(f"{where}: {error}") from None
     others = {name: Path(path) for name, path in paths.items()}

@@ -12,7 +12,7 @@ import numpy as np
 from arkwright.core import frames, rowwise
 from arkwright.core.promises import Reading, parse
 from arkwright.core.signature import Features, Signature, Tensor
-from arkwright.measures import registry
+from arkwright.measures import binding
 from arkwright.measures.evaluation import Evaluation
 from arkwright.measures.registry import Scope
 from arkwright.optimize import boosters
@@ -115,7 +115,7 @@ def measure(worker: Worker, model: str, folder: str, promises: list[str]) -> Any
     done = {}
     for text in promises:
         promise = parse(text)
-        done[text] = found(promise, registry.bind(promise.call, "model", Scope(spec.groups), spec.task)(evaluated))
+        done[text] = found(promise, binding.bind(promise.call, "model", Scope(spec.groups), spec.task)(evaluated))
     return done
 
 
@@ -185,7 +185,7 @@ def _agreement(project: Project, model: str) -> float:
 
 
 def _bind(spec: ModelSpec, text: str) -> Callable[[Evaluation], Reading]:
-    return registry.bind(parse(f"{text} >= 0").call, "model", Scope(spec.groups), spec.task)
+    return binding.bind(parse(f"{text} >= 0").call, "model", Scope(spec.groups), spec.task)
 
 
 class _Judge:

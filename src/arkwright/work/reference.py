@@ -30,6 +30,7 @@ def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
         answers[SCORE] = pa.array(answered.probabilities.max(axis=1))
     for name, column in zip(named(answers, held.column_names), answers.values(), strict=True):
         held = held.append_column(name, column)
-    made = reference(held, answered, truth, rows.groups.column_names)
+    errors = None if rows.classes else evaluated.label.astype(np.float64) - evaluated.truth
+    made = reference(held, answered, truth, rows.groups.column_names, errors)
     packing.save(folder / packing.FILE, made)
     return packing.FILE

@@ -1,4 +1,4 @@
-"""The task that writes a candidate folder."""
+"""The tasks of a candidate: which packages it is made with, and its folder."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from arkwright.core.signature import Signature
 from arkwright.monitor import packing
 from arkwright.optimize.table import Measured
 from arkwright.project.spec import ProjectSpec
-from arkwright.release import candidate
+from arkwright.release import bom, candidate
 from arkwright.release.facts import Card, Group, Lineage, hardware
 from arkwright.work import code, evidence, safeguards
 from arkwright.work.models import ONNX, SIGNATURE
@@ -43,6 +43,11 @@ def assemble(
         guards=safeguards.guards(worker, Path(laid), **guarded) if guarded else None,
     )
     return {"files": list(made)}
+
+
+def packages(_worker: Worker, engines: list[str]) -> Any:
+    """(name, version) of every package that the bill of materials of a candidate lists."""
+    return bom.packages(engines)
 
 
 def _card(spec: ProjectSpec, measured: Measured, training: str) -> Card:

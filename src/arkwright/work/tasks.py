@@ -17,6 +17,7 @@ TASKS: dict[str, str] = {
     "write_rules": "arkwright.work.experts:write",
     "measure_rules": "arkwright.work.experts:measure",
     "measure_model": "arkwright.work.models:measure",
+    "packages": "arkwright.work.release:packages",
     "assemble": "arkwright.work.release:assemble",
 }
 

@@ -19,7 +19,7 @@ from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.grpc.door import AppDoor
 from arkwright.serve.grpc.server import GrpcServer
 from arkwright.serve.model.loaded import load
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.server import Server
 from arkwright.serve.rest.repository import Repository
 from arkwright.serve.telemetry.counters import Counters

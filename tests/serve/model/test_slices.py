@@ -23,7 +23,7 @@ from arkwright.serve.model.slices import SLICE, in_slices, joined, placed
 from arkwright.serve.rest import oip
 from arkwright.serve.rest.predict import answer_once, predict
 from arkwright.serve.tap import infers
-from arkwright.serve.traffic.batch import Job
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Problem, Request, json_response

@@ -1,6 +1,7 @@
 """A release that does not load: in no time, not at all, or not in the worker. What was served goes on."""
 
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -58,6 +59,20 @@ def test_nobody_waits_for_what_hangs_and_a_later_one_takes_its_place(tmp_path, c
         server.until(lambda: release(server, "who") == "release:who@3")
         assert not [words for _, words in trials() if str(tmp_path).encode() in words]
         assert server.workers() == before
+
+
+def test_a_trial_ends_with_its_server(tmp_path):
+    """However that ended: nobody is left to end what hangs."""
+    begun = tmp_path / "begun"
+    code = HOLDS.replace("\nre.match", f"\nimport pathlib\npathlib.Path({str(begun)!r}).touch()\nre.match")
+    good, bad = who_release(tmp_path / "who@1"), who_release(tmp_path / "who@2", code)
+    with Supervised(tmp_path / "s", {"who": one(good, 1)}, load_time=600.0) as server:
+        server.say({"who": one(bad, 2)})
+        server.until(begun.exists)
+        (trial,) = [os.pidfd_open(pid) for pid, words in trials() if str(bad).encode() in words]
+        server.process.kill()
+        assert select.select([trial], [], [], 60)[0], "it goes on"
+        os.close(trial)
 
 
 @hangs

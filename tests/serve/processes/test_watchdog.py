@@ -1,36 +1,27 @@
 """A worker that hangs is ended, and another takes its place."""
 
+import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from functools import partial
 
+import pytest
 from tests.serve.supervised import CODE, Supervised, who_release
 
-HANGS = CODE.replace(
-    "    if flight.distance < 10:",
-    """    if flight.distance == 777:
-        while True:
-            time.sleep(1)
-    if flight.distance < 10:""",
-)
-HOLDS = """
-import asyncio, ctypes, time
-from arkwright.serve.processes import watchdog
+from arkwright.serve.processes import waits
 
-watchdog.REACH = 0.1
 
-async def main():
-    with watchdog.watched(0.3, lambda: None):
-        await asyncio.sleep(1)  # it lives
-        print("alive", flush=True)
-        ctypes.PyDLL(None).sleep(60)  # a call that keeps the interpreter to itself
+def hangs(how):
+    """It does so at a distance of 777."""
+    return CODE.replace(
+        "    if flight.distance < 10:", f"    if flight.distance == 777:\n{how}\n    if flight.distance < 10:"
+    )
 
-asyncio.run(main())
-"""
+
+WAITS = hangs("        while True:\n            time.sleep(1)")
+HOLDS = hangs("        import ctypes\n        ctypes.PyDLL(None).sleep(600)")  # it keeps the interpreter to itself
 
 
 def died(served, times):
@@ -41,9 +32,14 @@ def answers(served):
     return served.call("/predict", {"distance": 100})[0] == 200
 
 
-def test_features_that_never_return_cost_the_worker_and_nobody_else(tmp_path):
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(WAITS, "1 requests are computed since 1 s"), (HOLDS, "no sign of life for 2 s: it is ended")],
+    ids=["waits", "holds the interpreter"],
+)
+def test_features_that_never_return_cost_the_worker_and_nobody_else(tmp_path, code, said):
     """Three of them, and the request is not computed again. What is in flight beside it is told to come again."""
-    release = who_release(tmp_path / "who@1", HANGS)
+    release = who_release(tmp_path / "who@1", code)
     with Supervised(tmp_path / "s", {"who": [(release, 1, 1.0)]}, workers=1, answer_time=1.0) as served:
         before = served.who()
         for round_ in range(3):
@@ -53,9 +49,9 @@ def test_features_that_never_return_cost_the_worker_and_nobody_else(tmp_path):
             hanging.join()
             served.until(partial(answers, served))
         assert served.who() != before
-        status, _, said = served.call("/predict", {"distance": 777})
-        assert (status, "ended the server 3 times" in said["error"]) == (422, True)
-        assert served.said("1 requests are computed since 1 s") == 3
+        status, _, told = served.call("/predict", {"distance": 777})
+        assert (status, "ended the server 3 times" in told["error"]) == (422, True)
+        assert served.said(said) == 3
         assert served.said("in who\n") == 3, "the log says where it hung"
 
 
@@ -80,8 +76,30 @@ def test_frozen_workers_end_with_the_server(tmp_path):
         assert time.monotonic() - start < 15
 
 
-def test_a_loop_that_is_held_ends_too():
-    done = subprocess.run([sys.executable, "-c", HOLDS], capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout) == (1, "alive\n")
-    assert "Timeout (0:00:00.4" in done.stderr
-    assert "in main" in done.stderr
+def test_who_is_halted_and_goes_on_has_lost_no_worker(tmp_path):
+    """All of it: a container that is paused. The watch over a worker goes by what it has lived."""
+    release = who_release(tmp_path / "who@1")
+    with Supervised(tmp_path / "s", {"who": [(release, 1, 1.0)]}, workers=1, answer_time=1.0) as served:
+        before = served.who()
+        for sign in (signal.SIGSTOP, signal.SIGCONT):
+            os.kill(before, sign)
+            served.process.send_signal(sign)
+            time.sleep(4)  # longer than anything may be silent
+        assert served.who() == before
+        assert served.said("no sign of life") == served.said("another takes its place") == 0
+
+
+def test_only_the_time_that_a_process_lived_counts(monkeypatch):
+    """A release that is tried while everything is halted has not had its time."""
+    slept = []
+
+    async def halted(seconds):
+        slept.append(seconds)
+
+    async def late():
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(waits.asyncio, "sleep", halted)  # each may last as long as it likes
+    with pytest.raises(TimeoutError):
+        asyncio.run(waits.within(1.1, late()))
+    assert slept == pytest.approx([0.25] * 4 + [0.1])

@@ -1,6 +1,7 @@
 """A model that answers NaN or infinity: an error in strict JSON that names the row and the output, on every road."""
 
 import json
+import logging
 
 import msgspec
 import numpy as np
@@ -98,13 +99,19 @@ PICKY = """
 
 def picky(flight: Flight) -> dict:
     if flight.distance == 666:
-        raise ValueError("secret")
+        raise ERROR("secret")
     return row_features(flight)
+
+
+class Panic(BaseException):  # as polars raises them
+    pass
 """
 
 
-def test_the_row_on_which_the_projects_code_fails_is_named(tmp_path):
-    write(tmp_path, late_signature("picky", "row"), late_model(), FLIGHTS + PICKY)
+@pytest.mark.parametrize("error", ["ValueError", "Panic"])
+def test_the_row_on_which_the_projects_code_fails_is_named(tmp_path, caplog, error):
+    code = FLIGHTS + PICKY.replace("ERROR", error)
+    write(tmp_path, late_signature("picky", "row"), late_model(), code)
     one = load(tmp_path, endpoint="late", release="release:late@3", digest=DIGEST)
     said = "picky() failed on this row; the server's log says why"
     good = {"distance": 1.0, "carrier": "AA", "delay": None}
@@ -114,7 +121,10 @@ def test_the_row_on_which_the_projects_code_fails_is_named(tmp_path):
         assert live.post("/predict", [good] * 3 + [bad]) == (500, {"error": f"$[3]: {said}"})
         assert live.post("/predict", [good] * 1500 + [bad]) == (500, {"error": f"$[1500]: {said}"})
         assert live.post("/predict", [good] * 3)[0] == 200
-    with pytest.raises(Invalid, match=r"^\$\[1\]: .*ValueError: secret$"):
+        logged = "".join(logging.Formatter().format(record) for record in caplog.records)
+        assert logged.count(f"{error} (") == 3
+        assert "secret" not in logged
+    with pytest.raises(Invalid, match=rf"^\$\[1\]: .*{error}: secret$"):
         predict_once(one, msgspec.json.encode([good, bad]))
 
 

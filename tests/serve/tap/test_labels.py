@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from arkwright.core.errors import ArkwrightError, Corrupt, Refused
-from arkwright.serve.observer import known_classes
+from arkwright.serve.observer.labelling import known_classes
 from arkwright.serve.tap import asked, labels
 from arkwright.serve.tap.labels import Label, Labels, read
 from arkwright.serve.traffic.route import Route

@@ -13,7 +13,8 @@ from tests.serve.conftest import DIGEST, FLIGHTS, Live, late_model, late_release
 from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
 
 from arkwright.serve.model.loaded import load
-from arkwright.serve.traffic.batch import Batcher, Job
+from arkwright.serve.traffic.batch import Batcher
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.patience import FEW
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Problem, Request, Response

@@ -1,10 +1,12 @@
 """Rows of many callers in one run: the same answer as alone, trouble for nobody else, nothing computed for nobody."""
 
+import asyncio
 import random
 import socket
 import struct
 import threading
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ from tests.serve.conftest import DIGEST, FLIGHTS, Live, late_model, late_signatu
 from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
 
 from arkwright.serve.model.loaded import load
+from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.wire.limits import Limits
 
 COUNTED = """
@@ -105,6 +108,26 @@ def test_what_is_too_late_is_not_computed(tmp_path, counted):
         time.sleep(0.4)
         assert calls(tmp_path) == ["[1.0]"]
         assert live.server.front.bodies == 0
+
+
+def test_a_halt_of_the_process_counts_as_one_second_of_a_batch():
+    """However long it was: whoever computes has lived no longer."""
+
+    async def run():
+        batcher, hung, alarms = Batcher(SimpleNamespace(row_seconds=0.0), "late", hangs=3.5), [], []
+        batcher.when_hung = lambda: hung.append(True)
+        batcher._loop = SimpleNamespace(call_later=lambda *after: alarms.append(after))
+        batcher._wait_on(3.5)
+        steps = []
+        while alarms:
+            assert not hung
+            seconds, then, left = alarms.pop()
+            steps.append(seconds)
+            then(left)
+        batcher.close()
+        return steps, hung
+
+    assert asyncio.run(run()) == ([1, 1, 1, 0.5], [True])
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from arkwright.serve.traffic.batch import Batcher, Job
+from arkwright.serve.traffic.batch import Batcher
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.wire.messages import Request, Response
 
 

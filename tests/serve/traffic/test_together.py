@@ -26,7 +26,7 @@ from arkwright.core.ports import Logged, Routing, Served, Share
 from arkwright.core.safeguards.words import Rule, Seen
 from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.loaded import load
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.server import Server
 from arkwright.serve.telemetry.counters import Counters
 from arkwright.serve.telemetry.exposition import Exposition

@@ -6,6 +6,7 @@ import itertools
 import re
 import resource
 import socket
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -172,6 +173,20 @@ def test_continue_is_said_once_and_in_turn(late):
         sock.sendall(ROW)
         assert statuses(sock.recv(65536)) == [200]
     assert statuses(exchange(late, POST + b"Expect: a-miracle\r\nContent-Length: 2\r\n\r\n{}")) == [417]
+
+
+@pytest.mark.parametrize("before", [b"", LIVE])
+def test_continue_is_not_said_to_who_can_send_no_more(late, before):
+    """What it sent comes in one moment with its end."""
+    sent = threading.Event()
+    with connect(late) as sock:
+        sock.sendall(LIVE)
+        assert statuses(sock.recv(65536)) == [200]
+        late.loop.call_soon_threadsafe(sent.wait, 10)
+        sock.sendall(before + POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(ROW))
+        sock.shutdown(socket.SHUT_WR)
+        sent.set()
+        assert statuses(read_all(sock)) == [200] * bool(before)
 
 
 # limits

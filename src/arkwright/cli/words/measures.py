@@ -6,6 +6,7 @@ from pathlib import Path
 from arkwright.api.look import Described, measures
 from arkwright.cli import output
 from arkwright.core.nouns import Actor
+from arkwright.measures.registry import KINDS
 from arkwright.sites import local
 
 
@@ -28,7 +29,6 @@ def main(given: argparse.Namespace) -> int:
 
 def _one(measure: Described) -> None:
     screen = output.console()
-    what = "dataset" if measure.stage == "data" else "model"
-    screen.print(f"[bold]{output.escape(measure.call)}[/]  measures a {what}")
+    screen.print(f"[bold]{output.escape(measure.call)}[/]  measures {KINDS[measure.stage]}")
     screen.print(output.escape(measure.text))
     screen.print(f"[dim]source: {output.escape(measure.source)}[/]")

@@ -7,11 +7,7 @@ import sys
 
 from arkwright.api.traffic import serve
 from arkwright.cli import context, output
-from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
-
-LONGEST_LOAD, LONGEST_DRAIN = 24 * 60 * 60.0, 60 * 60.0  # seconds
-LONGEST_QUEUE = 65_536
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +58,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    _check(given)
 
     def ready(address: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads it, or nothing takes it: that ends no server
@@ -90,24 +85,3 @@ def main(given: argparse.Namespace) -> int:
     )
     serve(site, actor, project, endpoints=given.endpoints, how=how, ready=ready)
     return 0
-
-
-def _check(given: argparse.Namespace) -> None:
-    """Raises Invalid for numbers that cannot be."""
-    for port in (given.port, given.grpc_port or 0):
-        if not 0 <= port < 65536:
-            raise Invalid(f"{port} is no port; a port lies between 0 (any free one) and 65535")
-    if not 1 <= given.workers <= 256:
-        raise Invalid(f"{given.workers} workers cannot be; take 1 to 256, at most one for each processor is of use")
-    if given.rate is not None and not given.rate > 0:
-        raise Invalid(f"a rate of {given.rate:g} requests a second lets nothing through; take one above 0")
-    if not 0 < given.load_time <= LONGEST_LOAD:
-        raise Invalid(f"no release loads in {given.load_time:g} s; take a time above 0, of a day at most")
-    if not 0 < given.answer_time <= LONGEST_LOAD:
-        raise Invalid(f"no model answers in {given.answer_time:g} s; take a time above 0, of a day at most")
-    if not 1 <= given.queue <= LONGEST_QUEUE:
-        raise Invalid(f"a queue of {given.queue} requests cannot be; take 1 to {LONGEST_QUEUE}")
-    if not 0 < given.queue_time <= LONGEST_LOAD:
-        raise Invalid(f"nobody can wait for {given.queue_time:g} s; take a time above 0, of a day at most")
-    if not 0 <= given.drain_delay <= LONGEST_DRAIN:
-        raise Invalid(f"a server cannot go on accepting for {given.drain_delay:g} s; take 0 to an hour of them")

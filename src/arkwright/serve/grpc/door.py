@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from arkwright.core.errors import did_you_mean
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.rest import oip
 from arkwright.serve.rest.app import App
 from arkwright.serve.traffic.lane import Lane

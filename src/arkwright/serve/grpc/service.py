@@ -20,7 +20,7 @@ from arkwright.serve.model.requests import unguarded
 from arkwright.serve.model.tensors import Tensors, to_binary
 from arkwright.serve.rest import oip
 from arkwright.serve.rest.aside import Aside
-from arkwright.serve.traffic.batch import Job
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.inflate import inflated
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response

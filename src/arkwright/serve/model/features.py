@@ -165,7 +165,7 @@ def through_rows(signature: Signature, graph: Graph, function: Callable[..., Any
         try:
             for row in rows:
                 made.append(one(row))  # noqa: PERF401 - how many there are says which row failed
-        except (Exception, SystemExit) as error:
+        except Exception as error:  # also where it panics or tries to exit: see `call`
             said = f"{function.__name__}() failed on this row; the server's log says why"
             raise Problem(500, f"$[{len(made)}]: {said}") from error
         return {

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from arkwright.serve.processes import control
 
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+_PARENT_DEATH, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 
 @cache
@@ -27,7 +27,16 @@ def forks() -> bool:
 
 
 def _adopt_orphans(*, yes: bool) -> bool:
-    return bool(ctypes.CDLL(None).prctl(_SUBREAPER, int(yes), 0, 0, 0) == 0)
+    return _prctl(_SUBREAPER, int(yes))
+
+
+def end_with_parent() -> bool:
+    """Have the kernel end this process when its parent is gone; whether it can."""
+    return _prctl(_PARENT_DEATH, signal.SIGKILL)
+
+
+def _prctl(what: int, value: int) -> bool:
+    return sys.platform == "linux" and bool(ctypes.CDLL(None).prctl(what, value, 0, 0, 0) == 0)
 
 
 class Child(Protocol):

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from arkwright.serve.processes import control
+from arkwright.serve.processes import control, watchdog
 from arkwright.serve.processes.birth import Child, Nursery, forks
-from arkwright.serve.processes.watchdog import frozen_after
+from arkwright.serve.processes.waits import lived
 from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
-_LOOK = 0.5  # seconds between two looks whether anything is loaded
+_LOOK = 0.5  # seconds between two looks whether it is stuck
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
 
@@ -30,8 +30,8 @@ class Worker:
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
         self.listening, self.served, self.gone, self.stuck = listening, False, False, False
-        self._loading, self._since = "", 0.0
-        self._beats, self._silent, self._looked = 0, 0.0, 0.0
+        self._loading = ""
+        self._patience: asyncio.Task[None] | None = None  # with what it loads
         self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
         self._answers: set[asyncio.Task[None]] = set()
@@ -52,6 +52,8 @@ class Worker:
             os.close(page)
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         self._hearing = asyncio.create_task(self._hear())
+        watching = watchdog.watch(self.process, self.page, self._start.limits.answer_time)
+        self._watching = asyncio.create_task(watching)
 
     def twin(self, follows: str) -> "Worker":
         """Another for the same place, where this one `died` or is `replaced`."""
@@ -63,18 +65,12 @@ class Worker:
         """
         if self._hearing.done() or self.stuck:
             return None
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[dict[str, str] | None] = loop.create_future()
+        done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._writer.write(control.line(order))
-        most = self._start.load_time
-        while not done.done():
-            left = self._since + most - loop.time() if self._loading else _LOOK
-            if left <= 0:
-                self.stuck = True
-                return None
-            await asyncio.wait((done,), timeout=left)
-        return done.result()
+        while not done.done() and not self.stuck:
+            await asyncio.wait((done,), timeout=_LOOK)
+        return done.result() if done.done() else None
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """Send, and wait for nothing."""
@@ -92,7 +88,7 @@ class Worker:
             while said := await self._reader.readline():
                 message = control.read(said, control.Done | control.Ask | control.Loading)
                 if isinstance(message, control.Loading):
-                    self._loading, self._since = message.release, asyncio.get_running_loop().time()
+                    self._loads(message.release)
                 elif isinstance(message, control.Done):
                     self.served = True
                     self._settle(message.failed)
@@ -100,8 +96,19 @@ class Worker:
                     task = asyncio.create_task(self._answer(message))
                     self._answers.add(task)
                     task.add_done_callback(self._answers.discard)
+        self._loads("")
         while self._waiting:
             self._settle(None)
+
+    def _loads(self, release: str) -> None:
+        self._loading = release
+        if self._patience:
+            self._patience.cancel()
+        self._patience = asyncio.create_task(self._lose_patience()) if release else None
+
+    async def _lose_patience(self) -> None:
+        await lived(self._start.load_time)
+        self.stuck = True
 
     def _settle(self, failed: dict[str, str] | None) -> None:
         done = self._waiting.popleft()
@@ -111,18 +118,6 @@ class Worker:
     async def _answer(self, ask: control.Ask) -> None:
         why_not = await self._asked(ask)
         self._writer.write(control.line(control.Answer(ask.number, why_not)))
-
-    def look(self) -> None:
-        """End it when it has given no sign of life for too long. To be called often: only time in which we looked
-        counts, for who froze the worker may have frozen us.
-        """
-        now, beats = asyncio.get_running_loop().time(), 0 if self.gone else self.page.beats
-        self._silent = self._silent + min(now - self._looked, _LOOK) if beats == self._beats and beats else 0.0
-        self._looked, self._beats = now, beats
-        if self._silent > frozen_after(self._start.limits.answer_time):
-            log.error("a worker gives no sign of life for %.0f s: it is ended", self._silent)
-            self._silent = 0.0
-            self.process.kill()
 
     def lost_its_keeper(self) -> bool:
         """Whether it lives on alone, which is told once: there may be no other keeper for a process of many threads."""
@@ -161,6 +156,9 @@ class Worker:
     def forget(self) -> None:
         """Let go of what was shared with a worker that ended."""
         self.gone = True
+        for task in (self._watching, self._patience):
+            if task:
+                task.cancel()
         self._writer.close()
         self.page.map.close()
         self._reaping = asyncio.create_task(self._reap())

@@ -13,7 +13,7 @@ from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.model.loaded import load_served
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.adopter import Adopter
 from arkwright.serve.rest.app import App
 from arkwright.serve.rest.repository import Repository

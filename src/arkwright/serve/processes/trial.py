@@ -14,6 +14,7 @@ import msgspec
 from arkwright.core.ports import Served
 from arkwright.serve.processes import control
 from arkwright.serve.processes.process import how
+from arkwright.serve.processes.waits import within
 
 LONGEST = 2**16  # bytes of an answer: what a pipe takes without a reader
 
@@ -55,9 +56,8 @@ async def _load(asked: control.Try, seconds: float) -> int:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(seconds):
-            await process.communicate(control.line(asked))
-            return await process.wait()
+        await within(seconds, process.communicate(control.line(asked)))
+        return await process.wait()
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

@@ -12,14 +12,16 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.usercode import describe
 from arkwright.serve.model.loaded import load_served
 from arkwright.serve.processes import control
+from arkwright.serve.processes.birth import end_with_parent
 from arkwright.serve.processes.trial import LONGEST
 
-_GRACE = 10.0  # seconds after which it ends by itself, should nobody be left to end it
+_GRACE = 10.0  # seconds after which it ends by itself, should nobody be left to end it, where nobody sees that
 
 
 def main() -> None:
     asked = control.read(sys.stdin.buffer.read(), control.Try)
-    signal.alarm(ceil(asked.seconds + _GRACE))  # the kernel ends it, also where no line of Python runs any more
+    if not end_with_parent():
+        signal.alarm(ceil(asked.seconds + _GRACE))  # the kernel ends it, also where no line of Python runs any more
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     served, why = asked.served, ""
     try:

@@ -1,8 +1,11 @@
-"""Waiting that something else may end."""
+"""Waiting that something else may end, by a clock that stands still while this process does."""
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+LOOK = 0.25  # seconds: as so much a halt counts, however long it is
+T = TypeVar("T")
 
 
 async def first_of(*events: asyncio.Event) -> None:
@@ -23,3 +26,24 @@ async def unless(stopped: asyncio.Event, doing: Coroutine[Any, Any, None]) -> No
     if task.done():
         task.result()
     task.cancel()
+
+
+async def lived(seconds: float) -> None:
+    """Until this process has run for so long: while it is halted (Ctrl-Z, a paused container) nothing passes."""
+    while seconds > 0:
+        step = min(seconds, LOOK)
+        await asyncio.sleep(step)
+        seconds -= step
+
+
+async def within(seconds: float, doing: Coroutine[Any, Any, T]) -> T:
+    """What it gives. Raises what it raises; TimeoutError, and it is called off, when it has had `seconds` to live."""
+    task, over = asyncio.create_task(doing), asyncio.create_task(lived(seconds))
+    try:
+        await asyncio.wait((task, over), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
+        over.cancel()

@@ -1,53 +1,36 @@
 """Ends a worker that hangs, so that another takes its place: code that runs cannot be called off from outside.
 
 Whoever was in flight is told so, and what was computed stands where the supervisor sees it, as when a worker dies by
-itself: who hangs three of them is not computed again. Where each thread was is written to the log before. A process
-that is frozen, which cannot end itself, is ended by the supervisor, who counts the same signs of life.
+itself: who hangs three of them is not computed again. Before it ends a worker says in the log where it hung; one that
+is frozen cannot, and is ended without.
 """
 
 import asyncio
-import faulthandler
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import contextlib
+import logging
 
-REACH = 5.0  # seconds between two signs of life, at most
-_CODE = 70  # EX_SOFTWARE of sysexits.h
+from arkwright.serve.processes.birth import Child
+from arkwright.serve.processes.heartbeat import LAST_WORDS, reach
+from arkwright.serve.traffic.poison import Page
 
-
-def give_up() -> None:
-    """End this process now, and say where it hung."""
-    faulthandler.dump_traceback(all_threads=True)
-    os._exit(_CODE)
+log = logging.getLogger("arkwright.serve")
+LOOK = 0.25  # seconds between two looks
+GRACE = 2.0  # seconds for last words
 
 
-def frozen_after(seconds: float) -> float:
-    """Seconds without a sign of life after which a process that should have ended by itself cannot."""
-    return seconds + 2 * _reach(seconds)
+async def watch(worker: Child, page: Page, seconds: float) -> None:
+    """End the worker when the page shows no sign of life for so many seconds, from its first one on.
 
-
-@contextmanager
-def watched(seconds: float, beat: Callable[[], None]) -> Iterator[None]:
-    """As long as the block runs, the event loop gives signs of life, each with a `beat`; `seconds` after the last one
-    the process ends.
-
-    The clock runs on a thread that needs no interpreter: a call that never gives the interpreter back ends too.
+    Time counts by looks: while this process is halted (Ctrl-Z, a container that is paused) it makes none, and who
+    halted it may have halted the worker with it.
     """
-    living = asyncio.create_task(_live(seconds, beat))
-    try:
-        yield
-    finally:
-        living.cancel()
-        faulthandler.cancel_dump_traceback_later()
-
-
-async def _live(seconds: float, beat: Callable[[], None]) -> None:
-    reach = _reach(seconds)
-    while True:
-        faulthandler.dump_traceback_later(seconds + reach, exit=True)
-        beat()
-        await asyncio.sleep(reach)
-
-
-def _reach(seconds: float) -> float:
-    return min(REACH, seconds)
+    silent, beats = 0.0, 0
+    while silent <= seconds + reach(seconds):
+        await asyncio.sleep(LOOK)
+        before, beats = beats, page.beats
+        silent = silent + LOOK if beats and beats == before else 0.0
+    log.error("a worker gives no sign of life for %.0f s: it is ended", silent)
+    with contextlib.suppress(ProcessLookupError):
+        worker.send_signal(LAST_WORDS)
+        await asyncio.sleep(GRACE)
+        worker.kill()

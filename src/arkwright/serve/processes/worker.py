@@ -18,10 +18,10 @@ import uvloop
 
 from arkwright.core.ports import Traffic
 from arkwright.serve.model.graph import runtime
-from arkwright.serve.observer import Observer
+from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes import control
+from arkwright.serve.processes.heartbeat import beating, give_up
 from arkwright.serve.processes.server import Server
-from arkwright.serve.processes.watchdog import give_up, watched
 from arkwright.serve.rest.repository import Repository, Told
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic.mirror import Mirror
@@ -72,7 +72,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     apply = partial(_serve, server, grpc, start, accepting)
     listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
     listening.add_done_callback(lambda _: stopped.set())
-    with watched(start.limits.answer_time, page.beat):
+    with beating(start.limits.answer_time, page.beat):
         await stopped.wait()
         if server.listening:
             await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))

@@ -26,8 +26,10 @@ from arkwright.serve.model.tensors import (
     to_binary,
     unknown_field,
 )
-from arkwright.serve.traffic.batch import Batcher, Job
+from arkwright.serve.traffic.batch import Batcher
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.mirror import TESTER
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response, json_response
 
 _NOTHING = memoryview(b"")
@@ -45,7 +47,8 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
     loaded = lane.loaded
     unguarded(loaded)
     asked, rest = _parse(request, body)
-    other = asked.model_version not in (None, "", loaded.version) and not lane.shadow
+    copied = lane.shadow and TESTER not in request.headers  # of what somebody else was asked
+    other = asked.model_version not in (None, "", loaded.version) and not copied
     if asked.model_name not in (None, loaded.endpoint) or other:
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
     if asked.parameters:

@@ -18,7 +18,7 @@ from arkwright.serve.model.plain_rows import wrapped
 from arkwright.serve.model.slices import SLICE, let_go
 from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.rest.guarded import Visit, told_alone
-from arkwright.serve.traffic.batch import Job
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.messages import JSON, Problem, Reply, Request, Response
 

@@ -11,57 +11,26 @@ import asyncio
 import logging
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import inf
 from operator import attrgetter
 from time import monotonic
-from typing import Protocol
 
-import msgspec
-import numpy as np
-
-from arkwright.core.usercode import frames
 from arkwright.serve.model.graph import MOST, Graph
-from arkwright.serve.model.tensors import Tensors
 from arkwright.serve.traffic.cost import Cost
+from arkwright.serve.traffic.job import Job, Listener
 from arkwright.serve.traffic.patience import Patience
 from arkwright.serve.traffic.poison import MOST_HITS, Desk, Page
-from arkwright.serve.wire.messages import GONE, LATE, Problem, Reply, Request, Response
+from arkwright.serve.traffic.run import answer, failed
+from arkwright.serve.wire.messages import GONE, LATE, Problem, Response
 
 INLINE_ROWS = 256  # about a millisecond of a tree model
 BATCH_ROWS = MOST
 LOOK = 0.02  # seconds between two looks whether somebody who waits has left
+STEP = 1.0  # seconds between two looks whether a batch is still computed: as so much counts a halt of this process
 SLICE = 0.05  # seconds that one batch on the thread takes, about: its answers come all at its end
 log = logging.getLogger("arkwright.serve")
 _body = attrgetter("request.body")
-
-
-class Job(msgspec.Struct, eq=False):
-    """One request: `prepare` gives the graph's inputs, `finish` makes the answer from its outputs.
-
-    Both may raise Problem. `fast` says that `prepare` runs no code of the user's. Behind `deadline` (by the clock
-    `monotonic`) it is not computed any more. What was `long` to read is long to answer, however few its rows. It is
-    `told` once, whatever comes first; `alarm` rings at its deadline.
-    """
-
-    request: Request
-    rows: int
-    fast: bool
-    prepare: Callable[[], Tensors]
-    finish: Callable[[Tensors], Response]
-    reply: Reply
-    deadline: float = inf
-    added: float = 0.0
-    long: bool = False
-    told: bool = False
-    alarm: asyncio.TimerHandle | None = None
-
-
-class Listener(Protocol):
-    """Who is told what a batcher does."""
-
-    def taken(self, jobs: Sequence[Job]) -> None: ...
-
-    def ran(self, jobs: Sequence[Job]) -> None: ...
 
 
 class Batcher:
@@ -97,6 +66,7 @@ class Batcher:
         self._looking: asyncio.TimerHandle | None = None
         self._working = False
         self._running = 0  # on the thread now
+        self._alarm: asyncio.TimerHandle | None = None  # when that is looked at
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
 
     def add(self, job: Job) -> None:
@@ -207,12 +177,20 @@ class Batcher:
             self._working = False
             return
         self._running = len(jobs)
-        alarm = self._loop.call_later(self._hangs, self._hung, len(jobs))
+        self._wait_on(self._hangs)
         future = self._loop.run_in_executor(self._thread, self._timed, jobs)
-        future.add_done_callback(lambda done: self._handed_back(jobs, alarm, done))
+        future.add_done_callback(partial(self._handed_back, jobs))
 
-    def _handed_back(self, jobs: list[Job], alarm: asyncio.TimerHandle, done: "asyncio.Future[list[Response]]") -> None:
-        alarm.cancel()
+    def _wait_on(self, left: float) -> None:
+        """What is computed now may take so much longer."""
+        if left <= 0:
+            self._hung()
+        else:
+            self._alarm = self._loop.call_later(min(left, STEP), self._wait_on, left - STEP)
+
+    def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._running = 0
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
@@ -222,11 +200,12 @@ class Batcher:
                 self._left(job)
         if not done.cancelled():
             error = done.exception()  # a mistake of ours: an answer is due all the same
-            self._reply(jobs, [_failed(self._name, error).response() for _ in jobs] if error else done.result())
+            self._reply(jobs, [failed(self._name, error).response() for _ in jobs] if error else done.result())
 
-    def _hung(self, count: int) -> None:
+    def _hung(self) -> None:
         """What runs on the thread cannot be called off, and nobody can be answered behind it."""
-        log.error("%s: %d requests are computed since %g s; nobody waits any more", self._name, count, self._hangs)
+        said = "%s: %d requests are computed since %g s; nobody waits any more"
+        log.error(said, self._name, self._running, self._hangs)
         if self.when_hung:
             self.when_hung()
 
@@ -322,71 +301,3 @@ def _late() -> Problem:
 
 def _poison() -> Problem:
     return Problem(422, f"this request ended the server {MOST_HITS} times; it is not computed again")
-
-
-def answer(graph: Graph, name: str, jobs: Sequence[Job]) -> list[Response]:
-    """One response per job, in order. Never raises: what goes wrong for one job is told to that job alone."""
-    results: list[Tensors | Problem] = [_tried(name, job.prepare) for job in jobs]
-    for group in _groups(graph, results):
-        _run(graph, name, group, results)
-    return [_finished(name, job, result) for job, result in zip(jobs, results, strict=True)]
-
-
-def _tried(name: str, work: Callable[[], Tensors]) -> Tensors | Problem:
-    try:
-        return work()
-    except Problem as problem:
-        if problem.__cause__ is not None:  # the project's code failed on a row
-            _note(name, problem.__cause__)
-        return problem
-    except BaseException as error:  # noqa: BLE001 - user code may raise what it likes, and tries to exit; the server stays
-        return _failed(name, error)
-
-
-def _note(name: str, error: BaseException) -> None:
-    log.error("%s: a request failed: %s", name, frames(error))
-
-
-def _failed(name: str, error: BaseException) -> Problem:
-    _note(name, error)
-    return Problem(500, f"the endpoint {name} failed on this request; its log says why")
-
-
-def _finished(name: str, job: Job, result: Tensors | Problem) -> Response:
-    if isinstance(result, Problem):
-        return result.response()
-    try:
-        return job.finish(result)
-    except Problem as problem:
-        return problem.response()
-    except BaseException as error:  # noqa: BLE001 - as above
-        return _failed(name, error).response()
-
-
-def _groups(graph: Graph, results: Sequence[Tensors | Problem]) -> list[list[int]]:
-    """Which jobs can share a run: all dimensions but the first must be equal."""
-    groups: dict[object, list[int]] = {}
-    for i, result in enumerate(results):
-        if not isinstance(result, Problem):
-            key: object = tuple(result[port].shape[1:] for port in graph.inputs) if graph.batches else i
-            groups.setdefault(key, []).append(i)
-    return list(groups.values())
-
-
-def _run(graph: Graph, name: str, group: list[int], results: list[Tensors | Problem]) -> None:
-    """Replace the inputs of these jobs with their outputs."""
-    parts = [result for i in group if not isinstance(result := results[i], Problem)]
-    if len(parts) == 1:
-        results[group[0]] = _tried(name, lambda: graph.run_many(parts[0]))
-        return
-    first = next(iter(graph.inputs))
-    ends = np.cumsum([len(part[first]) for part in parts]).tolist()
-    together = _tried(
-        name, lambda: graph.run({port: np.concatenate([p[port] for p in parts]) for port in graph.inputs})
-    )
-    if isinstance(together, Problem) or any(len(array) != ends[-1] for array in together.values()):
-        for i, part in zip(group, parts, strict=True):  # one request's trouble is not its neighbours'
-            results[i] = _tried(name, lambda part=part: graph.run(part))  # type: ignore[misc]
-        return
-    for i, start, end in zip(group, [0, *ends], ends, strict=False):
-        results[i] = {port: array[start:end] for port, array in together.items()}

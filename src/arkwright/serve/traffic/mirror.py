@@ -17,6 +17,7 @@ MOST_TOGETHER = 2**28  # bytes that all shadows have not taken yet
 _SMALL = 2**16  # bytes of a body that are sent in one piece with the head; a larger one is not copied for it
 _AGAIN = 0.2  # seconds until another try to connect: the other process is being started
 LONGEST = Limits().body
+TESTER = b"arkwright-tester"  # on what is no copy: its answer is somebody's
 _KEPT = (b"content-type", b"inference-header-content-length")
 _ASKED = (b"accept", b"arkwright-timeout-ms", REQUEST_ID)  # of a tester, whose answer is told
 _TOLD = (b"Arkwright-Release", b"Arkwright-Digest", b"Inference-Header-Content-Length", b"Retry-After")
@@ -55,10 +56,14 @@ class Mirror:
         return True
 
     async def ask(self, request: Request, path: str, body: bytes, release: str) -> Response:
-        """What one shadow answers to a tester who asked for it. Raises Problem (503) when it is not there."""
+        """What one shadow answers to a tester who asked for it; the request has the id by which it is noted there.
+
+        Raises Problem (503) when it is not there.
+        """
         head = _HEAD % (path.encode(), release.encode(), len(body))
         headers = request.headers
         more = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in (*_KEPT, *_ASKED) if name in headers)
+        more += b"%b: yes\r\n" % TESTER
         try:
             reader, writer = await asyncio.open_unix_connection(self._path)
             try:
@@ -73,9 +78,10 @@ class Mirror:
         if not end:
             raise Problem(503, f"the shadow {release} is being started; try again", come_again())
         lines = [line.partition(b": ") for line in top.split(b"\r\n")[1:]]
-        kind = next((value for name, _, value in lines if name == b"Content-Type"), JSON)
-        kept = b"".join(b"%b: %b\r\n" % (name, value) for name, _, value in lines if name in _TOLD)
-        return Response(int(top.split(b" ", 2)[1]), answer, kind, kept)
+        found = {name: value for name, _, value in lines}
+        request.id = found.get(b"X-Request-Id", request.id)
+        kept = b"".join(b"%b: %b\r\n" % (name, found[name]) for name in _TOLD if name in found)
+        return Response(int(top.split(b" ", 2)[1]), answer, found.get(b"Content-Type", JSON), kept)
 
     def waiting(self) -> int:
         """Bytes that were not taken yet."""

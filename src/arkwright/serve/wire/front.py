@@ -39,20 +39,24 @@ class Head:
     way: Way | None
 
 
-class Client(Protocol):
+class Taker(Protocol):
+    """Who takes answers, as the front sees it."""
+
+    def unread(self) -> int: ...
+
+    def pace(self, now: float) -> float: ...
+
+    def abort(self) -> None: ...
+
+
+class Client(Taker, Protocol):
     """A connection, as the front sees it."""
 
     def go_on(self) -> None: ...
 
     def look_at_the_clock(self, now: float) -> None: ...
 
-    def unread(self) -> int: ...
-
-    def pace(self, now: float) -> float: ...
-
     def close_if_idle(self) -> None: ...
-
-    def abort(self) -> None: ...
 
 
 class Front:
@@ -81,7 +85,7 @@ class Front:
         self.loop = asyncio.get_running_loop()
         self.standing = noting() if standing is None else standing
         self.connections: set[Client] = set()
-        self.behind: set[Client] = set()  # who has not taken what it was answered
+        self.behind: set[Taker] = set()  # who has not taken what it was answered
         self.bodies = 0  # bytes that came and are not answered
         self._freed, self._given_back = -inf, 0.0  # when something large ended, and when its memory was given back
         self._turns: deque[Client] = deque()

@@ -15,9 +15,10 @@ from arkwright.serve.wire.front import SWEEP, Front, Head
 from arkwright.serve.wire.inflate import SMALL
 from arkwright.serve.wire.left import AHEAD, LOOK, broken, ended
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, called, come_again, id_line
+from arkwright.serve.wire.outgoing import Outgoing
 from arkwright.serve.wire.reader import Reader
 from arkwright.serve.wire.standing import Stand
-from arkwright.serve.wire.unread import Unread, acknowledged, drop_unsent
+from arkwright.serve.wire.unread import acknowledged
 from arkwright.serve.wire.whole import whole
 
 CALLER = b"arkwright-caller"  # heard from our own gateway only
@@ -26,26 +27,23 @@ _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Connection(asyncio.Protocol):
+class Connection(Outgoing):
     """One client. The clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_ahead", "_answer_by", "_at", "_busy", "_caller", "_deaf", "_front", "_held", "_idle_by", "_paused", "_queue",
-        "_reader", "_refused", "_rest", "_stand", "_stepping", "_transport", "_turning", "_unread",
+        "_answer_by", "_at", "_busy", "_caller", "_deaf", "_held", "_idle_by", "_paused", "_queue", "_reader",
+        "_refused", "_rest", "_stepping", "_turning",
     )  # fmt: skip
 
     def __init__(self, front: Front, stand: Stand | None = None) -> None:
         """`stand`: how it stands, if it was another worker's connection."""
-        self._front, self._stand = front, stand or Stand(front.standing)
+        super().__init__(front, stand)
         self._reader = Reader(front)
-        self._transport: asyncio.Transport | None = None
         self._queue: deque[Request | Response] = deque()
         self._busy: Request | None = None
         self._refused: Request | None = None  # what is known of what will be refused, for those who note it
         self._rest, self._at = b"", 0
         self._stepping = self._paused = self._held = self._deaf = self._turning = False
-        self._ahead = False  # whether the first byte of the answer that is due was sent
-        self._unread: Unread | None = None
         self._caller = ""
         self._answer_by = inf
         self._idle_by = front.loop.time() + front.limits.header_time
@@ -67,7 +65,7 @@ class Connection(asyncio.Protocol):
         del exc
         self._stand.end()
         self._front.connections.discard(self)
-        self._not_behind()
+        self._catch_up()
         self._reader.end()
         if self._busy is not None:
             self._busy.gone = GONE
@@ -115,11 +113,8 @@ class Connection(asyncio.Protocol):
             self._front.loop.call_later(again, self._doubt, 2 * again)
 
     def pause_writing(self) -> None:
-        front, self._paused = self._front, True
-        if self._unread is None:
-            self._unread = Unread(front.loop.time(), front.limits)
-            front.behind.add(self)
-        self._unread.more(self.unread())
+        self._paused = True
+        self._fall_behind()
         self._hold()
 
     def resume_writing(self) -> None:
@@ -179,7 +174,7 @@ class Connection(asyncio.Protocol):
         if answer is None:
             del front.crowded[head.path]
             return False
-        self._send(transport, answer)
+        self._send(transport, answer, more=False)
         self._idle_by = front.now + front.limits.idle
         return True
 
@@ -286,7 +281,8 @@ class Connection(asyncio.Protocol):
         front.bodies -= len(request.body)
         if self._transport is not None:
             headers += id_line(called(request))
-            self._send(self._transport, _GOOD % (len(body), front.date, headers, body))
+            more = self._rest or self._queue or not self._reader.clean
+            self._send(self._transport, _GOOD % (len(body), front.date, headers, body), more=bool(more))
             if self._reader.by == inf:
                 self._idle_by = front.now + front.limits.idle
         if self._held or self._queue or self._reader.continues:
@@ -299,20 +295,12 @@ class Connection(asyncio.Protocol):
         close = response.close or request is None or not request.keep_alive or front.draining
         if response.status:
             head, body = whole(request, response, front.date, close=close)
-            self._send(transport, head, body, last=close)
+            more = self._rest or self._queue or not self._reader.clean
+            self._send(transport, head, body, last=close, more=bool(more))
         if close:
             self._finish(transport)
         elif self._reader.by == inf:
             self._idle_by = front.now + front.limits.idle
-
-    def _send(self, transport: asyncio.Transport, answer: bytes, body: bytes = b"", *, last: bool = False) -> None:
-        more = self._rest or self._queue or not self._reader.clean
-        self._stand.answer(len(answer) + len(body), last=last, more=bool(more))
-        if self._ahead:
-            self._ahead, answer = False, answer[len(AHEAD) :]
-        transport.write(answer)
-        if body:
-            transport.write(body)
 
     def _finish(self, transport: asyncio.Transport) -> None:
         """Say that no more comes, and read on for a moment: closing at once would reset what is still unread."""
@@ -333,11 +321,14 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _say_continue(self) -> None:
-        """Only when it is this request's turn: an interim answer must not overtake the answers before it."""
-        if self._reader.continues and self._busy is None and not self._queue and self._transport is not None:
+        """Only when it is this request's turn, an interim answer must not overtake the answers before it; and only to
+        who can still send what it asks for.
+        """
+        transport = self._transport
+        if self._reader.continues and self._busy is None and not self._queue and transport is not None:
             self._reader.continues = False
-            self._stand.interim(len(_CONTINUE))
-            self._transport.write(_CONTINUE)
+            if not ended(transport):
+                self._send_interim(transport, _CONTINUE)
 
     # clocks
 
@@ -359,23 +350,9 @@ class Connection(asyncio.Protocol):
 
     def _caught_up(self, now: float) -> None:
         """It has taken everything: only from now on it is idle."""
-        self._not_behind()
+        self._catch_up()
         if self._busy is None and self._reader.by == inf:
             self._idle_by = now + (LINGER if self._deaf else self._front.limits.idle)
-
-    def _not_behind(self) -> None:
-        if self._unread is not None:
-            self._unread = None
-            self._front.behind.discard(self)
-            self._front.freed()
-
-    def unread(self) -> int:
-        """Bytes of answers that wait for the client."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
-
-    def pace(self, now: float) -> float:
-        """Bytes a second at which it takes them."""
-        return self._unread.pace(now, self.unread()) if self._unread is not None else inf
 
     def close_if_idle(self) -> None:
         if self._busy is None and not self._queue and not self._rest and self._reader.by == inf:
@@ -387,12 +364,3 @@ class Connection(asyncio.Protocol):
             self.close()
         else:
             self.abort()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            drop_unsent(self._transport)
-            self._transport.abort()

@@ -1,84 +1,40 @@
-"""What is noted of each request beside its answer: counters, traces, the access log, the log of predictions.
+"""Notes requests of one worker and what became of them.
 
 It is told when a request is given to a release and when its answer is on its way. It never waits and never raises.
 """
 
 import asyncio
-import contextlib
 import itertools
-import logging
 import os
 import re
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from concurrent.futures import Future
+from collections.abc import Collection, Sequence
 from functools import partial
 from time import monotonic, perf_counter
 
-from arkwright.core.errors import Refused
-from arkwright.core.ports import Logged, Routing
+from arkwright.core.ports import Routing
 from arkwright.serve.model.arrow.rows import ARROW as ARROW_TYPE
-from arkwright.serve.tap import asked
-from arkwright.serve.tap.labels import Labels, Value
+from arkwright.serve.observer.labelling import Labelling
+from arkwright.serve.observer.taps import Taps
+from arkwright.serve.observer.watched import Computed, Watched
 from arkwright.serve.tap.segment import ARROW, INFER, SHADOW
 from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.slot import Series
 from arkwright.serve.telemetry.telemetry import Call, Telemetry
-from arkwright.serve.traffic.batch import Job
 from arkwright.serve.traffic.lane import Lane
-from arkwright.serve.traffic.route import Route
 from arkwright.serve.traffic.together import Asked
 from arkwright.serve.wire.messages import (
     REQUEST_ID,
-    Problem,
     Reply,
     Request,
     Response,
-    come_again,
-    json_response,
     named,
 )
-
-log = logging.getLogger("arkwright.serve")
 
 KINDS = {"predict": layout.PREDICT, "infer": layout.INFER, "grpc": layout.GRPC}
 _UNANSWERED = frozenset((429, 499, 503, 504))  # nothing was predicted
 _HEAD = b"inference-header-content-length"
 _SIZE = re.compile(rb"Inference-Header-Content-Length: (\d+)\r\n")
-
-
-Computed = Job | Asked
-Run = Callable[[Callable[[], Future[int]]], Awaitable[Future[int]]]
-
-
-class Watched:
-    """How one release's requests are noted; what its batcher tells."""
-
-    __slots__ = ("number", "series", "tap", "traced")
-
-    def __init__(self, series: Series, tap: Tap | None, number: int, *, traced: bool) -> None:
-        self.series, self.tap, self.number, self.traced = series, tap, number, traced
-
-    def taken(self, jobs: Sequence[Computed]) -> None:
-        """These are computed now; the first has waited longest."""
-        self.series.queue_age(monotonic() - jobs[0].request.received)
-        if self.traced:
-            _mark(jobs, "queue")
-
-    def ran(self, jobs: Sequence[Computed]) -> None:
-        """They are computed, together."""
-        rows = 0
-        for job in jobs:
-            rows += job.rows
-            if (call := job.request.call) is not None:
-                call.rows = job.rows
-        self.series.batch(rows)
-        if self.traced:
-            _mark(jobs, "compute")
-            for job in jobs:
-                if (call := job.request.call) is not None:
-                    call.batch = rows
 
 
 class Plainly:
@@ -118,14 +74,9 @@ class Observer:
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         self._flags = SHADOW if telemetry.shadow else 0
-        self._taps: dict[str, tuple[Logged, Tap]] = {}
-        self._known: dict[tuple[Tap, str], int] = {}
-        self._left: list[Tap] = []  # what is still at work may write to them
-        self._labels: dict[str, Labels] = {}
+        self._taps = Taps()
+        self.labels = Labelling(self._taps.folder, self.apart)
         self._speaking: dict[str, Series] = {}  # of each endpoint its release with the largest part
-        self._numbered: dict[Tap, list[Series]] = {}  # its releases by their numbers
-        self._unsaid: deque[tuple[Series, int, int]] = deque()  # what taps have written and nobody counted
-        self._loop = asyncio.get_running_loop()
         self._start, self._numbers = os.urandom(6).hex(), itertools.count(1)
 
     def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
@@ -133,9 +84,9 @@ class Observer:
         parts = {share.served.release: share.part for share in routing.shares}
         series = self.telemetry.series(name, parts, routing.version)
         self._speaking[name] = series[max((lane.loaded.release for lane in lanes), key=parts.__getitem__)]
-        tap = self._tap(name, routing.log)
+        tap = self._taps.of(name, routing.log)
         for lane in lanes:
-            number = self._number(tap, lane, series[lane.loaded.release]) if tap else 0
+            number = self._taps.number(tap, lane, series[lane.loaded.release]) if tap else 0
             traced = self.telemetry.traced
             watched = lane.watched = lane.batcher.listener = Watched(
                 series[lane.loaded.release], tap, number, traced=traced
@@ -146,15 +97,10 @@ class Observer:
 
     def settled(self, names: Collection[str]) -> None:
         """Only these endpoints answer now, and nothing of what left is at work any more."""
-        for name in self._taps.keys() - names:
-            self._leave(name)
         for name in self._speaking.keys() - names:
             del self._speaking[name]
-        left, self._left = self._left, []
-        for tap in left:
-            self._known = {key: number for key, number in self._known.items() if key[0] is not tap}
-            del self._numbered[tap]
-            asyncio.get_running_loop().run_in_executor(None, tap.close)  # it writes what it still has
+        self._taps.settled(names)
+        self.labels.settled()
 
     def began(self, lane: Lane, kind: str, request: Request, body: bytes, reply: Reply) -> Reply:
         """A request is given to a release: what to reply through."""
@@ -230,43 +176,9 @@ class Observer:
         kind, body = await asyncio.to_thread(self.telemetry.metrics, accept)
         return Response(200, body, kind.encode("ascii"))
 
-    def labels(self, route: Route, request: Request, body: bytes, reply: Reply) -> None:
-        """What turned out to be true of earlier answers; acknowledged when it is on the disk. Raises Problem."""
-        self._keeping(request, reply, _handed_over(self._kept(route), route, request, body))
-
-    async def labels_aside(self, run: Run, route: Route, request: Request, body: bytes, reply: Reply) -> None:
-        """The same of many: read where `run` lets them be read. Raises Problem."""
-        work = partial(_handed_over, self._kept(route), route, request, body)
-        self._keeping(request, reply, await run(work))
-
-    def _keeping(self, request: Request, reply: Reply, kept: Future[int]) -> None:
-        """Answer when these labels are on the disk."""
-        done = asyncio.wrap_future(kept)
-        done.add_done_callback(partial(self._labelled, request, reply))
-
-    def _kept(self, route: Route) -> Labels:
-        """Where the labels of this endpoint go. Raises Problem (409) when none are taken."""
-        if route.name not in self._taps:
-            raise Problem(409, f"the answers of {route.name} are not logged, so labels would find nothing")
-        if route.name not in self._labels:
-            self._labels[route.name] = Labels(self._taps[route.name][0].folder)
-        return self._labels[route.name]
-
-    def _labelled(self, request: Request, reply: Reply, done: "asyncio.Future[int]") -> None:
-        error = done.exception()
-        if error is None:
-            response = json_response({"labels": done.result()})
-        else:
-            log.error("labels were not kept: %s", error)
-            response = Problem(507, "the labels were not kept; send them again").response()
-        self.apart(request, reply, response)
-
     def close(self) -> None:
-        for labels in self._labels.values():
-            labels.close()
-        for tap in (*self._left, *(tap for _, tap in self._taps.values())):
-            tap.close()
-        self._count_written()
+        self.labels.close()
+        self._taps.close()
         self.telemetry.close()
 
     def _done(self, call: Call, lane: Lane, request: Request, body: bytes, reply: Reply, response: Response) -> None:
@@ -313,51 +225,6 @@ class Observer:
             request_id=request.id.decode(),
         )
 
-    def _tap(self, name: str, wanted: Logged | None) -> Tap | None:
-        """The endpoint's log as it is asked for now; another one when that changed."""
-        there = self._taps.get(name)
-        if there and there[0] == wanted:
-            return there[1]
-        if there:
-            self._leave(name)
-        if wanted is None:
-            return None
-        numbered: list[Series] = []
-        tap = Tap(
-            wanted.folder, name, sample=wanted.sample, redact=wanted.redact, told=partial(self._written, numbered)
-        )
-        self._taps[name], self._numbered[tap] = (wanted, tap), numbered
-        return tap
-
-    def _written(self, numbered: Sequence[Series], release: int, kept: int, lost: int) -> None:
-        """Said by the thread of a tap. Counters are the loop's, which is told when it next turns."""
-        self._unsaid.append((numbered[release], kept, lost))
-        with contextlib.suppress(RuntimeError):  # the loop has ended: `close` counts it
-            self._loop.call_soon_threadsafe(self._count_written)
-
-    def _count_written(self) -> None:
-        while self._unsaid:
-            series, kept, lost = self._unsaid.popleft()
-            series.tap(kept=kept, dropped=lost)
-
-    def _leave(self, name: str) -> None:
-        self._left.append(self._taps.pop(name)[1])
-        if labels := self._labels.pop(name, None):
-            asyncio.get_running_loop().run_in_executor(None, labels.close)
-
-    def _number(self, tap: Tap, lane: Lane, series: Series) -> int:
-        loaded = lane.loaded
-        if (tap, loaded.digest) not in self._known:
-            self._numbered[tap].append(series)
-            self._known[tap, loaded.digest] = tap.release(loaded.release, loaded.digest, loaded.signature)
-        return self._known[tap, loaded.digest]
-
-
-def _mark(jobs: Sequence[Computed], phase: str) -> None:
-    for job in jobs:
-        if (call := job.request.call) is not None and call.span is not None:
-            call.span.mark(phase)
-
 
 def _name(request: Request) -> None:
     """As its caller calls it, if it does."""
@@ -367,24 +234,3 @@ def _name(request: Request) -> None:
 
 def _nobody(response: Response) -> None:
     del response
-
-
-def _kind(route: Route) -> type[Value]:
-    """What a label of this endpoint is."""
-    classes = route.first.loaded.signature.classes
-    return type(classes[0]) if classes else float
-
-
-def known_classes(route: Route) -> Collection[Value]:
-    """Which labels there can be; none where its releases do not agree, or a shadow's may be others."""
-    found = {lane.loaded.signature.classes for lane in route.lanes}
-    alike = len({frozenset(classes) for classes in found}) == 1 and not route.shadows
-    return found.pop() if alike else ()
-
-
-def _handed_over(labels: Labels, route: Route, request: Request, body: bytes) -> Future[int]:
-    """These labels are read, and on their way to the disk. Raises Problem."""
-    try:
-        return labels.add(asked.decode(body, _kind(route), known_classes(route)), request.caller)
-    except Refused as error:
-        raise Problem(503, str(error), come_again()) from None

@@ -1,0 +1,1 @@
+"""The room of known vulnerabilities: advisories in OSV format, from a file or over HTTPS, held against packages."""

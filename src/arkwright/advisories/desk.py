@@ -1,0 +1,74 @@
+"""What is known of some packages by now: by the source that the site names, with its age."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from arkwright.advisories import database, online
+from arkwright.advisories.database import Database
+from arkwright.advisories.matching import matches
+from arkwright.core.durations import seconds
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.settings import Advisories
+from arkwright.measures.shipped import Advised, Packages
+
+_NONE = (
+    "no advisories are known here: name osv.dev's PyPI/all.zip, or https://api.osv.dev, as source under [advisories] "
+    "in site.toml"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`settings`: what `site.toml` says; `folder`: the site's, from which a path is meant."""
+
+    settings: Advisories | None
+    folder: Path
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def look(self, packages: Packages) -> Advised | str:
+        """What is known of them; why nothing is, in a line."""
+        if self.settings is None:
+            return _NONE
+        now = self.clock()
+        try:
+            found, where = self._read(self.settings.source, packages, now)
+        except ArkwrightError as error:
+            return str(error)
+        if found.newest is None:
+            return f"no advisory in {where} says when it was modified"
+        return Advised(
+            known=matches(packages, found.entries),
+            age=f"advisories of {found.newest:%Y-%m-%d} from {where}",
+            unread=tuple(found.unread),
+            unreadable=found.unreadable,
+            stale=self._stale(found.newest, now, where),
+        )
+
+    def _read(self, source: str, packages: Packages, now: datetime) -> tuple[Database, str]:
+        names = [name for name, _ in packages]
+        if "://" not in source:
+            path = self.folder / source
+            return database.read(path, names, now), path.name
+        place = online.address(source)
+        if not online.is_file(place):
+            found = Database()
+            online.ask(place, packages, found, now)
+            return found, place.partition("://")[2]
+        folder = self.folder / "advisories"
+        try:
+            path = online.fetch(place, folder)
+        except ArkwrightError:
+            old = online.kept(place, folder)
+            if old is None:
+                raise
+            path = old  # as good as its age, which is looked at
+        return database.read(path, names, now), place.partition("://")[2]
+
+    def _stale(self, newest: datetime, now: datetime, where: str) -> str:
+        assert self.settings
+        if (now - newest).total_seconds() <= seconds(self.settings.max_age):
+            return ""
+        days, most = (now - newest).days, self.settings.max_age
+        return f"the advisories from {where} are {days} days old, at most {most} may be: put today's in their place"

@@ -1,0 +1,61 @@
+"""Whether what comes is still what the release was judged on, all columns together: also where each of them alone has
+not moved.
+
+Numbers are compared in standard deviations, words by value; times are left out, as they always move.
+"""
+
+import math
+
+from arkwright.core.promises import Reading
+from arkwright.measures import discrepancy, separation
+from arkwright.measures.evaluation import Undefined
+from arkwright.measures.moments import Moments
+from arkwright.measures.registry import endpoint_measure
+from arkwright.measures.window import Window
+
+_LEAST = 20  # rows on each side: fewer have no covariance to speak of
+
+
+@endpoint_measure(
+    source="Gretton et al. 2012; features Rahimi and Recht 2007; chance Hall 1983, Buckley and Eagleson 1988",
+    words="all columns together moved by {limit} (maximum mean discrepancy: 0 is no change, 1.4 the greatest)",
+)
+def mmd(window: Window) -> Reading:
+    """The maximum mean discrepancy of all numbers and words together; the note has its p-value, and what chance alone
+    stays under.
+
+    Interval: of the noncentral chi-square that its square is about; with few rows it begins at 0, whatever was found.
+    """
+    before, now = _both(window)
+    found = discrepancy.discrepancy(before, now)
+    value, low, high, critical = (
+        math.sqrt(max(0.0, squared)) for squared in (found.squared, found.low, found.high, found.critical)
+    )
+    note = f"p = {found.chance:.3g}; where nothing changed, 95 % of such windows stay under {critical:.3g}"
+    return Reading(value, min(low, value), max(high, value), n=round(now.n), note=note)
+
+
+@endpoint_measure(
+    source="Rabanser et al. 2019; Fisher 1936; cross-fitting Chernozhukov et al. 2018",
+    words="a classifier tells what comes from what was judged with an area under the ROC curve of {limit}",
+)
+def domain_auc(window: Window) -> Reading:
+    """How well a classifier tells the window's rows from the reference's: 0.5 is not at all, 1 is always.
+
+    Fisher's discriminant on all numbers and words together, learned from one half of the rows and tried on the other.
+    Interval: normal, of the distance between the two.
+    """
+    before, now = _both(window)
+    apart, error = separation.separation(before, now)
+    value, (low, high) = separation.area(apart, error)
+    return Reading(value, low, high, n=round(now.n), note=f"p = {separation.chance(apart, error):.3g}")
+
+
+def _both(window: Window) -> tuple[Moments, Moments]:
+    if window.joint is None:
+        raise Undefined("the release was made without what its columns do together; run the line again: arkwright run")
+    before, now = window.joint
+    for one, name in ((before, "reference"), (now, "window")):
+        if one.n < _LEAST or min(one.half(0).n, one.half(1).n) < 2:
+            raise Undefined(f"the {name} has too few rows: give it {_LEAST} or more")
+    return before, now

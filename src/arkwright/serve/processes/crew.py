@@ -1,0 +1,268 @@
+"""The workers of a server, kept alive: who dies, hangs or is stuck is replaced, and the next one is told all there is.
+
+There is one at each place, a listening socket of its own, and one more for the shadows as long as there are any.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from arkwright.core.errors import Invalid
+from arkwright.core.ports import Serving
+from arkwright.serve.processes import control
+from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.files import Room
+from arkwright.serve.processes.following import releases
+from arkwright.serve.processes.process import Asked, Worker, how
+from arkwright.serve.processes.sockets import processors
+from arkwright.serve.processes.trial import late
+from arkwright.serve.traffic.poison import Register
+from arkwright.serve.wire.address import is_loopback
+from arkwright.serve.wire.limits import Limits
+
+log = logging.getLogger("arkwright.serve")
+_MOST_STILLBORN = 5
+
+
+class Crew:
+    """`served` is set whenever one begins to serve. `is_ready`: they have served once, so they can; until then
+    `failed` is told why they cannot.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        fits: Room,
+        listening: Sequence[socket.socket],
+        aside: socket.socket,
+        folder: Path,
+        *,
+        order: Callable[[], control.Serve | None],
+        asked: Asked,
+        failed: Callable[[BaseException], None],
+        stopped: asyncio.Event,
+    ) -> None:
+        """`aside`: where the shadows listen. `order`: what to serve now, None while nobody knows. `asked`: what becomes
+        of what a worker asks for. `stopped`: set when none is to be replaced any more.
+        """
+        self._serving, self._listening, self._aside, self._folder = serving, listening, aside, folder
+        self._limits = Limits(
+            connections=fits.connections, refused=fits.refused, queue=serving.queue, queue_time=serving.queue_time,
+            drain_delay=serving.drain_delay, answer_time=serving.answer_time,
+        )  # fmt: skip
+        self._order, self._asked, self._failed, self._stopped = order, asked, failed, stopped
+        self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
+        self._keepers: list[asyncio.Task[None]] = []
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._register, self._nursery = Register(), Nursery()
+        self.served, self.is_ready = asyncio.Event(), False
+        cpus = processors(len(listening), pin=serving.pin)
+        self._workers = [self._worker(sock, cpu) for sock, cpu in zip(listening, cpus, strict=True)]
+
+    async def start(self) -> None:
+        """Raises OSError when no process can be made."""
+        await asyncio.gather(*(worker.start() for worker in self._workers))
+        for place in range(len(self._workers)):
+            self._have_kept(place)
+
+    def leave_be(self) -> None:
+        """Whoever dies from now on has no successor."""
+        for keeper in self._keepers:
+            keeper.cancel()
+
+    async def close(self, sign: signal.Signals) -> None:
+        """End them all, as this signal says."""
+        for sock in (*self._listening, self._aside, *chain(*self._passes)):
+            sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
+        stops = (worker.stop(sign) for worker in self._workers)
+        await asyncio.gather(*stops, *self._leaving, self._nursery.close())
+
+    @property
+    def all_served(self) -> bool:
+        return all(worker.served for worker in self._workers)
+
+    # what they are told
+
+    async def tell(self) -> Mapping[str, str]:
+        """Have all workers serve what there is now; endpoint -> why not. Who dies meanwhile, is told again."""
+        order, workers = self._order() or control.Serve({}, []), tuple(self._workers)
+        failed: dict[str, str] = {}
+        for worker, told in zip(workers, await asyncio.gather(*(w.tell(order) for w in workers)), strict=True):
+            failed |= self._stuck(worker, order) if worker.stuck else told or {}
+        return failed
+
+    def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
+        """At once, whatever the workers are busy with: name -> (version, by whom and why)."""
+        for worker in self._workers:
+            worker.halt(stopped)
+
+    def _stuck(self, worker: Worker, order: control.Serve) -> dict[str, str]:
+        """Endpoint -> why not, of a worker that cannot be told any more."""
+        why = late(worker.loading, self._serving.load_time)
+        return {name: why for name, routing in order.traffic.items() if worker.loading in releases((routing,))}
+
+    def _beware(self) -> control.Beware:
+        return control.Beware(self._register.suspects, self._register.poison)
+
+    # who is there
+
+    async def cast_shadows(self) -> None:
+        """Start the process of the shadows, if there is none."""
+        if len(self._workers) == len(self._listening):
+            worker = self._worker(self._aside)
+            await worker.start()
+            self._workers.append(worker)
+            self._have_kept(len(self._workers) - 1)
+
+    def end_shadows(self) -> None:
+        """End their process, if there is one."""
+        if len(self._workers) > len(self._listening):
+            self._keepers.pop().cancel()
+            self._let_go(self._workers.pop(), signal.SIGINT)
+
+    async def relieve(self) -> None:
+        """Others take the places of workers that are stuck in what they load; who is connected to one is answered."""
+        for place, worker in enumerate(tuple(self._workers)):
+            if worker.stuck:
+                await self._replace(place)
+
+    async def replace_lonely(self) -> None:
+        """Others take the places of workers that have lost their keepers."""
+        for place, worker in enumerate(tuple(self._workers)):
+            if worker.lost_its_keeper():
+                log.warning("the keeper of a worker ended; others take their places")
+                await self._replace(place, wait=False)
+
+    async def replace_all(self) -> None:
+        """One after the other, by what is installed now."""
+        await self._nursery.close()  # it has imported what was installed when it began
+        for place in range(len(self._workers)):
+            if self._stopped.is_set() or not await self._replace(place):
+                return
+
+    async def _replace(self, place: int, *, wait: bool = True) -> bool:
+        """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
+
+        `wait`: until the old one has stopped. When the new one cannot do what the old one does, the old one stays.
+        """
+        old = self._workers[place]
+        try:
+            failed = await self._another(place, "replaced")
+        except OSError as error:
+            failed = {"a worker": str(error)}
+        if not failed and failed is not None:
+            leaving = self._let_go(old, signal.SIGHUP)
+            if wait and not old.stuck:  # which may never leave by itself
+                await leaving
+            return True
+        new, self._workers[place] = self._workers[place], old
+        log.error("the workers are not replaced: %s", failed or "the new one ended at once")
+        if new is not old:
+            await new.stop(signal.SIGKILL)
+        return False
+
+    def _let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
+        leaving = asyncio.create_task(worker.stop(sign))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        return leaving
+
+    # who follows the dead
+
+    def _have_kept(self, place: int) -> None:
+        keeper = asyncio.create_task(self._keep(place))
+        keeper.add_done_callback(self._kept)
+        self._keepers.append(keeper)
+
+    async def _keep(self, place: int) -> None:
+        """Replace the worker at this place whenever it dies."""
+        stillborn = 0
+        while True:
+            worker = self._workers[place]
+            code = await worker.ended()
+            if worker is not self._workers[place]:
+                continue  # replaced on purpose
+            stillborn = 0 if worker.served else stillborn + 1
+            log.warning("a worker ended (%s); another takes its place", how(code))
+            if stillborn > _MOST_STILLBORN and not self.is_ready:
+                said = f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
+                self._failed(Invalid(said))
+                return
+            await asyncio.gather(self._bury(worker), self._raise(place, stillborn))
+
+    def _kept(self, keeper: "asyncio.Task[None]") -> None:
+        """A place that nobody keeps any more would stay empty unseen: rather end."""
+        if not keeper.cancelled() and (error := keeper.exception()):
+            self._failed(error)
+
+    async def _bury(self, worker: Worker) -> None:
+        """Tell the others who was at work when this one died."""
+        living = [other for other in self._workers if other.served and not other.gone and other is not worker]
+        known = set(self._register.poison)
+        news = self._register.died(worker.page, [other.page for other in living])
+        worker.forget()
+        if news:
+            for key in (key for key in self._register.poison if key not in known):
+                log.warning("a request of %d bytes ended too many workers; it is refused from now on", key[1])
+            await asyncio.gather(*(other.tell(self._beware()) for other in living))
+
+    async def _raise(self, place: int, stillborn: int) -> None:
+        """A worker for an empty place."""
+        if stillborn:
+            await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
+        while True:
+            try:
+                await self._another(place, "died")
+            except OSError as error:
+                log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _another(self, place: int, follows: str) -> Mapping[str, str] | None:
+        """A new worker at this place, told what there is; what failed in it. None when it died at once."""
+        made = self._workers[place].twin(follows)
+        await made.start()
+        self._workers[place] = made  # from here on it is told whatever changes, behind what is told now
+        if self._register.suspects or self._register.poison:
+            await made.tell(self._beware())
+        order = self._order()
+        failed = await made.tell(order) if order else {}
+        if made.stuck and order:
+            failed = self._stuck(made, order)
+            for why in set(failed.values()):
+                log.error("a worker is of no use: %s", why)
+            made.process.kill()  # who keeps its place raises another
+        self.served.set()
+        return failed
+
+    def _worker(self, listening: socket.socket, cpu: int | None = None) -> Worker:
+        shadow, serving = listening is self._aside, self._serving
+        place = len(self._listening) if shadow else self._listening.index(listening)
+        tcp = listening.family != socket.AF_UNIX  # what a connection has sent and read is known of these only
+        passing, passed = (end.fileno() for end in self._passes[place]) if tcp else (-1, -1)
+        start = control.Start(
+            listening=listening.fileno(),
+            passing=passing,
+            passed=passed,
+            loopback=tcp and is_loopback(listening.getsockname()[0]),
+            gateway=not tcp and not shadow,
+            limits=replace(self._limits, rate=None if shadow else serving.rate),
+            cpu=cpu,
+            mirror=self._aside.getsockname(),
+            shadow=shadow,
+            repository=serving.repository,
+            load_time=serving.load_time,
+            shared=str(self._folder),
+            worker=place,
+            host=serving.host,
+            grpc_port=serving.grpc_port,
+            access_log=None if shadow else serving.access_log,  # nobody asked for the copies
+            traces=None if shadow else serving.traces,
+        )
+        return Worker(listening, start, self._asked, self._nursery)

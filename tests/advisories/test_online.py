@@ -1,0 +1,181 @@
+"""Advisories over HTTP, from a real server on this machine: a file, and the API of osv.dev as it answers."""
+
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+import pytest
+
+from arkwright.advisories import online
+from arkwright.advisories.desk import Desk
+from arkwright.core.errors import Invalid
+from arkwright.core.settings import Advisories
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+PACKAGES = [("Requests", "2.19.0"), ("jinja2", "3.1.6")]
+
+
+class World:
+    """What the server has, and what it was asked."""
+
+    def __init__(self):
+        self.files, self.entries, self.asked, self.status, self.page = {}, {}, [], None, 100
+
+    def answer(self, method, path, headers, body):
+        """(status, headers, body)."""
+        self.asked.append((method, path, headers.get("If-None-Match")))
+        if self.status:
+            return self.status, {"Location": "/all.json"}, b""
+        if path == "/v1/querybatch":
+            return 200, {}, self._batch(msgspec.json.decode(body)["queries"])
+        if path.startswith("/v1/vulns/"):
+            found = self.entries.get(path.removeprefix("/v1/vulns/"))
+            return (200, {}, msgspec.json.encode(found)) if found else (404, {}, b"")
+        data = self.files.get(path)
+        if data is None:
+            return 404, {}, b""
+        tag = f'"{hash(data)}"'
+        return (304, {}, b"") if headers.get("If-None-Match") == tag else (200, {"ETag": tag}, data)
+
+    def _batch(self, queries):
+        """Page by page, as the API's description says."""
+        results = []
+        for query in queries:
+            name, start = query["package"]["name"], int(query.get("page_token", 0))
+            ids = [n for n, one in self.entries.items() if one and one["affected"][0]["package"]["name"] == name]
+            one = {"vulns": [{"id": n, "modified": "2026-11-28T00:00:00Z"} for n in ids[start : start + self.page]]}
+            results.append(one | ({"next_page_token": str(start + self.page)} if len(ids) > start + self.page else {}))
+        return msgspec.json.encode({"results": [one if one["vulns"] else {} for one in results]})
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def server(world):
+    with serving(world) as url:
+        yield url
+
+
+@contextmanager
+def serving(world):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, headers, data = world.answer(self.command, self.path, self.headers, body)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_GET
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    monkeypatch.setattr(online, "_TRIES", online._TRIES.new(backoff_factor=0, total=1))
+
+
+def look(source, tmp_path, now=NOW):
+    return Desk(Advisories(source=source), tmp_path, lambda: now).look(PACKAGES)
+
+
+def ids(advised):
+    return [one.id for one in advised.known]
+
+
+def test_a_file_is_fetched_once_and_again_when_it_changed(world, server, entry, tmp_path):
+    world.files["/all.json"] = msgspec.json.encode([entry()])
+    assert ids(look(f"{server}/all.json", tmp_path)) == ["GHSA-x84v-xcm2-53pg"]
+    assert ids(look(f"{server}/all.json", tmp_path)) == ["GHSA-x84v-xcm2-53pg"]
+    assert [tag is not None for _, _, tag in world.asked] == [False, True]
+    world.files["/all.json"] = msgspec.json.encode([entry("GHSA-2", "jinja2", (("introduced", "0"),))])
+    assert ids(look(f"{server}/all.json", tmp_path)) == ["GHSA-2"]
+
+
+def test_where_nobody_answers_what_was_fetched_is_as_good_as_its_age(world, server, entry, tmp_path):
+    world.files["/all.json"] = msgspec.json.encode([entry()])
+    look(f"{server}/all.json", tmp_path)
+    world.status = 503
+    assert ids(look(f"{server}/all.json", tmp_path)) == ["GHSA-x84v-xcm2-53pg"]
+    late = look(f"{server}/all.json", tmp_path, NOW.replace(year=2027))
+    assert "366 days old, at most 7d may be" in late.stale
+    assert "answers 503" in look(f"{server}/other.zip", tmp_path)
+
+
+def test_the_api_is_asked_about_every_package(world, server, entry, tmp_path):
+    world.page = 2
+    world.entries = {f"GHSA-{n}": entry(f"GHSA-{n}") for n in range(5)}
+    world.entries["GHSA-later"] = entry("GHSA-later", events=(("introduced", "2.31"),))
+    advised = look(server, tmp_path)
+    assert ids(advised) == [f"GHSA-{n}" for n in range(5)]
+    assert advised.age == f"advisories of 2026-11-29 from {server.removeprefix('http://')}"
+    assert [path for method, path, _ in world.asked if method == "POST"] == ["/v1/querybatch"] * 3
+    assert advised.stale == ""
+
+
+def test_an_advisory_that_the_api_does_not_give_is_told(world, server, entry, tmp_path):
+    world.entries = {"GHSA-1": entry("GHSA-1")}
+    answer = world.answer
+    world.answer = lambda method, path, *rest: (500, {}, b"") if "vulns" in path else answer(method, path, *rest)
+    advised = look(server, tmp_path)
+    assert (advised.known, advised.unreadable) == ((), 1)
+    assert advised.unread[0].endswith(", GHSA-1 cannot be read: it answers 500")
+
+
+@pytest.mark.parametrize("status", [301, 404, 429, 500])
+def test_a_server_that_does_not_answer_well(world, server, tmp_path, status):
+    world.status = status
+    assert f"answers {status}" in look(server, tmp_path)
+    assert f"answers {status}" in look(f"{server}/all.zip", tmp_path)
+    assert "/all.json" not in [path for _, path, _ in world.asked]  # no redirect is followed
+
+
+def test_answers_of_another_kind_or_without_end(world, server, tmp_path, monkeypatch):
+    world.answer = lambda *given: (200, {}, b"<html>")
+    assert "answers otherwise than osv.dev does" in look(server, tmp_path)
+    world.answer = lambda *given: (200, {}, b'{"results": []}')
+    assert "answers otherwise than osv.dev does" in look(server, tmp_path)
+    monkeypatch.setattr(online, "LARGEST_FILE", 10)
+    world.answer = lambda *given: (200, {}, b"x" * 11)
+    assert "gives more than" in look(f"{server}/all.zip", tmp_path)
+    assert [path.suffix for path in (tmp_path / "advisories").iterdir()] == []  # nothing half is left
+
+
+def test_nobody_is_there(tmp_path):
+    assert "cannot be reached" in look("http://127.0.0.1:1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://osv.example.org/all.zip", "take https://"),
+        ("https://ana:secret@osv.example.org/", "holds a password"),
+        ("ftp://osv.example.org/all.zip", "is no address"),
+        ("https://[::1", "is no address"),
+        ("https://", "is no address"),
+    ],
+)
+def test_addresses(url, why):
+    with pytest.raises(Invalid, match=why) as caught:
+        online.address(url)
+    assert "secret" not in str(caught.value)

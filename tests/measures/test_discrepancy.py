@@ -1,0 +1,97 @@
+"""The maximum mean discrepancy: by its formula, beside the exact one of every pair of rows, by how often it errs."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from arkwright.measures import features, moments
+from arkwright.measures.discrepancy import discrepancy
+from arkwright.measures.features import PAIRS, Features, Standardised
+
+NO_WORDS = np.zeros(0)
+
+
+def kernel(dimensions, width, seed=20070601):
+    a = dimensions
+    return Features(
+        numbers=tuple(map(str, range(a))), centres=np.zeros(a), scales=np.ones(a), words=(), values=(), shares=NO_WORDS,
+        frequencies=features.drawn(2 * a, np.random.default_rng(seed)) / width,
+    )  # fmt: skip
+
+
+def of(known, rows):
+    made = known.of(Standardised(rows, np.zeros((len(rows), 0), int)))
+    return moments.of(made, 1, np.arange(len(rows)) % 2 > 0)
+
+
+def exact(x, y, width):
+    """Without bias: Gretton et al. 2012, lemma 6."""
+    xx, yy, xy = (np.exp(-cdist(a, b, "sqeuclidean") / (2 * width**2)) for a, b in ((x, x), (y, y), (x, y)))
+    n, m = len(x), len(y)
+    return (xx.sum() - n) / (n * (n - 1)) + (yy.sum() - m) / (m * (m - 1)) - 2 * xy.mean()
+
+
+def test_two_normal_distributions_are_as_far_apart_as_the_formula_says():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2000, 1)), rng.normal(1, 1, (2000, 1))
+    found = [discrepancy(of(known, x), of(known, y)).squared for known in (kernel(1, 1, seed) for seed in range(20))]
+    assert np.mean(found) == pytest.approx(0.1772676349, abs=0.02)
+    assert found == pytest.approx([0.1772676349] * 20, rel=0.25)  # one draw of 32 frequencies
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 5, 20])
+def test_it_is_about_the_exact_one(dimensions):
+    """Within 15 % of it, and mostly within a tenth: a row has 32 frequencies."""
+    rng, off = np.random.default_rng(dimensions), []
+    for _ in range(10):
+        x = rng.normal(size=(600, dimensions))
+        moved = rng.normal(size=dimensions)
+        moved *= rng.choice([0.7, 1.5]) / np.linalg.norm(moved)
+        y = rng.normal(size=(600, dimensions)) * rng.choice([1, 1.5]) + moved
+        width = features.width(Standardised(x, np.zeros((600, 0), int)))
+        known = kernel(dimensions, width)
+        ours, theirs = discrepancy(of(known, x), of(known, y)).squared, exact(x, y, width)
+        off.append(math.sqrt(ours) / math.sqrt(theirs) - 1)
+    assert np.abs(off).max() < 0.15
+    assert np.median(np.abs(off)) < 0.08
+
+
+def test_it_is_symmetric_and_nothing_beside_itself():
+    rng, known = np.random.default_rng(2), kernel(3, 2)
+    first, second = of(known, rng.normal(size=(400, 3))), of(known, rng.normal(0.3, 1, (300, 3)))
+    there, back = discrepancy(first, second), discrepancy(second, first)
+    assert (there.squared, there.chance, there.high) == pytest.approx((back.squared, back.chance, back.high))
+    assert discrepancy(first, first).chance > 0.999
+    assert discrepancy(first, first).low == 0
+    same = of(known, np.zeros((30, 3)))
+    assert discrepancy(same, same).chance == 1
+    assert discrepancy(same, of(known, np.ones((30, 3)))).chance == 0
+
+
+@pytest.mark.parametrize(("dimensions", "sizes"), [(1, (60, 60)), (4, (300, 200)), (15, (400, 100))])
+def test_where_nothing_changed_one_window_in_twenty_is_called_changed(dimensions, sizes):
+    rng, known = np.random.default_rng(3), kernel(dimensions, 1.4 * math.sqrt(dimensions))
+    found = [discrepancy(*(of(known, rng.normal(size=(n, dimensions))) for n in sizes)) for _ in range(400)]
+    for alarms in ((one.chance < 0.05 for one in found), (one.squared > one.critical for one in found)):
+        assert 0.02 < sum(alarms) / 400 < 0.085
+    assert sum(one.low > 0 for one in found) / 400 < 0.05
+    assert np.mean([one.squared for one in found]) == pytest.approx(0, abs=3e-4)  # without bias
+
+
+@pytest.mark.parametrize(("dimensions", "shift"), [(1, 0.1), (4, 0.3), (3, 1.0)])
+def test_intervals_hold_the_truth_in_about_95_of_100_windows(dimensions, shift):
+    rng, known = np.random.default_rng(4), kernel(dimensions, 1.4 * math.sqrt(dimensions))
+    moved = np.zeros(dimensions)
+    moved[0] = shift
+    w = known.frequencies[:dimensions]
+    damped = np.exp(-np.sum(w**2, axis=0) / 2)  # the mean cosine and sine of a normal distribution
+    truth = float(np.sum(damped**2 * 2 * (1 - np.cos(moved @ w)))) / PAIRS
+    held = 0
+    for _ in range(300):
+        found = discrepancy(
+            of(known, rng.normal(size=(600, dimensions))), of(known, rng.normal(size=(300, dimensions)) + moved)
+        )
+        held += found.low <= truth <= found.high
+    assert held / 300 > 0.92

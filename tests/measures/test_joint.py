@@ -1,0 +1,58 @@
+"""What is said of all columns together, and when it cannot be said."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from arkwright.measures import drift, joint
+from arkwright.measures.window import Window
+from arkwright.monitor.counting import Reference, reference
+
+
+def table(n, seed, together=0.0):
+    """Two numbers and a word; `together`: how much the second says of the first, and so does the word."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.normal(size=(2, n))
+    second = together * first + np.sqrt(1 - together**2) * second
+    word = np.where(np.where(rng.random(n) < together, first, rng.normal(size=n)) > 0, "up", "down")
+    return pa.table({"first": first * 1000, "second": second, "word": word})
+
+
+def window(before, now):
+    known = reference(before)
+    return known.window(known.count(now, None, np.zeros(len(now), np.int64)))
+
+
+def test_what_only_moves_together_is_found():
+    found = window(table(5000, 1), table(900, 2, together=0.9))
+    assert drift.drifted_columns(found).value == 0
+    moved, told = joint.mmd(found), joint.domain_auc(found)
+    assert moved.low > 0.05
+    assert float(moved.note.split(";")[0].removeprefix("p = ")) < 1e-6
+    assert told.low > 0.6
+    assert (moved.n, told.n) == (900, 900)
+
+
+def test_what_did_not_move_is_not_found():
+    found = window(table(5000, 3, 0.5), table(900, 4, 0.5))
+    moved, told = joint.mmd(found), joint.domain_auc(found)
+    assert moved.low == 0
+    assert moved.value < 0.05
+    assert "95 % of such windows stay under" in moved.note
+    assert told.low < 0.5 < told.high
+
+
+@pytest.mark.parametrize("measure", [joint.mmd, joint.domain_auc])
+def test_what_cannot_be_compared_says_why(measure):
+    assert measure(Window()).note.endswith("run the line again: arkwright run")
+    known = reference(table(500, 5))
+    assert measure(Reference(known.columns).window(known.count(table(50, 6)))).note.endswith("arkwright run")
+    assert "the window has too few rows" in measure(window(table(500, 5), table(3, 6))).note
+    assert "the window has too few rows" in measure(known.window(known.count(table(50, 6)))).note  # nothing was kept
+    assert "the reference has too few rows" in measure(window(table(3, 5), table(500, 6))).note
+
+
+def test_a_column_that_vanished_is_another_distribution():
+    found = window(table(2000, 7), table(500, 8).select(["first", "word"]))
+    assert joint.domain_auc(found).low > 0.95
+    assert joint.mmd(found).low > 0.3
