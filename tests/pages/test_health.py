@@ -19,7 +19,6 @@ def seen(monkeypatch):
     said = {}
     monkeypatch.setattr(health.plane, "ask", lambda *_: SimpleNamespace(body=said["body"]))
     monkeypatch.setattr(health.context, "context", lambda _: SimpleNamespace(endpoints=None, site=None))
-    monkeypatch.setattr(health.alarms, "of", lambda _: [])
 
     def look(**counts):
         lines = ['arkwright_build_info{version="1"} 1', f"arkwright_in_flight{{{LABELS}}} 0"]

@@ -73,9 +73,9 @@ def test_the_way_to_an_alarm(house):
         assert (status, link in text) == (200, True), place
     assert f'href="{PAGE}"' in house.page("/endpoints")[1]
     _, text = house.page("/endpoints/buys")
-    assert re.search(rf'<a class="badge bad" href="{PAGE}">.*?alarms?<', text)
+    assert f'href="{PAGE}"' in text
     _, text = house.page("/")
-    assert "release:buys@1 breaks a promise at buys" in text
+    assert "buys does not keep:" in text
 
 
 def test_a_report_needs_nothing_but_itself(seen):

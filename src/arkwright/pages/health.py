@@ -1,12 +1,10 @@
 """How the endpoints are just now, from the counters of the server that answers for them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from arkwright.api import alarms
-from arkwright.api.alarms import Alarmed
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
@@ -22,14 +20,13 @@ LOADING = 60  # seconds after a move in which a server that does not answer yet 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """An endpoint at a glance: a word, its tone, the numbers of each release since the server began, and its alarms."""
+    """An endpoint at a glance: a word, its tone, and the numbers of each release since the server began."""
 
     endpoint: Endpoint
     word: str
     tone: str
     says: str
     rows: tuple[Row, ...]
-    alarms: tuple[Alarmed, ...] = ()  # that stand
 
 
 def look(request: Request, endpoints: tuple[Endpoint, ...]) -> tuple[Health, ...]:
@@ -39,12 +36,7 @@ def look(request: Request, endpoints: tuple[Endpoint, ...]) -> tuple[Health, ...
         rows: tuple[Row, ...] | None = since_start(answer.body)
     except ArkwrightError:
         rows = None
-    site = context.context(request).site
-    stand: dict[str, list[Alarmed]] = {endpoint.name: [] for endpoint in endpoints}
-    for _, one in alarms.of(site):
-        if one.state == alarms.RAISED and one.alarm.endpoint in stand:
-            stand[one.alarm.endpoint].append(one)
-    return tuple(replace(_of(site, endpoint, rows), alarms=tuple(stand[endpoint.name])) for endpoint in endpoints)
+    return tuple(_of(context.context(request).site, endpoint, rows) for endpoint in endpoints)
 
 
 def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health:

@@ -1,8 +1,6 @@
 """Columns × time: the darker, the farther a column was from what the release was judged on. Numbers stand in it too."""
 
-from collections.abc import Iterator
-
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from arkwright.api.watch_over_time import ALPHA, Heat
 from arkwright.core.counted import many
@@ -25,17 +23,22 @@ def heat(found: Heat) -> Markup:
     wide = 24 if len(found.times) <= 31 else 9
     names: list[Markup] = []
     parts: list[Markup] = []
+    times = {at: f", {clock(at)[:-3]} UTC" for at in found.times}
     for row, column in enumerate(found.columns):
         y = row * _TALL
         name = column if len(column) <= _NAME else column[: _NAME - 1] + "…"
         names.append(text(_LEFT - 6, y + 14, "end", name, "name"))
-        for place, at in enumerate(found.times):
-            if (cell := found.cells.get((column, at))) is not None:
-                parts += _cell(place * wide, y, wide, cell, f"{column}, {clock(at)[:-3]} UTC")
+        parts.extend(
+            Markup(_cell(place * wide, y, wide, cell, escape(column) + times[at]))  # noqa: S704 - made safe there
+            for place, at in enumerate(found.times)
+            if (cell := found.cells.get((column, at))) is not None
+        )
     bottom, across = len(found.columns) * _TALL, len(found.times) * wide
     span, every = len(found.times) * found.seconds, max(1, round(90 / wide))
-    for place in range(0, len(found.times), every):
-        parts.append(text(place * wide, bottom + 15, "start", moment(found.times[place], span)))
+    parts += [
+        text(place * wide, bottom + 15, "start", moment(found.times[place], span))
+        for place in range(0, len(found.times), every)
+    ]
     slots = f"{len(found.times)} slots of time"
     said = f"how far {many(len(found.columns), 'column')} moved in {slots}; the table has the numbers"
     left = frame(_LEFT, bottom + 20, "the columns, the one that moved most first", names)
@@ -47,11 +50,15 @@ def shade(cell: Moved) -> int:
     return 0 if cell.chance >= ALPHA else 1 + sum(cell.effect >= step for step in STEPS)
 
 
-def _cell(x: float, y: float, wide: int, cell: Moved, where: str) -> Iterator[Markup]:
+def _cell(x: float, y: float, wide: int, cell: Moved, where: Markup) -> str:
+    """As text, because there are a thousand of them; all but `where` is ours, and that is escaped."""
     by = "could be chance" if cell.chance >= ALPHA else f"p = {cell.chance:.2g}"
     dark = shade(cell)
-    yield Markup(
-        '<rect class="heat h{}" x="{}" y="{}" width="{}" height="{}"><title>{}: moved by {} ({})</title></rect>'
-    ).format(dark, x, y, wide - 1, _TALL - 1, where, number(cell.effect), by)
-    if wide >= 20 and dark > 1:
-        yield text(x + (wide - 1) / 2, y + 14, "middle", f"{min(99, round(100 * cell.effect))}", f"h{dark}")
+    drawn = (
+        f'<rect class="heat h{dark}" x="{x}" y="{y}" width="{wide - 1}" height="{_TALL - 1}">'
+        f"<title>{where}: moved by {number(cell.effect)} ({by})</title></rect>"
+    )
+    if wide < 20 or dark < 2:  # two digits find no room, or would say nothing
+        return drawn
+    said = min(99, round(100 * cell.effect))
+    return f'{drawn}<text class="h{dark}" x="{x + (wide - 1) / 2}" y="{y + 14}" text-anchor="middle">{said}</text>'
