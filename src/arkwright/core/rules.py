@@ -78,7 +78,7 @@ def found(finding: Finding) -> str:
 def alarmed(alarm: Alarm) -> str:
     """What an alarm was raised for, as of a finding."""
     finding = Finding(
-        subject=alarm.release,
+        subject=alarm.breaker,
         digest="",
         promise=alarm.promise,
         verdict="broken",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.alarms import Alarm, Reacted, subject
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import (
@@ -184,12 +184,14 @@ def _reminder(event: Event) -> Told:
 
 def _alarm(event: Event) -> Told:
     noun = decode(Alarm, event.body)
-    about, which = f"{Endpoint.KIND}:{noun.endpoint}", f" ({noun.ref})"
+    about, which = subject(noun.about), f" ({noun.ref})"
     if noun.state == "left":
-        return Told(by=event.by, says="closed an alarm about", about=about, then=f": {noun.release} left{which}")
+        why = f"{noun.release} left" if noun.release else "this is not watched any more"
+        return Told(by=event.by, says="closed an alarm about", about=about, then=f": {why}{which}")
     is_ = "broken" if noun.state == "raised" else "kept again"
     says = "raised an alarm about" if noun.state == "raised" else "ended an alarm about"
-    then = f": {noun.promise} is {is_} by {noun.release}{which}"
+    by = f" by {noun.release}" if noun.release else ""
+    then = f": {noun.promise} is {is_}{by}{which}"
     return Told(by=event.by, says=says, about=about, then=then, text=alarmed(noun))
 
 
@@ -198,7 +200,7 @@ _DID = {"refused": "could not do what it would about", "dry-run": "only tries wh
 
 def _reacted(event: Event) -> Told:
     noun = decode(Reacted, event.body)
-    about = f"{Endpoint.KIND}:{event.key.partition('/')[0]}"
+    about = subject(event.key.partition("/")[0])
     says = _DID.get(noun.outcome, "did something about")
     return Told(by=event.by, says=says, about=about, then=f": {noun.do}: {noun.says} ({noun.alarm})")
 
