@@ -77,7 +77,7 @@ def told_about(shop, about):
 class Here:
     """Runs the tasks in the test's own process: a process for each look is what takes long."""
 
-    def start(self, folder, log, say, *, within=None):  # noqa: ARG002
+    def start(self, folder, log, say, *, within=None):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         self.worker = Worker(folder, say)
@@ -162,7 +162,7 @@ def test_columns_that_come_go_and_change(here):
     loose = found["dataset:buyers", UNCHANGED]
     assert loose.note == "age is missing; again is missing"
     assert found["dataset:visits", UNCHANGED].note == loose.note  # what the class leaves out is a column too
-    (here.folder / "buyers.csv").write_text("\n".join(["id,spent,country,age,again,new", "a,1.5,DE,3,1,x"]))
+    (here.folder / "buyers.csv").write_text("id,spent,country,age,again,new\na,1.5,DE,3,1,x")
     found = {(one.dataset, one.promise): one for one in here.do(watch)}
     assert found["dataset:buyers", UNCHANGED].note == "new was added; id is str instead of int"
     assert found["dataset:visits", UNCHANGED].note == "new was added"
@@ -308,15 +308,20 @@ def test_a_source_that_hangs_is_given_up(shop, slow):
     assert shop.stands() == [READABLE]
 
 
-def test_a_database_that_goes_down(here, postgres):
-    source = postgres.url("public").partition("&schema")[0]
+def test_a_database_that_goes_down(here, start_postgres):
+    postgres = start_postgres()
+    source = postgres.url("public").replace(":@", "@").replace("schema=public", "table=watched")
     postgres.do("DROP TABLE IF EXISTS watched", "CREATE TABLE watched (id int)", "INSERT INTO watched VALUES (1), (2)")
-    joint = "&" if "?" in source else "?"
-    here.says(buyers=buyers(source=f"{source}{joint}table=watched", promises='promises = ["rows >= 2"]\n'))
+    here.says(buyers=buyers(source=source, promises='promises = ["rows >= 2"]\n'))
     assert verdicts(here.look())["rows >= 2"] == "kept"
-    postgres.do("ALTER TABLE watched RENAME TO gone")
-    assert verdicts(here.look()) == {READABLE: "broken"}
-    postgres.do("ALTER TABLE gone RENAME TO watched", "DELETE FROM watched WHERE id = 2")
+    postgres.stop("fast")
+    try:
+        found = here.look()
+    finally:
+        postgres.start()
+    assert verdicts(found) == {READABLE: "broken"}
+    assert "cannot be reached" in found[READABLE].note
+    postgres.do("DELETE FROM watched WHERE id = 2")
     assert verdicts(here.look())["rows >= 2"] == "broken"
     assert here.stands() == ["rows >= 2"]
 
