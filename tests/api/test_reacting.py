@@ -86,7 +86,7 @@ def test_raised_once_and_over(two):
     assert [(one.alarm.ref, one.state, one.ended is None) for one in everything.items] == [
         ("alarm:buys/2", "raised", True), ("alarm:buys/1", "over", False),
     ]  # fmt: skip
-    page = two.do(alarms.alarms, endpoint="buys", limit=1)
+    page = two.do(alarms.alarms, about="buys", limit=1)
     assert [one.alarm.number for one in page.items] == [2]
     assert [one.alarm.number for one in two.do(alarms.alarms, limit=1, before=int(page.next)).items] == [1]
     assert [one.alarm.number for one in two.do(alarms.alarms, standing=True).items] == [2]

@@ -55,10 +55,10 @@ def test_nothing_is_watched_where_nothing_is_promised(two):  # noqa: F811
 def test_as_often_as_it_is_said(two):  # noqa: F811
     up(two, watch='every = "1h"')
     clock = Clock(two.site, two.folder)
-    assert clock._due() == ["buys"]
+    assert clock._due() == [("buys",)]
     assert clock._due() == []
     clock._begun["buys"] -= 3601
-    assert clock._due() == ["buys"]
+    assert clock._due() == [("buys",)]
 
 
 def round_of(at):

@@ -69,7 +69,7 @@ def rows(n, shift=0.0):
 
 
 def found(at):
-    return {one.promise: one for one in at.do(watch, endpoints=["buys"])}
+    return {one.promise: one for one in at.do(watch, names=["buys"])}
 
 
 def test_nothing_came(live):
@@ -152,7 +152,7 @@ def test_how_it_serves(live, monkeypatch):
 
 def test_an_endpoint_that_is_not_there(live):
     with pytest.raises(Unknown, match='did you mean "buys"'):
-        live.do(watch, endpoints=["buyz"])
+        live.do(watch, names=["buyz"])
 
 
 def test_on_the_command_line(live, monkeypatch, capsys):

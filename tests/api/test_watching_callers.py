@@ -59,7 +59,7 @@ def rows(at, n, seed):
 
 
 def found(at):
-    return {one.promise: one for one in at.do(watch, endpoints=["buys"])}
+    return {one.promise: one for one in at.do(watch, names=["buys"])}
 
 
 def test_each_caller_is_looked_at_alone(live, monkeypatch):

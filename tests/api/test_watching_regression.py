@@ -66,7 +66,7 @@ def test_errors_are_estimated_before_any_label(shop, monkeypatch):
     truth = np.array([paid(one, i) for i, one in enumerate(spent)])
     rows = [{"country": "DE" if i % 3 else "FR", "spent": float(one), "age": 30} for i, one in enumerate(spent)]
     answered(at, rows, monkeypatch)
-    found = {one.promise: one for one in at.do(watch, endpoints=["buys"])}
+    found = {one.promise: one for one in at.do(watch, names=["buys"])}
     mae = found["estimated(mae) <= 100"]
     assert (mae.verdict, mae.n) == ("kept", 500)
     assert mae.low < np.abs(truth - 2 * spent).mean() < mae.high

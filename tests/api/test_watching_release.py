@@ -50,7 +50,7 @@ def live(at):
 
 
 def watched(at):
-    return {one.promise: one for one in at.do(watch, endpoints=["buys"])}
+    return {one.promise: one for one in at.do(watch, names=["buys"])}
 
 
 def test_a_gate_refuses_what_is_vulnerable_and_takes_it_again(at):

@@ -32,6 +32,8 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 STRUCTS = {
     "At the top": spec.ProjectSpec,
     "`[data.NAME]`": spec.DataSpec,
+    "Under `[data.NAME]`: `watch = { … }`": spec.DataWatchSpec,
+    "`[[data.NAME.reactions]]`": spec.DataReactionSpec,
     "`[model.NAME]`": spec.ModelSpec,
     "`split = { … }`": spec.SplitSpec,
     "`[gate.NAME]`": spec.GateSpec,

@@ -12,15 +12,16 @@ PROMISE = "psi(spent) < 0.2"
 SAID = "The population stability index of spent"
 
 
-def alarm(number, state="raised", endpoint="buys"):
+def alarm(number, state="raised", about="buys", **other):
     times = {"since": "2026-11-29T08:00:00+00:00", "until": "2026-11-29T09:00:00+00:00"}
     found = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 900, "note": ""} | times
-    return Alarm(endpoint=endpoint, number=number, release="release:buys@1", promise=PROMISE, state=state, **found)
+    words = {"release": "release:buys@1", "promise": PROMISE} | found | other
+    return Alarm(about=about, number=number, state=state, **words)
 
 
 def put(ledger, one):
     over = "" if one.state == "raised" else "/over"
-    ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{one.endpoint}/{one.number}{over}", encode(one))])
+    ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{one.about}/{one.number}{over}", encode(one))])
 
 
 def did(ledger, number, says):
@@ -32,7 +33,7 @@ def test_only_what_is_new_is_read(at, monkeypatch):
     standing, ledger = Standing(at.site.ledger), at.site.ledger
     assert standing.look() == ()
     put(ledger, alarm(1))
-    put(ledger, alarm(1, endpoint="late"))
+    put(ledger, alarm(1, about="late"))
     assert [one.alarm.ref for one in standing.look()] == ["alarm:late/1", "alarm:buys/1"]
     did(ledger, 1, "opened a discussion")
     put(ledger, alarm(1, "over"))
@@ -89,3 +90,14 @@ def test_on_home_on_the_endpoint_and_among_the_requirements(watched):
     assert f"buys does not keep: {SAID}" not in watched.page("/")[1]
     assert "kept again" in watched.page("/endpoints/buys")[1]
     assert ">1 alarm<" not in watched.page("/endpoints")[1]
+
+
+def test_a_dead_source_is_told_on_home(watched):
+    dead = {"about": "data.visits", "release": "", "promise": "readable == 1", "note": "it <hangs>"}
+    put(watched.at.site.ledger, alarm(1, **dead))
+    home = watched.page("/")[1]
+    assert "data.visits does not keep: Readable is exactly 1" in home
+    assert "it &lt;hangs&gt;" in home
+    assert 'href="/data/visits"' in home
+    put(watched.at.site.ledger, alarm(1, "over", **dead))
+    assert "data.visits does not keep" not in watched.page("/")[1]

@@ -188,3 +188,36 @@ def test_the_line_of_a_reaction_is_named(shop):
     with (shop.folder / "arkwright.toml").open("a") as file:
         file.write(f'{REACTION}do = ["hlat"]\n')
     assert f"arkwright.toml:{line_of(shop, 'reactions]]')}: " in mistakes(shop)
+
+
+DATA_REACTION = '\n[[data.buyers.reactions]]\ndo = ["notify"]\n'
+
+
+def watched(shop, words="", watch='watch = { every = "30m" }'):
+    shop.edit("arkwright.toml", 'key      = ["id"]\n', f'key      = ["id"]\n{watch}\n')
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write(words)
+
+
+def test_how_data_are_watched(shop):
+    watched(shop, DATA_REACTION + 'to = "readable == 1"\n')
+    spec = toml.read(shop.folder).spec.data["buyers"]
+    assert (spec.watch.every, spec.watch.give_up, spec.reactions[0].to) == ("30m", "10m", "readable == 1")
+
+
+@pytest.mark.parametrize(
+    ("words", "watch", "says"),
+    [
+        (DATA_REACTION, "", "nobody looks: say  watch = {}  under [data.buyers]"),
+        (
+            DATA_REACTION + 'to = "readible == 1"',
+            "watch = {}",
+            "nothing is promised like 'readible == 1'; did you mean",
+        ),
+        ('[[data.buyers.reactions]]\ndo = ["halt"]', "watch = {}", "halt"),
+        ("", 'watch = { window = "1d" }', "unknown key 'window'"),
+    ],
+)
+def test_how_data_cannot_be_watched(shop, words, watch, says):
+    watched(shop, words, watch)
+    assert says in mistakes(shop)

@@ -1,20 +1,23 @@
 """The verb `alarms`, and how what a watch found becomes one: on record once, whoever watches at the same time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arkwright.catalog.pages import Page, Size, size
 from arkwright.core import versions
-from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.alarms import DATA, Alarm, Reacted
 from arkwright.core.bounds import Number
-from arkwright.core.nouns import Actor, Endpoint, Event
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Actor, Dataset, Endpoint, Event
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import decode, encode
 from arkwright.core.times import utc
 from arkwright.govern import roles
 from arkwright.monitor import policy
 from arkwright.monitor.measured import Found, Streak
+from arkwright.project import toml
 from arkwright.sites import Site
 
 MACHINE = Actor(name=roles.MACHINE, proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
@@ -37,21 +40,35 @@ def alarms(
     by: Actor,
     project: Path,
     *,
-    endpoint: str | None = None,
+    about: str | None = None,
     standing: bool = False,
     limit: Size = 20,
     before: Number | None = None,
 ) -> Page[Alarmed]:
-    """What was noticed at endpoints, the newest first, and what was done about it. `standing`: what is not over."""
-    names = [versions.resolve(site.ledger, Endpoint, endpoint).name] if endpoint else None
-    found = sorted(of(site, names), key=lambda one: one[0], reverse=True)
+    """What was noticed, the newest first, and what was done about it. `about`: an endpoint, or a dataset as data.NAME;
+    `standing`: what is not over.
+    """
+    found = sorted(of(site, [_known(site, project, about)] if about else None), key=lambda one: one[0], reverse=True)
     shown = [one for one in found if (not standing or one[1].state == RAISED) and (before is None or one[0] < before)]
     some = shown[: size(limit)]
     return Page(items=tuple(one for _, one in some), next=str(some[-1][0]) if len(shown) > limit else None)
 
 
+def _known(site: Site, project: Path, about: str) -> str:
+    """Raises Unknown for what is neither on record nor in the project."""
+    if not about.startswith(DATA):
+        return versions.resolve(site.ledger, Endpoint, about).name
+    name = about.removeprefix(DATA)
+    with suppress(ArkwrightError):
+        if name in toml.read(project).spec.data:
+            return about
+    if site.ledger.last(Alarm.KIND, f"{about}/") is None:
+        versions.resolve(site.ledger, Dataset, name)
+    return about
+
+
 def of(site: Site, names: Iterable[str] | None = None) -> list[tuple[int, Alarmed]]:
-    """(number of the event that raised it, the alarm) of these endpoints, or of all, in order."""
+    """(number of the event that raised it, the alarm) of what was noticed about these, or of all, in order."""
     prefixes = [""] if names is None else [f"{name}/" for name in names]
     found: dict[str, tuple[int, Alarmed]] = {}
     for prefix in prefixes:
@@ -78,36 +95,51 @@ def take(found: dict[str, tuple[int, Alarmed]], event: Event) -> None:
         found[noun.ref] = (seq, replace(one, state=noun.state, ended=event.at))
 
 
-def stand(site: Site, endpoint: Endpoint) -> list[Alarmed]:
-    """What is not over at an endpoint."""
-    return [one for _, one in of(site, [endpoint.name]) if one.state == RAISED]
+def stand(site: Site, about: str) -> list[Alarmed]:
+    """What is not over."""
+    return [one for _, one in of(site, [about]) if one.state == RAISED]
 
 
 def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]]) -> list[Alarmed]:
-    """Raise what has been broken for long enough, end what has been kept, or whose release left; what stands then."""
+    """At an endpoint; what stands then."""
     assert endpoint.terms
-    standing = {(one.alarm.release, one.alarm.promise): one for one in stand(site, endpoint)}
-    for (release, promise), stood in standing.items():
-        if release not in (*endpoint.shares, *endpoint.shadows) or promise not in endpoint.terms.promises:
+    here = (*endpoint.shares, *endpoint.shadows)
+    watched = {(release, promise) for release in here for promise in endpoint.terms.promises}
+    return note(site, endpoint.name, endpoint.terms, watched, found)
+
+
+def note(
+    site: Site,
+    about: str,
+    patience: policy.Patience,
+    watched: Collection[tuple[str, str]],
+    found: Sequence[tuple[Found, Streak]],
+) -> list[Alarmed]:
+    """Raise what has been broken for long enough, end what has been kept, or is not `watched` any more (release and
+    promise); what stands then.
+    """
+    standing = {(one.alarm.release, one.alarm.promise): one for one in stand(site, about)}
+    for key, stood in standing.items():
+        if key not in watched:
             _end(site, replace(stood.alarm, state=LEFT))
     for one, streak in found:
         before = standing.get((one.release, one.promise))
-        if before is None and policy.raises(endpoint.terms, streak):
-            _raise(site, endpoint, one)
-        elif before is not None and policy.clears(endpoint.terms, streak):
-            _end(site, _alarm(endpoint, one, before.alarm.number, OVER))
-    return stand(site, endpoint)
+        if before is None and policy.raises(patience, streak):
+            _raise(site, about, one)
+        elif before is not None and policy.clears(patience, streak):
+            _end(site, _alarm(about, one, before.alarm.number, OVER))
+    return stand(site, about)
 
 
-def _raise(site: Site, endpoint: Endpoint, one: Found) -> None:
+def _raise(site: Site, about: str, one: Found) -> None:
     """Once: who comes second finds it standing."""
     while True:
-        known = [a for _, a in of(site, [endpoint.name])]
+        known = [a for _, a in of(site, [about])]
         if any(a.state == RAISED and (a.alarm.release, a.alarm.promise) == (one.release, one.promise) for a in known):
             return
-        made = _alarm(endpoint, one, len(known) + 1, RAISED)
+        made = _alarm(about, one, len(known) + 1, RAISED)
         try:
-            site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{made.endpoint}/{made.number}", encode(made))])
+            site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{about}/{made.number}", encode(made))])
         except Taken:
             continue
         return
@@ -115,14 +147,14 @@ def _raise(site: Site, endpoint: Endpoint, one: Found) -> None:
 
 def _end(site: Site, alarm: Alarm) -> None:
     try:
-        site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{alarm.endpoint}/{alarm.number}/over", encode(alarm))])
+        site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{alarm.about}/{alarm.number}/over", encode(alarm))])
     except Taken:
         return  # somebody else saw it too
 
 
-def _alarm(endpoint: Endpoint, one: Found, number: int, state: str) -> Alarm:
+def _alarm(about: str, one: Found, number: int, state: str) -> Alarm:
     return Alarm(
-        endpoint=endpoint.name,
+        about=about,
         number=number,
         release=one.release,
         promise=one.promise,

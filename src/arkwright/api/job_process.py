@@ -41,8 +41,8 @@ class Overheard:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def start(self, folder: Path, log: Path, say: Callable[[str], None]) -> Worker:
-        worker = self._runner.start(folder, log, say)
+    def start(self, folder: Path, log: Path, say: Callable[[str], None], *, within: float | None = None) -> Worker:
+        worker = self._runner.start(folder, log, say, within=within)
         thread = threading.Thread(target=self._follow, args=(log,), daemon=True)
         thread.start()
         self._threads.append(thread)

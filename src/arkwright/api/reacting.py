@@ -4,7 +4,7 @@ Whoever is killed on the way has done a thing and said so, or neither; running t
 begun on record and goes on the next time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from arkwright.api.alarms import MACHINE, RAISED, of
 from arkwright.api.rollout import back, move, must_pass, seal
 from arkwright.api.talk import say
 from arkwright.core import versions
-from arkwright.core.alarms import Alarm, Reacted, Reaction
+from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction, subject
 from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Account, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
@@ -28,23 +28,23 @@ ENDED = "ended"  # behind the key of what was begun
 Rerun = Callable[[], str]  # runs the line, or has it run; what to say of it
 
 
-def react(site: Site, name: str, now: float) -> list[Reacted]:
-    """Do what is due about what stands at an endpoint; what was done, and what was refused. `now`: seconds since 1970,
-    as of the end of the window.
+def react(site: Site, about: str, now: float, reactions: Sequence[Reaction] = ()) -> list[Reacted]:
+    """Do what is due about what stands; what was done, and what was refused. `now`: seconds since 1970, as of the end
+    of the window. `reactions`: of a dataset; an endpoint's are on record with it.
     """
     made: list[Reacted] = []
-    for one in [one for _, one in of(site, [name]) if one.state == RAISED]:
-        for reaction, do in list(_due(site, one.alarm, now)):
+    for one in [one for _, one in of(site, [about]) if one.state == RAISED]:
+        for reaction, do in list(_due(site, one.alarm, now, reactions)):
             done = _Doing(site, one.alarm, reaction, do).done()
             made += [done] if done else []
     return made
 
 
-def finish(site: Site, name: str, rerun: Rerun) -> None:
+def finish(site: Site, about: str, rerun: Rerun) -> None:
     """Run the line where that was begun on record, once what is quick is done; one process at a time. Who goes on after
     another was killed makes nothing again that was made.
     """
-    for event in list(site.ledger.find(Reacted.KIND, f"{name}/")):
+    for event in list(site.ledger.find(Reacted.KIND, f"{about}/")):
         begun = decode(Reacted, event.body)
         if begun.outcome != BEGUN or site.ledger.get(Reacted.KIND, f"{event.key}/{ENDED}"):
             continue
@@ -57,20 +57,24 @@ def finish(site: Site, name: str, rerun: Rerun) -> None:
                 site.ledger.append(MACHINE.name, [Entry(Reacted.KIND, f"{event.key}/{ENDED}", encode(ended))])
 
 
-def _due(site: Site, alarm: Alarm, now: float) -> Iterator[tuple[Reaction, str]]:
+def _due(site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction]) -> Iterator[tuple[Reaction, str]]:
     """As things stand now: what was done a moment ago may have moved the endpoint."""
-    endpoint = versions.resolve(site.ledger, Endpoint, alarm.endpoint)
+    stands = now - datetime.fromisoformat(alarm.until).timestamp()
+    since_done = _since_done(site, alarm)
+    if alarm.about.startswith(DATA):
+        yield from policy.due(reactions, alarm.promise, None, stands, since_done)
+        return
+    endpoint = versions.resolve(site.ledger, Endpoint, alarm.about)
     at = policy.part(endpoint, alarm.release)
     if at is None or endpoint.terms is None or endpoint.stopped:
         return
-    stands = now - datetime.fromisoformat(alarm.until).timestamp()
-    yield from policy.due(endpoint.terms.reactions, alarm.promise, at, stands, _since_done(site, endpoint.name, alarm))
+    yield from policy.due(endpoint.terms.reactions, alarm.promise, at, stands, since_done)
 
 
-def _since_done(site: Site, name: str, alarm: Alarm) -> dict[str, float]:
+def _since_done(site: Site, alarm: Alarm) -> dict[str, float]:
     """How many seconds ago each thing was done about another alarm here."""
     now, found = datetime.now(UTC), {}
-    for event in site.ledger.find(Reacted.KIND, f"{name}/"):
+    for event in site.ledger.find(Reacted.KIND, f"{alarm.about}/"):
         done = decode(Reacted, event.body)
         if done.alarm != alarm.ref and done.outcome in (BEGUN, DONE):
             found[done.do] = max(0.0, (now - datetime.fromisoformat(event.at)).total_seconds())
@@ -92,22 +96,26 @@ class _Doing:
             return self._record(DRY, self._would())
         if self.site.ledger.get(Reacted.KIND, self._key):
             return None
-        before = self._endpoint()
+        before = self._version()
         try:
             return _ACTS[self.do](self)
         except Taken:
             return None
         except ArkwrightError as error:
-            if self._endpoint().version != before.version:
+            if self._version() != before:
                 return None
             return self._record(REFUSED, str(error))
 
     @property
     def _key(self) -> str:
-        return f"{self.alarm.endpoint}/{self.alarm.number}/{self.do}"
+        return f"{self.alarm.about}/{self.alarm.number}/{self.do}"
 
     def _endpoint(self) -> Endpoint:
-        return versions.resolve(self.site.ledger, Endpoint, self.alarm.endpoint)
+        return versions.resolve(self.site.ledger, Endpoint, self.alarm.about)
+
+    def _version(self) -> int:
+        """Of the endpoint; datasets are not moved."""
+        return 0 if self.alarm.about.startswith(DATA) else self._endpoint().version
 
     def _entry(self, outcome: str, says: str, people: tuple[str, ...] = ()) -> tuple[Reacted, Entry]:
         noun = Reacted(alarm=self.alarm.ref, do=self.do, outcome=outcome, says=says, people=people)
@@ -155,7 +163,7 @@ class _Doing:
         say(
             self.site,
             MACHINE,
-            about=f"{Endpoint.KIND}:{self.alarm.endpoint}",
+            about=subject(self.alarm.about),
             text=text,
             mentions=people,
             beside=[entry],
@@ -212,4 +220,5 @@ def _text(alarm: Alarm, people: tuple[str, ...]) -> str:
     """What was found stands as code: it holds values of callers."""
     code = f"\n\n    {alarm.promise}\n    {' '.join(alarmed(alarm).split())}"
     asked = f"\n\n{' '.join(f'@{name}' for name in people)}" if people else ""
-    return f"{alarm.release} broke a promise between {alarm.since} and {alarm.until} ({alarm.ref}).{code}{asked}"
+    when = f"between {alarm.since} and {alarm.until}" if alarm.release else f"at {alarm.until}"
+    return f"{alarm.breaker} broke a promise {when} ({alarm.ref}).{code}{asked}"

@@ -23,7 +23,7 @@ class Standing:
         with self._lock:
             self._follow()
             found = sorted(self._found.values(), key=itemgetter(0), reverse=True)
-        some = [one for _, one in found if endpoint in (None, one.alarm.endpoint)]
+        some = [one for _, one in found if endpoint in (None, one.alarm.about)]
         return tuple(sorted(some, key=lambda one: one.state != RAISED))
 
     def _follow(self) -> None:
@@ -33,6 +33,6 @@ class Standing:
                 self._seen[kind] = event.seq
         newest: dict[str, int] = {}
         for ref, (_, one) in sorted(self._found.items(), key=lambda item: item[1][0], reverse=True):
-            newest[one.alarm.endpoint] = newest.get(one.alarm.endpoint, 0) + 1
-            if one.state != RAISED and newest[one.alarm.endpoint] > KEPT:
+            newest[one.alarm.about] = newest.get(one.alarm.about, 0) + 1
+            if one.state != RAISED and newest[one.alarm.about] > KEPT:
                 del self._found[ref]

@@ -1,4 +1,6 @@
-"""The clock of the watch: every endpoint is watched as often as its terms say, in a process aside."""
+"""The clock of the watch: endpoints are watched as often as their terms say, and datasets as the project says, in
+processes aside. A source that hangs holds up nothing but the next look at itself.
+"""
 
 import contextlib
 import logging
@@ -10,27 +12,36 @@ import time
 from pathlib import Path
 from typing import Self
 
+from arkwright.api import watched_data
 from arkwright.core import versions
+from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import encode
+from arkwright.project import toml
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 PROCESS = "arkwright.api.watch_process"  # by name: it brings what counts, and a control room only shows
 LOOK = 1.0  # seconds between two looks at what is due
 GRACE = 10.0  # seconds in which a round may end that is called off
+AT_ONCE = 4  # datasets
 
 
 class Clock:
-    """Has endpoints watched while it is entered, beside the control room. Where several do, one at a time does."""
+    """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, one at a time
+    does.
+    """
 
     def __init__(self, site: Site, project: Path) -> None:
         self._site, self._project = site, project
-        self._every: dict[str, int] = {}  # seconds, of what promises something
+        self._every: dict[str, int] = {}  # seconds, of endpoints that promise something
         self._stamp: object | None = None
+        self._data: dict[str, int] = {}  # seconds, of datasets that are watched
+        self._written: object | None = None  # what the project's file was when it was read
         self._begun: dict[str, float] = {}
+        self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -43,31 +54,66 @@ class Clock:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(LOOK):
+        wait = LOOK
+        while not self._stopped.wait(wait):
+            wait = LOOK
             try:
-                if names := self._due():
-                    self._round(names)
+                self._reap()
+                for names in self._due():
+                    self._at_work[names] = self._round(names)
             except (ArkwrightError, OSError) as error:
-                log.error("endpoints are not watched: %s; trying again", error)  # noqa: TRY400
-                self._stopped.wait(60)
+                log.error("nothing is watched: %s; trying again", error)  # noqa: TRY400
+                wait = 60
             except Exception:  # what nobody watches fails in silence
-                log.exception("endpoints are not watched; trying again")
-                self._stopped.wait(60)
+                log.exception("nothing is watched; trying again")
+                wait = 60
+        self._call_off()
 
-    def _due(self) -> list[str]:
-        """Endpoints that promise something, and were not watched for as long as they say."""
-        ledger, now = self._site.ledger, time.monotonic()
+    def _due(self) -> list[tuple[str, ...]]:
+        """What is to be begun now, each in a process of its own: endpoints together, datasets alone."""
+        known = {**self._endpoints(), **self._datasets()}
+        now, busy = time.monotonic(), {name for names in self._at_work for name in names}
+        waiting = [name for name, every in known.items() if now - self._begun.get(name, -every) >= every]
+        datasets = [name for name in waiting if name.startswith(DATA) and name not in busy]
+        free = AT_ONCE - sum(name.startswith(DATA) for name in busy)
+        found: list[tuple[str, ...]] = [(name,) for name in datasets[: max(0, free)]]
+        if all(name.startswith(DATA) for name in busy):  # one round of endpoints at a time
+            found += [some] if (some := tuple(name for name in waiting if not name.startswith(DATA))) else []
+        self._begun |= {name: now for names in found for name in names}
+        return found
+
+    def _endpoints(self) -> dict[str, int]:
+        """Those that promise something, and how often they are to be watched."""
+        ledger = self._site.ledger
         stamp = ledger.stamp()
         if stamp is None or stamp != self._stamp:
             known = (versions.resolve(ledger, Endpoint, name) for name in versions.names(ledger, Endpoint))
             self._every = {e.name: seconds(e.terms.every) for e in known if e.terms and e.terms.promises}
             self._stamp = stamp
-        found = [name for name, every in self._every.items() if now - self._begun.get(name, -every) >= every]
-        self._begun |= dict.fromkeys(found, now)
-        return found
+        return self._every
 
-    def _round(self, names: list[str]) -> None:
-        """A round killed on the way is made good by the next one."""
+    def _datasets(self) -> dict[str, int]:
+        """Those that the project has watched. While its file has mistakes, those that it had before."""
+        try:
+            file = (self._project / toml.FILE).stat()
+            written: object = (file.st_mtime_ns, file.st_size, file.st_ino)
+        except OSError:
+            written = "none"
+        if written == self._written:
+            return self._data
+        try:
+            known = watched_data.watched(self._project)
+        except ArkwrightError as error:
+            log.error("datasets are watched as before: %s", error)  # noqa: TRY400
+            self._written = written
+            return self._data
+        watched_data.leave(self._site, known)
+        self._written = written
+        self._data = {f"{DATA}{name}": seconds(watch.every) for name, watch in known.items()}
+        return self._data
+
+    def _round(self, names: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Begin one. Killed on the way it is made good by the next one."""
         site = self._site
         process = subprocess.Popen(
             [sys.executable, "-m", PROCESS, str(site.folder), str(self._project), *names],
@@ -75,18 +121,26 @@ class Clock:
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
         )
-        with process:
-            assert process.stdin
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(encode(dict(site.engines)).encode() + b"\n")
-                process.stdin.close()
-            while not self._stopped.is_set():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    if code := process.wait(LOOK):
-                        log.error("a round of the watch ended (%d); it is made good by the next one", code)
-                    return
+        assert process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(encode(dict(site.engines)).encode() + b"\n")
+            process.stdin.close()
+        return process
+
+    def _reap(self) -> None:
+        for names, process in list(self._at_work.items()):
+            if process.poll() is not None:
+                del self._at_work[names]
+                if process.returncode:
+                    log.error("a round of the watch ended (%d); it is made good by the next one", process.returncode)
+
+    def _call_off(self) -> None:
+        for process in self._at_work.values():
             process.terminate()
+        end = time.monotonic() + GRACE
+        for process in self._at_work.values():
             try:
-                process.wait(GRACE)
+                process.wait(max(0.0, end - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()

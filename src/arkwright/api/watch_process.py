@@ -1,5 +1,5 @@
-"""The process of one round of the watch: `python -m arkwright.api.watch_process SITE PROJECT ENDPOINT…`, with the
-site's engines as JSON on its standard input. Whoever started it may end it at any moment.
+"""The process of one round of the watch: `python -m arkwright.api.watch_process SITE PROJECT NAME…`, of endpoints and
+data.NAME, with the site's engines as JSON on its standard input. Whoever started it may end it at any moment.
 """
 
 import logging
@@ -10,7 +10,10 @@ import msgspec
 
 from arkwright.api import jobs
 from arkwright.api.alarms import MACHINE
+from arkwright.api.build import quiet
 from arkwright.api.watching import rounds
+from arkwright.api.watching_data import watch_one
+from arkwright.core.alarms import DATA
 from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.sites import Site
 
@@ -26,7 +29,10 @@ def main() -> None:
 
     for name in names:
         try:
-            rounds(site, [name], rerun)
+            if name.startswith(DATA):
+                watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet)
+            else:
+                rounds(site, [name], rerun)
         except Refused as error:
             log.info("%s is not watched now: %s", name, error)
         except ArkwrightError as error:

@@ -1,4 +1,6 @@
-"""The verb `watch`: what endpoints promise, measured on what came; what is broken is an alarm, and is reacted to."""
+"""The verb `watch`: what is promised of endpoints and of datasets, measured on what came; what is broken is an alarm,
+and is reacted to.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,13 +9,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api import alarms, lease, terms
+from arkwright.api import alarms, lease, terms, watched_data
 from arkwright.api.accounts import allow
 from arkwright.api.alarms import MACHINE
 from arkwright.api.build import quiet, run
 from arkwright.api.reacting import Rerun, finish, react
+from arkwright.api.watching_data import WatchedData, watch_one
 from arkwright.api.watching_window import Answers, Watched
 from arkwright.core import versions
+from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.monitor.measured import Found, Measured
@@ -26,18 +30,31 @@ def watch(
     by: Actor,
     project: Path,
     *,
-    endpoints: Sequence[str] = (),
+    names: Sequence[str] = (),
     say: Callable[[str], None] = quiet,
-) -> tuple[Watched, ...]:
-    """Count what came since the last time, and measure what each endpoint (default: all) promises on its last window.
+) -> tuple[Watched | WatchedData, ...]:
+    """Count what came since the last time, and measure what each endpoint promises on its last window; read the source
+    of each dataset that is watched, and measure what is promised of it. `names`: endpoints, and datasets as data.NAME
+    (default: all).
 
     What was answered in the last minute or two is still on its way to the tables, and is counted the next time. What is
     broken for long enough is an alarm, about which the endpoint's terms say what is done.
-    Raises Unknown for an endpoint that is not there; Refused while another process watches.
+    Raises Unknown for what is not there; Refused while another process watches; Invalid for a dataset that is not to be
+    watched, or a project with mistakes.
     """
     allow(site, by, "work")
-    names = [versions.resolve(site.ledger, Endpoint, name).name for name in endpoints]
-    return rounds(site, names or versions.names(site.ledger, Endpoint), partial(_rerun, site, project, say), say)
+    rerun = partial(_rerun, site, project, say)
+    endpoints = [versions.resolve(site.ledger, Endpoint, name).name for name in names if not name.startswith(DATA)]
+    datasets = [name.removeprefix(DATA) for name in names if name.startswith(DATA)]
+    found: list[Watched | WatchedData] = []
+    if endpoints or not names:
+        found += rounds(site, endpoints or versions.names(site.ledger, Endpoint), rerun, say)
+    if not names:
+        datasets = list(watched_data.watched(project))
+        watched_data.leave(site, datasets)
+    for name in datasets:
+        found += watch_one(site, project, name, rerun, say)
+    return tuple(found)
 
 
 def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None] = quiet) -> tuple[Watched, ...]:

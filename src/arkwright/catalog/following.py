@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from arkwright.catalog import runs
-from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.alarms import Alarm, Reacted, subject
 from arkwright.core.nouns import (
     VERSIONED,
     Account,
@@ -187,14 +187,14 @@ class Following:
             self._notice(name, event, "reminded", body["about"])
 
     def _alarm(self, event: Event, body: Body) -> None:
-        ref, about = f"{Alarm.KIND}:{body['endpoint']}/{body['number']}", f"{Endpoint.KIND}:{body['endpoint']}"
+        ref, about = f"{Alarm.KIND}:{body['about']}/{body['number']}", subject(body["about"])
         self._refer(event, [about, body["release"]])
         self._page(ref, event, ref, f"{ref} {body['promise']}", f"{body['release']} {body['note']}")
         if body["state"] != "left":
-            self._tell(event, [about, body["release"], base(body["release"])], "alarmed", about)
+            self._tell(event, [about, *({body["release"], base(body["release"])} - {""})], "alarmed", about)
 
     def _reacted(self, event: Event, body: Body) -> None:
-        about = f"{Endpoint.KIND}:{event.key.partition('/')[0]}"
+        about = subject(event.key.partition("/")[0])
         self._refer(event, [about])
         title = f"{body['alarm']} {body['do']} {body['outcome']}"
         self._page(f"{Reacted.KIND}:{event.key}", event, body["alarm"], title, body["says"])

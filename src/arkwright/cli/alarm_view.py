@@ -12,7 +12,7 @@ _TONES = {"done": "green", "begun": "green", "refused": "red", "dry-run": "yello
 def lines(one: Alarmed) -> Iterator[str]:
     alarm = one.alarm
     stands = "[bold red]stands[/]" if one.state == RAISED else f"[green]{one.state}[/] {(one.ended or '')[:16]}"
-    yield f"{output.escape(alarm.ref)} {stands}, raised {one.raised[:16]}: {output.escape(alarm.release)}"
+    yield f"{output.escape(alarm.ref)} {stands}, raised {one.raised[:16]}: {output.escape(alarm.breaker)}"
     yield f"  {output.escape(alarm.promise)}: {output.escape(alarmed(alarm))}"
     for done in one.reactions:
         yield f"  [{_TONES[done.outcome]}]{done.do}[/] {done.outcome}: {output.escape(done.says)}"

@@ -24,15 +24,15 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """A promise of an endpoint is broken by what a release answered `since` and `until`; a later record says that it is
-    `over`, or that the release has `left` the endpoint.
+    """A promise of an endpoint is broken by what a release answered `since` and `until`, or one of a dataset by what
+    its source held then; a later record says that it is `over`, or that the release has `left` the endpoint.
     """
 
     KIND: ClassVar[str] = "alarm"
 
-    endpoint: str  # its name
-    number: int  # of the endpoint's alarms
-    release: str
+    about: str  # late, an endpoint's name; data.flights where it is a dataset
+    number: int  # of the alarms about it
+    release: str  # empty where it is a dataset
     promise: str
     state: str  # raised | over | left
     value: float | None
@@ -45,7 +45,23 @@ class Alarm:
 
     @property
     def ref(self) -> str:
-        return f"{self.KIND}:{self.endpoint}/{self.number}"
+        return f"{self.KIND}:{self.about}/{self.number}"
+
+    @property
+    def breaker(self) -> str:
+        """What broke the promise: release:late@3, or dataset:flights."""
+        return self.release or subject(self.about)
+
+
+# what is promised of every dataset that is watched
+READABLE = "readable == 1"  # its source can be reached and read
+UNCHANGED = "changed_columns == 0"  # its source has the columns that it had when it was last on record
+DATA = "data."  # before a dataset's name, as its table in arkwright.toml has it; no endpoint's name holds a dot
+
+
+def subject(about: str) -> str:
+    """The reference of what alarms are about: endpoint:late, dataset:flights."""
+    return f"dataset:{about.removeprefix(DATA)}" if about.startswith(DATA) else f"endpoint:{about}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

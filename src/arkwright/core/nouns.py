@@ -65,7 +65,9 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(Artifact):
-    """A snapshot of rows, kept as one Parquet file named by its digest."""
+    """A snapshot of rows, kept as one Parquet file named by its digest. `left_out`: columns of its source that the row
+    class does not ask for; None where that was not noted.
+    """
 
     KIND: ClassVar[str] = "dataset"
 
@@ -74,6 +76,7 @@ class Dataset(Artifact):
     quarantined: int = 0
     quarantine: str | None = None  # digest of the Parquet file of bad rows
     reasons: dict[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

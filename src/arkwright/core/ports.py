@@ -151,8 +151,10 @@ class Worker(Protocol):
 class Runner(Protocol):
     """Where code runs."""
 
-    def start(self, folder: Path, log: Path, say: Callable[[str], None]) -> Worker:
-        """A worker for the project in `folder`; what its code prints goes to `log`, progress to `say`."""
+    def start(self, folder: Path, log: Path, say: Callable[[str], None], *, within: float | None = None) -> Worker:
+        """A worker for the project in `folder`; what its code prints goes to `log`, progress to `say`. After `within`
+        seconds it is given up, whatever it is at: whoever waits for an answer is told so.
+        """
         ...
 
 

@@ -83,7 +83,7 @@ def alarmed(alarm: Alarm) -> str:
 def broken(alarm: Alarm) -> Finding:
     """The finding that an alarm was raised for."""
     return Finding(
-        subject=alarm.release,
+        subject=alarm.breaker,
         digest="",
         promise=alarm.promise,
         verdict="broken",

@@ -185,10 +185,11 @@ def _reminder(event: Event) -> Told:
 def _alarm(event: Event) -> Told:
     noun = decode(Alarm, event.body)
     if noun.state == "left":
-        return Told(by=event.by, says="closed", about=noun.ref, then=f": {noun.release} left")
+        why = f"{noun.release} left" if noun.release else "this is not watched any more"
+        return Told(by=event.by, says="closed", about=noun.ref, then=f": {why}")
     is_ = "broken" if noun.state == "raised" else "kept again"
     says = "raised" if noun.state == "raised" else "ended"
-    then = f": {noun.promise} is {is_} by {noun.release}"
+    then = f": {noun.promise} is {is_} by {noun.breaker}"
     return Told(by=event.by, says=says, about=noun.ref, then=then, text=alarmed(noun))
 
 

@@ -23,12 +23,15 @@ _SECONDS = 5.0  # between two words about progress
 
 @dataclass(frozen=True)
 class Ingested:
-    """What came in. `reasons`: reason -> rows, at most 101 of them; each bad row counts once, under its first."""
+    """What came in. `reasons`: reason -> rows, at most 101 of them; each bad row counts once, under its first.
+    `left_out`: columns that the row class does not ask for.
+    """
 
     rows: int
     columns: tuple[Column, ...]
     quarantined: int
     reasons: dict[str, int]
+    left_out: tuple[str, ...] = ()
 
 
 def fingerprint(source: str, folder: Path) -> str | None:
@@ -56,8 +59,7 @@ def ingest(
         found = sources.readers(source, folder=folder, null=null, spool=Path(spool))
         readers = [aligned(reader, asked) for reader in found]
         fields = row if row is not None else infer.fields(readers)
-        for reader in readers:
-            _check_names(reader, fields, say)
+        left_out = dict.fromkeys(name for reader in readers for name in _check_names(reader, fields, say))
         with half(out) as rows_half, half(quarantine) as bad_half:
             caster = Caster(fields)
             with Quarantine(bad_half) as bad, Snapshot(rows_half, caster.schema) as good:
@@ -68,7 +70,8 @@ def ingest(
                 quarantine.unlink(missing_ok=True)
             publish(rows_half, out)
     _hint(source, bad.counts, say)
-    return Ingested(good.rows, tuple(field.column for field in fields), bad.rows, bad.reasons())
+    columns = tuple(field.column for field in fields)
+    return Ingested(good.rows, columns, bad.rows, bad.reasons(), tuple(left_out))
 
 
 def _pour(
@@ -90,8 +93,8 @@ def _pour(
         before = last
 
 
-def _check_names(reader: Reader, fields: Sequence[Field], say: Callable[[str], None]) -> None:
-    """Raises Invalid when a column of the row class is not there; says which others there are."""
+def _check_names(reader: Reader, fields: Sequence[Field], say: Callable[[str], None]) -> list[str]:
+    """Which columns there are besides. Raises Invalid when a column of the row class is not there."""
     names = dict.fromkeys(reader.names())
     wanted = {field.name for field in fields}
     missing = [f.name for f in fields if f.name not in names and not (reader.sparse and f.nullable)]
@@ -103,6 +106,7 @@ def _check_names(reader: Reader, fields: Sequence[Field], say: Callable[[str], N
     if extra:
         shown = ", ".join(extra[:12]) + (" …" if len(extra) > 12 else "")
         say(f"{reader.what}: the row class leaves out {len(extra)} columns: {shown}")
+    return extra
 
 
 def _hint(source: str, counts: Mapping[str, int], say: Callable[[str], None]) -> None:

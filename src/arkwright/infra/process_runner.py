@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,16 @@ class ProcessRunner:
     def __init__(self, entry: str) -> None:
         self.entry = entry
 
-    def start(self, folder: Path, log: Path, say: Callable[[str], None]) -> Worker:
-        return ProcessWorker(self.entry, folder, log, say)
+    def start(self, folder: Path, log: Path, say: Callable[[str], None], *, within: float | None = None) -> Worker:
+        return ProcessWorker(self.entry, folder, log, say, within)
 
 
 class ProcessWorker:
     """One child process. Not for two threads at once."""
 
-    def __init__(self, entry: str, folder: Path, log: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, entry: str, folder: Path, log: Path, say: Callable[[str], None], within: float | None = None
+    ) -> None:
         self.log, self.say = log, say
         log.parent.mkdir(parents=True, exist_ok=True)
         read, write = os.pipe()
@@ -51,6 +54,11 @@ class ProcessWorker:
             )
         os.close(write)
         self.answers = os.fdopen(read, "rb")
+        self._given_up = ""
+        self._timer = threading.Timer(within or 0, self._give_up, (within,))
+        self._timer.daemon = True
+        if within is not None:
+            self._timer.start()
 
     def call(self, task: str, arguments: Mapping[str, Any]) -> Any:
         try:
@@ -69,8 +77,14 @@ class ProcessWorker:
                 return message["answer"]
         raise self._ended(task)
 
+    def _give_up(self, within: float) -> None:
+        self._given_up = f"it took longer than {within:g} seconds and was given up"
+        self._kill()
+
     def _ended(self, task: str) -> ArkwrightError:
         code = self.process.wait()
+        if self._given_up:
+            return ArkwrightError(self._given_up)
         if code < 0:
             name = signal.Signals(-code).name
             hint = " (often: out of memory)" if name == "SIGKILL" else ""
@@ -79,9 +93,13 @@ class ProcessWorker:
             what = f"the code ended the process that worked on {task} (exit code {code})"
         return Invalid(what + _last_words(self.log))
 
-    def close(self) -> None:
+    def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        self._kill()
         self.process.wait()
         self.answers.close()
         if self.process.stdin:

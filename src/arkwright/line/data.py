@@ -62,6 +62,7 @@ def _keep(walk: Walk, name: str, recipe: str, folder: Path, answer: Any, parents
                 quarantined=quarantined,
                 quarantine=walk.site.store.put(folder / "quarantine.parquet") if quarantined else None,
                 reasons=answer["reasons"],
+                left_out=tuple(answer["left_out"]),
             )
         )
 

@@ -54,7 +54,7 @@ class Result:
 
 def run(site: Site, by: str, folder: Path, *, say: Say, seed: int | None = None) -> Result:
     """Walk the whole line. What was made before from the same inputs, code and parameters is not made again."""
-    with _walk(site, by, folder, say, seed) as walk:
+    with walking(site, by, folder, say, seed) as walk:
         record = _start(walk)
         try:
             result = _work(walk, record)
@@ -67,13 +67,13 @@ def run(site: Site, by: str, folder: Path, *, say: Say, seed: int | None = None)
 
 def plan(site: Site, by: str, folder: Path, *, say: Say) -> Plan:
     """Load and rehearse only. Raises Invalid with every mistake."""
-    with _walk(site, by, folder, say, None) as walk:
+    with walking(site, by, folder, say, None) as walk:
         return walk.plan
 
 
 def remake(site: Site, by: str, folder: Path, *, say: Say, seed: int, datasets: dict[str, Dataset]) -> dict[str, str]:
     """Make every model again from these snapshots of the sources, keeping nothing; label -> digest."""
-    with _walk(site, by, folder, say, seed) as walk:
+    with walking(site, by, folder, say, seed) as walk:
         walk.fresh = True
         made: dict[str, Dataset] = {}
         for step in walk.plan.data:
@@ -158,7 +158,10 @@ def _model(walk: Walk, step: ModelStep, datasets: dict[str, Dataset], about_data
 
 
 @contextmanager
-def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iterator[Walk]:
+def walking(
+    site: Site, by: str, folder: Path, say: Say, seed: int | None, *, within: float | None = None
+) -> Iterator[Walk]:
+    """A walk that can begin: the project is rehearsed. `within`: seconds after which its worker is given up."""
     folder = folder.resolve()
     spec = toml.read(folder).spec
     with suppress(ArkwrightError, OSError):  # what others left must not be in the way
@@ -166,7 +169,7 @@ def _walk(site: Site, by: str, folder: Path, say: Say, seed: int | None) -> Iter
     with (
         _log(site, say) as log,
         site.scratch("run") as scratch,
-        closing(site.runner.start(folder, log.path, log.say)) as worker,
+        closing(site.runner.start(folder, log.path, log.say, within=within)) as worker,
     ):
         aside = scratch / CODE
         aside.mkdir()

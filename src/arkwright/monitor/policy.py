@@ -1,21 +1,31 @@
 """When a broken promise is an alarm, and what is due about one: pure, so that a rehearsal decides as the watch does."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from arkwright.core.alarms import Reaction
 from arkwright.core.durations import seconds
-from arkwright.core.nouns import Endpoint, Terms
+from arkwright.core.nouns import Endpoint
 from arkwright.monitor.measured import Streak
 
 LIVE, CANARY, SHADOW = "live", "canary", "shadow"
 
 
-def raises(terms: Terms, streak: Streak) -> bool:
+class Patience(Protocol):
+    """For how long a promise has to be broken, and kept."""
+
+    @property
+    def raise_after(self) -> str | None: ...
+    @property
+    def clear_after(self) -> str | None: ...
+
+
+def raises(terms: Patience, streak: Streak) -> bool:
     """Whether a promise has been broken for long enough to be an alarm."""
     return streak.verdict == "broken" and streak.lasts >= _span(terms.raise_after)
 
 
-def clears(terms: Terms, streak: Streak) -> bool:
+def clears(terms: Patience, streak: Streak) -> bool:
     """Whether it has been kept for long enough to be none any more; what is unproven leaves it as it is."""
     return streak.verdict == "kept" and streak.lasts >= _span(terms.clear_after)
 
@@ -32,10 +42,11 @@ def part(endpoint: Endpoint, release: str) -> str | None:
 
 
 def due(
-    reactions: Iterable[Reaction], promise: str, at: str, stands: float, since_done: Mapping[str, float]
+    reactions: Iterable[Reaction], promise: str, at: str | None, stands: float, since_done: Mapping[str, float]
 ) -> Iterator[tuple[Reaction, str]]:
     """(reaction, what to do) about an alarm on this promise of a release that is `at` an endpoint live, a canary or a
-    shadow, and that has stood so many seconds. `since_done`: how many seconds ago each thing was done there last.
+    shadow (None: of a dataset), and that has stood so many seconds. `since_done`: how many seconds ago each thing was
+    done there last.
     """
     for reaction in reactions:
         if reaction.to not in (None, promise) or reaction.of not in (None, at) or stands < _span(reaction.after):

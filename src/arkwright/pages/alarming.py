@@ -30,9 +30,9 @@ def standing(request: Request) -> tuple[Alarm, ...]:
 
 def counted(alarms: tuple[Alarm, ...]) -> Counter[str]:
     """How many stand at each endpoint."""
-    return Counter(alarm.endpoint for alarm in alarms)
+    return Counter(alarm.about for alarm in alarms)
 
 
 def says(alarm: Alarm) -> tuple[str, str]:
     """In plain words: (what does not hold where, what was found)."""
-    return f"{alarm.endpoint} does not keep: {sentence(alarm.promise)}", f"{alarm.release}: {alarmed(alarm)}"
+    return f"{alarm.about} does not keep: {sentence(alarm.promise)}", f"{alarm.breaker}: {alarmed(alarm)}"

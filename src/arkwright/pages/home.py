@@ -77,10 +77,10 @@ def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waitin
 
 
 def _raised(standing: Sequence[Alarm]) -> Iterator[Waiting]:
-    """What endpoints promise and do not keep just now, the newest first."""
+    """What endpoints and data promise and do not keep just now, the newest first."""
     for alarm in standing[:RAISED]:
         title, text = alarming.says(alarm)
-        place = f"/endpoints/{alarm.endpoint}{alarming.PLACE}"
+        place = f"/endpoints/{alarm.about}{alarming.PLACE}" if alarm.release else address(alarm.breaker) or "/"
         yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=text, at=alarm.until)
 
 

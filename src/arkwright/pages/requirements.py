@@ -84,7 +84,7 @@ def _all(request: Request, asked: dict[str, str], refused: ArkwrightError | None
 
 def _watched(request: Request, promised: Iterable[Required]) -> Iterator[Required]:
     """With what is broken at endpoints just now."""
-    raised = {(one.endpoint, spelling(one.promise)): one for one in alarming.standing(request)}
+    raised = {(one.about, spelling(one.promise)): one for one in alarming.standing(request)}
     for one in promised:
         alarm = raised.get((one.name, spelling(one.promise))) if one.section == Endpoint.KIND else None
         yield replace(one, subject=alarm.release, finding=broken(alarm)) if alarm else one

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.collaborate import markdown
+from arkwright.core.alarms import DATA, subject
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
@@ -150,6 +151,8 @@ def address(reference: str) -> str | None:
     place = PLACES.get(kind) if colon else None
     if kind == "alarm" and "/" in rest:
         endpoint, _, number = rest.rpartition("/")
+        if endpoint.startswith(DATA):
+            return address(subject(endpoint))
         return f"/endpoints/{quote(endpoint, safe='@')}/watch#alarm-{quote(number)}"
     if place is None:
         return None

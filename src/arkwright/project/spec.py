@@ -8,6 +8,7 @@ from arkwright.core import durations
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Task = Literal["classification", "regression"]
+DataReactionWord = Literal["notify", "discuss", "run"]
 ReactionWord = Literal["notify", "discuss", "halt", "rollback", "fallback", "run"]
 Spelling = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Duration = Annotated[str, msgspec.Meta(pattern=durations.PATTERN, description="a span of time, such as 90d or 12h")]
@@ -18,8 +19,35 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TOML table with known keys only."""
 
 
+class DataWatchSpec(Table, frozen=True, kw_only=True):
+    """How a dataset's source is watched: read anew `every` so often, and given up after `give_up`. What is broken for
+    `raise_after` is an alarm, until it was kept for `clear_after`.
+    """
+
+    every: Duration = "1h"
+    raise_after: Duration | None = None
+    clear_after: Duration | None = None
+    give_up: Duration = "10m"
+
+
+class DataReactionSpec(Table, frozen=True, kw_only=True):
+    """`[[data.NAME.reactions]]`: what is done about an alarm that has stood for `after`. `to`: about this promise, else
+    about any. `tell`: people, or the signing roles of people, who are told or mentioned.
+    """
+
+    do: Annotated[tuple[DataReactionWord, ...], msgspec.Meta(min_length=1)]
+    to: Sentence | None = None
+    after: Duration | None = None
+    cool_down: Duration = "1d"
+    dry_run: bool = False
+    tell: tuple[Spelling, ...] = ()
+
+
 class DataSpec(Table, frozen=True, kw_only=True):
-    """`[data.NAME]`: a source, or a dataset made by the function or the SQL file of the same name."""
+    """`[data.NAME]`: a source, or a dataset made by the function or the SQL file of the same name.
+
+    `watch`: that it is looked at again by itself, and how.
+    """
 
     source: str | None = None
     row: str | None = None
@@ -27,6 +55,8 @@ class DataSpec(Table, frozen=True, kw_only=True):
     time: str | None = None
     null: tuple[str, ...] = ("",)
     promises: tuple[Sentence, ...] = ()
+    watch: DataWatchSpec | None = None
+    reactions: tuple[DataReactionSpec, ...] = ()
 
 
 class RuleSpec(Table, frozen=True, kw_only=True):

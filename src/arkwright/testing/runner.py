@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arkwright.core.errors import Invalid, Unknown
+from arkwright.core.errors import ArkwrightError, Invalid, Unknown
 from arkwright.core.ports import Runner, Worker
 
 TOML = """
@@ -114,6 +114,13 @@ class RunnerContract:
             (folder / "out").mkdir()
             worker.call("ingest", {"dataset": "rows", "folder": str(folder / "out")})
         assert any("leaves out 1 columns: n" in line for line in said)
+
+    def test_what_takes_too_long_is_given_up(self, folder: Path) -> None:
+        with (folder / "p.py").open("a") as file:
+            file.write("\n\nimport time\ntime.sleep(600)\n")
+        worker = self.make().start(folder, folder / "log.txt", lambda _text: None, within=0.5)
+        with closing(worker), pytest.raises(ArkwrightError, match=r"longer than 0\.5 seconds and was given up"):
+            worker.call("plan", {})
 
     def test_closing_twice_is_closing(self, folder: Path) -> None:
         worker = self.make().start(folder, folder / "log.txt", lambda _text: None)

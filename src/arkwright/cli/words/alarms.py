@@ -7,7 +7,7 @@ from arkwright.cli import alarm_view, context, output
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("endpoint", nargs="?", help="such as late (default: all)")
+    parser.add_argument("about", nargs="?", help="an endpoint, or a dataset: late, data.flights (default: all)")
     parser.add_argument("--standing", action="store_true", help="only what is not over")
     parser.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
     parser.add_argument("--before", type=int, metavar="NUMBER", help="go on where the page before ended")
@@ -20,7 +20,7 @@ def main(given: argparse.Namespace) -> int:
         site,
         actor,
         project,
-        endpoint=given.endpoint,
+        about=given.about,
         standing=given.standing,
         limit=given.limit,
         before=given.before,

@@ -73,7 +73,11 @@ def schema_changes(columns: Mapping[str, str], row: tuple[Field, ...] | None) ->
     """
     if row is None:
         raise Invalid('schema_changes compares the dataset with its row class: add  row = "…"  to its table')
-    said = {field.name: field.type for field in row}
+    return differences(columns, {field.name: field.type for field in row})
+
+
+def differences(columns: Mapping[str, str], said: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for each difference between the columns (name -> type) and what was said of them."""
     missing = [f"{name} is missing" for name in said if name not in columns]
     added = [f"{name} was added" for name in columns if name not in said]
     changed = [
