@@ -1,6 +1,6 @@
 """The verb `alarms`, and how what a watch found becomes one: on record once, whoever watches at the same time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from arkwright.sites import Site
 
 MACHINE = Actor(name="arkwright", proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
 RAISED, OVER, LEFT = "raised", "over", "left"
+Why = Callable[[Found], tuple[tuple[str, ...], str]]  # what explains it, and the command that lists the rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,10 @@ def stand(site: Site, endpoint: Endpoint) -> list[Alarmed]:
     return [one for _, one in of(site, [endpoint.name]) if one.state == RAISED]
 
 
-def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]]) -> list[Alarmed]:
-    """Raise what has been broken for long enough, end what has been kept, or whose release left; what stands then."""
+def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]], why: Why) -> list[Alarmed]:
+    """Raise what has been broken for long enough, end what has been kept, or whose release left; what stands then.
+    `why`: explains what is raised.
+    """
     assert endpoint.terms
     standing = {(one.alarm.release, one.alarm.promise): one for one in stand(site, endpoint)}
     for (release, promise), stood in standing.items():
@@ -86,19 +89,20 @@ def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]]
     for one, streak in found:
         before = standing.get((one.release, one.promise))
         if before is None and policy.raises(endpoint.terms, streak):
-            _raise(site, endpoint, one)
+            _raise(site, endpoint, one, why)
         elif before is not None and policy.clears(endpoint.terms, streak):
             _end(site, _alarm(endpoint, one, before.alarm.number, OVER))
     return stand(site, endpoint)
 
 
-def _raise(site: Site, endpoint: Endpoint, one: Found) -> None:
+def _raise(site: Site, endpoint: Endpoint, one: Found, why: Why) -> None:
     """Once: who comes second finds it standing."""
+    causes, rows = why(one)
     while True:
         known = [a for _, a in of(site, [endpoint.name])]
         if any(a.state == RAISED and (a.alarm.release, a.alarm.promise) == (one.release, one.promise) for a in known):
             return
-        made = _alarm(endpoint, one, len(known) + 1, RAISED)
+        made = replace(_alarm(endpoint, one, len(known) + 1, RAISED), causes=causes, rows=rows)
         try:
             site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{made.endpoint}/{made.number}", encode(made))])
         except Taken:

@@ -1,6 +1,6 @@
 """Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from arkwright.api.watching_log import Layout, LoggedWindow
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.promises import Call, Promise, Reading
+from arkwright.core.promises import Call, Name, Promise, Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures import traffic
 from arkwright.measures.evaluation import Array, Evaluation
@@ -34,6 +34,12 @@ def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str,
                 found[text] = Reading(None, note=str(error))
         realised = _realised(window, came, scratch, [promises[text].call for text in bound])
     return found | {text: realised.reading(measure) for text, measure in bound.items()}
+
+
+def evaluated(window: LoggedWindow, columns: Sequence[str]) -> Evaluation:
+    """The rows whose labels have come and that have a score; of these columns those that every row was logged with."""
+    with window.site.scratch("labels") as scratch, window.came(scratch) as came:
+        return _realised(window, came, scratch, [Call("", tuple(map(Name, columns)))]).scored
 
 
 @dataclass(frozen=True, slots=True)

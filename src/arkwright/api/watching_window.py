@@ -65,15 +65,25 @@ class Answers:
     def watched(self, promises: Sequence[str], since: int, until: int) -> list[Watched]:
         """Each promise on what came between, in the order of the promises."""
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
-        logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
-        window = self._window(since, until)
+        logged = self.logged(since, until)
+        window = self.window(since, until)
         if isinstance(window, Window) and self._reference and watching_callers.asked_for(promises):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))
         found = _readings([parse(text) for text in promises], window, logged, self._live)
         return [self._watched(text, found[text], span) for text in promises]
 
-    def _window(self, since: int, until: int) -> Window | str:
+    @property
+    def reference(self) -> Reference | None:
+        """What the release was judged on, where that is kept."""
+        return self._reference
+
+    def logged(self, since: int, until: int) -> LoggedWindow:
+        """The rows that came between."""
+        span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+        return LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
+
+    def window(self, since: int, until: int) -> Window | str:
         """Beside the reference, or why there is none."""
         if self._reference is None:
             return self._without
