@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from arkwright.api import inbox
 from arkwright.core.counted import many
+from arkwright.core.rules import alarmed
 from arkwright.core.telling import kind, named
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
@@ -44,7 +45,7 @@ def _environment() -> Environment:
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit
-    made.filters |= {"kind": kind, "named": named}
+    made.filters |= {"kind": kind, "named": named, "alarmed": alarmed}
     return made
 
 

@@ -156,8 +156,8 @@ def address(reference: str) -> str | None:
 
 def first_line(text: str) -> str:
     """How a text begins, for lists, without the markup that is met most."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "").lstrip("#> ")
-    line = line.replace("**", "").replace("`", "")
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = line.lstrip("#> ").replace("**", "").replace("`", "").strip() or line  # a link has to have a name
     return line if len(line) <= 120 else line[:119] + "…"
 
 
