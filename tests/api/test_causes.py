@@ -100,7 +100,6 @@ def test_labels_and_failing_minutes_are_explained(at, monkeypatch):
     found = raised(at)
     assert "10 % of requests; error_rate 0.375, else 0; explains 100 %" in found["error_rate <= 0.001"].causes[0]
     assert found["recall >= 0.99"].causes[0].startswith(("country=", "recall is no worse", "no group explains it"))
-    print(found["recall >= 0.99"].causes)
 
 
 def test_what_goes_wrong_while_it_explains_holds_up_no_alarm(at, monkeypatch):
