@@ -105,6 +105,7 @@ def test_values_of_callers_are_short_and_move_no_cursor():
     before = of_words({evil: 500, "b": 500})
     given = Window(reference={"c": before}, current={"c": before.empty().words({evil: 900, "b": 100})})
     said = moved.values(given, "c", "psi").says()[0]
+    assert [part.where for part in moved.values(given, "c", "psi").parts[:2]] == [("c=b",), ()]
     assert "\x1b" not in said
     assert "\n" not in said
     assert len(said) < 150

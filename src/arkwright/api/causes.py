@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ import pyarrow as pa
 from arkwright.api import causes_when, terms, watching_labels
 from arkwright.api.accounts import allow
 from arkwright.api.alarms import of
+from arkwright.api.logged import signature
+from arkwright.api.watching_log import Layout
 from arkwright.api.watching_window import Answers
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Unknown
@@ -30,6 +32,7 @@ from arkwright.sites import Site
 log = logging.getLogger("arkwright.watch")
 MOST = 3  # sentences of an alarm
 _TOGETHER = ("mmd", "domain_auc")
+_TIMES = ("date", "datetime")
 _COUNTED = ("error_rate", "refused_rate")
 _LOWER = ("brier", "log_loss")  # what is better
 
@@ -82,10 +85,12 @@ def explain(site: Site, endpoint: Endpoint, release: str, promise: str, since: i
     """On what a release answered between, seconds since 1970."""
     noun = versions.resolve(site.ledger, Release, release)
     try:
-        found = _Why(Answers(site, endpoint, noun), terms.recorded(endpoint).redact, since, until).of(parse(promise))
+        answers = Answers(site, endpoint, noun)
+        found = _Why(answers, terms.recorded(endpoint).redact, since, until).of(parse(promise))
     except (Undefined, ArkwrightError) as why:
         found = Explained(note=str(why))
     named = [part for part in found.parts if part.named][:MOST]
+    names = _names(Layout(signature(site, noun))) if named else {}
     return Causes(
         endpoint=endpoint.ref,
         release=noun.ref,
@@ -93,7 +98,7 @@ def explain(site: Site, endpoint: Endpoint, release: str, promise: str, since: i
         since=datetime.fromtimestamp(since, UTC),
         until=datetime.fromtimestamp(until, UTC),
         says=found.says(MOST),
-        rows=tuple(_command(endpoint, noun, part, since, until) for part in named),
+        rows=tuple(_command(endpoint, noun, part, names, (since, until)) for part in named),
         explained=found,
     )
 
@@ -174,11 +179,17 @@ def _value(given: Value | None) -> Value:
     return () if given is None else given
 
 
-def _command(endpoint: Endpoint, release: Release, part: Part, since: int, until: int) -> str:
+def _names(layout: Layout) -> dict[str, str]:
+    """How the log calls a column. Times are left out: their counts say when in another way than people do."""
+    found = {column: name for name, column in layout.row.items()} | {layout.prediction: layout.answer[0]}
+    return {one.name: found[one.name] for one in layout.columns if one.name in found and one.type not in _TIMES}
+
+
+def _command(endpoint: Endpoint, release: Release, part: Part, names: Mapping[str, str], span: tuple[int, int]) -> str:
     """What lists the rows of a part."""
-    begin, end = part.span or (since, until)
+    begin, end = part.span or span
     words = ["arkwright", "predictions", endpoint.name, "--since", utc(begin), "--until", utc(end)]
     words += ["--release", f"{release.name}@{release.version}"]
-    for one in part.where:
-        words += ["--where", one]
+    for one in part.where if part.column in names else ():
+        words += ["--where", names[part.column] + one[len(part.column) :]]
     return shlex.join(words)

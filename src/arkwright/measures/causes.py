@@ -84,6 +84,11 @@ def short(value: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
+def finds(column: str, value: str) -> tuple[str, ...]:
+    """What finds the rows with this word; nothing does where it is too long or too odd to be repeated."""
+    return (f"{column}={value}",) if value and short(value) == value else ()
+
+
 def ordered(parts: Iterable[Part]) -> tuple[Part, ...]:
     """What is named first, and what explains most."""
 

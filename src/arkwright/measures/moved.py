@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from arkwright.measures import causes, divergence, drift
-from arkwright.measures.causes import ALPHA, EMPTY, LEAST, OTHERS, Explained, Part, short
+from arkwright.measures.causes import ALPHA, EMPTY, LEAST, OTHERS, Explained, Part, finds, short
 from arkwright.measures.evaluation import Array
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
@@ -101,7 +101,7 @@ def _labels(before: Sketch, column: str, bins: int, cells: int) -> list[tuple[st
     groups = drift.groups_of(before, bins)
     made: list[tuple[str, tuple[str, ...]]]
     if before.edges is None:
-        made = [(short(value), (f"{column}={value}",)) for value in before.values[: groups[-1]]]
+        made = [(short(value), finds(column, value)) for value in before.values[: groups[-1]]]
         made.append((OTHERS, ()))
     else:
         made = [_range(column, before.edges, np.flatnonzero(groups == cell)) for cell in range(groups[-1] + 1)]

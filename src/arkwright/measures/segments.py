@@ -17,7 +17,7 @@ from statistics import NormalDist
 import numpy as np
 
 from arkwright.measures import causes
-from arkwright.measures.causes import ALPHA, LEAST, OTHERS, Explained, Part, short
+from arkwright.measures.causes import ALPHA, LEAST, OTHERS, Explained, Part, finds, short
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.expected import MEASURES, Expected
 from arkwright.measures.ratios import RATIOS, Ratio
@@ -121,7 +121,7 @@ class _Measured:
                 was=was,
                 value=value,
                 explains=None if alone else float(added[place]) * self.sign / total,
-                where=() if label == OTHERS else (f"{groups.column}={label}",),
+                where=() if label == OTHERS else finds(groups.column, label),
                 named=bool(named[place]),
             )
 
