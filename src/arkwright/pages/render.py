@@ -30,7 +30,8 @@ _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": 
 
 
 @cache
-def _environment() -> Environment:
+def _environment(*, linked: bool = True) -> Environment:
+    """`linked`: whether a reference leads to its page; in a file of its own it would lead nowhere."""
     folder = Path(__file__).parent / "templates"
     made = Environment(
         loader=FileSystemLoader(folder),
@@ -46,6 +47,8 @@ def _environment() -> Environment:
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit
     made.filters |= {"kind": kind, "named": named, "alarmed": alarmed}
+    if not linked:
+        made.filters["ref"] = words.unlinked
     return made
 
 
@@ -72,6 +75,11 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
     if common["done"]:
         cookies.drop(answer, at.address, cookies.SAID)  # said once
     return answer
+
+
+def alone(template: str, **said: Any) -> str:
+    """A file that is read without a control room."""
+    return _environment(linked=False).get_template(template).render(**said)
 
 
 def _places(app: Starlette) -> frozenset[str]:

@@ -148,6 +148,9 @@ def address(reference: str) -> str | None:
     """
     kind, colon, rest = reference.partition("#")[0].partition(":")
     place = PLACES.get(kind) if colon else None
+    if kind == "alarm" and "/" in rest:
+        endpoint, _, number = rest.rpartition("/")
+        return f"/endpoints/{quote(endpoint, safe='@')}/watch#alarm-{quote(number)}"
     if place is None:
         return None
     name = rest.partition("@")[0] if kind in ("endpoint", "account") else rest
@@ -177,8 +180,13 @@ def ref(reference: str | None, text: str | None = None) -> Markup:
         return NOTHING
     place = address(reference)
     if place is None:
-        return Markup('<span class="mono">{}</span>').format(shown(text or reference))
+        return unlinked(reference, text)
     return Markup('<a class="ref mono" href="{}">{}</a>').format(place, shown(text or reference))
+
+
+def unlinked(reference: str | None, text: str | None = None) -> Markup:
+    """A noun's reference where no page is."""
+    return Markup('<span class="mono">{}</span>').format(shown(text or reference)) if reference else NOTHING
 
 
 def short(digest: str | None) -> Markup:
