@@ -69,7 +69,7 @@ def found(release, streak=BROKEN, promise=PROMISE, until=NOW):
 
 
 def watched(at, *some, now=NOW):
-    standing = alarms.follow(at.site, endpoint(at), list(some))
+    standing = alarms.follow(at.site, endpoint(at), list(some), lambda _: ((), ""))
     return standing, reacting.react(at.site, "buys", now)
 
 

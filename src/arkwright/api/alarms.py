@@ -1,6 +1,6 @@
 """The verb `alarms`, and how what a watch found becomes one: on record once, whoever watches at the same time."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from arkwright.sites import Site
 
 MACHINE = Actor(name=roles.MACHINE, proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
 RAISED, OVER, LEFT = "raised", "over", "left"
+Why = Callable[[Found], tuple[tuple[str, ...], str]]  # what explains it, and the command that lists the rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +101,12 @@ def stand(site: Site, about: str) -> list[Alarmed]:
     return [one for _, one in of(site, [about]) if one.state == RAISED]
 
 
-def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]]) -> list[Alarmed]:
-    """At an endpoint; what stands then."""
+def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]], why: Why) -> list[Alarmed]:
+    """At an endpoint; what stands then. `why`: explains what is raised."""
     assert endpoint.terms
     here = (*endpoint.shares, *endpoint.shadows)
     watched = {(release, promise) for release in here for promise in endpoint.terms.promises}
-    return note(site, endpoint.name, endpoint.terms, watched, found)
+    return note(site, endpoint.name, endpoint.terms, watched, found, why)
 
 
 def note(
@@ -114,6 +115,7 @@ def note(
     patience: policy.Patience,
     watched: Collection[tuple[str, str]],
     found: Sequence[tuple[Found, Streak]],
+    why: Why = lambda _: ((), ""),
 ) -> list[Alarmed]:
     """Raise what has been broken for long enough, end what has been kept, or is not `watched` any more (release and
     promise); what stands then.
@@ -125,19 +127,20 @@ def note(
     for one, streak in found:
         before = standing.get((one.release, one.promise))
         if before is None and policy.raises(patience, streak):
-            _raise(site, about, one)
+            _raise(site, about, one, why)
         elif before is not None and policy.clears(patience, streak):
             _end(site, _alarm(about, one, before.alarm.number, OVER))
     return stand(site, about)
 
 
-def _raise(site: Site, about: str, one: Found) -> None:
+def _raise(site: Site, about: str, one: Found, why: Why) -> None:
     """Once: who comes second finds it standing."""
+    causes, rows = why(one)
     while True:
         known = [a for _, a in of(site, [about])]
         if any(a.state == RAISED and (a.alarm.release, a.alarm.promise) == (one.release, one.promise) for a in known):
             return
-        made = _alarm(about, one, len(known) + 1, RAISED)
+        made = replace(_alarm(about, one, len(known) + 1, RAISED), causes=causes, rows=rows)
         try:
             site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{about}/{made.number}", encode(made))])
         except Taken:

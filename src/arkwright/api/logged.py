@@ -21,6 +21,7 @@ from arkwright.core.signature import Signature
 from arkwright.serve.tap import asked
 from arkwright.serve.tap.labels import Labels, Value
 from arkwright.serve.tap.query import Wanted, find, unknown
+from arkwright.serve.tap.where import parse
 from arkwright.serve.wire.messages import Problem
 from arkwright.sites import Site
 
@@ -43,15 +44,17 @@ def predictions(
     until: datetime | None = None,
     release: str | None = None,
     id: str | None = None,  # noqa: A002 - as people say it
+    where: Sequence[str] = (),
     limit: Number | None = 100,
 ) -> pa.Table:
     """What the endpoint answered, newest first, one row for each row it was asked about; `actual` is its label.
 
-    `since` and `until` are UTC without a zone. Raises Unknown for an endpoint or a release that is not there.
+    `since` and `until` are UTC without a zone; `where`: values of columns, each `carrier=UA`, `distance>=500` or `age=`
+    (empty). Raises Unknown for an endpoint, a release or a column that is not there.
     """
     with site.scratch("predictions") as scratch:
         out = scratch / "found.parquet"
-        _find(site, endpoint, since, until, release, id, limit, out)
+        _find(site, endpoint, (since, until), release, id, where, limit, out)
         return pq.read_table(out)
 
 
@@ -66,12 +69,13 @@ def save(
     until: datetime | None = None,
     release: str | None = None,
     id: str | None = None,  # noqa: A002 - as people say it
+    where: Sequence[str] = (),
     limit: Number | None = None,
 ) -> int:
     """The same in a Parquet file, however many they are; the number of rows. Raises Invalid for an unusable path."""
     if not out.parent.is_dir() or out.is_dir():
         raise Invalid(f"{out} cannot be written: name a file in a folder that is there")
-    return _find(site, endpoint, since, until, release, id, limit, out)
+    return _find(site, endpoint, (since, until), release, id, where, limit, out)
 
 
 def label(site: Site, by: Actor, project: Path, *, endpoint: str, labels: Sequence[Mapping[str, Any]]) -> Labelled:
@@ -140,10 +144,10 @@ def spelt(text: str, wanted: type[Value] | None) -> Value:
 def _find(
     site: Site,
     endpoint: str,
-    since: datetime | None,
-    until: datetime | None,
+    span: tuple[datetime | None, datetime | None],
     release: str | None,
     id_: str | None,
+    where: Sequence[str],
     limit: Number | None,
     out: Path,
 ) -> int:
@@ -151,7 +155,8 @@ def _find(
         raise Invalid(f"{limit} rows cannot be listed; take 1 to {LARGEST:,}")
     name = _known(site, endpoint)
     ref = versions.resolve(site.ledger, Release, release).ref if release else None
-    wanted = Wanted(since=since, until=until, release=ref, id=id_, limit=limit)
+    values = tuple(parse(one) for one in where)
+    wanted = Wanted(since=span[0], until=span[1], release=ref, id=id_, limit=limit, where=values)
     with site.scratch("predictions") as scratch:
         return find(site.predictions / name, site.store, site.tables, scratch, wanted, out)
 

@@ -218,7 +218,8 @@ _ACTS: dict[str, Callable[[_Doing], Reacted | None]] = {
 
 def _text(alarm: Alarm, people: tuple[str, ...]) -> str:
     """What was found stands as code: it holds values of callers."""
-    code = f"\n\n    {alarm.promise}\n    {' '.join(alarmed(alarm).split())}"
+    lines = (alarm.promise, alarmed(alarm), *alarm.causes, *([alarm.rows] if alarm.rows else []))
+    code = "\n" + "".join(f"\n    {' '.join(line.split())}" for line in lines)
     asked = f"\n\n{' '.join(f'@{name}' for name in people)}" if people else ""
     when = f"between {alarm.since} and {alarm.until}" if alarm.release else f"at {alarm.until}"
     return f"{alarm.breaker} broke a promise {when} ({alarm.ref}).{code}{asked}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api import alarms, lease, terms, watched_data
+from arkwright.api import alarms, causes, lease, terms, watched_data
 from arkwright.api.accounts import allow
 from arkwright.api.alarms import MACHINE
 from arkwright.api.build import quiet, run
@@ -103,7 +103,7 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
-    standing = alarms.follow(site, endpoint, streaks)
+    standing = alarms.follow(site, endpoint, streaks, partial(causes.told, site, endpoint))
     react(site, endpoint.name, max((one.until for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
     return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]

@@ -1,6 +1,6 @@
 """Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,16 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
                 bound[text] = _within(measure, *one.within) if one.within else measure
             except ArkwrightError as error:
                 found[text] = Reading(None, note=str(error))
-        realised = _realised(window, came, scratch, [promises[text] for text in bound])
+        some = [promises[text] for text in bound]
+        words = {word for one in some for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
+        realised = _realised(window, came, scratch, words)
     return found | {text: realised.reading(measure) for text, measure in bound.items()}
+
+
+def evaluated(window: LoggedWindow, columns: Sequence[str]) -> Evaluation:
+    """The rows whose labels have come and that have a score; of these columns those that every row was logged with."""
+    with window.site.scratch("labels") as scratch, window.came(scratch) as came:
+        return _realised(window, came, scratch, {*columns}).scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +81,8 @@ def _within(measure: Callable[..., Reading], column: str, value: str) -> Callabl
     return measured
 
 
-def _realised(window: LoggedWindow, came: Came, scratch: Path, asked: list[Asked]) -> _Realised:
+def _realised(window: LoggedWindow, came: Came, scratch: Path, words: set[str]) -> _Realised:
     layout, out = window.layout, scratch / "labelled.parquet"
-    words = {word for one in asked for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
     by = {name: column for name, column in layout.row.items() if column in words and name not in came.lost}
     logged.labelled(window.folder, window.site.tables, scratch, came, [*by, *layout.answer], out)
     rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608

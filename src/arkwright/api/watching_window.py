@@ -91,15 +91,23 @@ class Answers:
             drifted.follow(kept, self._release.ref, self._reference, self.settled)
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
-        span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
-        logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
-        window = self._window(since, until)
+        logged, window = self.logged(since, until), self.window(since, until)
         if isinstance(window, Window) and self._reference and watching_callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))
         return _readings(wanted, window, logged, self._live)
 
-    def _window(self, since: int, until: int) -> Window | str:
+    @property
+    def reference(self) -> Reference | None:
+        """What the release was judged on, where that is kept."""
+        return self._reference
+
+    def logged(self, since: int, until: int) -> LoggedWindow:
+        """The rows that came between."""
+        span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+        return LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
+
+    def window(self, since: int, until: int) -> Window | str:
         """Beside the reference, or why there is none."""
         if self._reference is None:
             return self._without

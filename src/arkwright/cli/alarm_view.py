@@ -14,5 +14,9 @@ def lines(one: Alarmed) -> Iterator[str]:
     stands = "[bold red]stands[/]" if one.state == RAISED else f"[green]{one.state}[/] {(one.ended or '')[:16]}"
     yield f"{output.escape(alarm.ref)} {stands}, raised {one.raised[:16]}: {output.escape(alarm.breaker)}"
     yield f"  {output.escape(alarm.promise)}: {output.escape(alarmed(alarm))}"
+    for cause in alarm.causes:
+        yield f"  why: {output.escape(cause)}"
+    if alarm.rows:
+        yield f"  rows: {output.escape(alarm.rows)}"
     for done in one.reactions:
         yield f"  [{_TONES[done.outcome]}]{done.do}[/] {done.outcome}: {output.escape(done.says)}"

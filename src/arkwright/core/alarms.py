@@ -25,7 +25,8 @@ class Reaction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
     """A promise of an endpoint is broken by what a release answered `since` and `until`, or one of a dataset by what
-    its source held then; a later record says that it is `over`, or that the release has `left` the endpoint.
+    its source held then; a later record says that it is `over`, or that the release has `left` the endpoint. `causes`:
+    what explained it when it was raised, as sentences; `rows`: the command that lists the rows of the first.
     """
 
     KIND: ClassVar[str] = "alarm"
@@ -42,6 +43,8 @@ class Alarm:
     note: str
     since: str
     until: str
+    causes: tuple[str, ...] = ()
+    rows: str = ""
 
     @property
     def ref(self) -> str:

@@ -36,7 +36,7 @@ def psi(window: Window, column: Column, bins: int = 10) -> Reading:
 
     Interval: of the noncentral chi-square that it follows; with few rows it begins at 0, whatever was found.
     """
-    p, q = _cells(window, column, bins)
+    p, q = cells(window, column, bins)
     value = divergence.psi(p, q)
     low, high = divergence.interval(value, 2, p, q)
     return Reading(value, low, high, n=int(q.sum()), note=_by_chance(2, p, q))
@@ -48,7 +48,7 @@ def psi(window: Window, column: Column, bins: int = 10) -> Reading:
 )
 def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Jensen-Shannon distance (base 2) of a column, 0 to 1. Interval: as of `psi`, of its square."""
-    p, q = _cells(window, column, bins)
+    p, q = cells(window, column, bins)
     return _rooted(divergence.jensen_shannon(p, q), 1 / (4 * np.log(2)), p, q)
 
 
@@ -58,7 +58,7 @@ def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
 )
 def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Hellinger distance of a column, 0 to 1. Interval: as of `psi`, of its square."""
-    p, q = _cells(window, column, bins)
+    p, q = cells(window, column, bins)
     return _rooted(divergence.hellinger_squared(p, q), 1 / 4, p, q)
 
 
@@ -69,7 +69,7 @@ def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
 def largest_change(window: Window, column: Column, bins: int = 10) -> Reading:
     """The largest change of the share of any one value (L-infinity), or of any one bin of numbers."""
     before, now = window.pair(column)
-    p, q = _cells(window, column, bins) if before.of_numbers else _with_missing(before.counts, now.counts, before, now)
+    p, q = cells(window, column, bins) if before.of_numbers else _with_missing(before.counts, now.counts, before, now)
     low, high = divergence.largest_interval(p, q)
     return Reading(divergence.largest_difference(p, q), low, high, n=int(q.sum()))
 
@@ -113,7 +113,7 @@ def wasserstein(window: Window, column: Column) -> Reading:
 )
 def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
     """Pearson's chi-square of a column as an effect, Cramér's V, 0 to 1; the note has the statistic and its p-value."""
-    p, q = _cells(window, column, bins)
+    p, q = cells(window, column, bins)
     statistic, freedom = divergence.chi_square(p, q)
     rows, chance = float(p.sum() + q.sum()), divergence.chi_square_p(statistic, freedom)
     low, high = divergence.noncentrality(statistic, max(1, freedom))
@@ -154,7 +154,7 @@ def significance(window: Window, column: str) -> tuple[float, float]:
     if before.of_numbers and before.n and now.n:
         value = divergence.kolmogorov_smirnov(before.counts, now.counts)
         return divergence.kolmogorov_p(value, before.n, now.n), value
-    p, q = _cells(window, column, 50)
+    p, q = cells(window, column, 50)
     return divergence.chi_square_p(*divergence.chi_square(p, q)), divergence.cramers_v(p, q)
 
 
@@ -186,12 +186,12 @@ def _numbers(window: Window, column: str) -> tuple[Sketch, Sketch]:
     return before, now
 
 
-def _cells(window: Window, column: str, bins: int) -> tuple[Array, Array]:
+def cells(window: Window, column: str, bins: int) -> tuple[Array, Array]:
     """(reference, window) counts in at most so many cells, and one of what is missing where anything is."""
     if not 2 <= bins <= _MOST:
         raise Invalid(f"bins={bins}: give 2 to {_MOST}")
     before, now = window.pair(column)
-    groups = _groups(before, bins)
+    groups = groups_of(before, bins)
     p, q = (np.bincount(groups, side.counts, groups[-1] + 1) for side in (before, now))
     return _with_missing(p, q, before, now)
 
@@ -202,7 +202,7 @@ def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Arra
     return p, q
 
 
-def _groups(before: Sketch, bins: int) -> Array:
+def groups_of(before: Sketch, bins: int) -> Array:
     """The cell of each bin: of numbers, cells of about as many rows; of words the most frequent ones, and the rest."""
     if not before.of_numbers:
         return np.minimum(np.arange(len(before.counts)), bins - 1)

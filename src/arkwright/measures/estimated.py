@@ -90,6 +90,12 @@ def worth(judged: tuple[Scores, Scores]) -> Array:
     return _monotone(right, rows)
 
 
+def drawn_worth(judged: tuple[Scores, Scores], rng: np.random.Generator) -> Array:
+    """The same where what came true is drawn again."""
+    positive, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
+    return _monotone(rng.binomial(all_, positive / np.maximum(all_, 1)), all_)
+
+
 def _monotone(right: Array, rows: Array) -> Array:
     made = np.empty(rows.shape)
     for number, (positive, all_) in enumerate(zip(right, rows, strict=True)):
@@ -109,9 +115,8 @@ def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, ch
     value = _value(name, scores, group, worth(judged)[:, None, :])
     drawn = [value]
     rng = np.random.default_rng(n)
-    positive, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
     for _ in range(DRAWS):
-        came = _monotone(rng.binomial(all_, positive / np.maximum(all_, 1)), all_)[:, None, :]
+        came = drawn_worth(judged, rng)[:, None, :]
         now = _rows(rng, rows)
         right = rng.binomial(now, np.broadcast_to(came, now.shape))
         try:

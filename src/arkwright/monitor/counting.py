@@ -96,6 +96,13 @@ class Reference:
         scores = self.judged[1].empty().more(answered.probabilities, answered.classes, groups)
         return Counts(len(table), made, scores, together)
 
+    def realised(self, table: pa.Table, answered: Answered, truth: Array) -> tuple[Scores, Scores]:
+        """As `judged`, of rows whose (n,) true classes came since; the table has the columns in `groups`."""
+        assert self.judged
+        told_apart = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
+        everything = self.judged[1].empty().more(answered.probabilities, answered.classes, told_apart)
+        return _right(everything, answered, truth, told_apart), everything
+
     def window(self, counts: Counts) -> Window:
         """Both side by side, as measures are given them."""
         together = None if self.joint is None else counts.joint or self.joint.empty()

@@ -18,6 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="TIME", help="the same; answered before it")
     parser.add_argument("--release", help="only of this release, such as late@3")
     parser.add_argument("--id", help="only of this request")
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="VALUE",
+        help="only with this value, such as carrier=UA, distance>=500 or age= (empty); repeatable",
+    )  # fmt: skip
     parser.add_argument("--limit", type=int, help="at most so many rows, the newest (default: 100; all with --out)")
     parser.add_argument("--out", metavar="FILE", help="write every column of them into this Parquet file")
     context.site_option(parser)
@@ -31,6 +35,7 @@ def main(given: argparse.Namespace) -> int:
         "until": moment(given.until),
         "release": given.release,
         "id": given.id,
+        "where": tuple(given.where),
     }
     screen = output.console()
     if given.out:

@@ -3,7 +3,7 @@
 The answer is a Parquet file that the engine of the socket `Tables` writes, so millions of rows need no memory of ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arkwright.core import arrow
+from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Store, Tables
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.compact import Choose, write_parts
@@ -21,6 +22,7 @@ from arkwright.serve.tap.labels import Value
 from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
 from arkwright.serve.tap.segment import Record, Release, segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
+from arkwright.serve.tap.where import Where, condition
 
 FEW = 10_000  # rows, of which the labels are looked for one by one
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
@@ -29,13 +31,16 @@ _LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.strin
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which predictions: answered from `since` on and before `until` (UTC without a zone), by `release`, with `id`."""
+    """Which predictions: answered from `since` on and before `until` (UTC without a zone), by `release`, with `id`, and
+    `where` columns have these values.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     release: str | None = None
     id: str | None = None
     limit: int | None = None
+    where: tuple[Where, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -76,7 +81,7 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
             return _nothing(out)
         actual = _label_type(list(inputs.values()))
         found, said = scratch / "found.parquet", scratch / "labels.parquet"
-        count = tables.write(_chosen(list(inputs), wanted), inputs, found)
+        count = tables.write(_chosen(inputs, wanted), inputs, found)
     few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
     write_labels(folder, said, few)
     return tables.write(_joined(actual), {"found": found, "labels": said}, out)
@@ -111,10 +116,26 @@ def parts(folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Cho
     return {f"p{number}": path for number, path in enumerate(paths)}
 
 
-def _chosen(parts: list[str], wanted: Wanted) -> str:
-    chosen = " UNION ALL BY NAME ".join(f"SELECT * FROM {name} WHERE {wanted.condition}" for name in parts)  # noqa: S608
+def _chosen(parts: Mapping[str, Path], wanted: Wanted) -> str:
+    selects = (f"SELECT * FROM {name} WHERE {one}" for name, one in _conditions(parts, wanted).items())  # noqa: S608
+    chosen = " UNION ALL BY NAME ".join(selects)
     limit = f"LIMIT {wanted.limit}" if wanted.limit is not None else ""
     return f'SELECT * FROM ({chosen}) ORDER BY "at" DESC, "id", "row" {limit}'  # noqa: S608
+
+
+def _conditions(parts: Mapping[str, Path], wanted: Wanted) -> dict[str, str]:
+    """Of each part; one without a column that is asked for has no such row. Raises Unknown where no part has it."""
+    made, known = {}, dict[str, pa.DataType]()
+    for name, path in parts.items():
+        kinds = {field.name: field.type for field in pq.read_schema(path)}
+        known |= kinds
+        there = all(one.column in kinds for one in wanted.where)
+        own = [condition(one, kinds[one.column]) for one in wanted.where] if there else ["FALSE"]
+        made[name] = " AND ".join([wanted.condition, *own])
+    for one in wanted.where:
+        if one.column not in known:
+            raise Unknown(f"no prediction has a column {one.column!r}{did_you_mean(one.column, known)}")
+    return made
 
 
 def _joined(actual: str) -> str:

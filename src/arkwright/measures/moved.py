@@ -1,0 +1,148 @@
+"""Which values of a column moved, and which columns: why a window is no longer what the release was judged on.
+
+Of each cell of a column, the rows before and now are held against those of all other cells (Fisher's exact test, 1922),
+adjusted for the number of cells (Bonferroni): where nothing changed, at most 5 of 100 windows have a cell named.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from arkwright.measures import causes, divergence, drift
+from arkwright.measures.causes import ALPHA, EMPTY, LEAST, OTHERS, Explained, Part, finds, short
+from arkwright.measures.evaluation import Array
+from arkwright.measures.sketch import Sketch
+from arkwright.measures.window import Window
+
+Terms = Callable[[Array, Array], Array]
+_EVERY, _SEVERAL = 1000, 50  # cells
+FEW = "too few rows to tell why"
+
+
+def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Explained:
+    """The cells of one column, by what each adds to the distance `measure`; of one that does not add up (ks, …) by how
+    much its share moved. Raises Undefined as `Window.pair` does.
+    """
+    before = window.pair(column)[0]
+    if measure == "largest_change" and not before.of_numbers:
+        bins = _EVERY
+    p, q = drift.cells(window, column, bins)
+    if min(p.sum(), q.sum()) < LEAST:
+        return Explained(note=FEW)
+    terms = _TERMS.get(measure)
+    added = terms(p, q) if terms else np.abs(np.subtract(*divergence.shares(p, q)))
+    whole = float(added.sum())
+    a, b = divergence.shares(p, q)
+    moved = _chances(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
+    parts = [
+        Part(
+            column=column,
+            label=label,
+            before=float(a[place]),
+            now=float(b[place]),
+            explains=float(added[place]) / whole if whole else 0.0,
+            where=where,
+            named=bool(moved[place]),
+        )
+        for place, (label, where) in enumerate(_labels(before, column, bins, len(p)))
+    ]
+    told = causes.ordered(parts)
+    if terms is None:
+        told = tuple(_unexplained(part) for part in told)
+    note = "" if any(part.named for part in told) else f"no value of {short(column)} moved by more than chance would"
+    return Explained(parts=told, total=whole if measure == "psi" else None, note=note)
+
+
+def columns(window: Window, among: Iterable[str]) -> Explained:
+    """Which columns moved, each with its own population stability index and the value that adds most to it.
+
+    Those are named that `drifted_columns` finds: adjusted for their number (Holm 1979). Two that say the same both are.
+    """
+    there = [name for name in window.columns if name in set(among)]
+    if not there or len(window) < LEAST:
+        return Explained(note=FEW)
+    sure = drift.holm([drift.significance(window, name)[0] for name in there])
+    found = [values(window, name, "psi") for name in there]
+    parts = sorted(
+        (_column(name, one, chance) for name, one, chance in zip(there, found, sure, strict=True)),
+        key=lambda part: (part.named, part.value or 0.0),
+        reverse=True,
+    )
+    note = "" if any(part.named for part in parts) else "no column alone moved: it is how they go together, or chance"
+    return Explained(parts=tuple(parts), unit="psi", note=note)
+
+
+def _column(name: str, found: Explained, chance: float) -> Part:
+    """With what moved most in it."""
+    named = [part for part in found.parts if part.named]
+    if not named:
+        return Part(column=name, value=found.total, named=chance < ALPHA)
+    top = named[0]
+    return Part(
+        column=name, label=top.label, before=top.before, now=top.now, value=found.total, where=top.where,
+        named=chance < ALPHA,
+    )  # fmt: skip
+
+
+def _unexplained(part: Part) -> Part:
+    return Part(
+        column=part.column, label=part.label, before=part.before, now=part.now, where=part.where, named=part.named
+    )
+
+
+def _chances(p: Array, q: Array) -> Array:
+    """(k,) of each cell's rows now, or of more that lie as far on the same side, twice."""
+    law = divergence.scipy("stats").hypergeom(int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
+    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q), law.sf(q - 1))))
+
+
+def _labels(before: Sketch, column: str, bins: int, cells: int) -> list[tuple[str, tuple[str, ...]]]:
+    """What each cell is called, and what finds its rows."""
+    groups = drift.groups_of(before, bins)
+    made: list[tuple[str, tuple[str, ...]]]
+    if before.edges is None:
+        made = [(short(value), finds(column, value)) for value in before.values[: groups[-1]]]
+        made.append((OTHERS, ()))
+    else:
+        made = [_range(column, before.edges, np.flatnonzero(groups == cell)) for cell in range(groups[-1] + 1)]
+    return made + [(EMPTY, (f"{column}=",))] * (cells - len(made))
+
+
+def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[str, ...]]:
+    """Bin j lies between the edges j - 1 and j; nothing lies before the first or behind the last."""
+    low = float(edges[among[0] - 1]) if among[0] else None
+    high = float(edges[among[-1]]) if among[-1] < len(edges) else None
+    if low is None and high is None:
+        return "any number", ()
+    if low is None:
+        return f"below {high:.6g}", (f"{column}<{high!r}",)
+    if high is None:
+        return f"{low:.6g} and more", (f"{column}>={low!r}",)
+    return f"{low:.6g} to below {high:.6g}", (f"{column}>={low!r}", f"{column}<{high!r}")
+
+
+def _psi(p: Array, q: Array) -> Array:
+    a, b = divergence.shares(*(np.where((side == 0) & (p + q > 0), 0.5, side) for side in (p, q)))
+    with np.errstate(all="ignore"):
+        return np.asarray(np.nan_to_num((a - b) * np.log(a / b)))
+
+
+def _jensen_shannon(p: Array, q: Array) -> Array:
+    a, b = divergence.shares(p, q)
+    entropy = divergence.scipy("special").rel_entr
+    return np.asarray(entropy(a, (a + b) / 2) + entropy(b, (a + b) / 2))
+
+
+def _hellinger(p: Array, q: Array) -> Array:
+    a, b = divergence.shares(p, q)
+    return np.asarray((np.sqrt(a) - np.sqrt(b)) ** 2)
+
+
+def _chi_square(p: Array, q: Array) -> Array:
+    a, b = divergence.shares(p, q)
+    return np.asarray((a - b) ** 2 / np.maximum(p + q, 1))
+
+
+_TERMS: Mapping[str, Terms] = {
+    "psi": _psi, "jensen_shannon": _jensen_shannon, "hellinger": _hellinger, "chi_square": _chi_square,
+}  # fmt: skip

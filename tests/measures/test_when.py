@@ -1,0 +1,27 @@
+"""In which minutes more went wrong than chance would have."""
+
+import numpy as np
+
+from arkwright.measures import when
+
+START = 1_767_225_600  # 2026-01-01T00:00Z
+
+
+def test_the_minutes_in_which_it_failed_are_named_together():
+    counted = {START + 60 * n: (0, 100) for n in range(60)}
+    counted |= {START + 60 * n: (30, 100) for n in (10, 11, 12)} | {START + 60 * 40: (1, 100)}
+    found = when.worst(counted, "error_rate")
+    assert found.says() == ("2026-01-01 00:10 to 00:13: 5 % of requests; error_rate 0.3, else 0.000175; explains 99 %",)
+    assert found.parts[0].span == (START + 600, START + 780)
+
+
+def test_what_is_spread_names_no_minute():
+    rng = np.random.default_rng(1)
+    false = 0
+    for _ in range(100):
+        counted = {START + 60 * n: (int(rng.binomial(200, 0.02)), 200) for n in range(60)}
+        false += bool(when.worst(counted, "error_rate").parts)
+    assert false <= 11
+    assert "as chance would have it" in when.worst({START: (1, 100), START + 60: (1, 100)}, "error_rate").note
+    assert "too few" in when.worst({}, "error_rate").note
+    assert "too few" in when.worst({START: (3, 10)}, "error_rate").note

@@ -1,0 +1,136 @@
+"""Which groups explain that a classifier does worse: planted ones are named with about their share, others are not."""
+
+import numpy as np
+import pytest
+
+from arkwright.measures import segments, worse
+from arkwright.measures.expected import MEASURES, Expected
+from arkwright.measures.ratios import RATIOS
+from arkwright.measures.scores import binned
+from arkwright.measures.segments import decomposed
+from arkwright.measures.window import Window
+
+K = 8
+
+
+def answered(rng, n, mix=None, hard=None, wrong=None, noise=0.0):
+    """(probabilities, truth, group): rows of the group `hard` are hardly told apart, what is said of `wrong` is chance,
+    and so is a share of all rows.
+    """
+    group = rng.choice(K, n, p=mix)
+    raw = rng.normal(size=n) * np.where(group == hard, 0.1, 1.5)
+    chances = 1 / (1 + np.exp(-raw))
+    by_chance = (group == wrong) | (rng.random(n) < noise)
+    truth = rng.random(n) < np.where(by_chance, 0.5, chances)
+    return chances[:, None], truth, group
+
+
+def counted(empty, chances, truth, group):
+    groups = {f"carrier={name}": group == number for number, name in enumerate("ABCDEFGH")}
+    said = (chances[:, 0] > 0.5).astype(int)
+    right = empty.more(chances[truth], said[truth], {name: one[truth] for name, one in groups.items()})
+    return right, empty.more(chances, said, groups)
+
+
+def case(rng, n=12_000, m=4000, before=None, **now):
+    first = answered(rng, n, **(before or {}))
+    empty = binned(first[0])
+    return counted(empty, *first), counted(empty, *answered(rng, m, **now))
+
+
+def estimated(pair, name="recall", **words):
+    return worse.estimated(Window(judged=pair[0], scores=pair[1][1]), name, ["carrier"], sign=-1, **words)
+
+
+def named(found):
+    return [part.label for part in found.parts if part.named]
+
+
+@pytest.mark.parametrize("name", ["recall", "accuracy", "balanced_accuracy", "roc_auc", "f1"])
+def test_a_group_that_is_answered_worse_is_named_with_its_share(name):
+    found = worse.realised(*case(np.random.default_rng(1), m=9000, wrong=3), name, ["carrier"], sign=-1)
+    assert named(found) == ["D"]
+    assert 0.6 < found.parts[0].explains < 1.5
+    assert found.parts[0].value < found.parts[0].was - 0.1
+    assert found.says()[0].startswith("carrier=D: ")
+    assert f"; {name} 0." in found.says()[0]
+    assert found.parts[0].where == ("carrier=D",)
+
+
+@pytest.mark.parametrize("name", ["recall", "roc_auc"])
+def test_harder_rows_and_more_of_them_are_named_before_any_label(name):
+    rng = np.random.default_rng(2)
+    assert named(estimated(case(rng, hard=3), name)) == ["D"]
+    more = np.full(K, 0.08)
+    more[3] = 1 - 0.08 * (K - 1)
+    found = estimated(case(rng, mix=more, before={"hard": 3}, hard=3), name)
+    assert named(found) == ["D"]
+    assert found.parts[0].now > 3 * found.parts[0].before
+    assert 0.5 < found.parts[0].explains < 1.3
+
+
+def test_where_all_groups_get_worse_alike_none_is_blamed():
+    """5 of 100 are by chance: of 20 more than 4 in 3 of 1000 runs."""
+    rng = np.random.default_rng(3)
+    found = [worse.realised(*case(rng, noise=0.4), "accuracy", ["carrier"], sign=-1) for _ in range(20)]
+    assert all(one.total > 0.03 for one in found)
+    assert sum(bool(named(one)) for one in found) <= 4
+    assert any("accuracy got worse alike" in one.note for one in found)
+
+
+@pytest.mark.parametrize("name", ["recall", "log_loss", "roc_auc"])
+def test_where_nothing_changed_nothing_is_named(name):
+    rng = np.random.default_rng(4)
+    sign = 1 if name == "log_loss" else -1
+    found = [worse.realised(*case(rng, m=1500), name, ["carrier"], sign=sign) for _ in range(20)]
+    assert not [label for one in found for label in named(one)]
+    assert "no worse than when the release was judged" in found[0].note
+    alone = [worse.realised(*case(rng, m=1500), name, ["carrier"], sign=sign, alone=True) for _ in range(20)]
+    assert sum(bool(named(one)) for one in alone) <= 4
+
+
+def test_the_worst_group_alone_is_named_though_the_whole_hardly_moved():
+    rare = np.full(K, 0.96 / (K - 1))
+    rare[3] = 0.04
+    found = worse.realised(
+        *case(np.random.default_rng(5), m=9000, mix=rare, wrong=3), "recall", ["carrier"], sign=-1, alone=True
+    )
+    assert named(found) == ["D"]
+    assert found.parts[0].explains is None
+
+
+@pytest.mark.parametrize("name", list(RATIOS))
+@pytest.mark.parametrize("classes", [1, 3])
+def test_ratios_are_the_scores_and_their_parts_add_up(name, classes):
+    """Kitagawa 1955: mix and rate together are the whole difference."""
+    if name == "specificity" and classes > 1:
+        return
+    rng = np.random.default_rng(6)
+    means = np.sort(rng.random((classes, 20)), axis=1)
+    values, made = [], []
+    for _ in range(2):
+        right, wrong = rng.poisson(9, (2, 5, classes, 2, 20)).astype(float)
+        made.append(RATIOS[name](right, wrong, means))
+        values.append(MEASURES[name](Expected(right.sum(axis=0), wrong.sum(axis=0), means)))
+        tops, bottoms = (one.sum(axis=0) for one in made[-1])
+        assert (tops / bottoms).mean() == pytest.approx(values[-1])
+    added, excess = decomposed(*made)
+    assert added.sum() == pytest.approx(values[1] - values[0])
+    assert excess.sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_kitagawas_parts_by_hand():
+    before = np.array([[10.0], [20.0]]), np.array([[20.0], [80.0]])  # rates 0.5 and 0.25, mix 0.2 and 0.8
+    now = np.array([[20.0], [15.0]]), np.array([[50.0], [50.0]])  # rates 0.4 and 0.3, mix 0.5 and 0.5
+    middle = (0.3 + 0.35) / 2
+    mix, rate = 0.3 * (0.45 - middle), -0.1 * 0.35
+    assert decomposed(before, now)[0][0] == pytest.approx(mix + rate)
+
+
+def test_few_rows_and_no_groups_name_nothing():
+    rng = np.random.default_rng(7)
+    assert estimated(case(rng, m=segments.LEAST - 1, hard=3)).says() == (segments.FEW,)
+    judged, now = case(rng, m=2000, hard=3)
+    assert worse.realised(judged, now, "recall", [], sign=-1).says()[0].startswith("no group that is kept has")
+    small = case(rng, m=20)[1]
+    assert worse.realised(judged, small, "recall", ["carrier"], sign=-1).says() == (segments.FEW,)
