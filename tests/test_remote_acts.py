@@ -119,7 +119,7 @@ STORY = [
     ("carl", "follow", {"about": "endpoint:buys"}),
     ("carl", "follow", {"about": "run:shop@1"}),
     ("carl", "watch", {}),
-    ("carl", "watch", {"endpoints": ("buyz",)}),
+    ("carl", "watch", {"names": ("buyz",)}),
     ("carl", "seen", {"upto": 10**6}),
     ("carl", "seen", {"upto": -1}),
     # what must hold

@@ -43,7 +43,7 @@ def rows(n, german):
 
 
 def raised(at):
-    at.do(watch, endpoints=["buys"])
+    at.do(watch, names=["buys"])
     return {one.alarm.promise: one.alarm for one in at.do(alarms).items}
 
 

@@ -43,7 +43,7 @@ def furnished(walked, shop):
     versions.add(door.site.ledger, "owner", versions.resolve(door.site.ledger, Run, "shop"))
     for number in (1, 2):
         alarm = alarms.Alarm(
-            endpoint="buys", number=number, release="release:buys@1", promise=f"rows >= {number}", state="raised",
+            about="buys", number=number, release="release:buys@1", promise=f"rows >= {number}", state="raised",
             value=0.0, low=None, high=None, n=0, note="", since="2026-01-01", until="2026-01-02",
         )  # fmt: skip
         door.site.ledger.append("arkwright", [Entry(alarm.KIND, f"buys/{number}", encode(alarm))])
