@@ -5,6 +5,8 @@ import pyarrow as pa
 from tests.api.test_watching_labels import logged, some, yes
 
 from arkwright.api import watching_log
+from arkwright.core.nouns import Column
+from arkwright.core.signature import Signature
 from arkwright.monitor.counting import Answered, Counts, reference
 
 __all__ = ["logged"]
@@ -23,3 +25,10 @@ def test_what_a_rule_answered_takes_no_probability_from_the_others(logged):
     assert whole.rows == 202
     assert whole.scores.n == 200
     assert np.array_equal(whole.scores.counts["country=DE"], judged.judged[1].counts["country=DE"])
+
+
+def test_which_columns_are_times():
+    kinds = {"asked_at": "datetime", "day": "date", "spent": "float", "country": "str"}
+    columns = tuple(Column(name=name, type=kind) for name, kind in kinds.items())
+    taken = Signature("buys", "classification", "again", columns, (), (), (0, 1))
+    assert watching_log.Layout(taken).times == {"asked_at", "day"}

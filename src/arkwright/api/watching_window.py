@@ -67,6 +67,8 @@ class Answers:
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
         window = self._window(since, until)
+        if isinstance(window, Window):
+            window = replace(window, times=logged.layout.times)
         if isinstance(window, Window) and self._reference and watching_callers.asked_for(promises):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))
