@@ -30,5 +30,5 @@ def test_what_a_rule_answered_takes_no_probability_from_the_others(logged):
 def test_which_columns_are_times():
     kinds = {"asked_at": "datetime", "day": "date", "spent": "float", "country": "str"}
     columns = tuple(Column(name=name, type=kind) for name, kind in kinds.items())
-    taken = Signature("buys", "classification", "again", columns, (), (), (0, 1))
+    taken = Signature(model="m", task="classification", target="again", columns=columns, inputs=(), outputs=())
     assert watching_log.Layout(taken).times == {"asked_at", "day"}
