@@ -78,7 +78,7 @@ def _kept(folder: Path) -> Path:
 def ours(folder: Path, *, both: bool = False) -> None:
     import pyarrow as pa
 
-    from arkwright.measures import binding, drift
+    from arkwright.measures import drift
     from arkwright.monitor import counting, packing
 
     if both:
@@ -102,7 +102,7 @@ def ours_fair(folder: Path) -> None:
     import pyarrow.parquet as pq
 
     from arkwright.core.promises import parse
-    from arkwright.measures import registry
+    from arkwright.measures import binding, registry
     from arkwright.measures.evaluation import Evaluation
 
     rows = pq.read_table(folder / "answers.parquet")

@@ -31,7 +31,7 @@ class There:
         self.sites = {name: arkwright.connect(room.address, token=token) for name, token in room.tokens.items()}
 
     def do(self, who, verb, words):
-        return getattr(self.sites[who], verb)(**words)
+        return getattr(self.sites[who], verb.replace("-", "_"))(**words)
 
 
 class Here:
@@ -153,6 +153,9 @@ STORY = [
     ("olga", "promote", {"release": "buys", "share": 1.5}),
     ("olga", "promote", {"release": "buys", "version": 7}),
     ("olga", "promote", {"release": "buys", "reason": "it is good"}),
+    ("carl", "rehearse-watch", {"endpoint": "buys"}),
+    ("carl", "rehearse-watch", {"endpoint": "buyz"}),
+    ("carl", "rehearse-watch", {"endpoint": "buys", "step": "often"}),
     ("olga", "promote", {"release": "buys"}),
     ("vera", "predict", {"endpoint": "buys", "rows": ROW}),
     ("vera", "predict", {"endpoint": "endpoint:buys", "rows": [ROW, ROW]}),

@@ -110,3 +110,8 @@ def test_where_no_gate_is_known_any_role_is_taken(tmp_path):
     site = Site(tmp_path)
     accounts.invite(site, Actor(name="ana"), tmp_path, name="olga", role="owner", signs=("any",))
     assert accounts.account(site, "olga").signs == ("any",)
+
+
+def test_nobody_is_called_as_the_house_itself(at):
+    with pytest.raises(Invalid, match="arkwright is who acts where nobody does"):
+        at.do(accounts.invite, name="arkwright", role="owner")

@@ -102,7 +102,7 @@ def test_what_is_not_there(logged):
     for verb, words in ((predictions, {}), (label, {"labels": [{"id": "a", "label": 1}]})):
         with pytest.raises(Unknown, match="no endpoint is called 'byus'; did you mean \"buys\""):
             logged.do(verb, endpoint="byus", **words)
-        with pytest.raises(Invalid, match="is not a endpoint"):
+        with pytest.raises(Invalid, match="is not an endpoint"):
             logged.do(verb, endpoint="../buys", **words)
     with pytest.raises(Unknown, match="no release is called 'byus'"):
         logged.do(predictions, endpoint="buys", release="byus")

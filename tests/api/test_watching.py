@@ -2,11 +2,13 @@
 
 import json
 import time
+from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
 import pytest
 
+from arkwright.api import watching_log
 from arkwright.api.decide import sign
 from arkwright.api.logged import label
 from arkwright.api.rollout import promote
@@ -72,7 +74,7 @@ def found(at):
 
 def test_nothing_came(live):
     one = found(live)
-    assert (one.pop("rows > 1").verdict, one.pop("size_mb < 5").verdict) == ("broken", "unproven")
+    assert (one.pop("rows > 1").verdict, one.pop("size_mb < 5").verdict) == ("unproven", "unproven")
     assert {other.verdict for other in one.values()} == {"unproven"}
     assert one["recall >= 0.5"].note == "no rows came"
 
@@ -165,3 +167,24 @@ def test_on_the_command_line(live, monkeypatch, capsys):
     assert told["psi(spent) < 0.2"]["n"] == 1000
     (live.site.watched / "buys.db").unlink()
     assert main(["watch", "buys"]) == 1  # it is counted anew
+
+
+def test_too_few_rows_are_not_broken_before_the_release_was_here_for_a_window(live, monkeypatch):
+    one = found(live)["rows > 1"]
+    assert one.verdict == "unproven"
+    assert one.note.startswith("0 so far, and only since ")
+    answered(live, rows(5), monkeypatch)
+    assert found(live)["rows > 1"].verdict == "kept"
+    real = datetime.fromisoformat
+    with monkeypatch.context() as patched:  # it came here three days ago
+
+        class Earlier(datetime):
+            @classmethod
+            def fromisoformat(cls, text):
+                return real(text) - timedelta(days=3)
+
+        patched.setattr(watching_log, "datetime", Earlier)
+        (live.site.watched / "buys.db").unlink()
+        live.shop.edit("arkwright.toml", '"rows > 1"', '"rows > 10"')
+        live.do(promote, release="buys")
+        assert found(live)["rows > 10"].verdict == "broken"

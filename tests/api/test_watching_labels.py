@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from arkwright.api import watching_labels, watching_log
+from arkwright.api.watching_beside import asked
 from arkwright.api.watching_log import LoggedWindow
 from arkwright.core.nouns import Column
 from arkwright.core.promises import parse
@@ -68,7 +69,7 @@ class Logged:
 
     def found(self, *texts):
         """The readings, in this order."""
-        promises = {text: parse(text) for text in texts}
+        promises = {text: asked(parse(text)) for text in texts}
         readings = watching_labels.readings(self.window(), promises)
         return [readings[text] for text in texts]
 

@@ -109,10 +109,11 @@ def test_what_makes_no_sense_is_refused(door_folder, tmp_path, capsys):
         (["--tls-cert", str(tmp_path / "nowhere"), "--tls-key", str(key)], "cannot be used", 2),
         (["--public-url", "ftp://a.example"], "scheme and a host", 2),
         (["--public-url", "https://a.example/path"], "scheme and a host", 2),
+        (["--port", "65536"], "--port 65536 is none", 2),
         (["--proxy", "everywhere"], "no address and no network", 2),
         (["--host", "0.0.0.0", "--tls-cert", str(cert), "--tls-key", str(key)], "by which name", 4),
     ):
-        assert main(["up", *words, *place]) == code, words
+        assert main(["up", *place, *words]) == code, words
         assert said in capsys.readouterr().err
 
 

@@ -26,13 +26,12 @@ def log(files, settled):
         for seconds in files:
             at = np.array([START + s for s in seconds if since <= START + s < until], np.int64)
             if len(at):
-                columns = {"at": pa.array(at * 1_000_000, pa.timestamp("us")), "x": at % 100 * 1.0}
-                yield pa.table(columns | {"word": ["a"] * len(at)})
+                yield Block(at, pa.table({"x": at % 100 * 1.0, "word": ["a"] * len(at)}))
 
     return Log(
         files=[File(f"{n}: {f}", START + min(f), START + max(f)) for n, f in enumerate(files)],
-        scan=lambda since, until: map(Block, blocks(since, until)),
-        rows=blocks,
+        scan=blocks,
+        rows=lambda since, until: (block.table for block in blocks(since, until)),
         settled=START + settled,
     )
 

@@ -64,3 +64,13 @@ def test_a_streak_is_what_a_reader_would_say(tmp_path_factory, verdicts):
             measured.put([found(60 * number, verdict)], 60 * number)
         same = next((n for n, v in enumerate(reversed(verdicts)) if v != verdicts[-1]), len(verdicts))
         assert measured.streak("r", "rows >= 1") == Streak(verdicts[-1], 60 * (same - 1))
+
+
+def test_a_month_of_looks_in_a_few_points(measured):
+    measured.put([found(at) for at in range(60, 6001, 60)], 6000)
+    measured.put([found(6000, promise="estimated(recall)", release="s")], 6000)
+    few = measured.thinned("r", "rows >= 1", 0, 6001, 10)
+    assert [one.until for one in few] == [600, 1200, 1800, 2400, 3000, 3600, 4200, 4800, 5400, 6000]
+    assert measured.thinned("r", "rows >= 1", 0, 100, 10) == [found(60)]
+    assert measured.releases() == ["r", "s"]
+    assert {name: one.until for name, one in measured.latest("r").items()} == {"rows >= 1": 6000}

@@ -1,6 +1,7 @@
 """Letters, through a real SMTP server with and without TLS."""
 
 import ssl
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
 
@@ -84,6 +85,7 @@ def test_a_letter_over_starttls_with_a_password(serve, tls):
     assert message["From"] == "Arkwright <arkwright@example.org>"
     assert message["Message-ID"] == "<53-ab.cd@example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
+    assert abs((message["Date"].datetime - datetime.now(UTC)).total_seconds()) < 600
     assert message.get_content().splitlines() == ["über", ".", "alles"]
     with pytest.raises(Failed, match=r"did not take user and password \(535\); see \$ARKWRIGHT_MAIL_PASSWORD") as told:
         send(settings, "wrong", LETTER)
@@ -149,7 +151,7 @@ def test_what_is_no_single_address_is_given_up(to):
     assert told.value.never
 
 
-HEADERS = {"From", "To", "Subject", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"}
+HEADERS = {"Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"}
 
 
 @given(st.text(max_size=300), st.text(max_size=2000))

@@ -64,3 +64,7 @@ def test_what_is_not_there_is_a_page_too(room):
     assert status == 404
     assert "buys" in text  # the near miss
     assert "</html>" in text
+    status, text = page(room, "/nothing/<b>here")
+    assert status == 404
+    assert "There is nothing at /nothing/&lt;b&gt;here. Look for it in the search" in text
+    assert "/api/" not in text  # no list of addresses of programs

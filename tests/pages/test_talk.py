@@ -130,7 +130,11 @@ def test_numbers_that_are_none(house):
 
 
 def test_owners_invite_and_change_roles(house):
-    status, text = house.send("/people", name="dora", role="viewer", signs=["operations"], also="saftey")
+    words = {"name": "dora", "signs": ["operations"], "also": "saftey", "email": "d@x.org"}
+    status, text = house.send("/people", role="contributor", **words)
+    assert "<option selected>contributor</option>" in text  # nothing that was typed is lost
+    assert 'name="signs" value="operations" checked' in text
+    assert all(f'value="{typed}"' in text for typed in ("dora", "saftey", "d@x.org"))
     assert (status, "no gate is signed as" in text) == (422, True)
     status, text = house.send(
         "/people", name="dora", role="viewer", signs=["operations"], also="model-owner", email="d@x.org"

@@ -51,3 +51,18 @@ def test_how_many():
 def test_a_number_that_is_none_is_told_as_it_is():
     assert [words.number(float(one)) for one in ("nan", "inf", "-inf")] == ["nan", "inf", "-inf"]
     assert [output.number(float(one)) for one in ("nan", "inf", "-inf")] == ["nan", "inf", "-inf"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# **Bold** and `code`", "Bold and code"),
+        ("****", "****"),
+        ("`", "`"),
+        ("## # >", "## # >"),
+        ("\n\n > \nquoted", ">"),
+        (" ", ""),
+    ],
+)
+def test_a_text_has_a_first_line_that_can_be_clicked(text, said):
+    assert words.first_line(text) == said

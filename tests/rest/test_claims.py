@@ -31,7 +31,7 @@ SAID = {
     "discuss": {"text": "Good?", "about": "release:buys"}, "amend": {"comment": 1, "text": "Is it good?"},
     "answer": {"comment": 2}, "follow": {"about": "run:shop@1"}, "seen": {"upto": 1},
     "propose": {"where": WHERE, "promise": "recall >= 0.3", "reason": "so"},
-    "review": {"proposal": 1, "accept": False, "reason": "no"},
+    "review": {"proposal": 2, "accept": False, "reason": "no"},
     "sign": {"release": "buys", "role": "operations"},
     "refuse": {"release": "buys", "role": "operations", "reason": "no"},
     "promote": {"release": "buys"}, "stop": {"endpoint": "buys", "reason": "it guesses"},

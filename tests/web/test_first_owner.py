@@ -89,3 +89,12 @@ def test_who_is_invited_later_is_called_as_they_were(door):
     assert door.post(f"/join/{secret}", name="eve", password=WORD).status == 303
     assert {"ben"} <= set(names(door))
     assert "eve" not in names(door)
+
+
+def test_an_invitation_that_was_used_says_so_and_asks_nobody_to_log_in(door):
+    secret = door.do(accounts.invite, door.actor("owner"), name="ben").secret
+    assert door.post(f"/join/{secret}", password=WORD).status == 303
+    answer = door.ask("GET", f"/join/{secret}", Accept="text/html")
+    assert answer.status == 410
+    assert b"This invitation is of no use any more" in answer.body
+    assert b"Log in first" not in answer.body

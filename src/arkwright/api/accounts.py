@@ -90,12 +90,11 @@ def invite(
     Raises Refused where somebody entered; the first account of a site is an owner.
     """
     allow(site, by, "own")
-    if name != name.lower():
-        raise Invalid(f"{name[:80]!r} cannot name an account: in small letters, please")
+    new_name(name)
     if not has_accounts(site) and role != "owner":
         raise Refused("the first account of a site has to be an owner: --role owner")
     fresh = Account(
-        name=valid_name(name, "account"),
+        name=name,
         version=1,
         role=roles.known(role),
         signs=signing(site, project, signs),
@@ -108,6 +107,15 @@ def invite(
         if can_enter(site, name) or account(site, name).role == "none":
             raise Refused(f"there is an account called {name} already") from None
     return invite_again(site, name)
+
+
+def new_name(name: str) -> str:
+    """Raises Invalid for what cannot name an account, or the house itself."""
+    if name != name.lower():
+        raise Invalid(f"{name[:80]!r} cannot name an account: in small letters, please")
+    if name == roles.MACHINE:
+        raise Invalid(f"{name} is who acts where nobody does; choose another name")
+    return valid_name(name, "account")
 
 
 def invite_again(site: Site, name: str) -> Handed:

@@ -8,7 +8,7 @@ from arkwright.catalog.pages import Page, Size, size
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.bounds import Number
-from arkwright.core.nouns import Actor, Endpoint
+from arkwright.core.nouns import Actor, Endpoint, Event
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import decode, encode
 from arkwright.core.times import utc
@@ -17,7 +17,7 @@ from arkwright.monitor import policy
 from arkwright.monitor.measured import Found, Streak
 from arkwright.sites import Site
 
-MACHINE = Actor(name="arkwright", proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
+MACHINE = Actor(name=roles.MACHINE, proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
 RAISED, OVER, LEFT = "raised", "over", "left"
 
 
@@ -55,20 +55,27 @@ def of(site: Site, names: Iterable[str] | None = None) -> list[tuple[int, Alarme
     prefixes = [""] if names is None else [f"{name}/" for name in names]
     found: dict[str, tuple[int, Alarmed]] = {}
     for prefix in prefixes:
-        for event in site.ledger.find(Alarm.KIND, prefix):
-            noun = decode(Alarm, event.body)
-            if noun.state == RAISED:
-                found[noun.ref] = (event.seq, Alarmed(alarm=noun, state=RAISED, raised=event.at))
-            elif noun.ref in found:
-                seq, one = found[noun.ref]
-                found[noun.ref] = (seq, replace(one, state=noun.state, ended=event.at))
-        for event in site.ledger.find(Reacted.KIND, prefix):
-            done = decode(Reacted, event.body)
-            if done.alarm in found:
-                seq, one = found[done.alarm]
-                others = tuple(r for r in one.reactions if (r.do, r.outcome) != (done.do, "begun"))
-                found[done.alarm] = (seq, replace(one, reactions=(*others, done)))
+        for kind in (Alarm.KIND, Reacted.KIND):
+            for event in site.ledger.find(kind, prefix):
+                take(found, event)
     return list(found.values())
+
+
+def take(found: dict[str, tuple[int, Alarmed]], event: Event) -> None:
+    """What an alarm, or what was done about one, makes of what is known: `found`, by reference."""
+    if event.kind == Reacted.KIND:
+        done = decode(Reacted, event.body)
+        if done.alarm in found:
+            seq, one = found[done.alarm]
+            others = tuple(r for r in one.reactions if (r.do, r.outcome) != (done.do, "begun"))
+            found[done.alarm] = (seq, replace(one, reactions=(*others, done)))
+        return
+    noun = decode(Alarm, event.body)
+    if noun.state == RAISED:
+        found[noun.ref] = (event.seq, Alarmed(alarm=noun, state=RAISED, raised=event.at))
+    elif noun.ref in found:
+        seq, one = found[noun.ref]
+        found[noun.ref] = (seq, replace(one, state=noun.state, ended=event.at))
 
 
 def stand(site: Site, endpoint: Endpoint) -> list[Alarmed]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from arkwright.api import accounts, entering
 from arkwright.core import versions
-from arkwright.core.errors import Invalid, Refused
+from arkwright.core.errors import Refused
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
-from arkwright.core.record import encode, valid_name
+from arkwright.core.record import encode
 from arkwright.govern import passwords, secrets
 from arkwright.sites import Site
 
@@ -45,9 +45,7 @@ def join(
 
 def _called(site: Site, name: str) -> str:
     """An account of this name in the place of the first one, which ends; the secret with which to join as it."""
-    if name != name.lower():
-        raise Invalid(f"{name[:80]!r} cannot name an account: in small letters, please")
-    fresh = Account(name=valid_name(name, "account"), version=1, role="owner", reason="the first owner")
+    fresh = Account(name=accounts.new_name(name), version=1, role="owner", reason="the first owner")
     before = accounts.account(site, FIRST)
     gone = Account(name=FIRST, version=before.version + 1, role="none", reason=f"the first owner is called {name}")
     entries = [Entry(Account.KIND, f"{one.name}@{one.version}", encode(one)) for one in (fresh, gone)]

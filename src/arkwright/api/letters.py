@@ -22,7 +22,7 @@ from arkwright.notify.words import Link, told
 from arkwright.sites import Site
 
 PASSWORD = "ARKWRIGHT_MAIL_PASSWORD"  # noqa: S105 - the name of the variable
-_END = "\n\n-- \nYou wanted to be told by mail. To end it: arkwright mail off\n"
+_END = "\n\n-- \nYou wanted to be told by mail. To end it: your account in the control room, or arkwright mail off\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,13 @@ class Mailed:
 
     wants: str
     address: str
+
+
+def chosen(site: Site, by: Actor) -> str | None:
+    """What somebody gets by mail now; None where the site sends none, or does not know where to."""
+    if site.outside.mail is None or not accounts.account(site, by.name).email:
+        return None
+    return site.vault.get(mails.WANTS, person(by.name)) or "off"
 
 
 def mail(site: Site, by: Actor, project: Path, *, wants: str = "inbox") -> Mailed:

@@ -90,6 +90,6 @@ def _allowed(login: Login, person: Person) -> str | None:
 def _name(person: Person) -> str:
     wanted = person.name.partition("@")[0] or person.email.partition("@")[0]
     name = re.sub(r"[^a-z0-9_-]+", "-", wanted.lower()).strip("-")[:64]
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or name == roles.MACHINE:
         raise Refused("the provider says no name that an account could have; ask an owner for an invitation")
     return name

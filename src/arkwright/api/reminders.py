@@ -20,7 +20,6 @@ from arkwright.project import toml
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.reminders")
-BY = "arkwright"  # who reminds
 PATIENCE = timedelta(days=1)
 EVERY = 3600.0  # seconds between two looks
 _MOST = 10_000
@@ -46,7 +45,8 @@ def remind(site: Site, project: Path, now: datetime) -> tuple[Reminder, ...]:
         if now - datetime.fromisoformat(one.since) < PATIENCE:
             continue
         try:
-            site.ledger.append(BY, [Entry(Reminder.KIND, f"{one.about}/{now.astimezone(UTC):%Y-%m-%d}", encode(one))])
+            entry = Entry(Reminder.KIND, f"{one.about}/{now.astimezone(UTC):%Y-%m-%d}", encode(one))
+            site.ledger.append(roles.MACHINE, [entry])
         except Taken:
             continue  # said today
         told.append(one)
@@ -101,7 +101,7 @@ def _signatures(site: Site, held: list[Account], now: datetime) -> Iterator[Remi
 
 
 def _reviews(site: Site, project: Path, held: list[Account], now: datetime) -> Iterator[Reminder]:
-    waits = proposals(site, Actor(name=BY), project, state="open")
+    waits = proposals(site, Actor(name=roles.MACHINE), project, state="open")
     if not waits:
         return
     spec = toml.read(project).spec

@@ -2,10 +2,9 @@
 
 import logging
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from arkwright.core.visible import visible
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
+from arkwright.work.beside import kept_alive
 
 log = logging.getLogger("arkwright.serve")
 
@@ -73,16 +73,11 @@ def _tell_what_differs(site: Site, project: Path, names: Sequence[str]) -> None:
                 )
 
 
-@contextmanager
-def _compacting(site: Site) -> Iterator[None]:
+def _compacting(site: Site) -> AbstractContextManager[None]:
     """Have logged answers made into tables, in a process aside."""
     paths = str(site.folder), str(site.predictions)
     command = [sys.executable, "-m", "arkwright.work.compacting", *paths, str(os.getpid())]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
+    return kept_alive(command, "makes tables of logged answers")
 
 
 class _Watch:

@@ -31,6 +31,8 @@ def main() -> None:
             log.info("%s is not watched now: %s", name, error)
         except ArkwrightError as error:
             log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
+        except Exception:  # of one endpoint: the others are watched all the same
+            log.exception("%s is not watched; trying again", name)
 
 
 if __name__ == "__main__":

@@ -49,19 +49,28 @@ def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], 
             turn.must_be_held()
             endpoint = versions.resolve(site.ledger, Endpoint, name)
             here: list[Watched] = []
+            more: list[Found] = []
             for ref in (*endpoint.shares, *endpoint.shadows):
                 say(f"watch {endpoint.name}: {ref}")
-                here += _last_window(site, endpoint, versions.resolve(site.ledger, Release, ref))
+                made, beside = _last_window(site, endpoint, versions.resolve(site.ledger, Release, ref))
+                here, more = [*here, *made], [*more, *beside]
             turn.must_be_held()
-            found += _noticed(site, endpoint, here)
+            found += _noticed(site, endpoint, here, more)
     for name in names:
         finish(site, name, rerun)
     return tuple(found)
 
 
-def _last_window(site: Site, endpoint: Endpoint, release: Release) -> list[Watched]:
+def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
+    """The promises, and what is measured beside them."""
     agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
-    return answers.watched(agreed.promises, answers.settled - seconds(agreed.window), answers.settled)
+    since, until = answers.settled - seconds(agreed.window), answers.settled
+    promised, beside = answers.watched_with_beside(agreed.promises, since, until)
+    answers.look_over_time()
+    return promised, [
+        Found(release.ref, name, until, since, "", one.value, one.low, one.high, one.n, one.note)
+        for name, one in beside.items()
+    ]
 
 
 def _rerun(site: Site, project: Path, say: Callable[[str], None]) -> str:
@@ -69,13 +78,13 @@ def _rerun(site: Site, project: Path, say: Callable[[str], None]) -> str:
     return f"ran the line again: {made.run.ref} {made.run.state}" + (f": {made.problem}" if made.problem else "")
 
 
-def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched]) -> list[Watched]:
+def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Sequence[Found]) -> list[Watched]:
     """With the alarms that stand about it."""
     if endpoint.terms is None:
         return list(here)
     found = [_found(one) for one in here]
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
-        measured.put(found, int(time.time()))
+        measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
     standing = alarms.follow(site, endpoint, streaks)
     react(site, endpoint.name, max((one.until for one in found), default=0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from arkwright.api.logged import signature
 from arkwright.core.nouns import Release
-from arkwright.core.promises import parse
+from arkwright.core.promises import Promise
 from arkwright.measures.callers import Callers
 from arkwright.monitor.callers import CALLER, Tally
 from arkwright.monitor.counting import Reference
@@ -16,9 +16,9 @@ from arkwright.sites import Site
 _MEASURES = ("extraction_like", "out_of_distribution")
 
 
-def asked_for(promises: Iterable[str]) -> bool:
+def asked_for(promises: Iterable[Promise]) -> bool:
     """Whether one of them is about callers."""
-    return any(parse(text).call.name in _MEASURES for text in promises)
+    return any(promise.call.name in _MEASURES for promise in promises)
 
 
 def look(site: Site, folder: Path, release: Release, reference: Reference, since: int, until: int) -> Callers:

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from arkwright.api.watching_beside import Asked
 from arkwright.api.watching_log import Layout, LoggedWindow
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.promises import Call, Promise, Reading
+from arkwright.core.promises import Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures import traffic
 from arkwright.measures.evaluation import Array, Evaluation
@@ -22,17 +23,18 @@ from arkwright.serve.tap.window import Came
 from arkwright.train.answers import groups_of
 
 
-def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
+def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
     """Of promises about a model. One that asks for what is not there stops no other."""
     found: dict[str, Reading] = {}
     bound: dict[str, Callable[..., Reading]] = {}
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
-        for text, promise in promises.items():
+        for text, one in promises.items():
             try:
-                bound[text] = window.bind(promise.call, came.lost)
+                measure = window.bind(one.promise.call, came.lost)
+                bound[text] = _within(measure, *one.within) if one.within else measure
             except ArkwrightError as error:
                 found[text] = Reading(None, note=str(error))
-        realised = _realised(window, came, scratch, [promises[text].call for text in bound])
+        realised = _realised(window, came, scratch, [promises[text] for text in bound])
     return found | {text: realised.reading(measure) for text, measure in bound.items()}
 
 
@@ -60,9 +62,20 @@ class _Realised:
         return replace(found, note=_and(self.note, found.note))
 
 
-def _realised(window: LoggedWindow, came: Came, scratch: Path, calls: list[Call]) -> _Realised:
+def _within(measure: Callable[..., Reading], column: str, value: str) -> Callable[..., Reading]:
+    """The same of the rows alone that have this value."""
+
+    def measured(evaluation: Evaluation) -> Reading:
+        words = pa.array(evaluation.groups[column]).cast(pa.string())
+        inside = pc.fill_null(pc.equal(words, value), fill_value=False)
+        return measure(evaluation.take(inside.to_numpy(zero_copy_only=False)))
+
+    return measured
+
+
+def _realised(window: LoggedWindow, came: Came, scratch: Path, asked: list[Asked]) -> _Realised:
     layout, out = window.layout, scratch / "labelled.parquet"
-    words = {word for call in calls for word in traffic.mentioned(call)}
+    words = {word for one in asked for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
     by = {name: column for name, column in layout.row.items() if column in words and name not in came.lost}
     logged.labelled(window.folder, window.site.tables, scratch, came, [*by, *layout.answer], out)
     rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ import pyarrow as pa
 
 from arkwright.api.logged import signature
 from arkwright.core.errors import Invalid, Unknown
-from arkwright.core.nouns import Column, Release
-from arkwright.core.promises import Call
+from arkwright.core.nouns import Column, Endpoint, Release
+from arkwright.core.promises import Call, Promise, Reading
+from arkwright.core.record import decode
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.measures import traffic
 from arkwright.monitor.answered import PREDICTION, SCORE, named
 from arkwright.monitor.counting import Answered
-from arkwright.monitor.following import Block, File, Log
+from arkwright.monitor.following import MICRO, Block, File, Log
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap import window
 from arkwright.serve.tap.tables import placed
@@ -59,10 +60,11 @@ class Layout:
     def block(self, table: pa.Table) -> Block:
         """Rows as the log has them, as promises speak of them; `score` where every row of them has one."""
         there = [name for name in table.column_names if name in self.row]
-        made = table.select(["at", *there]).rename_columns(["at", *(self.row[name] for name in there)])
+        made = table.select(there).rename_columns([self.row[name] for name in there])
+        seconds = table.column("at").cast(pa.int64()).to_numpy() // MICRO
         said = table.column(self.answer[0])
         if not self.classes:
-            return Block(made.append_column(self.prediction, said))
+            return Block(seconds, made.append_column(self.prediction, said))
         said = said.cast(pa.string())
         made = made.append_column(self.prediction, said)
         chances = table.select(self.answer[1:])
@@ -70,8 +72,8 @@ class Layout:
         own = probabilities[:, 1:] if len(self.classes) == 2 else probabilities
         classes = np.array([self.classes.get(word, 0) for word in said.to_pylist()], np.int64)
         if np.isnan(own).any():  # rules answered some of them, and give none
-            return Block(made, Answered(own, classes))
-        return Block(made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
+            return Block(seconds, made, Answered(own, classes))
+        return Block(seconds, made.append_column(self.score, pa.array(own.max(axis=1))), Answered(own, classes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,28 @@ class LoggedWindow:
         wanted, store = self.layout.file, self.site.store
         with window.came(self.folder, store, scratch, since, until, self.release.ref, wanted) as found:
             yield found
+
+    def so_far(self, promise: Promise, found: Reading) -> Reading:
+        """Of a count, which only grows: too few is not broken before the release was here for as long as the window."""
+        few = found.value is not None and any(
+            b.op in (">=", ">", "==") and found.value < b.limit for b in promise.bounds
+        )
+        if not few or self._came_here <= self.since:
+            return found
+        since = f"{self._came_here:%Y-%m-%d %H:%M} UTC"
+        return Reading(
+            None, n=found.n, note=f"{found.value:g} so far, and only since {since}, when the release came here"
+        )
+
+    @cached_property
+    def _came_here(self) -> datetime:
+        """When the release was last let in at the endpoint."""
+        found, here = datetime.min.replace(tzinfo=UTC), False
+        for event in self.site.ledger.find(Endpoint.KIND, f"{self.folder.name}@"):
+            endpoint, was_here = decode(Endpoint, event.body), here
+            here = self.release.ref in endpoint.shares or self.release.ref in endpoint.shadows
+            found = datetime.fromisoformat(event.at) if here and not was_here else found
+        return found
 
     def bind(self, call: Call, lost: frozenset[str]) -> Callable[..., Any]:
         """The measure with its arguments filled in, of what no row of the window was logged without. Raises Unknown or

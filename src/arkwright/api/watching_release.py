@@ -17,6 +17,7 @@ from arkwright.measures.shipped import Packages, Shipped
 from arkwright.release import bom, signing
 from arkwright.release.candidate import BILL
 from arkwright.sites import Site
+from arkwright.work.shipping import reading
 
 
 class Live:
@@ -32,7 +33,7 @@ class Live:
     def _reading(self, promise: Promise) -> Reading:
         """What cannot be found out is told, and stops no other promise."""
         try:
-            return shipping.reading(promise, self._shipped)
+            return reading(promise, self._shipped)
         except ArkwrightError as error:
             return Reading(None, note=str(error))
 

@@ -14,6 +14,12 @@ ROWS = "what came"  # as the query calls them
 
 def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
     """Of promises about data. One that does not fit stops no other."""
+    found = _readings(window, promises)
+    grows = {text: promise for text, promise in promises.items() if promise.call.name == "rows"}
+    return found | {text: window.so_far(promise, found[text]) for text, promise in grows.items()}
+
+
+def _readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
     found: dict[str, Reading] = {}
     bound: dict[str, Callable[[], Plan]] = {}
     with window.site.scratch("rows") as scratch, window.came(scratch) as came:

@@ -21,7 +21,9 @@ from arkwright.serve.telemetry import minutes
 def counted(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
     """Of measures of what servers counted, which needs no log and no reference."""
     whole = Window(served=_served(window.folder, window.release.ref, window.since, window.until))
-    return {text: _reading(window, promise, frozenset(), whole) for text, promise in promises.items()}
+    found = {text: _reading(window, promise, frozenset(), whole) for text, promise in promises.items()}
+    grows = {text: promise for text, promise in promises.items() if promise.call.name == "requests"}
+    return found | {text: window.so_far(promise, found[text]) for text, promise in grows.items()}
 
 
 def timed(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:

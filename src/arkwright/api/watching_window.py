@@ -7,19 +7,24 @@ from datetime import UTC, datetime
 from typing import cast
 
 from arkwright.api import watching_callers, watching_labels, watching_rows, watching_served
+from arkwright.api.watching_beside import Asked, asked, beside
 from arkwright.api.watching_log import LoggedWindow, log
 from arkwright.api.watching_release import Live
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.measures import binding, registry
+from arkwright.measures.losses import Losses
 from arkwright.measures.operations import COUNTED
 from arkwright.measures.registry import Scope
+from arkwright.measures.scores import ALL
 from arkwright.measures.window import Window
 from arkwright.monitor import packing
 from arkwright.monitor.counting import Reference
+from arkwright.monitor.drifted import Drifted
 from arkwright.monitor.following import follow
 from arkwright.monitor.kept import Kept
+from arkwright.serve.tap import labels
 from arkwright.sites import Site
 
 
@@ -64,16 +69,37 @@ class Answers:
 
     def watched(self, promises: Sequence[str], since: int, until: int) -> list[Watched]:
         """Each promise on what came between, in the order of the promises."""
+        found = self._found([asked(parse(text)) for text in promises], since, until)
+        return [self._watched(text, found[text], since, until) for text in promises]
+
+    def watched_with_beside(
+        self, promises: Sequence[str], since: int, until: int
+    ) -> tuple[list[Watched], dict[str, Reading]]:
+        """The same, and by its name what is measured beside them for whoever looks at them over time."""
+        read = [parse(text) for text in promises]
+        more = beside(read, self._reference, labelled=labels.any_came(self._folder))
+        found = self._found([*map(asked, read), *more], since, until)
+        made = [self._watched(text, found.pop(text), since, until) for text in promises]
+        return made, {name: reading for name, reading in found.items() if reading.value is not None}
+
+    def look_over_time(self) -> None:
+        """Keep how far each column was from its reference, for whoever looks at a month of it."""
+        if self._reference is None:
+            return
+        path = self._site.watched / f"{self._endpoint.name}.drift.db"
+        with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
+            drifted.follow(kept, self._release.ref, self._reference, self.settled)
+
+    def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         logged = LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
         window = self._window(since, until)
         if isinstance(window, Window):
             window = replace(window, times=logged.layout.times)
-        if isinstance(window, Window) and self._reference and watching_callers.asked_for(promises):
+        if isinstance(window, Window) and self._reference and watching_callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))
-        found = _readings([parse(text) for text in promises], window, logged, self._live)
-        return [self._watched(text, found[text], span) for text in promises]
+        return _readings(wanted, window, logged, self._live)
 
     def _window(self, since: int, until: int) -> Window | str:
         """Beside the reference, or why there is none."""
@@ -85,7 +111,7 @@ class Answers:
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")
 
-    def _watched(self, text: str, reading: Reading, span: tuple[datetime, datetime]) -> Watched:
+    def _watched(self, text: str, reading: Reading, since: int, until: int) -> Watched:
         return Watched(
             endpoint=self._endpoint.ref,
             release=self._release.ref,
@@ -96,52 +122,60 @@ class Answers:
             high=reading.high,
             n=reading.n,
             note=reading.note,
-            since=span[0],
-            until=span[1],
+            since=datetime.fromtimestamp(since, UTC),
+            until=datetime.fromtimestamp(until, UTC),
             shadow=self._release.ref in self._endpoint.shadows,
         )
 
 
-def _readings(
-    promises: Sequence[Promise], window: Window | str, logged: LoggedWindow, live: Live
-) -> dict[str, Reading]:
-    """Each promise by its text: what it says of rows, of answers whose labels came, of both beside the reference, or of
-    the release itself.
+def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindow, live: Live) -> dict[str, Reading]:
+    """Each by its name: what it says of rows, of answers whose labels came, of both beside the reference, or of the
+    release itself.
     """
     found: dict[str, Reading] = {}
     kinds = {**_KINDS, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
-    of: dict[str, dict[str, Promise]] = {kind: {} for kind in kinds}
-    for promise in promises:
-        measure = registry.measures().get(promise.call.name)
+    of: dict[str, dict[str, Asked]] = {kind: {} for kind in (*kinds, "model")}
+    for one in wanted:
+        measure = registry.measures().get(one.promise.call.name)
         if measure is None:
-            found[promise.text] = Reading(None, note=str(registry.no_such(promise.call.name)))
+            found[one.text] = Reading(None, note=str(registry.no_such(one.promise.call.name)))
         elif measure.name in COUNTED:
-            of["counted"][promise.text] = promise
+            of["counted"][one.text] = one
         elif measure.stage == "endpoint":
-            found[promise.text] = (
-                _reading(promise, window) if isinstance(window, Window) else Reading(None, note=window)
-            )
+            found[one.text] = _reading(one, window) if isinstance(window, Window) else Reading(None, note=window)
         else:
-            of["timed" if measure.timed and measure.stage == "model" else measure.stage][promise.text] = promise
+            of["timed" if measure.timed and measure.stage == "model" else measure.stage][one.text] = one
     for kind, measured in kinds.items():
-        found |= measured(logged, of[kind]) if of[kind] else {}
-    return found
+        found |= measured(logged, {text: one.promise for text, one in of[kind].items()}) if of[kind] else {}
+    return found | (watching_labels.readings(logged, of["model"]) if of["model"] else {})
 
 
 _KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
     "data": watching_rows.readings,
-    "model": watching_labels.readings,
     "timed": watching_served.timed,
     "counted": watching_served.counted,
 }
 
 
-def _reading(promise: Promise, window: Window) -> Reading:
-    """A promise that asks for what is not there stops no other."""
+def _reading(one: Asked, window: Window) -> Reading:
+    """One that asks for what is not there stops no other."""
+    if one.within:
+        window = _within(window, "=".join(one.within))
     try:
-        return cast(Reading, binding.bind(promise.call, "endpoint", Scope(columns=tuple(window.reference)))(window))
+        scope = Scope(columns=tuple(window.reference))
+        return cast(Reading, binding.bind(one.promise.call, "endpoint", scope)(window))
     except (Unknown, Invalid) as error:
         return Reading(None, note=str(error))
+
+
+def _within(window: Window, group: str) -> Window:
+    """Only the answers to one group; what a probability or an input is worth is known of all of them together."""
+    scores, losses = window.scores, window.losses
+    if scores is not None:
+        scores = replace(scores, counts={ALL: scores.counts[group]} if group in scores.counts else {})
+    if losses is not None:
+        losses = Losses({ALL: losses.sums[group]} if group in losses.sums else {})
+    return replace(window, scores=scores, losses=losses)
 
 
 def _reference(site: Site, release: Release) -> tuple[Reference | None, str]:

@@ -189,13 +189,15 @@ class Following:
     def _alarm(self, event: Event, body: Body) -> None:
         ref, about = f"{Alarm.KIND}:{body['endpoint']}/{body['number']}", f"{Endpoint.KIND}:{body['endpoint']}"
         self._refer(event, [about, body["release"]])
-        self._page(ref, event, about, f"{ref} {body['promise']}", f"{body['release']} {body['note']}")
+        self._page(ref, event, ref, f"{ref} {body['promise']}", f"{body['release']} {body['note']}")
         if body["state"] != "left":
             self._tell(event, [about, body["release"], base(body["release"])], "alarmed", about)
 
     def _reacted(self, event: Event, body: Body) -> None:
         about = f"{Endpoint.KIND}:{event.key.partition('/')[0]}"
         self._refer(event, [about])
+        title = f"{body['alarm']} {body['do']} {body['outcome']}"
+        self._page(f"{Reacted.KIND}:{event.key}", event, body["alarm"], title, body["says"])
         for name in body["people"]:
             self._notice(name, event, "alarmed", about)
 

@@ -2,7 +2,7 @@
 
 from arkwright.core.fulltext import TABLE_OPTIONS
 
-LAYOUT = 5
+LAYOUT = 6
 
 TABLES = f"""
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, seal TEXT NOT NULL,

@@ -67,7 +67,8 @@ def _no_route(request: Request, error: Exception) -> Response:
         text = f"{request.method} {request.url.path[:80]} is not offered here{wire.instead(request.url.path)}"
         return wire.nothing_here(error.status_code, text, headers)
     if error.status_code == 404 and errors.wanted(request):
-        return errors.shown(request, 404, _near(request))
+        text = f"There is nothing at {request.url.path[:80]}. Look for it in the search, or begin at Home."
+        return errors.shown(request, 404, text)
     if error.status_code == 405:
         text = f"{request.url.path[:80]} answers {headers['Allow']}"
         if errors.wanted(request):

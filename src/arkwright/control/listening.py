@@ -11,6 +11,7 @@ from arkwright.api import accounts
 from arkwright.core.errors import Invalid, Refused
 from arkwright.sites import Site
 
+HIGHEST = 65_535  # of all ports
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -66,6 +67,8 @@ def check(site: Site, said: Listening) -> None:
 
 def opened(said: Listening) -> socket:
     """Raises Invalid."""
+    if not 0 <= said.port <= HIGHEST:
+        raise Invalid(f"--port {said.port} is none; a port is 0 to {HIGHEST}, and 0 takes any that is free")
     made = socket(AF_INET6 if ":" in said.host else AF_INET, SOCK_STREAM)
     made.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
     try:

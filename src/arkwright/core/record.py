@@ -54,10 +54,14 @@ def seal(previous: str, seq: int, at: str, by: str, kind: str, key: str, body: s
     return digest_bytes(msgspec.json.encode([previous, seq, at, by, kind, key, body]))
 
 
+def _one(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def valid_name(name: str, what: str) -> str:
     """Names become keys, paths and SQL identifiers, so they are plain words."""
     if not NAME.fullmatch(name):
-        raise Invalid(f"{name[:80]!r} cannot name a {what}: {SPELLING}")
+        raise Invalid(f"{name[:80]!r} cannot name {_one(what)}: {SPELLING}")
     return name
 
 
@@ -65,5 +69,5 @@ def split_reference(text: str, kind: str) -> tuple[str, int | None]:
     """`model:late@7` -> ("late", 7); the kind may be left out, and so may the version (the latest)."""
     match = _REFERENCE.fullmatch(text)
     if not match or (match["kind"] or kind) != kind:
-        raise Invalid(f"{text[:80]!r} is not a {kind}; write it like {kind}:name@7, name@7 or name")
+        raise Invalid(f"{text[:80]!r} is not {_one(kind)}; write it like {kind}:name@7, name@7 or name")
     return match["name"], int(match["version"]) if match["version"] else None

@@ -77,7 +77,12 @@ def found(finding: Finding) -> str:
 
 def alarmed(alarm: Alarm) -> str:
     """What an alarm was raised for, as of a finding."""
-    finding = Finding(
+    return found(broken(alarm))
+
+
+def broken(alarm: Alarm) -> Finding:
+    """The finding that an alarm was raised for."""
+    return Finding(
         subject=alarm.release,
         digest="",
         promise=alarm.promise,
@@ -88,7 +93,6 @@ def alarmed(alarm: Alarm) -> str:
         n=alarm.n,
         note=alarm.note,
     )
-    return found(finding)
 
 
 def latest(findings: Iterable[Finding], digest: str) -> dict[str, Finding]:

@@ -184,13 +184,12 @@ def _reminder(event: Event) -> Told:
 
 def _alarm(event: Event) -> Told:
     noun = decode(Alarm, event.body)
-    about, which = f"{Endpoint.KIND}:{noun.endpoint}", f" ({noun.ref})"
     if noun.state == "left":
-        return Told(by=event.by, says="closed an alarm about", about=about, then=f": {noun.release} left{which}")
+        return Told(by=event.by, says="closed", about=noun.ref, then=f": {noun.release} left")
     is_ = "broken" if noun.state == "raised" else "kept again"
-    says = "raised an alarm about" if noun.state == "raised" else "ended an alarm about"
-    then = f": {noun.promise} is {is_} by {noun.release}{which}"
-    return Told(by=event.by, says=says, about=about, then=then, text=alarmed(noun))
+    says = "raised" if noun.state == "raised" else "ended"
+    then = f": {noun.promise} is {is_} by {noun.release}"
+    return Told(by=event.by, says=says, about=noun.ref, then=then, text=alarmed(noun))
 
 
 _DID = {"refused": "could not do what it would about", "dry-run": "only tries what it would do about"}
@@ -198,9 +197,8 @@ _DID = {"refused": "could not do what it would about", "dry-run": "only tries wh
 
 def _reacted(event: Event) -> Told:
     noun = decode(Reacted, event.body)
-    about = f"{Endpoint.KIND}:{event.key.partition('/')[0]}"
     says = _DID.get(noun.outcome, "did something about")
-    return Told(by=event.by, says=says, about=about, then=f": {noun.do}: {noun.says} ({noun.alarm})")
+    return Told(by=event.by, says=says, about=noun.alarm, then=f": {noun.do}: {noun.says}")
 
 
 def _webhook(event: Event) -> Told:

@@ -20,6 +20,9 @@ RIGHTS: dict[str, str] = {
 _NEEDED = {right: role for role, rights in ROLES.items() for right in rights}
 
 
+MACHINE = "arkwright"  # who acts where nobody does: reminds, reacts. No account may be called so
+
+
 def may(role: str, right: str) -> bool:
     """Whether this role has the right."""
     order = list(ROLES)

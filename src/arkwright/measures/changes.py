@@ -1,4 +1,4 @@
-"""When a column changed within the window: the stream of its minutes, in the order of time."""
+"""When a column, or what is wrong, changed: streams in the order of time."""
 
 from datetime import UTC, datetime
 
@@ -7,9 +7,9 @@ import numpy as np
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.promises import Reading
 from arkwright.measures import streams
-from arkwright.measures.evaluation import Array, Undefined
+from arkwright.measures.evaluation import Array, Evaluation, Undefined
 from arkwright.measures.features import FAR
-from arkwright.measures.registry import Column, endpoint_measure
+from arkwright.measures.registry import Column, endpoint_measure, model_measure
 from arkwright.measures.window import Window
 
 _LEAST = 32  # minutes, before either test looks
@@ -53,3 +53,37 @@ def _page_hinkley(level: Array) -> list[int]:
 
 
 _METHODS = {"adwin": _adwin, "page_hinkley": _page_hinkley}
+
+
+@model_measure(
+    source="ADWIN: Bifet and Gavaldà 2007; Page 1954, Hinkley 1971",
+    larger_is_better=False,
+    words="{limit:change have} been found in how often or how far answers are wrong[, by the test {method}]",
+)
+def error_changes(evaluation: Evaluation, method: str = "adwin") -> Reading:
+    """How often the level of the errors changed, in the order of the rows: on traffic that of the answers whose labels
+    have come. The note says behind which row each change was found.
+
+    Of a classifier an error is 0 or 1; of a regression the distance, those beyond the 99th percentile as that one.
+    `method`: `adwin`, or `page_hinkley`, on the errors in standard deviations.
+    """
+    if method not in _METHODS:
+        raise Invalid(f"method={method!r} is no test for changes{did_you_mean(method, _METHODS)}")
+    if len(evaluation) < _LEAST:
+        raise Undefined(f"there are {len(evaluation)} of the {_LEAST} rows after which a change shows")
+    errors = _errors(evaluation)
+    if method == "adwin":
+        found = streams.adwin(errors / max(float(errors.max()), 1e-300))
+    else:
+        found = _page_hinkley((errors - errors.mean()) / max(float(errors.std()), 1e-300))
+    note = ", ".join(f"{place + 1:,}" for place in found[:10])
+    return Reading(float(len(found)), n=len(evaluation), note=f"behind row {note}" if note else "none")
+
+
+def _errors(evaluation: Evaluation) -> Array:
+    if evaluation.task == "classification":
+        return np.asarray(evaluation.truth != evaluation.label, np.float64)
+    far: Array = np.abs(evaluation.label - evaluation.truth)
+    if not np.isfinite(far).all():
+        raise Undefined("an answer or a truth is no number")
+    return np.asarray(np.minimum(far, np.quantile(far, 0.99)))

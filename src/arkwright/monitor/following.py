@@ -25,8 +25,9 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows with their `at`, and what a classifier answered to them."""
+    """Some rows, when they were answered ((n,) seconds since 1970), and what a classifier answered to them."""
 
+    seconds: Array
     table: pa.Table
     answered: Answered | None = None
 
@@ -90,19 +91,18 @@ def _slots(reference: Reference, blocks: Iterable[Block], since: int, until: int
     """Hours that lie between as a whole are one slot at once."""
     found: dict[tuple[int, int], Counts] = {}
     for block in blocks:
-        seconds = block.table.column("at").cast(pa.int64()).to_numpy() // MICRO
-        hours = seconds // HOUR * HOUR
+        hours = block.seconds // HOUR * HOUR
         whole = (hours >= since) & (hours + HOUR <= until)
-        begins = np.where(whole, hours, seconds // MINUTE * MINUTE)
+        begins = np.where(whole, hours, block.seconds // MINUTE * MINUTE)
         for begin, first in zip(*np.unique(begins, return_index=True), strict=True):
-            counts = _counted_of(reference, block, seconds, begins == begin)
+            counts = _counted_of(reference, block, begins == begin)
             slot = (int(begin), HOUR if whole[first] else MINUTE)
             found[slot] = found[slot] + counts if slot in found else counts
     return found
 
 
-def _counted_of(reference: Reference, block: Block, seconds: Array, rows: Array) -> Counts:
+def _counted_of(reference: Reference, block: Block, rows: Array) -> Counts:
     if rows.all():
-        return reference.count(block.table, block.answered, seconds)
+        return reference.count(block.table, block.answered, block.seconds)
     some = block.answered.take(rows) if block.answered else None
-    return reference.count(block.table.filter(pa.array(rows)), some, seconds[rows])
+    return reference.count(block.table.filter(pa.array(rows)), some, block.seconds[rows])

@@ -22,6 +22,7 @@ CREATE TABLE mark (release TEXT PRIMARY KEY, until INTEGER NOT NULL, files TEXT 
 """
 _PUT = "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?)"
 _BETWEEN = "release = ? AND begin >= ? AND begin < ?"
+_SPANNED = "release = ?1 AND begin >= ?2 AND begin < ?3"
 _FIND = f"SELECT begin, seconds, body FROM slot WHERE {_BETWEEN} ORDER BY begin"  # noqa: S608 - fixed text
 _DROP = f"DELETE FROM slot WHERE {_BETWEEN}"  # noqa: S608
 _MARK = "INSERT INTO mark VALUES (?, ?, '') ON CONFLICT DO UPDATE SET until = max(until, excluded.until)"
@@ -63,6 +64,12 @@ class Kept:
         """How many rows are counted in the slots between."""
         sql = f"SELECT coalesce(sum(rows), 0) FROM slot WHERE {_BETWEEN}"  # noqa: S608 - fixed text
         return int(self._db.run(sql, release, since, until).fetchone()[0])
+
+    def rows_by(self, release: str, seconds: int, since: int, until: int) -> dict[int, int]:
+        """How many rows are counted in each span of so many seconds, hours or longer, by when it begins."""
+        sql = f"SELECT begin / ?4 * ?4, sum(rows) FROM slot WHERE {_SPANNED} GROUP BY 1"  # noqa: S608 - fixed text
+        found = self._db.run(sql, release, since, until, seconds).fetchall()
+        return {int(begin): int(rows) for begin, rows in found}
 
     def hours(self, release: str, reference: Reference, until: int) -> None:
         """Make one slot of the minutes of each hour that is over by then."""

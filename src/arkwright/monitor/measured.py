@@ -23,6 +23,9 @@ _OF = "release = ? AND promise = ?"
 _LAST = f"SELECT verdict, until FROM found WHERE {_OF} ORDER BY until DESC LIMIT 1"  # noqa: S608 - fixed text
 _OTHER = f"SELECT max(until) FROM found WHERE {_OF} AND verdict <> ?"  # noqa: S608
 _BEGAN = f"SELECT min(until) FROM found WHERE {_OF} AND until > ?"  # noqa: S608
+_LAST_OF = f"SELECT * FROM found WHERE {_OF} AND until >= ? AND until < ? ORDER BY until DESC LIMIT 1"  # noqa: S608
+_NEXT = "SELECT release FROM found WHERE release > ? ORDER BY release LIMIT 1"  # a step for each, not a scan
+_NEXT_PROMISE = "SELECT promise FROM found WHERE release = ? AND promise > ? ORDER BY promise LIMIT 1"
 _BETWEEN = f"SELECT * FROM found WHERE {_OF} AND until >= ? AND until < ? ORDER BY until"  # noqa: S608
 
 
@@ -78,6 +81,29 @@ class Measured:
         (other,) = self._db.run(_OTHER, release, promise, verdict).fetchone()
         (began,) = self._db.run(_BEGAN, release, promise, -1 if other is None else other).fetchone()
         return Streak(verdict, until - int(began))
+
+    def thinned(self, release: str, promise: str, since: int, until: int, points: int) -> list[Found]:
+        """The last of each of so many equal parts of the span, in the order of time: a few reads of very many."""
+        step = max(1, -(-(until - since) // points))
+        parts = ((at, min(at + step, until)) for at in range(since, until, step))
+        rows = (self._db.run(_LAST_OF, release, promise, begin, end).fetchone() for begin, end in parts)
+        return [Found(*row) for row in rows if row]
+
+    def latest(self, release: str) -> dict[str, Found]:
+        """What was found last of each promise, and of what is measured beside them."""
+        found: dict[str, Found] = {}
+        name = ""
+        while row := self._db.run(_NEXT_PROMISE, release, name).fetchone():
+            name = str(row[0])
+            found[name] = Found(*self._db.run(_LAST_OF, release, name, 0, 1 << 62).fetchone())
+        return found
+
+    def releases(self) -> list[str]:
+        """Every release that anything was found of."""
+        found: list[str] = []
+        while row := self._db.run(_NEXT, found[-1] if found else "").fetchone():
+            found.append(str(row[0]))
+        return found
 
     def between(self, release: str, promise: str, since: int, until: int) -> list[Found]:
         """In the order of time."""

@@ -10,6 +10,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import localtime
 
 from arkwright.core.errors import Invalid
 from arkwright.core.settings import Mail
@@ -57,6 +58,7 @@ def written(server: Mail, letter: Letter) -> EmailMessage:
     except (ValueError, MessageError, IndexError):
         raise Failed(f"{letter.to[:80]!r} cannot be written to", never=True) from None
     message["Subject"] = " ".join(visible(letter.subject).split())[:LONGEST_SUBJECT]
+    message["Date"] = localtime()
     message["Message-ID"] = f"<{letter.id}@{server.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday answers it
     message.set_content(visible(letter.text))

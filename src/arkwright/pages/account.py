@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, sessions
+from arkwright.api import accounts, letters, sessions
 from arkwright.core.errors import ArkwrightError
 from arkwright.govern.roles import RIGHTS, ROLES, lesser
 from arkwright.govern.secrets import SESSION, TOKEN
+from arkwright.notify.mail import CHOICES
 from arkwright.pages import forms
 from arkwright.pages.render import page
 from arkwright.web import context
@@ -27,6 +28,7 @@ def routes() -> list[Route]:
         route(PLACE, account, "self"),
         route(PLACE + "/tokens", make, "self", ["POST"]),
         route(PLACE + "/end", end, "self", ["POST"]),
+        route(PLACE + "/mail", by_mail, "self", ["POST"]),
     ]
 
 
@@ -53,6 +55,8 @@ def shown(request: Request, refused: ArkwrightError | None) -> Response:
         sessions=[replace(one, note=_plain(one.note)) for one in held if one.kind == SESSION],
         tokens=[one for one in held if one.kind == TOKEN],
         spans=SPANS,
+        mail=letters.chosen(at.site, by),
+        choices=CHOICES,
         ways=accounts.ways(at.site, by.name),
     )
 
@@ -69,6 +73,18 @@ async def make(request: Request) -> Response:
         return page(request, "token.html", section=PLACE, made=made, note=said["note"])
 
     return await forms.shown(work, lambda error: shown(request, error))
+
+
+async def by_mail(request: Request) -> Response:
+    """What I am told by mail."""
+    at, by = context.context(request), context.actor(request)
+    wants = (await forms.fields(request, "wants"))["wants"]
+
+    def work() -> str:
+        made = letters.mail(at.site, by, at.project, wants=wants)
+        return "you get no mail" if wants == "off" else f"{made.address} is written to: {CHOICES[wants]}"
+
+    return await forms.decided(request, PLACE, work, shown)
 
 
 async def end(request: Request) -> Response:

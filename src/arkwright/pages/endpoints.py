@@ -1,6 +1,7 @@
 """Endpoints: which release gets which share, how it came about, what goes through; and the buttons that move it."""
 
 import time
+from collections import Counter
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,7 +15,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Endpoint, Event, Release
 from arkwright.core.record import decode
-from arkwright.pages import forms, health, promoting, talk, traffic
+from arkwright.pages import alarming, forms, health, promoting, talk, traffic, watched
 from arkwright.pages.render import page
 from arkwright.sites import Site
 from arkwright.web import context
@@ -33,12 +34,19 @@ def routes() -> list[Route]:
         route(PLACE + "/{name}/stop", stop, "own", ["POST"]),
         route(PLACE + "/{name}/resume", resume, "own", ["POST"]),
         *traffic.routes(),
+        *watched.routes(),
     ]
 
 
 def all_of(request: Request) -> Response:
     found = context.context(request).site.catalog.newest(Endpoint, limit=200)
-    return page(request, "endpoints.html", section=PLACE, healths=health.look(request, found))
+    return page(
+        request, "endpoints.html", section=PLACE, healths=health.look(request, found), alarms=_standing(request)
+    )
+
+
+def _standing(request: Request) -> Counter[str]:
+    return alarming.counted(alarming.standing(request))
 
 
 def one(request: Request) -> Response:
@@ -58,6 +66,8 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         section=PLACE,
         endpoint=endpoint,
         health=now,
+        alarms=alarming.look(request, endpoint.name),
+        standing=_standing(request),
         moves=moves,
         **_shares(moves),
         offered=_offered(at.site, endpoint) if forms.may(request, "own") else [],

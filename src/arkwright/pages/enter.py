@@ -9,9 +9,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from arkwright.api import entering, first_owner, sessions
-from arkwright.core.errors import ArkwrightError, Throttled
+from arkwright.core.errors import ArkwrightError, Throttled, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION
+from arkwright.pages import errors
 from arkwright.pages.forms import fields, raw
 from arkwright.pages.render import page
 from arkwright.sites import Site
@@ -63,7 +64,10 @@ def log_out(request: Request) -> Response:
 
 def join(request: Request) -> Response:
     """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more."""
-    name = entering.invited(context.context(request).site, request.path_params["invitation"])
+    try:
+        name = entering.invited(context.context(request).site, request.path_params["invitation"])
+    except Unproven as error:
+        return errors.shown(request, 410, str(error))  # who has no account yet cannot log in first
     return page(request, "join.html", name=name, chooses=first_owner.chooses(context.context(request).site, name))
 
 

@@ -13,6 +13,7 @@ _TITLES = {
     401: "Log in first",
     403: "That is not yours to do",
     404: "There is no such page",
+    410: "This invitation is of no use any more",
     405: "That cannot be done here",
 }
 _WHERE = {"HX-Retarget": "#ended", "HX-Reswap": "innerHTML", "HX-Reselect": "#refused"}  # on top of the page

@@ -1,6 +1,6 @@
 """Home: what needs me, how the endpoints are, and what happened lately."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -12,18 +12,19 @@ from starlette.routing import Route
 from arkwright.api import catalog
 from arkwright.api import inbox as verbs
 from arkwright.core import telling
+from arkwright.core.alarms import Alarm
 from arkwright.core.counted import many
 from arkwright.core.nouns import Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.core.rules import found
-from arkwright.pages import health
+from arkwright.pages import alarming, health
 from arkwright.pages.render import page
 from arkwright.pages.words import address, first_line
 from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
 
-LATELY, ENDPOINTS = 12, 50
+LATELY, ENDPOINTS, RAISED = 12, 50, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,9 @@ def home(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
     mine = verbs.inbox(at.site, by, at.project, limit=20)
     endpoints = health.look(request, at.site.catalog.newest(Endpoint, limit=ENDPOINTS))
-    waiting = [*_alarms(at.site, endpoints), *_signatures(mine), *_reviews(mine), *_asked(mine), *_failed(mine)]
+    standing = alarming.standing(request)
+    waiting = [*_alarms(at.site, endpoints), *_raised(standing)]
+    waiting += [*_signatures(mine), *_reviews(mine), *_asked(mine), *_failed(mine)]
     names, releases = at.site.catalog.names, at.site.catalog.count(Release)
     kinds = tuple(kind for kind in at.site.catalog.kinds() if kind in telling.LATELY)
     events = catalog.ledger(at.site, by, at.project, kinds=kinds, last=2 * LATELY) if kinds else ()
@@ -59,6 +62,7 @@ def home(request: Request) -> Response:
         waiting=waiting,
         events=lately[:LATELY],
         endpoints=endpoints,
+        alarms=alarming.counted(standing),
     )
 
 
@@ -70,6 +74,14 @@ def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waitin
             yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=one.says)
     for ref, group in groupby(site.catalog.broken(Dataset, Model), key=itemgetter(0)):
         yield _broken(ref, [finding for _, finding in group])
+
+
+def _raised(standing: Sequence[Alarm]) -> Iterator[Waiting]:
+    """What endpoints promise and do not keep just now, the newest first."""
+    for alarm in standing[:RAISED]:
+        title, text = alarming.says(alarm)
+        place = f"/endpoints/{alarm.endpoint}{alarming.PLACE}"
+        yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=text, at=alarm.until)
 
 
 def _broken(ref: str, broken: list[Finding]) -> Waiting:

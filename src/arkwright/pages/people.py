@@ -1,5 +1,7 @@
 """People: who is here, who helps, what one of them did; and, for owners, who may do what."""
 
+from collections.abc import Mapping, Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,6 +18,7 @@ from arkwright.web.routes import route
 
 PLACE = "/people"
 SHOWN = 40  # events of one person
+ASKED = ("name", "role", "email", "also")  # of an invitation
 
 
 def routes() -> list[Route]:
@@ -29,10 +32,11 @@ def routes() -> list[Route]:
 
 
 def all_of(request: Request) -> Response:
-    return _all(request, None)
+    return _all(request, None, dict.fromkeys(ASKED, ""), ())
 
 
-def _all(request: Request, refused: ArkwrightError | None) -> Response:
+def _all(request: Request, refused: ArkwrightError | None, asked: Mapping[str, str], signs: Sequence[str]) -> Response:
+    """`asked`, `signs`: what was typed into the form of an invitation that was refused."""
     at, by = context.context(request), context.actor(request)
     helpers = {one.name: one for one in talk.people(at.site, by, at.project)}
     standing = accounts.accounts(at.site, by, at.project)
@@ -48,6 +52,8 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
         others=others,
         roles=_given_roles(),
         signing=signing.offered(at.site, at.project),
+        asked=asked,
+        signs=signs,
     )
 
 
@@ -84,7 +90,7 @@ def _given_roles() -> list[str]:
 async def invite(request: Request) -> Response:
     """An account that nobody entered yet. Its link is shown once, on the answer itself, and stands nowhere else."""
     at, by = context.context(request), context.actor(request)
-    said = await forms.fields(request, "name", "role", "email", "also")
+    said = await forms.fields(request, *ASKED)
     signs = await forms.several(request, "signs")
 
     def work() -> Response:
@@ -100,7 +106,7 @@ async def invite(request: Request) -> Response:
         link = f"{at.address}/join/{made.secret}"
         return page(request, "invited.html", section=PLACE, made=made, link=link)
 
-    return await forms.shown(work, lambda error: _all(request, error))
+    return await forms.shown(work, lambda error: _all(request, error, said, signs))
 
 
 async def change(request: Request) -> Response:

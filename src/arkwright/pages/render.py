@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from arkwright.api import inbox
 from arkwright.core.counted import many
+from arkwright.core.rules import alarmed
 from arkwright.core.telling import kind, named
 from arkwright.pages import words
 from arkwright.pages.draw.graph import graph
@@ -29,7 +30,8 @@ _DRAWN = {"interval": interval, "spark": spark, "histogram": histogram, "bars": 
 
 
 @cache
-def _environment() -> Environment:
+def _environment(*, linked: bool = True) -> Environment:
+    """`linked`: whether a reference leads to its page; in a file of its own it would lead nowhere."""
     folder = Path(__file__).parent / "templates"
     made = Environment(
         loader=FileSystemLoader(folder),
@@ -44,7 +46,9 @@ def _environment() -> Environment:
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit
-    made.filters |= {"kind": kind, "named": named}
+    made.filters |= {"kind": kind, "named": named, "alarmed": alarmed}
+    if not linked:
+        made.filters["ref"] = words.unlinked
     return made
 
 
@@ -71,6 +75,11 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
     if common["done"]:
         cookies.drop(answer, at.address, cookies.SAID)  # said once
     return answer
+
+
+def alone(template: str, **said: Any) -> str:
+    """A file that is read without a control room."""
+    return _environment(linked=False).get_template(template).render(**said)
 
 
 def _places(app: Starlette) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Requirements: what must hold, in plain words; who wants it otherwise; and who decides that."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
 from urllib.parse import quote
@@ -13,11 +15,13 @@ from arkwright.api.requirements import Required, requirements
 from arkwright.collaborate.proposals import is_author
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError, Invalid
-from arkwright.core.nouns import Dataset
+from arkwright.core.nouns import Dataset, Endpoint
+from arkwright.core.rules import broken
 from arkwright.measures.words import sentence
-from arkwright.pages import forms
+from arkwright.pages import alarming, forms
 from arkwright.pages.render import page
 from arkwright.project import toml
+from arkwright.project.editing import spelling
 from arkwright.web import context
 from arkwright.web.routes import route
 
@@ -55,7 +59,7 @@ def _all(request: Request, asked: dict[str, str], refused: ArkwrightError | None
     status, problem = (refused.status, str(refused)) if refused else (200, None)
     places: tuple[tuple[str, list[Required]], ...] = ()
     try:
-        promised = requirements(at.site, by, at.project)
+        promised = _watched(request, requirements(at.site, by, at.project))
         places = tuple((key, list(group)) for key, group in groupby(promised, lambda r: f"{r.section}.{r.name}"))
     except ArkwrightError as error:
         problem = problem or str(error)
@@ -76,6 +80,14 @@ def _all(request: Request, asked: dict[str, str], refused: ArkwrightError | None
         checked=_checked(request, asked) if any(asked[name] for name in ("measure", "promise", "instead")) else None,
         **_choices(request),
     )
+
+
+def _watched(request: Request, promised: Iterable[Required]) -> Iterator[Required]:
+    """With what is broken at endpoints just now."""
+    raised = {(one.endpoint, spelling(one.promise)): one for one in alarming.standing(request)}
+    for one in promised:
+        alarm = raised.get((one.name, spelling(one.promise))) if one.section == Endpoint.KIND else None
+        yield replace(one, subject=alarm.release, finding=broken(alarm)) if alarm else one
 
 
 def _choices(request: Request) -> dict[str, object]:

@@ -148,6 +148,9 @@ def address(reference: str) -> str | None:
     """
     kind, colon, rest = reference.partition("#")[0].partition(":")
     place = PLACES.get(kind) if colon else None
+    if kind == "alarm" and "/" in rest:
+        endpoint, _, number = rest.rpartition("/")
+        return f"/endpoints/{quote(endpoint, safe='@')}/watch#alarm-{quote(number)}"
     if place is None:
         return None
     name = rest.partition("@")[0] if kind in ("endpoint", "account") else rest
@@ -156,8 +159,8 @@ def address(reference: str) -> str | None:
 
 def first_line(text: str) -> str:
     """How a text begins, for lists, without the markup that is met most."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "").lstrip("#> ")
-    line = line.replace("**", "").replace("`", "")
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = line.lstrip("#> ").replace("**", "").replace("`", "").strip() or line  # a link has to have a name
     return line if len(line) <= 120 else line[:119] + "…"
 
 
@@ -177,8 +180,13 @@ def ref(reference: str | None, text: str | None = None) -> Markup:
         return NOTHING
     place = address(reference)
     if place is None:
-        return Markup('<span class="mono">{}</span>').format(shown(text or reference))
+        return unlinked(reference, text)
     return Markup('<a class="ref mono" href="{}">{}</a>').format(place, shown(text or reference))
+
+
+def unlinked(reference: str | None, text: str | None = None) -> Markup:
+    """A noun's reference where no page is."""
+    return Markup('<span class="mono">{}</span>').format(shown(text or reference)) if reference else NOTHING
 
 
 def short(digest: str | None) -> Markup:

@@ -18,6 +18,8 @@ TASKS: dict[str, str] = {
     "measure_rules": "arkwright.work.experts:measure",
     "measure_model": "arkwright.work.models:measure",
     "packages": "arkwright.work.release:packages",
+    "about_release": "arkwright.work.shipping:about_release",
+    "measure_release": "arkwright.work.shipping:measure",
     "assemble": "arkwright.work.release:assemble",
 }
 

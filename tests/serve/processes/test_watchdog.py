@@ -1,6 +1,7 @@
 """A worker that hangs is ended, and another takes its place."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -10,7 +11,8 @@ from functools import partial
 import pytest
 from tests.serve.supervised import CODE, Supervised, who_release
 
-from arkwright.serve.processes import waits
+from arkwright.serve.processes import heartbeat, waits, watchdog
+from arkwright.serve.traffic.poison import Page, shared_memory
 
 
 def hangs(how):
@@ -103,3 +105,33 @@ def test_only_the_time_that_a_process_lived_counts(monkeypatch):
     with pytest.raises(TimeoutError):
         asyncio.run(waits.within(1.1, late()))
     assert slept == pytest.approx([0.25] * 4 + [0.1])
+
+
+class Kept:
+    """A worker, seen by the watch over it."""
+
+    def __init__(self):
+        self.told = []
+
+    def send_signal(self, sign):
+        self.told.append(sign)
+
+    def kill(self):
+        self.told.append(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_who_answers_nobody_any_more_may_write_what_is_left(monkeypatch, rests):
+    monkeypatch.setattr(watchdog, "LOOK", 0.01)
+    monkeypatch.setattr(watchdog, "GRACE", 0.0)
+    page, worker = Page(shared_memory()), Kept()
+    page.beat()
+    if rests:
+        page.rest()
+
+    async def watched():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(watchdog.watch(worker, page, 0.02), 0.5)
+
+    asyncio.run(watched())
+    assert worker.told == ([] if rests else [heartbeat.LAST_WORDS, signal.SIGKILL])

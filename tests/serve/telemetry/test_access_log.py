@@ -181,3 +181,16 @@ def test_standard_output():
 def test_a_file_that_cannot_be_opened_is_told(tmp_path):
     with pytest.raises(Invalid, match=r"access log .* cannot be written: No such file"):
         AccessLog(str(tmp_path / "no" / "log"))
+
+
+def test_what_cannot_be_opened_yet_is_opened_when_it_can(tmp_path):
+    """A worker that follows another comes without its log: without a worker nobody is answered."""
+    log = AccessLog(str(tmp_path / "gone" / "log"), later=True)
+    add(log, path="/lost")
+    log.flush()
+    assert (log.written, log.failed) == (0, 1)
+    (tmp_path / "gone").mkdir()
+    add(log, path="/kept")
+    log.close()
+    assert [line["path"] for line in lines(tmp_path / "gone" / "log")] == ["/kept"]
+    AccessLog(str(tmp_path / "never" / "log"), later=True).close()

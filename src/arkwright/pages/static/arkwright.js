@@ -42,31 +42,37 @@
     const table = figure.querySelector("details table"); // what was drawn has one of its own
     const rows = [...table.querySelectorAll("tbody tr")].map((row) =>
       [...row.cells].map((cell) => (cell.dataset.v === "" ? null : Number(cell.dataset.v ?? cell.textContent))));
-    const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
-    return { names, columns: names.map((_, at) => rows.map((row) => row[at])) };
+    const heads = [...table.querySelectorAll("thead th")], names = heads.map((cell) => cell.textContent.trim());
+    return { names, kinds: heads.map((cell) => cell.dataset.kind || ""), columns: names.map((_, at) => rows.map((row) => row[at])) };
   };
-  // UTC, as everything here; the day where a step is longer than half of one
+  // UTC, as everything here; the day where a step is longer than half of one, and at each midnight
   const clock = (seconds, step) => {
     const said = new Date(seconds * 1e3).toISOString();
-    return step >= 43200 ? said.slice(5, 10) : said.slice(11, step < 1 ? 21 : step < 60 ? 19 : 16);
+    return step >= 43200 || (step >= 1800 && seconds % 86400 === 0) ? said.slice(5, 10) : said.slice(11, step < 1 ? 21 : step < 60 ? 19 : 16);
   };
   const draw = (figure) => {
     const box = figure.querySelector(".chart");
     if (!box || !window.uPlot) return;
-    const { names, columns } = read(figure);
+    const { names, kinds, columns } = read(figure);
     if (!columns.length || columns[0].length < 2) return;
     const colours = shades(), ink = colours[4], time = figure.dataset.chart === "time";
     const grid = { stroke: css("color-scheme") === "x" ? ink : ink + "", width: 0.15 };
     const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui" };
+    // a line and its interval, which stand one behind the other in the table, have one colour
+    const of = kinds.reduce((all, kind, at) => [...all, at === 0 ? -1 : kind ? all[at - 1] : Math.max(...all) + 1], []);
+    const colour = (at) => (kinds[at] === "limit" ? ink : colours[of[at] % 4]);
+    const pale = (rgb) => rgb.replace(/^rgb\((.*)\)$/, "rgba($1, .16)");
+    const bands = kinds.flatMap((kind, at) => (kind === "high" ? [{ series: [at, at - 1], fill: pale(colour(at)) }] : []));
     box.replaceChildren();
     new window.uPlot({
+      bands,
       width: box.clientWidth, height: Number(figure.dataset.height || 220),
       scales: { x: { time }, y: figure.dataset.high ? { range: [0, Number(figure.dataset.high)] } : {} }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
       axes: [time ? { ...axis, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
       series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {
-        label, paths: "steps" in figure.dataset ? window.uPlot.paths.stepped({ align: 1 }) : undefined, stroke: colours[(at - 1) % 4], width: 1.5, dash: at > 4 ? [4, 3] : undefined, spanGaps: true,
-        points: { show: !("steps" in figure.dataset) && columns[at].filter((one) => one !== null).length < 40 } })),
+        label, paths: "steps" in figure.dataset ? window.uPlot.paths.stepped({ align: 1 }) : undefined, stroke: colour(at), width: kinds[at] === "low" || kinds[at] === "high" ? 0 : 1.5, dash: of[at] > 3 || kinds[at] === "limit" ? [4, 3] : undefined, spanGaps: true,
+        points: { show: !kinds[at] && !("steps" in figure.dataset) && columns[at].filter((one) => one !== null).length < 40 } })),
     }, columns, box);
   };
   // --- a job as it goes: every line is text, whatever stands in it
@@ -175,6 +181,7 @@
     root.querySelectorAll?.(".lineage").forEach(pan);
     root.querySelectorAll?.("[data-follow]").forEach(follow);
     root.querySelectorAll?.("figure[data-chart]").forEach(draw);
+    root.querySelectorAll?.(".picture").forEach((frame) => { frame.scrollLeft = frame.scrollWidth; }); // to what is new
     root.querySelectorAll?.(".log").forEach((log) => { log.scrollTop = log.scrollHeight; });
   };
   document.addEventListener("DOMContentLoaded", () => liven(document));

@@ -59,6 +59,7 @@ class Crew:
         self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
         self._keepers: list[asyncio.Task[None]] = []
         self._leaving: set[asyncio.Task[None]] = set()
+        self._turns: dict[int, asyncio.Lock] = {}
         self._register, self._nursery = Register(), Nursery()
         self.served, self.is_ready = asyncio.Event(), False
         cpus = processors(len(listening), pin=serving.pin)
@@ -120,8 +121,8 @@ class Crew:
             self._have_kept(len(self._workers) - 1)
 
     def end_shadows(self) -> None:
-        """End their process, if there is one."""
-        if len(self._workers) > len(self._listening):
+        """End their process, if there is one; not while another is made in its place."""
+        if len(self._workers) > len(self._listening) and not self._turn(len(self._listening)).locked():
             self._keepers.pop().cancel()
             self._let_go(self._workers.pop(), signal.SIGINT)
 
@@ -150,21 +151,24 @@ class Crew:
 
         `wait`: until the old one has stopped. When the new one cannot do what the old one does, the old one stays.
         """
-        old = self._workers[place]
-        try:
-            failed = await self._another(place, "replaced")
-        except OSError as error:
-            failed = {"a worker": str(error)}
-        if not failed and failed is not None:
+        async with self._turn(place):
+            if place == len(self._workers):
+                return True  # the shadows' process, which has ended meanwhile
+            old = self._workers[place]
+            try:
+                failed = await self._another(place, "replaced")
+            except OSError as error:
+                failed = {"a worker": str(error)}
+            if failed or failed is None:
+                new, self._workers[place] = self._workers[place], old
+                log.error("the workers are not replaced: %s", failed or "the new one ended at once")
+                if new is not old:
+                    await new.stop(signal.SIGKILL)
+                return False
             leaving = self._let_go(old, signal.SIGHUP)
-            if wait and not old.stuck:  # which may never leave by itself
-                await leaving
-            return True
-        new, self._workers[place] = self._workers[place], old
-        log.error("the workers are not replaced: %s", failed or "the new one ended at once")
-        if new is not old:
-            await new.stop(signal.SIGKILL)
-        return False
+        if wait and not old.stuck:  # which may never leave by itself
+            await leaving
+        return True
 
     def _let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
         leaving = asyncio.create_task(worker.stop(sign))
@@ -189,11 +193,15 @@ class Crew:
                 continue  # replaced on purpose
             stillborn = 0 if worker.served else stillborn + 1
             log.warning("a worker ended (%s); another takes its place", how(code))
+            if not self._folder.is_dir():
+                said = f"{self._folder}, which the server's processes share, was removed, so no worker can begin"
+                self._failed(Invalid(f"{said}; start the server anew"))
+                return
             if stillborn > _MOST_STILLBORN and not self.is_ready:
                 said = f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
                 self._failed(Invalid(said))
                 return
-            await asyncio.gather(self._bury(worker), self._raise(place, stillborn))
+            await asyncio.gather(self._bury(worker), self._raise(worker, place, stillborn))
 
     def _kept(self, keeper: "asyncio.Task[None]") -> None:
         """A place that nobody keeps any more would stay empty unseen: rather end."""
@@ -211,18 +219,24 @@ class Crew:
                 log.warning("a request of %d bytes ended too many workers; it is refused from now on", key[1])
             await asyncio.gather(*(other.tell(self._beware()) for other in living))
 
-    async def _raise(self, place: int, stillborn: int) -> None:
-        """A worker for an empty place."""
+    async def _raise(self, dead: Worker, place: int, stillborn: int) -> None:
+        """A worker for the place that this one leaves empty, unless it was being replaced when it died."""
         if stillborn:
             await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
         while True:
             try:
-                await self._another(place, "died")
+                async with self._turn(place):
+                    if self._workers[place] is dead:
+                        await self._another(place, "died")
             except OSError as error:
                 log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
                 await asyncio.sleep(1)
             else:
                 return
+
+    def _turn(self, place: int) -> asyncio.Lock:
+        """One at a time puts another worker at a place: of two at once one would serve on, told of nothing more."""
+        return self._turns.setdefault(place, asyncio.Lock())
 
     async def _another(self, place: int, follows: str) -> Mapping[str, str] | None:
         """A new worker at this place, told what there is; what failed in it. None when it died at once."""

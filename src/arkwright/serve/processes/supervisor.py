@@ -13,13 +13,13 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
 from arkwright.serve.processes.crew import Crew
 from arkwright.serve.processes.files import Room, raised, room
+from arkwright.serve.processes.folder import shared
 from arkwright.serve.processes.following import Following, refused, releases
 from arkwright.serve.processes.sockets import address, listen, reserve, unix
 from arkwright.serve.processes.waits import first_of, unless
@@ -49,7 +49,7 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     fits = room(raised(), calls=serving.grpc_port is not None)
     with contextlib.ExitStack() as held:
         listening = [held.enter_context(sock) for sock in listen(serving, fits.waiting)]
-        folder = Path(held.enter_context(TemporaryDirectory(prefix="arkwright-")))
+        folder = held.enter_context(shared())
         aside = held.enter_context(unix(folder / "shadows", fits.waiting))
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
@@ -100,8 +100,11 @@ class Supervisor:
         try:
             await self._crew.start()  # they import while we verify
             await unless(self._stopped, self._begin())
+            renewing = asyncio.create_task(self._renew())
+            renewing.add_done_callback(self._renewed)
             while not self._stopped.is_set():
                 await self._look()
+            await renewing
         finally:
             self._crew.leave_be()
             await self._following.close()
@@ -142,15 +145,25 @@ class Supervisor:
                 self._ready(f"grpc://{shown(host, self._serving.grpc_port)}")
             log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
 
+    async def _renew(self) -> None:
+        """Have workers replaced that have to be. Aside: who stops an endpoint waits for none of those that leave."""
+        while not self._stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
+            await self._crew.replace_lonely()
+            if self._restart.is_set():
+                self._restart.clear()
+                await self._crew.replace_all()
+
+    def _renewed(self, renewing: "asyncio.Task[None]") -> None:
+        if not renewing.cancelled() and (error := renewing.exception()):
+            self._fail(error)
+
     async def _look(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
-        await self._crew.replace_lonely()
+            await asyncio.wait_for(self._stopped.wait(), LOOK)
         if not self._shadowed() and not self._applying.locked():  # a move that is made may need them
             self._crew.end_shadows()
-        if self._restart.is_set():
-            self._restart.clear()
-            await self._crew.replace_all()
         try:
             changed = self._watch(releases(self._traffic.values()) | self._following.releases)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
@@ -201,7 +214,8 @@ class Supervisor:
     def _order(self) -> control.Serve | None:
         if not self._traffic and not self._serving.gateway:
             return None
-        on = {name: routing for name, routing in self._traffic.items() if name not in self._unloaded}
+        stopped = {name: r for name, r in self._wanted.items() if r.stopped and name in self._traffic}  # at once
+        on = {name: routing for name, routing in (self._traffic | stopped).items() if name not in self._unloaded}
         return control.Serve(on, sorted(self._unloaded))
 
     async def _asked(self, ask: control.Ask) -> str | None:

@@ -76,6 +76,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
         await stopped.wait()
         if server.listening:
             await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))
+    page.rest()
     listening.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await listening

@@ -156,6 +156,11 @@ class Labels:
             return blocks.end if blocks.end > MAGIC_SIZE else 0
 
 
+def any_came(folder: Path) -> bool:
+    """Whether anybody ever sent a label."""
+    return any(path.stat().st_size > len(MAGIC) for path in (folder / FOLDER).glob("*.log"))
+
+
 def read(folder: Path) -> Iterator[list[Kept]]:
     """Every label in order, block by block. Raises Corrupt for a log of another version."""
     for path in _files(folder / FOLDER):

@@ -30,8 +30,8 @@ class AccessLog:
     Several workers may append to one file: each write ends with a whole line.
     """
 
-    def __init__(self, target: str) -> None:
-        """Raises Invalid when the file cannot be opened."""
+    def __init__(self, target: str, *, later: bool = False) -> None:
+        """Raises Invalid when the file cannot be opened, unless it may be opened `later`, when there are lines."""
         self.written = self.full = self.failed = 0  # lines
         self._path = None if target == "-" else Path(target).absolute()
         self._waiting: list[str] = []
@@ -44,7 +44,9 @@ class AccessLog:
         try:
             self._file = self._open()
         except OSError as error:
-            raise Invalid(f"the access log {target} cannot be written: {error.strerror}") from None
+            if not later:
+                raise Invalid(f"the access log {target} cannot be written: {error.strerror}") from None
+            self._file = -1
 
     def add(
         self,
@@ -118,7 +120,7 @@ class AccessLog:
 
     def close(self) -> None:
         self.flush()
-        if self._path is not None:
+        if self._path is not None and self._file >= 0:
             os.close(self._file)
 
     def _open(self) -> int:
@@ -129,6 +131,9 @@ class AccessLog:
     def _follow(self) -> None:
         """Open the file anew when it was moved away, as those who rotate logs do."""
         if self._path is None:
+            return
+        if self._file < 0:
+            self._file = self._open()
             return
         try:
             there, mine = self._path.stat(), os.fstat(self._file)

@@ -64,10 +64,10 @@ class Telemetry:
         to nobody. `follows`: what became of the worker before this one, which `died` or is `replaced`.
 
         Raises Invalid for what cannot be opened, Missing for a `collector` without the extra `otel`; where only the
-        environment asks for one, the log says what is missing.
+        environment asks for one, the log says what is missing. Who follows another opens the access log when it can.
         """
         self.counters = Counters(folder)
-        self._log = AccessLog(access_log) if access_log else None
+        self._log = AccessLog(access_log, later=bool(follows)) if access_log else None
         self._spans, self._sampling = Spans(), sampling or Sampling(0.0, alone=True)
         self._sender: otlp.Sender | None = None
         if collector or otlp.wanted():

@@ -61,9 +61,13 @@ class Page:
         """A sign of life."""
         struct.pack_into("<Q", self.map, _BEAT_AT, self.beats + 1)
 
+    def rest(self) -> None:
+        """It answers nobody any more and gives no further signs of life: to write what is left may take its time."""
+        struct.pack_into("<Q", self.map, _BEAT_AT, 0)
+
     @property
     def beats(self) -> int:
-        """How many there were."""
+        """How many there were; none before it lives and when it rests."""
         return int(struct.unpack_from("<Q", self.map, _BEAT_AT)[0])
 
     def desk(self, model: str) -> "Desk | None":

@@ -1,0 +1,38 @@
+"""What was noticed at endpoints as one HTML file: it asks nothing of a network and runs nothing."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from markupsafe import Markup
+
+from arkwright.api.watch_over_time import OverTime, over_time
+from arkwright.core import versions
+from arkwright.core.nouns import Actor, Endpoint
+from arkwright.pages import watch_charts
+from arkwright.pages.render import alone
+from arkwright.sites import Site
+
+STYLE = Path(__file__).parent / "static" / "arkwright.css"
+
+
+def report(site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), span: str = "7d") -> str:
+    """The same pictures as on the pages, of these endpoints or of all.
+
+    Raises Unknown for an endpoint that is not there; Invalid for a span that is none.
+    """
+    names = endpoints or versions.names(site.ledger, Endpoint)
+    nouns = [versions.resolve(site.ledger, Endpoint, name) for name in names]
+    seen = [over_time(site, by, project, endpoint=noun, span=span) for noun in nouns]
+    return alone(
+        "watch_report.html",
+        style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own
+        seen=[(one, watch_charts.shown(one), watch_charts.alarms(one)) for one in seen],
+        span=span,
+        standing=sum(map(_standing, seen)),
+        now=datetime.now(UTC),
+    )
+
+
+def _standing(found: OverTime) -> int:
+    return sum(one.end is None for one in found.alarms)

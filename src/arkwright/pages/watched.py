@@ -1,0 +1,41 @@
+"""What is noticed at an endpoint: each promise in plain words, performance, drift and groups over time, and alarms."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arkwright.api.alarms import RAISED
+from arkwright.api.watch_over_time import over_time
+from arkwright.core import versions
+from arkwright.core.nouns import Endpoint
+from arkwright.pages import watch_charts
+from arkwright.pages.render import page
+from arkwright.web import context
+from arkwright.web.routes import route
+
+PLACE = "/endpoints"
+SPANS = {"24h": "a day", "7d": "a week", "30d": "30 days", "90d": "90 days"}
+
+
+def routes() -> list[Route]:
+    return [route(PLACE + "/{name}/watch", watched, "look")]
+
+
+def watched(request: Request) -> Response:
+    at, by = context.context(request), context.actor(request)
+    endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}")
+    span, release = request.query_params.get("span", "7d"), request.query_params.get("release")
+    found = over_time(at.site, by, at.project, endpoint=endpoint, span=span, release=release)
+    return page(
+        request,
+        "watch.html",
+        section=PLACE,
+        endpoint=endpoint,
+        found=found,
+        shown=watch_charts.shown(found),
+        timeline=watch_charts.alarms(found),
+        standing=sum(one.alarm.state == RAISED for one in found.alarms),
+        spans=SPANS,
+        span=span,
+        release=release,
+    )

@@ -1,0 +1,122 @@
+"""What was noticed over time, as its page shows it."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+from tests.api.conftest import Site
+from tests.api.test_reacting import twice
+from tests.pages.conftest import House
+from tests.pages.seen import lived
+from tests.rest.conftest import up
+
+from arkwright.api.alarms import MACHINE
+from arkwright.cli import context
+from arkwright.cli.main import main
+from arkwright.pages import watch_charts, watch_report
+from arkwright.pages.draw.heat import heat
+
+__all__ = ["twice"]  # fixtures
+PAGE = "/endpoints/buys/watch"
+
+
+@pytest.fixture(scope="module")
+def seen(twice, tmp_path_factory, shop_at):
+    folder = tmp_path_factory.mktemp("seen") / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(twice / ".arkwright", folder / ".arkwright")
+    at = Site(shop)
+    with pytest.MonkeyPatch.context() as patched:
+        lived(at, patched, hours=24, step=6)
+    return at
+
+
+@pytest.fixture(scope="module")
+def house(seen):
+    with up(seen) as made:
+        yield House(made)
+
+
+def test_promises_alarms_and_pictures_of_an_endpoint(house):
+    status, text = house.page(PAGE)
+    assert status == 200
+    assert "The population stability index of spent (0 is no change, 0.25 a great one) is less than 0.2" in text
+    for heading in ("How well buys@1 answers", "Drift of buys@1", "recall of buys@1 by country"):
+        assert f"{heading}</h2>" in text
+    assert 'id="alarm-1"' in text
+    assert "halted release:buys@2" in text
+    assert re.search(r'<figure data-chart="time".*?<svg class="draw".*?recall of buys@1 over time', text, re.DOTALL)
+    assert '<path class="sure first"' in text  # the interval of what is estimated, and of what came true
+    assert '<path class="sure second"' in text
+    assert re.search(r'<rect class="heat h[3-6]"[^>]*><title>score, [^<]*: moved by 0\.', text)
+    table = text[text.index('aria-label="Drift of buys@1: table"') :]
+    assert re.search(r'<th scope="col" class="number">spent</th>', table)
+    assert re.search(r">0\.\d+ \*<", table)
+
+
+def test_a_release_that_left_and_another_span(house):
+    _, text = house.page(f"{PAGE}?span=24h&release=release:buys@2")
+    assert "Drift of buys@2</h2>" in text
+    assert "Drift of buys@1</h2>" not in text
+    assert re.search(r'<rect class="heat h[3-6]"[^>]*><title>spent, ', text)
+    assert house.page(f"{PAGE}?span=2y")[0] == 422
+    assert house.page("/endpoints/nothing/watch")[0] == 404
+    hostile = "%3Cscript%3Ealert(1)%3C/script%3E"
+    assert "<script>alert(1)" not in house.page(f"{PAGE}?release={hostile}")[1]
+
+
+def test_the_way_to_an_alarm(house):
+    link = f'href="{PAGE}#alarm-'
+    for place in ("/", "/ledger?kind=alarm", "/ledger?kind=reaction", "/search?q=psi", "/search?q=opened+discussion"):
+        status, text = house.page(place)
+        assert (status, link in text) == (200, True), place
+    assert f'href="{PAGE}"' in house.page("/endpoints")[1]
+    _, text = house.page("/endpoints/buys")
+    assert f'href="{PAGE}"' in text
+    _, text = house.page("/")
+    assert "buys does not keep:" in text
+
+
+def test_a_report_needs_nothing_but_itself(seen):
+    text = watch_report.report(seen.site, seen.ana, seen.folder, span="7d")
+    assert "halted release:buys@2" in text
+    assert 'id="buys-alarm-1"' in text
+    for heading in ("How well buys@1 answers", "Drift of buys@1", "recall of buys@1 by country"):
+        assert f"{heading}</h3>" in text
+    assert "default-src 'none'" in text
+    for word in ("<script", "<link", "<img", "href=", "url(", "src="):
+        assert word not in text
+
+
+def test_what_callers_send_is_text(seen, monkeypatch):
+    hostile = "<script>alert(1)</script>"
+    charts = watch_charts.shown
+    monkeypatch.setattr(watch_charts, "shown", lambda found: [_named(one, hostile) for one in charts(found)])
+    text = watch_report.report(seen.site, seen.ana, seen.folder, endpoints=["buys"])
+    assert "<script>" not in text
+    assert text.count("&lt;script&gt;") > 3
+
+
+def _named(one, hostile):
+    groups = [(measure, hostile, [replace(p, title=hostile) for p in pictures], rows, [hostile] * len(heads))
+              for measure, _, pictures, rows, heads in one.groups]  # fmt: skip
+    found = one.seen.heat
+    name = {column: hostile if column == "spent" else column for column in found.columns}
+    cells = {(name[column], at): cell for (column, at), cell in found.cells.items()}
+    moved = replace(found, columns=tuple(name.values()), cells=cells)
+    return replace(one, groups=groups, heat=heat(moved), seen=replace(one.seen, heat=moved))
+
+
+def test_on_the_command_line(seen, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(seen.folder)
+    for name in ("ARKWRIGHT_TOKEN", "ARKWRIGHT_BY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(context, "actor", lambda _: MACHINE)
+    assert main(["watch", "buys", "--report", str(tmp_path / "a.html")]) == 1
+    said = capsys.readouterr().out
+    assert "last 7d" in said
+    assert re.search(r"buys@1 recall: estimated [▁-█·]+ 0\.\d+ \[.*\], with labels ", said)
+    assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+    assert main(["watch", "buys", "--report", str(tmp_path / "no" / "a.html")]) == 2
+    assert "cannot be written: no such file or directory" in capsys.readouterr().err
