@@ -1,6 +1,7 @@
 """Drift by hand, by SciPy, by what must not change, by how often intervals hold and how often columns cry wolf."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import stats
 from scipy.spatial import distance
 
 from arkwright.core.errors import Invalid
+from arkwright.core.promises import Reading
 from arkwright.measures import divergence, drift
 from arkwright.measures.sketch import of_numbers, of_words
 from arkwright.measures.window import Window
@@ -227,10 +229,29 @@ def test_what_drifted_is_named():
     )
     found = drift.drifted_columns(window)
     assert found.value == 2
-    assert "moved (p" in found.note
-    assert "mix (p" in found.note
+    assert re.fullmatch(r"mix 0\.3\d* \(p = .*\), moved 0\.\d+ \(p = .*\)", found.note)
     assert drift.drifted_columns(window, effect=0.25).note.startswith("mix")
     assert drift.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_what_moved_furthest_is_named_first_where_everything_is_certain():
+    before = of_numbers(np.linspace(0, 1, 5000))
+    shifts = {"a": 0.5, "b": 0.9, "c": 0.7}
+    current = {name: before.empty().numbers(np.linspace(0, 1, 5000) + by) for name, by in shifts.items()}
+    found = drift.drifted_columns(Window(reference=dict.fromkeys(shifts, before), current=current))
+    assert re.findall(r"(\w) 0", found.note) == ["b", "c", "a"]
+
+
+def test_that_time_passes_is_no_drift():
+    before = of_numbers(np.arange(100.0))
+    window = Window(
+        reference={"asked_at": before, "x": before},
+        current={"asked_at": before.empty().numbers(np.arange(100.0) + 500), "x": before},
+        times=frozenset({"asked_at"}),
+    )
+    assert drift.drifted_columns(window) == Reading(0.0, n=100, note="none")
+    alone = Window(reference={"t": before}, current={"t": before}, times=frozenset({"t"}))
+    assert drift.drifted_columns(alone).note == "no column can be compared"
 
 
 def test_what_cannot_be_compared_says_why():

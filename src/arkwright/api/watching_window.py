@@ -92,6 +92,8 @@ class Answers:
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         logged, window = self.logged(since, until), self.window(since, until)
+        if isinstance(window, Window):
+            window = replace(window, times=logged.layout.times)
         if isinstance(window, Window) and self._reference and watching_callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))

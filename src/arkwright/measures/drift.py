@@ -130,21 +130,22 @@ def drifted_columns(window: Window, alpha: float = 0.05, effect: float = 0.0) ->
     """How many columns drifted: Kolmogorov-Smirnov of numbers, chi-square of words, Holm-adjusted for their number.
 
     Where nothing changed, any is found in at most `alpha` of all windows, however many columns there are. With many
-    rows every change is certain, however small: `effect` leaves out distances (Cramér's V of words) below it.
+    rows every change is certain, however small: `effect` leaves out distances (Cramér's V of words) below it. The note
+    has the distance of each, the furthest first. Dates and times always move, and are left out.
     """
     if not 0 < alpha < 1:
         raise Invalid(f"alpha={alpha} is the share of false alarms; give one between 0 and 1, such as 0.05")
-    columns = window.columns
+    columns = [column for column in window.columns if column not in window.times]
     if not columns:
         raise Undefined("no column can be compared")
     tried = [significance(window, column) for column in columns]
     adjusted = holm([chance for chance, _ in tried])
-    found = sorted(
-        (chance, column)
+    found = sorted(  # with many rows every p-value is 0: the distance tells which column explains it
+        (-by, column, chance)
         for chance, column, (_, by) in zip(adjusted, columns, tried, strict=True)
         if chance < alpha and by >= effect
     )
-    note = ", ".join(f"{column} (p = {chance:.2g})" for chance, column in found[:10])
+    note = ", ".join(f"{column} {-by:.2g} (p = {chance:.2g})" for by, column, chance in found[:10])
     return Reading(float(len(found)), n=max(window.current[c].rows for c in columns), note=note or "none")
 
 

@@ -22,7 +22,7 @@ class Window:
     of all of them; `scores`, the window's. Of a regression: `losses`, what errors are expected in the window. `served`:
     what servers counted, None where nothing was kept. `joint`: what the columns do together, in the reference and in
     the window; `trail`: how they went in the window. A release of before has neither. `callers`: who asked, where a
-    promise speaks of them.
+    promise speaks of them. `times`: columns of dates and times, which always move.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class Window:
     trail: Trail | None = None
     losses: Losses | None = None
     callers: Callers | None = None
+    times: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)

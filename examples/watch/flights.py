@@ -1,0 +1,1 @@
+../flights/flights.py
