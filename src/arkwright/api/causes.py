@@ -124,7 +124,8 @@ class _Why:
             return self._worse(window, call)
         if call.name in ("drifted_columns", *_TOGETHER):
             trail = window.trail.columns if window.trail else ()  # times are not among what columns do together
-            return moved.columns(window, self._shown(trail if call.name in _TOGETHER else window.columns))
+            there = [name for name in window.columns if name not in window.times]  # and always move
+            return moved.columns(window, self._shown(trail if call.name in _TOGETHER else there))
         return self._column(window, call)
 
     def _shown(self, columns: Sequence[str]) -> list[str]:

@@ -92,8 +92,6 @@ class Answers:
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         logged, window = self.logged(since, until), self.window(since, until)
-        if isinstance(window, Window):
-            window = replace(window, times=logged.layout.times)
         if isinstance(window, Window) and self._reference and watching_callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=watching_callers.look(*given))
@@ -114,7 +112,8 @@ class Answers:
         if self._reference is None:
             return self._without
         with closing(self._kept()) as kept:
-            return self._reference.window(kept.window(self._release.ref, self._reference, since, until))
+            window = self._reference.window(kept.window(self._release.ref, self._reference, since, until))
+        return replace(window, times=self.logged(since, until).layout.times)
 
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")
