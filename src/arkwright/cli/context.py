@@ -60,6 +60,12 @@ def where(given: argparse.Namespace) -> tuple[Site, Path]:
     return local(found), found
 
 
+def given_role(parser: argparse.ArgumentParser, what: str, default: str | None = None) -> None:
+    """`--role` where it is the role that is given to somebody: who gives it proves who they are, and declares none."""
+    parser.add_argument("--role", dest="to", metavar="ROLE", default=default, help=what)
+    parser.set_defaults(role=None)
+
+
 def actor(given: argparse.Namespace) -> Actor:
     """Who acts: proven by $ARKWRIGHT_TOKEN, or as declared: --by, $ARKWRIGHT_BY, git's user.email, the login name."""
     secret = os.environ.get("ARKWRIGHT_TOKEN")

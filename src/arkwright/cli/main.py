@@ -78,8 +78,8 @@ def parser(word: Word) -> "ArgumentParser":
         description=word.summary,
         epilog="examples:\n" + "\n".join(f"  {example}" for example in word.examples),
         formatter_class=RawDescriptionHelpFormatter,
+        conflict_handler="resolve",  # a word may mean something else by --role
     )
-    import_module(f"arkwright.cli.words.{word.module}").arguments(made)
     common = made.add_argument_group("everywhere")
     common.add_argument("--project", metavar="DIR", help="the project folder (default: here, or the one around it)")
     common.add_argument("--by", metavar="NAME", help="who acts (default: $ARKWRIGHT_BY, git's user, or the login name)")
@@ -88,6 +88,7 @@ def parser(word: Word) -> "ArgumentParser":
     )
     common.add_argument("--json", action="store_true", help="answer in JSON")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    import_module(f"arkwright.cli.words.{word.module}").arguments(made)
     return made
 
 

@@ -8,7 +8,7 @@ from arkwright.cli import context, output
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="of the account, in small letters")
-    parser.add_argument("--to", metavar="ROLE", default="viewer", help="viewer, contributor or owner (default: viewer)")
+    context.given_role(parser, "viewer, contributor or owner (default: viewer)", default="viewer")
     parser.add_argument("--signs", action="append", default=[], metavar="ROLE", help="a signing role of a gate")
     parser.add_argument("--email", default="", help="where the person is reached")
     context.site_option(parser)

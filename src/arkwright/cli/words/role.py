@@ -8,7 +8,7 @@ from arkwright.cli import context, output
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="of the account")
-    parser.add_argument("--to", metavar="ROLE", help="none, viewer, contributor or owner")
+    context.given_role(parser, "none, viewer, contributor or owner")
     parser.add_argument("--signs", action="append", metavar="ROLE", help="a signing role; all that are given, no other")
     parser.add_argument("--signs-nothing", action="store_true", help="take every signing role away")
     parser.add_argument("--email", help="where the person is reached")

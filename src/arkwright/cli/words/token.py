@@ -13,7 +13,7 @@ from arkwright.sites import Site
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--to", metavar="ROLE", default="viewer", help="what it may do at most (default: viewer)")
+    context.given_role(parser, "what it may do at most (default: viewer)", default="viewer")
     parser.add_argument("--signs", action="append", default=[], metavar="ROLE", help="as what it may sign")
     parser.add_argument("--expires", default="30d", help="after how long it ends (default: 30d; at most 365d)")
     parser.add_argument("--note", default="", help="what it is for")
