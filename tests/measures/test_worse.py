@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from arkwright.measures import segments, worse
+from arkwright.measures.causes import Explained, Part, worst_first
 from arkwright.measures.expected import MEASURES, Expected
 from arkwright.measures.ratios import RATIOS
 from arkwright.measures.scores import binned
@@ -134,3 +135,16 @@ def test_few_rows_and_no_groups_name_nothing():
     assert worse.realised(judged, now, "recall", [], sign=-1).says()[0].startswith("no group that is kept has")
     small = case(rng, m=20)[1]
     assert worse.realised(judged, small, "recall", ["carrier"], sign=-1).says() == (segments.FEW,)
+
+
+def test_of_a_promise_about_the_worst_group_that_one_stands_first():
+    parts = (
+        Part(column="c", label="a", now=0.5, value=0.8, was=0.9, named=True),
+        Part(column="c", label="b", now=0.4, value=0.6, was=0.6),
+        Part(column="c", label="few", now=0.01, value=0.1, was=0.9),
+    )
+    found = worst_first(Explained(parts=parts, unit="recall"), sign=-1, least=0.05)
+    assert [part.label for part in found.parts] == ["b", "a", "few"]
+    assert found.says() == ("c=b: 40 % of rows; recall 0.6, was 0.6", "c=a: 50 % of rows; recall 0.8, was 0.9")
+    assert worst_first(Explained(parts=parts), sign=1, least=0.05).parts[0].label == "a"
+    assert worst_first(Explained(note="too few"), sign=1, least=0.0).says() == ("too few",)

@@ -21,7 +21,7 @@ from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Call, Name, Promise, Value, parse
 from arkwright.core.times import utc
 from arkwright.measures import expected, moved, registry, traffic, worse
-from arkwright.measures.causes import Explained, Part
+from arkwright.measures.causes import Explained, Part, worst_first
 from arkwright.measures.evaluation import Undefined
 from arkwright.measures.scores import Scores
 from arkwright.measures.window import Window
@@ -150,13 +150,16 @@ class _Why:
         columns = self._shown(by or reference.groups)
         sign = 1 if score.name in _LOWER else -1
         if call.name == "estimated":
-            return worse.estimated(window, score.name, columns, sign=sign, alone=bool(by))
+            found = worse.estimated(window, score.name, columns, sign=sign, alone=bool(by))
+            rows = window.scores.n if window.scores else 0
+            return worst_first(found, sign, _at_least(call) / max(1, rows)) if by else found
         if reference.judged is None:
             return Explained(note="the release gives no probabilities, without which its groups are not kept")
         now = self._labelled(reference, columns)
         if now is None:
             return Explained(note="no labels came")
-        return worse.realised(reference.judged, now, score.name, columns, sign=sign, alone=bool(by))
+        found = worse.realised(reference.judged, now, score.name, columns, sign=sign, alone=bool(by))
+        return worst_first(found, sign, _at_least(call) / max(1, now[1].n)) if by else found
 
     def _labelled(self, reference: Reference, columns: Sequence[str]) -> tuple[Scores, Scores] | None:
         given = watching_labels.evaluated(self.answers.logged(self.since, self.until), columns)
@@ -174,6 +177,12 @@ def _asked(call: Call) -> tuple[Call, tuple[str, ...]]:
     by = call.args[1] if len(call.args) > 1 else words.get("by")
     inner = Call(score.text) if isinstance(score, Name) else score
     return inner if isinstance(inner, Call) else Call(""), tuple(traffic.mentioned(_value(by)))
+
+
+def _at_least(call: Call) -> float:
+    """From how many rows on a group counts."""
+    given = dict(call.kwargs).get("at_least", call.args[2] if len(call.args) > 2 else 50)
+    return given if isinstance(given, int | float) else 50
 
 
 def _value(given: Value | None) -> Value:

@@ -1,7 +1,7 @@
 """What explains that a promise is broken: a value, a range or a group, before and now."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arkwright.core.visible import visible
 
@@ -52,6 +52,18 @@ class Explained:
         named = [part for part in self.parts if part.named]
         told = tuple(said(part, self) for part in named[:most])
         return told or ((self.note,) if self.note else ())
+
+
+def worst_first(whole: Explained, sign: int, least: float) -> Explained:
+    """Of a promise about the worst group: that one is named whatever it was before, and stands first.
+
+    `sign`: 1 where much is bad, else -1; `least`: the share of the rows from which on a group counts.
+    """
+    counts = [part for part in whole.parts if part.value is not None and (part.now or 0.0) >= least]
+    if not counts:
+        return whole
+    worst = max(counts, key=lambda part: sign * (part.value or 0.0))
+    return replace(whole, parts=(replace(worst, named=True), *(part for part in whole.parts if part is not worst)))
 
 
 def said(part: Part, whole: Explained) -> str:
