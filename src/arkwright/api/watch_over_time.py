@@ -96,15 +96,24 @@ class OverTime:
 
 
 def over_time(
-    site: Site, by: Actor, project: Path, *, endpoint: Endpoint, span: str = "7d", release: str | None = None
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    endpoint: Endpoint,
+    span: str = "7d",
+    release: str | None = None,
+    until: datetime | None = None,
 ) -> OverTime:
-    """The last span of what was noticed at an endpoint, of the releases that are there, or of one that was.
+    """What was noticed at an endpoint in the span before `until` (default: now), of the releases that are there, or of
+    one that was.
 
     Raises Invalid for a span that is none.
     """
     if span not in SPANS:
         raise Invalid(f"{span[:20]!r}: the watch is shown over {', '.join(SPANS)}")
-    now = int(datetime.now(UTC).timestamp())
+    end = until or datetime.now(UTC)
+    now = int((end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp())
     alarmed, earlier = _alarms(site, endpoint)
     begin = now - seconds(span)
     found = OverTime(endpoint=endpoint, since=begin, until=now, alarms=alarmed, earlier=earlier)

@@ -16,14 +16,22 @@ from arkwright.sites import Site
 STYLE = Path(__file__).parent / "static" / "arkwright.css"
 
 
-def report(site: Site, by: Actor, project: Path, *, endpoints: Sequence[str] = (), span: str = "7d") -> str:
+def report(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    endpoints: Sequence[str] = (),
+    span: str = "7d",
+    until: datetime | None = None,
+) -> str:
     """The same pictures as on the pages, of these endpoints or of all.
 
     Raises Unknown for an endpoint that is not there; Invalid for a span that is none.
     """
     names = endpoints or versions.names(site.ledger, Endpoint)
     nouns = [versions.resolve(site.ledger, Endpoint, name) for name in names]
-    seen = [over_time(site, by, project, endpoint=noun, span=span) for noun in nouns]
+    seen = [over_time(site, by, project, endpoint=noun, span=span, until=until) for noun in nouns]
     return alone(
         "watch_report.html",
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own

@@ -8,6 +8,7 @@ from arkwright.api.alarms import RAISED
 from arkwright.api.watch_over_time import over_time
 from arkwright.core import versions
 from arkwright.core.nouns import Endpoint
+from arkwright.core.times import moment
 from arkwright.pages import watch_charts
 from arkwright.pages.render import page
 from arkwright.web import context
@@ -25,7 +26,8 @@ def watched(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
     endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}")
     span, release = request.query_params.get("span", "7d"), request.query_params.get("release")
-    found = over_time(at.site, by, at.project, endpoint=endpoint, span=span, release=release)
+    until = request.query_params.get("until") or None
+    found = over_time(at.site, by, at.project, endpoint=endpoint, span=span, release=release, until=moment(until))
     return page(
         request,
         "watch.html",
@@ -38,4 +40,5 @@ def watched(request: Request) -> Response:
         spans=SPANS,
         span=span,
         release=release,
+        until=until,
     )

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from arkwright.api.alarms import alarms
@@ -14,6 +15,7 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Endpoint
+from arkwright.core.times import moment
 from arkwright.pages.watch_report import report
 from arkwright.sites import Site
 
@@ -26,31 +28,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE", help="write what was noticed at endpoints, with pictures, as one HTML file"
     )
     parser.add_argument("--span", default="7d", choices=tuple(SPANS), help="how far back pictures go (default: 7d)")
+    parser.add_argument("--until", metavar="TIME", help="where pictures end: 7d (ago), or a time in UTC (default: now)")
     context.site_option(parser)
 
 
 def main(given: argparse.Namespace) -> int:
-    (site, project), actor = context.where(given), context.actor(given)
+    (site, project), actor, until = context.where(given), context.actor(given), moment(given.until)
     found = watch(site, actor, project, names=tuple(given.names))
     if given.report:
         of = tuple(name for name in given.names if not name.startswith(DATA))
-        _write(Path(given.report), report(site, actor, project, endpoints=of, span=given.span))
+        made = report(site, actor, project, endpoints=of, span=given.span, until=until)
+        _write(Path(given.report), made)
     if given.json:
         output.as_json(found)
     elif not found:
         output.console().print("nothing is watched: see promises under [endpoint.NAME], and watch under [data.NAME]")
     else:
-        _show(site, actor, project, found, given.span)
+        _show(site, actor, project, found, given.span, until)
     if given.report and not given.json:
         output.console().print(f"written: {output.escape(given.report)}")
     return 1 if any(one.verdict == "broken" for one in found) else 0
 
 
-def _show(site: Site, actor: Actor, project: Path, found: Sequence[Watched | WatchedData], span: str) -> None:
+def _show(
+    site: Site, actor: Actor, project: Path, found: Sequence[Watched | WatchedData], span: str, until: datetime | None
+) -> None:
     screen = output.console()
     names = dict.fromkeys(one.endpoint for one in found if isinstance(one, Watched))
     nouns = [versions.resolve(site.ledger, Endpoint, name) for name in names]
-    seen = [over_time(site, actor, project, endpoint=noun, span=span) for noun in nouns]
+    seen = [over_time(site, actor, project, endpoint=noun, span=span, until=until) for noun in nouns]
     pictures = {key: picture for one in seen for key, picture in watch_view.sparks(one).items()}
     head = ("of", "promise", "verdict", ">found", ">rows", f"last {span}", "note")
     screen.print(output.table(head, (_cells(one, pictures) for one in found)))
