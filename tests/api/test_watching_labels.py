@@ -7,8 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.api import answering
 
 from arkwright.api import watching_labels, watching_log
+from arkwright.api.decide import sign
+from arkwright.api.logged import label
+from arkwright.api.rollout import promote
+from arkwright.api.watching import watch
 from arkwright.api.watching_beside import asked
 from arkwright.api.watching_log import LoggedWindow
 from arkwright.core.nouns import Column
@@ -225,3 +230,23 @@ def test_what_traffic_cannot_tell(logged):
     assert size.note.startswith("size_mb cannot be measured on traffic: it is of the release's files")
     assert group.note.startswith("agreement cannot be measured on traffic")
     assert 'did you mean "recall"' in near.note
+
+
+def test_where_labels_come_late_what_rests_on_them_is_of_an_earlier_window(at, monkeypatch):
+    """Two days ago rows came, and their labels later; now others come."""
+    promises = 'promises = ["recall >= 0.1", "estimated(recall) >= 0.1", "rows >= 1"]\n'
+    late = 'watch = { window = "1d", labels_after = "2d" }\n'
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', f'gate  = "production"\n{promises}{late}')
+    for who in (at.ben, at.cleo):
+        at.do(sign, who, release="buys")
+    at.do(promote, release="buys")
+    day = 86_400
+    answering.answered(at, answering.rows(300), monkeypatch, ago=2 * day + 3600)
+    answering.answered(at, answering.rows(100), monkeypatch, ago=600)
+    labels = [{"id": f"r{2 * day + 3600}-{n // 100 * 100}", "row": n % 100, "label": n % 2} for n in range(300)]
+    at.do(label, endpoint="buys", labels=labels)
+    found = {one.promise: one for one in at.do(watch, names=["buys"])}
+    assert (found["estimated(recall) >= 0.1"].n, found["rows >= 1"].value) == (100, 100)
+    realised = found["recall >= 0.1"]
+    assert realised.note == "300 of 300 rows have labels"
+    assert (found["rows >= 1"].until - realised.until).total_seconds() == 2 * day

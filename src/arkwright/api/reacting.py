@@ -13,11 +13,14 @@ from arkwright.api import lease
 from arkwright.api.alarms import MACHINE, RAISED, of
 from arkwright.api.rollout import back, move, must_pass, seal
 from arkwright.api.talk import say
+from arkwright.api.watching_beside import realised
 from arkwright.core import versions
 from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction, subject
+from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Account, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
+from arkwright.core.promises import parse
 from arkwright.core.record import decode, encode
 from arkwright.core.rules import alarmed
 from arkwright.monitor import policy
@@ -68,6 +71,8 @@ def _due(site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction]) ->
     at = policy.part(endpoint, alarm.release)
     if at is None or endpoint.terms is None or endpoint.stopped:
         return
+    if endpoint.terms.labels_after and realised(parse(alarm.promise)):
+        stands -= seconds(endpoint.terms.labels_after)  # its window ended so long before it could be measured
     yield from policy.due(endpoint.terms.reactions, alarm.promise, at, stands, since_done)
 
 

@@ -69,7 +69,7 @@ def rehearse_watch(
     if not 0 < len(looks) <= MOST:
         raise Invalid(f"that is {len(looks)} looks, and a rehearsal has 1 to {MOST}; choose another span or step")
     agreed = terms.current(site, project).get(name) or terms.recorded(moves[-1][1])
-    rehearsal = _Rehearsal(agreed)
+    rehearsal, late = _Rehearsal(agreed), seconds(agreed.labels_after) if agreed.labels_after else 0
     answers: dict[str, Answers] = {}
     for at in looks:
         live = _at(moves, at)
@@ -80,7 +80,7 @@ def rehearse_watch(
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
             if not rehearsal.gone(live, ref):
-                found = answers[ref].watched(agreed.promises, at - seconds(agreed.window), at)
+                found = answers[ref].watched(agreed.promises, at - seconds(agreed.window), at, late)
                 rehearsal.look(live, at, found)
     return tuple(rehearsal.told)
 

@@ -53,6 +53,7 @@ def _terms(spec: EndpointSpec) -> Terms:
         window=spec.watch.window,
         every=spec.watch.every,
         raise_after=spec.watch.raise_after,
+        labels_after=spec.watch.labels_after,
         clear_after=spec.watch.clear_after,
         reactions=tuple(_reaction(one) for one in spec.reactions),
         fallback=spec.fallback,

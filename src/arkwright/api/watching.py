@@ -82,12 +82,9 @@ def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list
     """The promises, and what is measured beside them."""
     agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
     since, until = answers.settled - seconds(agreed.window), answers.settled
-    promised, beside = answers.watched_with_beside(agreed.promises, since, until)
+    late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
-    return promised, [
-        Found(release.ref, name, until, since, "", one.value, one.low, one.high, one.n, one.note)
-        for name, one in beside.items()
-    ]
+    return answers.watched_with_beside(agreed.promises, since, until, late)
 
 
 def _rerun(site: Site, project: Path, say: Callable[[str], None]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arkwright.core.promises import Call, Name, Promise, Value, parse
-from arkwright.measures import losses
+from arkwright.measures import losses, registry
 from arkwright.measures.expected import MEASURES
 from arkwright.measures.traffic import mentioned
 from arkwright.monitor.counting import Reference
@@ -42,6 +42,12 @@ def beside(promises: Iterable[Promise], reference: Reference | None, *, labelled
             for one in _both(score, within, reference, labelled=labelled):
                 found[one.text] = one
     return list(found.values())
+
+
+def realised(promise: Promise) -> bool:
+    """Whether it is measured on rows whose labels have come."""
+    measure = registry.measures().get(promise.call.name)
+    return measure is not None and measure.stage == "model" and not measure.timed
 
 
 def scored(call: Call) -> str | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from arkwright.api import watching_callers, watching_labels, watching_rows, watching_served
-from arkwright.api.watching_beside import Asked, asked, beside
+from arkwright.api.watching_beside import Asked, asked, beside, realised
 from arkwright.api.watching_log import LoggedWindow, log
 from arkwright.api.watching_release import Live
 from arkwright.core.errors import Invalid, Unknown
@@ -24,6 +24,7 @@ from arkwright.monitor.counting import Reference
 from arkwright.monitor.drifted import Drifted
 from arkwright.monitor.following import follow
 from arkwright.monitor.kept import Kept
+from arkwright.monitor.measured import Found
 from arkwright.serve.tap import labels
 from arkwright.sites import Site
 
@@ -67,20 +68,37 @@ class Answers:
             with closing(self._kept()) as kept:
                 follow(kept, release.ref, self._reference, came)
 
-    def watched(self, promises: Sequence[str], since: int, until: int) -> list[Watched]:
-        """Each promise on what came between, in the order of the promises."""
-        found = self._found([asked(parse(text)) for text in promises], since, until)
-        return [self._watched(text, found[text], since, until) for text in promises]
+    def watched(self, promises: Sequence[str], since: int, until: int, late: int = 0) -> list[Watched]:
+        """Each promise on what came between, in the order of the promises; those that rest on labels on what came so
+        many seconds earlier.
+        """
+        found = self._windows([asked(parse(text)) for text in promises], since, until, late)
+        return [self._watched(text, *found[text]) for text in promises]
 
     def watched_with_beside(
-        self, promises: Sequence[str], since: int, until: int
-    ) -> tuple[list[Watched], dict[str, Reading]]:
-        """The same, and by its name what is measured beside them for whoever looks at them over time."""
+        self, promises: Sequence[str], since: int, until: int, late: int = 0
+    ) -> tuple[list[Watched], list[Found]]:
+        """The same, and what is measured beside them for whoever looks at them over time."""
         read = [parse(text) for text in promises]
         more = beside(read, self._reference, labelled=labels.any_came(self._folder))
-        found = self._found([*map(asked, read), *more], since, until)
-        made = [self._watched(text, found.pop(text), since, until) for text in promises]
-        return made, {name: reading for name, reading in found.items() if reading.value is not None}
+        found = self._windows([*map(asked, read), *more], since, until, late)
+        made = [self._watched(text, *found.pop(text)) for text in promises]
+        return made, [
+            Found(self._release.ref, name, end, begin, "", one.value, one.low, one.high, one.n, one.note)
+            for name, (one, begin, end) in found.items()
+            if one.value is not None
+        ]
+
+    def _windows(
+        self, wanted: Sequence[Asked], since: int, until: int, late: int
+    ) -> dict[str, tuple[Reading, int, int]]:
+        """(what was found, since, until), by the name of what was asked."""
+        found: dict[str, tuple[Reading, int, int]] = {}
+        for back in sorted({0, late}):
+            some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
+            made = self._found(some, since - back, until - back) if some else {}
+            found |= {text: (one, since - back, until - back) for text, one in made.items()}
+        return found
 
     def look_over_time(self) -> None:
         """Keep how far each column was from its reference, for whoever looks at a month of it."""
@@ -88,7 +106,8 @@ class Answers:
             return
         path = self._site.watched / f"{self._endpoint.name}.drift.db"
         with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
-            drifted.follow(kept, self._release.ref, self._reference, self.settled)
+            times = self.logged(0, 0).layout.times
+            drifted.follow(kept, self._release.ref, self._reference, self.settled, times)
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         logged, window = self.logged(since, until), self.window(since, until)

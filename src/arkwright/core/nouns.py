@@ -187,7 +187,8 @@ class Terms:
     `model` and `gate`: what its releases are made of and must pass. `canary`, `hold`, `shadow`: how one takes over from
     the one before. `log`: whether answers are logged; `sample` (0 to 1), `redact` (columns), `keep` (a span): how.
     `promises`: what must hold of its traffic, in windows of `window`, measured `every` so often. A promise broken for
-    `raise_after` is an alarm, and kept for `clear_after` none any more. `fallback`: the model that may take over.
+    `raise_after` is an alarm, and kept for `clear_after` none any more. Labels come `labels_after` so
+    long: what rests on them is measured on the window that ended then. `fallback`: the model that may take over.
     """
 
     model: str
@@ -204,6 +205,7 @@ class Terms:
     every: str = "5m"
     raise_after: str | None = None
     clear_after: str | None = None
+    labels_after: str | None = None
     reactions: tuple[Reaction, ...] = ()
     fallback: str | None = None
 

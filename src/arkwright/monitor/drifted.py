@@ -5,7 +5,7 @@ One SQLite file for an endpoint, of hours, quarters of a day and days. It may be
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -57,8 +57,12 @@ class Drifted:
         self._db = Database(path, _TABLES, LAYOUT)
         self.close = self._db.close
 
-    def follow(self, kept: Kept, release: str, reference: Reference, now: int) -> int:
-        """Look again at every slot whose number of rows is another by now; how many those were."""
+    def follow(
+        self, kept: Kept, release: str, reference: Reference, now: int, times: frozenset[str] = frozenset()
+    ) -> int:
+        """Look again at every slot whose number of rows is another by now; how many those were. `times`: columns that
+        always move, and are left out.
+        """
         stale = {seconds: self._stale(kept, release, seconds, now) for seconds in KEEP}
         days = sorted({begin // DAY * DAY for slots in stale.values() for begin in slots})
         for day in days:
@@ -68,7 +72,7 @@ class Drifted:
                     key = (seconds, begin // seconds * seconds)
                     if key[1] in slots:
                         made[key] = made[key] + counts if key in made else counts
-            self._put(release, reference, made)
+            self._put(release, reference, made, times)
         with self._db.transaction() as db:
             for seconds, back in KEEP.items():
                 db.execute(_DROP, (seconds, now - back - seconds))
@@ -87,11 +91,13 @@ class Drifted:
         known = {int(begin): int(rows) for begin, rows in self._db.run(sql, release, seconds, since, now).fetchall()}
         return {begin for begin, rows in there.items() if known.get(begin) != rows}
 
-    def _put(self, release: str, reference: Reference, made: Mapping[tuple[int, int], Counts]) -> None:
-        rows = [
-            (release, seconds, begin, counts.rows, msgspec.msgpack.encode(dict(moved(reference.window(counts)))))
-            for (seconds, begin), counts in made.items()
-        ]
+    def _put(
+        self, release: str, reference: Reference, made: Mapping[tuple[int, int], Counts], times: frozenset[str]
+    ) -> None:
+        rows = []
+        for (seconds, begin), counts in made.items():
+            window = replace(reference.window(counts), times=times)
+            rows.append((release, seconds, begin, counts.rows, msgspec.msgpack.encode(dict(moved(window)))))
         with self._db.transaction() as db:
             db.executemany(_PUT, rows)
 
@@ -107,7 +113,7 @@ _BODY = dict[str, tuple[float, float]]
 
 def moved(window: Window) -> Iterator[tuple[str, tuple[float, float]]]:
     """(column, (effect, adjusted p-value)) of each that can be compared."""
-    tried = dict(_tried(window, window.columns))
+    tried = dict(_tried(window, (column for column in window.columns if column not in window.times)))
     adjusted = holm([chance for chance, _ in tried.values()])
     for (column, (_, effect)), chance in zip(tried.items(), adjusted, strict=True):
         yield column, (effect, chance)

@@ -37,6 +37,7 @@ def report(
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own
         seen=[(one, watch_charts.shown(one), watch_charts.alarms(one)) for one in seen],
         span=span,
+        until=until,
         standing=sum(map(_standing, seen)),
         now=datetime.now(UTC),
     )

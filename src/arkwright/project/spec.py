@@ -129,13 +129,15 @@ class LogSpec(Table, frozen=True, kw_only=True):
 
 class WatchSpec(Table, frozen=True, kw_only=True):
     """How an endpoint's promises are watched: over what came in the last `window`, `every` so often. What is broken for
-    `raise_after` is an alarm, until it was kept for `clear_after`.
+    `raise_after` is an alarm, until it was kept for `clear_after`. Where labels come `labels_after` so long, what rests
+    on them is measured on the window that ended then.
     """
 
     window: Duration = "1d"
     every: Duration = "5m"
     raise_after: Duration | None = None
     clear_after: Duration | None = None
+    labels_after: Duration | None = None
 
 
 class ReactionSpec(Table, frozen=True, kw_only=True):
