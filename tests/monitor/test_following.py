@@ -138,3 +138,14 @@ def test_what_is_no_count_is_told_and_can_be_counted_anew(tmp_path):
     path.write_bytes(b"nothing" * 1000)
     with pytest.raises(Corrupt, match="remove it, and it is begun anew"):
         Kept(path)
+
+
+def test_the_last_so_many_rows_begin_with_the_slot_that_makes_them_full(tmp_path):
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        follow(kept, "r", REFERENCE, log([list(range(0, 2 * HOUR, 30))], HOUR + 600))
+        until = START + HOUR + 600  # 120 rows in the hour, then two a minute
+        assert kept.begins("r", 1, until) == until - 60
+        assert kept.begins("r", 20, until) == START + HOUR
+        assert kept.begins("r", 21, until) == START
+        assert kept.begins("r", 10**6, until) == START
+        assert kept.begins("nothing", 5, until) == until

@@ -151,6 +151,7 @@ def test_how_an_endpoint_is_watched(shop):
     with (shop.folder / "arkwright.toml").open("a") as file:
         file.write(f'{REACTION}do = ["halt"]\nof = "canary"\nto = "rows >= 1"\n')
     endpoint = toml.read(shop.folder).spec.endpoint["buys"]
+    assert toml.read(shop.folder).spec.endpoint["buys"].watch.labels_after is None
     assert (endpoint.watch.every, endpoint.watch.window, endpoint.watch.raise_after) == ("1m", "1d", None)
     assert endpoint.reactions == (ReactionSpec(do=("halt",), of="canary", to="rows >= 1"),)
 
@@ -221,3 +222,15 @@ def test_how_data_are_watched(shop):
 def test_how_data_cannot_be_watched(shop, words, watch, says):
     watched(shop, words, watch)
     assert says in mistakes(shop)
+
+
+@pytest.mark.parametrize("window", ["7d", "5000 rows"])
+def test_a_window_is_a_span_or_so_many_rows(shop, window):
+    shop.edit("arkwright.toml", 'model = "buys"\n', f'model = "buys"\nwatch = {{ window = "{window}" }}\n')
+    assert toml.read(shop.folder).spec.endpoint["buys"].watch.window == window
+
+
+@pytest.mark.parametrize("window", ["5000", "0 rows", "5000 row", "many rows"])
+def test_a_window_that_is_neither(shop, window):
+    shop.edit("arkwright.toml", 'model = "buys"\n', f'model = "buys"\nwatch = {{ window = "{window}" }}\n')
+    assert 'must be a span of time or so many rows, such as 7d or "5000 rows"' in mistakes(shop)

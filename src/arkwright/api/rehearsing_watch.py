@@ -80,7 +80,7 @@ def rehearse_watch(
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
             if not rehearsal.gone(live, ref):
-                found = answers[ref].watched(agreed.promises, at - seconds(agreed.window), at, late)
+                found = answers[ref].watched(agreed.promises, answers[ref].begins(agreed.window, at), at, late)
                 rehearsal.look(live, at, found)
     return tuple(rehearsal.told)
 

@@ -81,7 +81,7 @@ def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], 
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
     """The promises, and what is measured beside them."""
     agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
-    since, until = answers.settled - seconds(agreed.window), answers.settled
+    since, until = answers.begins(agreed.window, answers.settled), answers.settled
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
     return answers.watched_with_beside(agreed.promises, since, until, late)

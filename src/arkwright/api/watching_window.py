@@ -10,6 +10,7 @@ from arkwright.api import watching_callers, watching_labels, watching_rows, watc
 from arkwright.api.watching_beside import Asked, asked, beside, realised
 from arkwright.api.watching_log import LoggedWindow, log
 from arkwright.api.watching_release import Live
+from arkwright.core import durations
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
@@ -27,6 +28,8 @@ from arkwright.monitor.kept import Kept
 from arkwright.monitor.measured import Found
 from arkwright.serve.tap import labels
 from arkwright.sites import Site
+
+DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,18 @@ class Answers:
         if self._reference:
             with closing(self._kept()) as kept:
                 follow(kept, release.ref, self._reference, came)
+
+    def begins(self, window: str, until: int) -> int:
+        """Where a window begins that ends then: a span of time before, or with the minute or hour that makes so many
+        rows full. Of a release without a reference no rows are counted: then it is a day.
+        """
+        rows = durations.rows(window)
+        if rows is None:
+            return until - durations.seconds(window)
+        if self._reference is None:
+            return until - DAY
+        with closing(self._kept()) as kept:
+            return kept.begins(self._release.ref, rows, until)
 
     def watched(self, promises: Sequence[str], since: int, until: int, late: int = 0) -> list[Watched]:
         """Each promise on what came between, in the order of the promises; those that rest on labels on what came so

@@ -1,11 +1,18 @@
-"""Spans of time as people write them: 90d, 12h, 30m."""
+"""Spans of time as people write them: 90d, 12h, 30m; windows may also be so many rows."""
 
 import re
 
 from arkwright.core.errors import Invalid
 
 PATTERN = r"^[1-9][0-9]{0,4}[smhdw]$"
+WINDOW = rf"{PATTERN}|^[1-9][0-9]{{0,8}} rows$"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def rows(text: str) -> int | None:
+    """`5000 rows` as a number; None for a span of time."""
+    number, _, unit = text.partition(" ")
+    return int(number) if unit == "rows" else None
 
 
 def seconds(text: str) -> int:

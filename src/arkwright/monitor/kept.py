@@ -71,6 +71,16 @@ class Kept:
         found = self._db.run(sql, release, since, until, seconds).fetchall()
         return {int(begin): int(rows) for begin, rows in found}
 
+    def begins(self, release: str, rows: int, until: int) -> int:
+        """Where the last so many rows before `until` begin, to the slot; where there are fewer, all of them."""
+        counted, begin = 0, until
+        sql = "SELECT begin, rows FROM slot WHERE release = ? AND begin < ? ORDER BY begin DESC"
+        for slot, some in self._db.run(sql, release, until):
+            counted, begin = counted + int(some), int(slot)
+            if counted >= rows:
+                break
+        return begin
+
     def hours(self, release: str, reference: Reference, until: int) -> None:
         """Make one slot of the minutes of each hour that is over by then."""
         begun = self._db.run(

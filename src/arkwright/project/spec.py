@@ -133,7 +133,9 @@ class WatchSpec(Table, frozen=True, kw_only=True):
     on them is measured on the window that ended then.
     """
 
-    window: Duration = "1d"
+    window: Annotated[
+        str, msgspec.Meta(pattern=durations.WINDOW, description='a span of time, or so many rows: "7d", "5000 rows"')
+    ] = "1d"
     every: Duration = "5m"
     raise_after: Duration | None = None
     clear_after: Duration | None = None

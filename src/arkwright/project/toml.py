@@ -111,6 +111,8 @@ def _explain(
     what = re.sub(r"Expected `([^`]*)`, got `([^`]*)`", r"must be \1, not \2", what)
     span = re.escape(f"Expected `str` matching regex {durations.PATTERN!r}")
     what = re.sub(span, "must be a span of time, such as 90d or 12h", what)
+    window = re.escape(f"Expected `str` matching regex {durations.WINDOW!r}")
+    what = re.sub(window, 'must be a span of time or so many rows, such as 7d or "5000 rows"', what)
     what = re.sub(r"Expected `str` matching regex .*", f"must be a plain word: {SPELLING}", what)
     what = re.sub(r"Expected (`[^`]*` [<>]=? .*)", r"must be \1", what).replace("`", "")
     wrong = re.fullmatch(r"Invalid enum value '(.*)'", what)
