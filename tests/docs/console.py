@@ -79,13 +79,13 @@ class Shell:
         for line in self._process.stdout:
             self._said.put(line.rstrip("\n"))
 
-    def run(self, step: Step) -> list[str]:
+    def run(self, step: Step, patience: float = PATIENCE) -> list[str]:
         """Give the command; what it printed. `$?` is the command's own for the next one."""
         assert self._process.stdin
         self._process.stdin.write(f"{step.command}\ncode=$?; echo {_DONE}; (exit $code)\n")
         self._process.stdin.flush()
         said: list[str] = []
-        deadline, done = time.monotonic() + PATIENCE, False
+        deadline, done = time.monotonic() + patience, False
         while not done or (step.command.endswith("&") and not matches(step.expected, said)):
             try:
                 line = self._said.get(timeout=max(0.0, deadline - time.monotonic()))

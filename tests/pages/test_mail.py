@@ -37,7 +37,8 @@ def test_chosen_on_my_account(mailing):
     assert "ben@example.org is written to: whatever comes" in unquote(answer.cookies["arkwright-said"])
     assert vault.get(WANTS, person("viewer")) == "inbox"
     assert '<option value="inbox" selected>' in account(mailing, "viewer")
-    assert choose(mailing, "viewer", "more").status == 422
+    for wrong in ("more", "", "../off", "<script>", "\u202eoff", "x" * 10_000):
+        assert choose(mailing, "viewer", wrong).status == 422
     assert choose(mailing, "viewer", "off").status == 303
     assert vault.get(WANTS, person("viewer")) is None
 

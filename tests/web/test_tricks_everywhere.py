@@ -112,8 +112,9 @@ def seen_kinds(door, seen):
 
 
 SECRET = {"password", "old", "new"}  # no names: whatever is typed there is hashed
-NO_FORM = {  # what is shown only where a provider is known or something was given up, and takes no word but a password
-    "/account/link", "/account/unlink", "/webhooks/{name}/again",
+NO_FORM = {  # what is shown only where a provider is known or something was given up, and takes no word but a password;
+    # and what one is told by mail, where mail is sent, which is one of three words
+    "/account/link", "/account/unlink", "/webhooks/{name}/again", "/account/mail",
 }  # fmt: skip
 
 
