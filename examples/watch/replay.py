@@ -4,6 +4,7 @@ flights, so that what took from July to December takes a minute. docs/watch-tuto
 python replay.py --until 2013-07-29                      # promotes late@1 on 1 July, and lets four weeks pass
 python replay.py --until 2013-08-05 --canary late@2      # the next week, with a canary
 python replay.py --table                                 # each week, estimated and realised
+python replay.py --report watch.html                     # the pictures of the last 90 days as one file
 """
 
 import argparse
@@ -27,6 +28,7 @@ from arkwright.api.watching import watch
 from arkwright.api.watching_window import Answers
 from arkwright.core import record, versions
 from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.pages.watch_report import report
 from arkwright.serve.model.answers import reader
 from arkwright.serve.model.loaded import load_served
 from arkwright.serve.rest.predict import answer_once
@@ -46,6 +48,11 @@ def main() -> int:
     site = local(HERE)
     if given.table:
         return table(site)
+    if given.report:
+        end = datetime.fromisoformat(json.loads((HERE / CLOCK).read_text()))
+        made = report(site, Actor(name="replay"), HERE, endpoints=[NAME], span="90d", until=end)
+        given.report.write_text(made, encoding="utf-8")
+        return 0
     done = HERE / CLOCK
     begin = datetime.fromisoformat(json.loads(done.read_text())) if done.exists() else BEGIN
     replay = Replay(site)
@@ -66,9 +73,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--until", type=lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC))
     parser.add_argument("--canary", help="a release that gets three of ten requests from now on")
     parser.add_argument("--table", action="store_true", help="each week that has passed, estimated and realised")
+    parser.add_argument("--report", type=Path, help="the pictures of the last 90 days, as one HTML file")
     given = parser.parse_args()
-    if given.until is None and not given.table:
-        parser.error("say --until, or --table")
+    if not (given.until or given.table or given.report):
+        parser.error("say --until, --table or --report")
     return given
 
 

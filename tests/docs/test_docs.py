@@ -102,7 +102,7 @@ def test_python_compiles_and_toml_loads(page, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_only_pages_that_a_test_runs_promise_to_be_run_word_by_word(page):
-    assert page.name in ("tutorial.md", "accounts.md") or not blocks(page, "console")
+    assert page.name in ("tutorial.md", "accounts.md", "watch-tutorial.md") or not blocks(page, "console")
 
 
 def test_the_notebook_page_runs(tmp_path, monkeypatch):
