@@ -24,7 +24,7 @@ NOW = 1_750_000_000
 BROKEN, KEPT = Streak("broken", 0), Streak("kept", 0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def twice(walked, tmp_path_factory, shop_at):
     """Two releases, both signed."""
     folder = tmp_path_factory.mktemp("twice") / "shop"
