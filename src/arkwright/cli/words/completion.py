@@ -17,11 +17,11 @@ def main(given: argparse.Namespace) -> int:
     whole = argparse.ArgumentParser(prog="arkwright")
     words = whole.add_subparsers()
     for word in WORDS.values():
-        inner = words.add_parser(word.name, help=word.summary)
-        import_module(f"arkwright.cli.words.{word.module}").arguments(inner)
+        inner = words.add_parser(word.name, help=word.summary, conflict_handler="resolve")
         for option in ("--project", "--by", "--role"):
             inner.add_argument(option)
         for flag in ("--json", "--debug"):
             inner.add_argument(flag, action="store_true")
+        import_module(f"arkwright.cli.words.{word.module}").arguments(inner)
     sys.stdout.write(shtab.complete(whole, shell=given.shell) + "\n")
     return 0
