@@ -12,8 +12,14 @@ from arkwright.serve.tap import writer
 from arkwright.serve.tap.writer import Tap
 
 
-def answered(at, rows, monkeypatch, ago=600, release="buys@1"):
-    """These rows were answered so many seconds ago, and are in a closed segment."""
+def sure(row):
+    """The more was spent, the surer."""
+    p = min(0.99, max(0.01, row["spent"] / 120))
+    return {"label": int(p > 0.5), "probabilities": {"0": 1 - p, "1": p}}
+
+
+def answered(at, rows, monkeypatch, ago=600, release="buys@1", say=sure):
+    """These rows were answered so many seconds ago, as `say` says of each, and are in a closed segment."""
     found = versions.resolve(at.site.ledger, Release, release)
     shape = msgspec.json.decode(at.site.store.path(found.files["signature.json"]).read_bytes(), type=Signature)
     clock = writer.time.time_ns
@@ -23,8 +29,7 @@ def answered(at, rows, monkeypatch, ago=600, release="buys@1"):
         number = tap.release(found.ref, found.digest, shape)
         for start in range(0, len(rows), 100):
             some = rows[start : start + 100]
-            sure = [min(0.99, max(0.01, row["spent"] / 120)) for row in some]
-            said = [{"label": int(p > 0.5), "probabilities": {"0": 1 - p, "1": p}} for p in sure]
+            said = [say(row) for row in some]
             tap.add(number, f"r{ago}-{start}".encode(), b"test", json.dumps(some).encode(),
                     json.dumps({"predictions": said}).encode(), 400)  # fmt: skip
         tap.close()

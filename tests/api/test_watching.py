@@ -4,9 +4,8 @@ import json
 import time
 from datetime import datetime, timedelta
 
-import msgspec
-import numpy as np
 import pytest
+from tests.api.answering import answered, rows
 
 from arkwright.api import watching_log
 from arkwright.api.decide import sign
@@ -14,12 +13,7 @@ from arkwright.api.logged import label
 from arkwright.api.rollout import promote
 from arkwright.api.watching import watch
 from arkwright.cli.main import main
-from arkwright.core import versions
 from arkwright.core.errors import Unknown
-from arkwright.core.nouns import Release
-from arkwright.core.signature import Signature
-from arkwright.serve.tap import writer
-from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry import minutes
 from arkwright.serve.telemetry.minutes import Minute
 
@@ -40,32 +34,6 @@ def live(at):
     at.do(sign, at.cleo, release="buys")
     at.do(promote, release="buys")
     return at
-
-
-def answered(at, rows, monkeypatch, ago=600):
-    """These rows were answered so many seconds ago, and are in a closed segment."""
-    release = versions.resolve(at.site.ledger, Release, "buys")
-    shape = msgspec.json.decode(at.site.store.path(release.files["signature.json"]).read_bytes(), type=Signature)
-    clock = writer.time.time_ns
-    with monkeypatch.context() as patched:
-        patched.setattr(writer.time, "time_ns", lambda: clock() - ago * 10**9)
-        tap = Tap(at.site.predictions / "buys", "buys")
-        number = tap.release(release.ref, release.digest, shape)
-        for start in range(0, len(rows), 100):
-            some = rows[start : start + 100]
-            sure = [min(0.99, max(0.01, row["spent"] / 120)) for row in some]
-            said = [{"label": int(p > 0.5), "probabilities": {"0": 1 - p, "1": p}} for p in sure]
-            tap.add(number, f"r{ago}-{start}".encode(), b"test", json.dumps(some).encode(),
-                    json.dumps({"predictions": said}).encode(), 400)  # fmt: skip
-        tap.close()
-
-
-def rows(n, shift=0.0):
-    rng = np.random.default_rng(1)
-    return [
-        {"country": str(rng.choice(["DE", "FR"])), "spent": float(rng.uniform(0, 120)) + shift, "age": None}
-        for _ in range(n)
-    ]
 
 
 def found(at):

@@ -1,19 +1,12 @@
 """The errors of a regression are estimated on what came, before any label: from its rows to what `watch` says."""
 
-import json
-
-import msgspec
 import numpy as np
 import pytest
+from tests.api.answering import answered
 
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote
 from arkwright.api.watching import watch
-from arkwright.core import versions
-from arkwright.core.nouns import Release
-from arkwright.core.signature import Signature
-from arkwright.serve.tap import writer
-from arkwright.serve.tap.writer import Tap
 
 from .conftest import Site
 
@@ -46,26 +39,13 @@ def live(shop):
     return at
 
 
-def answered(at, rows, monkeypatch, ago=600):
-    release = versions.resolve(at.site.ledger, Release, "buys")
-    shape = msgspec.json.decode(at.site.store.path(release.files["signature.json"]).read_bytes(), type=Signature)
-    clock = writer.time.time_ns
-    with monkeypatch.context() as patched:
-        patched.setattr(writer.time, "time_ns", lambda: clock() - ago * 10**9)
-        tap = Tap(at.site.predictions / "buys", "buys")
-        number = tap.release(release.ref, release.digest, shape)
-        said = [{"value": 2 * row["spent"]} for row in rows]
-        tap.add(number, b"r", b"test", json.dumps(rows).encode(), json.dumps({"predictions": said}).encode(), 400)
-        tap.close()
-
-
 def test_errors_are_estimated_before_any_label(shop, monkeypatch):
     at = live(shop)
     rng = np.random.default_rng(1)
     spent = rng.uniform(60, 100, 500)
     truth = np.array([paid(one, i) for i, one in enumerate(spent)])
     rows = [{"country": "DE" if i % 3 else "FR", "spent": float(one), "age": 30} for i, one in enumerate(spent)]
-    answered(at, rows, monkeypatch)
+    answered(at, rows, monkeypatch, say=lambda row: {"value": 2 * row["spent"]})
     found = {one.promise: one for one in at.do(watch, names=["buys"])}
     mae = found["estimated(mae) <= 100"]
     assert (mae.verdict, mae.n) == ("kept", 500)

@@ -26,7 +26,8 @@ from arkwright.monitor.following import MICRO, Block, File, Log
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap import window
 from arkwright.serve.tap.tables import placed
-from arkwright.serve.tap.window import Came, quoted
+from arkwright.serve.tap.where import quoted
+from arkwright.serve.tap.window import Came
 from arkwright.sites import Site
 
 

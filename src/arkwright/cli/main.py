@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from arkwright.cli import everywhere
 from arkwright.cli.words import WORDS, Word, overview
 from arkwright.core.errors import ArkwrightError, did_you_mean
 from arkwright.core.visible import visible
@@ -80,14 +81,7 @@ def parser(word: Word) -> "ArgumentParser":
         formatter_class=RawDescriptionHelpFormatter,
         conflict_handler="resolve",  # a word may mean something else by --role
     )
-    common = made.add_argument_group("everywhere")
-    common.add_argument("--project", metavar="DIR", help="the project folder (default: here, or the one around it)")
-    common.add_argument("--by", metavar="NAME", help="who acts (default: $ARKWRIGHT_BY, git's user, or the login name)")
-    common.add_argument(
-        "--role", metavar="ROLE", help="in which role; declared, not proven, on a site without accounts"
-    )
-    common.add_argument("--json", action="store_true", help="answer in JSON")
-    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    everywhere.options(made)
     import_module(f"arkwright.cli.words.{word.module}").arguments(made)
     return made
 

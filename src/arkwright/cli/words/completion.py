@@ -6,6 +6,7 @@ from importlib import import_module
 
 import shtab
 
+from arkwright.cli import everywhere
 from arkwright.cli.words import WORDS
 
 
@@ -18,10 +19,7 @@ def main(given: argparse.Namespace) -> int:
     words = whole.add_subparsers()
     for word in WORDS.values():
         inner = words.add_parser(word.name, help=word.summary, conflict_handler="resolve")
-        for option in ("--project", "--by", "--role"):
-            inner.add_argument(option)
-        for flag in ("--json", "--debug"):
-            inner.add_argument(flag, action="store_true")
+        everywhere.options(inner)
         import_module(f"arkwright.cli.words.{word.module}").arguments(inner)
     sys.stdout.write(shtab.complete(whole, shell=given.shell) + "\n")
     return 0

@@ -33,9 +33,14 @@ def parse(text: str) -> Where:
     return Where(found[1].strip(), found[2], found[3])
 
 
+def quoted(word: str) -> str:
+    """As a name in SQL, whatever is in it."""
+    return '"' + word.replace('"', '""') + '"'
+
+
 def condition(where: Where, kind: pa.DataType) -> str:
     """In SQL, of a column of this type. Raises Invalid for what is no value of it."""
-    name = '"' + where.column.replace('"', '""') + '"'
+    name = quoted(where.column)
     if not where.value:
         if where.op != "=":
             raise Invalid(f"{where.column}{where.op} lacks a value")

@@ -20,6 +20,7 @@ from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import INDEX_LOCK, Index
 from arkwright.serve.tap.query import Wanted
 from arkwright.serve.tap.tables import ACTUAL, BASE
+from arkwright.serve.tap.where import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,3 @@ def labelled(folder: Path, tables: Tables, scratch: Path, found: Came, columns: 
         f'ORDER BY came."at", came."id", came."row"'
     )
     tables.write(sql, {**found.files, "labels": said}, out)
-
-
-def quoted(word: str) -> str:
-    return '"' + word.replace('"', '""') + '"'
