@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import cast
 
 from arkwright.api import watching_callers, watching_labels, watching_rows, watching_served
+from arkwright.api.logged import signature
 from arkwright.api.watching_beside import Asked, asked, beside, realised
-from arkwright.api.watching_log import LoggedWindow, log
+from arkwright.api.watching_log import Layout, LoggedWindow, log
 from arkwright.api.watching_release import Live
 from arkwright.core import durations
 from arkwright.core.errors import Invalid, Unknown
@@ -121,8 +123,7 @@ class Answers:
             return
         path = self._site.watched / f"{self._endpoint.name}.drift.db"
         with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
-            times = self.logged(0, 0).layout.times
-            drifted.follow(kept, self._release.ref, self._reference, self.settled, times)
+            drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         logged, window = self.logged(since, until), self.window(since, until)
@@ -147,7 +148,12 @@ class Answers:
             return self._without
         with closing(self._kept()) as kept:
             window = self._reference.window(kept.window(self._release.ref, self._reference, since, until))
-        return replace(window, times=self.logged(since, until).layout.times)
+        return replace(window, times=self._times)
+
+    @cached_property
+    def _times(self) -> frozenset[str]:
+        """Columns of dates and times; read from the release once, however many windows are looked at."""
+        return Layout(signature(self._site, self._release)).times
 
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")
