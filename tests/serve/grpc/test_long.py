@@ -139,7 +139,7 @@ def test_others_go_on_while_typed_contents_are_read_and_written():
             asked = Asked.of(wire, long=True)
             typed(from_pieces("x", asked.body, asked.pieces[0], kind, [400_000]), kind)
 
-        assert longest_part(work) < 0.2
+        assert longest_part(work, 0.2) < 0.2
 
 
 def test_health_is_answered_while_a_long_message_is_read(served):

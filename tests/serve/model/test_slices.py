@@ -216,7 +216,7 @@ def test_long_tensors_are_told_as_short_ones_are(dated):
 
 def test_others_go_on_while_arrow_rows_are_computed_and_answered(dated):
     body, parts = stream(many(60_000)), []
-    answered(dated, body, ARROW, work=lambda do: parts.append(longest_part(do)))
+    answered(dated, body, ARROW, work=lambda do: parts.append(longest_part(do, 0.1)))
     assert parts[0] < 0.1
 
 
@@ -229,7 +229,7 @@ def test_others_go_on_while_tensors_are_told(dated):
         partial(oip.respond, dated, None, dict.fromkeys(outputs, False), outputs),
         partial(oip.respond, dated, None, dict.fromkeys(outputs, True), outputs),
     ):
-        assert longest_part(work) < 0.4
+        assert longest_part(work, 0.4) < 0.4
 
 
 def test_what_was_long_to_read_is_computed_where_nobody_waits(tmp_path):

@@ -5,11 +5,12 @@ import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from tests.serve.conftest import Live, late_release
 from tests.serve.raw import connect, exchange, statuses
-from tests.serve.supervised import who_release
+from tests.serve.supervised import CODE, who_release
 from tests.serve.telemetry.conftest import total
 from tests.serve.test_observed import Observed
 from tests.serve.traffic.test_admission import ask, distance, slow
@@ -158,22 +159,27 @@ def test_the_more_work_is_refused_the_later_they_may_come_again(cost, most):
 
 
 def test_they_are_counted(tmp_path):
-    with Observed(tmp_path, {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=1) as served:
-        served.call("/predict", {"distance": 1})  # what one takes, so that sixteen are too many
-        body = json.dumps({"distance": 2}).encode()
-        waiting = [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(18)]
-        for sock in waiting:
+    gate = tmp_path / "gate"
+    gate.touch()
+    held = f"while flight.distance == 20 and os.path.exists({str(gate)!r}):\n        time.sleep(0.005)\n    "
+    code = CODE.replace("if flight.distance < 10:", held + "if flight.distance < 10:")
+    release = who_release(tmp_path / "who@1", code)
+    with ExitStack() as stack, Observed(tmp_path, {"who": [(release, 1, 1.0)]}, workers=1) as served:
+        served.call("/predict", {"distance": 0.2})  # what one takes, so that sixteen are too many
+        body = json.dumps({"distance": 20}).encode()
+        for _ in range(18):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=60))
             sock.sendall(ask(body))
         served.until(lambda: total(served.metrics(), "arkwright_in_flight") >= 17)
         client = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+        stack.callback(client.close)
         for _ in range(30):
             client.request("POST", "/predict", body)
             answer = client.getresponse()
             answer.read()
             assert answer.status == 503
-        client.close()
-        for sock in waiting:
-            sock.close()
         seen = total(served.metrics(), "arkwright_requests_total", endpoint="who", code="503")
         assert seen - 30 in (0, 1)  # and the last of those who wait, if it was one too many
+        gate.unlink()
+        stack.close()
         served.idle()
