@@ -258,14 +258,14 @@ def test_many_reviewers_at_once_decide_once(at, git, tmp_path, checkout):
         except Refused as error:
             refused.append(str(error))
 
-    threads = [threading.Thread(target=work, args=(by, n % 2 == 0)) for n, by in enumerate(people)]
+    threads = [threading.Thread(target=work, args=(by, n % 2 == 0 or not checkout)) for n, by in enumerate(people)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
     assert (len(done), len(refused)) == (1, 5)
     if not checkout:
-        assert all(re.search(r"was accepted by p\d already|is refused already", text) for text in refused), refused
+        assert all(re.search(r"was accepted by p\d already", text) for text in refused), refused
         return
     assert git("rev-list", "--count", "HEAD") == ("2" if done[0].proposal.state == "committed" else "1")
 
