@@ -6,7 +6,7 @@ from tests.api.answering import answered
 
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote
-from arkwright.api.watching import watch
+from arkwright.api.watch.rounds import watch
 
 from .conftest import Site
 

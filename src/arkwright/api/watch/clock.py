@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from arkwright.api import watched_data
+from arkwright.api.watch import datasets
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
@@ -23,7 +23,7 @@ from arkwright.project import toml
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
-PROCESS = "arkwright.api.watch_process"  # by name: it brings what counts, and a control room only shows
+PROCESS = "arkwright.api.watch.process"  # by name: it brings what counts, and a control room only shows
 LOOK = 1.0  # seconds between two looks at what is due
 GRACE = 10.0  # seconds in which a round may end that is called off
 AT_ONCE = 4  # datasets
@@ -102,12 +102,12 @@ class Clock:
         if written == self._written:
             return self._data
         try:
-            known = watched_data.watched(self._project)
+            known = datasets.watched(self._project)
         except ArkwrightError as error:
             log.error("datasets are watched as before: %s", error)  # noqa: TRY400
             self._written = written
             return self._data
-        watched_data.leave(self._site, known)
+        datasets.leave(self._site, known)
         self._written = written
         self._data = {f"{DATA}{name}": seconds(watch.every) for name, watch in known.items()}
         return self._data
