@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 from tests.api.conftest import Site
-from tests.api.test_reacting import twice
+from tests.api.watch.test_reacting import twice
 from tests.pages.browser import chromium
 from tests.pages.conftest import House
 from tests.pages.seen import lived
 from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
 
-from arkwright.api.alarms import MACHINE
+from arkwright.api.watch.alarms import MACHINE
 from arkwright.cli import context
 from arkwright.cli.main import main
 from arkwright.pages import watch_charts, watch_report
@@ -64,6 +64,7 @@ def test_a_release_that_left_and_another_span(house):
     assert re.search(r'<rect class="heat h[3-6]"[^>]*><title>spent, ', text)
     assert house.page(f"{PAGE}?span=2y")[0] == 422
     assert house.page(f"{PAGE}?until=never")[0] == 422
+    assert house.page(f"{PAGE}?until=0001-01-01")[0] == 422
     earlier = house.page(f"{PAGE}?span=24h&until=30d")[1]
     assert 'class="heat h' not in earlier  # nothing was watched then
     assert "?span=7d&amp;until=30d" in earlier

@@ -1,0 +1,125 @@
+"""The clock of the watch: endpoints are watched as often as their terms say, and datasets as the project says, in
+processes aside. A source that hangs holds up nothing but the next look at itself.
+"""
+
+import logging
+import subprocess
+import time
+from pathlib import Path
+
+from arkwright.api import child
+from arkwright.api.watch import datasets
+from arkwright.core import versions
+from arkwright.core.alarms import DATA
+from arkwright.core.alongside import Alongside
+from arkwright.core.durations import seconds
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Endpoint
+from arkwright.project import toml
+from arkwright.sites import Site
+
+log = logging.getLogger("arkwright.watch")
+PROCESS = "arkwright.api.watch.process"  # by name: it brings what counts, and a control room only shows
+LOOK = 1.0  # seconds between two looks at what is due
+GRACE = 10.0  # seconds in which a round may end that is called off
+AT_ONCE = 4  # datasets
+
+
+class Clock(Alongside):
+    """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, one at a time
+    does.
+    """
+
+    def __init__(self, site: Site, project: Path) -> None:
+        super().__init__("watch")
+        self._site, self._project = site, project
+        self._every: dict[str, int] = {}  # seconds, of endpoints that promise something
+        self._stamp: object | None = None
+        self._data: dict[str, int] = {}  # seconds, of datasets that are watched
+        self._written: object | None = None  # what the project's file was when it was read
+        self._begun: dict[str, float] = {}
+        self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+
+    def _run(self) -> None:
+        wait = LOOK
+        while not self._stopped.wait(wait):
+            wait = LOOK
+            try:
+                self._reap()
+                for names in self._due():
+                    self._at_work[names] = self._round(names)
+            except (ArkwrightError, OSError) as error:
+                log.error("nothing is watched: %s; trying again", error)  # noqa: TRY400
+                wait = 60
+            except Exception:  # what nobody watches fails in silence
+                log.exception("nothing is watched; trying again")
+                wait = 60
+        self._call_off()
+
+    def _due(self) -> list[tuple[str, ...]]:
+        """What is to be begun now, each in a process of its own: endpoints together, datasets alone."""
+        known = {**self._endpoints(), **self._datasets()}
+        now, busy = time.monotonic(), {name for names in self._at_work for name in names}
+        waiting = [name for name, every in known.items() if now - self._begun.get(name, -every) >= every]
+        datasets = [name for name in waiting if name.startswith(DATA) and name not in busy]
+        free = AT_ONCE - sum(name.startswith(DATA) for name in busy)
+        found: list[tuple[str, ...]] = [(name,) for name in datasets[: max(0, free)]]
+        if all(name.startswith(DATA) for name in busy):  # one round of endpoints at a time
+            found += [some] if (some := tuple(name for name in waiting if not name.startswith(DATA))) else []
+        self._begun |= {name: now for names in found for name in names}
+        return found
+
+    def _endpoints(self) -> dict[str, int]:
+        """Those that promise something, and how often they are to be watched."""
+        ledger = self._site.ledger
+        stamp = ledger.stamp()
+        if stamp is None or stamp != self._stamp:
+            known = (versions.resolve(ledger, Endpoint, name) for name in versions.names(ledger, Endpoint))
+            self._every = {e.name: seconds(e.terms.every) for e in known if e.terms and e.terms.promises}
+            self._stamp = stamp
+        return self._every
+
+    def _datasets(self) -> dict[str, int]:
+        """Those that the project has watched. While its file has mistakes, those that it had before."""
+        try:
+            file = (self._project / toml.FILE).stat()
+            written: object = (file.st_mtime_ns, file.st_size, file.st_ino)
+        except OSError:
+            written = "none"
+        if written == self._written:
+            return self._data
+        try:
+            known = datasets.watched(self._project)
+        except ArkwrightError as error:
+            log.error("datasets are watched as before: %s", error)  # noqa: TRY400
+            self._written = written
+            return self._data
+        datasets.leave(self._site, known)
+        self._written = written
+        self._data = {f"{DATA}{name}": seconds(watch.every) for name, watch in known.items()}
+        return self._data
+
+    def _round(self, names: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Begin one. Killed on the way it is made good by the next one."""
+        process = child.begin(self._site, PROCESS, str(self._project), *names)
+        assert process.stdin
+        process.stdin.close()
+        return process
+
+    def _reap(self) -> None:
+        for names, process in list(self._at_work.items()):
+            if process.poll() is not None:
+                del self._at_work[names]
+                if process.returncode:
+                    log.error("a round of the watch ended (%d); it is made good by the next one", process.returncode)
+
+    def _call_off(self) -> None:
+        for process in self._at_work.values():
+            process.terminate()
+        end = time.monotonic() + GRACE
+        for process in self._at_work.values():
+            try:
+                process.wait(max(0.0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

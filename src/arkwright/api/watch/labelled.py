@@ -1,0 +1,152 @@
+"""Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from arkwright.api.watch.beside import Asked
+from arkwright.api.watch.log import Layout, LoggedWindow
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.promises import Reading
+from arkwright.core.usercode import call as call_user
+from arkwright.measures import traffic
+from arkwright.measures.evaluation import Array, Evaluation
+from arkwright.serve.tap import window as logged
+from arkwright.serve.tap.tables import ACTUAL
+from arkwright.serve.tap.window import Came
+from arkwright.train.answers import groups_of
+
+
+def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
+    """Of promises about a model. One that asks for what is not there stops no other."""
+    found: dict[str, Reading] = {}
+    bound: dict[str, Callable[..., Reading]] = {}
+    with window.site.scratch("labels") as scratch, window.came(scratch) as came:
+        for text, one in promises.items():
+            try:
+                measure = window.bind(one.promise.call, came.lost)
+                bound[text] = _within(measure, *one.within) if one.within else measure
+            except ArkwrightError as error:
+                found[text] = Reading(None, note=str(error))
+        some = [promises[text] for text in bound]
+        words = {word for one in some for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
+        realised = _realised(window, came, scratch, words)
+    return found | {text: realised.reading(measure) for text, measure in bound.items()}
+
+
+def evaluated(window: LoggedWindow, columns: Sequence[str]) -> Evaluation:
+    """The rows whose labels have come and that have a score; of these columns those that every row was logged with."""
+    with window.site.scratch("labels") as scratch, window.came(scratch) as came:
+        return _realised(window, came, scratch, {*columns}).scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Realised:
+    """`whole`: every row with an answer and a label; `scored`: those of them with a score. `note`: how many of the rows
+    that is, and why not more.
+    """
+
+    whole: Evaluation
+    scored: Evaluation
+    note: str
+
+    def reading(self, measure: Callable[..., Reading]) -> Reading:
+        if not len(self.whole):
+            return Reading(None, n=0, note=self.note)
+        try:
+            found: Reading = call_user(measure, self.whole)
+            unscored = len(self.whole) - len(self.scored)
+            if found.value is None and unscored and len(self.scored):  # a measure of scores, which rules do not give
+                found = call_user(measure, self.scored)
+                found = replace(found, note=_and(f"without {unscored:,} that have no score", found.note))
+        except ArkwrightError as error:
+            return Reading(None, n=len(self.whole), note=str(error))
+        return replace(found, note=_and(self.note, found.note))
+
+
+def _within(measure: Callable[..., Reading], column: str, value: str) -> Callable[..., Reading]:
+    """The same of the rows alone that have this value."""
+
+    def measured(evaluation: Evaluation) -> Reading:
+        words = pa.array(evaluation.groups[column]).cast(pa.string())
+        inside = pc.fill_null(pc.equal(words, value), fill_value=False)
+        return measure(evaluation.take(inside.to_numpy(zero_copy_only=False)))
+
+    return measured
+
+
+def _realised(window: LoggedWindow, came: Came, scratch: Path, words: set[str]) -> _Realised:
+    layout, out = window.layout, scratch / "labelled.parquet"
+    by = {name: column for name, column in layout.row.items() if column in words and name not in came.lost}
+    logged.labelled(window.folder, window.site.tables, scratch, came, [*by, *layout.answer], out)
+    rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608
+    table = pq.read_table(out)
+    truth, label, usable = _classes(layout, table) if layout.classes else _values(table, layout)
+    note = _said(rows, int(usable.sum()), table, window)
+    score = _score(layout, table)
+    whole = Evaluation(
+        task=window.signature.task,
+        truth=truth,
+        label=label,
+        score=score,
+        groups={column: groups_of(table.column(name)) for name, column in by.items()},
+    ).take(usable)
+    if score is None or whole.score is None:
+        return _Realised(whole, whole, note)
+    there: Array = np.isfinite(np.atleast_2d(whole.score.T)).all(axis=0)
+    if there.all():
+        return _Realised(whole, whole, note)
+    return _Realised(replace(whole, score=None), whole.take(there), note)
+
+
+def _classes(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:
+    """(truth, label, usable): (n,) class codes twice, and whether both are classes of this release."""
+    names = pa.array(list(layout.classes), pa.string())
+    codes = [pc.index_in(table.column(name).cast(pa.string()), names) for name in (ACTUAL, layout.answer[0])]
+    usable: Array = pc.and_(pc.is_valid(codes[0]), pc.is_valid(codes[1])).to_numpy()
+    truth, label = (pc.fill_null(one, 0).to_numpy().astype(np.int64) for one in codes)
+    return truth, label, usable
+
+
+def _values(table: pa.Table, layout: Layout) -> tuple[Array, Array, Array]:
+    """The same of numbers, and whether both are finite."""
+    truth = np.array([_number(text) for text in table.column(ACTUAL).to_pylist()], np.float64)
+    label = table.column(layout.answer[0]).to_numpy().astype(np.float64)
+    usable: Array = np.isfinite(truth) & np.isfinite(label)
+    return truth, label, usable
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _score(layout: Layout, table: pa.Table) -> Array | None:
+    """(n,) of class 1 or (n, k) of every class, NaN where there is none."""
+    if not layout.classes:
+        return None
+    chances = [table.column(name).to_numpy().astype(np.float64) for name in layout.answer[1:]]
+    return chances[1] if len(chances) == 2 else np.column_stack(chances)
+
+
+def _said(rows: int, usable: int, table: pa.Table, window: LoggedWindow) -> str:
+    name = window.folder.name
+    if not rows:
+        return "no rows came"
+    if not len(table):
+        return f"none of the {rows:,} rows has a label yet; send labels: arkwright label {name}"
+    unusable = len(table) - usable
+    more = f", {unusable:,} more have one or an answer that {window.release.ref} does not know" if unusable else ""
+    return f"{usable:,} of {rows:,} rows have labels{more}"
+
+
+def _and(*notes: Any) -> str:
+    return "; ".join(note for note in notes if note)

@@ -1,0 +1,42 @@
+"""The process of one round of the watch: `python -m arkwright.api.watch.process SITE PROJECT NAME…`, of endpoints and
+data.NAME, with the site's engines as JSON on its standard input. Whoever started it may end it at any moment.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+from arkwright.api import child, jobs
+from arkwright.api.build import quiet
+from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.data import watch_one
+from arkwright.api.watch.rounds import rounds
+from arkwright.core.alarms import DATA
+from arkwright.core.errors import ArkwrightError, Refused
+
+log = logging.getLogger("arkwright.watch")
+
+
+def main() -> None:
+    folder, project, *names = sys.argv[1:]
+    site = child.site(folder)
+
+    def rerun() -> str:
+        return f"the job {jobs.begin(site, MACHINE, Path(project), verb='run', words={}).id} runs the line again"
+
+    for name in names:
+        try:
+            if name.startswith(DATA):
+                watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet)
+            else:
+                rounds(site, [name], rerun)
+        except Refused as error:
+            log.info("%s is not watched now: %s", name, error)
+        except ArkwrightError as error:
+            log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
+        except Exception:  # of one endpoint: the others are watched all the same
+            log.exception("%s is not watched; trying again", name)
+
+
+if __name__ == "__main__":
+    main()

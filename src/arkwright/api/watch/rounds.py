@@ -1,0 +1,112 @@
+"""The verb `watch`: what is promised of endpoints and of datasets, measured on what came; what is broken is an alarm,
+and is reacted to.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from arkwright.api import lease, terms
+from arkwright.api.accounts import allow
+from arkwright.api.build import quiet, run
+from arkwright.api.watch import alarms, causes, datasets
+from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.data import WatchedData, watch_one
+from arkwright.api.watch.reacting import Rerun, finish, react
+from arkwright.api.watch.window import Answers, Watched
+from arkwright.core import versions
+from arkwright.core.alarms import DATA
+from arkwright.core.durations import seconds
+from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.monitor.measured import Found, Measured
+from arkwright.sites import Site
+from arkwright.work import compact
+
+
+def watch(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    names: Sequence[str] = (),
+    say: Callable[[str], None] = quiet,
+) -> tuple[Watched | WatchedData, ...]:
+    """Count what came since the last time, and measure what each endpoint promises on its last window; read the source
+    of each dataset that is watched, and measure what is promised of it. `names`: endpoints, and datasets as data.NAME
+    (default: all).
+
+    What was answered in the last minute or two is still on its way to the tables, and is counted the next time. What is
+    broken for long enough is an alarm, about which the endpoint's terms say what is done.
+    Raises Unknown for what is not there; Refused while another process watches; Invalid for a dataset that is not to be
+    watched, or a project with mistakes.
+    """
+    allow(site, by, "work")
+    rerun = partial(_rerun, site, project, say)
+    endpoints = [versions.resolve(site.ledger, Endpoint, name).name for name in names if not name.startswith(DATA)]
+    data = [name.removeprefix(DATA) for name in names if name.startswith(DATA)]
+    found: list[Watched | WatchedData] = []
+    if endpoints or not names:
+        found += rounds(site, endpoints or versions.names(site.ledger, Endpoint), rerun, say)
+    if not names:
+        data = list(datasets.watched(project))
+        datasets.leave(site, data)
+    for name in data:
+        found += watch_one(site, project, name, rerun, say)
+    return tuple(found)
+
+
+def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None] = quiet) -> tuple[Watched, ...]:
+    """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again."""
+    found: list[Watched] = []
+    with lease.held(site, "watch") as turn:
+        compact.once(site)
+        for name in names:
+            turn.must_be_held()
+            endpoint = versions.resolve(site.ledger, Endpoint, name)
+            here: list[Watched] = []
+            more: list[Found] = []
+            for ref in (*endpoint.shares, *endpoint.shadows):
+                say(f"watch {endpoint.name}: {ref}")
+                made, beside = _last_window(site, endpoint, versions.resolve(site.ledger, Release, ref))
+                here, more = [*here, *made], [*more, *beside]
+            turn.must_be_held()
+            found += _noticed(site, endpoint, here, more)
+    for name in names:
+        finish(site, name, rerun)
+    return tuple(found)
+
+
+def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
+    """The promises, and what is measured beside them."""
+    agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
+    since, until = answers.begins(agreed.window, answers.settled), answers.settled
+    late = seconds(agreed.labels_after) if agreed.labels_after else 0
+    answers.look_over_time()
+    return answers.watched_with_beside(agreed.promises, since, until, late)
+
+
+def _rerun(site: Site, project: Path, say: Callable[[str], None]) -> str:
+    made = run(site, MACHINE, project, say=say)
+    return f"ran the line again: {made.run.ref} {made.run.state}" + (f": {made.problem}" if made.problem else "")
+
+
+def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Sequence[Found]) -> list[Watched]:
+    """With the alarms that stand about it."""
+    if endpoint.terms is None:
+        return list(here)
+    found = [_found(one) for one in here]
+    with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
+        measured.put([*found, *beside], int(time.time()))
+        streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
+    standing = alarms.follow(site, endpoint, streaks, partial(causes.told, site, endpoint))
+    react(site, endpoint.name, max((one.until for one in found), default=0))
+    refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
+    return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]
+
+
+def _found(one: Watched) -> Found:
+    since, until = int(one.since.timestamp()), int(one.until.timestamp())
+    return Found(one.release, one.promise, until, since, one.verdict, one.value, one.low, one.high, one.n, one.note)

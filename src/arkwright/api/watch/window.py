@@ -1,0 +1,233 @@
+"""What one release answered in a span of time, held against the promises of its endpoint."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import cast
+
+from arkwright.api.logged import signature
+from arkwright.api.watch import callers, labelled, rows, served
+from arkwright.api.watch.beside import Asked, asked, beside, realised
+from arkwright.api.watch.log import Layout, LoggedWindow, log
+from arkwright.api.watch.release import Live
+from arkwright.core import durations
+from arkwright.core.errors import Invalid, Unknown
+from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.promises import Promise, Reading, judge, parse
+from arkwright.measures import binding, registry
+from arkwright.measures.losses import Losses
+from arkwright.measures.operations import COUNTED
+from arkwright.measures.registry import Scope
+from arkwright.measures.scores import ALL
+from arkwright.measures.window import Window
+from arkwright.monitor import packing
+from arkwright.monitor.counting import Reference
+from arkwright.monitor.drifted import Drifted
+from arkwright.monitor.following import follow
+from arkwright.monitor.kept import Kept
+from arkwright.monitor.measured import Found
+from arkwright.serve.tap import labels
+from arkwright.sites import Site
+
+DAY = 86_400  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
+
+    `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on. `shadow`:
+    the release only gets a copy of each request; `alarm`: the one that stands about it.
+    """
+
+    endpoint: str
+    release: str
+    promise: str
+    verdict: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    note: str
+    since: datetime
+    until: datetime
+    shadow: bool = False
+    alarm: str | None = None
+
+
+class Answers:
+    """What one release answered at an endpoint, counted up to `settled`, seconds since 1970."""
+
+    def __init__(self, site: Site, endpoint: Endpoint, release: Release) -> None:
+        """Counts what came since the last time."""
+        self._site, self._endpoint, self._release = site, endpoint, release
+        self._live = Live(site, release)
+        self._folder = site.predictions / endpoint.name
+        self._folder.mkdir(parents=True, exist_ok=True)
+        came = log(site, self._folder, release)
+        self.settled = came.settled
+        self._reference, self._without = _reference(site, release)
+        if self._reference:
+            with closing(self._kept()) as kept:
+                follow(kept, release.ref, self._reference, came)
+
+    def begins(self, window: str, until: int) -> int:
+        """Where a window begins that ends then: a span of time before, or with the minute or hour that makes so many
+        rows full. Of a release without a reference no rows are counted: then it is a day.
+        """
+        rows = durations.rows(window)
+        if rows is None:
+            return until - durations.seconds(window)
+        if self._reference is None:
+            return until - DAY
+        with closing(self._kept()) as kept:
+            return kept.begins(self._release.ref, rows, until)
+
+    def watched(self, promises: Sequence[str], since: int, until: int, late: int = 0) -> list[Watched]:
+        """Each promise on what came between, in the order of the promises; those that rest on labels on what came so
+        many seconds earlier.
+        """
+        found = self._windows([asked(parse(text)) for text in promises], since, until, late)
+        return [self._watched(text, *found[text]) for text in promises]
+
+    def watched_with_beside(
+        self, promises: Sequence[str], since: int, until: int, late: int = 0
+    ) -> tuple[list[Watched], list[Found]]:
+        """The same, and what is measured beside them for whoever looks at them over time."""
+        read = [parse(text) for text in promises]
+        more = beside(read, self._reference, labelled=labels.any_came(self._folder))
+        found = self._windows([*map(asked, read), *more], since, until, late)
+        made = [self._watched(text, *found.pop(text)) for text in promises]
+        return made, [
+            Found(self._release.ref, name, end, begin, "", one.value, one.low, one.high, one.n, one.note)
+            for name, (one, begin, end) in found.items()
+            if one.value is not None
+        ]
+
+    def _windows(
+        self, wanted: Sequence[Asked], since: int, until: int, late: int
+    ) -> dict[str, tuple[Reading, int, int]]:
+        """(what was found, since, until), by the name of what was asked."""
+        found: dict[str, tuple[Reading, int, int]] = {}
+        for back in sorted({0, late}):
+            some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
+            made = self._found(some, since - back, until - back) if some else {}
+            found |= {text: (one, since - back, until - back) for text, one in made.items()}
+        return found
+
+    def look_over_time(self) -> None:
+        """Keep how far each column was from its reference, for whoever looks at a month of it."""
+        if self._reference is None:
+            return
+        path = self._site.watched / f"{self._endpoint.name}.drift.db"
+        with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
+            drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
+
+    def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
+        logged, window = self.logged(since, until), self.window(since, until)
+        if isinstance(window, Window) and self._reference and callers.asked_for(one.promise for one in wanted):
+            given = self._site, self._folder, self._release, self._reference, since, until
+            window = replace(window, callers=callers.look(*given))
+        return _readings(wanted, window, logged, self._live)
+
+    @property
+    def reference(self) -> Reference | None:
+        """What the release was judged on, where that is kept."""
+        return self._reference
+
+    def logged(self, since: int, until: int) -> LoggedWindow:
+        """The rows that came between."""
+        span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+        return LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
+
+    def window(self, since: int, until: int) -> Window | str:
+        """Beside the reference, or why there is none."""
+        if self._reference is None:
+            return self._without
+        with closing(self._kept()) as kept:
+            window = self._reference.window(kept.window(self._release.ref, self._reference, since, until))
+        return replace(window, times=self._times)
+
+    @cached_property
+    def _times(self) -> frozenset[str]:
+        """Columns of dates and times; read from the release once, however many windows are looked at."""
+        return Layout(signature(self._site, self._release)).times
+
+    def _kept(self) -> Kept:
+        return Kept(self._site.watched / f"{self._endpoint.name}.db")
+
+    def _watched(self, text: str, reading: Reading, since: int, until: int) -> Watched:
+        return Watched(
+            endpoint=self._endpoint.ref,
+            release=self._release.ref,
+            promise=text,
+            verdict=judge(parse(text), reading).word,
+            value=reading.value,
+            low=reading.low,
+            high=reading.high,
+            n=reading.n,
+            note=reading.note,
+            since=datetime.fromtimestamp(since, UTC),
+            until=datetime.fromtimestamp(until, UTC),
+            shadow=self._release.ref in self._endpoint.shadows,
+        )
+
+
+def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindow, live: Live) -> dict[str, Reading]:
+    """Each by its name: what it says of rows, of answers whose labels came, of both beside the reference, or of the
+    release itself.
+    """
+    found: dict[str, Reading] = {}
+    kinds = {**_KINDS, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
+    of: dict[str, dict[str, Asked]] = {kind: {} for kind in (*kinds, "model")}
+    for one in wanted:
+        measure = registry.measures().get(one.promise.call.name)
+        if measure is None:
+            found[one.text] = Reading(None, note=str(registry.no_such(one.promise.call.name)))
+        elif measure.name in COUNTED:
+            of["counted"][one.text] = one
+        elif measure.stage == "endpoint":
+            found[one.text] = _reading(one, window) if isinstance(window, Window) else Reading(None, note=window)
+        else:
+            of["timed" if measure.timed and measure.stage == "model" else measure.stage][one.text] = one
+    for kind, measured in kinds.items():
+        found |= measured(logged, {text: one.promise for text, one in of[kind].items()}) if of[kind] else {}
+    return found | (labelled.readings(logged, of["model"]) if of["model"] else {})
+
+
+_KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
+    "data": rows.readings,
+    "timed": served.timed,
+    "counted": served.counted,
+}
+
+
+def _reading(one: Asked, window: Window) -> Reading:
+    """One that asks for what is not there stops no other."""
+    if one.within:
+        window = _within(window, "=".join(one.within))
+    try:
+        scope = Scope(columns=tuple(window.reference))
+        return cast(Reading, binding.bind(one.promise.call, "endpoint", scope)(window))
+    except (Unknown, Invalid) as error:
+        return Reading(None, note=str(error))
+
+
+def _within(window: Window, group: str) -> Window:
+    """Only the answers to one group; what a probability or an input is worth is known of all of them together."""
+    scores, losses = window.scores, window.losses
+    if scores is not None:
+        scores = replace(scores, counts={ALL: scores.counts[group]} if group in scores.counts else {})
+    if losses is not None:
+        losses = Losses({ALL: losses.sums[group]} if group in losses.sums else {})
+    return replace(window, scores=scores, losses=losses)
+
+
+def _reference(site: Site, release: Release) -> tuple[Reference | None, str]:
+    """What the release was judged on; or why it is not known."""
+    digest = release.files.get(packing.FILE)
+    if digest is None:
+        return None, f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run"
+    return packing.load(site.store.path(digest)), ""

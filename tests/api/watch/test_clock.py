@@ -1,0 +1,88 @@
+"""The clock: endpoints are watched by themselves, by one process at a time, whoever is killed."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.api.answering import answered, rows
+from tests.api.watch.test_reacting import ONE, TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
+
+from arkwright.api.watch import clock
+from arkwright.api.watch.clock import PROCESS, Clock
+from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.nouns import Endpoint
+from arkwright.core.record import encode
+
+HALT = 'of = "canary"\ndo = ["halt", "discuss"]'
+
+
+@pytest.fixture
+def drifted(two, monkeypatch):  # noqa: F811
+    """A canary whose rows have moved away; the live one has few, which prove nothing."""
+    up(two, [HALT], share=0.2)
+    answered(two, rows(400, shift=200), monkeypatch, release="buys@2")
+    answered(two, rows(20), monkeypatch, ago=500)
+    return two
+
+
+def until(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.1)
+
+
+def events(at, kind):
+    return [event.key for event in at.site.ledger.find(kind.KIND)]
+
+
+def test_a_bad_canary_is_halted_by_itself(drifted, monkeypatch):
+    monkeypatch.setattr(clock, "LOOK", 0.05)
+    with Clock(drifted.site, drifted.folder):
+        until(lambda: events(drifted, Reacted) == ["buys/1/halt", "buys/1/discuss"])
+    assert endpoint(drifted).shares == {ONE: 1.0}
+    assert events(drifted, Alarm) == ["buys/1"]
+
+
+def test_nothing_is_watched_where_nothing_is_promised(two):  # noqa: F811
+    up(two, promises=())
+    assert Clock(two.site, two.folder)._due() == []
+
+
+def test_as_often_as_it_is_said(two):  # noqa: F811
+    up(two, watch='every = "1h"')
+    clock = Clock(two.site, two.folder)
+    assert clock._due() == [("buys",)]
+    assert clock._due() == []
+    clock._begun["buys"] -= 3601
+    assert clock._due() == [("buys",)]
+
+
+def round_of(at):
+    process = subprocess.Popen(
+        [sys.executable, "-m", PROCESS, str(at.site.folder), str(at.folder), "buys"], stdin=subprocess.PIPE
+    )
+    process.stdin.write(encode(dict(at.site.engines)).encode() + b"\n")
+    process.stdin.close()
+    return process
+
+
+def test_killed_at_any_moment_and_by_several_at_once_it_is_done_once(drifted):
+    chance = random.Random(7)
+    for _ in range(4):
+        some = [round_of(drifted) for _ in range(2)]
+        time.sleep(chance.uniform(0.3, 1.5))
+        for one in some:
+            one.send_signal(signal.SIGKILL)
+            one.wait()
+    drifted.site.vault.remove("lease", "watch")  # as after a minute
+    assert round_of(drifted).wait() == 0
+    assert sorted(events(drifted, Reacted)) == ["buys/1/discuss", "buys/1/halt"]
+    assert events(drifted, Alarm) in (["buys/1"], ["buys/1", "buys/1/over"])
+    moves = [event for event in drifted.site.ledger.find(Endpoint.KIND) if event.by == "arkwright"]
+    assert len(moves) == 1
+    assert endpoint(drifted).shares == {ONE: 1.0}
+    assert TWO not in endpoint(drifted).shares

@@ -1,0 +1,271 @@
+"""Alarms and what is done about them: once, whoever watches and whoever is killed on the way."""
+
+import shutil
+from contextlib import suppress
+
+import pytest
+from tests.api.conftest import Site
+
+from arkwright.api.decide import refuse, sign
+from arkwright.api.emergency import stop
+from arkwright.api.inbox import inbox
+from arkwright.api.rollout import promote
+from arkwright.api.talk import threads
+from arkwright.api.watch import alarms, reacting
+from arkwright.api.watch.alarms import MACHINE
+from arkwright.core import versions
+from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.nouns import Actor, Endpoint
+from arkwright.monitor.measured import Found, Streak
+
+ONE, TWO, THREE = (f"release:buys@{n}" for n in (1, 2, 3))
+PROMISE = "psi(spent) < 0.2"
+NOW = 1_750_000_000
+BROKEN, KEPT = Streak("broken", 0), Streak("kept", 0)
+
+
+@pytest.fixture(scope="session")
+def twice(walked, tmp_path_factory, shop_at):
+    """Two releases, both signed."""
+    folder = tmp_path_factory.mktemp("twice") / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
+    made = Site(shop)
+    shop.edit("shop.py", "fill_null(40)", "fill_null(39)")
+    made.run()
+    for version in (1, 2):
+        made.do(sign, made.ben, release=f"buys@{version}")
+        made.do(sign, made.cleo, release=f"buys@{version}")
+    made.site.ledger.close()
+    return folder
+
+
+@pytest.fixture
+def two(twice, tmp_path, shop_at):
+    folder = tmp_path / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(twice / ".arkwright", folder / ".arkwright")
+    return Site(shop)
+
+
+def up(at, reactions="", watch="", promises=(PROMISE,), **canary):
+    """`buys@1` answers, and `buys@2` as the words say; with these reactions on record."""
+    text = f"watch = {{ {watch} }}\n" if watch else ""
+    text += f"promises = {list(promises)}\n".replace("'", '"')
+    at.shop.edit("arkwright.toml", "[endpoint.buys]\n", f"[endpoint.buys]\n{text}")
+    with (at.folder / "arkwright.toml").open("a") as file:
+        file.write("".join(f"\n[[endpoint.buys.reactions]]\n{one}\n" for one in reactions))
+    at.do(promote, release="buys@1")
+    if canary:
+        at.do(promote, release="buys@2", **canary)
+
+
+def endpoint(at):
+    return versions.resolve(at.site.ledger, Endpoint, "buys")
+
+
+def found(release, streak=BROKEN, promise=PROMISE, until=NOW):
+    return (Found(release, promise, until, until - 60, streak.verdict, 0.5, 0.4, 0.6, 900, "DE, FR"), streak)
+
+
+def watched(at, *some, now=NOW):
+    standing = alarms.follow(at.site, endpoint(at), list(some), lambda _: ((), ""))
+    return standing, reacting.react(at.site, "buys", now)
+
+
+def test_raised_once_and_over(two):
+    up(two)
+    first, made = watched(two, found(ONE))
+    assert [(one.alarm.ref, one.state, one.alarm.value) for one in first] == [("alarm:buys/1", "raised", 0.5)]
+    assert made == []
+    assert [one.alarm.ref for one in watched(two, found(ONE, until=NOW + 60))[0]] == ["alarm:buys/1"]
+    assert [one.alarm.ref for one in watched(two, found(ONE, Streak("unproven", 9)))[0]] == ["alarm:buys/1"]
+    assert watched(two, found(ONE, KEPT))[0] == []
+    assert [one.alarm.ref for one in watched(two, found(ONE))[0]] == ["alarm:buys/2"]
+    everything = two.do(alarms.alarms)
+    assert [(one.alarm.ref, one.state, one.ended is None) for one in everything.items] == [
+        ("alarm:buys/2", "raised", True), ("alarm:buys/1", "over", False),
+    ]  # fmt: skip
+    page = two.do(alarms.alarms, about="buys", limit=1)
+    assert [one.alarm.number for one in page.items] == [2]
+    assert [one.alarm.number for one in two.do(alarms.alarms, limit=1, before=int(page.next)).items] == [1]
+    assert [one.alarm.number for one in two.do(alarms.alarms, standing=True).items] == [2]
+
+
+def test_only_after_it_was_broken_for_long_enough(two):
+    up(two, watch='raise_after = "10m", clear_after = "1h"')
+    assert watched(two, found(ONE, Streak("broken", 599)))[0] == []
+    assert len(watched(two, found(ONE, Streak("broken", 600)))[0]) == 1
+    assert len(watched(two, found(ONE, Streak("kept", 3599)))[0]) == 1
+    assert watched(two, found(ONE, Streak("kept", 3600)))[0] == []
+
+
+def test_a_release_that_left_leaves_its_alarms(two):
+    up(two, share=0.2)
+    watched(two, found(TWO))
+    two.do(promote, release="buys@1", share=1.0)
+    assert watched(two)[0] == []
+    assert [one.state for one in two.do(alarms.alarms).items] == ["left"]
+
+
+def test_a_canary_is_halted_once(two):
+    up(two, ['of = "canary"\ndo = ["halt"]'], share=0.2)
+    _, made = watched(two, found(ONE), found(TWO))
+    assert [(one.alarm, one.do, one.outcome, one.says) for one in made] == [
+        ("alarm:buys/2", "halt", "done", f"halted {TWO}")
+    ]
+    now = endpoint(two)
+    assert (now.shares, now.version) == ({ONE: 1.0}, 3)
+    assert now.reason == f"halted {TWO}: {PROMISE} was broken (alarm:buys/2)"
+    assert two.site.ledger.last(Endpoint.KIND, "buys@").by == "arkwright"
+    assert watched(two, found(ONE))[1] == []
+    assert endpoint(two).version == 3
+
+
+def test_a_shadow_is_halted_too(two):
+    up(two, ['do = ["halt"]'], shadow=True)
+    _, made = watched(two, found(TWO))
+    assert [one.outcome for one in made] == ["done"]
+    assert (endpoint(two).shadows, endpoint(two).shares) == ((), {ONE: 1.0})
+
+
+def test_the_live_release_is_not_halted_and_it_is_said_once(two):
+    up(two, ['do = ["halt"]'])
+    _, made = watched(two, found(ONE))
+    assert [(one.outcome, one.says) for one in made] == [
+        ("refused", f"{ONE} is the live release, which is not halted but rolled back")
+    ]
+    assert watched(two, found(ONE))[1] == []
+    assert endpoint(two).version == 1
+
+
+def test_back_to_the_last_release_that_kept_its_promises(two):
+    up(two, ['do = ["rollback"]'], share=1.0)
+    _, made = watched(two, found(TWO))
+    assert [one.says for one in made] == [f"rolled back from {TWO} to {ONE}"]
+    assert endpoint(two).shares == {ONE: 1.0}
+
+
+def test_not_back_to_one_that_broke_its_own(two):
+    up(two, ['of = "live"\ndo = ["rollback"]\nafter = "1h"'])
+    watched(two, found(ONE))
+    two.do(promote, release="buys@2", share=1.0)
+    watched(two, found(TWO))
+    _, made = watched(two, found(TWO, until=NOW + 3600), now=NOW + 3600)
+    assert [one.outcome for one in made] == ["refused"]
+    assert "which was rolled back from or broke a promise" in made[0].says
+    assert endpoint(two).shares == {TWO: 1.0}
+
+
+def test_what_the_gate_does_not_let_through_is_not_gone_back_to(two):
+    up(two, ['do = ["rollback"]'], share=1.0)
+    two.do(refuse, two.ben, release="buys@1", reason="it was never right")
+    _, made = watched(two, found(TWO))
+    assert [one.outcome for one in made] == ["refused"]
+    assert f"{ONE} may not be deployed" in made[0].says
+    assert endpoint(two).shares == {TWO: 1.0}
+
+
+def test_the_fallback_takes_over(two):
+    two.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\nfallback = "buys"\n')
+    up(two, ['of = "live"\ndo = ["fallback"]'])
+    _, made = watched(two, found(ONE))
+    assert [one.says for one in made] == [f"fell back from {ONE} to {TWO}"]
+    assert endpoint(two).shares == {TWO: 1.0}
+
+
+def test_a_discussion_with_those_who_are_named(two):
+    up(two, ['do = ["discuss"]\ntell = ["dora"]'])
+    watched(two, found(ONE))
+    watched(two, found(ONE))
+    (thread,) = two.do(threads, about="endpoint:buys").items
+    (said,) = thread.remarks
+    assert said.by == MACHINE.name
+    assert PROMISE in said.text
+    assert "found 0.5 (95 % interval 0.4 to 0.6, 900 rows); DE, FR" in said.text
+    assert said.text.endswith("@dora")
+    assert two.do(inbox, Actor(name="dora")).notices[0].why == "mentioned"
+    assert "alarm:buys/1" in said.text
+
+
+def test_people_are_told_and_nobody_named_is_said(two):
+    up(two, ['do = ["notify"]\ntell = ["dora"]', 'to = "rows >= 1"\ndo = ["notify"]'], promises=(PROMISE, "rows >= 1"))
+    _, made = watched(two, found(ONE), found(ONE, promise="rows >= 1"))
+    assert [(one.outcome, one.people) for one in made] == [("done", ("dora",))]
+    two.shop.edit("arkwright.toml", 'tell = ["dora"]\n', "")
+    two.do(promote, release="buys@1")
+    watched(two, found(ONE, KEPT))
+    _, made = watched(two, found(ONE))
+    assert made == []  # it has not cooled down
+
+
+def test_a_dry_run_says_what_it_would_do(two):
+    up(two, ['do = ["halt", "run"]\nof = "canary"\ndry_run = true'], share=0.2)
+    _, made = watched(two, found(TWO))
+    assert [(one.do, one.outcome, one.says) for one in made] == [
+        ("halt", "dry-run", f"would take its requests from {TWO}"),
+        ("run", "dry-run", "would run the line again"),
+    ]
+    assert endpoint(two).version == 2
+    assert watched(two, found(TWO))[1] == []
+    two.shop.edit("arkwright.toml", "dry_run = true", "dry_run = false")
+    two.do(promote, release="buys@2", share=0.3)
+    assert [one.do for one in watched(two, found(TWO))[1]] == ["halt", "run"]
+
+
+def test_the_line_is_run_again_once_and_by_whoever_comes_after_one_that_was_killed(two):
+    up(two, ['do = ["run"]'])
+    _, made = watched(two, found(ONE))
+    assert [one.outcome for one in made] == ["begun"]
+    ran = []
+
+    def killed():
+        raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        reacting.finish(two.site, "buys", killed)
+    reacting.finish(two.site, "buys", lambda: ran.append(1) or "ran it")
+    reacting.finish(two.site, "buys", lambda: ran.append(1) or "ran it")
+    assert ran == [1]
+    (one,) = two.do(alarms.alarms).items
+    assert [(done.outcome, done.says) for done in one.reactions] == [("done", "ran it")]
+
+
+def test_a_stopped_endpoint_is_left_alone(two):
+    up(two, ['do = ["halt"]'], share=0.2)
+    two.do(stop, endpoint="buys", reason="we look at it")
+    assert watched(two, found(TWO))[1] == []
+
+
+@pytest.mark.parametrize("do", ["halt", "discuss"])
+def test_who_is_killed_before_it_is_on_record_does_it_the_next_time(two, monkeypatch, do):
+    up(two, [f'do = ["{do}"]'], share=0.2)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    append = type(two.site.ledger).append
+    for calls in range(1, 4):
+        count = iter(range(10))
+
+        def dies(ledger, by, entries, calls=calls, count=count):
+            return killed() if next(count) == calls - 1 else append(ledger, by, entries)
+
+        with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
+            patched.setattr(type(two.site.ledger), "append", dies)
+            watched(two, found(TWO))
+    watched(two, found(TWO))
+    everything = [event for event in two.site.ledger.find(Reacted.KIND) if event.key == f"buys/1/{do}"]
+    assert len(everything) == 1
+    assert len(list(two.site.ledger.find(Alarm.KIND))) - len(list(two.site.ledger.find(Alarm.KIND, "buys/1/"))) == 1
+    assert len(two.do(threads, about="endpoint:buys").items) == (do == "discuss")
+
+
+def test_what_was_raised_is_told_to_whoever_follows_the_endpoint(two):
+    up(two, ['do = ["notify"]\ntell = ["dora"]'])
+    watched(two, found(ONE))
+    (mine, *_) = [notice for notice in two.do(inbox).notices if notice.why == "alarmed"]
+    assert (mine.by, mine.says, mine.about) == ("arkwright", "raised", "alarm:buys/1")
+    assert mine.then == f": {PROMISE} is broken by {ONE}"
+    (told,) = two.do(inbox, Actor(name="dora")).notices
+    assert (told.why, told.then) == ("alarmed", ": notify: told dora")

@@ -1,0 +1,54 @@
+"""The errors of a regression are estimated on what came, before any label: from its rows to what `watch` says."""
+
+import numpy as np
+import pytest
+from tests.api.answering import answered
+from tests.api.conftest import Site
+
+from arkwright.api.decide import sign
+from arkwright.api.rollout import promote
+from arkwright.api.watch.rounds import watch
+
+PROMISES = """gate  = "production"
+promises = ["estimated(mae) <= 100", "estimated(rmse, by=country) <= 1"]
+"""
+
+
+def paid(spent, i):
+    """What is off grows with what was spent."""
+    return round(2 * spent + spent * ((i * 53) % 60 - 30) / 60)
+
+
+def live(shop):
+    """The endpoint `buys` of a regression, promoted."""
+    spent = [(i * 37) % 100 + 0.5 for i in range(800)]
+    lines = [f"{i},{'DE' if i % 3 else 'FR'},{one},30,{paid(one, i)}" for i, one in enumerate(spent)]
+    (shop.folder / "buyers.csv").write_text("\n".join(["id,country,spent,age,again", *lines]) + "\n")
+    shop.edit("arkwright.toml", '"classification"', '"regression"')
+    shop.edit("arkwright.toml", '"roc_auc >= 0.6"', '"mae <= 100"')
+    shop.edit("arkwright.toml", 'gate  = "production"\n', PROMISES)
+    shop.edit("shop.py", "import LogisticRegression", "import LinearRegression")
+    shop.edit("shop.py", "-> LogisticRegression", "-> LinearRegression")
+    shop.edit("shop.py", "LogisticRegression(random_state=seed)", "LinearRegression()")
+    at = Site(shop)
+    assert at.run().problem is None
+    at.do(sign, at.ben, release="buys")
+    at.do(sign, at.cleo, release="buys")
+    at.do(promote, release="buys")
+    return at
+
+
+def test_errors_are_estimated_before_any_label(shop, monkeypatch):
+    at = live(shop)
+    rng = np.random.default_rng(1)
+    spent = rng.uniform(60, 100, 500)
+    truth = np.array([paid(one, i) for i, one in enumerate(spent)])
+    rows = [{"country": "DE" if i % 3 else "FR", "spent": float(one), "age": 30} for i, one in enumerate(spent)]
+    answered(at, rows, monkeypatch, say=lambda row: {"value": 2 * row["spent"]})
+    found = {one.promise: one for one in at.do(watch, names=["buys"])}
+    mae = found["estimated(mae) <= 100"]
+    assert (mae.verdict, mae.n) == ("kept", 500)
+    assert mae.low < np.abs(truth - 2 * spent).mean() < mae.high
+    assert mae.value == pytest.approx(20, abs=3)  # of all rows, from 0 to 100, it is 12.5
+    worst = found["estimated(rmse, by=country) <= 1"]
+    assert (worst.verdict, worst.note[:8]) == ("broken", "country=")

@@ -1,0 +1,86 @@
+"""A past span watched again: what would have been noticed and done, by today's words; nothing is."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.api.answering import answered, rows
+from tests.api.watch.test_reacting import TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
+
+from arkwright.api.watch.rehearsal import rehearse_watch
+from arkwright.cli.main import main
+from arkwright.core.errors import Invalid, Unknown
+from arkwright.infra import sqlite_ledger
+
+HOUR = 3600
+
+
+@pytest.fixture
+def past(two, monkeypatch):  # noqa: F811
+    """Two days ago a canary was let in; half a day ago its rows moved away, and later they came back."""
+    with monkeypatch.context() as patched:
+        ago = (datetime.now(UTC) - timedelta(days=2)).isoformat(timespec="milliseconds")
+        patched.setattr(sqlite_ledger, "now", lambda: ago)
+        up(
+            two,
+            ['of = "canary"\nto = "psi(spent) < 2"\nafter = "2h"\ndo = ["halt"]'],
+            watch='window = "1h"',
+            promises=("psi(spent) < 2",),
+            share=0.2,
+        )
+    for hours in range(24, 0, -1):
+        answered(two, rows(300, shift=200 if 4 <= hours <= 12 else 0), monkeypatch, ago=hours * HOUR, release="buys@2")
+    return two
+
+
+def told(at, **words):
+    return at.do(rehearse_watch, endpoint="buys", **words)
+
+
+def test_what_would_have_been_noticed_and_done(past):
+    before = past.site.ledger.head()
+    found = told(past)
+    assert [one.what for one in found] == ["raised", "halt"]
+    raised, halted = found
+    assert (raised.release, raised.promise, raised.n) == (TWO, "psi(spent) < 2", 300)
+    assert raised.value > 2
+    hours = (datetime.now(UTC) - raised.at).total_seconds() / HOUR
+    assert 10.9 < hours < 13
+    assert (halted.at - raised.at) == timedelta(hours=2)
+    assert past.site.ledger.head() == before
+    assert TWO in endpoint(past).shares
+
+
+def test_by_the_words_that_the_project_has_now(past):
+    past.shop.edit("arkwright.toml", 'after = "2h"', 'after = "2d"')
+    assert [one.what for one in told(past)] == ["raised", "over"]
+    past.shop.edit("arkwright.toml", 'window = "1h"', 'window = "1h", raise_after = "12h"')
+    assert told(past) == ()
+
+
+def test_only_a_part_of_the_past(past):
+    end = datetime.now(UTC) - timedelta(hours=14)
+    assert told(past, until=end, since=end - timedelta(hours=4)) == ()
+    assert told(past, until=datetime.now(UTC) - timedelta(days=5)) == ()  # nothing was live
+
+
+def test_spans_that_cannot_be(past):
+    with pytest.raises(Invalid, match="a rehearsal has 1 to 5000"):
+        told(past, step="1m", since=datetime(2020, 1, 1, tzinfo=UTC))
+    with pytest.raises(Invalid, match="that is 0 looks"):
+        told(past, step="1d", since=datetime.now(UTC) - timedelta(hours=2))
+    with pytest.raises(Invalid, match="no span of time"):
+        told(past, step="often")
+    with pytest.raises(Unknown, match='did you mean "buys"'):
+        past.do(rehearse_watch, endpoint="buyz")
+
+
+def test_on_the_command_line(past, monkeypatch, capsys):
+    monkeypatch.chdir(past.folder)
+    assert main(["rehearse-watch", "buys", "--since", "1d"]) == 0
+    said = capsys.readouterr().out
+    assert "would halt" in said
+    assert main(["rehearse-watch", "buys", "--since", "1d", "--json"]) == 0
+    assert [one["what"] for one in json.loads(capsys.readouterr().out)] == ["raised", "halt"]
+    assert main(["rehearse-watch", "buys", "--since", "14h", "--until", "13h"]) == 0
+    assert "nothing would have been noticed" in capsys.readouterr().out

@@ -1,0 +1,130 @@
+"""What a gate and an endpoint promise of a release itself: its packages, its age, its bytes."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+
+from arkwright.api.decide import sign, why
+from arkwright.api.doctor import doctor
+from arkwright.api.rollout import SIGNATURE, promote
+from arkwright.api.watch.rounds import watch
+from arkwright.core import versions
+from arkwright.core.nouns import Release
+from arkwright.core.record import decode, now
+
+SAFE = "vulnerabilities(severity=high) == 0"
+OF_ENDPOINT = f'gate  = "production"\npromises = ["{SAFE}", "model_age_days <= 180", "tampered_files == 0"]\n'
+
+
+def known(at, *entries):
+    """The site's advisories, of today: about no package of its own, and these."""
+    folder = at.folder / ".arkwright"
+    (folder / "site.toml").write_text('[advisories]\nsource = "advisories.json"\n')
+    (folder / "advisories.json").write_text(json.dumps([advisory("GHSA-0", "something-else", "1"), *entries]))
+
+
+def advisory(number, name, fixed, severity="HIGH"):
+    events = [{"introduced": "0"}, {"fixed": fixed}]
+    affected = [{"package": {"name": name, "ecosystem": "PyPI"}, "ranges": [{"type": "ECOSYSTEM", "events": events}]}]
+    return {"id": number, "modified": now(), "affected": affected, "database_specific": {"severity": severity}}
+
+
+def at_gate(at, promise=SAFE):
+    at.shop.edit("arkwright.toml", '"agreement >= 0.9"', f'"agreement >= 0.9", "{promise}"')
+
+
+def of(findings, promise=SAFE):
+    return next(one for one in findings if one.promise == promise)
+
+
+@pytest.fixture
+def live(at):
+    """The endpoint `buys`, promoted, with promises about its release."""
+    known(at)
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', OF_ENDPOINT)
+    at.do(sign, at.ben, release="buys")
+    at.do(sign, at.cleo, release="buys")
+    at.do(promote, release="buys")
+    return at
+
+
+def watched(at):
+    return {one.promise: one for one in at.do(watch, names=["buys"])}
+
+
+def test_a_gate_refuses_what_is_vulnerable_and_takes_it_again(at):
+    at_gate(at)
+    known(at)
+    first = at.run()
+    assert first.problem is None
+    assert of(first.outcomes["buys"].findings).note.endswith("advisories.json")
+    known(at, advisory("GHSA-1", "numpy", "99.1"), advisory("GHSA-2", "NumPy", "99", "LOW"))
+    second = at.run()
+    said = f"{SAFE} is broken, found 1; numpy {version('numpy')}: GHSA-1 high (fixed in 99.1); "
+    assert said in second.problem
+    refused = second.outcomes["buys"].release
+    assert not at.do(why, release=refused.ref).judgement.promises_kept
+    known(at)
+    third = at.run()
+    assert third.problem is None
+    assert third.outcomes["buys"].release.ref == first.outcomes["buys"].release.ref  # which day it is changes no byte
+
+
+def test_a_gate_without_advisories_or_with_old_ones_refuses(at):
+    at_gate(at)
+    assert "no advisories are known here" in at.run().problem
+    old = advisory("GHSA-1", "something-else", "1") | {"modified": "2020-01-01T00:00:00Z"}
+    known(at)
+    (at.folder / ".arkwright" / "advisories.json").write_text(json.dumps([old]))
+    problem = at.run().problem
+    assert f"{SAFE} is unproven, the advisories from advisories.json are" in problem
+    assert "days old, at most 7d may be: put today's in their place" in problem
+
+
+def test_a_word_that_there_is_not_is_told_with_its_line(at):
+    at_gate(at, "vulnerabilities(severity=hihg) == 0")
+    with pytest.raises(Exception, match=r"arkwright\.toml:\d+: vulnerabilities: severity is low, medium"):
+        at.run()
+
+
+def test_a_live_release_is_looked_at_again_every_day(live):
+    first = watched(live)
+    assert {one.verdict for one in first.values()} == {"kept"}, first
+    assert first["model_age_days <= 180"].value < 1
+    known(live, advisory("GHSA-1", "numpy", "99.1"))
+    second = watched(live)[SAFE]
+    assert (second.verdict, second.value) == ("broken", 1)
+    assert second.note.startswith(f"numpy {version('numpy')}: GHSA-1 high (fixed in 99.1)")
+
+
+def test_altered_bytes_and_a_signature_that_is_not_there_are_found(live):
+    release = versions.resolve(live.site.ledger, Release, "buys")
+    for number, name in enumerate(("README.md", "lineage.json"), 1):
+        path = live.site.store.path(release.files[name])
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        found = watched(live)["tampered_files == 0"]
+        assert (found.verdict, found.value) == ("broken", number)
+        assert f"{name} is changed" in found.note
+    signature = live.site.store.path(decode(str, live.site.ledger.get(SIGNATURE, release.digest).body))
+    signature.unlink()
+    assert watched(live)["tampered_files == 0"].value == 3
+
+
+def test_a_bill_that_was_altered_proves_nothing(live):
+    release = versions.resolve(live.site.ledger, Release, "buys")
+    path = live.site.store.path(release.files["bom.cdx.json"])
+    path.chmod(0o644)
+    path.write_bytes(b'{"components": []}')
+    assert watched(live)[SAFE].verdict == "unproven"
+    assert watched(live)["tampered_files == 0"].verdict == "broken"
+
+
+def test_the_doctor_says_how_old_the_advisories_are(at):
+    known(at)
+    [found] = [one for one in at.do(doctor) if one.what == "advisories"]
+    assert (found.well, found.found.endswith("from advisories.json")) == (True, True)
+    (at.folder / ".arkwright" / "advisories.json").unlink()
+    [found] = [one for one in at.do(doctor) if one.what == "advisories"]
+    assert found.well is False

@@ -1,0 +1,167 @@
+"""What an endpoint promises is measured on what came: counted once, added up, whatever was killed on the way."""
+
+import json
+import time
+from datetime import datetime, timedelta
+
+import pytest
+from tests.api.answering import answered, rows
+
+from arkwright.api.decide import sign
+from arkwright.api.logged import label
+from arkwright.api.rollout import promote
+from arkwright.api.watch import log
+from arkwright.api.watch.rounds import watch
+from arkwright.cli.main import main
+from arkwright.core.errors import Unknown
+from arkwright.serve.telemetry import minutes
+from arkwright.serve.telemetry.minutes import Minute
+
+PROMISES = """gate  = "production"
+promises = [
+  "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
+  "latency_p50_ms < 5", "error_rate <= 0.001", "rows > 1", "recall >= 0.5", "size_mb < 5",
+  "mmd() < 0.2", "domain_auc() < 0.6", "changes(score) == 0",
+]
+"""
+
+
+@pytest.fixture
+def live(at):
+    """The endpoint `buys`, promoted, with promises about its traffic."""
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', PROMISES)
+    at.do(sign, at.ben, release="buys")
+    at.do(sign, at.cleo, release="buys")
+    at.do(promote, release="buys")
+    return at
+
+
+def found(at):
+    return {one.promise: one for one in at.do(watch, names=["buys"])}
+
+
+def test_nothing_came(live):
+    one = found(live)
+    assert (one.pop("rows > 1").verdict, one.pop("size_mb < 5").verdict) == ("unproven", "unproven")
+    assert {other.verdict for other in one.values()} == {"unproven"}
+    assert one["recall >= 0.5"].note == "no rows came"
+
+
+def test_the_promise_of_a_gate_is_measured_again_when_labels_come(live, monkeypatch):
+    came = rows(200)
+    answered(live, came, monkeypatch)
+    one = found(live)["recall >= 0.5"]
+    assert (one.verdict, one.note) == (
+        "unproven",
+        "none of the 200 rows has a label yet; send labels: arkwright label buys",
+    )
+    given = [{"id": f"r600-{n // 100 * 100}", "row": n % 100, "label": int(row["spent"] > 50)}
+             for n, row in enumerate(came) if n % 2]  # fmt: skip
+    done = live.do(label, endpoint="buys", labels=[*given, {"id": "stranger", "label": 1}])
+    assert (done.labels, done.unknown) == (101, 1)
+    one = found(live)["recall >= 0.5"]
+    assert (one.verdict, one.n, one.note) == ("kept", 100, "100 of 200 rows have labels")
+    real = [row["spent"] > 60 for n, row in enumerate(came) if n % 2 and row["spent"] > 50]
+    assert one.value == sum(real) / len(real)
+    live.do(label, endpoint="buys", labels=[{**one, "label": 1 - one["label"]} for one in given])  # it was all wrong
+    assert found(live)["recall >= 0.5"].verdict == "broken"
+
+
+def test_what_moved_is_found(live, monkeypatch):
+    answered(live, rows(1000, shift=200), monkeypatch)
+    first = found(live)
+    assert first["psi(spent) < 0.2"].verdict == "broken"
+    assert first["psi(spent) < 0.2"].n == 1000
+    assert first["drifted_columns() == 0"].verdict == "broken"
+    assert "spent" in first["drifted_columns() == 0"].note
+    assert found(live)["psi(spent) < 0.2"].n == 1000  # counted once
+    answered(live, rows(500, shift=200), monkeypatch, ago=300)
+    assert found(live)["psi(spent) < 0.2"].n == 1500
+
+
+def test_performance_is_estimated_before_any_label(live, monkeypatch):
+    answered(live, rows(1000), monkeypatch)
+    one = found(live)["estimated(recall) >= 0.1"]
+    assert (one.verdict, one.n) == ("kept", 1000)
+    assert 0.1 < one.low < one.value < one.high <= 1
+
+
+def test_columns_together_and_changes_within_the_window_are_measured(live, monkeypatch):
+    answered(live, rows(1000, shift=200), monkeypatch)
+    first = found(live)
+    assert {first[promise].verdict for promise in ("mmd() < 0.2", "domain_auc() < 0.6")} == {"broken"}
+    assert first["mmd() < 0.2"].n == 1000
+    assert first["changes(score) == 0"].verdict == "unproven"
+    assert "score was there in 1 of the 32 minutes" in first["changes(score) == 0"].note
+
+
+def test_a_measure_that_is_not_there_is_told(live):
+    one = found(live)["error_rat <= 1"]
+    assert (one.verdict, one.value) == ("unproven", None)
+    assert "error_rat" in one.note
+    assert 'did you mean "spent"' in found(live)["ks(spend) < 1"].note
+    assert "size_mb cannot be measured on traffic" in found(live)["size_mb < 5"].note
+
+
+def test_how_it_serves(live, monkeypatch):
+    assert "no server counted anything" in found(live)["error_rate <= 0.001"].note
+    assert found(live)["latency_p50_ms < 5"].note == "no calls were timed"
+    answered(live, rows(2000), monkeypatch)
+    one = found(live)["latency_p50_ms < 5"]
+    assert (one.verdict, one.value, one.n) == ("kept", 0.4, 20)  # requests of 100 rows
+    now = time.time()
+    for since, codes in ((now - 7200, {"200": 100}), (now - 600, {"200": 98, "500": 2})):
+        one = Minute("release:buys@1", since, since + 60, codes, rows=100)
+        minutes._append(live.site.predictions / "buys" / minutes.FOLDER, one)
+    one = found(live)["error_rate <= 0.001"]
+    assert (one.verdict, one.value, one.n) == ("broken", 0.01, 200)
+    assert one.note == "2 with 500; no server was up in 1,438 minutes of the window"
+
+
+def test_an_endpoint_that_is_not_there(live):
+    with pytest.raises(Unknown, match='did you mean "buys"'):
+        live.do(watch, names=["buyz"])
+
+
+def test_on_the_command_line(live, monkeypatch, capsys):
+    monkeypatch.chdir(live.folder)
+    answered(live, rows(1000, shift=200), monkeypatch)
+    assert main(["watch", "buys"]) == 1
+    said = capsys.readouterr().out
+    assert "psi(spent)" in said
+    assert "broken" in said
+    assert main(["watch", "--json"]) == 1
+    told = {one["promise"]: one for one in json.loads(capsys.readouterr().out)}
+    assert told["psi(spent) < 0.2"]["n"] == 1000
+    (live.site.watched / "buys.db").unlink()
+    assert main(["watch", "buys"]) == 1  # it is counted anew
+
+
+def test_too_few_rows_are_not_broken_before_the_release_was_here_for_a_window(live, monkeypatch):
+    one = found(live)["rows > 1"]
+    assert one.verdict == "unproven"
+    assert one.note.startswith("0 so far, and only since ")
+    answered(live, rows(5), monkeypatch)
+    assert found(live)["rows > 1"].verdict == "kept"
+    real = datetime.fromisoformat
+    with monkeypatch.context() as patched:  # it came here three days ago
+
+        class Earlier(datetime):
+            @classmethod
+            def fromisoformat(cls, text):
+                return real(text) - timedelta(days=3)
+
+        patched.setattr(log, "datetime", Earlier)
+        (live.site.watched / "buys.db").unlink()
+        live.shop.edit("arkwright.toml", '"rows > 1"', '"rows > 10"')
+        live.do(promote, release="buys")
+        assert found(live)["rows > 10"].verdict == "broken"
+
+
+def test_a_window_of_so_many_rows(live, monkeypatch):
+    live.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\nwatch = { window = "150 rows" }\n')
+    live.do(promote, release="buys")
+    answered(live, rows(300), monkeypatch, ago=900)
+    answered(live, rows(200), monkeypatch, ago=300)
+    assert found(live)["psi(spent) < 0.2"].n == 200
+    assert found(live)["rows > 1"].value == 200
