@@ -164,7 +164,9 @@ class Chart:
 
 
 def charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
-    return [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in curves]
+    """Of one run; what has one point alone is a number, and stands among those."""
+    every = [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in curves]
+    return [one for one in every if one.drawn or one.notes]
 
 
 def log(request: Request) -> Response:
