@@ -165,8 +165,8 @@ class Chart:
 
 def charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
     """Of one run; what has one point alone is a number, and stands among those."""
-    every = [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in curves]
-    return [one for one in every if one.drawn or one.notes]
+    lasting = [one for one in curves if len(one.points) > 1 or one.ends]
+    return [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in lasting]
 
 
 def log(request: Request) -> Response:
