@@ -20,7 +20,7 @@ ACTS = sorted(name for name, verb in VERBS.items() if verb.acts and not verb.her
 OF_ITS_OWN = {  # what no two of anything have in common: when it was and how long it took, secrets
     "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits", "log",
 }  # fmt: skip
-DRAWN = "Handed.id", "Webhook.id"
+DRAWN = "Handed.id", "Webhook.id", "Ignored.until", "Rehearsed.note"  # the last says when it was first promoted
 
 
 class There:

@@ -112,8 +112,9 @@ def test_windows_of_nothing_of_one_row_and_of_one_class_and_nulls_alone(live, mo
     answers, now = Answers(live.site, noun, versions.resolve(live.site.ledger, Release, release)), int(time.time())
 
     def at(ago):
-        since, until = now - ago * HOUR - 1800, now - ago * HOUR + 1800
-        found = {one.promise: one for one in answers.watched([*terms.recorded(noun).promises, *more], since, until)}
+        since = (now - ago * HOUR) // HOUR * HOUR  # as it is kept
+        promises = [*terms.recorded(noun).promises, *more]
+        found = {one.promise: one for one in answers.watched(promises, since, since + HOUR)}
         assert all(one.note or one.value is not None for one in found.values())
         return found
 
