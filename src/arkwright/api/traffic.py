@@ -118,7 +118,7 @@ class _Watch:
             self._again.pop(endpoint.name, None)
             try:
                 self._routings[endpoint.name] = self._of(endpoint)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others are followed
+            except Exception as error:  # whatever it is, the others are followed
                 if first:
                     raise
                 why = str(error) if isinstance(error, (ArkwrightError, OSError)) else repr(error)
