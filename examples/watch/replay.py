@@ -21,11 +21,12 @@ from unittest.mock import patch
 import pyarrow.compute as pc
 
 import arkwright
-from arkwright.api import reacting, rollout, traffic
-from arkwright.api.alarms import of
+from arkwright.api import rollout, traffic
 from arkwright.api.logged import label
-from arkwright.api.watching import watch
-from arkwright.api.watching_window import Answers
+from arkwright.api.watch import reacting
+from arkwright.api.watch.alarms import of
+from arkwright.api.watch.rounds import watch
+from arkwright.api.watch.window import Answers
 from arkwright.core import record, versions
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.pages.watch_report import report

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 from tests.api.answering import answered
-from tests.api.test_reacting import up
+from tests.api.watch.test_reacting import up
 
-from arkwright.api import watching
 from arkwright.api.logged import label
-from arkwright.api.watching_window import Answers
+from arkwright.api.watch import rounds
+from arkwright.api.watch.window import Answers
 from arkwright.core import versions
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.infra import sqlite_ledger
@@ -67,10 +67,10 @@ def looked(at, now, patched):
             super().__init__(*given)
             self.settled = int(now)
 
-    patched.setattr(watching, "Answers", Then)
+    patched.setattr(rounds, "Answers", Then)
     compact.once(at.site)
     endpoint = versions.resolve(at.site.ledger, Endpoint, "buys")
     releases = [versions.resolve(at.site.ledger, Release, ref) for ref in (*endpoint.shares, *endpoint.shadows)]
-    both = [watching._last_window(at.site, endpoint, release) for release in releases]
+    both = [rounds._last_window(at.site, endpoint, release) for release in releases]
     found, more = ([one for part in side for one in part] for side in zip(*both, strict=True))
-    watching._noticed(at.site, endpoint, found, more)
+    rounds._noticed(at.site, endpoint, found, more)

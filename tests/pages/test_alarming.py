@@ -2,8 +2,8 @@
 
 import pytest
 
-from arkwright.api.alarms import MACHINE
-from arkwright.api.standing import KEPT, Standing
+from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.standing import KEPT, Standing
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.ports import Entry
 from arkwright.core.record import encode

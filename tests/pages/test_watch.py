@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 from tests.api.conftest import Site
-from tests.api.test_reacting import twice
+from tests.api.watch.test_reacting import twice
 from tests.pages.conftest import House
 from tests.pages.seen import lived
 from tests.rest.conftest import up
 
-from arkwright.api.alarms import MACHINE
+from arkwright.api.watch.alarms import MACHINE
 from arkwright.cli import context
 from arkwright.cli.main import main
 from arkwright.pages import watch_charts, watch_report

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from arkwright.api.alarms import RAISED, Alarmed
+from arkwright.api.watch.alarms import RAISED, Alarmed
 from arkwright.cli import output
 from arkwright.core.rules import alarmed
 

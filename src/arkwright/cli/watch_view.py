@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from arkwright.api.watch_over_time import OverTime, Performance
+from arkwright.api.watch.over_time import OverTime, Performance
 from arkwright.cli import output
 from arkwright.monitor.measured import Found
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from arkwright.api import first_owner, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.api.reminders import Reminding
-from arkwright.api.watch_clock import Clock
+from arkwright.api.watch.clock import Clock
 from arkwright.control.app import application
 from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened

@@ -4,8 +4,8 @@ from collections import Counter
 
 from starlette.requests import Request
 
-from arkwright.api.alarms import RAISED, Alarmed
-from arkwright.api.standing import Standing
+from arkwright.api.watch.alarms import RAISED, Alarmed
+from arkwright.api.watch.standing import Standing
 from arkwright.core.alarms import Alarm
 from arkwright.core.rules import alarmed
 from arkwright.measures.words import sentence

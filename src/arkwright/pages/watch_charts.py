@@ -6,7 +6,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from arkwright.api.watch_over_time import OverTime, Performance, ReleaseWatched
+from arkwright.api.watch.over_time import OverTime, Performance, ReleaseWatched
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
 from arkwright.monitor.measured import Found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from arkwright.api.watch_over_time import OverTime, over_time
+from arkwright.api.watch.over_time import OverTime, over_time
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.pages import watch_charts

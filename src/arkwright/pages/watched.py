@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api.alarms import RAISED
-from arkwright.api.watch_over_time import over_time
+from arkwright.api.watch.alarms import RAISED
+from arkwright.api.watch.over_time import over_time
 from arkwright.core import versions
 from arkwright.core.nouns import Endpoint
 from arkwright.core.times import moment

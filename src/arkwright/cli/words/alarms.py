@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.alarms import alarms
+from arkwright.api.watch.alarms import alarms
 from arkwright.cli import alarm_view, context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.rehearsing_watch import OVER, RAISED, Rehearsed, rehearse_watch
+from arkwright.api.watch.rehearsal import OVER, RAISED, Rehearsed, rehearse_watch
 from arkwright.cli import context, output
 from arkwright.core.times import moment
 

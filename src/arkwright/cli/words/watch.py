@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from arkwright.api.alarms import alarms
-from arkwright.api.watch_over_time import SPANS, over_time
-from arkwright.api.watching import watch
-from arkwright.api.watching_data import WatchedData
-from arkwright.api.watching_window import Watched
+from arkwright.api.watch.alarms import alarms
+from arkwright.api.watch.data import WatchedData
+from arkwright.api.watch.over_time import SPANS, over_time
+from arkwright.api.watch.rounds import watch
+from arkwright.api.watch.window import Watched
 from arkwright.cli import alarm_view, context, output, watch_view
 from arkwright.core import versions
 from arkwright.core.alarms import DATA

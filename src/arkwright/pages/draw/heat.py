@@ -2,7 +2,7 @@
 
 from markupsafe import Markup, escape
 
-from arkwright.api.watch_over_time import ALPHA, Heat
+from arkwright.api.watch.over_time import ALPHA, Heat
 from arkwright.core.counted import many
 from arkwright.monitor.drifted import Moved
 from arkwright.pages.draw.axes import moment, text

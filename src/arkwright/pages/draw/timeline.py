@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from arkwright.api.watch_over_time import Timed
+from arkwright.api.watch.over_time import Timed
 from arkwright.core.counted import many
 from arkwright.pages.draw.axes import Axes, moment, text
 from arkwright.pages.draw.frame import frame

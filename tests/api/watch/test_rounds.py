@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 from tests.api.answering import answered, rows
 
-from arkwright.api import watching_log
 from arkwright.api.decide import sign
 from arkwright.api.logged import label
 from arkwright.api.rollout import promote
-from arkwright.api.watching import watch
+from arkwright.api.watch import log
+from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
 from arkwright.core.errors import Unknown
 from arkwright.serve.telemetry import minutes
@@ -151,7 +151,7 @@ def test_too_few_rows_are_not_broken_before_the_release_was_here_for_a_window(li
             def fromisoformat(cls, text):
                 return real(text) - timedelta(days=3)
 
-        patched.setattr(watching_log, "datetime", Earlier)
+        patched.setattr(log, "datetime", Earlier)
         (live.site.watched / "buys.db").unlink()
         live.shop.edit("arkwright.toml", '"rows > 1"', '"rows > 10"')
         live.do(promote, release="buys")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tests.api import answering
 
-from arkwright.api import watching_labels, watching_log
 from arkwright.api.decide import sign
 from arkwright.api.logged import label
 from arkwright.api.rollout import promote
-from arkwright.api.watching import watch
-from arkwright.api.watching_beside import asked
-from arkwright.api.watching_log import LoggedWindow
+from arkwright.api.watch import labelled, log
+from arkwright.api.watch.beside import asked
+from arkwright.api.watch.log import LoggedWindow
+from arkwright.api.watch.rounds import watch
 from arkwright.core.nouns import Column
 from arkwright.core.promises import parse
 from arkwright.core.signature import Signature
@@ -45,7 +45,7 @@ class Logged:
         self.shape = Signature(
             model="buys", task=task, target="again", columns=COLUMNS, inputs=(), outputs=(), classes=classes
         )
-        monkeypatch.setattr(watching_log, "signature", lambda site, release: self.shape)
+        monkeypatch.setattr(log, "signature", lambda site, release: self.shape)
 
     def answer(self, rows, said, name="r", *, ago=600, redact=(), status=200, release="release:buys@1", each=1):
         """Each row is a request of its own, `r0`, `r1` …, answered so many seconds ago."""
@@ -75,7 +75,7 @@ class Logged:
     def found(self, *texts):
         """The readings, in this order."""
         promises = {text: asked(parse(text)) for text in texts}
-        readings = watching_labels.readings(self.window(), promises)
+        readings = labelled.readings(self.window(), promises)
         return [readings[text] for text in texts]
 
 

@@ -10,10 +10,10 @@ import pytest
 from tests.api.conftest import Site
 from tests.conftest import rows
 
-from arkwright.api import watch_clock
-from arkwright.api.alarms import alarms
-from arkwright.api.watch_clock import Clock
-from arkwright.api.watching import watch
+from arkwright.api.watch import clock as watch_clock
+from arkwright.api.watch.alarms import alarms
+from arkwright.api.watch.clock import Clock
+from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
 from arkwright.core.alarms import READABLE, UNCHANGED, Alarm, Reacted
 from arkwright.core.errors import Invalid, Refused, Unknown

@@ -8,10 +8,10 @@ import time
 
 import pytest
 from tests.api.answering import answered, rows
-from tests.api.test_reacting import ONE, TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
+from tests.api.watch.test_reacting import ONE, TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
 
-from arkwright.api import watch_clock
-from arkwright.api.watch_clock import Clock
+from arkwright.api.watch import clock
+from arkwright.api.watch.clock import PROCESS, Clock
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import encode
@@ -40,7 +40,7 @@ def events(at, kind):
 
 
 def test_a_bad_canary_is_halted_by_itself(drifted, monkeypatch):
-    monkeypatch.setattr(watch_clock, "LOOK", 0.05)
+    monkeypatch.setattr(clock, "LOOK", 0.05)
     with Clock(drifted.site, drifted.folder):
         until(lambda: events(drifted, Reacted) == ["buys/1/halt", "buys/1/discuss"])
     assert endpoint(drifted).shares == {ONE: 1.0}
@@ -63,7 +63,7 @@ def test_as_often_as_it_is_said(two):  # noqa: F811
 
 def round_of(at):
     process = subprocess.Popen(
-        [sys.executable, "-m", watch_clock.PROCESS, str(at.site.folder), str(at.folder), "buys"], stdin=subprocess.PIPE
+        [sys.executable, "-m", PROCESS, str(at.site.folder), str(at.folder), "buys"], stdin=subprocess.PIPE
     )
     process.stdin.write(encode(dict(at.site.engines)).encode() + b"\n")
     process.stdin.close()

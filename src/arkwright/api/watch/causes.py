@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from arkwright.api import causes_when, terms, watching_labels
+from arkwright.api import terms
 from arkwright.api.accounts import allow
-from arkwright.api.alarms import of
 from arkwright.api.logged import signature
-from arkwright.api.watching_log import Layout
-from arkwright.api.watching_window import Answers
+from arkwright.api.watch import labelled, when
+from arkwright.api.watch.alarms import of
+from arkwright.api.watch.log import Layout
+from arkwright.api.watch.window import Answers
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
@@ -114,9 +115,9 @@ class _Why:
         """Nothing of what no counts explain."""
         call, logged = promise.call, self.answers.logged(self.since, self.until)
         if call.name in _COUNTED:
-            return causes_when.failed(logged, call.name)
+            return when.failed(logged, call.name)
         if call.name.startswith("latency_"):
-            return causes_when.slow(logged, promise)
+            return when.slow(logged, promise)
         window = self.answers.window(self.since, self.until)
         if isinstance(window, str):
             return Explained(note=window)
@@ -162,7 +163,7 @@ class _Why:
         return worst_first(found, sign, _at_least(call) / max(1, now[1].n)) if by else found
 
     def _labelled(self, reference: Reference, columns: Sequence[str]) -> tuple[Scores, Scores] | None:
-        given = watching_labels.evaluated(self.answers.logged(self.since, self.until), columns)
+        given = labelled.evaluated(self.answers.logged(self.since, self.until), columns)
         if given.score is None or not len(given):
             return None
         scores = given.score if given.score.ndim > 1 else given.score[:, None]

@@ -8,7 +8,7 @@ import pytest
 from arkwright.api.decide import sign, why
 from arkwright.api.doctor import doctor
 from arkwright.api.rollout import SIGNATURE, promote
-from arkwright.api.watching import watch
+from arkwright.api.watch.rounds import watch
 from arkwright.core import versions
 from arkwright.core.nouns import Release
 from arkwright.core.record import decode, now

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 from tests.api.answering import answered
+from tests.api.conftest import Site
 
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote
-from arkwright.api.watching import watch
-
-from .conftest import Site
+from arkwright.api.watch.rounds import watch
 
 PROMISES = """gate  = "production"
 promises = ["estimated(mae) <= 100", "estimated(rmse, by=country) <= 1"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from arkwright.api import alarms
+from arkwright.api.watch import alarms
 from arkwright.core.alarms import DATA
 from arkwright.project import toml
 from arkwright.project.spec import DataWatchSpec

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from arkwright.api import lease
-from arkwright.api.alarms import MACHINE, RAISED, of
 from arkwright.api.rollout import back, move, must_pass, seal
 from arkwright.api.talk import say
-from arkwright.api.watching_beside import realised
+from arkwright.api.watch.alarms import MACHINE, RAISED, of
+from arkwright.api.watch.beside import realised
 from arkwright.core import versions
 from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction, subject
 from arkwright.core.durations import seconds

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from arkwright.api.watching_beside import Asked
-from arkwright.api.watching_log import Layout, LoggedWindow
+from arkwright.api.watch.beside import Asked
+from arkwright.api.watch.log import Layout, LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Reading
 from arkwright.core.usercode import call as call_user

@@ -6,7 +6,7 @@ from functools import cached_property
 import msgspec
 
 from arkwright.api.rollout import SIGNATURE
-from arkwright.api.watching_log import LoggedWindow
+from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Unknown
 from arkwright.core.nouns import Model, Release

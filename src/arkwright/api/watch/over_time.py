@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from arkwright.api import alarms
-from arkwright.api.alarms import Alarmed
-from arkwright.api.watching_beside import ESTIMATED, groups_in, named
+from arkwright.api.watch import alarms
+from arkwright.api.watch.alarms import Alarmed
+from arkwright.api.watch.beside import ESTIMATED, groups_in, named
 from arkwright.core.alarms import Reacted
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid

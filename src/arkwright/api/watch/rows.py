@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from arkwright.api.watching_log import LoggedWindow
+from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Promise, Reading
 from arkwright.data.scan import sql

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from arkwright.api.watching_log import Layout
+from arkwright.api.watch.log import Layout
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature
 from arkwright.serve.tap.tables import placed

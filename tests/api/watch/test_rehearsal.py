@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.api.answering import answered, rows
-from tests.api.test_reacting import TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
+from tests.api.watch.test_reacting import TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
 
-from arkwright.api.rehearsing_watch import rehearse_watch
+from arkwright.api.watch.rehearsal import rehearse_watch
 from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.infra import sqlite_ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 from arkwright.api import terms
 from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
-from arkwright.api.watching_window import Answers, Watched
+from arkwright.api.watch.window import Answers, Watched
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid

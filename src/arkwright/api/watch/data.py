@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from arkwright.api import alarms, lease
-from arkwright.api.alarms import MACHINE
-from arkwright.api.reacting import Rerun, finish, react
+from arkwright.api import lease
+from arkwright.api.watch import alarms
+from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.reacting import Rerun, finish, react
 from arkwright.core.alarms import DATA, READABLE, UNCHANGED, Reaction, subject
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Unknown, did_you_mean

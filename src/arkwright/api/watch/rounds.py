@@ -9,13 +9,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api import alarms, causes, lease, terms, watched_data
+from arkwright.api import lease, terms
 from arkwright.api.accounts import allow
-from arkwright.api.alarms import MACHINE
 from arkwright.api.build import quiet, run
-from arkwright.api.reacting import Rerun, finish, react
-from arkwright.api.watching_data import WatchedData, watch_one
-from arkwright.api.watching_window import Answers, Watched
+from arkwright.api.watch import alarms, causes, datasets
+from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.data import WatchedData, watch_one
+from arkwright.api.watch.reacting import Rerun, finish, react
+from arkwright.api.watch.window import Answers, Watched
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
@@ -45,14 +46,14 @@ def watch(
     allow(site, by, "work")
     rerun = partial(_rerun, site, project, say)
     endpoints = [versions.resolve(site.ledger, Endpoint, name).name for name in names if not name.startswith(DATA)]
-    datasets = [name.removeprefix(DATA) for name in names if name.startswith(DATA)]
+    data = [name.removeprefix(DATA) for name in names if name.startswith(DATA)]
     found: list[Watched | WatchedData] = []
     if endpoints or not names:
         found += rounds(site, endpoints or versions.names(site.ledger, Endpoint), rerun, say)
     if not names:
-        datasets = list(watched_data.watched(project))
-        watched_data.leave(site, datasets)
-    for name in datasets:
+        data = list(datasets.watched(project))
+        datasets.leave(site, data)
+    for name in data:
         found += watch_one(site, project, name, rerun, say)
     return tuple(found)
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pyarrow.parquet as pq
 
-from arkwright.api.watching_log import LoggedWindow
+from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.promises import Promise
 from arkwright.measures import when
 from arkwright.measures.causes import Explained

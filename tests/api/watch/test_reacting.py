@@ -6,13 +6,13 @@ from contextlib import suppress
 import pytest
 from tests.api.conftest import Site
 
-from arkwright.api import alarms, reacting
-from arkwright.api.alarms import MACHINE
 from arkwright.api.decide import refuse, sign
 from arkwright.api.emergency import stop
 from arkwright.api.inbox import inbox
 from arkwright.api.rollout import promote
 from arkwright.api.talk import threads
+from arkwright.api.watch import alarms, reacting
+from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.nouns import Actor, Endpoint

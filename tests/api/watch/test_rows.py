@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.api.test_watching_labels import COLUMNS, Logged, logged, yes
+from tests.api.watch.test_labelled import COLUMNS, Logged, logged, yes
 
-from arkwright.api import watching_rows
+from arkwright.api.watch.rows import readings
 from arkwright.core import arrow
 from arkwright.core.promises import parse
 from arkwright.data import check
@@ -22,8 +22,8 @@ PROMISES = (
 
 
 def found(logged, *texts):
-    readings = watching_rows.readings(logged.window(), {text: parse(text) for text in texts})
-    return [readings[text] for text in texts]
+    found = readings(logged.window(), {text: parse(text) for text in texts})
+    return [found[text] for text in texts]
 
 
 def rows(n):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from tests.api.answering import answered
 
-from arkwright.api import causes as module
-from arkwright.api.alarms import alarms
-from arkwright.api.causes import causes
 from arkwright.api.decide import sign
 from arkwright.api.logged import label, predictions
 from arkwright.api.rollout import promote
-from arkwright.api.watching import watch
+from arkwright.api.watch import causes as module
+from arkwright.api.watch.alarms import alarms
+from arkwright.api.watch.causes import causes
+from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Unknown

@@ -3,7 +3,7 @@
 from operator import itemgetter
 from threading import Lock
 
-from arkwright.api.alarms import RAISED, Alarmed, take
+from arkwright.api.watch.alarms import RAISED, Alarmed, take
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.ports import Ledger
 

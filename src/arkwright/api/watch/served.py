@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from arkwright.api.watching_log import LoggedWindow
+from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Promise, Reading
 from arkwright.core.usercode import call as call_user

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import cast
 
-from arkwright.api import watching_callers, watching_labels, watching_rows, watching_served
 from arkwright.api.logged import signature
-from arkwright.api.watching_beside import Asked, asked, beside, realised
-from arkwright.api.watching_log import Layout, LoggedWindow, log
-from arkwright.api.watching_release import Live
+from arkwright.api.watch import callers, labelled, rows, served
+from arkwright.api.watch.beside import Asked, asked, beside, realised
+from arkwright.api.watch.log import Layout, LoggedWindow, log
+from arkwright.api.watch.release import Live
 from arkwright.core import durations
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
@@ -127,9 +127,9 @@ class Answers:
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
         logged, window = self.logged(since, until), self.window(since, until)
-        if isinstance(window, Window) and self._reference and watching_callers.asked_for(one.promise for one in wanted):
+        if isinstance(window, Window) and self._reference and callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
-            window = replace(window, callers=watching_callers.look(*given))
+            window = replace(window, callers=callers.look(*given))
         return _readings(wanted, window, logged, self._live)
 
     @property
@@ -194,13 +194,13 @@ def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindo
             of["timed" if measure.timed and measure.stage == "model" else measure.stage][one.text] = one
     for kind, measured in kinds.items():
         found |= measured(logged, {text: one.promise for text, one in of[kind].items()}) if of[kind] else {}
-    return found | (watching_labels.readings(logged, of["model"]) if of["model"] else {})
+    return found | (labelled.readings(logged, of["model"]) if of["model"] else {})
 
 
 _KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
-    "data": watching_rows.readings,
-    "timed": watching_served.timed,
-    "counted": watching_served.counted,
+    "data": rows.readings,
+    "timed": served.timed,
+    "counted": served.counted,
 }
 
 
