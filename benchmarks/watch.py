@@ -132,7 +132,7 @@ def most(found: dict[str, list], name: str) -> float:
 
 
 def targets(found: dict[str, list]) -> str:
-    """What the watch was to reach, as (what, found, how it is written, whether it is met)."""
+    """What the watch was to reach, and what was found."""
     window, both = against(found, "ours", "bare"), against(found, "ours_both", "bare_both")
     rows = [
         ("one more window ≤ 1.5 × decoding it, without start-up", window[0], ".2f", window[0] <= 1.5),

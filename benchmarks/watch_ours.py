@@ -23,7 +23,7 @@ class Stored:
 
         schema = pq.read_schema(path)
         texts = [name for name in schema.names if pa.types.is_string(schema.field(name).type)]
-        self._file = pq.ParquetFile(path, read_dictionary=texts)
+        self._file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
         self.column_names, self.num_rows = schema.names, self._file.metadata.num_rows
 
     def table(self, name: str):
@@ -126,7 +126,7 @@ def follow(folder: Path) -> None:
     """A minute of 20,000 answers a second, 30 columns, in a log as a server writes it: what it takes to compact it, and
     to read, count and keep it by the minute.
     """
-    from arkwright.api.watching_log import Layout
+    from arkwright.api.watch.log import Layout
     from arkwright.core.arrow import columns
     from arkwright.core.signature import Signature
     from arkwright.infra.disk_store import DiskStore
