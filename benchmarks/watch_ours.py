@@ -97,12 +97,13 @@ def ours_both(folder: Path) -> None:
 def ours_fair(folder: Path) -> None:
     import pyarrow.parquet as pq
 
+    from arkwright.core.arrow_arrays import numbers
     from arkwright.core.promises import parse
     from arkwright.measures import binding, registry
     from arkwright.measures.evaluation import Evaluation
 
-    rows = pq.read_table(folder / "answers.parquet")
-    given = {name: rows.column(name).to_numpy() for name in ("truth", "label")}
+    rows = pq.ParquetFile(folder / "answers.parquet").read(use_threads=False)
+    given = {name: numbers(rows.column(name).combine_chunks()) for name in ("truth", "label")}
     groups = {name: _fixed(rows.column(name)) for name in ("carrier", "origin")}
     evaluation = Evaluation(task="classification", groups=groups, **given)
     began = time.process_time()
@@ -118,8 +119,10 @@ def _fixed(column):
     """Texts as an evaluation has them, without a look at each."""
     import numpy as np
 
+    from arkwright.core.arrow_arrays import numbers
+
     coded = column.combine_chunks().dictionary_encode()
-    return np.array(coded.dictionary.to_pylist(), np.str_)[coded.indices.to_numpy()]
+    return np.array(coded.dictionary.to_pylist(), np.str_)[numbers(coded.indices)]
 
 
 def follow(folder: Path) -> None:

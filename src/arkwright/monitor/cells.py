@@ -35,6 +35,8 @@ def words(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
         for chunk in column.chunks:  # each has a dictionary of its own
             _coded(chunk, counts)
     else:
+        if pa.types.is_string_view(column.type):  # of which Arrow counts empty cells as empty texts
+            column = column.cast(pa.large_string())
         found = pc.value_counts(column)
         _add(counts, found.field("values"), arrow_arrays.numbers(found.field("counts")))
     missing = counts.pop(None, 0)
@@ -61,8 +63,10 @@ def _places(words: pa.Array, known: pa.Array) -> Array:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_date(column.type):
+        return column.cast(pa.date32()).cast(pa.int32())
     if pa.types.is_temporal(column.type):
-        return column.cast(pa.int32() if pa.types.is_date(column.type) else pa.int64())
+        return column.cast(pa.int64())
     if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
         return column.cast(pa.float64())
     return column
