@@ -38,7 +38,7 @@ NAMES = {
 FAIR = {
     "ours_fair": "Arkwright, with 95 % intervals",
     "fairlearn": "fairlearn's MetricFrame, no intervals",
-    "fairlearn_intervals": "the same, ten bootstrap draws",
+    "fairlearn_intervals": "the same, two bootstrap draws",
 }
 SECONDS = 60  # that are followed
 ROUNDS = {"scipy": 1, "alibi": 1, "nannyml": 1, "evidently": 1, "fairlearn": 1, "fairlearn_intervals": 1, "follow": 1}
