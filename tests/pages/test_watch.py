@@ -111,7 +111,7 @@ def test_what_callers_send_is_text(seen, monkeypatch):
     hostile = "<script>alert(1)</script>"
     charts = watch_charts.shown
     monkeypatch.setattr(watch_charts, "shown", lambda found: [_named(one, hostile) for one in charts(found)])
-    text = watch_report.report(seen.site, seen.ana, seen.folder, endpoints=["buys"])
+    text = watch_report.report(seen.site, seen.ana, seen.folder, names=["buys"])
     assert "<script>" not in text
     assert text.count("&lt;script&gt;") > 3
 
