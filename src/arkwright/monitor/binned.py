@@ -39,7 +39,7 @@ class Binned:
             found = pc.index_in(column.cast(pa.string()), value_set=pa.array(self.values, pa.string()))
             places = pc.fill_null(found, len(self.values)).to_numpy().astype(np.float64)
             return np.where(column.is_null().to_numpy(), missing, places)
-        numbers = _aligned(column)
+        numbers = aligned(column)
         if not len(self.knots):
             return np.full(n, missing)
         return np.where(np.isnan(numbers), missing, np.interp(numbers, self.knots, np.arange(len(self.knots))))
@@ -66,7 +66,7 @@ def coarse(sketch: Sketch, bins: int, values: int) -> Binned:
     return Binned(np.unique(np.concatenate([[sketch.low], inner, [sketch.high]])))
 
 
-def _aligned(column: pa.ChunkedArray) -> Array:
+def aligned(column: pa.ChunkedArray) -> Array:
     """(n,) numbers; NaN where there is none."""
     if pa.types.is_temporal(column.type):
         column = column.cast(pa.int32() if pa.types.is_date(column.type) else pa.int64())

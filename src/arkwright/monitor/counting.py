@@ -19,6 +19,7 @@ from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
 from arkwright.monitor.binned import NUMBERS, WORDS
+from arkwright.monitor.by_cell import ByCell
 from arkwright.monitor.joint import Joint, Together, joint
 from arkwright.monitor.loss_fitting import fitted
 from arkwright.monitor.loss_model import LossModel, thinned
@@ -63,7 +64,8 @@ class Counts:
 class Reference:
     """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
     the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart;
-    `joint`: what columns do together, which releases of before do not have; `loss_model`: of a regression.
+    `joint`: what columns do together, which releases of before do not have; `loss_model`: of a regression; `by_cell`:
+    how well it answered in each cell of a column, where that is kept.
     """
 
     columns: Sketches
@@ -71,6 +73,7 @@ class Reference:
     groups: tuple[str, ...] = ()
     joint: Joint | None = None
     loss_model: LossModel | None = None
+    by_cell: ByCell | None = None
 
     def count(self, table: pa.Table, answered: Answered | None = None, seconds: Array | None = None) -> Counts:
         """The columns of the table that have bins, and the answers to its rows; where it is said when they came
@@ -95,13 +98,6 @@ class Reference:
             answered, groups = answered.take(there), {name: rows[there] for name, rows in groups.items()}
         scores = self.judged[1].empty().more(answered.probabilities, answered.classes, groups)
         return Counts(len(table), made, scores, together)
-
-    def realised(self, table: pa.Table, answered: Answered, truth: Array) -> tuple[Scores, Scores]:
-        """As `judged`, of rows whose (n,) true classes came since; the table has the columns in `groups`."""
-        assert self.judged
-        told_apart = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
-        everything = self.judged[1].empty().more(answered.probabilities, answered.classes, told_apart)
-        return _right(everything, answered, truth, told_apart), everything
 
     def window(self, counts: Counts) -> Window:
         """Both side by side, as measures are given them."""
