@@ -63,4 +63,6 @@ def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[str, ...
         return f"below {high:.6g}", (f"{column}<{high!r}",)
     if high is None:
         return f"{low:.6g} and more", (f"{column}>={low!r}",)
+    if high == np.nextafter(low, np.inf):  # behind the largest
+        return f"{low:.6g}", (f"{column}={low!r}",)
     return f"{low:.6g} to below {high:.6g}", (f"{column}>={low!r}", f"{column}<{high!r}")

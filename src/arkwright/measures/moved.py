@@ -5,6 +5,7 @@ adjusted for the number of cells (Bonferroni): where nothing changed, at most 5 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,13 +44,14 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
             now=float(b[place]),
             explains=float(added[place]) / whole if whole else 0.0,
             where=where,
+            place=place,
             named=bool(moved[place]),
         )
         for place, (label, where) in enumerate(zip(named.labels[: len(p)], named.where, strict=False))
     ]
     told = causes.ordered(parts)
     if terms is None:
-        told = tuple(_unexplained(part) for part in told)
+        told = tuple(replace(part, explains=None) for part in told)
     note = "" if any(part.named for part in told) else f"no value of {short(column)} moved by more than chance would"
     return Explained(parts=told, total=whole if measure == "psi" else None, note=note)
 
@@ -83,12 +85,6 @@ def _column(name: str, found: Explained, chance: float) -> Part:
         column=name, label=top.label, before=top.before, now=top.now, value=found.total, where=top.where,
         named=chance < ALPHA,
     )  # fmt: skip
-
-
-def _unexplained(part: Part) -> Part:
-    return Part(
-        column=part.column, label=part.label, before=part.before, now=part.now, where=part.where, named=part.named
-    )
 
 
 def _chances(p: Array, q: Array) -> Array:

@@ -78,6 +78,7 @@ def _parts(groups: Groups, total: float, bar: float, *, sign: int, alone: bool) 
             value=value,
             explains=None if alone else float(added[place]) * sign / total,
             where=where,
+            place=place,
             named=bool(named[place]),
         )
 

@@ -3,7 +3,7 @@
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from arkwright.api.watch.log import Layout
 from arkwright.api.watch.window import Answers
 from arkwright.api.watch.worse import ABOUT, Worse
 from arkwright.core import versions
+from arkwright.core.alarms import Alarm
 from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Call, Promise, parse
@@ -54,7 +55,8 @@ class Rows:
 class Causes:
     """What explains one promise on what a release answered `since` and `until` (UTC): `says` in sentences, at most
     three; else why nothing does. `rows`: the commands that list the rows of each. `explained`: all parts, for pictures
-    of before and now; `places`: the rows of each of them.
+    of before and now; `places`: the rows of each of them. `columns`: of those that are named first, all their values,
+    each with its rows.
     """
 
     endpoint: str
@@ -66,6 +68,7 @@ class Causes:
     rows: tuple[str, ...]
     explained: Explained
     places: tuple[Rows, ...]
+    columns: tuple[tuple[Explained, tuple[Rows, ...]], ...]
 
 
 def causes(site: Site, by: Actor, project: Path, *, alarm: str) -> Causes:
@@ -79,8 +82,7 @@ def causes(site: Site, by: Actor, project: Path, *, alarm: str) -> Causes:
     noun = next((one.alarm for _, one in of(site, [endpoint.name]) if one.alarm.ref == f"alarm:{ref}"), None)
     if noun is None:
         raise Unknown(f"no alarm is called {alarm!r}; arkwright alarms {endpoint.name} lists them")
-    since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (noun.since, noun.until))
-    return Explainer(site, endpoint).explain(noun.release, noun.promise, since, until)
+    return Explainer(site, endpoint).alarm(noun)
 
 
 @dataclass
@@ -102,15 +104,26 @@ class Explainer:
             return (), ""
         return why.says, next(iter(why.rows), "")
 
+    def alarm(self, alarm: Alarm) -> Causes:
+        """On the rows that it was raised for, as they are counted and labelled now."""
+        since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (alarm.since, alarm.until))
+        return self.explain(alarm.release, alarm.promise, since, until)
+
     def explain(self, release: str, promise: str, since: int, until: int) -> Causes:
         """On what a release answered between, seconds since 1970."""
         noun = versions.resolve(self.site.ledger, Release, release)
+        shown: tuple[Explained, ...] = ()
         try:
             found = self._why(noun, since, until).of(parse(promise))
+            shown = self._why(noun, since, until).columns(found)
         except (Undefined, ArkwrightError) as why:
             found = Explained(note=str(why))
         names = _names(Layout(signature(self.site, noun))) if found.parts else {}
-        places = tuple(_rows(noun, part, names, (since, until)) for part in found.parts)
+
+        def rows(parts: Sequence[Part]) -> tuple[Rows, ...]:
+            return tuple(_rows(noun, part, names, (since, until)) for part in parts)
+
+        places = rows(found.parts)
         named = [place for part, place in zip(found.parts, places, strict=True) if part.named]
         return Causes(
             endpoint=self.endpoint.ref,
@@ -122,6 +135,7 @@ class Explainer:
             rows=tuple(place.command(self.endpoint.name) for place in named[:MOST]),
             explained=found,
             places=places,
+            columns=tuple((one, rows(one.parts)) for one in shown),
         )
 
     def _why(self, release: Release, since: int, until: int) -> "_Why":
@@ -158,6 +172,19 @@ class _Why:
             return moved.columns(window, self._shown(trail if call.name in _TOGETHER else there))
         return self._column(window, call)
 
+    def columns(self, found: Explained) -> tuple[Explained, ...]:
+        """Of each column that is named first, all its parts in their own order; of times, those that are named."""
+        names = list(dict.fromkeys(part.column for part in found.parts if part.named))[:MOST]
+        each = [replace(found, parts=_in_order(found.parts, name)) for name in names]
+        window = self._window if any(len(one.parts) == 1 and one.parts[0].column for one in each) else ""
+        if isinstance(window, str):
+            return tuple(each)
+        return tuple(self._whole(window, one) for one in each)  # of columns each has but its first value
+
+    def _whole(self, window: Window, one: Explained) -> Explained:
+        whole = moved.values(window, one.parts[0].column, "psi")
+        return replace(whole, parts=_in_order(whole.parts, one.parts[0].column))
+
     @cached_property
     def _window(self) -> Window | str:
         return self.answers.window(self.since, self.until)
@@ -181,6 +208,10 @@ class _Why:
         given = [*call.args[1:], *(value for name, value in call.kwargs if name == "bins")]
         bins = next((value for value in given if isinstance(value, int)), 10) if measure.stage == "endpoint" else 10
         return moved.values(window, named[0], call.name, bins)
+
+
+def _in_order(parts: Sequence[Part], column: str) -> tuple[Part, ...]:
+    return tuple(sorted((part for part in parts if part.column == column), key=lambda part: part.place))
 
 
 def _names(layout: Layout) -> dict[str, str]:
