@@ -51,7 +51,7 @@ def explained(name: str, given: Sequence[Groups], *, sign: int, alone: bool = Fa
     total = change * sign
     if not alone and not total > NormalDist().inv_cdf(1 - ALPHA / 2) * spread:
         return Explained(note=f"{name} is no worse than when the release was judged, beyond chance")
-    looked = sum(int(_enough(groups).sum()) for groups in given)
+    looked = sum(int(_named(groups, alone=alone).sum()) for groups in given)
     bar = NormalDist().inv_cdf(1 - ALPHA / max(1, looked))
     parts = [part for groups in given for part in _parts(groups, total, bar, sign=sign, alone=alone)]
     note = (
@@ -65,7 +65,7 @@ def explained(name: str, given: Sequence[Groups], *, sign: int, alone: bool = Fa
 def _parts(groups: Groups, total: float, bar: float, *, sign: int, alone: bool) -> Iterator[Part]:
     added, excess = _added(groups.pair, alone=alone)
     spread = np.nanstd([_added(pair, alone=alone)[1] for pair in groups.draws], axis=0)
-    named = _enough(groups) & (excess * sign > bar * spread)
+    named = _named(groups, alone=alone) & (excess * sign > bar * spread)
     shares = [side.rows / side.rows.sum() for side in groups.pair]
     for place, (label, where) in enumerate(groups.named):
         was, value = (own(side, place) for side in groups.pair)
@@ -129,13 +129,20 @@ def gathered(cells: Cells, counts: Sequence[Array], rows: tuple[Array, Array]) -
     """Names of the cells that have enough `rows`, (m,) before and now, and as the last one of all others; of each of
     these counts (m, …) the same.
     """
-    enough = np.minimum(*rows) >= LEAST
-    enough &= np.array([label != OTHERS for label in cells.labels])
+    enough = _enough(rows) & np.array([label != OTHERS for label in cells.labels])
     kept = np.flatnonzero(enough)
     made = [np.concatenate([one[kept], one[~enough].sum(axis=0)[None]]).astype(np.float64) for one in counts]
     named = [(cells.labels[place], cells.where[place]) for place in kept]
     return (*named, (OTHERS, ())), made
 
 
-def _enough(groups: Groups) -> Array:
-    return np.asarray(np.minimum(*(side.rows for side in groups.pair)) >= LEAST)
+def _enough(rows: tuple[Array, Array]) -> Array:
+    """(m,): what came often once and is gone, or is new, tells as much as what stayed: the larger share counts."""
+    all_ = [max(1.0, float(side.sum())) for side in rows]
+    return np.asarray(np.maximum(rows[0] / all_[0], rows[1] / all_[1]) * min(all_) >= LEAST)
+
+
+def _named(groups: Groups, *, alone: bool) -> Array:
+    """(m,): a group by itself is held against itself, and has to be on both sides."""
+    rows = groups.pair[0].rows, groups.pair[1].rows
+    return np.asarray(np.minimum(*rows) >= LEAST) if alone else _enough(rows)

@@ -118,8 +118,8 @@ def _explained(
     *,
     alone: bool,
 ) -> Explained:
-    """`counted`: before and now, first what `rows` are taken from. A column of which no group has enough rows tells
-    nothing.
+    """`counted`: before and now, first what `rows` are taken from. A column of which no group has enough rows, or
+    one has all, tells nothing.
     """
     made = []
     for one in told:
@@ -128,7 +128,7 @@ def _explained(
         if both[1].sum() < LEAST:
             return Explained(note=FEW)
         named, some = gathered(one.cells, counts, both)
-        if len(named) > 1:
+        if len(named) > 1 and np.count_nonzero(both[0] + both[1]) > 1:
             made.append(Groups(one.cells.column, named, *pair(some)))
     return segments.explained(name, made, sign=sign, alone=alone)
 

@@ -52,8 +52,10 @@ def shown(found: Causes) -> list[Column]:
 
 
 def _column(endpoint: str, whole: Explained, places: tuple[Rows, ...]) -> Column:
-    parts, title = whole.parts, whole.parts[0].column or "When"
-    lines = [Line(part=part, rows=_listed(endpoint, part, rows)) for part, rows in zip(parts, places, strict=True)]
+    title = whole.parts[0].column or "When"
+    there = [(one, rows) for one, rows in zip(whole.parts, places, strict=True) if one.before != 0 or one.now != 0]
+    lines = [Line(part=part, rows=_listed(endpoint, part, rows)) for part, rows in there]
+    parts = [part for part, _ in there]
     shares = before_now([(p.label, p.before, p.now, p.named) for p in parts], f"share of the {whole.of}", percent)
     drawn = [(f"Share of the {whole.of}", shares)]
     unit = whole.unit if any(part.value is not None for part in parts) else ""
