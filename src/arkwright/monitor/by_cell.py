@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from arkwright.core import arrow
+from arkwright.core import arrow, arrow_arrays
 from arkwright.measures import cells as cut
 from arkwright.measures.cells import Cells
 from arkwright.measures.evaluation import Array
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.worse import errors
-from arkwright.monitor.binned import NUMBERS, WORDS, aligned
+from arkwright.monitor import cells as counted
+from arkwright.monitor.binned import NUMBERS, WORDS
+from arkwright.monitor.cells import Columns
 from arkwright.monitor.loss_model import LossModel
 
 BINS, VALUES, GROUPS = 5, 20, 50  # cells of numbers; of words; of words by which answers are told apart
@@ -39,38 +40,39 @@ class ByCell:
 
 
 def of_classifier(
-    table: pa.Table,
+    rows: Columns,
     sketches: Mapping[str, Sketch],
     groups: Collection[str],
     empty: Scores,
     said: tuple[Array, Array],
     truth: Array,
 ) -> ByCell:
-    cells = chosen(table, sketches, groups, len(empty.means))
-    return ByCell(cells, scored(cells, table, empty, said, truth), {}, {})
+    cells = chosen(rows, sketches, groups, len(empty.means))
+    return ByCell(cells, scored(cells, rows, empty, said, truth), {}, {})
 
 
 def of_regression(
-    table: pa.Table,
+    rows: Columns,
     sketches: Mapping[str, Sketch],
     groups: Collection[str],
     model: LossModel,
     answer: Array,
     truth: Array,
 ) -> ByCell:
-    cells = chosen(table, sketches, groups, 1)
-    some = table.take(np.arange(0, len(table), -(-len(table) // MOST_ROWS)))
-    return ByCell(cells, {}, erred(cells, table, answer, truth), expected(cells, some, model, len(table)))
+    cells = chosen(rows, sketches, groups, 1)
+    looked = arrow_arrays.integers(np.arange(0, rows.num_rows, -(-rows.num_rows // MOST_ROWS)))
+    some = pa.table({name: rows.column(name).take(looked) for name in {*cells, *model.columns}})
+    return ByCell(cells, {}, erred(cells, rows, answer, truth), expected(cells, some, model, rows.num_rows))
 
 
-def chosen(table: pa.Table, sketches: Mapping[str, Sketch], groups: Collection[str], classes: int) -> dict[str, Cells]:
+def chosen(rows: Columns, sketches: Mapping[str, Sketch], groups: Collection[str], classes: int) -> dict[str, Cells]:
     """Columns with more than one cell, first those of `groups`; no times, which always move. Of very many columns the
     first ones.
     """
     found: dict[str, Cells] = {}
     room = LARGEST
     for name in (*groups, *(one for one in sketches if one not in groups)):
-        kind = arrow.type_name(table.column(name).type, name)
+        kind = arrow.type_name(rows.column(name).type, name)
         bins = BINS if kind in NUMBERS else 1 + (GROUPS if name in groups else VALUES)
         made = cut.cells(name, sketches[name], bins)
         room -= len(made) * classes
@@ -80,7 +82,7 @@ def chosen(table: pa.Table, sketches: Mapping[str, Sketch], groups: Collection[s
 
 
 def scored(
-    cells: Mapping[str, Cells], table: pa.Table, empty: Scores, said: tuple[Array, Array], truth: Array | None = None
+    cells: Mapping[str, Cells], table: Columns, empty: Scores, said: tuple[Array, Array], truth: Array | None = None
 ) -> Counted:
     """(2, m, k, 2, b) of a classifier that `said` (n, k) probabilities and (n,) classes: the rows in which each class
     was right, and all of them. Without the (n,) `truth` none was.
@@ -96,7 +98,7 @@ def scored(
     return found
 
 
-def erred(cells: Mapping[str, Cells], table: pa.Table, answer: Array, truth: Array) -> Counted:
+def erred(cells: Mapping[str, Cells], table: Columns, answer: Array, truth: Array) -> Counted:
     """(m, 4, 3) of a regression: the rows, what is in `errors`, its square."""
     off = errors(answer, truth)
     with np.errstate(all="ignore"):
@@ -116,7 +118,7 @@ def _summed(codes: Array, each: Array, m: int) -> Array:
     return np.stack(sums, axis=1).reshape(m, *each.shape[1:])
 
 
-def _codes(cells: Mapping[str, Cells], table: pa.Table) -> Iterator[tuple[str, Array]]:
+def _codes(cells: Mapping[str, Cells], table: Columns) -> Iterator[tuple[str, Array]]:
     """(column, (n,) the cell of each row) of those that the table has."""
     for name, one in cells.items():
         if name in table.column_names:
@@ -129,8 +131,7 @@ def _cell(cells: Cells, column: pa.ChunkedArray) -> Array:
     if arrow.type_name(column.type, "") not in (WORDS if edges is None else NUMBERS):
         return np.full(len(column), missing)
     if edges is None:
-        found = pc.index_in(column.cast(pa.string()), value_set=pa.array(values, pa.string()))
-        bins = pc.fill_null(found, len(values)).to_numpy().astype(np.int64)
-        return np.where(column.is_null().to_numpy(), missing, cells.of[bins])
-    numbers = aligned(column)
+        bins = counted.places(column, values)
+        return np.where(bins > len(values), missing, cells.of[np.minimum(bins, len(values))])
+    numbers = counted.floats(column)
     return np.where(np.isnan(numbers), missing, cells.of[np.searchsorted(edges, numbers, "right")])

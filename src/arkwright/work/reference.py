@@ -2,7 +2,8 @@
 model answered to them.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,28 @@ from arkwright.monitor.counting import Answered, Reference, reference
 from arkwright.work.rows import Rows
 
 
+@dataclass(frozen=True)
+class Held:
+    """The rows of a table that were held out, with the answers to them: as columns, so that never all are copied."""
+
+    raw: pa.Table
+    test: pa.Array
+    answers: Mapping[str, pa.ChunkedArray]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [*self.raw.column_names, *self.answers]
+
+    @property
+    def num_rows(self) -> int:
+        return int(self.test.true_count)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        return self.answers[name] if name in self.answers else self.raw.column(name).filter(self.test)
+
+
 def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
     """Write it; the file's name."""
-    held = rows.raw.filter(rows.test)
     answers: dict[str, pa.Array] = {PREDICTION: pa.array(evaluated.label)}
     answered = truth = None
     if rows.classes:
@@ -30,22 +50,19 @@ def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
         score = evaluated.score.astype(np.float64)
         answered = Answered(score.reshape(len(score), -1), evaluated.label)
         answers[SCORE] = pa.array(answered.probabilities.max(axis=1))
-    asked = held.column_names
-    for name, column in zip(named(answers, asked), answers.values(), strict=True):
-        held = held.append_column(name, column)
+    names = zip(named(answers, rows.raw.column_names), answers.values(), strict=True)
+    held = Held(rows.raw, rows.test, {name: pa.chunked_array([column]) for name, column in names})
     errors = None if rows.classes else evaluated.label.astype(np.float64) - evaluated.truth
     made = reference(held, answered, truth, rows.groups.column_names, errors)
-    packing.save(folder / packing.FILE, replace(made, by_cell=_by_cell(made, held, asked, answered, evaluated)))
+    packing.save(folder / packing.FILE, replace(made, by_cell=_by_cell(made, held, answered, evaluated)))
     return packing.FILE
 
 
-def _by_cell(
-    made: Reference, held: pa.Table, asked: list[str], answered: Answered | None, evaluated: Evaluation
-) -> ByCell | None:
+def _by_cell(made: Reference, held: Held, answered: Answered | None, evaluated: Evaluation) -> ByCell | None:
     """Of a classifier by the columns that are asked for, of a regression by its answer too."""
     label, truth = evaluated.label, evaluated.truth
     if made.judged and answered:
-        columns = {name: one for name, one in made.columns.items() if name in asked}
+        columns = {name: one for name, one in made.columns.items() if name in held.raw.column_names}
         empty = made.judged[1].empty()
         return by_cell.of_classifier(held, columns, made.groups, empty, (answered.probabilities, label), truth)
     if made.loss_model:
