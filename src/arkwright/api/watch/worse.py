@@ -43,14 +43,15 @@ class Worse:
         kept = self.reference.by_cell
         if kept is None:
             ref = self.logged.release.ref
-            return Explained(note=f"{ref} was made before its answers were kept by groups; run the line again")
+            why = "it gives no probabilities, was judged on fewer than 40 rows, or was made before that was kept"
+            return Explained(note=f"{ref} keeps nothing by groups: {why} (then: arkwright run)")
         sign = 0 if score.name in _EITHER else 1 if score.name in _LOWER else -1
         columns = shown(by or tuple(kept.cells))
         found, rows = self._found(score.name, columns, sign, estimate=call.name == "estimated", alone=bool(by))
         return worst_first(found, sign, _at_least(call) / max(1, rows)) if by else found
 
     def _found(self, name: str, columns: list[str], sign: int, *, estimate: bool, alone: bool) -> tuple[Explained, int]:
-        """(why, on how many rows)"""
+        """(why, of how many rows)"""
         kept, judged = self.reference.by_cell, self.reference.judged
         assert kept
         rows, now = self._unlabelled if estimate else self._labelled
@@ -67,11 +68,12 @@ class Worse:
 
     @cached_property
     def _unlabelled(self) -> tuple[int, Counted]:
-        """(rows, what is counted of them in the cells of each column that all of them have)"""
+        """(rows that came, what is counted of those looked at, in the cells of each column that all of them have)"""
         kept, judged, model = self.reference.by_cell, self.reference.judged, self.reference.loss_model
         assert kept
         rows, found, lost = 0, dict[str, Array](), set[str]()
-        for block in self.logged.blocks(LOOKED / max(1, self.rows)):
+        share = min(1.0, LOOKED / max(1, self.rows))
+        for block in self.logged.blocks(share):
             table, answered = block.table, block.answered
             if judged and answered:
                 there: Array = np.asarray(~np.isnan(answered.probabilities).any(axis=1))  # rules give none
@@ -85,7 +87,7 @@ class Worse:
             rows += len(table)
             lost |= kept.cells.keys() - made.keys()
             found = {name: found[name] + one if name in found else one for name, one in made.items()}
-        return rows, {name: one for name, one in found.items() if name not in lost}
+        return round(rows / share), {name: one for name, one in found.items() if name not in lost}
 
     @cached_property
     def _labelled(self) -> tuple[int, Counted]:
@@ -95,10 +97,10 @@ class Worse:
         table, came = labelled.joined(self.logged, kept.cells, every)
         if judged and came.score is not None:
             said = came.score.reshape(len(came), -1), came.label
-            return len(came), by_cell.scored(kept.cells, table, judged[1].empty(), said, came.truth)
+            return len(came) * every, by_cell.scored(kept.cells, table, judged[1].empty(), said, came.truth)
         if judged:
             return 0, {}
-        return len(came), by_cell.erred(kept.cells, table, came.label, came.truth)
+        return len(came) * every, by_cell.erred(kept.cells, table, came.label, came.truth)
 
 
 def _asked(call: Call) -> tuple[Call, tuple[str, ...]]:
