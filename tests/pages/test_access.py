@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import time
+from contextlib import closing
 from pathlib import Path
 
 import axe_playwright_python
@@ -11,9 +13,11 @@ from tests.rest.conftest import up
 
 from arkwright.api import accounts, decide, emergency, entering, linking, propose, rollout, talk
 from arkwright.core import versions
+from arkwright.core.alarms import READABLE
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.govern import passwords, secrets
 from arkwright.govern.oidc import Person
+from arkwright.monitor.measured import Found, Measured
 from arkwright.notify import hooks, state
 from arkwright.web import cookies
 
@@ -35,6 +39,7 @@ def lived_in(walked, tmp_path_factory, shop_at):
     shutil.copytree(walked / ".arkwright", folder / ".arkwright")
     (folder / ".arkwright" / "site.toml").write_text(LOGIN)
     at = Site(shop)
+    looked(at.site)
     with up(at) as room:
         rights = ("look", "talk", "self", "work", "own")
         ben, cleo = (Actor(name=n, proven=True, signs=(r,), rights=rights[:3]) for n, r in
@@ -66,10 +71,36 @@ def lived_in(walked, tmp_path_factory, shop_at):
         yield room
 
 
+def looked(site):
+    """Its data were looked at for a day, and the source was dead at last."""
+    begin, found = int(time.time()) - 86_400, []
+    for at in range(begin, begin + 86_400, 3600):
+        dead = at > begin + 70_000
+        here = {READABLE: (float(not dead), HOSTILE), "rows >= 100": (400.0, "")}
+        found += [
+            Found("", text, at, at, "broken" if dead else "kept", value, None, None, 400, note)
+            for text, (value, note) in here.items()
+        ]
+    with closing(Measured(site.watched / "data.buyers.measured.db")) as measured:
+        measured.put(found, int(time.time()))
+
+
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as made:
         yield made
+
+
+def unsuited(page, path):
+    """What axe finds there, in the light and in the dark, and whether it is wider than the window, all of it open."""
+    page.locator(".htmx-request").first.wait_for(state="detached")  # what is fetched aside is there
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{path}, {scheme}: {fault}" for fault in faults(page)]
+    wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    return found + ([f"{path}: {wide} wide in a window of {room}"] if wide > room else [])
 
 
 def window(browser, room, who="olga", **words):
@@ -105,14 +136,8 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
             continue
         seen.add(kind(path))
         page.goto(lived_in.address + path)
-        page.locator(".htmx-request").first.wait_for(state="detached")  # what is fetched aside is there
-        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found += [f"{path}, {scheme}: {fault}" for fault in faults(page)]
+        found += unsuited(page, path)
         found += [f"{path}: {said}" for said in obeyed(page)]
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        found += [f"{path}: {wide} wide in a window of {width}"] if wide > width else []
         ahead += links(page)
     assert not found, "\n".join(found)
     assert {
@@ -121,10 +146,12 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
         "/people/x",
         "/releases/buys",
         "/endpoints/buys",
+        "/endpoints/buys/watch",
         "/discussion/x",
         "/account",
         LINK,
         "/webhooks",
+        "/data/buyers/watch",
         "/registered/wool",
         "/registered",
     } <= seen

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from tests.api.conftest import Site
 from tests.api.watch.test_reacting import twice
+from tests.pages.browser import chromium
 from tests.pages.conftest import House
 from tests.pages.seen import lived
+from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
 
 from arkwright.api.watch.alarms import MACHINE
@@ -62,6 +64,7 @@ def test_a_release_that_left_and_another_span(house):
     assert re.search(r'<rect class="heat h[3-6]"[^>]*><title>spent, ', text)
     assert house.page(f"{PAGE}?span=2y")[0] == 422
     assert house.page(f"{PAGE}?until=never")[0] == 422
+    assert house.page(f"{PAGE}?until=0001-01-01")[0] == 422
     earlier = house.page(f"{PAGE}?span=24h&until=30d")[1]
     assert 'class="heat h' not in earlier  # nothing was watched then
     assert "?span=7d&amp;until=30d" in earlier
@@ -82,6 +85,17 @@ def test_the_way_to_an_alarm(house):
     assert "buys does not keep:" in text
 
 
+def test_it_suits_everybody(house):
+    """By axe's rules, on a phone too, with every table and alarm open."""
+    with chromium() as browser:
+        for width in (1280, 360):
+            page = window(browser, house.room, viewport={"width": width, "height": 800})
+            for path in (PAGE, f"{PAGE}?span=24h&release=release:buys@2"):
+                page.goto(house.room.address + path)
+                assert page.locator("figure").count()
+                assert unsuited(page, path) == []
+
+
 def test_a_report_needs_nothing_but_itself(seen):
     text = watch_report.report(seen.site, seen.ana, seen.folder, span="7d")
     assert "halted release:buys@2" in text
@@ -97,7 +111,7 @@ def test_what_callers_send_is_text(seen, monkeypatch):
     hostile = "<script>alert(1)</script>"
     charts = watch_charts.shown
     monkeypatch.setattr(watch_charts, "shown", lambda found: [_named(one, hostile) for one in charts(found)])
-    text = watch_report.report(seen.site, seen.ana, seen.folder, endpoints=["buys"])
+    text = watch_report.report(seen.site, seen.ana, seen.folder, names=["buys"])
     assert "<script>" not in text
     assert text.count("&lt;script&gt;") > 3
 

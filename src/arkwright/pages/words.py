@@ -1,7 +1,7 @@
 """How things are said on a page: numbers with their size, times in UTC with how long ago, references as links."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.collaborate import markdown
-from arkwright.core.alarms import DATA, subject
+from arkwright.core.alarms import DATA, READABLE, UNCHANGED, subject
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
@@ -152,7 +152,7 @@ def address(reference: str) -> str | None:
     if kind == "alarm" and "/" in rest:
         endpoint, _, number = rest.rpartition("/")
         if endpoint.startswith(DATA):
-            return address(subject(endpoint))
+            return f"{address(subject(endpoint))}/watch#alarm-{quote(number)}"
         return f"/endpoints/{quote(endpoint, safe='@')}/watch#alarm-{quote(number)}"
     if place is None:
         return None
@@ -172,9 +172,11 @@ def person_at(name: str) -> str:
     return f"/people/{quote(name, safe='@')}"
 
 
-def written(text: str, below: int = 3) -> Markup:
-    """What somebody wrote, as Markdown; `below`: the level of the heading that it stands under."""
-    return Markup(markdown.html(text, below=below))  # noqa: S704 - made safe there
+def written(text: str, below: int = 3, called: Iterable[str] | None = None) -> Markup:
+    """What somebody wrote, as Markdown; `below`: the level of the heading that it stands under; `called`: whom it
+    tells, where that is on record.
+    """
+    return Markup(markdown.html(text, below=below, called=called))  # noqa: S704 - made safe there
 
 
 def ref(reference: str | None, text: str | None = None) -> Markup:
@@ -214,6 +216,9 @@ def limit(promise: str) -> float | None:
         return None
 
 
+_OF_SOURCES = {READABLE: "Its source can be read", UNCHANGED: "Its source has the columns that it had"}
+
+
 def plain(promise: str) -> str:
     """A promise in plain words."""
-    return sentence(promise)
+    return _OF_SOURCES.get(promise) or sentence(promise)

@@ -1,5 +1,6 @@
 """Workers that share a port, die, are replaced, and follow what their supervisor says."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -17,7 +18,8 @@ from tests.serve.supervised import CODE, DEADLY, Supervised, calling, who_releas
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.processes import birth
-from arkwright.serve.processes.supervisor import serve
+from arkwright.serve.processes.files import Room
+from arkwright.serve.processes.supervisor import Supervisor, serve
 
 ROW = {"km": 1.0, "aa": 0.0, "delay": 2.0}
 
@@ -112,12 +114,17 @@ def test_only_what_was_in_flight_is_lost(tmp_path):
         assert {why[0] for caller in callers for why in caller.failed} <= {503}
 
 
-def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path):
+def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path, monkeypatch):
+    """And leave nothing of what they shared."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
-        fds = [os.pidfd_open(pid) for pid in server.workers()]
+        assert list(tmp_path.glob("arkwright-*"))
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        fds = [os.pidfd_open(int(pid)) for pid in children]
         server.process.kill()
         for fd in fds:
             ended(fd)
+        assert not list(tmp_path.glob("arkwright-*"))
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port), timeout=5)
 
@@ -232,6 +239,29 @@ def test_a_worker_that_dies_at_once_is_an_error_and_no_endless_loop(tmp_path):
 
     with pytest.raises(Invalid, match=r"worker ends as soon as it starts \(SIGKILL\)"):
         serve(lambda held: said.pop() if said else None, Serving(port=0), ready)
+
+
+def test_where_the_shadows_cannot_have_a_process_the_endpoint_stays_as_it_was(tmp_path, caplog):
+    class Crew:
+        async def cast_shadows(self):
+            raise OSError("no process can be forked")
+
+        async def tell(self):
+            return {}
+
+        async def relieve(self):
+            pass
+
+    async def applied(routing):
+        supervisor = Supervisor(list, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
+        supervisor._crew, supervisor._applying = Crew(), asyncio.Lock()
+        await supervisor._apply("who", routing)
+        return supervisor._traffic
+
+    served = Served(tmp_path, "release:who@1", "1" * 64)
+    assert asyncio.run(applied(Routing((Share(served),)))) == {"who": Routing((Share(served),))}
+    assert asyncio.run(applied(Routing((Share(served, 0.0, shadow=True),), version=3))) == {}
+    assert "endpoint:who@3 cannot be served: its shadows have no process: no process can be forked;" in caplog.text
 
 
 def test_where_no_worker_can_be_forked_each_begins_from_nothing(tmp_path, monkeypatch):
