@@ -12,9 +12,10 @@ import numpy as np
 
 from arkwright.core.errors import Missing
 from arkwright.measures.evaluation import Array
-from arkwright.measures.intervals import Interval, Z, stretch
+from arkwright.measures.intervals import Interval, Z, stretch, wilsons
 
 Shares = tuple[Array, Array]
+ENOUGH = 5  # rows to be expected of a cell on either side, for Pearson's test to be one (Cochran 1954)
 KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
 
 
@@ -67,13 +68,22 @@ def largest_difference(p: Array, q: Array) -> float:
 
 
 def largest_interval(p: Array, q: Array) -> Interval:
-    """Of `largest_difference`: normal, the low end widened for the choice among the cells (Bonferroni)."""
-    a, b = shares(p, q)
-    error = np.sqrt(a * (1 - a) / p.sum() + b * (1 - b) / q.sum())
-    apart = np.abs(a - b)
+    """Of `largest_difference`: Newcombe's (1998) of each cell, so that an empty one is not sure of being empty; the low
+    end widened for the choice among the cells (Bonferroni), and of those alone that moved by more than chance would.
+    """
     cells = int(np.count_nonzero((p > 0) | (q > 0)))
-    low = float((apart - Z * stretch(cells) * error).max())
-    return max(0.0, low), min(1.0, float((apart + Z * error).max()))
+    lows, highs = _apart(p, q, Z * stretch(cells))
+    low = np.maximum(lows, -highs)
+    if (low > 0).any():  # with a handful of rows Newcombe's is too sure
+        low = low[exact(p, q) * cells < 0.05]
+    return float(max(0.0, low.max(initial=0.0))), min(1.0, float(np.abs(_apart(p, q, Z)).max()))
+
+
+def _apart(p: Array, q: Array, z: float) -> tuple[Array, Array]:
+    """(k,) the ends of each cell's change of share."""
+    (a, b), ends = shares(p, q), [wilsons(side, z) for side in (p, q)]
+    (a_low, a_high), (b_low, b_high) = ends
+    return a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
 
 def kolmogorov_smirnov(p: Array, q: Array) -> float:
@@ -130,6 +140,24 @@ def chi_square(p: Array, q: Array) -> tuple[float, int]:
 def chi_square_p(statistic: float, freedom: int) -> float:
     """The chance of so large a statistic or a larger one where nothing changed."""
     return float(scipy("special").chdtrc(freedom, statistic)) if freedom else 1.0
+
+
+def chance(p: Array, q: Array) -> float:
+    """Of such counts or less likely ones where nothing changed: Pearson's test of the cells with enough rows, Fisher's
+    exact one (1922) of each other, adjusted for their number (Bonferroni).
+    """
+    few = (p + q) * min(p.sum(), q.sum()) < ENOUGH * (p + q).sum()
+    dense = p[~few], q[~few]
+    tried = [chi_square_p(*chi_square(*dense))] if len(dense[0]) > 1 and min(map(np.sum, dense)) > 0 else []
+    if (few := few & (p + q > 0)).any():
+        tried += exact(p, q)[few].tolist()
+    return min(1.0, len(tried) * min(tried)) if tried else 1.0
+
+
+def exact(p: Array, q: Array) -> Array:
+    """(k,) the chance of each cell's rows now, or of more that lie as far on the same side, twice. Fisher 1922."""
+    law, given = scipy("stats").hypergeom, (int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
+    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q, *given), law.sf(q - 1, *given))))
 
 
 def cramers_v(p: Array, q: Array) -> float:

@@ -18,11 +18,13 @@ from arkwright.measures.operations import (  # noqa: F401 - they come through th
     requests_per_second,
 )
 from arkwright.measures.registry import Column, endpoint_measure
-from arkwright.measures.sketch import Sketch
+from arkwright.measures.sketch import OFTEN, VALUES, Sketch
 from arkwright.measures.unseen import new_values, out_of_range  # noqa: F401 - they come through this door
 from arkwright.measures.window import Window
 
+EVERY = VALUES + 1  # cells: each word that the reference names, and the rest
 _MOST = 1000  # bins of a promise
+_OWN = 2 * OFTEN  # rows of the reference to be expected of a word with a cell of its own: hardly ever under OFTEN
 
 
 @endpoint_measure(
@@ -63,13 +65,12 @@ def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
 
 
 @endpoint_measure(
-    source="L-infinity (Chebyshev) distance; interval Bonferroni 1936",
+    source="L-infinity (Chebyshev) distance; interval Newcombe 1998, Bonferroni 1936",
     words="the share of any one value of {column} moved by {limit:points}[, of numbers over {bins:bin}]",
 )
 def largest_change(window: Window, column: Column, bins: int = 10) -> Reading:
     """The largest change of the share of any one value (L-infinity), or of any one bin of numbers."""
-    before, now = window.pair(column)
-    p, q = cells(window, column, bins) if before.of_numbers else _with_missing(before.counts, now.counts, before, now)
+    p, q = cells(window, column, bins if window.pair(column)[0].of_numbers else EVERY)
     low, high = divergence.largest_interval(p, q)
     return Reading(divergence.largest_difference(p, q), low, high, n=int(q.sum()))
 
@@ -155,8 +156,8 @@ def significance(window: Window, column: str) -> tuple[float, float]:
     if before.of_numbers and before.n and now.n:
         value = divergence.kolmogorov_smirnov(before.counts, now.counts)
         return divergence.kolmogorov_p(value, before.n, now.n), value
-    p, q = cells(window, column, 50)
-    return divergence.chi_square_p(*divergence.chi_square(p, q)), divergence.cramers_v(p, q)
+    p, q = cells(window, column, 50, divergence.ENOUGH)
+    return divergence.chance(p, q), divergence.cramers_v(p, q)
 
 
 def holm(chances: list[float]) -> list[float]:
@@ -187,13 +188,15 @@ def _numbers(window: Window, column: str) -> tuple[Sketch, Sketch]:
     return before, now
 
 
-def cells(window: Window, column: str, bins: int) -> tuple[Array, Array]:
-    """(reference, window) counts in at most so many cells, and one of what is missing where anything is."""
-    if not 2 <= bins <= _MOST:
+def cells(window: Window, column: str, bins: int, least: float = 0) -> tuple[Array, Array]:
+    """(reference, window) counts in at most so many cells, and one of what is missing where anything is. `least`: rows
+    to be expected of a word on either side, or it has no cell of its own.
+    """
+    if not (2 <= bins <= _MOST or bins == EVERY):
         raise Invalid(f"bins={bins}: give 2 to {_MOST}")
     before, now = window.pair(column)
-    groups = groups_of(before, bins)
-    p, q = (np.bincount(groups, side.counts, groups[-1] + 1) for side in (before, now))
+    groups = groups_of(before, now, bins, least)
+    p, q = (np.bincount(groups, side.counts, groups.max() + 1) for side in (before, now))
     return _with_missing(p, q, before, now)
 
 
@@ -203,10 +206,26 @@ def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Arra
     return p, q
 
 
-def groups_of(before: Sketch, bins: int) -> Array:
+def groups_of(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
     """The cell of each bin: of numbers, cells of about as many rows; of words the most frequent ones, and the rest."""
     if not before.of_numbers:
-        return np.minimum(np.arange(len(before.counts)), bins - 1)
+        return _of_words(before, now, bins, least)
     middle = (np.cumsum(before.counts) - before.counts / 2) / max(1, before.n)
     _, groups = np.unique(np.minimum((middle * bins).astype(np.int64), bins - 1), return_inverse=True)
+    return groups
+
+
+def _of_words(before: Sketch, now: Sketch, bins: int, least: float) -> Array:
+    """By both sides together: the words that were most frequent in the reference alone were so by luck, too, and are
+    rarer in any window. For the same reason a word that is about as rare as those without a name stays with them.
+    """
+    both = before.counts[:-1] + now.counts[:-1]
+    rows = max(1, before.n + now.n)
+    enough = both * min(before.n, now.n) >= least * rows
+    if before.counts[-1]:
+        enough &= both * before.n >= _OWN * rows
+    own = np.argsort(-both, kind="stable")
+    own = own[enough[own]][: bins - 1]
+    groups = np.full(len(before.counts), len(own))
+    groups[own] = np.arange(len(own))
     return groups

@@ -15,7 +15,6 @@ from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
 
 Terms = Callable[[Array, Array], Array]
-_EVERY, _SEVERAL = 1000, 50  # cells
 FEW = "too few rows to tell why"
 
 
@@ -23,9 +22,9 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
     """The cells of one column, by what each adds to the distance `measure`; of one that does not add up (ks, …) by how
     much its share moved. Raises Undefined as `Window.pair` does.
     """
-    before = window.pair(column)[0]
+    before, now = window.pair(column)
     if measure == "largest_change" and not before.of_numbers:
-        bins = _EVERY
+        bins = drift.EVERY
     p, q = drift.cells(window, column, bins)
     if min(p.sum(), q.sum()) < LEAST:
         return Explained(note=FEW)
@@ -33,7 +32,7 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
     added = terms(p, q) if terms else np.abs(np.subtract(*divergence.shares(p, q)))
     whole = float(added.sum())
     a, b = divergence.shares(p, q)
-    moved = _chances(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
+    moved = divergence.exact(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
     parts = [
         Part(
             column=column,
@@ -44,7 +43,7 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
             where=where,
             named=bool(moved[place]),
         )
-        for place, (label, where) in enumerate(_labels(before, column, bins, len(p)))
+        for place, (label, where) in enumerate(_labels((before, now), column, bins, len(p)))
     ]
     told = causes.ordered(parts)
     if terms is None:
@@ -90,18 +89,13 @@ def _unexplained(part: Part) -> Part:
     )
 
 
-def _chances(p: Array, q: Array) -> Array:
-    """(k,) of each cell's rows now, or of more that lie as far on the same side, twice."""
-    law = divergence.scipy("stats").hypergeom(int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
-    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q), law.sf(q - 1))))
-
-
-def _labels(before: Sketch, column: str, bins: int, cells: int) -> list[tuple[str, tuple[str, ...]]]:
+def _labels(pair: tuple[Sketch, Sketch], column: str, bins: int, cells: int) -> list[tuple[str, tuple[str, ...]]]:
     """What each cell is called, and what finds its rows."""
-    groups = drift.groups_of(before, bins)
+    before, groups = pair[0], drift.groups_of(*pair, bins)
     made: list[tuple[str, tuple[str, ...]]]
     if before.edges is None:
-        made = [(short(value), finds(column, value)) for value in before.values[: groups[-1]]]
+        own = [before.values[place] for place in np.argsort(groups[:-1], kind="stable") if groups[place] < groups[-1]]
+        made = [(short(value), finds(column, value)) for value in own]
         made.append((OTHERS, ()))
     else:
         made = [_range(column, before.edges, np.flatnonzero(groups == cell)) for cell in range(groups[-1] + 1)]
