@@ -20,7 +20,8 @@ DATA, RESULTS = HERE / "data", HERE / "RESULTS.md"
 PEERS = DATA / "peers"
 ONLY_WHEN_ASKED = ("servers", "track", "postgresql", "watch")  # gigabytes of others; as much again
 PACKAGES = (
-    "arkwright numpy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec uvloop httptools"
+    "arkwright numpy scipy pyarrow duckdb polars scikit-learn lightgbm onnx onnxruntime skl2onnx msgspec uvloop "
+    "httptools"
 )
 TITLES = {
     "startup": "Start-up",

@@ -13,24 +13,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from pathlib import Path
 
 HERE = Path(__file__).parent
 INSTALLED = {
     "scipy": ["scipy", "pandas", "pyarrow"],
-    "alibi": ["alibi-detect==0.13.0", "pyarrow"],
+    "alibi": ["alibi-detect==0.13.0", "pyarrow<22"],  # it wants numpy 1, later ones numpy 2
     "nannyml": ["nannyml==0.13.1", "statsmodels", "pandas<3", "pyarrow"],  # it asks for neither, and needs both
     "evidently": ["evidently==0.7.23", "pandas<3", "pyarrow"],  # with pandas 3 it is not imported
     "fairlearn": ["fairlearn==0.15.0", "scikit-learn", "pandas", "pyarrow"],
 }
 NAMES = {
     "bare": "decoding the window alone (pyarrow)",
-    "bare_coded": "the same, texts left as dictionaries",
+    "bare_columns": "the same a column at a time, texts left as dictionaries",
     "bare_both": "one scan of both files",
     "ours": "Arkwright, one more window against the kept reference, five tests a column",
-    "ours_both": "Arkwright, from both files, five tests a column",
+    "ours_both": "Arkwright from both files, five tests a column",
     "scipy": "scipy, a column at a time",
     "alibi": "alibi-detect (one or two tests a column)",
     "nannyml": "NannyML (four tests a column)",
@@ -39,161 +38,35 @@ NAMES = {
 FAIR = {
     "ours_fair": "Arkwright, with 95 % intervals",
     "fairlearn": "fairlearn's MetricFrame, no intervals",
-    "fairlearn_intervals": "the same, ten bootstrap draws",
+    "fairlearn_intervals": "the same, two bootstrap draws",
 }
-ROUNDS = {"scipy": 1, "alibi": 1, "nannyml": 1, "evidently": 1, "fairlearn": 1, "fairlearn_intervals": 1}
-METRICS = ("accuracy", "recall", "precision", "positive_rate", "specificity")
-BY = ("carrier", "origin", "(carrier, origin)")
-
-
-def _read(path: Path, *, coded: bool):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pq.read_schema(path)
-    texts = [name for name in schema.names if coded and pa.types.is_string(schema.field(name).type)]
-    file = pq.ParquetFile(path, read_dictionary=texts)
-    for number in range(file.num_row_groups):
-        yield file.read_row_group(number, use_threads=False)
-
-
-def scan(folder: Path, *names: str, coded: bool = False) -> None:
-    for name in names:
-        for _ in _read(folder / f"{name}.parquet", coded=coded):
-            pass
-
-
-def _kept(folder: Path) -> Path:
-    """The reference as a release has it: made once, when it was judged."""
-    import pyarrow.parquet as pq
-
-    from arkwright.monitor import counting, packing
-
-    path = folder / packing.FILE
-    if not path.exists():
-        packing.save(path, counting.reference(pq.read_table(folder / "reference.parquet")))
-    return path
-
-
-def ours(folder: Path, *, both: bool = False) -> None:
-    import pyarrow as pa
-
-    from arkwright.measures import drift
-    from arkwright.monitor import counting, packing
-
-    if both:
-        reference = counting.reference(pa.Table.from_batches(
-            [batch for table in _read(folder / "reference.parquet", coded=True) for batch in table.to_batches()]
-        ))  # fmt: skip
-    else:
-        reference = packing.load(folder / packing.FILE)
-    counts = counting.Counts()
-    for table in _read(folder / "current.parquet", coded=True):
-        counts += reference.count(table)
-    window = reference.window(counts)
-    numbers = (drift.psi, drift.ks, drift.jensen_shannon, drift.wasserstein, drift.hellinger)
-    words = (drift.psi, drift.chi_square, drift.jensen_shannon, drift.largest_change, drift.hellinger)
-    for name in window.columns:
-        for measure in numbers if reference.columns[name].of_numbers else words:
-            assert measure(window, name).value is not None
-
-
-def ours_fair(folder: Path) -> None:
-    import pyarrow.parquet as pq
-
-    from arkwright.core.promises import parse
-    from arkwright.measures import binding, registry
-    from arkwright.measures.evaluation import Evaluation
-
-    rows = pq.read_table(folder / "answers.parquet")
-    given = {name: rows.column(name).to_numpy() for name in ("truth", "label")}
-    groups = {name: _fixed(rows.column(name)) for name in ("carrier", "origin")}
-    evaluation = Evaluation(task="classification", groups=groups, **given)
-    began = time.process_time()
-    for by in BY:
-        promises = [parse(f"gap({metric}, by={by}) <= 0.1") for metric in METRICS]
-        asked = [binding.bind(one.call, "model", registry.Scope(("carrier", "origin"))) for one in promises]
-        found = [one(evaluation) for one in asked]
-        print("gap", by.strip("()").replace(" ", ""), *(f"{one.value:.12f}" for one in found))
-    print(f"alone {time.process_time() - began:.4f}")
-
-
-def _fixed(column):
-    """Texts as an evaluation has them, without a look at each."""
-    import numpy as np
-
-    coded = column.combine_chunks().dictionary_encode()
-    return np.array(coded.dictionary.to_pylist(), np.str_)[coded.indices.to_numpy()]
-
-
-def follow(folder: Path) -> None:
-    """A minute of 20,000 answers a second, 30 columns: what it takes to count and to keep them."""
-    import numpy as np
-    import pyarrow as pa
-
-    from arkwright.monitor import packing
-    from arkwright.monitor.following import Block, File, Log
-    from arkwright.monitor.following import follow as followed
-    from arkwright.monitor.kept import Kept
-
-    reference, minute = packing.load(folder / packing.FILE), 1_700_000_040 // 60 * 60
-
-    def blocks(*_):
-        left = 1_200_000
-        while left > 0:
-            for read in _read(folder / "current.parquet", coded=True):
-                table = read.slice(0, left)
-                left -= len(table)
-                at = np.full(len(table), minute * 1_000_000, np.int64)
-                yield Block(table.add_column(0, "at", pa.array(at, pa.timestamp("us"))))
-                if not left:
-                    return
-
-    log = Log(files=[File("0", minute, minute + 59)], scan=blocks, rows=lambda *_: (), settled=minute + 60)
-    with tempfile.TemporaryDirectory() as place:
-        kept = Kept(Path(place) / "late.db")
-        began = time.process_time()
-        assert followed(kept, "late@1", reference, log) == 1_200_000
-        print(f"alone {time.process_time() - began:.4f}")
-        kept.close()
-
-
-CHILDREN = {
-    "bare": lambda folder: scan(folder, "current"),
-    "bare_coded": lambda folder: scan(folder, "current", coded=True),
-    "bare_both": lambda folder: scan(folder, "reference", "current"),
-    "ours": ours,
-    "ours_both": lambda folder: ours(folder, both=True),
-    "ours_fair": ours_fair,
-    "follow": follow,
-}
+SECONDS = 60  # that are followed
+ROUNDS = {"scipy": 1, "alibi": 1, "nannyml": 1, "evidently": 1, "fairlearn": 1, "fairlearn_intervals": 1, "follow": 1}
 
 
 def python_of(peer: str, place: Path) -> str | None:
     """Its own Python, made once; None where it cannot be installed."""
     name = peer.removesuffix("_intervals")
-    own = place / name
-    if not (own / "bin" / "python").exists():
-        venv.create(own, with_pip=True)
-        done = subprocess.run(
-            [own / "bin" / "python", "-m", "pip", "install", "--quiet", *INSTALLED[name]],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            print(f"{name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+    own, wanted = place / name, "\n".join(INSTALLED[name])
+    done = own / "installed.txt"  # who is killed on the way begins anew
+    if not done.exists() or done.read_text(encoding="utf-8") != wanted:
+        venv.create(own, with_pip=True, clear=True)
+        pip = [own / "bin" / "python", "-m", "pip", "install", "--quiet", *INSTALLED[name]]
+        found = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if found.returncode:
+            print(f"{name}: {found.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
             return None
+        done.write_text(wanted, encoding="utf-8")
     return str(own / "bin" / "python")
 
 
 def run(contender: str, folder: Path, place: Path, limit: int) -> tuple[float, float, list[str]] | str:
     """(processor seconds, peak MB, what it said) of one process, or why there is nothing."""
-    if contender in CHILDREN:
-        command = [sys.executable, str(HERE / "watch.py"), "--child", contender, "--folder", str(folder)]
-    else:
-        own = python_of(contender, place)
-        if own is None:
-            return "cannot be installed"
-        command = [own, str(HERE / "watch_peers.py"), contender, str(folder)]
+    own = python_of(contender, place) if contender.removesuffix("_intervals") in INSTALLED else sys.executable
+    if own is None:
+        return "cannot be installed"
+    script = "watch_ours.py" if own == sys.executable else "watch_peers.py"
+    command = [own, str(HERE / script), contender, str(folder)]
     with tempfile.TemporaryFile("w+") as said:
         child = subprocess.Popen(["prlimit", f"--cpu={limit}", *command], stdout=said, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(child.pid, 0)
@@ -223,22 +96,70 @@ def table(found: dict[str, list], names: dict[str, str], to: tuple[str, ...]) ->
     return "\n".join(lines)
 
 
-def same(found: dict[str, list]) -> str:
-    """The largest distance between our gaps and fairlearn's."""
+def said(one: tuple | str | None, what: str) -> float:
+    """Processor seconds that a contender told of, such as `alone`: without start-up. NaN where it told nothing."""
+    lines = one[2] if isinstance(one, tuple) else []
+    return next((float(line.split()[1]) for line in lines if line.startswith(f"{what} ")), float("nan"))
+
+
+def median(rounds: list, what: str) -> float:
+    found = [said(one, what) for one in rounds if isinstance(one, tuple)]
+    return statistics.median(found) if found else float("nan")
+
+
+def against(found: dict[str, list], one: str, other: str) -> tuple[float, float]:
+    """Medians of the same-round ratios, without start-up and of whole processes; NaN where there are none."""
+    both = [pair for pair in zip(found[one], found[other], strict=True) if all(isinstance(x, tuple) for x in pair)]
+    if not both:
+        return float("nan"), float("nan")
+    alone = statistics.median(said(a, "alone") / said(b, "alone") for a, b in both)
+    return alone, statistics.median(a[0] / b[0] for a, b in both)
+
+
+def apart(found: dict[str, list]) -> float:
+    """The largest distance between our gaps and fairlearn's; NaN where they are not compared."""
     values = []
     for name in ("ours_fair", "fairlearn"):
-        said = next((one[2] for one in found[name] if isinstance(one, tuple)), [])
-        values.append({line.split()[1]: line.split()[2:] for line in said if line.startswith("gap")})
+        lines = next((one[2] for one in found[name] if isinstance(one, tuple)), [])
+        values.append({line.split()[1]: line.split()[2:] for line in lines if line.startswith("gap")})
     if not all(values):
-        return "not compared"
-    apart = [abs(float(a) - float(b)) for by in values[0] for a, b in zip(values[0][by], values[1][by], strict=True)]
-    return f"{max(apart):.1e}"
+        return float("nan")
+    return max(abs(float(a) - float(b)) for by in values[0] for a, b in zip(values[0][by], values[1][by], strict=True))
 
 
-def alone(rounds: list) -> float:
-    """Processor seconds of what was asked, without start-up and reading; NaN of what was not done."""
-    lines = [line for one in rounds if isinstance(one, tuple) for line in one[2] if line.startswith("alone ")]
-    return statistics.median(float(line.split()[1]) for line in lines) if lines else float("nan")
+def most(found: dict[str, list], name: str) -> float:
+    return max((one[1] for one in found[name] if isinstance(one, tuple)), default=float("nan"))
+
+
+def targets(found: dict[str, list]) -> str:
+    """What the watch was to reach, and what was found."""
+    window, both = against(found, "ours", "bare"), against(found, "ours_both", "bare_both")
+    rows = [
+        ("one more window ≤ 1.5 × decoding it, without start-up", window[0], ".2f", window[0] <= 1.5),
+        ("the same, whole processes", window[1], ".2f", window[1] <= 1.5),
+        ("from both files ≤ 2 × one scan of both, without start-up", both[0], ".2f", both[0] <= 2),
+        ("the same, whole processes", both[1], ".2f", both[1] <= 2),
+    ]
+    rows += [(f"{what}, MB ≤ 300", mb := most(found, name), ".0f", mb <= 300)
+             for what, name in (("one more window", "ours"), ("from both files", "ours_both"))]  # fmt: skip
+    for peer, least in (("alibi", 8), ("nannyml", 8), ("evidently", 50)):
+        times = against(found, peer, "ours_both")[1]
+        rows.append(
+            (f"{NAMES[peer].split(' (')[0]} takes ≥ {least} × as long, whole processes", times, ".0f", times >= least)
+        )
+    for peer, least in (("fairlearn", 70), ("fairlearn_intervals", 250)):
+        for times, how in zip(against(found, peer, "ours_fair"), ("without start-up", "whole processes"), strict=True):
+            rows.append((f"{FAIR[peer]} takes ≥ {least} × as long, {how}", times, ".0f", times >= least))
+    share = median(found["follow"], "alone") / SECONDS
+    rows += [
+        ("distance from fairlearn's values ≤ 1e-9", off := apart(found), ".1e", off <= 1e-9),
+        ("following 20,000 predictions a second, cores ≤ 0.1", share, ".3f", share <= 0.1),
+    ]
+    lines = ["| target | found | |", "|---|---|---|"]
+    for what, value, form, good in rows:
+        lines.append(f"| {what} | {value:{form}} | {'met' if good else '**not met**'} |" if value == value
+                     else f"| {what} | not measured | |")  # fmt: skip
+    return "\n".join(lines)
 
 
 def report(found: dict[str, list], rounds: int) -> None:
@@ -247,40 +168,35 @@ def report(found: dict[str, list], rounds: int) -> None:
     versions = sorted({one[2][-1] for name in INSTALLED for one in found[name] if isinstance(one, tuple)})
     print(f"{', '.join(versions)}; at most {rounds} interleaved rounds, medians; start-up and reading included\n")
     print("**Drift, 30 columns, a million rows against a million**\n")
-    print(table(drift, NAMES, ("bare", "bare_both", "ours")))
+    print(table(drift, NAMES, ("bare", "bare_both", "ours_both")))
     print("\n**Fairness, gaps of 5 metrics by 2 columns and by both at once, a million rows**\n")
     print(table(fair, FAIR, ("ours_fair",)))
-    own, plain, drawn = (alone(found[name]) for name in FAIR)
-    print(f"\nWithout start-up and reading: {own:.3f} s, fairlearn {plain:.1f} s, {plain / own:.0f} × (target ≥ 70);")
-    print(f"with intervals of ten draws {drawn:.1f} s, {drawn / own:.0f} × (target ≥ 250). Largest distance from")
-    print(f"fairlearn's values: {same(found)} (target ≤ 1e-9).")
-    share = alone(found["follow"]) / 60
-    print("\n**Following 20,000 predictions a second**, 30 columns, decoded, counted and kept by the minute:", end=" ")
-    print(f"{share:.3f} of a core (target ≤ 0.1). What compacts the log before is not in it.")
+    print(
+        "\n**Following 20,000 predictions a second**, 30 columns: to read them from the log, count and keep them by the"
+    )
+    follows, packs = (median(found["follow"], what) / SECONDS for what in ("alone", "compacting"))
+    print(f"minute takes {follows:.3f} of a core; what compacts the log before, for all who read it, {packs:.2f}.\n")
+    print(targets(found))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--without", nargs="*", default=[], help="peers that are left out")
     parser.add_argument("--limit", type=int, default=900, help="seconds of its processor that a peer may take")
     parser.add_argument("--folder", type=Path, required=True, help="where the data and the peers are, or will be made")
     given = parser.parse_args()
-    if given.child:
-        CHILDREN[given.child](given.folder)
-        return
     if not (given.folder / "answers.parquet").exists():
         subprocess.run([sys.executable, str(HERE / "watch_data.py"), str(given.folder)], check=True)
-    _kept(given.folder)
+    subprocess.run([sys.executable, str(HERE / "watch_ours.py"), "keep", str(given.folder)], check=True)
     contenders = [*NAMES, *FAIR, "follow"]
     found: dict[str, list] = {name: [] for name in contenders}
     for number in range(given.rounds):
         for name in contenders:
-            skip = number >= ROUNDS.get(name, given.rounds)
             if name in given.without:
                 found[name].append("left out of this run")
                 continue
+            skip = number >= ROUNDS.get(name, given.rounds)
             found[name].append(None if skip else run(name, given.folder, given.folder / "peers", given.limit))
             print(f"round {number + 1} {name} {found[name][-1]}", file=sys.stderr, flush=True)
     report(found, given.rounds)

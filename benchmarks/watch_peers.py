@@ -113,8 +113,8 @@ def fairlearn(folder: Path, draws: int = 0) -> None:
 
 
 def fairlearn_intervals(folder: Path) -> None:
-    """With intervals of as few draws as it takes: ten, where two hundred would be asked for."""
-    fairlearn(folder, 10)
+    """With intervals of as few draws as it takes: two, where two hundred would be asked for."""
+    fairlearn(folder, 2)
 
 
 if __name__ == "__main__":

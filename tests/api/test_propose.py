@@ -1,5 +1,6 @@
 """The verbs "requirements", "propose", "proposals", "review" and "patch": changes with author, reason and review."""
 
+import re
 import subprocess
 import threading
 from dataclasses import replace
@@ -240,7 +241,10 @@ def test_what_cannot_be_committed_now_is_accepted_and_committed_later(at, git):
     assert at.do(proposals)[0].proposal.reviewer == "ben"
 
 
-def test_many_reviewers_at_once_decide_once(at, git):
+@pytest.mark.parametrize("checkout", [True, False])
+def test_many_reviewers_at_once_decide_once(at, git, tmp_path, checkout):
+    if not checkout:
+        (at.folder / ".git").rename(tmp_path / "git")
     at.do(propose, **LIMIT)
     people = [Actor(name=f"p{n}", role="operations") for n in range(6)]
     done, refused = [], []
@@ -254,13 +258,26 @@ def test_many_reviewers_at_once_decide_once(at, git):
         except Refused as error:
             refused.append(str(error))
 
-    threads = [threading.Thread(target=work, args=(by, n % 2 == 0)) for n, by in enumerate(people)]
+    threads = [threading.Thread(target=work, args=(by, n % 2 == 0 or not checkout)) for n, by in enumerate(people)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
     assert (len(done), len(refused)) == (1, 5)
+    if not checkout:
+        assert all(re.search(r"was accepted by p\d already", text) for text in refused), refused
+        return
     assert git("rev-list", "--count", "HEAD") == ("2" if done[0].proposal.state == "committed" else "1")
+
+
+def test_what_somebody_proposed_is_not_proposed_again(at):
+    at.do(propose, **LIMIT)
+    again = LIMIT | {"promise": "roc_auc >= 0.65", "reason": "I want it too"}
+    with pytest.raises(Refused, match="ana proposed exactly this already, as proposal 1, which waits for a review"):
+        at.do(propose, at.ben, **again)
+    at.do(propose, at.ben, **(again | {"promise": "roc_auc >= 0.66"}))
+    at.do(review, at.cleo, proposal=1, accept=False, reason="not yet")
+    assert at.do(propose, at.ben, **again).proposal.id == 3  # once it is decided
 
 
 def test_an_edit_and_a_review_at_once(at):

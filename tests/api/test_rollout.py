@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 from tests.serve.supervised import workers
 
-from arkwright.api import rollout
+from arkwright.api import rollout, traffic
 from arkwright.api.decide import sign
 from arkwright.api.rollout import promote, rollback
 from arkwright.core import versions
@@ -205,6 +205,24 @@ def test_what_is_served_follows_the_endpoint(first):
         assert {ask(address, Arkwright_Key=key) for key in keys[:50]} == {(200, TWO)}
         first.do(rollback, endpoint="buys")
         until(lambda: ask(address, Arkwright_Release="2")[0] == 404)
+
+
+def test_what_could_not_be_followed_is_tried_again(first, monkeypatch):
+    """A disk that was full. Until then it is told once, and the other endpoints move on."""
+    made(first, 2)
+    path = first.site.store.path(versions.resolve(first.site.ledger, Release, "buys@2").files["model.onnx"])
+    with traffic._Watch(first.site, (), strict=True) as watch:
+        (share,) = watch(())["buys"].shares
+        assert share.served.release == ONE
+        first.do(promote, release="buys@2")
+        path.rename(path.with_suffix(".away"))
+        assert watch({ONE})["buys"].shares == (share,)
+        assert watch({ONE}) is None
+        path.with_suffix(".away").rename(path)
+        assert watch({ONE}) is None
+        monkeypatch.setattr(traffic, "monotonic", lambda: time.monotonic() + traffic.AGAIN_S)
+        assert [share.served.release for share in watch({ONE})["buys"].shares] == [TWO]
+        assert watch({TWO}) is None
 
 
 def test_what_does_not_verify_is_not_served_and_the_old_one_goes_on(first):

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from arkwright.api.accounts import invite, token
 from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.nouns import Run
+from arkwright.core.nouns import Actor, Comment, Run
+from arkwright.core.record import decode
+from arkwright.govern.roles import rights
 from arkwright.sites import Site
 
 
@@ -45,6 +48,22 @@ def test_a_question_on_the_command_line(say):
     assert "(deleted)" in say("threads", "1")
     assert "0 unread" in say("seen", "--upto", "100")
     assert "comment 9" in say("answer", "9", code=3)
+
+
+def test_who_is_told_and_who_is_not(tmp_path, capsys, monkeypatch):
+    """With accounts, where it is known who there is."""
+    site = Site(tmp_path)
+    owner = Actor(name="olga", proven=True, rights=rights("owner"))
+    for name in ("olga", "ben"):
+        invite(site, Actor(name="x") if name == "olga" else owner, tmp_path, name=name, role="owner")
+    noun = Run(name="flights", version=0, author="olga", state="failed", started="2026-01-01T00:00:00", seed=1,
+               code="", lock="", error="x")  # fmt: skip
+    versions.add(site.ledger, "olga", noun)
+    monkeypatch.setenv("ARKWRIGHT_TOKEN", token(site, owner, tmp_path, role="owner").secret)
+    assert main(["discuss", "flights", "@Ben, @here, `@code`", "--site", str(tmp_path)]) == 0
+    assert "about run:flights@1; told: ben; nobody is called here" in " ".join(capsys.readouterr().out.split())
+    (comment,) = site.ledger.find("comment")
+    assert decode(Comment, comment.body).mentions == ("ben",)
 
 
 def test_looking(say):

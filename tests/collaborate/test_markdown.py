@@ -72,6 +72,11 @@ def test_mentions():
     assert mentions(text) == ("ana", "ben@example.org", "cleo")
 
 
+def test_only_who_is_called_has_a_page():
+    said = html("@Ana, @here", called=("ana",))
+    assert said == '<p><a class="mention" href="/people/Ana">@Ana</a>, @here</p>\n'
+
+
 def test_headings_stand_below_the_one_above_them():
     assert html("# a\n\n###### b", below=2) == "<h3>a</h3>\n<h6>b</h6>\n"
     assert html("# a") == "<h1>a</h1>\n"

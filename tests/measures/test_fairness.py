@@ -324,9 +324,9 @@ def test_a_measure_without_an_interval_can_be_compared():
 
 def test_a_million_rows_take_seconds():
     truth, label, group, score = sample(0, n=1_000_000)
-    started = time.perf_counter()
+    started = time.process_time()
     worst_group(grouped(truth, label, group, score), roc_auc, by="by")
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_what_is_spelt_alike_is_one_group():

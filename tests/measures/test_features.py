@@ -39,6 +39,16 @@ def test_products_of_features_are_about_the_kernel():
     assert np.corrcoef((one @ one.T).ravel(), exact.ravel())[0, 1] > 0.95
 
 
+def test_features_are_cosines_and_sines():
+    given_ = rows(np.random.default_rng(4).uniform(-40, 40, (500, 1)) * [[1.0, np.pi]])
+    frequencies = np.random.default_rng(5).normal(size=(4, PAIRS))
+    frequencies[1, 0] = 0.5  # half an angle is a right one now and then
+    given_.numbers[:9] = [[0, one] for one in np.arange(-4, 5) * np.pi]
+    angles = given_.numbers @ frequencies[:2]
+    exact = STEPS * np.hstack([np.cos(angles), np.sin(angles)])
+    assert np.abs(known(frequencies).of(given_) - exact).max() <= 0.5 + 1e-9
+
+
 def test_frequencies_are_orthogonal_and_as_long_as_a_gaussians():
     found = features.drawn(40, np.random.default_rng(3))
     lengths = np.linalg.norm(found, axis=0)

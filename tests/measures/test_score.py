@@ -297,6 +297,6 @@ def test_a_million_rows_take_well_under_a_second():
     rng = np.random.default_rng(0)
     truth = (rng.random(1_000_000) < 0.2).astype(int)
     evaluation = scored(truth, rng.random(1_000_000))
-    started = time.perf_counter()
+    started = time.process_time()
     roc_auc(evaluation)
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5

@@ -37,6 +37,22 @@ def test_every_kind_of_column_is_counted():
     assert found.rows == 30
 
 
+def test_a_reference_asks_for_a_column_at_a_time(tmp_path):
+    asked = []
+
+    class Columns:
+        column_names, num_rows = table().column_names, 60
+
+        def column(self, name):
+            asked.append(name)
+            return table().column(name)
+
+    packing.save(tmp_path / "columns", reference(Columns(), errors=np.linspace(-1, 1, 60)))
+    packing.save(tmp_path / "table", reference(table(), errors=np.linspace(-1, 1, 60)))
+    assert asked == table().column_names
+    assert (tmp_path / "columns").read_bytes() == (tmp_path / "table").read_bytes()
+
+
 def test_columns_that_vanish_appear_or_change_their_type():
     made = reference(table())
     came = pa.table({"hour": ["a", "b"], "carrier": [1, 2], "new": [1, 2], "day": pa.array([None, None], pa.date32())})

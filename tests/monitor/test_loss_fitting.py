@@ -90,11 +90,11 @@ def test_what_is_no_error_is_left_out(judged):
     rows, errors = world(5, 300)
     holes = errors.copy()
     holes[::3] = np.nan
-    there = np.flatnonzero(np.isfinite(holes))
-    sketches = judged.columns
-    one, other = (loss_fitting.fitted(*given) for given in (
-        (rows, sketches, holes), (rows.take(there), sketches, errors[there]),
-    ))  # fmt: skip
+    there, looked = np.flatnonzero(np.isfinite(holes)), loss_fitting.looked(holes)
+    one, other = (
+        loss_fitting.fitted(rows.take(which), judged.columns, given[which])
+        for which, given in ((looked, holes), (there, errors))
+    )
     assert np.array_equal(one.base, other.base)
     assert reference(rows.slice(0, 39), errors=errors[:39]).loss_model is None
     assert reference(rows, errors=np.zeros(300)).loss_model is None

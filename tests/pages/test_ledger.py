@@ -11,10 +11,11 @@ from arkwright.core.ports import Entry
 from arkwright.core.record import encode
 
 HOSTILE = "<script>alert(1)</script>"
+ASIDE = {"recipe", "turn to decide", "turn of owners", "seal of files"}
 
 
 def kinds(text):
-    return re.findall(r'</time></td><td data-head="by">[^<]*</td><td>([a-z]+)</td>', text)
+    return re.findall(r'</time></td><td data-head="by">[^<]*</td><td>([a-z ]+)</td>', text)
 
 
 def test_filtered_and_turned(room):
@@ -26,6 +27,10 @@ def test_filtered_and_turned(room):
         assert {"release", "finding"} <= offered
         assert not offered & {"owners", "turn", "signature", "recipe"}
     assert '<option value="recipe" selected' in page(room, "/ledger?kind=recipe")[1]
+    assert not set(kinds(text)) & ASIDE  # what only keeps the others in order is shown to whoever asks for it
+    shown = kinds(page(room, "/ledger?beside=yes")[1])
+    assert set(shown) & ASIDE
+    assert set(shown) - ASIDE == set(kinds(text))
     assert set(kinds(page(room, "/ledger?kind=run")[1])) == {"run"}
     assert set(kinds(page(room, "/ledger?about=release:buys@1")[1])) <= {"release", "run", "decision"}
     assert kinds(page(room, "/ledger?who=nobody")[1]) == []

@@ -93,6 +93,9 @@ def test_from_a_form_to_a_patch_without_a_script(room):
     assert send(room, "/requirements/1/review", "ben", digest="0" * 64, decision="accept", reason="x")[0] == 409
     assert send(room, "/requirements/1/review", "ben", digest=digest, decision="perhaps", reason="x")[0] == 422
     assert send(room, "/requirements/1/review", "ben", digest=digest, decision="accept", reason="good")[0] == 303
+    status, text, _ = send(room, "/requirements/1/review", "olga", digest=digest, decision="accept", reason="me too")
+    assert (status, "proposal 1 was accepted by ben already" in text) == (409, True)
+    assert "Try again" not in page(room, "/requirements/1", by="olga")[1]  # there is no git to try it with
     answer = room.ask("GET", "/requirements/1/patch", by="vera")
     assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''arkwright-proposal-1.patch"
     assert b"+++ b/arkwright.toml" in answer.data

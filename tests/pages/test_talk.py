@@ -40,6 +40,16 @@ def test_a_question_is_asked_answered_and_accepted(house):
     assert house.room.ask("GET", f"/comments/{answer}").headers["Location"] == f"/discussion/{number}#c{answer}"
 
 
+def test_nobody_is_told_whom_there_is_not(house):
+    status, text = house.send("/discussion", by="carl", about=R, text="a long thought", call="bne, olga")
+    assert (status, "nobody is called &#39;bne&#39; here" in text, "did you mean" in text) == (404, True, True)
+    assert "a long thought" in text
+    number = ask(house, "@here, is it right? @Ben")
+    text = house.page(f"/discussion/{number}")[1]
+    assert "@here, is it" in text  # no link to a page that is not there
+    assert "@Ben</a>" in text
+
+
 def test_what_was_refused_keeps_what_was_written(house):
     status, text = house.send("/discussion", by="carl", about="release:bys@1", text="a long thought")
     assert status == 404

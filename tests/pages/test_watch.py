@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from tests.api.conftest import Site
 from tests.api.watch.test_reacting import twice
+from tests.pages.browser import chromium
 from tests.pages.conftest import House
 from tests.pages.seen import lived
+from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
 
 from arkwright.api.watch.alarms import MACHINE
@@ -80,6 +82,17 @@ def test_the_way_to_an_alarm(house):
     assert f'href="{PAGE}"' in text
     _, text = house.page("/")
     assert "buys does not keep:" in text
+
+
+def test_it_suits_everybody(house):
+    """By axe's rules, on a phone too, with every table and alarm open."""
+    with chromium() as browser:
+        for width in (1280, 360):
+            page = window(browser, house.room, viewport={"width": width, "height": 800})
+            for path in (PAGE, f"{PAGE}?span=24h&release=release:buys@2"):
+                page.goto(house.room.address + path)
+                assert page.locator("figure").count()
+                assert unsuited(page, path) == []
 
 
 def test_a_report_needs_nothing_but_itself(seen):

@@ -98,10 +98,15 @@ def exiting_features(flights: "pl.DataFrame") -> "pl.DataFrame":
     raise SystemExit(3)
 
 
-def slow_features(flights: "pl.DataFrame") -> "pl.DataFrame":
+def waiting_features(flights: "pl.DataFrame") -> "pl.DataFrame":
     import time
+    from pathlib import Path
 
-    time.sleep(0.6)
+    here = Path(__file__)
+    with here.with_name("calls").open("a") as calls:
+        calls.write(f"{flights['distance'].to_list()}\\n")
+    while here.with_name("wait").exists():
+        time.sleep(0.005)
     return polars_features(flights)
 
 
@@ -328,6 +333,34 @@ def flat_release(folder, distance=0.5):
 def late_release(folder):
     """The endpoint `late` of a release without code, loaded."""
     return load(flat_release(folder), endpoint="late", release="release:late@3", digest=DIGEST)
+
+
+class Slow:
+    """A release whose `features` waits as long as the file `wait` is there, and writes down what it saw."""
+
+    def __init__(self, folder):
+        self._code = write(folder, late_signature("waiting_features"), late_model(), FLIGHTS) / "code"
+        self.loaded = load(folder, endpoint="late", release="release:late@3", digest=DIGEST)
+
+    def calls(self):
+        return (self._code / "calls").read_text().splitlines()[1:]  # the first warms up
+
+    def hold(self):
+        (self._code / "wait").touch()
+
+    def let_go(self):
+        (self._code / "wait").unlink(missing_ok=True)
+
+    def until(self, count):
+        while len(self.calls()) < count:
+            threading.Event().wait(0.005)
+
+
+@pytest.fixture
+def slow(tmp_path):
+    slow = Slow(tmp_path / "late@3")
+    yield slow
+    slow.let_go()
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ returned = None
 
 def watch(held):
     global returned
+    (folder / "held").write_text(" ".join(held))
     said = (folder / "said").read_text()
     if said == returned:
         return None

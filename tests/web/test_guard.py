@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from arkwright.api import accounts
+from arkwright.api import accounts, sessions
 from arkwright.govern import passwords
+from arkwright.pages import errors
 
 
 @pytest.mark.parametrize("host", ["evil.example", "[", "127.0.0.1.evil.example", "a@127.0.0.1", "", "127.0.0.1:x"])
@@ -92,6 +93,20 @@ def test_a_browser_is_told_in_a_page(shared, status, says, leads, asked):
     program = shared.ask(**asked, Accept="application/json")
     assert (program.status, program.headers["content-type"]) == (status, "application/problem+json")
     assert program.headers.get("allow") == answer.headers.get("allow")
+
+
+def test_what_nobody_foresaw_is_a_page_too(shared, monkeypatch):
+    asked = {"method": "GET", "path": "/account", "Cookie": f"arkwright={shared.sessions['viewer']}"}
+    monkeypatch.setattr(sessions, "sessions", lambda *_: {}["what nobody may read"])
+    answer = shared.ask(**asked, **NAVIGATES)
+    page = _page(answer)
+    assert (answer.status, f"the log has it as {answer.headers['x-request-id']}" in page) == (500, True)
+    assert "nobody may read" not in page
+    program = shared.ask(**asked, Accept="application/json")
+    assert (program.status, program.headers["content-type"]) == (500, "application/problem+json")
+    monkeypatch.setattr(errors, "page", lambda *_, **__: {}["x"])  # what shows pages fails itself
+    answer = shared.ask(**asked, **NAVIGATES)
+    assert (answer.status, answer.headers["content-type"]) == (500, "application/problem+json")
 
 
 def test_a_page_for_strangers_says_nothing_of_the_room(shared):

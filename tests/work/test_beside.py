@@ -8,7 +8,8 @@ import time
 
 from arkwright.work.beside import kept_alive
 
-HERE = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
+ENDS = "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); "
+HERE = ENDS + "open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
 
 
 def born(path, count):
@@ -26,6 +27,7 @@ def test_another_takes_the_place_of_one_that_is_killed_and_none_stays(tmp_path, 
             (first,) = born(tmp_path / "born", 1)
             os.kill(first, signal.SIGKILL)
             _, second = born(tmp_path / "born", 2)
+            os.kill(second, signal.SIGSTOP)  # who is halted ends all the same
         assert not os.path.exists(f"/proc/{second}")  # noqa: PTH110
         assert caplog.messages == ["what sweeps ended (-9); another takes its place"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from arkwright.api import jobs
+from arkwright.api import child, jobs
 from arkwright.api.verbs import VERBS
 from arkwright.core import shapes
 from arkwright.core.durable import publish
@@ -112,7 +112,7 @@ def _stop_when_told(why: list[str]) -> None:
 
 def main() -> None:
     folder, project, name = sys.argv[1:]
-    engines = msgspec.json.decode(sys.stdin.readline(), type=dict[str, str])
+    site = child.site(folder)
     why: list[str] = []
 
     def stop(*_: object) -> None:
@@ -120,7 +120,7 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, stop)
     threading.Thread(target=_stop_when_told, args=(why,), daemon=True).start()
-    code = work(Site(Path(folder), engines), Path(project), name)
+    code = work(site, Path(project), name)
     sys.stdout.flush()
     os._exit(code)  # a thread waits for the parent's end, and need not
 

@@ -7,20 +7,17 @@ were at work when such a process died are cut off, and it is said so.
 import contextlib
 import fcntl
 import logging
-import os
 import shutil
 import signal
 import subprocess
-import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import msgspec
 
-from arkwright.api import job_process, jobs
+from arkwright.api import child, job_process, jobs
+from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.record import decode, encode, now
 from arkwright.core.visible import visible
@@ -33,21 +30,12 @@ _LOOK, _GRACE = 0.2, 10.0  # seconds between two looks; in which a job that is c
 _LOOK_ROUND = 5.0  # seconds between two looks whether a run somewhere else was killed
 
 
-class Keeper:
+class Keeper(Alongside):
     """Keeps the jobs of a site while it is entered. Where another process does, it waits to take over."""
 
     def __init__(self, site: Site, project: Path) -> None:
+        super().__init__("jobs")
         self._site, self._project = site, project
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
 
     def _run(self) -> None:
         place = self._site.folder / "jobs"
@@ -93,8 +81,10 @@ class Keeper:
         if not jobs.move(self._site, waiting, working):
             return
         folder, short = jobs.folder(self._site, working.id), memory.killed()
-        with (folder / "log").open("ab") as output, self._process(working.id, output.fileno()) as process:
-            code, told = self._wait(process, working)
+        with (folder / "log").open("ab") as log_file:
+            words, output = (str(self._project), working.id), log_file.fileno()
+            with child.begin(self._site, job_process.__name__, *words, output=output, errors=output) as process:
+                code, told = self._wait(process, working)
         how = ended(code, short_of_memory=memory.killed() > short)
         if told and code == -signal.SIGKILL:
             how = f"{told}; it did not end within {_GRACE:.0f} s, and was killed"
@@ -108,19 +98,6 @@ class Keeper:
         else:
             self._end(working, "failed", *_fault(folder, how))
 
-    def _process(self, name: str, output: int) -> "subprocess.Popen[bytes]":
-        site = self._site
-        process = subprocess.Popen(
-            [sys.executable, "-m", job_process.__name__, str(site.folder), str(self._project), name],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
-        )
-        _tell(process, encode(dict(site.engines)))
-        return process
-
     def _wait(self, process: "subprocess.Popen[bytes]", working: jobs.Job) -> tuple[int, str]:
         """Its exit code, and why it was told to stop, if it was."""
         while True:
@@ -130,7 +107,7 @@ class Keeper:
             if self._stopped.is_set() or record != encode(working):
                 called_off = decode(jobs.Job, record).problem if record else None
                 why = visible(called_off or "the control room that did it was stopped").replace("\n", " ")
-                _tell(process, why)
+                child.tell(process, why)
                 try:
                     return process.wait(_GRACE), why
                 except subprocess.TimeoutExpired:
@@ -143,13 +120,6 @@ class Keeper:
         if not jobs.move(self._site, working, ended):
             ended = decode(jobs.Job, self._site.vault.get(jobs.KIND, working.id) or encode(ended))
         jobs.tell_end(self._site, ended)
-
-
-def _tell(process: "subprocess.Popen[bytes]", line: str) -> None:
-    assert process.stdin
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(line.encode() + b"\n")
-        process.stdin.flush()
 
 
 def ended(code: int, *, short_of_memory: bool) -> str:

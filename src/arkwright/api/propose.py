@@ -80,9 +80,13 @@ def follow(site: Site, by: Actor, before: Proposal, after: Proposal) -> Event:
 
 
 def _begin(site: Site, fresh: Proposal) -> Event:
+    """Raises Refused where somebody wants the same already: people would decide on it twice."""
     while True:
-        numbers = (int(event.key.partition("@")[0]) for event in site.ledger.find(Proposal.KIND))
-        noun = replace(fresh, id=max(numbers, default=0) + 1)
+        known = {noun.id: noun for event in site.ledger.find(Proposal.KIND) for noun in [decode(Proposal, event.body)]}
+        for one in known.values():
+            if one.state == "open" and rules.same(one, fresh):
+                raise Refused(f"{one.by} proposed exactly this already, as proposal {one.id}, which waits for a review")
+        noun = replace(fresh, id=max(known, default=0) + 1)
         noun = replace(noun, digest=rules.digest(noun))
         with suppress(Taken):
             site.ledger.append(noun.by, [Entry(Proposal.KIND, f"{noun.id}@1", encode(noun))])

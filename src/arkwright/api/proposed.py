@@ -146,6 +146,11 @@ def source(project: Path) -> str:
         return file.read()
 
 
+def commits(project: Path) -> bool:
+    """Whether what is accepted is committed: the file is git's."""
+    return git_checkout.find(project / toml.FILE) is not None
+
+
 def change_of(proposal: Proposal) -> Change:
     return Change(section=proposal.section, name=proposal.name, before=proposal.before, after=proposal.after)
 

@@ -1,15 +1,14 @@
 """Reminders: what waits for whom, since when; on record once a day while it waits, which tells everybody."""
 
 import logging
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 from arkwright.api import accounts
 from arkwright.api.decide import at_a_glance
 from arkwright.api.proposed import may_review, proposals
+from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Account, Actor, Release, Reminder
 from arkwright.core.ports import Entry, Taken
@@ -53,21 +52,12 @@ def remind(site: Site, project: Path, now: datetime) -> tuple[Reminder, ...]:
     return tuple(told)
 
 
-class Reminding:
+class Reminding(Alongside):
     """Reminds while it is entered, beside the control room."""
 
     def __init__(self, site: Site, project: Path) -> None:
+        super().__init__("reminders")
         self._site, self._project = site, project
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reminders", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join(5)
 
     def _run(self) -> None:
         while True:

@@ -6,7 +6,7 @@ from pathlib import Path
 from arkwright.api import accounts
 from arkwright.api.fitting import fits
 from arkwright.api.propose import follow
-from arkwright.api.proposed import Proposed, change_of, last, signing, source, told
+from arkwright.api.proposed import Proposed, change_of, commits, last, signing, source, told
 from arkwright.collaborate import proposals as rules
 from arkwright.core import versions
 from arkwright.core.bounds import Number
@@ -56,10 +56,20 @@ def review(
         if not accept:
             return _decided(site, by, project, noun, state="refused", role=role, reason=reason)
         if noun.state == "accepted":
-            return _commit(site, by, project, event)
+            return _again(site, by, project, event)
         _must_stand(site, by, project, event)
         _decided(site, by, project, noun, state="accepted", role=role, reason=reason)
         return _commit(site, by, project, last(site, proposal))
+
+
+def _again(site: Site, by: Actor, project: Path, event: Event) -> Proposed:
+    """What somebody accepted, and git does not have yet. Raises Refused where it is not git that it waits for."""
+    one = told(site, project, event)
+    if one.state != "void" and not commits(project):
+        raise Refused(
+            f"proposal {one.proposal.id} was accepted by {one.proposal.reviewer} already; its patch is to be taken"
+        )
+    return _commit(site, by, project, event)
 
 
 def _must_stand(site: Site, by: Actor, project: Path, event: Event) -> None:

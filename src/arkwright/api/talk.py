@@ -13,7 +13,7 @@ from arkwright.collaborate.markdown import mentions
 from arkwright.collaborate.threads import Helper, Thread, fold, helpers
 from arkwright.core.bounds import Number
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, did_you_mean
-from arkwright.core.nouns import VERSIONED, Actor, Comment, Endpoint, Mark, Watch
+from arkwright.core.nouns import VERSIONED, Account, Actor, Comment, Endpoint, Mark, Watch
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import digest_of, encode
 from arkwright.core.rules import person
@@ -66,7 +66,7 @@ def discuss(
         raise Invalid("say what it is about, or the number of the thread that goes on; one of the two")
     if thread is not None and question:
         raise Invalid("a question opens a thread of its own: say what it is about")
-    text, called = _text(text)
+    text, called = _text(site, text)
     began = _thread(site, thread) if thread is not None else None
     subject = began.about if began else _about(site, cast(str, about))
     _in_time(site, by)
@@ -123,7 +123,7 @@ def amend(
         raise Forbidden(f"comment {comment} is by {now.by}; others may answer it, only an owner may delete it")
     if now.deleted:
         raise Refused(f"comment {comment} was deleted")
-    said, called = ("", ()) if text is None else _text(text)
+    said, called = ("", ()) if text is None else _text(site, text)
     _in_time(site, by)
     changed = Comment(
         id=now.id,
@@ -264,11 +264,15 @@ def _about(site: Site, text: str) -> str:
     return f"{noun.ref}#{promise}"
 
 
-def _text(text: str) -> tuple[str, tuple[str, ...]]:
+def _text(site: Site, text: str) -> tuple[str, tuple[str, ...]]:
+    """It, and whom it tells: with accounts, those of the people it mentions who have one."""
     text = checked(text)
     called = mentions(text)
     if len(called) > MOST_MENTIONS:
         raise Invalid(f"this mentions {len(called)} people; at most {MOST_MENTIONS}")
+    if accounts.has_accounts(site):
+        known = {person(name): name for name in site.catalog.names(Account)}
+        called = tuple(known[who] for name in called if (who := person(name)) in known)
     return text, called
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Self
 
 from arkwright.api import serving as settings
@@ -25,6 +27,7 @@ from arkwright.sites import Site
 from arkwright.work.beside import kept_alive
 
 log = logging.getLogger("arkwright.serve")
+AGAIN_S = 60.0  # until what could not be followed is tried again: a disk may have been full
 
 
 def serve(
@@ -87,6 +90,7 @@ class _Watch:
         """`strict`: what does not verify is refused at first."""
         self._site, self._names, self._strict, self._asked = site, names, strict, False
         self._seen: dict[str, int] = {}
+        self._again: dict[str, float] = {}  # of an endpoint that is not followed: when it is tried again
         self._routings: dict[str, Routing] = {}
         self._laid_out: dict[str, tuple[ExitStack, Served]] = {}
 
@@ -102,8 +106,8 @@ class _Watch:
         with a word in the log, while the endpoint answers as before.
         """
         ledger = self._site.ledger
-        found = (versions.latest(ledger, Endpoint, n) for n in self._names or versions.names(ledger, Endpoint))
-        moved = [e for e in found if e is not None and self._seen.get(e.name) != e.version]
+        found = [versions.latest(ledger, Endpoint, n) for n in self._names or versions.names(ledger, Endpoint)]
+        moved = [endpoint for endpoint in found if endpoint is not None and self._moved(endpoint)]
         if not moved and self._asked:
             return None
         first, again, self._asked = self._strict and not self._asked, self._asked, True
@@ -111,14 +115,21 @@ class _Watch:
             moved = [endpoint for endpoint in moved if endpoint.stopped]  # nothing is verified before they are
         for endpoint in moved:
             self._seen[endpoint.name] = endpoint.version
+            self._again.pop(endpoint.name, None)
             try:
                 self._routings[endpoint.name] = self._of(endpoint)
-            except (ArkwrightError, OSError) as error:
+            except Exception as error:  # whatever it is, the others are followed
                 if first:
                     raise
-                log.error("%s is not followed: %s; it answers as before", endpoint.ref, error)  # noqa: TRY400
+                why = str(error) if isinstance(error, (ArkwrightError, OSError)) else repr(error)
+                log.error("%s is not followed: %s; it answers as before", endpoint.ref, why)  # noqa: TRY400
+                self._again[endpoint.name] = monotonic() + AGAIN_S
         self._clear(held)
         return dict(self._routings)
+
+    def _moved(self, endpoint: Endpoint) -> bool:
+        """Since it was looked at; or it could not be followed then, and is tried again."""
+        return self._seen.get(endpoint.name) != endpoint.version or self._again.get(endpoint.name, inf) <= monotonic()
 
     def _of(self, endpoint: Endpoint) -> Routing:
         if endpoint.stopped:

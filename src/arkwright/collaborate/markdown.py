@@ -4,7 +4,7 @@ CommonMark (https://spec.commonmark.org) with tables and struck-out text, by mar
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from html import escape
 from typing import Any
@@ -14,18 +14,21 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from arkwright.core.rules import person
+
 MENTION = re.compile(r"(?<![\w@./+-])@([A-Za-z_][A-Za-z0-9_-]{0,63}(?:@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+)?)")
 _SAFE = re.compile(r"(?:https?://|mailto:|/(?![/\\])|#)", re.IGNORECASE)
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # would turn round what stands after them
 PEOPLE = "/people/"
 
 
-def html(text: str, people: str = PEOPLE, below: int = 0) -> str:
+def html(text: str, people: str = PEOPLE, below: int = 0, called: Iterable[str] | None = None) -> str:
     """Safe HTML of a comment. `people`: where a person's page begins; `below`: the level of the heading it stands
-    under.
+    under; `called`: whose pages there are, where only those of some are.
     """
+    known = None if called is None else {person(name) for name in called}
     shown = _TURNS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return str(_parser().render(shown, {"people": people, "below": below}))
+    return str(_parser().render(shown, {"people": people, "below": below, "called": known}))
 
 
 def mentions(text: str) -> tuple[str, ...]:
@@ -111,4 +114,6 @@ def _heading(renderer: RendererHTML, tokens: Sequence[Token], place: int, option
 
 def _mention(_: RendererHTML, tokens: Sequence[Token], place: int, _options: Any, env: Any) -> str:
     name = tokens[place].content
+    if env["called"] is not None and person(name) not in env["called"]:
+        return f"@{escape(name)}"
     return f'<a class="mention" href="{escape(env["people"])}{quote(name)}">@{escape(name)}</a>'

@@ -19,6 +19,12 @@ def digest(proposal: Proposal) -> str:
     return digest_of(said)
 
 
+def same(one: Proposal, other: Proposal) -> bool:
+    """Whether both want one change of the same place, whatever their reasons."""
+    first, second = ((p.section, p.name, p.before, p.after, p.base) for p in (one, other))
+    return first == second
+
+
 def is_author(proposal: Proposal, name: str) -> bool:
     return person(proposal.by) == person(name)
 

@@ -18,6 +18,7 @@ class Remark:
     by: str
     at: str
     text: str
+    mentions: tuple[str, ...]  # whom it tells
     version: int
     proven: bool
     deleted: bool = False
@@ -76,6 +77,7 @@ def _remark(told: list[tuple[str, Comment]], standing: list[tuple[int, str, str]
         by=now.by,
         at=at,
         text="" if now.deleted else now.text,
+        mentions=now.mentions,
         version=now.version,
         proven=now.proven,
         deleted=now.deleted,

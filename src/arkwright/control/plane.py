@@ -5,20 +5,18 @@ It is started when an endpoint has a release, started again when it ends, and en
 
 import contextlib
 import logging
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Self
 
+from arkwright.api import child
 from arkwright.control import plane_process
 from arkwright.core import versions
+from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
-from arkwright.core.record import encode
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.control")
@@ -26,32 +24,28 @@ LOOK, LONGEST_PAUSE = 0.5, 30.0  # seconds: between two looks for a first endpoi
 GRACE = 45.0  # seconds in which it answers what is in flight
 
 
-class Plane:
+class Plane(Alongside):
     """Keeps the endpoints of a site answering while it is entered. `address`: the path of the socket."""
 
     def __init__(self, site: Site, project: Path) -> None:
+        super().__init__("endpoints")
         self._site, self._project = site, project
         self._folder = Path(tempfile.mkdtemp(prefix="arkwright-"))  # nobody else may look into it
         self.address = str(self._folder / "endpoints")
-        self._stopped, self._answers, self._wanted = threading.Event(), threading.Event(), threading.Event()
+        self._answers, self._wanted = threading.Event(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._run, name="endpoints", daemon=True)
 
     @property
     def ready(self) -> bool:
         """Whether all that was promoted can be asked; where nothing is, nothing is waited for."""
         return self._answers.is_set() or not self._wanted.is_set()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(self, *_: object) -> None:
         """What is in flight is answered."""
         self._stopped.set()
         if process := self._process:
             process.terminate()
-        self._thread.join()
+        super().__exit__()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self) -> None:
@@ -68,7 +62,8 @@ class Plane:
 
     def _serve(self) -> bool:
         """Until it ends; whether it ever answered."""
-        with self._start() as process:
+        words = (str(self._project), self.address)
+        with child.begin(self._site, plane_process.__name__, *words, output=subprocess.PIPE) as process:
             self._process = process
             if self._stopped.is_set():
                 process.terminate()
@@ -91,18 +86,3 @@ class Plane:
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        site = self._site
-        process = subprocess.Popen(
-            [sys.executable, "-m", plane_process.__name__, str(site.folder), str(self._project), self.address],
-            stdin=subprocess.PIPE,  # closed when we end: then it ends too
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches us, and we decide
-            env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
-        )
-        assert process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(encode(dict(site.engines)).encode() + b"\n")
-            process.stdin.flush()
-        return process

@@ -12,22 +12,20 @@ import sys
 import threading
 from pathlib import Path
 
-import msgspec
-
+from arkwright.api import child
 from arkwright.api.traffic import serve
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
 from arkwright.core.ports import Serving
-from arkwright.sites import Site
 
 
 def main() -> int:
     folder, project, socket = sys.argv[1:]
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    engines = msgspec.json.decode(sys.stdin.readline(), type=dict[str, str])
+    site = child.site(folder)
     threading.Thread(target=_end_with_parent, args=(Path(socket).parent,), daemon=True).start()
     try:
-        serve(Site(Path(folder), engines), Actor(name=""), Path(project), how=Serving(gateway=socket), ready=_ready)
+        serve(site, Actor(name=""), Path(project), how=Serving(gateway=socket), ready=_ready)
     except ArkwrightError as error:
         logging.getLogger("arkwright.control").error("%s", error)  # noqa: TRY400 - the message says it all
         return error.exit_code

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from arkwright.core.arrow_arrays import integers
 from arkwright.core.errors import Invalid
 from arkwright.core.rows import Field
-from arkwright.data.arrow_arrays import integers
 from arkwright.data.cells.escape import unescape
 
 Rows = npt.NDArray[np.int64]

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arkwright.core import rows
+from arkwright.core.arrow_arrays import texts
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.nouns import Column
 from arkwright.core.rows import Field
-from arkwright.data.arrow_arrays import texts
 from arkwright.data.batch import Batch, Reader
 from arkwright.data.cells import text_cells
 from arkwright.data.cells.moments import Zone

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from arkwright.data.arrow_arrays import integers, texts
+from arkwright.core.arrow_arrays import integers, texts
 from arkwright.data.batch import Bad
 from arkwright.data.snapshot import Snapshot
 

@@ -20,6 +20,7 @@ from arkwright.core import arrow
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import ArkwrightError, Full, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Column
+from arkwright.core.quoting import quoted_name, quoted_text
 from arkwright.infra.memory import allowed
 from arkwright.infra.scratch import scratch
 
@@ -62,8 +63,8 @@ class DuckTables:
         with self._session() as db:
             for name, given in inputs.items():
                 _check_twins(name, [c.name for c in given])
-                spelt = ", ".join(f"{_quoted(c.name)} {_TYPES[c.type]}" for c in given)
-                db.execute(f"CREATE TABLE {_quoted(name)} ({spelt})")
+                spelt = ", ".join(f"{quoted_name(c.name)} {_TYPES[c.type]}" for c in given)
+                db.execute(f"CREATE TABLE {quoted_name(name)} ({spelt})")
             relation = self._query(db, sql)
             reader = relation.to_arrow_reader(ROW_GROUP)
             found = _columns(relation, reader.schema)
@@ -166,10 +167,12 @@ def _open(db: Any, inputs: Mapping[str, Path]) -> None:
     for name, path in paths.items():
         if not path.is_file():
             raise Unknown(f"the input {name} is not there: no file {path}")
-    allowed = [_text(str(path)) for path in paths.values()] + [_text(_no_glob(path)) for path in paths.values()]
+    allowed = [quoted_text(str(path)) for path in paths.values()] + [
+        quoted_text(_no_glob(path)) for path in paths.values()
+    ]
     db.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
     for name, path in paths.items():
-        db.execute(f"CREATE VIEW {_quoted(name)} AS SELECT * FROM read_parquet({_text(_no_glob(path))})")  # noqa: S608
+        db.execute(f"CREATE VIEW {quoted_name(name)} AS SELECT * FROM read_parquet({quoted_text(_no_glob(path))})")  # noqa: S608
         _check_twins(name, pq.read_schema(path).names)
 
 
@@ -211,14 +214,6 @@ def _columns(relation: Any, schema: Any) -> tuple[Column, ...]:
     kinds = [str(kind) for kind in relation.types]
     plain = [pa.field(f.name, pa.int64() if k in _HUGE else f.type) for k, f in zip(kinds, schema, strict=True)]
     return arrow.columns(pa.schema(plain))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _no_glob(path: Path) -> str:

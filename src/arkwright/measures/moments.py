@@ -6,6 +6,7 @@ import numpy as np
 
 from arkwright.measures.evaluation import Array
 from arkwright.measures.features import PAIRS, STEPS
+from arkwright.measures.products import gram
 
 SIZE = 2 * PAIRS
 
@@ -72,5 +73,5 @@ def of(features: Array, weight: int, second: Array) -> Moments:
         made.rows[number] = weight * len(rows)
         made.squares[number] = weight**2 * len(rows)
         made.sums[number] = weight * rows.sum(axis=0)
-        made.products[number] = weight * (rows.T @ rows)  # whole numbers below 2 to the 53: exact
+        made.products[number] = weight * gram(rows)  # whole numbers below 2 to the 53: exact
     return made

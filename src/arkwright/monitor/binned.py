@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from arkwright.core import arrow
 from arkwright.measures.evaluation import Array
 from arkwright.measures.sketch import Sketch
+from arkwright.monitor import cells
 
 NUMBERS = ("int", "float", "date", "datetime")  # a time counts from 1970: days, or microseconds
 WORDS = ("str", "bool")
@@ -36,10 +36,8 @@ class Binned:
         if column is None or kind not in (WORDS if self.knots is None else NUMBERS):
             return np.full(n, missing)
         if self.knots is None:
-            found = pc.index_in(column.cast(pa.string()), value_set=pa.array(self.values, pa.string()))
-            places = pc.fill_null(found, len(self.values)).to_numpy().astype(np.float64)
-            return np.where(column.is_null().to_numpy(), missing, places)
-        numbers = _aligned(column)
+            return cells.places(column, self.values).astype(np.float64)
+        numbers = cells.floats(column)
         if not len(self.knots):
             return np.full(n, missing)
         return np.where(np.isnan(numbers), missing, np.interp(numbers, self.knots, np.arange(len(self.knots))))
@@ -64,10 +62,3 @@ def coarse(sketch: Sketch, bins: int, values: int) -> Binned:
     edges = sketch.edges[places[places < len(sketch.edges)]]
     inner = edges[(edges > sketch.low) & (edges < sketch.high)]
     return Binned(np.unique(np.concatenate([[sketch.low], inner, [sketch.high]])))
-
-
-def _aligned(column: pa.ChunkedArray) -> Array:
-    """(n,) numbers; NaN where there is none."""
-    if pa.types.is_temporal(column.type):
-        column = column.cast(pa.int32() if pa.types.is_date(column.type) else pa.int64())
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy())

@@ -2,15 +2,15 @@
 group.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from arkwright.core import arrow
+from arkwright.core.arrow_arrays import integers
 from arkwright.measures import scores as scoring
 from arkwright.measures import sketch
 from arkwright.measures.evaluation import Array
@@ -18,9 +18,9 @@ from arkwright.measures.losses import Losses
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
+from arkwright.monitor import cells, loss_fitting
 from arkwright.monitor.binned import NUMBERS, WORDS
-from arkwright.monitor.joint import Joint, Together, joint
-from arkwright.monitor.loss_fitting import fitted
+from arkwright.monitor.joint import Joint, Together, chosen, joint
 from arkwright.monitor.loss_model import LossModel, thinned
 
 Sketches = Mapping[str, Sketch]
@@ -117,8 +117,18 @@ class Reference:
         )
 
 
+class Columns(Protocol):
+    """Rows of which one column is asked for at a time: a table, or what is never in memory as a whole."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+    @property
+    def num_rows(self) -> int: ...
+    def column(self, name: str) -> pa.ChunkedArray: ...
+
+
 def reference(
-    table: pa.Table,
+    rows: Columns,
     answered: Answered | None = None,
     truth: Array | None = None,
     groups: Iterable[str] = (),
@@ -126,21 +136,29 @@ def reference(
 ) -> Reference:
     """Of the rows that a release was judged on, with the answers and the (n,) true classes of a classifier with
     probabilities, or a regression's `errors` (n,). Columns that have neither an order nor words are left out.
+
+    Each column is asked for once, but for the groups', and let go of before the next.
     """
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
+    which, looked = chosen(rows.num_rows), None if errors is None else loss_fitting.looked(errors)
+    columns, some, near = {}, {}, {}
+    for name in rows.column_names:
+        column = rows.column(name)
         kind = arrow.type_name(column.type, name)
-        if kind in NUMBERS:
-            columns[name] = sketch.of_numbers(*_numbers(column))
-        elif kind in WORDS:
-            columns[name] = sketch.of_words(*_words(column))
+        if kind not in NUMBERS + WORDS:
+            continue
+        columns[name] = (
+            sketch.of_numbers(*cells.numbers(column)) if kind in NUMBERS else sketch.of_words(*cells.words(column))
+        )
+        some[name] = column.take(integers(which.rows))
+        if looked is not None:
+            near[name] = column.take(integers(looked))
     known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
-    together = joint(table, columns)
+    together = joint(pa.table(some), which, columns)
     if errors is not None:
-        return Reference(columns, None, known, together, fitted(table, columns, errors))
+        return Reference(columns, None, known, together, loss_fitting.fitted(pa.table(near), columns, errors[looked]))
     if answered is None or truth is None:
         return Reference(columns, joint=together)
-    told_apart = _groups(table, {name: columns[name] for name in known})
+    told_apart = _groups(rows, {name: columns[name] for name in known})
     everything = scoring.binned(answered.probabilities).more(answered.probabilities, answered.classes, told_apart)
     return Reference(columns, (_right(everything, answered, truth, told_apart), everything), known, together)
 
@@ -161,14 +179,13 @@ def _right(everything: Scores, answered: Answered, truth: Array, groups: Mapping
     return replace(everything, counts=counts)
 
 
-def _groups(table: pa.Table, columns: Sketches) -> dict[str, Array]:
+def _groups(rows: Columns, columns: Sketches) -> dict[str, Array]:
     """`carrier=UA` -> (n,) whether a row is of it."""
     found: dict[str, Array] = {}
     for name, one in columns.items():
-        if name in table.column_names:
-            words = table.column(name).cast(pa.string())
+        if name in rows.column_names:
             frequent = one.values[:MOST_GROUPS]
-            places = pc.index_in(words, pa.array(frequent, pa.string())).fill_null(-1).to_numpy()
+            places = cells.places(rows.column(name), frequent)
             found |= {f"{name}={value}": places == place for place, value in enumerate(frequent)}
     return found
 
@@ -177,50 +194,7 @@ def _counted(empty: Sketch, column: pa.ChunkedArray) -> Sketch:
     """A column that is of another kind by now counts as missing."""
     kind = arrow.type_name(column.type, "")
     if empty.of_numbers and kind in NUMBERS:
-        return empty.numbers(*_numbers(column))
+        return empty.numbers(*cells.numbers(column))
     if not empty.of_numbers and kind in WORDS:
-        return empty.words(*_words(column))
+        return empty.words(*cells.words(column))
     return replace(empty, missing=len(column))
-
-
-def _numbers(column: pa.ChunkedArray) -> tuple[Array, int]:
-    """(the numbers, how many cells were empty beside them); of floats the empty ones are among them, as NaN."""
-    if column.null_count and pa.types.is_floating(column.type) and column.type.bit_width > 16:
-        return np.asarray(column.to_numpy()), 0
-    there = column.drop_null() if column.null_count else column
-    if pa.types.is_temporal(there.type):
-        there = there.cast(pa.int32() if pa.types.is_date(there.type) else pa.int64())
-    elif pa.types.is_decimal(there.type) or pa.types.is_null(there.type):
-        there = there.cast(pa.float64())
-    return np.asarray(there.to_numpy()), column.null_count
-
-
-def _words(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
-    """(each word with how often it was there, how many cells were empty)"""
-    if pa.types.is_boolean(column.type):
-        yes = sum(chunk.true_count for chunk in column.chunks)
-        return {"true": yes, "false": len(column) - column.null_count - yes}, column.null_count
-    counts: Counter[str | None] = Counter()
-    if pa.types.is_dictionary(column.type):
-        for chunk in column.chunks:  # each has a dictionary of its own
-            _coded(chunk, counts)
-    else:
-        found = pc.value_counts(column)
-        _add(counts, found.field("values"), found.field("counts").to_numpy())
-    missing = counts.pop(None, 0)
-    return {word: count for word, count in counts.items() if word is not None}, missing
-
-
-def _coded(chunk: pa.DictionaryArray, counts: "Counter[str | None]") -> None:
-    """Counted by code, without a look at any word but those of the dictionary."""
-    k = len(chunk.dictionary)
-    codes = chunk.indices.cast(pa.int64()) if chunk.indices.null_count else chunk.indices
-    found = np.bincount(codes.fill_null(k).to_numpy(), minlength=k + 1)
-    _add(counts, chunk.dictionary, found[:k])
-    counts[None] += int(found[k])
-
-
-def _add(counts: "Counter[str | None]", words: pa.Array, found: Array) -> None:
-    for word, count in zip(words.cast(pa.string()).to_pylist(), found.tolist(), strict=True):
-        if count:
-            counts[word] += count

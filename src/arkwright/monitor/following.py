@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from arkwright.core.arrow_arrays import flags
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.counting import Answered, Counts, Reference
 from arkwright.monitor.kept import HOUR, MINUTE, Kept, Slots
@@ -105,4 +106,4 @@ def _counted_of(reference: Reference, block: Block, rows: Array) -> Counts:
     if rows.all():
         return reference.count(block.table, block.answered, block.seconds)
     some = block.answered.take(rows) if block.answered else None
-    return reference.count(block.table.filter(pa.array(rows)), some, block.seconds[rows])
+    return reference.count(block.table.filter(flags(rows)), some, block.seconds[rows])

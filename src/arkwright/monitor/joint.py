@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from arkwright.core import arrow
+from arkwright.core.arrow_arrays import integers
 from arkwright.measures import features as features_
 from arkwright.measures import moments, trail
 from arkwright.measures.evaluation import Array
@@ -19,9 +19,11 @@ from arkwright.measures.features import WORDS, Features, Standardised
 from arkwright.measures.moments import Moments
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.trail import Trail
+from arkwright.monitor.cells import floats, places
 
 MOST = 1000  # rows of a block in a minute …
 _REFERENCE = 100_000  # … and of the reference
+_AT_ONCE = 4096  # of those: their features fit a processor's cache
 _NUMBERS, _WORDS = ("int", "float"), ("str", "bool")
 
 
@@ -34,6 +36,17 @@ class Together:
 
     def __add__(self, other: "Together") -> "Together":
         return Together(self.moments + other.moments, self.trail + other.trail)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rows by chance, and the same again of as many: their places, how many each stands for, and whether it is in the
+    second half.
+    """
+
+    rows: Array
+    weight: int
+    second: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +64,24 @@ class Joint:
         if not len(table):
             return self.empty()
         minutes = seconds // 60
-        rows, weight, second = _some(len(table), MOST * len(np.unique(minutes)), int(minutes.min()))
-        given = _standardised(table.take(pa.array(rows)), self.features)
-        went = trail.of(self.features.columns, minutes[rows], weight, *self.features.levels(given))
-        return Together(moments.of(self.features.of(given), weight, second), went)
+        chosen = _chosen(len(table), MOST * len(np.unique(minutes)), int(minutes.min()))
+        given = _standardised(table.take(integers(chosen.rows)), self.features)
+        went = trail.of(self.features.columns, minutes[chosen.rows], chosen.weight, *self.features.levels(given))
+        return Together(moments.of(self.features.of(given), chosen.weight, chosen.second), went)
 
 
-def joint(table: pa.Table, sketches: Mapping[str, Sketch]) -> Joint:
-    """Of the rows of the reference; `sketches`: of its columns, which say which words occur often."""
-    rows, weight, second = _some(len(table), _REFERENCE, 0)
-    kinds = {c: arrow.type_name(table.schema.field(c).type, c) for c in table.column_names}
-    some = table.take(pa.array(rows))
+def chosen(n: int) -> Chosen:
+    """Those of the n rows of a reference that are looked at."""
+    return _chosen(n, _REFERENCE, 0)
+
+
+def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Joint:
+    """Of the chosen rows of a reference; `sketches`: of its columns, which say which words occur often."""
+    kinds = {c: arrow.type_name(some.schema.field(c).type, c) for c in some.column_names}
     numbers = tuple(name for name, kind in kinds.items() if kind in _NUMBERS)
     words = tuple(name for name, kind in kinds.items() if kind in _WORDS)
     values = tuple(sketches[name].values[:WORDS] for name in words)
-    scales = [features_.scaled(_floats(some.column(name))) for name in numbers]
+    scales = [features_.scaled(floats(some.column(name))) for name in numbers]
     bare = Features(
         numbers=numbers,
         centres=np.array([centre for centre, _ in scales]),
@@ -77,7 +93,11 @@ def joint(table: pa.Table, sketches: Mapping[str, Sketch]) -> Joint:
     )
     given = _standardised(some, bare)
     whole = replace(bare, frequencies=features_.frequencies(given, values))
-    return Joint(whole, moments.of(whole.of(given), weight, second))
+    found = moments.empty()
+    for begin in range(0, len(some), _AT_ONCE):
+        block = slice(begin, begin + _AT_ONCE)
+        found += moments.of(whole.of(given.take(block)), which.weight, which.second[block])
+    return Joint(whole, found)
 
 
 def _share(words: Sketch) -> float:
@@ -85,14 +105,11 @@ def _share(words: Sketch) -> float:
     return float(words.counts[0]) / words.n if words.values else 0.0
 
 
-def _some(n: int, most: int, seed: int) -> tuple[Array, int, Array]:
-    """(the places of at most so many rows, how many each stands for, whether it is in the second half): by chance, and
-    the same again for the same rows.
-    """
+def _chosen(n: int, most: int, seed: int) -> Chosen:
     rng = np.random.default_rng([seed, n])
     weight = max(1, -(-n // most))
     rows = rng.choice(n, -(-n // weight), replace=False) if n else np.zeros(0, np.int64)
-    return rows, weight, (np.arange(len(rows)) + int(rng.integers(2))) % 2 == 1
+    return Chosen(rows, weight, (np.arange(len(rows)) + int(rng.integers(2))) % 2 == 1)
 
 
 def _standardised(table: pa.Table, known: Features) -> Standardised:
@@ -100,26 +117,14 @@ def _standardised(table: pa.Table, known: Features) -> Standardised:
     numbers, words = np.full((len(table), len(known.numbers)), np.nan), np.empty((len(table), len(known.words)), int)
     for place, name in enumerate(known.numbers):
         if _is(table, name, _NUMBERS):
-            column = _floats(table.column(name))
+            column = floats(table.column(name))
             numbers[:, place] = features_.standardised(column, known.centres[place], known.scales[place])
     for place, (name, values) in enumerate(zip(known.words, known.values, strict=True)):
         words[:, place] = len(values) + 1
         if _is(table, name, _WORDS):
-            words[:, place] = _places(table.column(name), values)
+            words[:, place] = places(table.column(name), values)
     return Standardised(numbers, words)
 
 
 def _is(table: pa.Table, name: str, kinds: tuple[str, ...]) -> bool:
     return name in table.column_names and arrow.type_name(table.schema.field(name).type, name) in kinds
-
-
-def _places(column: pa.ChunkedArray, values: tuple[str, ...]) -> Array:
-    """(n,) the place of each value; behind the last one that of all others, then that of none."""
-    there = column.is_valid().to_numpy()
-    found = pc.index_in(column.cast(pa.string()), value_set=pa.array(values, pa.string()))
-    return np.where(there, pc.fill_null(found, len(values)).to_numpy(), len(values) + 1)
-
-
-def _floats(column: pa.ChunkedArray) -> Array:
-    """NaN where a cell is empty."""
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)

@@ -29,16 +29,17 @@ CLOSE, LOUDEST = 1e-3, 12.0  # logarithms
 PENALTIES = 10.0 ** np.arange(-1, 6, 0.5)
 
 
+def looked(errors: Array) -> Array:
+    """Which of the rows with these (n,) errors it is learnt from."""
+    rows = np.flatnonzero(np.isfinite(errors))
+    return rows[:: -(-len(rows) // MOST_ROWS)] if len(rows) else rows
+
+
 def fitted(table: pa.Table, sketches: Mapping[str, Sketch], errors: Array) -> LossModel | None:
-    """Of a table's columns that have sketches, with (n,) answer minus truth of each row; None with too few rows or
-    no error at all.
+    """Of the rows that are looked at, their columns that have sketches, with (n,) answer minus truth of each; None with
+    too few rows or no error at all.
     """
-    looked = np.flatnonzero(np.isfinite(errors))
-    looked = looked[:: -(-len(looked) // MOST_ROWS)] if len(looked) else looked
-    if len(looked) < FEWEST:
-        return None
-    table, errors = table.take(looked), errors[looked]
-    if not errors.any() or np.abs(errors).max() > LARGEST_ERROR:
+    if len(errors) < FEWEST or not errors.any() or np.abs(errors).max() > LARGEST_ERROR:
         return None
     losses = np.column_stack([np.abs(errors), errors**2])
     means = losses.mean(axis=0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from arkwright.core.arrow_arrays import integers
 from arkwright.measures.evaluation import Array
 from arkwright.measures.losses import ABSOLUTE, SQUARED, Losses
 from arkwright.measures.scores import ALL
@@ -62,4 +63,4 @@ class LossModel:
 def thinned(table: pa.Table) -> pa.Table:
     """Every k-th row of one that has too many."""
     step = -(-len(table) // MOST_ROWS)
-    return table.take(np.arange(0, len(table), step)) if step > 1 else table
+    return table.take(integers(np.arange(0, len(table), step))) if step > 1 else table

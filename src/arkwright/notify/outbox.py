@@ -4,12 +4,11 @@ Of all processes on one site one delivers: it holds a lease in the vault, and an
 """
 
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Self
 
+from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.ports import Ledger, Vault
 from arkwright.notify import state as states
@@ -21,7 +20,7 @@ LEASE = "outbox"  # the vault's kind
 _LEASE_S, _LOOK_S, _GRACE_S = 15.0, 1.0, 2.0  # seconds
 
 
-class Outbox:
+class Outbox(Alongside):
     """Delivers while it is entered. `subscribers` is asked again and again: equal ones go on undisturbed."""
 
     def __init__(
@@ -33,20 +32,11 @@ class Outbox:
         patience: Patience | None = None,
         look: float = _LOOK_S,
     ) -> None:
+        super().__init__("outbox")
         self._ledger, self._vault, self._subscribers = ledger, vault, subscribers
         self._patience, self._look = patience or Patience(), look
         self._me, self._renewed = uuid.uuid4().hex, 0.0
         self._couriers: dict[str, Courier] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._look):

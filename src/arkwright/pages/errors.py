@@ -15,6 +15,7 @@ _TITLES = {
     404: "There is no such page",
     410: "This invitation is of no use any more",
     405: "That cannot be done here",
+    500: "Something went wrong",
 }
 _WHERE = {"HX-Retarget": "#ended", "HX-Reswap": "innerHTML", "HX-Reselect": "#refused"}  # on top of the page
 

@@ -23,7 +23,7 @@ from arkwright.web.routes import route
 
 PLACE = "/ledger"
 SHOWN, AT_ONCE, LINES = 50, 1000, 200  # events on a page; read at once, and sent at once, for an export
-WORDS = ("kind", "who", "since", "until", "about", "text")
+WORDS = ("kind", "who", "since", "until", "about", "text", "beside")
 _VERIFYING = threading.Lock()  # it reads everything: one at a time
 
 
@@ -45,7 +45,7 @@ def _listed(request: Request, problem: ArkwrightError | None, verified: catalog.
     events: list[Event] = []
     try:
         before = asked.whole(words["before"], "before") if words["before"] else None
-        events = list(catalog.ledger(at.site, by, at.project, **_wanted(words), before=before, last=SHOWN + 1))
+        events = list(catalog.ledger(at.site, by, at.project, **_wanted(at, words), before=before, last=SHOWN + 1))
     except ArkwrightError as error:
         problem = problem or error
     shown = events[-SHOWN:][::-1]
@@ -64,14 +64,15 @@ def _listed(request: Request, problem: ArkwrightError | None, verified: catalog.
         verified=verified,
         head=at.site.ledger.head(),
         export=f"{PLACE}/export?{urlencode(kept)}" if kept else f"{PLACE}/export",
-        filtered=bool(kept),
+        filtered=bool(kept.keys() - {"beside"}),
     )
 
 
-def _wanted(words: dict[str, str]) -> dict[str, Any]:
-    """The filter as the verb takes it. Raises Invalid."""
+def _wanted(at: context.Context, words: dict[str, str]) -> dict[str, Any]:
+    """The filter as the verb takes it; what only keeps order is there where it is asked for. Raises Invalid."""
+    told = () if words["beside"] else tuple(telling.sought(at.site.catalog.kinds()))
     return {
-        "kinds": (words["kind"],) if words["kind"] else (),
+        "kinds": (words["kind"],) if words["kind"] else told,
         "who": words["who"] or None,
         "since": asked.moment(words["since"], "from"),
         "until": asked.moment(words["until"], "before"),
@@ -103,9 +104,9 @@ def export(request: Request) -> Response:
     """What fits, or everything, as it is read. A broken event cuts it off: nobody takes it for whole."""
     at, by = context.context(request), context.actor(request)
     words = asked.texts(request, *WORDS)
-    wanted = _wanted(words)
+    wanted = _wanted(at, words)
     events: Iterator[Event]
-    if any(words.values()):
+    if any(words[word] for word in WORDS if word != "beside"):
         catalog.ledger(at.site, by, at.project, **wanted, last=1)  # a mistake is told now
         events = _those(request, wanted)
     else:

@@ -219,7 +219,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         section=PLACE,
         one=shown,
         lines=diff.splitlines(),
-        roles=mine,
+        roles=mine if shown.state == "open" or (shown.state == "accepted" and proposed.commits(at.project)) else (),
         wanted=wanted,
         is_mine=is_author(shown.proposal, by.name),
     )

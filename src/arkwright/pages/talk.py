@@ -12,8 +12,9 @@ from starlette.routing import Route
 from arkwright.api import talk
 from arkwright.collaborate.markdown import mentions
 from arkwright.collaborate.threads import Thread
-from arkwright.core.errors import ArkwrightError, Unknown
+from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
 from arkwright.core.nouns import Account
+from arkwright.core.rules import person
 from arkwright.pages import forms
 from arkwright.pages.render import page
 from arkwright.pages.words import address
@@ -134,6 +135,7 @@ async def begin(request: Request) -> Response:
     text = _called(said["text"], said["call"])
 
     def work() -> str:
+        _must_be_here(request, said["call"])
         about, asks = said["about"], bool(said["question"])
         made = talk.discuss(at.site, by, at.project, about=about, text=text, question=asks)
         return _place(made.about, made.thread, made.id) if said["here"] else f"{PLACE}/{made.thread}"
@@ -148,6 +150,7 @@ async def reply(request: Request) -> Response:
 
     def work() -> str:
         thread = forms.count(request.path_params["thread"])
+        _must_be_here(request, said["call"])
         made = talk.discuss(at.site, by, at.project, thread=thread, text=text)
         return _place(made.about if said["here"] else "", made.thread, made.id)
 
@@ -236,5 +239,18 @@ def _place(about: str, thread: int, comment: int) -> str:
 def _called(text: str, call: str) -> str:
     """The text, with those mentioned at its end who were only named in the field beside it."""
     there = mentions(text)
-    more = [name for part in call.split(",") if (name := part.strip().lstrip("@")) and name not in there]
+    more = [name for name in _names(call) if name not in there]
     return f"{text}\n\n{' '.join(f'@{name}' for name in dict.fromkeys(more))}" if more else text
+
+
+def _names(call: str) -> list[str]:
+    return [name for part in call.split(",") if (name := part.strip().lstrip("@"))]
+
+
+def _must_be_here(request: Request, call: str) -> None:
+    """Raises Unknown for a name that was put into the field beside the text, and that nobody has."""
+    known = names(request)
+    here = {person(name) for name in known}
+    for name in _names(call):
+        if person(name) not in here:
+            raise Unknown(f"nobody is called {name[:80]!r} here, so they cannot be told{did_you_mean(name, known)}")

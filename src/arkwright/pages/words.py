@@ -1,7 +1,7 @@
 """How things are said on a page: numbers with their size, times in UTC with how long ago, references as links."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -172,9 +172,11 @@ def person_at(name: str) -> str:
     return f"/people/{quote(name, safe='@')}"
 
 
-def written(text: str, below: int = 3) -> Markup:
-    """What somebody wrote, as Markdown; `below`: the level of the heading that it stands under."""
-    return Markup(markdown.html(text, below=below))  # noqa: S704 - made safe there
+def written(text: str, below: int = 3, called: Iterable[str] | None = None) -> Markup:
+    """What somebody wrote, as Markdown; `below`: the level of the heading that it stands under; `called`: whom it
+    tells, where that is on record.
+    """
+    return Markup(markdown.html(text, below=below, called=called))  # noqa: S704 - made safe there
 
 
 def ref(reference: str | None, text: str | None = None) -> Markup:

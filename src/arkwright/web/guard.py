@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -75,7 +76,15 @@ class Guard:
         except Exception as error:
             if scope.get("arkwright.begun"):
                 raise
-            await problems.unexpected(Request(scope), error)(scope, receive, send)
+            answer = await self._failed(Request(scope), error)
+            await answer(scope, receive, send)
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        text = problems.logged(request, error)
+        if _by_page(request.headers):
+            with suppress(Exception):  # what shows pages may be what failed
+                return await run_in_threadpool(self.shown, request, ArkwrightError(text))
+        return problems.problem(500, "Unexpected", text)
 
     def _behind(self) -> int | None:
         return self.context.site.catalog.behind

@@ -27,8 +27,12 @@ def problem(status: int, title: str, detail: str, headers: dict[str, str] | None
     return Response(body, status, headers, media_type="application/problem+json")
 
 
-def unexpected(request: Request, error: Exception) -> Response:
-    """What nobody foresaw: the log has it under a number, the caller has the number."""
+def logged(request: Request, error: Exception) -> str:
+    """What nobody foresaw: the log has it under a number, and the caller is told the number."""
     number = request.scope["arkwright.request"]
     log.error("%s %s failed (%s)", request.method, request.url.path, number, exc_info=error)
-    return problem(500, "Unexpected", f"something went wrong here; the log has it as {number}")
+    return f"something went wrong here; the log has it as {number}"
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    return problem(500, "Unexpected", logged(request, error))

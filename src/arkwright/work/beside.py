@@ -1,6 +1,7 @@
 """A process beside this one, kept alive: when it ends by itself, or is killed, another takes its place."""
 
 import logging
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ def _keep(command: Sequence[str], does: str, again: float, over: threading.Event
                 while process.poll() is None and not over.wait(LOOK_S):
                     pass
                 process.terminate()
+                process.send_signal(signal.SIGCONT)  # one that was halted can end now
         except OSError as error:
             log.error("what %s cannot be started: %s; trying again", does, error.strerror)  # noqa: TRY400
         else:

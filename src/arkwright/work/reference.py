@@ -2,6 +2,8 @@
 model answered to them.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,28 @@ from arkwright.monitor.counting import Answered, reference
 from arkwright.work.rows import Rows
 
 
+@dataclass(frozen=True)
+class Held:
+    """The rows of a table that were held out, with the answers to them: as columns, so that never all are copied."""
+
+    raw: pa.Table
+    test: pa.Array
+    answers: Mapping[str, pa.ChunkedArray]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [*self.raw.column_names, *self.answers]
+
+    @property
+    def num_rows(self) -> int:
+        return int(self.test.true_count)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        return self.answers[name] if name in self.answers else self.raw.column(name).filter(self.test)
+
+
 def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
     """Write it; the file's name."""
-    held = rows.raw.filter(rows.test)
     answers: dict[str, pa.Array] = {PREDICTION: pa.array(evaluated.label)}
     answered = truth = None
     if rows.classes:
@@ -28,8 +49,8 @@ def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
         score = evaluated.score.astype(np.float64)
         answered = Answered(score.reshape(len(score), -1), evaluated.label)
         answers[SCORE] = pa.array(answered.probabilities.max(axis=1))
-    for name, column in zip(named(answers, held.column_names), answers.values(), strict=True):
-        held = held.append_column(name, column)
+    names = zip(named(answers, rows.raw.column_names), answers.values(), strict=True)
+    held = Held(rows.raw, rows.test, {name: pa.chunked_array([column]) for name, column in names})
     errors = None if rows.classes else evaluated.label.astype(np.float64) - evaluated.truth
     made = reference(held, answered, truth, rows.groups.column_names, errors)
     packing.save(folder / packing.FILE, made)

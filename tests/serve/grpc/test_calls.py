@@ -252,6 +252,23 @@ def test_stopping_answers_what_is_in_flight(folders):
         serving.wait("stopped")
 
 
+def test_who_asks_again_when_it_is_answered_asks_no_server_that_stops(folders):
+    """It would be told CANCELLED by gRPC's core, and nobody asks again for that."""
+    with contextlib.ExitStack() as stack:
+        serving = stack.enter_context(Serving({"f32": folders["f32"]}))
+        stubs = [stack.enter_context(serving.stub()) for _ in range(4)]
+        first = stubs[0].ModelInfer.future(rows(HELD))
+        serving.wait("held")
+        waiting = [stub.ModelInfer.future(rows(300, i)) for i, stub in enumerate(stubs[1:])]
+        for _ in waiting:
+            serving.wait("added", 300)
+        serving.stop()
+        serving.wait("stopping")
+        serving.go()
+        assert [call.code() for call in (first, *waiting)] == [Code.OK] * 4
+        assert [stub.ModelInfer.future(rows(1)).code() for stub in stubs] == [Code.UNAVAILABLE] * 4
+
+
 def test_no_call_is_lost_when_the_server_stops_under_load(folders):
     """What was sent before is answered. What comes later may be refused, by gRPC's core as CANCELLED until the client
     has seen that the connection ends; nothing hangs and no answer is wrong.

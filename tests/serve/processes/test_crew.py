@@ -1,5 +1,6 @@
 """Workers at their places: one at each, whatever happens to whom and when."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -60,6 +61,10 @@ def test_who_comes_while_another_endpoint_is_loaded_knows_what_was_stopped(tmp_p
     with Supervised(tmp_path / "s", answering, workers=2) as server:
         server.say(answering | {"one": [(late, 2, 1.0)]})
         server.until(lambda: len(list(here.iterdir())) == 2)
+        held = server.folder / "held"
+        held.unlink()
+        server.until(lambda: held.exists() and held.read_text())
+        assert set(held.read_text().split()) == {"release:one@1", "release:one@2", "release:two@1"}  # it may stay there
         server.say({"one": [(late, 2, 1.0)], "two": stopped})
         server.until(lambda: server.said("endpoint:two@3 is stopped by ana"))
         (here / "open").touch()
@@ -90,9 +95,102 @@ def test_a_stop_waits_for_no_worker_that_leaves(tmp_path):
         server.say({"one": [(one, 1, 1.0)], "two": stopped})
         server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 503)
         assert old in server.workers()
+        (new,) = set(server.workers()) - {old}
+        os.kill(new, signal.SIGKILL)  # its place is kept, however long the one before it takes to leave
+        server.until(lambda: server.call("/endpoints/one/predict", {"distance": 100})[2]["prediction"]["value"] != new)
+        assert old in server.workers()
         done.touch()
         slow.join(60)
         assert answers == [200]
+
+
+GATE = """
+from pathlib import Path
+
+gate = Path(HERE)
+if (gate / "shut").exists():
+    (gate / str(os.getpid())).touch()
+    while (gate / "shut").exists():
+        time.sleep(0.05)
+    raise RuntimeError("the disk is on fire")
+"""
+
+
+def gated(folder, here):
+    """It loads when the gate is open; what waits at the gate stands in `here`, and fails at last."""
+    here.mkdir()
+    return who_release(folder, CODE + GATE.replace("HERE", repr(str(here))))
+
+
+def test_neither_a_stop_nor_the_end_waits_for_a_worker_that_comes(tmp_path):
+    """Until it can do what the old one does, the old one answers."""
+    gate, stopped = tmp_path / "gate", "stopped by ana: it guesses"
+    one = gated(tmp_path / "who@1", gate)
+    answering = {"one": [(one, 1, 1.0)], "two": [(one, 1, 1.0)]}
+    with Supervised(tmp_path / "s", answering, load_time=600.0, drain_delay=0.0) as server:
+        (gate / "shut").touch()
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: len(list(gate.iterdir())) == 2)
+        server.say(answering | {"two": stopped})
+        server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 503)
+        assert server.call("/endpoints/one/predict", {"distance": 100})[0] == 200
+        server.process.terminate()
+        assert server.process.wait(60) == 0
+
+
+def test_who_stays_since_no_other_can_come_has_followed_meanwhile(tmp_path):
+    gate = tmp_path / "gate"
+    one, two = gated(tmp_path / "who@1", gate), who_release(tmp_path / "who@2")
+    with Supervised(tmp_path / "s", {"who": [(one, 1, 1.0)]}) as server:
+        (old,) = server.workers()
+        (gate / "shut").touch()
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: len(list(gate.iterdir())) == 2)
+        server.say({"who": [(two, 2, 1.0)]})
+        server.until(lambda: server.call("/predict", {"distance": 100})[2]["release"] == "release:who@2")
+        (gate / "shut").unlink()
+        server.until(lambda: server.said("the workers are not replaced: {'who': "))
+        server.until(server.followed)
+        assert server.call("/predict", {"distance": 100})[2]["release"] == "release:who@2"
+        assert server.workers() == [old]
+
+
+def asks(server):
+    with contextlib.suppress(OSError):
+        server.call("/predict", {"distance": 100})
+
+
+def test_a_place_is_kept_while_others_load(tmp_path):
+    """What ended a worker is told to them; who waits until they have time for it would see no other worker die."""
+    here = tmp_path / "loading"
+    here.mkdir()
+    dies = CODE.replace("if flight.distance == 666:", f"if os.path.exists(f'{here}/dies-{{os.getpid()}}'):")
+    one = who_release(tmp_path / "who@1", dies)
+    late = who_release(tmp_path / "who@2", dies + WAITS.replace("HERE", repr(str(here))))
+    with Supervised(tmp_path / "s", {"one": [(one, 1, 1.0)]}, workers=2) as server:
+
+        def loading():
+            return {path.name for path in here.iterdir() if path.name.isdigit()}
+
+        def another_loads():
+            """Whoever asks at the place of one that died waits for the next."""
+            threading.Thread(target=asks, args=(server,), daemon=True).start()
+            return len(loading()) == 2
+
+        server.say({"one": [(late, 2, 1.0)]})
+        server.until(lambda: len(loading()) == 2)
+        first, other = sorted(loading())
+        (here / first).unlink()
+        server.until(lambda: server.call("/predict", {"distance": 100})[2]["release"] == "release:one@2")
+        (here / f"dies-{first}").touch()
+        server.until(another_loads)
+        (second,) = loading() - {other}
+        os.kill(int(second), signal.SIGKILL)
+        server.until(lambda: len(loading()) == 3)
+        assert other in loading()
+        for waiting in loading():
+            (here / waiting).unlink()
+        server.until(server.followed)
 
 
 def test_without_the_folder_that_is_shared_the_server_ends_and_says_why(tmp_path, monkeypatch):

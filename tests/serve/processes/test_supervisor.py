@@ -1,5 +1,6 @@
 """Workers that share a port, die, are replaced, and follow what their supervisor says."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -7,7 +8,6 @@ import select
 import signal
 import socket
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from tests.serve.supervised import CODE, DEADLY, Supervised, calling, who_releas
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.processes import birth
-from arkwright.serve.processes.supervisor import serve
+from arkwright.serve.processes.files import Room
+from arkwright.serve.processes.supervisor import Supervisor, serve
 
 ROW = {"km": 1.0, "aa": 0.0, "delay": 2.0}
 
@@ -113,12 +114,17 @@ def test_only_what_was_in_flight_is_lost(tmp_path):
         assert {why[0] for caller in callers for why in caller.failed} <= {503}
 
 
-def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path):
+def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path, monkeypatch):
+    """And leave nothing of what they shared."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
-        fds = [os.pidfd_open(pid) for pid in server.workers()]
+        assert list(tmp_path.glob("arkwright-*"))
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        fds = [os.pidfd_open(int(pid)) for pid in children]
         server.process.kill()
         for fd in fds:
             ended(fd)
+        assert not list(tmp_path.glob("arkwright-*"))
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port), timeout=5)
 
@@ -192,27 +198,29 @@ LOADS = (
     + """
 with open(SEEN, "a") as seen:
     seen.write("loads\\n")
-time.sleep(2)
+while os.path.exists(GATE) and open(GATE).read() == str(open(SEEN).read().count("loads")):
+    time.sleep(0.01)
 """
 )
 
 
 def test_a_stop_waits_for_nothing_that_is_loaded(tmp_path):
     """Another endpoint's next release is loaded just then, first aside and then in the worker."""
-    seen, one = tmp_path / "seen", who_release(tmp_path / "who@1")
-    slow = who_release(tmp_path / "who@2", LOADS.replace("SEEN", repr(str(seen))))
+    seen, gate, one = tmp_path / "seen", tmp_path / "gate", who_release(tmp_path / "who@1")
+    code = LOADS.replace("SEEN", repr(str(seen))).replace("GATE", repr(str(gate)))
+    slow = who_release(tmp_path / "who@2", code)
     answering, stopped = {"one": [(one, 1, 1.0)], "two": [(one, 1, 1.0)]}, "stopped by ana: it guesses"
     for loads in (1, 2):
         seen.unlink(missing_ok=True)
+        gate.write_text(str(loads))
         with Supervised(tmp_path / f"s{loads}", answering) as server:
             server.say(answering | {"one": [(slow, 2, 1.0)]})
             server.until(lambda: seen.exists() and seen.read_text().count("loads") == loads)  # noqa: B023
-            began = time.monotonic()
             server.say({"one": [(slow, 2, 1.0)], "two": stopped})
             server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 503)
-            assert time.monotonic() - began < 1
             told = server.call("/endpoints/two/predict", {"distance": 100})[2]
             assert told == {"error": f"two is {stopped}"}
+            gate.unlink()
             server.until(lambda: server.call("/endpoints/one/predict", {"distance": 100})[2]["release"][-1] == "2")
             assert server.call("/endpoints/two/predict", {"distance": 100})[0] == 503  # what was loaded meanwhile, too
             os.kill(server.workers()[0], signal.SIGKILL)
@@ -231,6 +239,29 @@ def test_a_worker_that_dies_at_once_is_an_error_and_no_endless_loop(tmp_path):
 
     with pytest.raises(Invalid, match=r"worker ends as soon as it starts \(SIGKILL\)"):
         serve(lambda held: said.pop() if said else None, Serving(port=0), ready)
+
+
+def test_where_the_shadows_cannot_have_a_process_the_endpoint_stays_as_it_was(tmp_path, caplog):
+    class Crew:
+        async def cast_shadows(self):
+            raise OSError("no process can be forked")
+
+        async def tell(self):
+            return {}
+
+        async def relieve(self):
+            pass
+
+    async def applied(routing):
+        supervisor = Supervisor(list, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
+        supervisor._crew, supervisor._applying = Crew(), asyncio.Lock()
+        await supervisor._apply("who", routing)
+        return supervisor._traffic
+
+    served = Served(tmp_path, "release:who@1", "1" * 64)
+    assert asyncio.run(applied(Routing((Share(served),)))) == {"who": Routing((Share(served),))}
+    assert asyncio.run(applied(Routing((Share(served, 0.0, shadow=True),), version=3))) == {}
+    assert "endpoint:who@3 cannot be served: its shadows have no process: no process can be forked;" in caplog.text
 
 
 def test_where_no_worker_can_be_forked_each_begins_from_nothing(tmp_path, monkeypatch):

@@ -233,15 +233,15 @@ def test_what_the_code_says_of_a_row_is_not_logged(tmp_path, caplog):
     assert "4242" not in caplog.text
 
 
-def test_slow_features_do_not_hold_up_health(tmp_path):
-    with Live([loaded_late(tmp_path, "slow_features")]) as live:
-        slow = threading.Thread(target=live.post, args=("/predict", ROW))
-        slow.start()
-        time.sleep(0.1)
-        start = time.perf_counter()
+def test_slow_features_do_not_hold_up_health(slow):
+    with Live([slow.loaded]) as live:
+        slow.hold()
+        asking = threading.Thread(target=live.post, args=("/predict", ROW))
+        asking.start()
+        slow.until(1)
         assert live.call("GET", "/v2/health/live")[0] == 200
-        assert time.perf_counter() - start < 0.3
-        slow.join()
+        slow.let_go()
+        asking.join()
 
 
 def test_the_answers_are_strict_json(late):

@@ -82,12 +82,14 @@ def test_what_cannot_be_written_is_told_once_and_kept_for_the_next_time(counters
     slot = Slot(counters, 0)
     series = served(slot)
     series.refused(at.PREDICT)
-    (tmp_path / "predictions").write_text("in the way")
+    counters.declare("early", {"release:early@1": 1.0})  # of which they can be
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "late").write_text("in the way")
     with caplog.at_level(logging.ERROR, "arkwright.serve"):
         kept.note(NOON + 60)
         kept.note(NOON + 120)
     assert len(caplog.records) == 1
-    (tmp_path / "predictions").unlink()
+    (tmp_path / "predictions" / "late").unlink()
     kept.note(NOON + 180)
     assert found(tmp_path) == [Minute(LATE, NOON, NOON + 180, {"503": 1})]
     slot.close()

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.serve.conftest import DIGEST, FLIGHTS, Live, late_model, late_release, late_signature, write
+from tests.serve.conftest import Live, late_release
 from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
 
-from arkwright.serve.model.loaded import load
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.job import Job
 from arkwright.serve.traffic.patience import FEW
@@ -20,48 +19,10 @@ from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Problem, Request, Response
 
 FLAT = b'{"km": 1.0, "aa": 0.0, "delay": 2.0}'
-WAITING = """
-
-def waiting(flights: "pl.DataFrame") -> "pl.DataFrame":
-    import time
-    from pathlib import Path
-
-    here = Path(__file__)
-    with here.with_name("calls").open("a") as calls:
-        calls.write(f"{flights['distance'].to_list()}\\n")
-    while here.with_name("wait").exists():
-        time.sleep(0.005)
-    return polars_features(flights)
-"""
 
 
 def ask(body, headers=b"", path=b"/predict"):
     return POST.replace(b"/predict", path) + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body
-
-
-@pytest.fixture
-def slow(tmp_path):
-    """A release whose `features` waits as long as the file `wait` is there, and writes down what it saw."""
-    folder = write(tmp_path / "late@3", late_signature("waiting"), late_model(), FLIGHTS + WAITING)
-
-    class Slow:
-        loaded = load(folder, endpoint="late", release="release:late@3", digest=DIGEST)
-
-        def calls(self):
-            return (folder / "code" / "calls").read_text().splitlines()[1:]  # the first warms up
-
-        def hold(self):
-            (folder / "code" / "wait").touch()
-
-        def let_go(self):
-            (folder / "code" / "wait").unlink(missing_ok=True)
-
-        def until(self, count):
-            while len(self.calls()) < count:
-                threading.Event().wait(0.005)
-
-    yield Slow()
-    Slow().let_go()
 
 
 def distance(metres):

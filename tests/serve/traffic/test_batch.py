@@ -4,32 +4,16 @@ import asyncio
 import random
 import socket
 import struct
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import msgspec
 import pytest
-from tests.serve.conftest import DIGEST, FLIGHTS, Live, late_model, late_signature, loaded_late, write
+from tests.serve.conftest import Live, loaded_late
 from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
 
-from arkwright.serve.model.loaded import load
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.wire.limits import Limits
-
-COUNTED = """
-
-def counted(flights: "pl.DataFrame") -> "pl.DataFrame":
-    import time
-    from pathlib import Path
-
-    import polars as pl
-
-    with Path(__file__).with_name("calls").open("a") as calls:
-        calls.write(f"{flights['distance'].to_list()}\\n")
-    time.sleep(0.5)
-    return flights.select(pl.col("distance").alias("km"), pl.lit(0.0).alias("aa"), pl.col("delay"))
-"""
 
 
 def row(rng):
@@ -79,34 +63,41 @@ def reset(sock):
     sock.close()
 
 
-def test_a_client_that_left_is_not_computed_for(tmp_path, counted):
-    with Live([counted]) as live:
-        first = threading.Thread(target=live.post, args=("/predict", {"distance": 1, "carrier": "AA"}))
-        first.start()
-        time.sleep(0.15)
+def test_a_client_that_left_is_not_computed_for(slow):
+    with Live([slow.loaded]) as live, ThreadPoolExecutor() as pool:
+        slow.hold()
+        first = pool.submit(live.post, "/predict", {"distance": 1, "carrier": "AA"})
+        slow.until(1)
         leaving = connect(live)
         leaving.sendall(asked(b'{"distance": 2, "carrier": "AA"}'))
-        time.sleep(0.05)
+        batcher = live.server.app.routes["late"].first.batcher
+        while not batcher._later:
+            pass
         reset(leaving)
-        assert live.post("/predict", {"distance": 3, "carrier": "AA"})[0] == 200
-        first.join()
-        assert calls(tmp_path) == ["[1.0]", "[3.0]"]
+        last = pool.submit(live.post, "/predict", {"distance": 3, "carrier": "AA"})
+        while [b"3" in bytes(job.request.body) for job in batcher._later] != [True]:
+            pass
+        slow.let_go()
+        assert (first.result()[0], last.result()[0]) == (200, 200)
+        assert slow.calls() == ["[1.0]", "[3.0]"]
 
 
-def test_what_is_too_late_is_not_computed(tmp_path, counted):
-    with Live([counted], Limits(answer_time=0.3)) as live:
+def test_what_is_too_late_is_not_computed(slow):
+    with Live([slow.loaded], Limits(answer_time=0.3)) as live:
+        slow.hold()
         socks = []
         for distance in (1, 2):
             socks.append(connect(live))
             socks[-1].sendall(asked(b'{"distance": %d, "carrier": "AA"}' % distance))
-            time.sleep(0.05)
+            slow.until(1)
         for sock in socks:
             answer = read_all(sock)
             assert statuses(answer) == [504]
             assert b"Connection: close" in answer
             sock.close()
-        time.sleep(0.4)
-        assert calls(tmp_path) == ["[1.0]"]
+        slow.let_go()
+        assert live.post("/predict", {"distance": 3, "carrier": "AA"})[0] == 200
+        assert slow.calls() == ["[1.0]", "[3.0]"]
         assert live.server.front.bodies == 0
 
 
@@ -128,15 +119,3 @@ def test_a_halt_of_the_process_counts_as_one_second_of_a_batch():
         return steps, hung
 
     assert asyncio.run(run()) == ([1, 1, 1, 0.5], [True])
-
-
-@pytest.fixture
-def counted(tmp_path):
-    """A release whose `features` takes its time and writes down what it saw."""
-    write(tmp_path, late_signature("counted"), late_model(), FLIGHTS + COUNTED)
-    return load(tmp_path, endpoint="late", release="release:late@3", digest=DIGEST)
-
-
-def calls(tmp_path):
-    """Without the made-up row for warming up."""
-    return (tmp_path / "code" / "calls").read_text().splitlines()[1:]

@@ -13,15 +13,13 @@ from tests.serve.raw import connect, exchange, statuses
 from tests.serve.supervised import CODE, who_release
 from tests.serve.telemetry.conftest import total
 from tests.serve.test_observed import Observed
-from tests.serve.traffic.test_admission import ask, distance, slow
+from tests.serve.traffic.test_admission import ask, distance
 
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.cost import Cost
 from arkwright.serve.traffic.patience import LATEST, Patience
 from arkwright.serve.traffic.shed import Shed
 from arkwright.serve.wire.limits import Limits
-
-__all__ = ["slow"]
 
 
 @pytest.fixture

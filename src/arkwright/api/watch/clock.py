@@ -2,23 +2,19 @@
 processes aside. A source that hangs holds up nothing but the next look at itself.
 """
 
-import contextlib
 import logging
-import os
 import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
-from typing import Self
 
+from arkwright.api import child
 from arkwright.api.watch import datasets
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
+from arkwright.core.alongside import Alongside
 from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
-from arkwright.core.record import encode
 from arkwright.project import toml
 from arkwright.sites import Site
 
@@ -29,12 +25,13 @@ GRACE = 10.0  # seconds in which a round may end that is called off
 AT_ONCE = 4  # datasets
 
 
-class Clock:
+class Clock(Alongside):
     """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, one at a time
     does.
     """
 
     def __init__(self, site: Site, project: Path) -> None:
+        super().__init__("watch")
         self._site, self._project = site, project
         self._every: dict[str, int] = {}  # seconds, of endpoints that promise something
         self._stamp: object | None = None
@@ -42,16 +39,6 @@ class Clock:
         self._written: object | None = None  # what the project's file was when it was read
         self._begun: dict[str, float] = {}
         self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
 
     def _run(self) -> None:
         wait = LOOK
@@ -114,17 +101,9 @@ class Clock:
 
     def _round(self, names: tuple[str, ...]) -> subprocess.Popen[bytes]:
         """Begin one. Killed on the way it is made good by the next one."""
-        site = self._site
-        process = subprocess.Popen(
-            [sys.executable, "-m", PROCESS, str(site.folder), str(self._project), *names],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
-        )
+        process = child.begin(self._site, PROCESS, str(self._project), *names)
         assert process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(encode(dict(site.engines)).encode() + b"\n")
-            process.stdin.close()
+        process.stdin.close()
         return process
 
     def _reap(self) -> None:

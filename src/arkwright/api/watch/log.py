@@ -16,6 +16,7 @@ from arkwright.api.logged import signature
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Column, Endpoint, Release
 from arkwright.core.promises import Call, Promise, Reading
+from arkwright.core.quoting import quoted_name
 from arkwright.core.record import decode
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
@@ -26,7 +27,6 @@ from arkwright.monitor.following import MICRO, Block, File, Log
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap import window
 from arkwright.serve.tap.tables import placed
-from arkwright.serve.tap.where import quoted
 from arkwright.serve.tap.window import Came
 from arkwright.sites import Site
 
@@ -49,13 +49,16 @@ class Layout:
 
     def select(self, came: str) -> str:
         """The rows of a query on the log, by the names of `columns`."""
-        said = [f"{quoted(name)} AS {quoted(column)}" for name, column in self.row.items()]
-        label, *chances = map(quoted, self.answer)
+        said = [f"{quoted_name(name)} AS {quoted_name(column)}" for name, column in self.row.items()]
+        label, *chances = map(quoted_name, self.answer)
         if not self.classes:
-            said.append(f"{label} AS {quoted(self.prediction)}")
+            said.append(f"{label} AS {quoted_name(self.prediction)}")
         else:
             score = chances[1] if len(chances) == 2 else f"greatest({', '.join(chances)})"
-            said += [f"CAST({label} AS VARCHAR) AS {quoted(self.prediction)}", f"{score} AS {quoted(self.score)}"]
+            said += [
+                f"CAST({label} AS VARCHAR) AS {quoted_name(self.prediction)}",
+                f"{score} AS {quoted_name(self.score)}",
+            ]
         return f"SELECT {', '.join(said)} FROM ({came})"  # noqa: S608 - every name is quoted
 
     def block(self, table: pa.Table) -> Block:

@@ -6,23 +6,20 @@ import logging
 import sys
 from pathlib import Path
 
-import msgspec
-
-from arkwright.api import jobs
+from arkwright.api import child, jobs
 from arkwright.api.build import quiet
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.data import watch_one
 from arkwright.api.watch.rounds import rounds
 from arkwright.core.alarms import DATA
 from arkwright.core.errors import ArkwrightError, Refused
-from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 
 
 def main() -> None:
     folder, project, *names = sys.argv[1:]
-    site = Site(Path(folder), msgspec.json.decode(sys.stdin.readline(), type=dict[str, str]))
+    site = child.site(folder)
 
     def rerun() -> str:
         return f"the job {jobs.begin(site, MACHINE, Path(project), verb='run', words={}).id} runs the line again"

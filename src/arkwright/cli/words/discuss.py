@@ -5,6 +5,8 @@ import sys
 
 from arkwright.api.talk import discuss
 from arkwright.cli import context, output
+from arkwright.collaborate.markdown import mentions
+from arkwright.core.rules import person
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +27,9 @@ def main(given: argparse.Namespace) -> int:
     else:
         kind = "question" if said.question else "comment"
         called = f"; told: {', '.join(said.mentions)}" if said.mentions else ""
+        told = {person(name) for name in said.mentions}
+        if nobody := [name for name in mentions(said.text) if person(name) not in told]:
+            called += f"; nobody is called {' or '.join(nobody)}"
         where = f"{kind} {said.id} in thread {said.thread}, about {said.about}{called}"
         output.console().print(f"[green]✓[/] {output.escape(where)}")
     return 0

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arkwright.core import arrow
+from arkwright.core.arrow_arrays import flags
 from arkwright.core.rows import Field
-from arkwright.data.arrow_arrays import flags
 from arkwright.data.batch import Bad, Batch, Cells, to_json
 from arkwright.data.cells import limits, object_cells, text_cells, typed_cells
 from arkwright.data.cells.fault import Fault, where

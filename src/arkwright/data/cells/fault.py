@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arkwright.data.arrow_arrays import flags, numbers, valid
+from arkwright.core.arrow_arrays import flags, numbers, valid
 from arkwright.data.batch import Rows, to_json
 
 _LONGEST = 40

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arkwright.core.arrow_arrays import floats, integers, texts
 from arkwright.core.rows import Field
-from arkwright.data.arrow_arrays import floats, integers, texts
 from arkwright.data.cells.fault import Fault, where, without
 
 _EPOCH = date(1970, 1, 1).toordinal()

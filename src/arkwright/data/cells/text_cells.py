@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arkwright.core.arrow_arrays import texts as text_array
 from arkwright.core.rows import Field
-from arkwright.data.arrow_arrays import texts as text_array
 from arkwright.data.batch import Rows
 from arkwright.data.cells.escape import MARK, PATTERN
 from arkwright.data.cells.fault import Fault, where, without

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arkwright.core import arrow
+from arkwright.core.arrow_arrays import floats, integers
 from arkwright.core.errors import Invalid
 from arkwright.core.rows import Field
-from arkwright.data.arrow_arrays import floats, integers
 from arkwright.data.cells import text_cells
 from arkwright.data.cells.fault import Fault, where, without
 from arkwright.data.cells.moments import KEPT, Zone

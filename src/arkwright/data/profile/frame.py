@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arkwright.data import arrow_arrays
+from arkwright.core import arrow_arrays
 from arkwright.data.profile.numbers import NumberProfile
 from arkwright.data.profile.texts import TextProfile
 from arkwright.data.profile.types import ColumnProfile, Profile

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.quoting import quoted_name
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class SqlAddress:
         """The query, or one for the whole table; every name is quoted."""
         if self.query:
             return self.query
-        name = ".".join('"' + part.replace('"', '""') + '"' for part in self.table.split("."))
+        name = ".".join(quoted_name(part) for part in self.table.split("."))
         return f"SELECT * FROM {name}"  # noqa: S608 - quoted right above
 
 

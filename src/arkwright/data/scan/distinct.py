@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from arkwright.data import arrow_arrays
+from arkwright.core import arrow_arrays
 from arkwright.data.scan.hash import bits, fingerprints
 from arkwright.data.scan.values import Array, Values, sorted_unique
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from arkwright.data import arrow_arrays
+from arkwright.core import arrow_arrays
 from arkwright.data.scan.askable import literal
 from arkwright.data.scan.values import Array, Values, plain, sorted_unique, to_seconds
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from arkwright.data import arrow_arrays
+from arkwright.core import arrow_arrays
 from arkwright.data.scan.distinct import DistinctRows
 from arkwright.data.scan.footers import Footers
 from arkwright.data.scan.members import known_numbers, known_texts, literals

@@ -11,6 +11,7 @@ from typing import Any
 from arkwright.core.nouns import Column
 from arkwright.core.ports import Tables
 from arkwright.core.promises import Reading
+from arkwright.core.quoting import quoted_name, quoted_text
 from arkwright.core.rows import Field
 from arkwright.data.check import Bound, finish, plan
 from arkwright.data.scan.askable import columns_of, kind_in, literal, must_be_askable, schema_changes
@@ -63,7 +64,7 @@ def measure(
         sql, used = query(dataset, kinds, asked)
         files = inputs if select else {name: inputs[name] for name in used}
         if select:
-            sql = f"WITH {_name(dataset)} AS ({select}) {sql}"
+            sql = f"WITH {quoted_name(dataset)} AS ({select}) {sql}"
         answers |= zip(asked, tables.row(sql, files), strict=True)
     if SchemaChanges() in needs:
         answers[SchemaChanges()] = schema_changes(kinds, row)
@@ -73,16 +74,16 @@ def measure(
 def query(dataset: str, kinds: Mapping[str, str], needs: Sequence[Aggregate]) -> tuple[str, tuple[str, ...]]:
     """One SELECT with a column per aggregate, in order, and the datasets it reads. `kinds`: column -> type."""
     sources = {column: _clean(column, kinds[column]) for need in needs for column in columns_of(need)}
-    inner = [f"{text} AS {_name(column)}" for column, text in sources.items()]
+    inner = [f"{text} AS {quoted_name(column)}" for column, text in sources.items()]
     used = {dataset: None}
     for need in needs:
         if isinstance(need, Found):
             other, _, theirs = need.other.partition(".")
             used[other] = None
-            known = f"SELECT {_name(theirs)} FROM {_name(other)} WHERE {_name(theirs)} IS NOT NULL"  # noqa: S608
-            inner.append(f"{sources[need.column]} IN ({known}) AS {_name(_found(need))}")
+            known = f"SELECT {quoted_name(theirs)} FROM {quoted_name(other)} WHERE {quoted_name(theirs)} IS NOT NULL"  # noqa: S608
+            inner.append(f"{sources[need.column]} IN ({known}) AS {quoted_name(_found(need))}")
     outer = [f"{_aggregate(need, kinds)} AS a{i}" for i, need in enumerate(needs)]
-    rows = f"SELECT {', '.join(inner) or '1'} FROM {_name(dataset)}"  # noqa: S608
+    rows = f"SELECT {', '.join(inner) or '1'} FROM {quoted_name(dataset)}"  # noqa: S608
     return f"SELECT {', '.join(outer)} FROM ({rows}) AS rows_", tuple(used)  # noqa: S608
 
 
@@ -91,27 +92,28 @@ def _aggregate(need: Aggregate, kinds: Mapping[str, str]) -> str:  # noqa: C901,
         case Rows():
             return "count(*)"
         case Nulls(column):
-            return f"count(*) - count({_name(column)})"
+            return f"count(*) - count({quoted_name(column)})"
         case Distinct(columns):
-            row = ", ".join(f"{_name(column)}" for column in columns)
+            row = ", ".join(f"{quoted_name(column)}" for column in columns)
             return f"count(DISTINCT row({row}))"
         case Smallest(column):
             return f"min({_number(column, kinds)})"
         case Largest(column) | Newest(column):
             return f"max({_number(column, kinds)})"
         case Mean(column):
-            return f"avg({_name(column) if kinds[column] == 'int' else _number(column, kinds)})"  # integers sum exactly
+            exact = kinds[column] == "int"  # integers sum exactly
+            return f"avg({quoted_name(column) if exact else _number(column, kinds)})"
         case Quantile(column, q):
             return f"quantile_cont({_number(column, kinds)}, {q!r})"
         case Between(column, low, high):
             return _rows_where(f"{_number(column, kinds)} BETWEEN {_literal(float(low))} AND {_literal(float(high))}")
         case In(column, values):
             said = ", ".join(_literal(literal(kinds[column], value)) for value in values)
-            return _rows_where(f"{_name(column)} IN ({said})" if values else "false")
+            return _rows_where(f"{quoted_name(column)} IN ({said})" if values else "false")
         case Matching(column, pattern):
-            return _rows_where(f"regexp_full_match({_name(column)}, {_literal(pattern)})")
+            return _rows_where(f"regexp_full_match({quoted_name(column)}, {_literal(pattern)})")
         case Found():
-            return _rows_where(_name(_found(need)))
+            return _rows_where(quoted_name(_found(need)))
         case _:
             raise TypeError(f"SQL does not answer {need}")
 
@@ -122,13 +124,13 @@ def _rows_where(condition: str) -> str:
 
 def _clean(column: str, kind: str) -> str:
     """NaN is null. Not by isnan: DuckDB believes Parquet statistics, which leave NaN out (duckdb/duckdb#25521)."""
-    name = _name(column)
+    name = quoted_name(column)
     return f"CASE WHEN isfinite({name}) OR isinf({name}) THEN {name} END" if kind == "float" else name
 
 
 def _number(column: str, kinds: Mapping[str, str]) -> str:
     """A column as DOUBLE; dates and times as seconds since 1970."""
-    name = _name(column)
+    name = quoted_name(column)
     if kinds[column] in ("date", "datetime"):
         return f"epoch({name})"
     if kinds[column] == "bool":
@@ -149,10 +151,6 @@ def _found(need: Found) -> str:
     return f"{need.column} in {need.other}"
 
 
-def _name(word: str) -> str:
-    return '"' + word.replace('"', '""') + '"'
-
-
 def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -161,6 +159,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, float):
         return f"CAST({value!r} AS DOUBLE)"
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return quoted_text(value)
     kind = "TIMESTAMP" if hasattr(value, "hour") else "DATE"
     return f"CAST('{value.isoformat(' ') if kind == 'TIMESTAMP' else value.isoformat()}' AS {kind})"

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arkwright.core import arrow_arrays
 from arkwright.core.errors import Invalid
-from arkwright.data import arrow_arrays
 from arkwright.data.scan.values import Array, Values
 
 Check = Callable[[pa.ChunkedArray], pa.ChunkedArray]

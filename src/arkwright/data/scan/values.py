@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from arkwright.core import arrow_arrays
 from arkwright.core.arrow import type_name
-from arkwright.data import arrow_arrays
 
 Array = npt.NDArray[Any]
 _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}

@@ -1,6 +1,7 @@
 """From the wire to the service: which call it is, its message, its answer, and how it is noted."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,7 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._door, self._limits, self._stopping = door, limits, stopping
         self._service = Service(door, limits.body)
         self._health = Health(door, stopping)
+        self.parting = asyncio.Event()  # clients are told that their connections end, or need not be
         self.taken = 0  # calls, ever
         self._open = 0  # calls at work
         self._bytes = 0  # of the messages at work
@@ -74,9 +76,17 @@ class Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             except Problem as refusal:
                 return await abort(context, refusal, request)
             context.set_trailing_metadata(trailing(request))
+            if self._stopping.is_set():
+                await self._parted(context)
             return answer
 
         return grpc.stream_unary_rpc_method_handler(self._counted(handle))
+
+    async def _parted(self, context: Context) -> None:
+        """An answer waits until its client is told that the connection ends; not beyond half of what is left to it."""
+        left = context.time_remaining()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.parting.wait(), None if left is None else left / 2)
 
     def _counted(self, handle: Handle) -> Handle:
         async def counted(asked: object, context: Context) -> Any:

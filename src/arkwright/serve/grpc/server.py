@@ -12,6 +12,7 @@ from arkwright.serve.wire.address import check_host, numeric, shown
 from arkwright.serve.wire.limits import Limits
 
 QUIET, LEAVE = 0.1, 2.0  # seconds without a new call until a stopping server takes no more, and at most
+HELD = 0.5  # seconds for which answers wait for that, at most
 
 
 class GrpcServer:
@@ -43,15 +44,22 @@ class GrpcServer:
     async def stop(self) -> None:
         """Accept no more calls; finish what is in flight, at most `drain_time`. Streams end after what they are at.
 
-        gRPC's core cancels what it has received and not yet handed over, so first that is taken, for at most LEAVE.
+        gRPC's core cancels what it has received and not yet handed over, so first that is taken, for at most LEAVE; and
+        what a client sends before it has read that the connection ends, so answers wait until that is on its way: who
+        asks again when it is answered asks another server.
         """
         self._stopping.set()
+        held = asyncio.get_running_loop().call_later(HELD, self._calls.parting.set)
         loop, seen = asyncio.get_running_loop(), -1
         end = loop.time() + LEAVE
         while seen != self._calls.taken and loop.time() < end:
             seen = self._calls.taken
             await asyncio.sleep(QUIET)
-        await self._server.stop(self._limits.drain_time)
+        ending = asyncio.create_task(self._server.stop(self._limits.drain_time))
+        await asyncio.sleep(0)  # clients are told
+        held.cancel()
+        self._calls.parting.set()
+        await ending
 
 
 def _options(limits: Limits) -> list[tuple[str, int]]:

@@ -9,10 +9,13 @@ import socket
 import sys
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 from arkwright.serve.processes import control
+from arkwright.serve.processes.waits import within
 
+BIRTH = 120.0  # seconds in which the zygote imports, and forks
 _PARENT_DEATH, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 
@@ -55,9 +58,11 @@ class Child(Protocol):
 
 
 class Nursery:
-    """The zygote, seen from outside. Another takes its place when it is gone; its children go on without it."""
+    """The zygote, seen from outside. Another takes its place when it ends or hangs; its children live on without it."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        """`folder`: what the zygote removes when it outlives the supervisor."""
+        self._folder = folder
         self._turn = asyncio.Lock()
         self._way: socket.socket | None = None
         self._zygote: asyncio.subprocess.Process | None = None
@@ -70,7 +75,7 @@ class Nursery:
             for _ in range(2):
                 if pid := await self._ask(start):
                     return Forked(pid)
-        raise OSError("the process that workers are forked from ends at once; see its last words")
+        raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
 
     async def _ask(self, start: control.Start) -> int:
         """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
@@ -80,8 +85,8 @@ class Nursery:
         fds = list(control.inherited(start).values())
         try:
             socket.send_fds(self._way, [control.line(start)], fds)
-            told = await asyncio.get_running_loop().sock_recv(self._way, control.PID.size)
-        except ConnectionError:
+            told = await within(BIRTH, asyncio.get_running_loop().sock_recv(self._way, control.PID.size))
+        except (ConnectionError, TimeoutError):
             told = b""
         except BaseException:
             await self._close()  # what it says next would be taken for the answer to something else
@@ -99,7 +104,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)  # noqa: FBT003
         with theirs:
-            self._zygote = await _exec([str(theirs.fileno())], [theirs.fileno()])
+            self._zygote = await _exec([str(theirs.fileno()), str(self._folder)], [theirs.fileno()])
         self._way = ours
 
     async def close(self) -> None:
@@ -108,15 +113,15 @@ class Nursery:
             await self._close()
 
     async def _close(self) -> None:
-        if self._way:
-            self._way.close()
-            self._way = None
         if self._zygote:
             with contextlib.suppress(ProcessLookupError):
                 self._zygote.kill()
             await self._zygote.wait()
             self._zygote = None
             _adopt_orphans(yes=False)
+        if self._way:
+            self._way.close()  # not before: who sees it closed takes us for dead
+            self._way = None
 
 
 class Forked:

@@ -36,6 +36,7 @@ class Start(msgspec.Struct):
     page: int = -1
 
 
+LONGEST = 2**24  # bytes of a line
 PID = struct.Struct("<q")  # the number of a process, on its own wire
 INHERITED = ("listening", "passing", "passed", "control", "page")
 
@@ -63,7 +64,7 @@ class Halt(msgspec.Struct, tag=True):
 
 
 class Beware(msgspec.Struct, tag=True):
-    """Supervisor to worker: compute `suspects` alone from now on, and `poison` never."""
+    """Supervisor to worker, whatever it is doing: compute `suspects` alone from now on, and `poison` never."""
 
     suspects: list[Key]
     poison: list[Key]
@@ -96,7 +97,7 @@ class Ask(msgspec.Struct, tag=True):
     name: str
 
 
-Order = Serve | Beware
+News = Halt | Beware  # which wait for nothing
 
 
 def inherited(start: Start) -> dict[str, int]:

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from arkwright.serve.processes.following import releases
 from arkwright.serve.processes.process import Asked, Worker, how
 from arkwright.serve.processes.sockets import processors
 from arkwright.serve.processes.trial import late
+from arkwright.serve.processes.waits import called_off
 from arkwright.serve.traffic.poison import Register
 from arkwright.serve.wire.address import is_loopback
 from arkwright.serve.wire.limits import Limits
@@ -58,9 +60,10 @@ class Crew:
         self._order, self._asked, self._failed, self._stopped = order, asked, failed, stopped
         self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
         self._keepers: list[asyncio.Task[None]] = []
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._coming: set[Worker] = set()  # which take the place of another when they can do what it does
+        self._leaving: dict[asyncio.Task[None], Worker] = {}
         self._turns: dict[int, asyncio.Lock] = {}
-        self._register, self._nursery = Register(), Nursery()
+        self._register, self._nursery = Register(), Nursery(folder)
         self.served, self.is_ready = asyncio.Event(), False
         cpus = processors(len(listening), pin=serving.pin)
         self._workers = [self._worker(sock, cpu) for sock, cpu in zip(listening, cpus, strict=True)]
@@ -68,13 +71,11 @@ class Crew:
     async def start(self) -> None:
         """Raises OSError when no process can be made."""
         await asyncio.gather(*(worker.start() for worker in self._workers))
-        for place in range(len(self._workers)):
-            self._have_kept(place)
+        self._keepers += [self._kept(place) for place in range(len(self._workers))]
 
-    def leave_be(self) -> None:
+    async def leave_be(self) -> None:
         """Whoever dies from now on has no successor."""
-        for keeper in self._keepers:
-            keeper.cancel()
+        await called_off(*self._keepers)
 
     async def close(self, sign: signal.Signals) -> None:
         """End them all, as this signal says."""
@@ -87,11 +88,17 @@ class Crew:
     def all_served(self) -> bool:
         return all(worker.served for worker in self._workers)
 
+    @property
+    def _everybody(self) -> tuple[Worker, ...]:
+        """Those that leave among them, which still answer who is connected to them."""
+        there = (*self._workers, *self._coming, *self._leaving.values())
+        return tuple(worker for worker in there if not worker.gone)
+
     # what they are told
 
     async def tell(self) -> Mapping[str, str]:
         """Have all workers serve what there is now; endpoint -> why not. Who dies meanwhile, is told again."""
-        order, workers = self._order() or control.Serve({}, []), tuple(self._workers)
+        order, workers = self._order() or control.Serve({}, []), (*self._workers, *self._coming)
         failed: dict[str, str] = {}
         for worker, told in zip(workers, await asyncio.gather(*(w.tell(order) for w in workers)), strict=True):
             failed |= self._stuck(worker, order) if worker.stuck else told or {}
@@ -99,8 +106,8 @@ class Crew:
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""
-        for worker in self._workers:
-            worker.halt(stopped)
+        for worker in self._everybody:
+            worker.send(control.Halt(stopped))
 
     def _stuck(self, worker: Worker, order: control.Serve) -> dict[str, str]:
         """Endpoint -> why not, of a worker that cannot be told any more."""
@@ -117,8 +124,9 @@ class Crew:
         if len(self._workers) == len(self._listening):
             worker = self._worker(self._aside)
             await worker.start()
+            worker.send(self._beware())
             self._workers.append(worker)
-            self._have_kept(len(self._workers) - 1)
+            self._keepers.append(self._kept(len(self._workers) - 1))
 
     def end_shadows(self) -> None:
         """End their process, if there is one; not while another is made in its place."""
@@ -155,33 +163,44 @@ class Crew:
             if place == len(self._workers):
                 return True  # the shadows' process, which has ended meanwhile
             old = self._workers[place]
-            try:
-                failed = await self._another(place, "replaced")
-            except OSError as error:
-                failed = {"a worker": str(error)}
+            new = old.twin("replaced")
+            failed = await self._comes(new)
             if failed or failed is None:
-                new, self._workers[place] = self._workers[place], old
                 log.error("the workers are not replaced: %s", failed or "the new one ended at once")
-                if new is not old:
-                    await new.stop(signal.SIGKILL)
+                self._let_go(new, signal.SIGKILL)
                 return False
+            self._workers[place] = new
+            self._keepers[place].cancel()  # who waits for the end of the old one, which may take its time
+            self._keepers[place] = self._kept(place)
             leaving = self._let_go(old, signal.SIGHUP)
         if wait and not old.stuck:  # which may never leave by itself
-            await leaving
+            await asyncio.wait((leaving,))
         return True
+
+    async def _comes(self, new: Worker) -> Mapping[str, str] | None:
+        """What fails in who is to take another's place; None when it ended. Both are told what changes meanwhile."""
+        try:
+            return await self._begin(new, partial(self._coming.add, new))
+        except OSError as error:
+            return {"a worker": str(error)}
+        except asyncio.CancelledError:
+            self._let_go(new, signal.SIGKILL)
+            raise
+        finally:
+            self._coming.discard(new)
 
     def _let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
         leaving = asyncio.create_task(worker.stop(sign))
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
+        self._leaving[leaving] = worker
+        leaving.add_done_callback(self._leaving.pop)
         return leaving
 
     # who follows the dead
 
-    def _have_kept(self, place: int) -> None:
+    def _kept(self, place: int) -> "asyncio.Task[None]":
         keeper = asyncio.create_task(self._keep(place))
-        keeper.add_done_callback(self._kept)
-        self._keepers.append(keeper)
+        keeper.add_done_callback(self._given_up)
+        return keeper
 
     async def _keep(self, place: int) -> None:
         """Replace the worker at this place whenever it dies."""
@@ -201,23 +220,25 @@ class Crew:
                 said = f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
                 self._failed(Invalid(said))
                 return
-            await asyncio.gather(self._bury(worker), self._raise(worker, place, stillborn))
+            self._bury(worker)
+            await self._raise(worker, place, stillborn)
 
-    def _kept(self, keeper: "asyncio.Task[None]") -> None:
+    def _given_up(self, keeper: "asyncio.Task[None]") -> None:
         """A place that nobody keeps any more would stay empty unseen: rather end."""
         if not keeper.cancelled() and (error := keeper.exception()):
             self._failed(error)
 
-    async def _bury(self, worker: Worker) -> None:
-        """Tell the others who was at work when this one died."""
-        living = [other for other in self._workers if other.served and not other.gone and other is not worker]
+    def _bury(self, worker: Worker) -> None:
+        """Tell the others who was at work when this one died. None waits for the other: one of them may be loading."""
+        living = [other for other in self._everybody if other is not worker]
         known = set(self._register.poison)
         news = self._register.died(worker.page, [other.page for other in living])
         worker.forget()
         if news:
             for key in (key for key in self._register.poison if key not in known):
                 log.warning("a request of %d bytes ended too many workers; it is refused from now on", key[1])
-            await asyncio.gather(*(other.tell(self._beware()) for other in living))
+            for other in living:
+                other.send(self._beware())
 
     async def _raise(self, dead: Worker, place: int, stillborn: int) -> None:
         """A worker for the place that this one leaves empty, unless it was being replaced when it died."""
@@ -227,7 +248,8 @@ class Crew:
             try:
                 async with self._turn(place):
                     if self._workers[place] is dead:
-                        await self._another(place, "died")
+                        new = dead.twin("died")
+                        await self._begin(new, partial(self._workers.__setitem__, place, new))
             except OSError as error:
                 log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
                 await asyncio.sleep(1)
@@ -238,20 +260,21 @@ class Crew:
         """One at a time puts another worker at a place: of two at once one would serve on, told of nothing more."""
         return self._turns.setdefault(place, asyncio.Lock())
 
-    async def _another(self, place: int, follows: str) -> Mapping[str, str] | None:
-        """A new worker at this place, told what there is; what failed in it. None when it died at once."""
-        made = self._workers[place].twin(follows)
-        await made.start()
-        self._workers[place] = made  # from here on it is told whatever changes, behind what is told now
-        if self._register.suspects or self._register.poison:
-            await made.tell(self._beware())
+    async def _begin(self, worker: Worker, known: Callable[[], None]) -> Mapping[str, str] | None:
+        """A new worker is told what there is: what failed in it. None when it died at once.
+
+        `known`: how it is told whatever changes from then on, behind what is told now.
+        """
+        await worker.start()
+        known()
+        worker.send(self._beware())
         order = self._order()
-        failed = await made.tell(order) if order else {}
-        if made.stuck and order:
-            failed = self._stuck(made, order)
+        failed = await worker.tell(order) if order else {}
+        if worker.stuck and order:
+            failed = self._stuck(worker, order)
             for why in set(failed.values()):
                 log.error("a worker is of no use: %s", why)
-            made.process.kill()  # who keeps its place raises another
+            worker.process.kill()  # who keeps its place raises another
         self.served.set()
         return failed
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from arkwright.serve.processes import control, watchdog
-from arkwright.serve.processes.birth import Child, Nursery, forks
+from arkwright.serve.processes.birth import Nursery, forks
 from arkwright.serve.processes.waits import lived
 from arkwright.serve.traffic.poison import Page, shared_memory
 
@@ -22,14 +22,15 @@ Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it ask
 
 
 class Worker:
-    """`served`: it did what it was told once, so it can live. `gone`: it ended, and what was shared with it is closed.
+    """`served`: it did what it was told once, so it can live. `gone`: nothing is shared with it, before it begins and
+    when it has ended.
     `stuck`: it loads a release that takes too long, and does nothing else it is told. `page`: what it notes of what it
     computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
-        self.listening, self.served, self.gone, self.stuck = listening, False, False, False
+        self.listening, self.served, self.gone, self.stuck = listening, False, True, False
         self._loading = ""
         self._patience: asyncio.Task[None] | None = None  # with what it loads
         self._start, self._asked, self._nursery = start, asked, nursery
@@ -41,25 +42,26 @@ class Worker:
         ours, theirs = socket.socketpair()
         page = shared_memory()
         start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
+        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=control.LONGEST)
         try:
             self.page = Page(page)
             self.process = await self._nursery.born(start)
         except BaseException:
-            ours.close()
+            self._writer.close()
             raise
         finally:
             theirs.close()
             os.close(page)
-        self._reader, self._writer = await asyncio.open_connection(sock=ours)
         self._hearing = asyncio.create_task(self._hear())
         watching = watchdog.watch(self.process, self.page, self._start.limits.answer_time)
         self._watching = asyncio.create_task(watching)
+        self.gone = False
 
     def twin(self, follows: str) -> "Worker":
         """Another for the same place, where this one `died` or is `replaced`."""
         return Worker(self.listening, msgspec.structs.replace(self._start, follows=follows), self._asked, self._nursery)
 
-    async def tell(self, order: control.Order) -> dict[str, str] | None:
+    async def tell(self, order: control.Serve) -> dict[str, str] | None:
         """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile, or is stuck: its
         loop may go on answering, but what it loads can be called off by nobody.
         """
@@ -72,10 +74,10 @@ class Worker:
             await asyncio.wait((done,), timeout=_LOOK)
         return done.result() if done.done() else None
 
-    def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
-        """Send, and wait for nothing."""
+    def send(self, news: control.News) -> None:
+        """It need not be done before anything else is told."""
         if not self._hearing.done():
-            self._writer.write(control.line(control.Halt(stopped)))
+            self._writer.write(control.line(news))
 
     @property
     def loading(self) -> str:
@@ -137,9 +139,9 @@ class Worker:
 
     async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and after the time for draining end it; at once, when it never answered anybody."""
-        process: Child | None = getattr(self, "process", None)
-        if process is None:
+        if self.gone:
             return
+        process = self.process
         if not self.served:
             sign = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):

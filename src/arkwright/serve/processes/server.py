@@ -155,10 +155,18 @@ class Server:
 
     async def _route(self, name: str, routing: Routing, known: Mapping[tuple[str, str, str], Lane]) -> Route:
         """The endpoint's releases that are at work here: the shadows or the others."""
-        lanes = []
-        for share in (share for share in routing.shares if share.shadow == self._shadow):
-            lane = known.get((name, share.served.release, share.served.digest)) or await self._lane(name, share)
-            lanes.append((lane, share.part))
+        lanes, fresh = list[tuple[Lane, float]](), list[Lane]()
+        try:
+            for share in (share for share in routing.shares if share.shadow == self._shadow):
+                lane = known.get((name, share.served.release, share.served.digest))
+                if lane is None:
+                    lane = await self._lane(name, share)
+                    fresh.append(lane)
+                lanes.append((lane, share.part))
+        except BaseException:
+            for lane in fresh:
+                lane.close()
+            raise
         shadows = [share.served.release for share in routing.shares if share.shadow and not self._shadow]
         if self._observer:
             self._observer.follow(name, routing, [lane for lane, _ in lanes])

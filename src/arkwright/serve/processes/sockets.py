@@ -51,10 +51,14 @@ def listen(serving: Serving, waiting: int) -> list[socket.socket]:
 
 
 def unix(path: Path, waiting: int) -> socket.socket:
-    """Listening in a folder that is ours alone."""
+    """Listening in a folder that is ours alone. Raises Invalid where there can be no socket."""
     path.unlink(missing_ok=True)  # of whoever was killed there before
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.bind(str(path))
+    try:
+        sock.bind(str(path))
+    except OSError as error:  # a path of over a hundred bytes, most likely
+        sock.close()
+        raise Invalid(f"no socket can be made in {path.parent}: {error}; set TMPDIR to another folder") from None
     sock.listen(waiting)
     sock.setblocking(False)  # noqa: FBT003
     return sock

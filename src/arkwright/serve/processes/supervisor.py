@@ -22,7 +22,7 @@ from arkwright.serve.processes.files import Room, raised, room
 from arkwright.serve.processes.folder import shared
 from arkwright.serve.processes.following import Following, refused, releases
 from arkwright.serve.processes.sockets import address, listen, reserve, unix
-from arkwright.serve.processes.waits import first_of, unless
+from arkwright.serve.processes.waits import called_off, first_of, unless
 from arkwright.serve.telemetry import otlp
 from arkwright.serve.telemetry.access_log import AccessLog
 from arkwright.serve.telemetry.counters import Counters
@@ -79,6 +79,7 @@ class Supervisor:
         self._unloaded: set[str] = set()
         self._following = Following(serving.load_time, self._apply)
         self._wanted: dict[str, Routing] = {}
+        self._before: Routing | None = None  # of the endpoint that is moved just now, should it stay there
         self._failed: BaseException | None = None
         self._sign = signal.SIGTERM
 
@@ -104,9 +105,9 @@ class Supervisor:
             renewing.add_done_callback(self._renewed)
             while not self._stopped.is_set():
                 await self._look()
-            await renewing
+            await called_off(renewing)  # a new worker may be loading for long
         finally:
-            self._crew.leave_be()
+            await self._crew.leave_be()
             await self._following.close()
             await self._crew.close(self._sign)
         if self._failed:
@@ -122,11 +123,12 @@ class Supervisor:
         self._stopped.set()
 
     async def _begin(self) -> None:
-        first = self._watch(())
+        first = await asyncio.to_thread(self._watch, ())
         assert first is not None
         if self._serving.gateway is None:
             self._traffic, self._wanted = dict(first), dict(first)
-            await self._shadows()
+            if why_not := await self._shadows():
+                raise Invalid(why_not)
             for name, why in (await self._crew.tell()).items():
                 raise Invalid(f"{name} cannot be served: {why}")
             self._following.loaded(first)
@@ -164,8 +166,9 @@ class Supervisor:
             await asyncio.wait_for(self._stopped.wait(), LOOK)
         if not self._shadowed() and not self._applying.locked():  # a move that is made may need them
             self._crew.end_shadows()
-        try:
-            changed = self._watch(releases(self._traffic.values()) | self._following.releases)
+        held = [*self._traffic.values(), *([self._before] if self._before else [])]
+        try:  # aside: to look through a large release takes seconds
+            changed = await asyncio.to_thread(self._watch, releases(held) | self._following.releases)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
             said = str(error) if isinstance(error, ArkwrightError) else repr(error)
             log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
@@ -197,10 +200,9 @@ class Supervisor:
     async def _apply(self, name: str, routing: Routing) -> None:
         """Have all workers answer so; where one cannot, all go on as before."""
         async with self._applying:
-            before = self._traffic.get(name)
+            before = self._before = self._traffic.get(name)
             self._traffic[name] = routing
-            await self._shadows()
-            why = (await self._crew.tell()).get(name)
+            why = await self._shadows() or (await self._crew.tell()).get(name)
             if why is None and not routing.stopped:
                 log.info("endpoint:%s@%d answers with %s", name, routing.version, ", ".join(releases((routing,))))
             elif why:
@@ -210,6 +212,7 @@ class Supervisor:
                     self._traffic[name] = before  # what the workers still serve, and the next one has to
                 await self._crew.tell()  # who began meanwhile was told of the new one
             await self._crew.relieve()
+            self._before = None
 
     def _order(self) -> control.Serve | None:
         if not self._traffic and not self._serving.gateway:
@@ -231,9 +234,14 @@ class Supervisor:
                 await self._crew.relieve()
             return why_not
 
-    async def _shadows(self) -> None:
-        if self._shadowed():
-            await self._crew.cast_shadows()
+    async def _shadows(self) -> str:
+        """There is a process for them where there are any; or why not."""
+        try:
+            if self._shadowed():
+                await self._crew.cast_shadows()
+        except OSError as error:
+            return f"its shadows have no process: {error}"
+        return ""
 
     def _shadowed(self) -> bool:
         return any(share.shadow for routing in self._traffic.values() for share in routing.shares)

@@ -28,7 +28,7 @@ def main() -> None:
         load_served(served, asked.endpoint)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not served
         why = str(error) if isinstance(error, ArkwrightError) else describe(error)
-    os.write(asked.answer, msgspec.json.encode(why)[:LONGEST])
+    os.write(asked.answer, msgspec.json.encode(why[: LONGEST // 8]))
     os._exit(0)  # threads that the code started need not end
 
 

@@ -28,6 +28,14 @@ async def unless(stopped: asyncio.Event, doing: Coroutine[Any, Any, None]) -> No
     task.cancel()
 
 
+async def called_off(*tasks: "asyncio.Task[None]") -> None:
+    """They have ended, each at the next point where it waits."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
 async def lived(seconds: float) -> None:
     """Until this process has run for so long: while it is halted (Ctrl-Z, a paused container) nothing passes."""
     while seconds > 0:

@@ -30,7 +30,6 @@ from arkwright.serve.wire.memory import in_one_place
 from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
-_LONGEST = 2**24  # bytes of one message of the supervisor's
 _SWITCH = 0.0005  # seconds until a thread that computes features gives way to the loop
 
 
@@ -51,7 +50,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
         follows=start.follows,
     )
     observer = Observer(told)
-    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=_LONGEST)
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=control.LONGEST)
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
     repository = Repository(asking if start.repository else None)
     page = Page(start.page)
@@ -134,15 +133,17 @@ async def _listen(
     apply: Callable[[Traffic], Awaitable[dict[str, str]]],
 ) -> None:
     """Do what the supervisor says, one after the other, but what cannot wait at once; end when it is gone."""
-    orders = asyncio.Queue[control.Order]()
-    doing = asyncio.create_task(_obey(server, page, orders, writer, apply))
+    orders = asyncio.Queue[control.Serve]()
+    doing = asyncio.create_task(_obey(server, orders, writer, apply))
     doing.add_done_callback(lambda _: reader.feed_eof())
     while said := await reader.readline():
-        match control.read(said, control.Order | control.Answer | control.Halt):
+        match control.read(said, control.Serve | control.Answer | control.News):
             case control.Answer() as answer:
                 asking.answered(answer)
             case control.Halt() as halt:
                 server.halt(halt.stopped)
+            case control.Beware() as beware:
+                page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
             case order:
                 orders.put_nowait(order)
     doing.cancel()
@@ -151,19 +152,14 @@ async def _listen(
 
 async def _obey(
     server: Server,
-    page: Page,
-    orders: "asyncio.Queue[control.Order]",
+    orders: "asyncio.Queue[control.Serve]",
     writer: asyncio.StreamWriter,
     apply: Callable[[Traffic], Awaitable[dict[str, str]]],
 ) -> None:
     while True:
-        failed: dict[str, str] = {}
-        match await orders.get():
-            case control.Beware() as beware:
-                page.suspects, page.poison = frozenset(beware.suspects), frozenset(beware.poison)
-            case message:
-                failed = await apply(message.traffic)
-                server.app.repository.unloaded = tuple(message.unloaded)
+        order = await orders.get()
+        failed = await apply(order.traffic)
+        server.app.repository.unloaded = tuple(order.unloaded)
         writer.write(control.line(control.Done(failed)))
         with contextlib.suppress(ConnectionError):
             await writer.drain()

@@ -5,14 +5,16 @@ processor; like this it answers again after little more than loading its release
 was imported. It has no threads but those of numpy's linear algebra, which ends them before a fork, so the ONNX runtime
 (it starts one) is imported by the workers.
 
-`python -m arkwright.serve.processes WAY`: on WAY, a socket that keeps messages apart, comes one JSON of
+`python -m arkwright.serve.processes WAY FOLDER`: on WAY, a socket that keeps messages apart, comes one JSON of
 `control.Start` after the other with its descriptors, and the number of each new process goes back, 0 for none. A worker
-becomes a child of the supervisor, a subreaper, for its parent ends at once. `- START` instead of WAY: be that worker.
+becomes a child of the supervisor, a subreaper, for its parent ends at once. FOLDER, which all of them share, is removed
+when the supervisor was killed. `- START` instead: be that worker.
 """
 
 import contextlib
 import gc
 import os
+import shutil
 import socket
 import sys
 
@@ -39,6 +41,8 @@ def main() -> None:
         inherited = zip(control.inherited(start), fds, strict=True)
         start = replace(start, **dict(inherited))
         worker.main(start, keep(start.listening, start.passing))
+    else:
+        shutil.rmtree(sys.argv[2], ignore_errors=True)  # those that still answer have mapped what they need
 
 
 def _born(way: socket.socket) -> tuple[bytes, list[int]] | None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from arkwright.core import arrow
 from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Store, Tables
+from arkwright.core.quoting import quoted_text
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.compact import Choose, write_parts
 from arkwright.serve.tap.files import locked
@@ -46,10 +47,10 @@ class Wanted:
     def condition(self) -> str:
         """What holds of a wanted row, in SQL."""
         parts = [
-            f'"at" >= TIMESTAMP {_text(self.since.isoformat(" "))}' if self.since else "",
-            f'"at" < TIMESTAMP {_text(self.until.isoformat(" "))}' if self.until else "",
-            f'"release" = {_text(self.release)}' if self.release else "",
-            f'"id" = {_text(self.id)}' if self.id else "",
+            f'"at" >= TIMESTAMP {quoted_text(self.since.isoformat(" "))}' if self.since else "",
+            f'"at" < TIMESTAMP {quoted_text(self.until.isoformat(" "))}' if self.until else "",
+            f'"release" = {quoted_text(self.release)}' if self.release else "",
+            f'"id" = {quoted_text(self.id)}' if self.id else "",
         ]
         return " AND ".join(part for part in parts if part) or "TRUE"
 
@@ -189,7 +190,3 @@ def _id(record: Record) -> str:
 
 def _nanoseconds(at: datetime) -> int:
     return int((at - datetime(1970, 1, 1)).total_seconds() * 1e6) * 1000  # noqa: DTZ001 - UTC without a zone
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from arkwright.core.errors import Invalid
+from arkwright.core.quoting import quoted_name, quoted_text
 from arkwright.core.times import moment
 
 _SPELLING = re.compile(r"([^=<>]+?)(>=|<=|=|<|>)(.*)", re.DOTALL)
@@ -33,14 +34,9 @@ def parse(text: str) -> Where:
     return Where(found[1].strip(), found[2], found[3])
 
 
-def quoted(word: str) -> str:
-    """As a name in SQL, whatever is in it."""
-    return '"' + word.replace('"', '""') + '"'
-
-
 def condition(where: Where, kind: pa.DataType) -> str:
     """In SQL, of a column of this type. Raises Invalid for what is no value of it."""
-    name = quoted(where.column)
+    name = quoted_name(where.column)
     if not where.value:
         if where.op != "=":
             raise Invalid(f"{where.column}{where.op} lacks a value")
@@ -56,7 +52,7 @@ def condition(where: Where, kind: pa.DataType) -> str:
     if pa.types.is_boolean(kind) and where.value.lower() not in ("true", "false"):
         raise Invalid(f"{where.column} is true or false, not {where.value[:40]!r}")
     word = where.value.lower() if pa.types.is_boolean(kind) else where.value
-    return f"CAST({name} AS VARCHAR) = '" + word.replace("'", "''") + "'"
+    return f"CAST({name} AS VARCHAR) = {quoted_text(word)}"
 
 
 def _number(where: Where) -> int | float:

@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from arkwright.core import arrow
 from arkwright.core.nouns import Column
 from arkwright.core.ports import Store, Tables
+from arkwright.core.quoting import quoted_name
 from arkwright.serve.tap import query
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import INDEX_LOCK, Index
 from arkwright.serve.tap.query import Wanted
 from arkwright.serve.tap.tables import ACTUAL, BASE
-from arkwright.serve.tap.where import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def came(
         files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
         there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
         selects = [
-            f"SELECT {', '.join(quoted(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
+            f"SELECT {', '.join(quoted_name(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
             f'WHERE {chosen.condition} AND "status" = 200'
             for name in files
         ]
@@ -64,7 +64,7 @@ def labelled(folder: Path, tables: Tables, scratch: Path, found: Came, columns: 
     """
     said = scratch / "said.parquet"
     query.write_labels(folder, said, None)
-    names = ", ".join(f"came.{quoted(name)}" for name in columns)
+    names = ", ".join(f"came.{quoted_name(name)}" for name in columns)
     sql = (
         f'WITH last AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL), '  # noqa: S608
         f"came AS ({found.select}) "

@@ -48,7 +48,8 @@ class Minutes:
     def __init__(self, counters: Counters, folder: Path | None) -> None:
         self._counters, self._folder = counters, folder
         self._told: dict[int, tuple[float, _Numbers]] = {}  # of each record: when, and what it was then
-        self._last, self._failing = time.time(), False
+        self._last = time.time()
+        self._failing: set[str] = set()  # endpoints whose minutes cannot be written
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="arkwright-minutes", daemon=True)
 
@@ -82,11 +83,11 @@ class Minutes:
             try:
                 _append(self._folder / record.endpoint / FOLDER, _between(record, since, now, before, numbers))
             except OSError as error:
-                if not self._failing:
+                if record.endpoint not in self._failing:
                     log.error("the minutes of %s are not kept: %s", record.endpoint, error.strerror)  # noqa: TRY400
-                self._failing = True
+                self._failing.add(record.endpoint)
             else:
-                self._failing = False
+                self._failing.discard(record.endpoint)
                 self._told[record.number] = now, numbers
         self._last = now
 

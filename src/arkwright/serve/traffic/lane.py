@@ -20,11 +20,11 @@ class Lane:
     kind, where the release has such.
     """
 
-    __slots__ = ("batcher", "infer", "loaded", "predict", "read", "reading", "shadow", "watched")
+    __slots__ = ("batcher", "closed", "infer", "loaded", "predict", "read", "reading", "shadow", "watched")
 
     def __init__(self, loaded: Loaded, limits: Limits, *, page: Page | None = None, shadow: bool = False) -> None:
         """`page`: where it stands what is computed. `shadow`: what it is asked are copies."""
-        self.loaded, self.shadow = loaded, shadow
+        self.loaded, self.shadow, self.closed = loaded, shadow, False
         self.reading = 0  # requests that are read aside and come then
         self.watched: Any = None  # how its requests are noted, where they are
         self.read: Reader = reader(loaded.signature, loaded.graph)
@@ -57,6 +57,10 @@ class Lane:
         await self.batcher.idle()
 
     def close(self) -> None:
+        """Once or again: a halt lets go of it while a move does."""
+        if self.closed:
+            return
+        self.closed = True
         for together in (self.infer, self.predict):
             if together is not None:
                 together.lane = None  # they would keep each other, and what is frozen no garbage collector looks at

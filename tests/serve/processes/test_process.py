@@ -1,0 +1,57 @@
+"""One worker process, seen from outside."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import pytest
+
+from arkwright.serve.processes import birth, control
+from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.process import Worker
+from arkwright.serve.wire.limits import Limits
+
+START = control.Start(
+    listening=-1, passing=-1, passed=-1, loopback=True, gateway=False, limits=Limits(), cpu=None, mirror="",
+    shadow=False, repository=False, load_time=60.0, shared="", worker=0, host="127.0.0.1", grpc_port=None,
+    access_log=None, traces=None,
+)  # fmt: skip
+
+
+class Says:
+    """Bears a worker that says something, and does nothing."""
+
+    def __init__(self, message):
+        self._message = message
+
+    async def born(self, start):
+        with socket.socket(fileno=os.dup(start.control)) as wire:
+            wire.sendall(control.line(self._message))
+        return await asyncio.create_subprocess_exec("sleep", "600")
+
+
+def test_a_worker_may_say_of_many_endpoints_why_not():
+    """What nobody reads to its end would never be done, and no endpoint would be moved again."""
+    why = {f"late{number}": "its features cannot be imported " * 10 for number in range(500)}
+
+    async def told():
+        worker = Worker(None, START, None, Says(control.Done(why)))
+        await worker.start()
+        failed = await worker.tell(control.Serve({}, []))
+        await worker.stop(signal.SIGKILL)
+        return failed
+
+    assert asyncio.run(told()) == why
+
+
+async def sleeps(words, fds):
+    return await asyncio.create_subprocess_exec("sleep", "600", pass_fds=list(fds))
+
+
+@pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
+def test_what_workers_are_forked_from_may_hang_and_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(birth, "_exec", sleeps)
+    monkeypatch.setattr(birth, "BIRTH", 0.1)
+    with pytest.raises(OSError, match="ends at once, or hangs"):
+        asyncio.run(Nursery(tmp_path).born(START))

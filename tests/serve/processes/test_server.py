@@ -1,0 +1,64 @@
+"""What a server lets go of, it lets go of once."""
+
+import asyncio
+import os
+
+import pytest
+from tests.serve.conftest import flat_release
+
+from arkwright.core.ports import Routing, Served, Share
+from arkwright.serve.processes.server import Server
+from arkwright.serve.traffic.poison import Page, shared_memory
+from arkwright.serve.wire.limits import Limits
+
+
+@pytest.fixture
+def page():
+    fd = shared_memory()
+    made = Page(fd)
+    os.close(fd)
+    yield made
+    made.map.close()
+
+
+def routing(folder, *versions, number=1):
+    shares = [
+        Share(Served(folder / f"late@{v}", f"release:late@{v}", f"{v:02x}" * 32), 1 / len(versions)) for v in versions
+    ]
+    return Routing(tuple(shares), version=number)
+
+
+@pytest.fixture
+def releases(tmp_path):
+    for version in (1, 2, 3):
+        flat_release(tmp_path / f"late@{version}")
+    (tmp_path / "late@3" / "model.onnx").write_bytes(b"no graph")
+    return tmp_path
+
+
+def test_what_is_stopped_while_another_endpoint_is_loaded(page, releases):
+    async def served():
+        server, before = Server(Limits(), page=page), len(page._free)
+        await server.serve({"one": routing(releases, 1), "two": routing(releases, 1)})
+
+        async def loads(release):
+            if release:
+                server.halt({"two": (2, "stopped")})
+                await asyncio.gather(*server._retiring)
+
+        server.loads = loads
+        assert not await server.serve({"one": routing(releases, 2, number=2), "two": routing(releases, 1)})
+        assert list(server.app.routes) == ["one"]
+        return before - len(page._free)
+
+    assert asyncio.run(served()) == 2  # of the one that is served
+    assert len(set(page._free)) == len(page._free)
+
+
+def test_what_was_loaded_beside_what_cannot_be(page, releases):
+    async def served():
+        server, before = Server(Limits(), page=page), len(page._free)
+        assert list(await server.serve({"one": routing(releases, 1, 3)})) == ["one"]
+        return before - len(page._free)
+
+    assert asyncio.run(served()) == 0
