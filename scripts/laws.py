@@ -50,9 +50,9 @@ ENGINES: dict[str, tuple[str, ...]] = {
     "jinja2": ("pages/",),
     "argon2": ("govern/passwords.py",),
     "joserfc": ("govern/",),
-    "urllib3": ("notify/", "remote.py", "govern/", "tracking/importing/server.py", "advisories/online.py"),
+    "urllib3": ("notify/", "remote.py", "govern/", "tracking/importing/server.py", "advisories/https.py"),
     "cvss": ("advisories/severity.py",),
-    "packaging": ("advisories/matching.py",),
+    "packaging": ("advisories/",),
     "markdown_it": ("collaborate/",),
     "tomlkit": ("project/editing.py",),
 }

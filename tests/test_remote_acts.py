@@ -20,7 +20,7 @@ ACTS = sorted(name for name, verb in VERBS.items() if verb.acts and not verb.her
 OF_ITS_OWN = {  # what no two of anything have in common: when it was and how long it took, secrets
     "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits", "log",
 }  # fmt: skip
-DRAWN = "Handed.id", "Webhook.id"
+DRAWN = "Handed.id", "Webhook.id", "Ignored.until", "Rehearsed.note"  # the last says when it was first promoted
 
 
 class There:
@@ -153,9 +153,9 @@ STORY = [
     ("olga", "promote", {"release": "buys", "share": 1.5}),
     ("olga", "promote", {"release": "buys", "version": 7}),
     ("olga", "promote", {"release": "buys", "reason": "it is good"}),
-    ("carl", "rehearse-watch", {"endpoint": "buys"}),
-    ("carl", "rehearse-watch", {"endpoint": "buyz"}),
-    ("carl", "rehearse-watch", {"endpoint": "buys", "step": "often"}),
+    ("carl", "rehearse-watch", {"about": "buys"}),
+    ("carl", "rehearse-watch", {"about": "buyz"}),
+    ("carl", "rehearse-watch", {"about": "buys", "step": "often"}),
     ("olga", "promote", {"release": "buys"}),
     ("vera", "predict", {"endpoint": "buys", "rows": ROW}),
     ("vera", "predict", {"endpoint": "endpoint:buys", "rows": [ROW, ROW]}),
@@ -204,6 +204,8 @@ STORY = [
     ("carl", "webhook", {"name": "chat", "url": PUBLIC}),
     ("olga", "unhook", {"name": "chat"}),
     ("olga", "unhook", {"name": "chat"}),
+    ("olga", "ignore", {"advisory": "CVE-2026-1", "reason": "not here"}),
+    ("carl", "ignore", {"advisory": "CVE-2026-1", "lasts": "30d", "reason": "not here"}),
     ("carl", "mail", {}),
     ("carl", "mail", {"wants": "letters"}),
     ("carl", "mail", {"wants": "off"}),

@@ -21,6 +21,7 @@ from arkwright.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     from arkwright.advisories.desk import Desk
+    from arkwright.advisories.newest import NewestDesk
     from arkwright.govern.oidc import Provider
 
 FOLDER, LEDGER = ".arkwright", "ledger.db"
@@ -44,6 +45,7 @@ ENGINES: dict[str, dict[str, str]] = {
 SERVER = "arkwright.serve.processes.supervisor:serve"  # what a host runs: rooms do not know one another
 PROVIDER = "arkwright.govern.oidc:Provider"  # it brings a client of HTTP, which nothing but a log-in needs
 ADVISORIES = "arkwright.advisories.desk:Desk"  # and another, which only a promise about packages needs
+NEWEST = "arkwright.advisories.newest:NewestDesk"
 DEFAULT = {socket: next(iter(engines)) for socket, engines in ENGINES.items()}
 
 
@@ -133,6 +135,11 @@ class Site:
     def advisories(self) -> "Desk":
         """What is known of packages, by the source that `site.toml` names now."""
         return cast("Desk", _named(ADVISORIES)(self.outside.advisories, self.folder))
+
+    @property
+    def newest(self) -> "NewestDesk":
+        """Which newer versions of packages there are, by the source that `site.toml` names now."""
+        return cast("NewestDesk", _named(NEWEST)(self.outside.packages, self.folder))
 
     @property
     def keys(self) -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from arkwright.advisories import database
+from arkwright.advisories import database, files
 from arkwright.core.errors import Invalid, Unknown
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_a_date_ahead_of_the_clock_makes_nothing_fresh(entry, written):
         (b'{"id": "A", "modified": "yesterday"}', "A cannot be read: it was modified at 'yesterday'"),
         (b"[" * 100_000, ""),
         (b'{"id": "\xff"}', ""),
-        (b" " * (database.LARGEST + 1), "more than 16 MiB"),
+        (b" " * (files.LARGEST + 1), "more than 16 MiB"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_told(entry, tmp_path, data, why):
@@ -81,8 +81,8 @@ def test_many_bad_entries_are_counted_and_few_told(entry, tmp_path):
 
 
 def test_a_small_zip_of_huge_entries_costs_no_memory(entry, tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "LARGEST", 1 << 16)
-    monkeypatch.setattr(database, "MOST_BYTES", 1 << 18)
+    monkeypatch.setattr(files, "LARGEST", 1 << 16)
+    monkeypatch.setattr(files, "MOST_BYTES", 1 << 18)
     bomb = zipped(tmp_path / "all.zip", {f"{n}.json": b"[" + b" " * (1 << 20) for n in range(10)})
     with pytest.raises(Invalid, match="cannot be read: it has more than"):
         read(bomb)

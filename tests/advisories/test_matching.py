@@ -70,8 +70,9 @@ def test_what_cannot_be_compared_may_be_one(entry):
 def test_it_names_the_first_version_without_it(entry):
     found = known([entry(events=(("introduced", "0"), ("fixed", "1.5"), ("introduced", "2"), ("fixed", "2.20.0")))])
     assert found == (
-        Advisory(package="requests", version="2.19.0", id="GHSA-x84v-xcm2-53pg", severity="high", fixed="2.20.0"),
-    )
+        Advisory(package="requests", version="2.19.0", id="GHSA-x84v-xcm2-53pg", severity="high", fixed="2.20.0",
+                 names=("GHSA-x84v-xcm2-53pg",)),
+    )  # fmt: skip
     assert str(found[0]) == "requests 2.19.0: GHSA-x84v-xcm2-53pg high (fixed in 2.20.0)"
     assert known([entry(events=(("introduced", "0"),))])[0].fixed is None
 
@@ -81,6 +82,8 @@ def test_several_names_are_one_vulnerability(entry):
     python = entry("PYSEC-2018-28", aliases=["CVE-2018-18074"], database_specific=None)
     again = entry("PYSEC-2020-1", aliases=["PYSEC-2018-28"], database_specific={"severity": "CRITICAL"})
     assert [(one.id, one.severity) for one in known([python, again, github])] == [("GHSA-x84v-xcm2-53pg", "critical")]
+    names = {"GHSA-x84v-xcm2-53pg", "PYSEC-2018-28", "PYSEC-2020-1", "CVE-2018-18074"}
+    assert {*known([python, again, github])[0].names} == names
     assert len(known([python, entry("PYSEC-2023-74", aliases=["CVE-2023-32681"])])) == 2
 
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 import pytest
 
-from arkwright.advisories import online
+from arkwright.advisories import https, online
 from arkwright.advisories.desk import Desk
 from arkwright.core.errors import Invalid
 from arkwright.core.settings import Advisories
@@ -92,7 +92,7 @@ def serving(world):
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(online, "_TRIES", online._TRIES.new(backoff_factor=0, total=1))
+    monkeypatch.setattr(https, "_TRIES", https._TRIES.new(backoff_factor=0, total=1))
 
 
 def look(source, tmp_path, now=NOW):
@@ -177,5 +177,5 @@ def test_nobody_is_there(tmp_path):
 )
 def test_addresses(url, why):
     with pytest.raises(Invalid, match=why) as caught:
-        online.address(url)
+        https.address(url, "advisories.source")
     assert "secret" not in str(caught.value)

@@ -64,7 +64,7 @@ def test_words_that_are_frequent_by_luck_are_not_told_apart():
     for _ in range(10):
         both = [pa.table({"word": rng.integers(0, 200, n).astype(str)}) for n in (1000, 1000)]
         found = window(*both)
-        assert (joint.mmd(found).low, joint.domain_auc(found).low < 0.5) == (0, True)
+        assert (joint.mmd(found).low, joint.domain_auc(found).low <= 0.5) == (0, True)
 
 
 def test_words_that_are_clearly_more_frequent_than_all_others_are():

@@ -1,5 +1,6 @@
 """Known vulnerabilities, age and altered bytes of a release, as promises are judged on them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.promises import judge, parse
 from arkwright.measures import binding, registry
 from arkwright.measures.registry import Scope
-from arkwright.measures.shipped import Advised, Advisory, Shipped
+from arkwright.measures.shipped import Advised, Advisory, Newer, Newest, Shipped
 from arkwright.measures.words import sentence
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -126,3 +127,49 @@ def test_in_plain_words():
     assert sentence("tampered_files == 0") == (
         "Of the release that answers, exactly 0 files have other bytes than were signed"
     )
+
+
+def aged(text, *newer, **more):
+    newest = Newest(newer=newer, age="versions of 2026-11-28 from versions.json", **more)
+    return judged(text, Shipped(packages=PACKAGES, newest=newest))
+
+
+MAJOR = Newer(package="requests", version="2.19.0", newest="3.0", by="major")
+MINOR = Newer(package="jinja2", version="2.10", newest="2.11", by="minor")
+PATCH = Newer(package="numpy", version="1.0", newest="1.0.1", by="any")
+
+
+@pytest.mark.parametrize(
+    ("measure", "count"),
+    [("outdated(major)", 1), ("outdated(minor)", 2), ("outdated", 3), ("outdated(behind=any)", 3)],
+)
+def test_packages_so_far_behind_count(measure, count):
+    word, reading = aged(f"{measure} <= 0", PATCH, MINOR, MAJOR)
+    assert (word, reading.value, reading.low, reading.high) == ("broken", count, None, None)
+    assert reading.note.startswith("requests 2.19.0: 3.0")
+    assert reading.note.endswith("2 packages, versions of 2026-11-28 from versions.json")
+    assert aged(f"{measure} <= 0")[0] == "kept"
+
+
+def test_packages_of_which_nobody_knows_leave_it_unproven():
+    unknown = ("mine 0.1, no version of it is known",)
+    word, reading = aged("outdated(major) <= 0", PATCH, unknown=unknown)
+    assert (word, reading.value, reading.high) == ("unproven", 0, 1)
+    assert f"not counted: {unknown[0]}" in reading.note
+    assert aged("outdated(major) <= 0", MAJOR, unknown=unknown)[0] == "broken"
+    assert aged("outdated(major) <= 0", MAJOR, stale="they are old")[1].note.startswith("they are old; requests")
+    assert judged("outdated <= 0", Shipped(packages=PACKAGES, newest="nobody knows"))[1].note == "nobody knows"
+    assert judged("outdated <= 0", Shipped(newest=Newest()))[0] == "unproven"
+    with pytest.raises(Unknown, match="behind is major, minor or any"):
+        aged("outdated(mayor) <= 0")
+
+
+def test_what_is_ignored_does_not_count_and_is_named():
+    said = "by olga until 2026-12-31T00:00 UTC: no redirect is followed"
+    aside = [replace(one, ignored=said) for one in (HIGH, UNRATED)]
+    word, reading = found("vulnerabilities(severity=high) == 0", *aside, LOW)
+    assert (word, reading.value, reading.high) == ("kept", 0, None)
+    assert f"ignored: {HIGH}, {said}; " in reading.note
+    assert f"ignored: {UNRATED}, {said}; " in reading.note
+    assert found("vulnerabilities(severity=high) == 0", *aside, CRITICAL)[1].value == 1
+    assert "ignored" not in found("vulnerabilities(severity=critical) == 0", aside[0])[1].note

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import time
+from contextlib import closing
 from pathlib import Path
 
 import axe_playwright_python
@@ -11,9 +13,11 @@ from tests.rest.conftest import up
 
 from arkwright.api import accounts, decide, emergency, entering, linking, propose, rollout, talk
 from arkwright.core import versions
+from arkwright.core.alarms import READABLE
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.govern import passwords, secrets
 from arkwright.govern.oidc import Person
+from arkwright.monitor.measured import Found, Measured
 from arkwright.notify import hooks, state
 from arkwright.web import cookies
 
@@ -35,6 +39,7 @@ def lived_in(walked, tmp_path_factory, shop_at):
     shutil.copytree(walked / ".arkwright", folder / ".arkwright")
     (folder / ".arkwright" / "site.toml").write_text(LOGIN)
     at = Site(shop)
+    looked(at.site)
     with up(at) as room:
         rights = ("look", "talk", "self", "work", "own")
         ben, cleo = (Actor(name=n, proven=True, signs=(r,), rights=rights[:3]) for n, r in
@@ -64,6 +69,20 @@ def lived_in(walked, tmp_path_factory, shop_at):
         at.do(talk.discuss, ben, about="registered:wool@1", text=HOSTILE)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))
         yield room
+
+
+def looked(site):
+    """Its data were looked at for a day, and the source was dead at last."""
+    begin, found = int(time.time()) - 86_400, []
+    for at in range(begin, begin + 86_400, 3600):
+        dead = at > begin + 70_000
+        here = {READABLE: (float(not dead), HOSTILE), "rows >= 100": (400.0, "")}
+        found += [
+            Found("", text, at, at, "broken" if dead else "kept", value, None, None, 400, note)
+            for text, (value, note) in here.items()
+        ]
+    with closing(Measured(site.watched / "data.buyers.measured.db")) as measured:
+        measured.put(found, int(time.time()))
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +151,7 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
         "/account",
         LINK,
         "/webhooks",
+        "/data/buyers/watch",
         "/registered/wool",
         "/registered",
     } <= seen

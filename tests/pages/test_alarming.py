@@ -96,8 +96,9 @@ def test_a_dead_source_is_told_on_home(watched):
     dead = {"about": "data.visits", "release": "", "promise": "readable == 1", "note": "it <hangs>"}
     put(watched.at.site.ledger, alarm(1, **dead))
     home = watched.page("/")[1]
-    assert "data.visits does not keep: Readable is exactly 1" in home
+    assert "data.visits does not keep: Its source can be read" in home
     assert "it &lt;hangs&gt;" in home
-    assert 'href="/data/visits"' in home
+    assert 'href="/data/visits/watch#alarm-1"' in home
+    assert 'href="/data/visits/watch">1 alarm<' in watched.page("/data")[1]
     put(watched.at.site.ledger, alarm(1, "over", **dead))
     assert "data.visits does not keep" not in watched.page("/")[1]

@@ -64,6 +64,7 @@ def test_a_release_that_left_and_another_span(house):
     assert re.search(r'<rect class="heat h[3-6]"[^>]*><title>spent, ', text)
     assert house.page(f"{PAGE}?span=2y")[0] == 422
     assert house.page(f"{PAGE}?until=never")[0] == 422
+    assert house.page(f"{PAGE}?until=0001-01-01")[0] == 422
     earlier = house.page(f"{PAGE}?span=24h&until=30d")[1]
     assert 'class="heat h' not in earlier  # nothing was watched then
     assert "?span=7d&amp;until=30d" in earlier
@@ -110,7 +111,7 @@ def test_what_callers_send_is_text(seen, monkeypatch):
     hostile = "<script>alert(1)</script>"
     charts = watch_charts.shown
     monkeypatch.setattr(watch_charts, "shown", lambda found: [_named(one, hostile) for one in charts(found)])
-    text = watch_report.report(seen.site, seen.ana, seen.folder, endpoints=["buys"])
+    text = watch_report.report(seen.site, seen.ana, seen.folder, names=["buys"])
     assert "<script>" not in text
     assert text.count("&lt;script&gt;") > 3
 

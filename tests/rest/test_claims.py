@@ -41,7 +41,7 @@ SAID = {
     "webhook": {"name": "third", "url": HOOK}, "unhook": {"name": "second"},
     "unlink": {"name": "vic", "reason": "so"}, "mail": {}, "token": {},
     "end": {"id": "0"}, "stop_job": {}, "watch": {},
-    "rehearse-watch": {"endpoint": "buys"},
+    "rehearse-watch": {"about": "buys"}, "ignore": {"advisory": "CVE-2026-0001", "lasts": "30d", "reason": "so"},
 }  # fmt: skip
 BEFORE = {"sign": ["refuse"], "promote": ["sign"], "resume": ["sign", "stop"]}  # what has to be said before it
 REFUSED = {"rollback": 409, "mail": 409, "end": 404}  # which the rules do not allow here; a refusal is kept as well

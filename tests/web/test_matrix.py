@@ -173,7 +173,7 @@ OWNERS = {
     "/api/unhook", "/releases/{name}/promote", "/endpoints/{name}/promote", "/endpoints/{name}/rollback",
     "/endpoints/{name}/stop", "/endpoints/{name}/resume", "/people", "/people/{name}",
     "/api/unlink", "/people/{name}/unlink", "/webhooks", "/webhooks/{name}/again", "/webhooks/{name}/rotate",
-    "/webhooks/{name}/remove",
+    "/webhooks/{name}/remove", "/api/ignore",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from arkwright.advisories import database, online
+from arkwright.advisories import database, https, online
 from arkwright.advisories.database import Database
 from arkwright.advisories.matching import matches
 from arkwright.core.durations import seconds
@@ -51,7 +51,7 @@ class Desk:
         if "://" not in source:
             path = self.folder / source
             return database.read(path, names, now), path.name
-        place = online.address(source)
+        place = https.address(source, "advisories.source")
         if not online.is_file(place):
             found = Database()
             online.ask(place, packages, found, now)

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from arkwright.advisories.files import LARGEST
 from arkwright.core.errors import Invalid
 from arkwright.core.visible import visible
 
 ECOSYSTEM = "PyPI"
-LARGEST = 16 << 20  # bytes of one entry; the largest of osv.dev's export of PyPI has less than one
 _SHOWN = 200  # characters of what is wrong
 
 

@@ -137,4 +137,5 @@ def _one(name: str, version: str, group: list[_Match]) -> Advisory:
         severity=severity.worst(one.severity for one in group),
         fixed=first.fixed or next((one.fixed for one in certain if one.fixed), None),
         sure=any(one.sure for one in group),
+        names=tuple(dict.fromkeys(name for one in group for name in (one.entry.id, *(one.entry.aliases or ())))),
     )

@@ -1,35 +1,28 @@
 """Advisories over HTTPS: a file that is fetched again when it changed, or the API of osv.dev, asked about each package.
 
-What comes is bounded; no redirect is followed. What is fetched is written wholly or not at all.
+What is fetched is written wholly or not at all.
 """
 
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
-import urllib3
 
 from arkwright.advisories.database import Database
-from arkwright.advisories.entry import ECOSYSTEM, LARGEST, normal
+from arkwright.advisories.entry import ECOSYSTEM, normal
+from arkwright.advisories.files import LARGEST
+from arkwright.advisories.https import asked, blocks, shown
 from arkwright.core.durable import publish, writing
-from arkwright.core.errors import ArkwrightError, Invalid
+from arkwright.core.errors import ArkwrightError
 from arkwright.measures.shipped import Packages
 
 LARGEST_FILE = 1 << 30  # bytes; osv.dev's export of PyPI has some 20 million
 AT_ONCE = 500  # packages in one question, of 1,000 that the API takes
 _MOST_PAGES = 100
-_PATIENCE = urllib3.Timeout(connect=10, read=60)
-_TRIES = urllib3.Retry(
-    3, redirect=False, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None,
-    raise_on_status=False,
-)  # fmt: skip
-_BLOCK = 1 << 18
 T = TypeVar("T")
 
 
@@ -46,22 +39,6 @@ class _Results(msgspec.Struct):
     results: list[_Result]
 
 
-def address(url: str) -> str:
-    """The address itself. Raises Invalid where what comes could be changed on the way, or it is no address."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise Invalid(f"advisories.source: {url[:80]!r} is no address") from None
-    if parts.username or parts.password:
-        raise Invalid("advisories.source holds a password; nobody asks for one")
-    if not host or parts.scheme not in ("http", "https"):
-        raise Invalid(f"advisories.source: {url[:80]!r} is no address; write it like https://api.osv.dev")
-    if parts.scheme == "http" and not _here(host):
-        raise Invalid("advisories.source: over http:// anybody on the way can change what is known; take https://")
-    return url
-
-
 def is_file(url: str) -> bool:
     """Whether a database lies there as one file, and no API answers."""
     return urlsplit(url).path.endswith((".zip", ".json"))
@@ -72,16 +49,16 @@ def fetch(url: str, folder: Path) -> Path:
     own = _place(url, folder)
     mark = own.with_suffix(".etag")
     known = mark.read_text(encoding="utf-8") if own.is_file() and mark.is_file() else ""
-    with _asked("GET", url, {"If-None-Match": known} if known else {}) as answer:
+    with asked("GET", url, {"If-None-Match": known} if known else {}) as answer:
         if answer.status == 304 and known:
             return own
         if answer.status != 200:
-            raise ArkwrightError(f"{_shown(url)} answers {answer.status}; look at advisories.source in site.toml")
+            raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
         half = own.with_name(f"{own.name}.half-{os.getpid()}")
         with writing(f"the advisories in {folder}", half):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with half.open("wb") as out:
-                for block in _blocks(url, answer, LARGEST_FILE):
+                for block in blocks(url, answer, LARGEST_FILE):
                     out.write(block)
             mark.unlink(missing_ok=True)  # who is killed here fetches it once more
             publish(half, own)
@@ -106,11 +83,11 @@ def ask(url: str, packages: Packages, found: Database, now: Any) -> None:
     for number in sorted({one for start in range(0, len(packages), AT_ONCE)
                           for one in _ids(base, packages[start : start + AT_ONCE])}):  # fmt: skip
         where = f"{base}/v1/vulns/{quote(number, safe='')}"
-        with _asked("GET", where) as answer:
+        with asked("GET", where) as answer:
             if answer.status != 200:
-                found.miss(f"{_shown(url)}, {number[:60]}", f"it answers {answer.status}")
+                found.miss(f"{shown(url)}, {number[:60]}", f"it answers {answer.status}")
                 continue
-            found.take(b"".join(_blocks(where, answer, LARGEST)), f"{_shown(url)}, {number[:60]}", wanted, now)
+            found.take(b"".join(blocks(where, answer, LARGEST)), f"{shown(url)}, {number[:60]}", wanted, now)
     found.newest = now
 
 
@@ -122,62 +99,21 @@ def _ids(base: str, packages: Packages) -> Iterator[str]:
     for _ in range(_MOST_PAGES):
         results = _told(f"{base}/v1/querybatch", {"queries": queries}, _Results).results
         if len(results) != len(queries):
-            raise ArkwrightError(f"{_shown(base)} answers otherwise than osv.dev does; look at advisories.source")
+            raise ArkwrightError(f"{shown(base)} answers otherwise than osv.dev does; look at advisories.source")
         yield from (one.id for result in results for one in result.vulns)
         more = zip(queries, results, strict=True)
         queries = [query | {"page_token": one.next_page_token} for query, one in more if one.next_page_token]
         if not queries:
             return
-    raise ArkwrightError(f"{_shown(base)} has no end of pages; look at advisories.source in site.toml")
+    raise ArkwrightError(f"{shown(base)} has no end of pages; look at advisories.source in site.toml")
 
 
 def _told(url: str, value: Any, kind: type[T]) -> T:
-    with _asked("POST", url, {"Content-Type": "application/json"}, msgspec.json.encode(value)) as answer:
+    with asked("POST", url, {"Content-Type": "application/json"}, msgspec.json.encode(value)) as answer:
         if answer.status != 200:
-            raise ArkwrightError(f"{_shown(url)} answers {answer.status}; look at advisories.source in site.toml")
-        body = b"".join(_blocks(url, answer, LARGEST))
+            raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
+        body = b"".join(blocks(url, answer, LARGEST))
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ArkwrightError(f"{_shown(url)} answers otherwise than osv.dev does; look at advisories.source") from None
-
-
-@contextmanager
-def _asked(
-    method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
-) -> Iterator[urllib3.BaseHTTPResponse]:
-    given = {"User-Agent": "arkwright", "Accept-Encoding": "identity", **(headers or {})}
-    with urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=_PATIENCE, retries=_TRIES) as http:
-        try:
-            answer = http.request(method, url, headers=given, body=body, preload_content=False, redirect=False)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ArkwrightError(
-                f"{_shown(url)} cannot be reached: {type(error).__name__}; it is asked the next time"
-            ) from None
-        try:
-            yield answer
-        finally:
-            answer.close()
-
-
-def _blocks(url: str, answer: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
-    size = 0
-    try:
-        for block in answer.stream(_BLOCK, decode_content=False):
-            size += len(block)
-            if size > most:
-                raise ArkwrightError(f"{_shown(url)} gives more than {most >> 20} MiB; look at advisories.source")
-            yield block
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise ArkwrightError(f"{_shown(url)} broke off: {type(error).__name__}; it is asked the next time") from None
-
-
-def _here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _shown(url: str) -> str:
-    return urlsplit(url).netloc[:100]
+        raise ArkwrightError(f"{shown(url)} answers otherwise than osv.dev does; look at advisories.source") from None

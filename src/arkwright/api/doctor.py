@@ -51,6 +51,8 @@ def doctor(site: Site, by: Actor, project: Path) -> tuple[Check, ...]:
         checks.append(_attempt("store", lambda: _store(site)))
         if site.outside.advisories:
             checks.append(_attempt("advisories", lambda: _advisories(site)))
+        if site.outside.packages:
+            checks.append(_attempt("newest versions", lambda: _newest(site)))
     return tuple(checks)
 
 
@@ -71,6 +73,14 @@ def _store(site: Site) -> str:
 def _advisories(site: Site) -> str:
     """Of when they are. Raises ArkwrightError where they prove nothing."""
     found = site.advisories.look(())
+    if isinstance(found, str) or found.stale:
+        raise ArkwrightError(found if isinstance(found, str) else found.stale)
+    return found.age
+
+
+def _newest(site: Site) -> str:
+    """Of when they are. Raises ArkwrightError where they prove nothing."""
+    found = site.newest.look([("numpy", version("numpy"))])  # any package will do
     if isinstance(found, str) or found.stale:
         raise ArkwrightError(found if isinstance(found, str) else found.stale)
     return found.age

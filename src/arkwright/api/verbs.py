@@ -87,6 +87,7 @@ VERBS: dict[str, Verb] = {
     "watch": Verb("arkwright.api.watch.rounds:watch", "work", acts=True, job=True),
     "rehearse-watch": Verb("arkwright.api.watch.rehearsal:rehearse_watch", "work", acts=True, job=True),
     "alarms": Verb("arkwright.api.watch.alarms:alarms"),
+    "ignore": Verb("arkwright.api.ignoring:ignore", "own", acts=True),
     "top": Verb("arkwright.api.top:top", here="it asks an address that the caller names"),
     "predictions": Verb("arkwright.api.logged:predictions", saves="arkwright.api.logged:save"),
     "reproduce": Verb("arkwright.api.reproduced:reproduce", "work", acts=True, job=True),

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from arkwright.api.watch.data_over_time import DataOverTime
 from arkwright.api.watch.over_time import OverTime, Performance
 from arkwright.cli import output
+from arkwright.core.alarms import DATA
 from arkwright.monitor.measured import Found
+from arkwright.pages.draw.states import said
 
 STEPS, WIDE = "▁▂▃▄▅▆▇█", 14
 GAP = "·"  # nothing was found then
@@ -30,6 +33,16 @@ def sparks(seen: OverTime) -> dict[tuple[str, str], str]:
         for one in seen.releases
         for line in one.lines
     }
+
+
+def data_sparks(seen: DataOverTime) -> dict[tuple[str, str], str]:
+    """(data.NAME, promise) -> its picture."""
+    return {(DATA + seen.name, line.promise): spark(line.found, seen.since, seen.until) for line in seen.lines}
+
+
+def source(seen: DataOverTime, span: str) -> str:
+    """How the source of a dataset was in the span."""
+    return f"  {output.escape(DATA + seen.name)}, last {span}: {output.escape(said(seen.source))}"
 
 
 def performance(seen: OverTime) -> Iterator[str]:

@@ -55,3 +55,12 @@ class Advisories(Struct, frozen=True, forbid_unknown_fields=True):
 
     source: str
     max_age: Annotated[str, Meta(pattern=durations.PATTERN)] = "7d"
+
+
+class Packages(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the newest versions of packages are looked up (`source`): a zip, folder or file of versions by name or as
+    an index lists them (PEP 691), or the address of an index. Older than `max_age` they prove nothing.
+    """
+
+    source: str
+    max_age: Annotated[str, Meta(pattern=durations.PATTERN)] = "30d"

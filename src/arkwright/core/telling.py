@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.ignored import Ignored
 from arkwright.core.nouns import (
     VERSIONED,
     Account,
@@ -209,6 +210,13 @@ def _webhook(event: Event) -> Told:
     return Told(by=event.by, says=says, about=f"{noun.KIND}:{noun.name}", then=then, aside=True)
 
 
+def _ignored(event: Event) -> Told:
+    noun = decode(Ignored, event.body)
+    ended = noun.until[:16] <= event.at[:16]
+    says, then = ("no longer ignores", "") if ended else ("ignores", f" until {noun.until[:16]} UTC")
+    return Told(by=event.by, says=f"{says} the advisory {noun.name}", then=then, text=noun.reason)
+
+
 # what stands on record beside an event, so that two who act at once cannot both be first, or so that bytes are known
 _BESIDE = {
     TURN: "took the next turn in which a release is decided on",
@@ -243,15 +251,17 @@ _TELL: dict[str, Callable[[Event], Told]] = {
     Webhook.KIND: _webhook,
     Alarm.KIND: _alarm,
     Reacted.KIND: _reacted,
+    Ignored.KIND: _ignored,
 }
 LATELY = (
     *VERSIONED,
-    *(noun.KIND for noun in (Decision, Comment, Mark, Proposal, Alarm, Reacted)),
+    *(noun.KIND for noun in (Decision, Comment, Mark, Proposal, Alarm, Reacted, Ignored)),
 )  # kinds of what people do
 _CALLED = {
     TURN: "turn to decide",
     "owners": "turn of owners",
     "mark": "mark on a comment",
+    Ignored.KIND: "ignored advisory",
     "signature": "seal of files",
     "watch": "watching",
     "tracked": "run of a client",  # these two are what clients log, beside the record

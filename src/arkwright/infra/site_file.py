@@ -13,7 +13,7 @@ import msgspec
 
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
-from arkwright.core.settings import Advisories, Lineage, Login, Mail, Webhooks
+from arkwright.core.settings import Advisories, Lineage, Login, Mail, Packages, Webhooks
 from arkwright.infra import postgres_address
 
 FILE = "site.toml"
@@ -33,6 +33,7 @@ class Settings:
     openlineage: Lineage | None = None
     login: Login | None = None
     advisories: Advisories | None = None
+    packages: Packages | None = None
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -41,6 +42,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "openlineage": Lineage,
     "login": Login,
     "advisories": Advisories,
+    "packages": Packages,
 }
 _KEYS = tuple(field.name for field in fields(Settings))
 

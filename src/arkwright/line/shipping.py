@@ -1,16 +1,17 @@
 """What is promised of a release rather than of its model's rows: of the packages it is made with, and of its age."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 
-from arkwright.core import versions
+from arkwright.core import ignored, versions
 from arkwright.core.nouns import Finding, Model, Run
 from arkwright.core.ports import Ledger
 from arkwright.line import model as models
 from arkwright.line.walk import Walk
-from arkwright.measures.shipped import Packages, Shipped
+from arkwright.measures.shipped import Advised, Packages, Shipped
 from arkwright.project.plan import ModelStep
 from arkwright.sites import Site
 
@@ -34,14 +35,25 @@ def judge(walk: Walk, step: ModelStep, model: Model, packages: Packages, promise
 
 def shipped(site: Site, model: Model, packages: Packages, *, files: int = 0, altered: Sequence[str] = ()) -> Shipped:
     """What is at hand of it now; `files` and `altered`: of what is live."""
+    now = datetime.now(UTC)
     return Shipped(
         packages=packages,
-        advised=site.advisories.look(packages),
+        advised=_without_ignored(site.ledger, site.advisories.look(packages), now),
+        newest=site.newest.look(packages),
         trained=_trained(site.ledger, model),
-        now=datetime.now(UTC),
+        now=now,
         files=files,
         altered=tuple(altered),
     )
+
+
+def _without_ignored(ledger: Ledger, advised: Advised | str, now: datetime) -> Advised | str:
+    """With a word beside each that does not count for now."""
+    if isinstance(advised, str):
+        return advised
+    said = ignored.latest(ledger)
+    known = (replace(one, ignored=str(ignored.of(one.names, said, now) or "")) for one in advised.known)
+    return replace(advised, known=tuple(known))
 
 
 def _trained(ledger: Ledger, model: Model) -> datetime | None:

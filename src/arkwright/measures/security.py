@@ -6,10 +6,11 @@ from arkwright.core.counted import many
 from arkwright.core.promises import Reading
 from arkwright.measures.evaluation import Undefined
 from arkwright.measures.registry import live_measure, release_measure
-from arkwright.measures.shipped import SEVERITIES, Advised, Advisory, Shipped
+from arkwright.measures.shipped import SEVERITIES, Advised, Advisory, Newer, Newest, Shipped
 
 _DAY_S = 86_400
-_SHOWN = 3  # advisories in a note
+_SHOWN = 3  # advisories or packages in a note
+_BEHIND = ("major", "minor", "any")  # the furthest first
 
 
 @release_measure(
@@ -21,7 +22,7 @@ def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high",
 
     One with several names counts once, and a withdrawn one does not. The interval reaches up to what may be one:
     without a severity, with versions that cannot be compared, or in an entry that cannot be read. With old advisories,
-    or none, nothing is proven; the note names the worst.
+    or none, nothing is proven; the note names the worst, and what is ignored.
     """
     advised = shipped.advised
     if isinstance(advised, str):
@@ -29,13 +30,40 @@ def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high",
     if not shipped.packages:
         raise Undefined("the bill of materials names no packages")
     least = SEVERITIES.index(severity)
-    maybe = sorted((a for a in advised.known if a.severity is None or _rank(a) >= least), key=_order)
+    known = sorted((a for a in advised.known if a.severity is None or _rank(a) >= least), key=_order)
+    maybe = [one for one in known if not one.ignored]
     worse = [one for one in maybe if _clear(one)]
     unclear = [one for one in maybe if not _clear(one)]
-    note = _said(shipped, advised, worse, unclear)
+    note = _said(shipped, advised, worse, unclear, [one for one in known if one.ignored])
     if advised.stale:
-        return Reading(None, note=f"{advised.stale}; {note}" if worse else advised.stale)
+        return Reading(None, note=f"{advised.stale}; {note}" if known else advised.stale)
     count, doubts = len(worse), len(unclear) + advised.unreadable
+    return Reading(count, count, count + doubts, note=note) if doubts else Reading(count, note=note)
+
+
+@release_measure(
+    source="PEP 440; PEP 592; PEP 691",
+    words="of the packages of the release {limit} have a newer version[, by the {behind} number]",
+)
+def outdated(shipped: Shipped, behind: Literal["major", "minor", "any"] = "any") -> Reading:
+    """The number of packages in the bill of materials of which there is a newer version: one with another major number,
+    with another major or minor one, or any.
+
+    Versions before a release and yanked ones do not count. The interval reaches up to the packages of which no version
+    is known. Where the versions were looked up long ago, or nowhere, nothing is proven; the note names those furthest
+    behind.
+    """
+    newest = shipped.newest
+    if isinstance(newest, str):
+        raise Undefined(newest or "no newest versions were looked at")
+    if not shipped.packages:
+        raise Undefined("the bill of materials names no packages")
+    kinds = _BEHIND[: _BEHIND.index(behind) + 1]
+    older = sorted((one for one in newest.newer if one.by in kinds), key=_furthest)
+    note = _listed(shipped, newest, older)
+    if newest.stale:
+        return Reading(None, note=f"{newest.stale}; {note}" if older else newest.stale)
+    count, doubts = len(older), len(newest.unknown)
     return Reading(count, count, count + doubts, note=note) if doubts else Reading(count, note=note)
 
 
@@ -78,12 +106,29 @@ def _order(one: Advisory) -> tuple[int, str, str]:
     return -_rank(one), one.package, one.id
 
 
-def _said(shipped: Shipped, advised: Advised, worse: list[Advisory], unclear: list[Advisory]) -> str:
+def _said(
+    shipped: Shipped, advised: Advised, worse: list[Advisory], unclear: list[Advisory], aside: list[Advisory]
+) -> str:
     parts = [str(one) for one in worse[:_SHOWN]]
     if len(worse) > _SHOWN:
         parts.append(f"and {len(worse) - _SHOWN} more")
     parts += [f"not counted: {one}" for one in unclear[:_SHOWN]]
     if len(unclear) > _SHOWN:
         parts.append(f"not counted: {len(unclear) - _SHOWN} more")
+    parts += [f"ignored: {one}, {one.ignored}" for one in aside]  # all of them: somebody answers for each
     parts += advised.unread[:_SHOWN]
     return "; ".join([*parts, f"{many(len(shipped.packages), 'package')}, {advised.age}"])
+
+
+def _furthest(one: Newer) -> tuple[int, str]:
+    return _BEHIND.index(one.by), one.package
+
+
+def _listed(shipped: Shipped, newest: Newest, older: list[Newer]) -> str:
+    parts = [str(one) for one in older[:_SHOWN]]
+    if len(older) > _SHOWN:
+        parts.append(f"and {len(older) - _SHOWN} more")
+    parts += [f"not counted: {one}" for one in newest.unknown[:_SHOWN]]
+    if len(newest.unknown) > _SHOWN:
+        parts.append(f"not counted: {len(newest.unknown) - _SHOWN} more")
+    return "; ".join([*parts, f"{many(len(shipped.packages), 'package')}, {newest.age}"])

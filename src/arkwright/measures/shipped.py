@@ -13,7 +13,8 @@ class Advisory:
     """A known vulnerability of one package in that version, whatever number of names it has.
 
     `severity`: one of SEVERITIES, "none", or None where nobody rated it; `fixed`: the first version without it.
-    `sure`: whether the version is affected; False where the advisory's versions cannot be compared with it.
+    `sure`: whether the version is affected; False where the advisory's versions cannot be compared with it. `names`:
+    all that it has; `ignored`: by whom, until when and why it does not count, empty where it does.
     """
 
     package: str
@@ -22,6 +23,8 @@ class Advisory:
     severity: str | None = None
     fixed: str | None = None
     sure: bool = True
+    names: tuple[str, ...] = ()
+    ignored: str = ""
 
     def __str__(self) -> str:
         said = f"{self.package} {self.version}: {self.id} {self.severity or 'without a severity'}"
@@ -45,14 +48,43 @@ class Advised:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Newer:
+    """A package, and the newest version of it. `by`: the first number of the version that differs, major | minor, else
+    any.
+    """
+
+    package: str
+    version: str
+    newest: str
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}: {self.newest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """Which of some packages have newer versions. `unknown`: a line for each of which nobody can tell; `age`: in words,
+    as of when it is known; `stale`: why versions of then prove nothing, empty where they do.
+    """
+
+    newer: tuple[Newer, ...] = ()
+    unknown: tuple[str, ...] = ()
+    age: str = ""
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
-    """A release at the moment `now`, in UTC. `advised`: what is known of its packages, or why nothing is.
+    """A release at the moment `now`, in UTC. `advised`: what is known of its packages, or why nothing is; `newest`:
+    which of them have newer versions, or why nobody knows.
 
     Of a live one: `files`, how many it has; `altered`: what is wrong with them and with its signature.
     """
 
     packages: Packages = ()
     advised: Advised | str = ""
+    newest: Newest | str = ""
     trained: datetime | None = None
     now: datetime | None = None
     files: int = 0

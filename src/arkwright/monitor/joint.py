@@ -103,8 +103,8 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
 
 
 def _clear(words: Sketch) -> int:
-    """How many of the most frequent values are told apart: up to one that is clearly more frequent than the next. A value
-    that is among them by luck is rarer in every window.
+    """How many of the most frequent values are told apart: up to one that is clearly more frequent than the next. What
+    is among them by luck is rarer in every window.
     """
     unnamed = min(OFTEN - 1, int(words.counts[-1]))
     roots = np.sqrt(np.append(words.counts[:-1], unnamed))

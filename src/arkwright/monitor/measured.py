@@ -26,6 +26,12 @@ _BEGAN = f"SELECT min(until) FROM found WHERE {_OF} AND until > ?"  # noqa: S608
 _LAST_OF = f"SELECT * FROM found WHERE {_OF} AND until >= ? AND until < ? ORDER BY until DESC LIMIT 1"  # noqa: S608
 _NEXT = "SELECT release FROM found WHERE release > ? ORDER BY release LIMIT 1"  # a step for each, not a scan
 _NEXT_PROMISE = "SELECT promise FROM found WHERE release = ? AND promise > ? ORDER BY promise LIMIT 1"
+_TURNS = f"""
+SELECT * FROM (
+    SELECT *, lag(until) OVER w AS before, lag(verdict) OVER w AS was FROM found
+    WHERE {_OF} AND until >= ? AND until < ? WINDOW w AS (ORDER BY until)
+) WHERE was IS NULL OR was <> verdict OR until - before > ?
+"""  # noqa: S608
 _BETWEEN = f"SELECT * FROM found WHERE {_OF} AND until >= ? AND until < ? ORDER BY until"  # noqa: S608
 
 
@@ -108,6 +114,13 @@ class Measured:
     def between(self, release: str, promise: str, since: int, until: int) -> list[Found]:
         """In the order of time."""
         return [Found(*row) for row in self._db.run(_BETWEEN, release, promise, since, until).fetchall()]
+
+    def turns(self, release: str, promise: str, since: int, until: int, gap: int) -> list[tuple[Found, int | None]]:
+        """Where the verdict is another than the time before, or that was longer than `gap` seconds ago, in order; and
+        when that was, None at first.
+        """
+        rows = self._db.run(_TURNS, release, promise, since, until, gap).fetchall()
+        return [(Found(*row[:-2]), row[-2]) for row in rows]
 
     def last(self) -> int | None:
         """When the endpoint was watched last, seconds since 1970."""

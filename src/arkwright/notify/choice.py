@@ -6,6 +6,7 @@ import msgspec
 
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.ignored import Ignored
 from arkwright.core.nouns import (
     Account,
     Comment,
@@ -23,7 +24,7 @@ from arkwright.core.nouns import (
 EVERYTHING, ALARMS = "everything", "alarms"
 KINDS: dict[str, tuple[str, ...]] = {
     "releases": (Release.KIND,),
-    "decisions": (Decision.KIND,),
+    "decisions": (Decision.KIND, Ignored.KIND),
     "moves": (Endpoint.KIND,),
     "proposals": (Proposal.KIND,),
     "reminders": (Reminder.KIND,),

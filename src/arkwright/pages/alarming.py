@@ -8,7 +8,7 @@ from arkwright.api.watch.alarms import RAISED, Alarmed
 from arkwright.api.watch.standing import Standing
 from arkwright.core.alarms import Alarm
 from arkwright.core.rules import alarmed
-from arkwright.measures.words import sentence
+from arkwright.pages.words import plain
 from arkwright.web import context
 
 PLACE = "#alarms"  # on an endpoint's page
@@ -35,4 +35,4 @@ def counted(alarms: tuple[Alarm, ...]) -> Counter[str]:
 
 def says(alarm: Alarm) -> tuple[str, str]:
     """In plain words: (what does not hold where, what was found)."""
-    return f"{alarm.about} does not keep: {sentence(alarm.promise)}", f"{alarm.breaker}: {alarmed(alarm)}"
+    return f"{alarm.about} does not keep: {plain(alarm.promise)}", f"{alarm.breaker}: {alarmed(alarm)}"

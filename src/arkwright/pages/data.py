@@ -6,12 +6,13 @@ from starlette.routing import Route
 
 from arkwright.api import datasets, look
 from arkwright.api.lineage import lineage
+from arkwright.api.watch.data_over_time import data_over_time
 from arkwright.catalog.pages import Page
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Dataset
 from arkwright.data.quarantine import Kept
-from arkwright.pages import asked, talk
+from arkwright.pages import alarming, asked, talk, watch_charts
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -31,7 +32,8 @@ def routes() -> list[Route]:
 
 def all_of(request: Request) -> Response:
     at, by = context.context(request), context.actor(request)
-    return page(request, "data.html", section=PLACE, datasets=datasets.datasets(at.site, by, at.project))
+    found, alarms = datasets.datasets(at.site, by, at.project), alarming.counted(alarming.standing(request))
+    return page(request, "data.html", section=PLACE, datasets=found, alarms=alarms)
 
 
 def one(request: Request) -> Response:
@@ -40,6 +42,7 @@ def one(request: Request) -> Response:
     before = asked.whole(turned, "before") if turned else None
     found = datasets.dataset(at.site, by, at.project, reference=reference, before=before)
     noun = found.data.noun
+    watch = data_over_time(at.site, by, at.project, name=noun.name)
     older = found.versions[-1][1].version if len(found.versions) == datasets.SHOWN else None
     return page(
         request,
@@ -47,6 +50,8 @@ def one(request: Request) -> Response:
         section=PLACE,
         found=found,
         noun=noun,
+        watch=watch,
+        watched=watch_charts.data_shown(watch),
         lineage=lineage(at.site, by, at.project, reference=noun.ref),
         talk=talk.panel(request, noun.ref),
         pages=asked.pages(request, str(older) if older and older > 1 else None, "versions", "before"),

@@ -80,7 +80,7 @@ def _raised(standing: Sequence[Alarm]) -> Iterator[Waiting]:
     """What endpoints and data promise and do not keep just now, the newest first."""
     for alarm in standing[:RAISED]:
         title, text = alarming.says(alarm)
-        place = f"/endpoints/{alarm.about}{alarming.PLACE}" if alarm.release else address(alarm.breaker) or "/"
+        place = f"/endpoints/{alarm.about}{alarming.PLACE}" if alarm.release else address(alarm.ref) or "/"
         yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=text, at=alarm.until)
 
 

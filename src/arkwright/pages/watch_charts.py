@@ -6,12 +6,15 @@ from itertools import groupby
 
 from markupsafe import Markup
 
+from arkwright.api.watch.data_over_time import DataOverTime
 from arkwright.api.watch.over_time import OverTime, Performance, ReleaseWatched
+from arkwright.core.alarms import READABLE, UNCHANGED
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
 from arkwright.monitor.measured import Found
 from arkwright.pages.draw.heat import heat
 from arkwright.pages.draw.over_time import Series, over_time
+from arkwright.pages.draw.states import said, states
 from arkwright.pages.draw.timeline import timeline
 
 ESTIMATED, REALISED = "estimated", "with labels"
@@ -49,6 +52,29 @@ class Shown:
     heat: Markup
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataShown:
+    """A dataset: how its source was, and in words; each promise over time; the alarms."""
+
+    source: Markup
+    says: str
+    promises: list[Small]
+    promise_rows: list[Row]
+    timeline: Markup
+
+
+def data_shown(found: DataOverTime) -> DataShown:
+    """That it can be read and has its columns is seen of the source."""
+    lines = [line for line in found.lines if line.found and line.promise not in (READABLE, UNCHANGED)]
+    return DataShown(
+        source=states(found.source, found.since, found.until),
+        says=said(found.source) if found.source else "",
+        promises=[_promise(found, line.promise, line.found) for line in lines],
+        promise_rows=_rows([line.found for line in lines]),
+        timeline=alarms(found),
+    )
+
+
 def shown(found: OverTime) -> list[Shown]:
     return [
         Shown(
@@ -63,7 +89,7 @@ def shown(found: OverTime) -> list[Shown]:
     ]
 
 
-def alarms(found: OverTime) -> Markup:
+def alarms(found: OverTime | DataOverTime) -> Markup:
     return timeline(found.alarms, found.since, found.until)
 
 
@@ -126,7 +152,7 @@ def _groups(
             yield measure, column, pictures, _rows(columns), heads
 
 
-def _promise(found: OverTime, promise: str, values: Sequence[Found]) -> Small:
+def _promise(found: OverTime | DataOverTime, promise: str, values: Sequence[Found]) -> Small:
     drawn = over_time([Series("found", values)], found.since, found.until, limits=limits(promise), wide=300, high=120)
     return Small(title=promise, says=[("last", values[-1].value)], drawn=drawn)
 

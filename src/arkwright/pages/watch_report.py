@@ -1,4 +1,4 @@
-"""What was noticed at endpoints as one HTML file: it asks nothing of a network and runs nothing."""
+"""What was noticed at endpoints and of datasets as one HTML file: it asks nothing of a network and runs nothing."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,8 +6,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from arkwright.api.watch.over_time import OverTime, over_time
+from arkwright.api.watch import datasets
+from arkwright.api.watch.data_over_time import data_over_time
+from arkwright.api.watch.over_time import over_time
 from arkwright.core import versions
+from arkwright.core.alarms import DATA
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.pages import watch_charts
 from arkwright.pages.render import alone
@@ -21,27 +24,27 @@ def report(
     by: Actor,
     project: Path,
     *,
-    endpoints: Sequence[str] = (),
+    names: Sequence[str] = (),
     span: str = "7d",
     until: datetime | None = None,
 ) -> str:
-    """The same pictures as on the pages, of these endpoints or of all.
+    """The same pictures as on the pages, of these endpoints and datasets (data.NAME) or of all that are watched.
 
-    Raises Unknown for an endpoint that is not there; Invalid for a span that is none.
+    Raises Unknown for what is not there; Invalid for a span that is none.
     """
-    names = endpoints or versions.names(site.ledger, Endpoint)
-    nouns = [versions.resolve(site.ledger, Endpoint, name) for name in names]
+    names = names or [*versions.names(site.ledger, Endpoint), *(f"{DATA}{name}" for name in datasets.watched(project))]
+    nouns = [versions.resolve(site.ledger, Endpoint, name) for name in names if not name.startswith(DATA)]
     seen = [over_time(site, by, project, endpoint=noun, span=span, until=until) for noun in nouns]
+    of = [name.removeprefix(DATA) for name in names if name.startswith(DATA)]
+    data = [data_over_time(site, by, project, name=name, span=span, until=until) for name in of]
+    alarmed = [*(one.alarms for one in seen), *(one.alarms for one in data)]
     return alone(
         "watch_report.html",
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own
         seen=[(one, watch_charts.shown(one), watch_charts.alarms(one)) for one in seen],
+        data=[(one, watch_charts.data_shown(one)) for one in data],
         span=span,
         until=until,
-        standing=sum(map(_standing, seen)),
+        standing=sum(alarm.end is None for alarms in alarmed for alarm in alarms),
         now=datetime.now(UTC),
     )
-
-
-def _standing(found: OverTime) -> int:
-    return sum(one.end is None for one in found.alarms)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.collaborate import markdown
-from arkwright.core.alarms import DATA, subject
+from arkwright.core.alarms import DATA, READABLE, UNCHANGED, subject
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
@@ -152,7 +152,7 @@ def address(reference: str) -> str | None:
     if kind == "alarm" and "/" in rest:
         endpoint, _, number = rest.rpartition("/")
         if endpoint.startswith(DATA):
-            return address(subject(endpoint))
+            return f"{address(subject(endpoint))}/watch#alarm-{quote(number)}"
         return f"/endpoints/{quote(endpoint, safe='@')}/watch#alarm-{quote(number)}"
     if place is None:
         return None
@@ -216,6 +216,9 @@ def limit(promise: str) -> float | None:
         return None
 
 
+_OF_SOURCES = {READABLE: "Its source can be read", UNCHANGED: "Its source has the columns that it had"}
+
+
 def plain(promise: str) -> str:
     """A promise in plain words."""
-    return sentence(promise)
+    return _OF_SOURCES.get(promise) or sentence(promise)

@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from tests.api.conftest import Site
 from tests.conftest import rows
+from tests.notify.conftest import receiver
 
 from arkwright.api.watch import clock as watch_clock
+from arkwright.api.watch import data as watch_data
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.clock import Clock
 from arkwright.api.watch.rounds import watch
@@ -20,10 +22,14 @@ from arkwright.core.errors import Invalid, Refused, Unknown
 from arkwright.core.nouns import Comment, Dataset
 from arkwright.core.record import decode
 from arkwright.core.telling import tell
+from arkwright.notify import address, hooks, state
+from arkwright.notify.hooks import Receiver
+from arkwright.notify.outbox import Outbox
 from arkwright.sites import local
 from arkwright.work.tasks import work
 from arkwright.work.worker import Worker
 
+__all__ = ["receiver"]  # a fixture
 HEAD = '\nproject = "shop"\nowner = "team@example.org"\npurpose = "Tell who buys again"\ncode = "shop.py"\n'
 CODE = """
 from dataclasses import dataclass
@@ -142,6 +148,7 @@ def test_a_source_that_vanishes_is_an_alarm_until_it_comes_back(shop, capsys):
     assert main(["watch", "data.buyers", "--project", str(shop.folder), "--by", "ana"]) == 1
     told = capsys.readouterr().out
     assert "alarm:data.buyers/1 stands" in told
+    assert "data.buyers, last 7d: " in told
     assert shop.events(Alarm) == ["data.buyers/1"]
     (shop.folder / "away").rename(shop.folder / "buyers.csv")
     assert verdicts(shop.look())[READABLE] == "kept"
@@ -231,6 +238,65 @@ def test_what_is_said_of_it_is_done_once(here):
     (here.folder / "buyers.csv").unlink()
     here.look()
     assert here.events(Reacted)[-1] == "data.buyers/2/notify/dry-run"
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", ["note", "react", "finish"])
+def test_killed_at_any_step_a_look_resumes_and_nothing_is_done_twice(here, monkeypatch, step, done):
+    more = '[[data.buyers.reactions]]\ndo = ["discuss", "notify", "run"]\ntell = ["ana"]\nto = "rows >= 500"\n'
+    here.says(buyers=buyers(more, promises='promises = ["rows >= 500"]\n'))
+    where = watch_data.alarms if step == "note" else watch_data
+    real = getattr(where, step)
+
+    def killed(*given):
+        if done:
+            real(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            here.look()
+    here.look()
+    here.look()
+    assert here.events(Alarm) == ["data.buyers/1"]
+    assert here.events(Reacted) == [f"data.buyers/1/{do}" for do in ("discuss", "notify", "run", "run/ended")]
+    assert len(list(here.site.ledger.find(Comment.KIND))) == 1
+
+
+def test_a_clock_that_jumps_raises_and_does_nothing_twice(here, monkeypatch):
+    more = '[[data.buyers.reactions]]\ndo = ["discuss"]\ntell = ["ana"]\nto = "readable == 1"\n'
+    here.says(buyers=buyers(more, promises=""))
+    source, now = here.folder / "buyers.csv", time.time()
+    source.rename(here.folder / "away")
+    for hours in (0, 24 * 365, -24, 1):
+        monkeypatch.setattr(watch_data.time, "time", lambda hours=hours: now + hours * 3600)
+        assert here.look()[READABLE].alarm == "alarm:data.buyers/1"
+    assert (here.events(Alarm), here.events(Reacted)) == (["data.buyers/1"], ["data.buyers/1/discuss"])
+    (here.folder / "away").rename(source)
+    monkeypatch.setattr(watch_data.time, "time", lambda: now - 3600)
+    assert here.look()[READABLE].alarm is None
+    assert here.events(Alarm) == ["data.buyers/1", "data.buyers/1/over"]
+
+
+def test_a_notifier_that_hangs_stops_no_look(here, receiver):
+    here.says(buyers=buyers(promises=""))
+    hook = hooks.new("ci", f"{receiver.url}/hang", "cloudevents", ("alarms",))
+    state.begin(here.site.vault, hook.id, 0)
+    hooks.put(here.site.vault, hook)
+    told = [Receiver(hook, "urn:x", str, address.networks(["127.0.0.1/32"]))]
+    source = here.folder / "buyers.csv"
+    source.rename(here.folder / "away")
+    with Outbox(here.site.ledger, here.site.vault, lambda: told, look=0.02):
+        here.look()
+        receiver.wait("/hang")  # and nobody answers
+        (here.folder / "away").rename(source)
+        assert here.look()[READABLE].verdict == "kept"
+        source.rename(here.folder / "away")
+        here.look()
+        assert here.events(Alarm) == ["data.buyers/1", "data.buyers/1/over", "data.buyers/2"]
+        assert len(receiver.at("/hang")) == 1
+        receiver.open.set()
 
 
 def test_not_before_it_has_been_broken_for_so_long_and_left_when_it_is_not_watched(here):

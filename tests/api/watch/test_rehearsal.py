@@ -7,6 +7,7 @@ import pytest
 from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
 
+from arkwright.api.emergency import resume, stop
 from arkwright.api.watch.rehearsal import rehearse_watch
 from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown
@@ -34,7 +35,7 @@ def past(two, monkeypatch):  # noqa: F811
 
 
 def told(at, **words):
-    return at.do(rehearse_watch, endpoint="buys", **words)
+    return at.do(rehearse_watch, about="buys", **{"since": datetime.now(UTC) - timedelta(hours=40), **words})
 
 
 def test_what_would_have_been_noticed_and_done(past):
@@ -61,7 +62,30 @@ def test_by_the_words_that_the_project_has_now(past):
 def test_only_a_part_of_the_past(past):
     end = datetime.now(UTC) - timedelta(hours=14)
     assert told(past, until=end, since=end - timedelta(hours=4)) == ()
-    assert told(past, until=datetime.now(UTC) - timedelta(days=5)) == ()  # nothing was live
+
+
+def test_of_a_time_in_which_nothing_was_served_nobody_can_say(past, monkeypatch, capsys):
+    [found] = told(past, since=None, until=datetime.now(UTC) - timedelta(days=5))
+    assert (found.what, found.promise, found.value) == ("unknown", "", None)
+    first = datetime.fromisoformat(next(past.site.ledger.find("endpoint", "buys@1")).at)
+    assert found.note == f"nothing was served yet: buys was first promoted at {first:%Y-%m-%d %H:%M} UTC"
+    assert [one.what for one in told(past, since=None)] == ["unknown", "raised", "halt"]
+    monkeypatch.chdir(past.folder)
+    assert main(["rehearse-watch", "buys", "--until", "5d"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"nothing was served yet: buys was first promoted at {first:%Y-%m-%d %H:%M} UTC apart from that, " in said
+
+
+def test_of_a_stopped_endpoint_nobody_can_say(past, monkeypatch):
+    ago = (datetime.now(UTC) - timedelta(hours=20)).isoformat(timespec="milliseconds")
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_ledger, "now", lambda: ago)
+        past.do(stop, endpoint="buys", reason="wrong prices")
+    assert [(one.what, one.note) for one in told(past)] == [("unknown", "nothing was served: ana had stopped buys")]
+    past.do(resume, endpoint="buys")
+    found = told(past)
+    assert [one.what for one in found] == ["unknown"]
+    assert found[0].note.startswith("nothing was served: ana had stopped buys until 20")
 
 
 def test_spans_that_cannot_be(past):
@@ -72,7 +96,7 @@ def test_spans_that_cannot_be(past):
     with pytest.raises(Invalid, match="no span of time"):
         told(past, step="often")
     with pytest.raises(Unknown, match='did you mean "buys"'):
-        past.do(rehearse_watch, endpoint="buyz")
+        past.do(rehearse_watch, about="buyz")
 
 
 def test_on_the_command_line(past, monkeypatch, capsys):

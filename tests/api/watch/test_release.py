@@ -1,17 +1,24 @@
 """What a gate and an endpoint promise of a release itself: its packages, its age, its bytes."""
 
 import json
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import pytest
 
 from arkwright.api.decide import sign, why
 from arkwright.api.doctor import doctor
+from arkwright.api.ignoring import ignore
 from arkwright.api.rollout import SIGNATURE, promote
 from arkwright.api.watch.rounds import watch
-from arkwright.core import versions
-from arkwright.core.nouns import Release
+from arkwright.cli.main import main
+from arkwright.core import ignored, versions
+from arkwright.core.errors import Invalid
+from arkwright.core.nouns import Actor, Release
 from arkwright.core.record import decode, now
+from arkwright.core.telling import tell
+from arkwright.govern import roles
+from arkwright.release import bom
 
 SAFE = "vulnerabilities(severity=high) == 0"
 OF_ENDPOINT = f'gate  = "production"\npromises = ["{SAFE}", "model_age_days <= 180", "tampered_files == 0"]\n'
@@ -128,3 +135,61 @@ def test_the_doctor_says_how_old_the_advisories_are(at):
     (at.folder / ".arkwright" / "advisories.json").unlink()
     [found] = [one for one in at.do(doctor) if one.what == "advisories"]
     assert found.well is False
+
+
+def test_an_advisory_that_was_looked_at_does_not_count_for_a_while(live, monkeypatch, capsys):
+    known(live, advisory("GHSA-1", "numpy", "99.1") | {"aliases": ["CVE-2026-0001"]})
+    olga = Actor(name="olga", proven=True, rights=roles.rights("owner"))
+    made = live.do(ignore, olga, advisory="cve-2026-0001", lasts="90d", reason="no pickle\nis read here")
+    assert (made.by, made.version, made.reason) == ("olga", 1, "no pickle is read here")
+    found = watched(live)[SAFE]
+    assert (found.verdict, found.value) == ("kept", 0)
+    said = f"ignored: numpy {version('numpy')}: GHSA-1 high (fixed in 99.1), by olga until {made.until[:16]} UTC: no "
+    assert said in found.note
+    then = datetime.fromisoformat(made.until) + timedelta(seconds=1)
+    assert ignored.of(["CVE-2026-0001"], ignored.latest(live.site.ledger), then) is None
+    monkeypatch.chdir(live.folder)
+    assert main(["ignore", "CVE-2026-0001", "--off", "--reason", "it is read after all"]) == 0
+    assert "cve-2026-0001 counts again" in capsys.readouterr().out
+    assert watched(live)[SAFE].verdict == "broken"
+    assert main(["ignore", "GHSA-1", "--for", "1w", "--reason", "it is not", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "GHSA-1"
+    assert watched(live)[SAFE].verdict == "kept"
+    said = [tell(event).sentence for event in live.site.ledger.find("ignored")]
+    assert said[0] == f"olga ignores the advisory cve-2026-0001 until {made.until[:16]} UTC"
+    assert said[1].endswith("no longer ignores the advisory cve-2026-0001")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"lasts": "90d", "reason": " "}, "say why"), ({"reason": "so"}, "say for how long"),
+        ({"lasts": "90d", "off": True, "reason": "so"}, "say for how long"),
+        ({"lasts": "367d", "reason": "so"}, "for a year at most"),
+        ({"lasts": "long", "reason": "so"}, "no span of time"),
+        ({"lasts": "90d", "reason": "so", "advisory": "a b"}, "names no advisory"),
+    ],
+)  # fmt: skip
+def test_what_is_ignored_is_said_in_full(at, words, why):
+    with pytest.raises(Invalid, match=why):
+        at.do(ignore, **{"advisory": "GHSA-1", **words})
+
+
+def test_packages_that_are_behind_are_counted(live):
+    folder = live.folder / ".arkwright"
+    live.shop.edit("arkwright.toml", SAFE, "outdated(major) <= 0")
+    live.do(promote, release="buys")
+    assert watched(live)["outdated(major) <= 0"].note.startswith("no newest versions are known here")
+    release = versions.resolve(live.site.ledger, Release, "buys")
+    bill = json.loads(live.site.store.path(release.files["bom.cdx.json"]).read_bytes())
+    own = {name: [own] for name, own in bom.listed(bill)}
+    (folder / "site.toml").write_text('[packages]\nsource = "versions.json"\n')
+    (folder / "versions.json").write_text(json.dumps(own))
+    found = watched(live)["outdated(major) <= 0"]
+    assert (found.verdict, found.value) == ("kept", 0)
+    (folder / "versions.json").write_text(json.dumps(own | {"numpy": [version("numpy"), "99.1"]}))
+    found = watched(live)["outdated(major) <= 0"]
+    assert (found.verdict, found.value) == ("broken", 1)
+    assert found.note.startswith(f"numpy {version('numpy')}: 99.1; ")
+    [check] = [one for one in live.do(doctor) if one.what == "newest versions"]
+    assert check.well

@@ -8,19 +8,24 @@ from datetime import datetime, timedelta
 import pytest
 from tests.api.answering import answered, rows
 
+from arkwright.api import terms
 from arkwright.api.decide import sign
 from arkwright.api.logged import label
 from arkwright.api.rollout import promote
 from arkwright.api.watch import log
 from arkwright.api.watch.rounds import watch
+from arkwright.api.watch.window import Answers
 from arkwright.cli.main import main
+from arkwright.core import versions
 from arkwright.core.errors import Unknown
+from arkwright.core.nouns import Endpoint, Release
 from arkwright.monitor.measured import Measured
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.telemetry import minutes
 from arkwright.serve.telemetry.minutes import Minute
 from arkwright.work import compact
 
+HOUR = 3600
 PROMISES = """gate  = "production"
 promises = [
   "psi(spent) < 0.2", "estimated(recall) >= 0.1", "drifted_columns() == 0", "error_rat <= 1", "ks(spend) < 1",
@@ -102,6 +107,36 @@ def test_columns_together_and_changes_within_the_window_are_measured(live, monke
     assert first["mmd() < 0.2"].n == 1000
     assert first["changes(score) == 0"].verdict == "unproven"
     assert "score was there in 1 of the 32 minutes" in first["changes(score) == 0"].note
+
+
+def test_windows_of_nothing_of_one_row_and_of_one_class_and_nulls_alone(live, monkeypatch):
+    more = ("mean(spent) < 9", "roc_auc >= 0.5", "wasserstein(spent) < 9", "out_of_range(spent) == 0")
+    nulls = [{"country": None, "spent": None, "age": None}] * 200
+    answered(live, rows(1), monkeypatch, ago=4 * HOUR)
+    answered(live, nulls, monkeypatch, ago=2 * HOUR, say=lambda _: {"label": 1, "probabilities": {"0": 0.1, "1": 0.9}})
+    live.do(label, endpoint="buys", labels=[{"id": f"r{2 * HOUR}-100", "row": n, "label": 1} for n in range(100)])
+    compact.once(live.site)
+    noun, release = versions.resolve(live.site.ledger, Endpoint, "buys"), "release:buys@1"
+    answers, now = Answers(live.site, noun, versions.resolve(live.site.ledger, Release, release)), int(time.time())
+
+    def at(ago):
+        since = (now - ago * HOUR) // HOUR * HOUR  # as it is kept
+        promises = [*terms.recorded(noun).promises, *more]
+        found = {one.promise: one for one in answers.watched(promises, since, since + HOUR)}
+        assert all(one.note or one.value is not None for one in found.values())
+        return found
+
+    for ago, count in ((6, 0), (4, 1)):
+        found = at(ago)
+        assert found.pop("rows > 1").value in (None, count)
+        found.pop("mean(spent) < 9")
+        assert {one.verdict for one in found.values()} <= {"unproven"} | ({"kept"} if count else set()), found
+    found = at(2)
+    assert (found["psi(spent) < 0.2"].verdict, found["drifted_columns() == 0"].verdict) == ("broken", "broken")
+    assert found["mean(spent) < 9"].note == "spent is null in every row"
+    assert found["wasserstein(spent) < 9"].note == "there are no numbers in spent"
+    assert found["roc_auc >= 0.5"].note == "100 of 200 rows have labels; every row is positive"
+    assert found["recall >= 0.5"].verdict == "kept"
 
 
 def test_a_measure_that_is_not_there_is_told(live):

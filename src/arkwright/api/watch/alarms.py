@@ -49,14 +49,14 @@ def alarms(
     """What was noticed, the newest first, and what was done about it. `about`: an endpoint, or a dataset as data.NAME;
     `standing`: what is not over.
     """
-    found = sorted(of(site, [_known(site, project, about)] if about else None), key=lambda one: one[0], reverse=True)
+    found = sorted(of(site, [known(site, project, about)] if about else None), key=lambda one: one[0], reverse=True)
     shown = [one for one in found if (not standing or one[1].state == RAISED) and (before is None or one[0] < before)]
     some = shown[: size(limit)]
     return Page(items=tuple(one for _, one in some), next=str(some[-1][0]) if len(shown) > limit else None)
 
 
-def _known(site: Site, project: Path, about: str) -> str:
-    """Raises Unknown for what is neither on record nor in the project."""
+def known(site: Site, project: Path, about: str) -> str:
+    """What alarms are about, by its name. Raises Unknown for what is neither on record nor in the project."""
     if not about.startswith(DATA):
         return versions.resolve(site.ledger, Endpoint, about).name
     name = about.removeprefix(DATA)

@@ -15,8 +15,9 @@ import msgspec
 from arkwright.api import lease
 from arkwright.api.watch import alarms
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.datasets import promised
 from arkwright.api.watch.reacting import Rerun, finish, react
-from arkwright.core.alarms import DATA, READABLE, UNCHANGED, Reaction, subject
+from arkwright.core.alarms import DATA, Reaction, subject
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import parse
@@ -49,7 +50,7 @@ def watch_one(
     """Look at one dataset, and do what is due. Raises Refused while another process looks at it; Invalid where it is
     not to be watched, or the project has mistakes.
     """
-    spec, watch = _spec(project, name)
+    spec, watch = spec_of(project, name)
     about = f"{DATA}{name}"
     with lease.held(site, f"watch of {about}") as turn:
         say(f"watch {about}")
@@ -60,7 +61,8 @@ def watch_one(
     return made
 
 
-def _spec(project: Path, name: str) -> tuple[DataSpec, DataWatchSpec]:
+def spec_of(project: Path, name: str) -> tuple[DataSpec, DataWatchSpec]:
+    """What the project says of it. Raises Unknown, and Invalid where it is not to be watched."""
     known = toml.read(project).spec.data
     if name not in known:
         raise Unknown(f"no dataset is called {name!r}{did_you_mean(name, known)}")
@@ -69,17 +71,22 @@ def _spec(project: Path, name: str) -> tuple[DataSpec, DataWatchSpec]:
     return known[name], watch
 
 
+def reaction(spec: DataReactionSpec) -> Reaction:
+    """As it is on record of endpoints."""
+    to = parse(spec.to).text if spec.to else None
+    return Reaction(**{**msgspec.structs.asdict(spec), "to": to})
+
+
 def _noticed(
     site: Site, about: str, spec: DataSpec, watch: DataWatchSpec, judged: Mapping[str, Judged]
 ) -> tuple[WatchedData, ...]:
     now = int(time.time())
-    found = [Found("", text, now, now, j.verdict, j.value, None, None, j.n, j.note) for text, j in judged.items()]
+    found = [Found("", text, now, now, j.verdict, j.value, j.low, j.high, j.n, j.note) for text, j in judged.items()]
     with closing(Measured(site.watched / f"{about}.measured.db")) as measured:
         measured.put(found, now)
         streaks = [(one, measured.streak("", one.promise) or Streak(one.verdict, 0)) for one in found]
-    promised = {READABLE, UNCHANGED, *(parse(text).text for text in spec.promises)}
-    standing = alarms.note(site, about, watch, {("", text) for text in promised}, streaks)
-    react(site, about, now, [_reaction(one) for one in spec.reactions])
+    standing = alarms.note(site, about, watch, {("", text) for text in promised(spec)}, streaks)
+    react(site, about, now, [reaction(one) for one in spec.reactions])
     refs = {one.alarm.promise: one.alarm.ref for one in standing}
     at = datetime.fromtimestamp(now, UTC)
     return tuple(
@@ -95,8 +102,3 @@ def _noticed(
         )
         for text, one in judged.items()
     )
-
-
-def _reaction(spec: DataReactionSpec) -> Reaction:
-    to = parse(spec.to).text if spec.to else None
-    return Reaction(**{**msgspec.structs.asdict(spec), "to": to})

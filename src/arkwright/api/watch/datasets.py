@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from arkwright.api.watch import alarms
-from arkwright.core.alarms import DATA
+from arkwright.core.alarms import DATA, READABLE, UNCHANGED
+from arkwright.core.promises import parse
 from arkwright.project import toml
-from arkwright.project.spec import DataWatchSpec
+from arkwright.project.spec import DataSpec, DataWatchSpec
 from arkwright.sites import Site
 
 
@@ -15,6 +16,11 @@ def watched(project: Path) -> dict[str, DataWatchSpec]:
     if not (project / toml.FILE).is_file():
         return {}
     return {name: spec.watch for name, spec in toml.read(project).spec.data.items() if spec.watch}
+
+
+def promised(spec: DataSpec) -> tuple[str, ...]:
+    """Everything that is watched of it."""
+    return (READABLE, UNCHANGED, *(parse(text).text for text in spec.promises))
 
 
 def leave(site: Site, names: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What was noticed at an endpoint over a span of time, as its pages and reports show it: from what every watch kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -104,18 +104,15 @@ def over_time(
     span: str = "7d",
     release: str | None = None,
     until: datetime | None = None,
+    noticed: Sequence[Alarmed] | None = None,
 ) -> OverTime:
     """What was noticed at an endpoint in the span before `until` (default: now), of the releases that are there, or of
-    one that was.
+    one that was. `noticed`: its alarms that stand and the newest others, where they need not be read.
 
-    Raises Invalid for a span that is none.
+    Raises Invalid for a span that is none, and for one of before there were such clocks.
     """
-    if span not in SPANS:
-        raise Invalid(f"{span[:20]!r}: the watch is shown over {', '.join(SPANS)}")
-    end = until or datetime.now(UTC)
-    now = int((end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp())
-    alarmed, earlier = _alarms(site, endpoint)
-    begin = now - seconds(span)
+    begin, now = span_of(span, until)
+    alarmed, earlier = timed(site, endpoint.name, noticed)
     found = OverTime(endpoint=endpoint, since=begin, until=now, alarms=alarmed, earlier=earlier)
     path = site.watched / f"{endpoint.name}.measured.db"
     if not path.exists():  # a look begins no file
@@ -128,6 +125,20 @@ def over_time(
             seen = tuple(look.release(drifted, ref) for ref in shown)
         others = tuple(ref for ref in (*here, *known) if ref not in shown)
         return replace(found, last=measured.last(), releases=seen, others=tuple(dict.fromkeys(others)))
+
+
+def span_of(span: str, until: datetime | None) -> tuple[int, int]:
+    """(since, until), seconds since 1970. Raises Invalid for a span that is none, and for one of before there were such
+    clocks.
+    """
+    if span not in SPANS:
+        raise Invalid(f"{span[:20]!r}: the watch is shown over {', '.join(SPANS)}")
+    end = until or datetime.now(UTC)
+    now = int((end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp())
+    begin = now - seconds(span)
+    if begin < 0:
+        raise Invalid(f"{end:%Y-%m-%d}: nothing was watched in the {span} before it; take a time since 1971")
+    return begin, now
 
 
 class _Look:
@@ -154,7 +165,7 @@ class _Look:
         )
 
     def _line(self, ref: str, promise: str, last: Found | None) -> Line:
-        return Line(promise=promise, found=self._thinned(ref, promise), last=_finding(last) if last else None)
+        return Line(promise=promise, found=self._thinned(ref, promise), last=finding(last) if last else None)
 
     def _performance(self, ref: str, measure: str, within: tuple[str, str] | None = None) -> Performance:
         estimate, real = (named(measure, estimate=one, within=within) for one in (True, False))
@@ -197,7 +208,8 @@ def _bare(name: str) -> str:
     return name.removeprefix(f"{ESTIMATED}(").removesuffix(")") if name.startswith(f"{ESTIMATED}(") else name
 
 
-def _finding(one: Found) -> Finding:
+def finding(one: Found) -> Finding:
+    """As what was found of a promise is shown anywhere."""
     return Finding(
         subject="",  # it is about no bytes, but about what came
         digest="",
@@ -211,15 +223,18 @@ def _finding(one: Found) -> Finding:
     )
 
 
-def _alarms(site: Site, endpoint: Endpoint) -> tuple[tuple[Timed, ...], int]:
-    """(those that are shown, how many are not)"""
-    every = [one for _, one in reversed(alarms.of(site, [endpoint.name]))]
+def timed(site: Site, about: str, noticed: Sequence[Alarmed] | None = None) -> tuple[tuple[Timed, ...], int]:
+    """(the alarms that are shown, how many are not). `noticed`: those that stand and the newest others, where they need
+    not be read.
+    """
+    known = noticed if noticed is not None else [one for _, one in alarms.of(site, [about])]
+    every = sorted(known, key=lambda one: -one.alarm.number)
     chosen = [one for n, one in enumerate(every) if n < ALARMS or one.state == alarms.RAISED]
     acted: dict[str, list[tuple[float, Reacted]]] = {}
-    for event in site.ledger.find(Reacted.KIND, f"{endpoint.name}/"):
+    for event in site.ledger.find(Reacted.KIND, f"{about}/"):
         done = decode(Reacted, event.body)
         acted.setdefault(done.alarm, []).append((_stamp(event.at), done))
-    timed = tuple(
+    found = tuple(
         Timed(
             alarm=one,
             begin=_stamp(one.raised),
@@ -228,7 +243,7 @@ def _alarms(site: Site, endpoint: Endpoint) -> tuple[tuple[Timed, ...], int]:
         )
         for one in chosen
     )
-    return timed, len(every) - len(timed)
+    return found, every[0].alarm.number - len(found) if every else 0  # they are numbered from 1
 
 
 def _stamp(text: str) -> float:

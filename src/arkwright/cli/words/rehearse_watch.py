@@ -2,7 +2,8 @@
 
 import argparse
 
-from arkwright.api.watch.rehearsal import OVER, RAISED, Rehearsed, rehearse_watch
+from arkwright.api.watch.rehearsal import STEP, rehearse_watch
+from arkwright.api.watch.rehearsed import OVER, RAISED, UNKNOWN, Rehearsed
 from arkwright.cli import context, output
 from arkwright.core.times import moment
 
@@ -10,10 +11,10 @@ _TONES = {RAISED: "[bold red]raised[/]", OVER: "[green]over[/]"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("endpoint", help="such as late")
+    parser.add_argument("about", help="an endpoint or a dataset, such as late or data.flights")
     parser.add_argument("--since", metavar="TIME", help="30d (ago), or a time in UTC (default: a week before the end)")
     parser.add_argument("--until", metavar="TIME", help="the same (default: now)")
-    parser.add_argument("--step", default="1h", metavar="SPAN", help="how often it is looked (default: 1h)")
+    parser.add_argument("--step", metavar="SPAN", help=f"how often an endpoint is looked at (default: {STEP})")
     context.site_option(parser)
 
 
@@ -24,7 +25,7 @@ def main(given: argparse.Namespace) -> int:
             site,
             actor,
             project,
-            endpoint=given.endpoint,
+            about=given.about,
             since=moment(given.since),
             until=moment(given.until),
             step=given.step,
@@ -33,19 +34,28 @@ def main(given: argparse.Namespace) -> int:
     screen = output.console()
     if given.json:
         output.as_json(found)
-    elif not found:
-        screen.print("nothing would have been noticed")
+        return 0
+    for one in (one for one in found if one.what == UNKNOWN):
+        of = f"{one.promise}: " if one.promise else ""
+        screen.print(f"[yellow]unknown[/] from {one.at:%Y-%m-%d %H:%M} UTC on: {output.escape(of + one.note)}")
+    noticed = [one for one in found if one.what != UNKNOWN]
+    if noticed:
+        screen.print(
+            output.table(
+                ("at (UTC)", "what", "of", "promise", ">found", "note"), (_cells(one, given.about) for one in noticed)
+            )
+        )
     else:
-        screen.print(output.table(("at (UTC)", "what", "release", "promise", ">found", "note"), map(_cells, found)))
+        screen.print(f"{'apart from that, ' if found else ''}nothing would have been noticed")
     return 0
 
 
-def _cells(one: Rehearsed) -> tuple[str, ...]:
+def _cells(one: Rehearsed, about: str) -> tuple[str, ...]:
     ends = "" if one.low is None or one.high is None else f" [{output.number(one.low)} to {output.number(one.high)}]"
     return (
         f"{one.at:%Y-%m-%d %H:%M}",
         _TONES.get(one.what, f"would {one.what}"),
-        output.escape(one.release.partition(":")[2]),
+        output.escape(one.release.partition(":")[2] or about),
         output.escape(one.promise),
         output.number(one.value) + output.escape(ends),
         output.escape(one.note),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.data import WatchedData
+from arkwright.api.watch.data_over_time import data_over_time
 from arkwright.api.watch.over_time import SPANS, over_time
 from arkwright.api.watch.rounds import watch
 from arkwright.api.watch.window import Watched
@@ -24,9 +25,7 @@ _MARKS = {"kept": "[green]kept[/]", "broken": "[red]broken[/]", "unproven": "[ye
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", help="endpoints and datasets, such as late data.flights (default: all)")
-    parser.add_argument(
-        "--report", metavar="FILE", help="write what was noticed at endpoints, with pictures, as one HTML file"
-    )
+    parser.add_argument("--report", metavar="FILE", help="write what was noticed, with pictures, as one HTML file")
     parser.add_argument("--span", default="7d", choices=tuple(SPANS), help="how far back pictures go (default: 7d)")
     parser.add_argument("--until", metavar="TIME", help="where pictures end: 7d (ago), or a time in UTC (default: now)")
     context.site_option(parser)
@@ -36,8 +35,7 @@ def main(given: argparse.Namespace) -> int:
     (site, project), actor, until = context.where(given), context.actor(given), moment(given.until)
     found = watch(site, actor, project, names=tuple(given.names))
     if given.report:
-        of = tuple(name for name in given.names if not name.startswith(DATA))
-        made = report(site, actor, project, endpoints=of, span=given.span, until=until)
+        made = report(site, actor, project, names=tuple(given.names), span=given.span, until=until)
         _write(Path(given.report), made)
     if given.json:
         output.as_json(found)
@@ -57,12 +55,18 @@ def _show(
     names = dict.fromkeys(one.endpoint for one in found if isinstance(one, Watched))
     nouns = [versions.resolve(site.ledger, Endpoint, name) for name in names]
     seen = [over_time(site, actor, project, endpoint=noun, span=span, until=until) for noun in nouns]
+    data = dict.fromkeys(one.dataset.partition(":")[2] for one in found if isinstance(one, WatchedData))
+    sources = [data_over_time(site, actor, project, name=name, span=span, until=until) for name in data]
     pictures = {key: picture for one in seen for key, picture in watch_view.sparks(one).items()}
+    pictures |= {key: picture for one in sources for key, picture in watch_view.data_sparks(one).items()}
     head = ("of", "promise", "verdict", ">found", ">rows", f"last {span}", "note")
     screen.print(output.table(head, (_cells(one, pictures) for one in found)))
     for one in seen:
         for line in watch_view.performance(one):
             screen.print(line)
+    for source in sources:
+        if source.source:
+            screen.print(watch_view.source(source, span))
     for about in dict.fromkeys(map(_about, found)):
         for stands in alarms(site, actor, project, about=about, standing=True).items:
             for line in alarm_view.lines(stands):
@@ -85,7 +89,8 @@ def _about(one: Watched | WatchedData) -> str:
 
 def _cells(one: Watched | WatchedData, pictures: dict[tuple[str, str], str]) -> tuple[str, ...]:
     if isinstance(one, WatchedData):
-        who, ends, picture = _about(one), "", ""
+        who, ends = _about(one), ""
+        picture = pictures.get((who, one.promise), "")
     else:
         who = one.release.partition(":")[2] + (" (shadow)" if one.shadow else "")
         there = one.low is not None and one.high is not None

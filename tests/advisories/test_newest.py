@@ -1,0 +1,177 @@
+"""Which packages have newer versions: by a file, a folder or a zip, and by an index that answers on this machine."""
+
+import os
+import re
+import zipfile
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from tests.advisories.test_online import World, _no_pauses, server, serving
+
+from arkwright.advisories import files
+from arkwright.advisories.newest import NewestDesk
+from arkwright.core.errors import Invalid
+from arkwright.core.settings import Packages
+from arkwright.infra import site_file
+
+__all__ = ["_no_pauses", "server", "serving"]  # fixtures
+DAY = timedelta(days=1)
+PACKAGES = [("Jinja2", "3.1.2"), ("numpy", "1.26.4")]
+KNOWN = {"jinja2": ["3.1.2", "3.1.6"], "numpy": ["1.26.4", "2.3.0", "2.2.0"]}
+
+
+def project(name, *names, yanked=()):
+    """What an index answers of one package."""
+    listed = [{"filename": one, "url": one, "hashes": {}, "yanked": one in yanked and "broken"} for one in names]
+    return msgspec.json.encode({"meta": {"api-version": "1.1"}, "name": name, "files": listed, "versions": []})
+
+
+def written(folder, name, data):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else msgspec.json.encode(data))
+    return path
+
+
+def look(folder, source="versions.json", packages=PACKAGES, after=timedelta(), **more):
+    return NewestDesk(Packages(source=source, **more), folder, lambda: datetime.now(UTC) + after).look(packages)
+
+
+def newer(found):
+    return {one.package: (one.newest, one.by) for one in found.newer}
+
+
+BOTH = {"Jinja2": ("3.1.6", "any"), "numpy": ("2.3.0", "major")}
+
+
+def test_a_file_a_folder_and_a_zip_say_the_same(tmp_path):
+    written(tmp_path, "versions.json", KNOWN)
+    found = look(tmp_path)
+    assert (newer(found), found.unknown, found.stale) == (BOTH, (), "")
+    assert re.fullmatch(r"versions of 20\d\d-\d\d-\d\d from versions\.json", found.age)
+    pages = {
+        "jinja2.json": project("Jinja2", "jinja2-3.1.6-py3-none-any.whl", "Jinja2-3.1.2.tar.gz"),
+        "numpy.json": project("numpy", "numpy-2.3.0-cp311-cp311-win32.whl", "numpy-2.2.0.zip", "numpy.readme"),
+    }
+    with zipfile.ZipFile(tmp_path / "simple.zip", "w") as archive:
+        for name, data in pages.items():
+            archive.writestr(name, data)
+            written(tmp_path, f"simple/{name}", data)
+    assert newer(look(tmp_path, "simple")) == newer(look(tmp_path, "simple.zip")) == BOTH
+
+
+def test_yanked_versions_and_those_before_a_release_are_none(tmp_path):
+    wheel = "numpy-{}-py3-none-any.whl".format
+    data = project(
+        "numpy", wheel("3.0"), wheel("2.5.0rc1"), wheel("2.4.0.dev1"), wheel("1.26.4"), yanked=[wheel("3.0")]
+    )
+    written(tmp_path, "versions.json", data)
+    assert look(tmp_path, packages=[("numpy", "1.26.4")]).newer == ()
+    assert newer(look(tmp_path, packages=[("numpy", "1.26.4rc1")])) == {"numpy": ("1.26.4", "any")}
+    half = project("numpy", wheel("3.0"), "numpy-3.0.tar.gz", yanked=[wheel("3.0")])
+    written(tmp_path, "versions.json", half)  # one file of it can be installed
+    assert newer(look(tmp_path, packages=[("numpy", "1.26.4")])) == {"numpy": ("3.0", "major")}
+
+
+@pytest.mark.parametrize(
+    ("own", "newest", "by"),
+    [
+        ("1.2.3", "1.2.4", "any"), ("1.2.3", "1.3.0", "minor"), ("1.2.3", "2.0", "major"), ("1.0", "1!0.5", "major"),
+        ("2.0+cpu", "2.0.post1", "any"), ("2025.1.31", "2026.1", "major"), ("1.2", "1.2.0", None),
+        ("2.0+cpu", "2.0", None), ("3.0", "2.9", None),
+    ],
+)  # fmt: skip
+def test_how_far_behind(tmp_path, own, newest, by):
+    written(tmp_path, "versions.json", {"some.Package": [newest, "0.1", "no version"]})
+    found = look(tmp_path, packages=[("some-package", own)])
+    assert [one.by for one in found.newer] == ([by] if by else [])
+
+
+def test_of_what_nobody_can_tell_a_line_is_there(tmp_path):
+    written(tmp_path, "versions.json", {"odd": ["1.0"], "early": ["1.0rc1"]})
+    found = look(tmp_path, packages=[("odd", "built by\nhand"), ("early", "1.0rc1"), ("mine", "0.1")])
+    assert found.newer == ()
+    assert [one.partition(",")[0] for one in found.unknown] == ["odd built by hand", "early 1.0rc1", "mine 0.1"]
+
+
+def test_what_was_known_long_ago_proves_nothing(tmp_path):
+    path = written(tmp_path, "versions.json", KNOWN)
+    then = (datetime.now(UTC) - 31 * DAY).timestamp()
+    os.utime(path, (then, then))
+    assert "31 days old, at most 30d may be" in look(tmp_path).stale
+    assert look(tmp_path, max_age="5w").stale == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "holds no versions"), (b"[]", "holds no versions"), (b'{"numpy": "2.0"}', "holds no versions"),
+        (b" " * (files.LARGEST + 1), "more than 16 MiB"), (None, "there are no versions of packages at"),
+    ],
+)  # fmt: skip
+def test_what_is_no_list_of_versions(tmp_path, data, why):
+    if data is not None:
+        written(tmp_path, "versions.json", data)
+    assert why in look(tmp_path)
+
+
+def test_without_a_source_the_reason_is_told(tmp_path):
+    assert "under [packages] in site.toml" in NewestDesk(None, tmp_path).look(PACKAGES)
+    assert "packages.source: over http:// anybody" in look(tmp_path, "http://index.example.org/simple/")
+    assert "packages.source holds a password" in look(tmp_path, "https://ana:secret@index.example.org/simple/")
+    (tmp_path / "site.toml").write_text('[packages]\nsource = "versions.json"\nmax_age = "60d"\n')
+    assert site_file.read(tmp_path).packages == Packages(source="versions.json", max_age="60d")
+    (tmp_path / "site.toml").write_text('[packages]\nindex = "versions.json"\n')
+    with pytest.raises(Invalid, match=r"unknown key 'index' in \[packages\]"):
+        site_file.read(tmp_path)
+
+
+@pytest.fixture
+def world():
+    made = World()
+    made.files = {
+        "/simple/jinja2/": project("jinja2", "jinja2-3.1.6-py3-none-any.whl"),
+        "/simple/numpy/": project("numpy", "numpy-2.3.0-py3-none-any.whl"),
+    }
+    return made
+
+
+def asked(world):
+    found, world.asked = [path for _, path, _ in world.asked], []
+    return found
+
+
+def test_an_index_is_asked_of_each_package_once_a_day(world, server, tmp_path):
+    place = f"{server}/simple"
+    found = look(tmp_path, place)
+    assert newer(found) == BOTH
+    assert found.age.endswith(f" from {server.removeprefix('http://')}")
+    assert asked(world) == ["/simple/jinja2/", "/simple/numpy/"]
+    assert newer(look(tmp_path, place)) == BOTH
+    assert newer(look(tmp_path, place, packages=PACKAGES[:1])) == {"Jinja2": BOTH["Jinja2"]}
+    assert asked(world) == []
+    more = look(tmp_path, place, packages=[("mine", "0.1")])  # of another release: the index does not have it
+    assert more.unknown == ("mine 0.1, no version of it is known",)
+    assert asked(world) == ["/simple/jinja2/", "/simple/mine/", "/simple/numpy/"]
+    look(tmp_path, place, after=DAY)
+    assert len(asked(world)) == 3
+
+
+def test_where_the_index_does_not_answer_what_it_said_is_as_good_as_its_age(world, server, tmp_path):
+    place = f"{server}/simple/"
+    look(tmp_path, place)
+    world.status = 503
+    found = look(tmp_path, place, after=2 * DAY)
+    assert (newer(found), found.stale) == (BOTH, "")
+    assert "at most 30d may be" in look(tmp_path, place, after=40 * DAY).stale
+    assert "answers 503 for jinja2" in look(tmp_path, place, packages=[("mine", "0.1")])
+    assert [one.suffix for one in (tmp_path / "packages").iterdir()] == [".json"]
+
+
+def test_an_index_that_speaks_otherwise(world, server, tmp_path):
+    world.files["/simple/numpy/"] = b"<!doctype html><a href='numpy-2.3.0.tar.gz'>numpy-2.3.0.tar.gz</a>"
+    assert "has no JSON for numpy (PEP 691)" in look(tmp_path, f"{server}/simple/")
+    world.status = 301
+    assert "answers 301 for jinja2; look at packages.source" in look(tmp_path, f"{server}/simple/")
+    assert "cannot be reached" in look(tmp_path, "http://127.0.0.1:1/")
