@@ -266,6 +266,12 @@ def test_an_empty_cell_is_not_sure_of_being_empty():
     assert found.value == pytest.approx(0.02)
 
 
+def test_one_row_is_sure_of_no_distance():
+    before = np.linspace(0, 100, 1000)
+    for measure in (drift.wasserstein, drift.ks, drift.psi, drift.largest_change):
+        assert measure(numbers(before, [99.0]), "x").low == 0, measure.name
+
+
 def test_what_drifted_is_named():
     rng = np.random.default_rng(8)
     before, words_before = of_numbers(rng.normal(size=5000)), of_words({"a": 4000, "b": 1000})

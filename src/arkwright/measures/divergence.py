@@ -72,17 +72,18 @@ def largest_interval(p: Array, q: Array) -> Interval:
     end widened for the choice among the cells (Bonferroni), and of those alone that moved by more than chance would.
     """
     cells = int(np.count_nonzero((p > 0) | (q > 0)))
-    lows, highs = _apart(p, q, Z * stretch(cells))
+    sizes = float(p.sum()), float(q.sum())
+    lows, highs = _apart((p, q), sizes, Z * stretch(cells))
     low = np.maximum(lows, -highs)
     if (low > 0).any():  # with a handful of rows Newcombe's is too sure
         low = low[exact(p, q) * cells < 0.05]
-    return float(max(0.0, low.max(initial=0.0))), min(1.0, float(np.abs(_apart(p, q, Z)).max()))
+    return float(max(0.0, low.max(initial=0.0))), min(1.0, float(np.abs(_apart((p, q), sizes, Z)).max()))
 
 
-def _apart(p: Array, q: Array, z: float) -> tuple[Array, Array]:
-    """(k,) the ends of each cell's change of share."""
-    (a, b), ends = shares(p, q), [wilsons(side, z) for side in (p, q)]
-    (a_low, a_high), (b_low, b_high) = ends
+def _apart(counts: tuple[Array, Array], sizes: tuple[float, float], z: float) -> tuple[Array, Array]:
+    """(k,) the ends of how far two shares of so many rows are apart: Newcombe's."""
+    a, b = (side / n for side, n in zip(counts, sizes, strict=True))
+    (a_low, a_high), (b_low, b_high) = (wilsons(side, n, z) for side, n in zip(counts, sizes, strict=True))
     return a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
 
@@ -114,11 +115,16 @@ def wasserstein(p: Array, q: Array, edges: Array, low: float, high: float) -> fl
 
 
 def wasserstein_interval(value: float, p: Array, q: Array, edges: Array, low: float, high: float) -> Interval:
-    """Every point of the two functions within its own 95 %: cautious. del Barrio, Giné and Matrán 1999."""
-    f, g = (np.cumsum(side)[:-1] for side in shares(p, q))
-    error = np.sqrt(np.clip(f * (1 - f) / p.sum() + g * (1 - g) / q.sum(), 0, None))
-    half = Z * float(error @ _widths(edges, low, high))
-    return max(0.0, value - half), value + half
+    """Every point of the two functions within its own 95 %: cautious. del Barrio, Giné and Matrán 1999; Newcombe 1998,
+    so that one row is sure of nothing.
+    """
+    f, g = (np.cumsum(side)[:-1] for side in (p, q))
+    sizes = float(p.sum()), float(q.sum())
+    apart, (lows, highs) = f / sizes[0] - g / sizes[1], _apart((f, g), sizes, Z)
+    widths, above = _widths(edges, low, high), apart >= 0
+    nearer = float(np.where(above, apart - lows, highs - apart) @ widths)
+    farther = float(np.where(above, highs - apart, apart - lows) @ widths)
+    return max(0.0, value - nearer), value + farther
 
 
 def _widths(edges: Array, low: float, high: float) -> Array:
