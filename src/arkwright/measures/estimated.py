@@ -21,6 +21,7 @@ from arkwright.measures.scores import ALL, Scores
 from arkwright.measures.window import Window
 
 DRAWS = 200
+_MORE = 4  # rows
 _LONGEST_NOTE = 500
 
 
@@ -111,13 +112,14 @@ def _monotone(right: Array, rows: Array) -> Array:
 
 def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, choices: int) -> Reading:
     rows = scores.counts[group].astype(np.float64)
+    like = judged[1].counts.get(group, judged[1].counts[ALL])
     measure, n = MEASURES[name], int(rows[0].sum())
     value = _value(name, scores, group, worth(judged)[:, None, :])
     drawn = [value]
     rng = np.random.default_rng(n)
     for _ in range(DRAWS):
         came = drawn_worth(judged, rng)[:, None, :]
-        now = _rows(rng, rows)
+        now = _rows(rng, rows, like if like[0].sum() else judged[1].counts[ALL])
         right = rng.binomial(now, np.broadcast_to(came, now.shape))
         try:
             drawn.append(measure(Expected(right, now - right, scores.means)))
@@ -128,8 +130,12 @@ def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, ch
     return Reading(value, min(float(low), value), max(float(high), value), n=n, note="estimated without labels")
 
 
-def _rows(rng: np.random.Generator, rows: Array) -> Array:
-    """As many rows drawn again, of each class against the rest."""
-    return np.stack([
-        rng.multinomial(int(one.sum()), (one / one.sum()).ravel()).reshape(one.shape) for one in rows
-    ])  # fmt: skip
+def _rows(rng: np.random.Generator, rows: Array, like: Array) -> Array:
+    """As many rows drawn again, of each class against the rest: of these, and of a few like those judged, so that what
+    few rows do not have is not impossible (Agresti and Coull 1998).
+    """
+    made = []
+    for one, judged in zip(rows, like, strict=True):
+        mixed = (one + _MORE * judged / judged.sum()).ravel()
+        made.append(rng.multinomial(int(one.sum()), mixed / mixed.sum()).reshape(one.shape))
+    return np.stack(made)
