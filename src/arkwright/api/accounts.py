@@ -189,19 +189,16 @@ class Standing:
 def accounts(site: Site, by: Actor, project: Path) -> tuple[Standing, ...]:
     """Every account, in alphabetical order."""
     newest = {a.name: a for a in versions.all_of(site.ledger, Account)}
+    return tuple(standing(site, newest[name]) for name in sorted(newest))
 
-    def count(kind: str, name: str) -> int:
-        return sum(1 for _ in site.vault.find(kind, f"{name}/"))
 
-    return tuple(
-        Standing(
-            account=newest[name],
-            entered=bool(found := ways(site, name)),
-            ways=found,
-            sessions=count(secrets.SESSION, name),
-            tokens=count(secrets.TOKEN, name),
-        )
-        for name in sorted(newest)
+def standing(site: Site, noun: Account) -> Standing:
+    def count(kind: str) -> int:
+        return sum(1 for _ in site.vault.find(kind, f"{noun.name}/"))
+
+    found = ways(site, noun.name)
+    return Standing(
+        account=noun, entered=bool(found), ways=found, sessions=count(secrets.SESSION), tokens=count(secrets.TOKEN)
     )
 
 

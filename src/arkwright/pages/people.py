@@ -9,7 +9,9 @@ from starlette.routing import Route
 from arkwright.api import accounts, catalog, linking, signing, talk
 from arkwright.core import telling
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
+from arkwright.core.nouns import Account
 from arkwright.govern.roles import ROLES
+from arkwright.pages import asked as listing
 from arkwright.pages import forms
 from arkwright.pages.render import page
 from arkwright.pages.words import person_at
@@ -17,7 +19,7 @@ from arkwright.web import context
 from arkwright.web.routes import route
 
 PLACE = "/people"
-SHOWN = 40  # events of one person
+SHOWN, LISTED = 40, 100  # events of one person; people on a page
 ASKED = ("name", "role", "email", "also")  # of an invitation
 
 
@@ -39,17 +41,25 @@ def _all(request: Request, refused: ArkwrightError | None, asked: Mapping[str, s
     """`asked`, `signs`: what was typed into the form of an invitation that was refused."""
     at, by = context.context(request), context.actor(request)
     helpers = {one.name: one for one in talk.people(at.site, by, at.project)}
-    standing = accounts.accounts(at.site, by, at.project)
-    others = [one for one in helpers.values() if one.name not in {s.account.name for s in standing}]
+    names = at.site.catalog.names(Account)
+    known = set(names)
+    everybody = sorted({*names, *helpers}, key=lambda name: (-getattr(helpers.get(name), "points", 0), name))
+    begin = listing.whole(request.query_params.get("after") or "0", "after")
+    shown = everybody[max(0, begin) :][:LISTED]
+    more = str(begin + LISTED) if len(everybody) > begin + LISTED else None
     return page(
         request,
         "people.html",
         status=refused.status if refused else 200,
         problem=str(refused) if refused else None,
         section=PLACE,
-        standing=sorted(standing, key=lambda one: -getattr(helpers.get(one.account.name), "points", 0)),
+        people=[
+            (name, accounts.standing(at.site, accounts.account(at.site, name)) if name in known else None)
+            for name in shown
+        ],
+        accounts=len(names),
         helpers=helpers,
-        others=others,
+        pages=listing.pages(request, more, f"{LISTED} a page, who helps most first"),
         roles=_given_roles(),
         signing=signing.offered(at.site, at.project),
         asked=asked,
@@ -63,7 +73,7 @@ def one(request: Request) -> Response:
 
 def _one(request: Request, refused: ArkwrightError | None) -> Response:
     at, by, name = context.context(request), context.actor(request), request.path_params["name"]
-    known = {one.account.name: one for one in accounts.accounts(at.site, by, at.project)}
+    known = at.site.catalog.names(Account)
     events = catalog.ledger(at.site, by, at.project, kinds=(), who=name, last=5 * SHOWN)
     if name not in known and not events:
         raise Unknown(f"nobody is called {name[:80]!r} here{did_you_mean(name, known)}")
@@ -75,7 +85,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         problem=str(refused) if refused else None,
         section=PLACE,
         name=name,
-        standing=known.get(name),
+        standing=accounts.standing(at.site, accounts.account(at.site, name)) if name in known else None,
         helper=helper,
         did=[(event.at, told) for event in reversed(events) if not (told := telling.tell(event)).aside][:SHOWN],
         roles=list(ROLES),

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from arkwright.api import talk
 from arkwright.collaborate.markdown import mentions
-from arkwright.collaborate.threads import Thread
+from arkwright.collaborate.threads import Remark, Thread
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
 from arkwright.core.nouns import Account
 from arkwright.core.rules import person
@@ -23,6 +23,7 @@ from arkwright.web.routes import route
 
 PLACE = "/discussion"
 SHOWN, LISTED = 5, 20  # threads on a noun's page; in the list of all
+WHOLE, LAST = 50, 10  # comments of a thread on its own page at once, beside the first; on a noun's page
 SHOWS = {"": "Everything", "questions": "Open questions", "mine": "Where I spoke", "watched": "What I watch"}
 
 
@@ -41,11 +42,21 @@ def routes() -> list[Route]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Of a long thread the first comment and some others; `left` are not there, such as `earlier` and `later`."""
+
+    remarks: tuple[Remark, ...]
+    left: int = 0
+    earlier: int | None = None
+    later: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """What is said about a noun. `more`: there are earlier threads; `names`: who can be mentioned."""
 
     about: str
-    threads: tuple[Thread, ...]
+    threads: tuple[tuple[Thread, Part], ...]
     more: bool
     watching: bool
     names: list[str]
@@ -58,7 +69,23 @@ def panel(request: Request, about: str, *also: str) -> Panel:
     found = sorted((thread for part in said for thread in part.items), key=lambda thread: -thread.id)
     watching = about in at.site.catalog.talk.watched(by.name)
     more = len(found) > SHOWN or any(part.next for part in said)
-    return Panel(about=about, threads=tuple(found[:SHOWN]), more=more, watching=watching, names=names(request))
+    threads = tuple((thread, _part(thread, LAST)) for thread in found[:SHOWN])
+    return Panel(about=about, threads=threads, more=more, watching=watching, names=names(request))
+
+
+def _part(thread: Thread, most: int, around: int | None = None) -> Part:
+    """The last ones, or those around a comment."""
+    first, *rest = thread.remarks
+    ids = [one.id for one in rest]
+    place = ids.index(around) if around in ids else len(ids)
+    begin = max(0, min(place - most // 2, len(ids) - most))
+    end = begin + most
+    return Part(
+        remarks=(first, *rest[begin:end]),
+        left=len(ids) - len(ids[begin:end]),
+        earlier=ids[max(0, begin - most + most // 2)] if begin else None,
+        later=ids[min(end + most // 2, len(ids) - 1)] if end < len(ids) else None,
+    )
 
 
 def names(request: Request) -> list[str]:
@@ -97,6 +124,7 @@ def _one(request: Request, refused: ArkwrightError | None, draft: str = "") -> R
     at, by = context.context(request), context.actor(request)
     number = forms.count(request.path_params["thread"])
     (thread,) = talk.threads(at.site, by, at.project, thread=number).items
+    around = request.query_params.get("around")
     return page(
         request,
         "thread.html",
@@ -104,6 +132,7 @@ def _one(request: Request, refused: ArkwrightError | None, draft: str = "") -> R
         problem=str(refused) if refused else None,
         section=PLACE,
         thread=thread,
+        part=_part(thread, WHOLE, forms.count(around) if around else None),
         names=names(request),
         draft=draft,
         watching=thread.about in at.site.catalog.talk.watched(by.name),
@@ -138,7 +167,7 @@ async def begin(request: Request) -> Response:
         _must_be_here(request, said["call"])
         about, asks = said["about"], bool(said["question"])
         made = talk.discuss(at.site, by, at.project, about=about, text=text, question=asks)
-        return _place(made.about, made.thread, made.id) if said["here"] else f"{PLACE}/{made.thread}"
+        return _place(at, made.about, made.thread, made.id) if said["here"] else f"{PLACE}/{made.thread}"
 
     return await _sent(work, lambda error: _new(request, error, said["about"], text))
 
@@ -152,18 +181,18 @@ async def reply(request: Request) -> Response:
         thread = forms.count(request.path_params["thread"])
         _must_be_here(request, said["call"])
         made = talk.discuss(at.site, by, at.project, thread=thread, text=text)
-        return _place(made.about if said["here"] else "", made.thread, made.id)
+        return _place(at, made.about if said["here"] else "", made.thread, made.id)
 
     return await _sent(work, lambda error: _one(request, error, text))
 
 
 def comment(request: Request) -> Response:
     """Where a comment stands."""
-    number = forms.count(request.path_params["comment"])
-    inside = context.context(request).site.catalog.talk.thread_of(number)
+    at, number = context.context(request), forms.count(request.path_params["comment"])
+    inside = at.site.catalog.talk.thread_of(number)
     if inside is None:
         raise Unknown(f"there is no comment {number}")
-    return RedirectResponse(f"{PLACE}/{inside}#c{number}", 303)
+    return RedirectResponse(_place(at, "", inside, number), 303)
 
 
 async def amend(request: Request) -> Response:
@@ -174,7 +203,7 @@ async def amend(request: Request) -> Response:
         number = forms.count(request.path_params["comment"])
         words = {"delete": True} if said["delete"] else {"text": said["text"]}
         made = talk.amend(at.site, by, at.project, comment=number, **words)
-        return _place(made.about if said["here"] else "", made.thread, made.id)
+        return _place(at, made.about if said["here"] else "", made.thread, made.id)
 
     return await _sent(work, _again(request, said["text"]))
 
@@ -188,7 +217,7 @@ async def mark(request: Request) -> Response:
         number = forms.count(request.path_params["comment"])
         kind, undo = said["mark"] or "accepted", bool(said["undo"])
         thread = talk.answer(at.site, by, at.project, comment=number, mark=kind, undo=undo)
-        return _place(thread.about if said["here"] else "", thread.id, number)
+        return _place(at, thread.about if said["here"] else "", thread.id, number)
 
     return await _sent(work, _again(request))
 
@@ -231,9 +260,12 @@ async def _sent(work: Callable[[], str], again: Callable[[ArkwrightError], Respo
     return RedirectResponse(place, 303)
 
 
-def _place(about: str, thread: int, comment: int) -> str:
+def _place(at: context.Context, about: str, thread: int, comment: int) -> str:
     """The comment on the noun's page if that is where it was written, else on the thread's."""
-    return f"{address(about) or f'{PLACE}/{thread}'}#c{comment}"
+    place = f"{PLACE}/{thread}"
+    if len(at.site.catalog.talk.thread(thread)) > WHOLE:
+        place += f"?around={comment}"
+    return f"{address(about) or place}#c{comment}"
 
 
 def _called(text: str, call: str) -> str:

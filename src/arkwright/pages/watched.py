@@ -12,7 +12,7 @@ from arkwright.api.watch.over_time import over_time
 from arkwright.core import versions
 from arkwright.core.nouns import Dataset, Endpoint
 from arkwright.core.times import moment
-from arkwright.pages import watch_charts
+from arkwright.pages import alarming, watch_charts
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -30,7 +30,10 @@ def watched(request: Request) -> Response:
     endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}")
     span, release = request.query_params.get("span", "7d"), request.query_params.get("release")
     until = request.query_params.get("until") or None
-    found = over_time(at.site, by, at.project, endpoint=endpoint, span=span, release=release, until=moment(until))
+    noticed = alarming.look(request, endpoint.name)
+    found = over_time(
+        at.site, by, at.project, endpoint=endpoint, span=span, release=release, until=moment(until), noticed=noticed
+    )
     return page(
         request,
         "watch.html",

@@ -118,6 +118,7 @@ def test_inference_by_tensors_does_not_go_around_the_rules(guarded):
         assert guarded.post(path, {"inputs": [tensor]}) == (400, {"error": said})
     _, _, about = guarded.call("GET", "/v2/models/late")
     assert about["parameters"] == {"release": "release:late@3", "digest": DIGEST, "safeguards": True, "infer": False}
+    assert "infer" not in guarded.call("GET", "/")[2]["endpoints"]["late"]
 
 
 def test_the_document_describes_what_is_answered(guarded):

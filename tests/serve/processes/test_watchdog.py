@@ -120,13 +120,16 @@ class Kept:
         self.told.append(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("rests", [True, False])
-def test_who_answers_nobody_any_more_may_write_what_is_left(monkeypatch, rests):
+@pytest.mark.parametrize("state", ["rests", "hangs", "never lived"])
+def test_who_answers_nobody_any_more_may_write_what_is_left(monkeypatch, state):
+    """Who gives no sign of life any more, or never one, is ended: no endpoint would be moved behind it."""
     monkeypatch.setattr(watchdog, "LOOK", 0.01)
     monkeypatch.setattr(watchdog, "GRACE", 0.0)
     page, worker = Page(shared_memory()), Kept()
-    page.beat()
-    if rests:
+    monkeypatch.setattr(watchdog, "BIRTH", 0.02)
+    if state != "never lived":
+        page.beat()
+    if state == "rests":
         page.rest()
 
     async def watched():
@@ -134,4 +137,4 @@ def test_who_answers_nobody_any_more_may_write_what_is_left(monkeypatch, rests):
             await asyncio.wait_for(watchdog.watch(worker, page, 0.02), 0.5)
 
     asyncio.run(watched())
-    assert worker.told == ([] if rests else [heartbeat.LAST_WORDS, signal.SIGKILL])
+    assert worker.told == ([] if state == "rests" else [heartbeat.LAST_WORDS, signal.SIGKILL])

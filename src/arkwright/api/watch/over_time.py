@@ -1,6 +1,6 @@
 """What was noticed at an endpoint over a span of time, as its pages and reports show it: from what every watch kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -104,14 +104,15 @@ def over_time(
     span: str = "7d",
     release: str | None = None,
     until: datetime | None = None,
+    noticed: Sequence[Alarmed] | None = None,
 ) -> OverTime:
     """What was noticed at an endpoint in the span before `until` (default: now), of the releases that are there, or of
-    one that was.
+    one that was. `noticed`: its alarms that stand and the newest others, where they need not be read.
 
-    Raises Invalid for a span that is none.
+    Raises Invalid for a span that is none, and for one of before there were such clocks.
     """
     begin, now = span_of(span, until)
-    alarmed, earlier = timed(site, endpoint.name)
+    alarmed, earlier = timed(site, endpoint.name, noticed)
     found = OverTime(endpoint=endpoint, since=begin, until=now, alarms=alarmed, earlier=earlier)
     path = site.watched / f"{endpoint.name}.measured.db"
     if not path.exists():  # a look begins no file
@@ -127,12 +128,17 @@ def over_time(
 
 
 def span_of(span: str, until: datetime | None) -> tuple[int, int]:
-    """(since, until), seconds since 1970. Raises Invalid for a span that is none."""
+    """(since, until), seconds since 1970. Raises Invalid for a span that is none, and for one of before there were such
+    clocks.
+    """
     if span not in SPANS:
         raise Invalid(f"{span[:20]!r}: the watch is shown over {', '.join(SPANS)}")
     end = until or datetime.now(UTC)
     now = int((end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp())
-    return now - seconds(span), now
+    begin = now - seconds(span)
+    if begin < 0:
+        raise Invalid(f"{end:%Y-%m-%d}: nothing was watched in the {span} before it; take a time since 1971")
+    return begin, now
 
 
 class _Look:
@@ -217,9 +223,12 @@ def finding(one: Found) -> Finding:
     )
 
 
-def timed(site: Site, about: str) -> tuple[tuple[Timed, ...], int]:
-    """(the alarms that are shown, how many are not)"""
-    every = [one for _, one in reversed(alarms.of(site, [about]))]
+def timed(site: Site, about: str, noticed: Sequence[Alarmed] | None = None) -> tuple[tuple[Timed, ...], int]:
+    """(the alarms that are shown, how many are not). `noticed`: those that stand and the newest others, where they need
+    not be read.
+    """
+    known = noticed if noticed is not None else [one for _, one in alarms.of(site, [about])]
+    every = sorted(known, key=lambda one: -one.alarm.number)
     chosen = [one for n, one in enumerate(every) if n < ALARMS or one.state == alarms.RAISED]
     acted: dict[str, list[tuple[float, Reacted]]] = {}
     for event in site.ledger.find(Reacted.KIND, f"{about}/"):
@@ -234,7 +243,7 @@ def timed(site: Site, about: str) -> tuple[tuple[Timed, ...], int]:
         )
         for one in chosen
     )
-    return found, len(every) - len(found)
+    return found, every[0].alarm.number - len(found) if every else 0  # they are numbered from 1
 
 
 def _stamp(text: str) -> float:

@@ -15,7 +15,7 @@ from typing import Protocol
 from arkwright.serve.processes import control
 from arkwright.serve.processes.waits import within
 
-BIRTH = 120.0  # seconds in which the zygote imports, and forks
+BIRTH = 120.0  # seconds in which the zygote imports, and forks; and in which a worker begins
 _PARENT_DEATH, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 
-from arkwright.serve.processes.birth import Child
+from arkwright.serve.processes.birth import BIRTH, Child
 from arkwright.serve.processes.heartbeat import LAST_WORDS, reach
 from arkwright.serve.traffic.poison import Page
 
@@ -19,16 +19,16 @@ GRACE = 2.0  # seconds for last words
 
 
 async def watch(worker: Child, page: Page, seconds: float) -> None:
-    """End the worker when the page shows no sign of life for so many seconds, from its first one on.
+    """End the worker when the page shows no sign of life for so many seconds, or no first one for BIRTH.
 
     Time counts by looks: while this process is halted (Ctrl-Z, a container that is paused) it makes none, and who
     halted it may have halted the worker with it.
     """
     silent, beats = 0.0, 0
-    while silent <= seconds + reach(seconds):
+    while silent <= (seconds + reach(seconds) if beats else BIRTH):
         await asyncio.sleep(LOOK)
         before, beats = beats, page.beats
-        silent = silent + LOOK if beats and beats == before else 0.0
+        silent = silent + LOOK if beats == before and not page.rests else 0.0
     log.error("a worker gives no sign of life for %.0f s: it is ended", silent)
     with contextlib.suppress(ProcessLookupError):
         worker.send_signal(LAST_WORDS)

@@ -207,7 +207,7 @@ def index(loaded: Sequence[Loaded], host: str) -> dict[str, Any]:
                 "release": one.release,
                 "digest": one.digest,
                 "predict": f"/endpoints/{one.endpoint}/predict",
-                "infer": f"/v2/models/{one.endpoint}/infer",
+                **({} if one.guards else {"infer": f"/v2/models/{one.endpoint}/infer"}),
                 "try": curl(one, f"/endpoints/{one.endpoint}/predict", host),
             }
             for one in loaded

@@ -27,6 +27,7 @@ _DIGEST = 2**31  # in place of a length: the key follows, of a body too large to
 _SECRET_AT = _SLOTS * _SLOT + _ACQUITTALS * 16
 _BEAT_AT = _SECRET_AT + 16
 SIZE = _BEAT_AT + 8
+_RESTS = 2**64 - 1  # in place of signs of life
 _SECRET = os.urandom(16)  # of the supervisor, which writes it into every page: no caller can forge a key
 _KEY = struct.Struct("<QQ")
 Key = tuple[int, int]  # a keyed hash of the body and of who computes it, and its length
@@ -63,12 +64,16 @@ class Page:
 
     def rest(self) -> None:
         """It answers nobody any more and gives no further signs of life: to write what is left may take its time."""
-        struct.pack_into("<Q", self.map, _BEAT_AT, 0)
+        struct.pack_into("<Q", self.map, _BEAT_AT, _RESTS)
 
     @property
     def beats(self) -> int:
-        """How many there were; none before it lives and when it rests."""
+        """How many there were; none before it lives."""
         return int(struct.unpack_from("<Q", self.map, _BEAT_AT)[0])
+
+    @property
+    def rests(self) -> bool:
+        return self.beats == _RESTS
 
     def desk(self, model: str) -> "Desk | None":
         """Where one thread notes what it computes with `model`; None when all are taken."""
