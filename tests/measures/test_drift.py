@@ -188,6 +188,14 @@ def test_intervals_hold_the_truth_in_about_95_of_100_windows():
         assert count / 400 > 0.92, measure.name
 
 
+@pytest.mark.parametrize("came", [1, 50, 99])
+def test_one_row_proves_no_distance(came):
+    before = list(range(100)) * 20
+    for measure in (drift.ks, drift.wasserstein, drift.psi, drift.jensen_shannon, drift.hellinger, drift.chi_square):
+        assert measure(numbers(before, [came]), "x").low == 0, measure.name
+    assert drift.largest_change(numbers(before, [came]), "x").low < 0.05
+
+
 def test_the_critical_value_is_passed_by_one_window_in_twenty():
     rng = np.random.default_rng(6)
     passed = 0

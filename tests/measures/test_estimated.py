@@ -136,6 +136,18 @@ def test_the_worst_group_is_found_without_labels():
     assert found.value <= estimated(given, measures.recall).value
 
 
+def test_few_rows_of_one_answer_prove_nothing():
+    """A release that says no to each of twenty rows may say yes to the next."""
+    rng = np.random.default_rng(8)
+    whole, probabilities, _ = window(rng, shift=-2.0)
+    no, yes = (np.flatnonzero(probabilities.argmax(axis=1) == answer) for answer in (0, 1))
+    for rows in (no[:1], no[:20], yes[:1]):
+        came = replace(whole, scores=scored(whole.judged[1].empty(), probabilities, rows))
+        found = estimated(came, measures.recall)
+        assert found.n == len(rows)
+        assert found.low < 0.3 < found.high or found.high - found.low > 0.3, found
+
+
 def test_what_cannot_be_estimated_says_so():
     with pytest.raises(Invalid, match="calibration_error cannot be estimated without labels"):
         estimated(Window(), measures.calibration_error)

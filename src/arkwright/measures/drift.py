@@ -115,7 +115,7 @@ def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
     statistic, freedom = divergence.chi_square(p, q)
     rows, chance = float(p.sum() + q.sum()), divergence.chi_square_p(statistic, freedom)
     low, high = divergence.noncentrality(statistic, max(1, freedom))
-    value, low, high = (float(np.sqrt(x / rows)) for x in (statistic, low, max(high, statistic)))
+    value, low, high = (min(1.0, float(np.sqrt(x / rows))) for x in (statistic, low, max(high, statistic)))
     note = f"chi-square {statistic:.6g}, {freedom} degrees of freedom, p = {chance:.3g}"
     return Reading(value, min(low, value), min(1.0, high), n=int(q.sum()), note=note)
 

@@ -22,6 +22,7 @@ from arkwright.measures.window import Window
 
 DRAWS = 200
 _UNBOUNDED = ("log_loss", "brier")  # of several classes, brier too
+_MORE = 4  # rows
 _LONGEST_NOTE = 500
 
 
@@ -94,7 +95,8 @@ def worth(judged: tuple[Scores, Scores]) -> Array:
 def drawn_worth(judged: tuple[Scores, Scores], rng: np.random.Generator) -> Array:
     """The same where the rows that were judged are drawn again."""
     right, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
-    drawn = np.stack([_again(rng, np.stack(pair)) for pair in zip(right, all_ - right, strict=True)], axis=1)
+    pairs = (np.stack(pair) for pair in zip(right, all_ - right, strict=True))
+    drawn = np.stack([_again(rng, pair, int(pair.sum())) for pair in pairs], axis=1)
     return _monotone(drawn[0], drawn.sum(axis=0))
 
 
@@ -113,28 +115,34 @@ def _monotone(right: Array, rows: Array) -> Array:
 
 def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, choices: int) -> Reading:
     rows = scores.counts[group].astype(np.float64)
+    like = judged[1].counts.get(group, judged[1].counts[ALL])
     measure, n = MEASURES[name], int(rows[0].sum())
     value = _value(name, scores, group, worth(judged)[:, None, :])
-    drawn = [value]
+    drawn, too_good = [value], [0.0]
     rng = np.random.default_rng(n)
     for _ in range(DRAWS):
         came = drawn_worth(judged, rng)[:, None, :]
-        now = _rows(rng, rows)
+        now = _rows(rng, rows, like if like[0].sum() else judged[1].counts[ALL])
         right = rng.binomial(now, np.broadcast_to(came, now.shape))
         try:
             drawn.append(measure(Expected(right, now - right, scores.means)))
+            too_good.append(_value(name, scores, group, came) - value)
         except Undefined:
             continue
     edge = 0.025 / choices
-    twice = 2 * (float(np.mean(drawn)) - value)  # few rows that were judged say of themselves what is too good
+    twice = 2 * float(np.mean(too_good))  # few rows that were judged say so of themselves
     low, high = np.clip(np.quantile(drawn, [edge, 1 - edge]) - twice, 0, np.inf if name in _UNBOUNDED else 1)
     return Reading(value, min(float(low), value), max(float(high), value), n=n, note="estimated without labels")
 
 
-def _rows(rng: np.random.Generator, rows: Array) -> Array:
-    """As many rows drawn again, of each class against the rest."""
-    return np.stack([_again(rng, one) for one in rows])
+def _rows(rng: np.random.Generator, rows: Array, like: Array) -> Array:
+    """As many rows drawn again, of each class against the rest: of these, and of a few like those judged, so that what
+    few rows do not have is not impossible (Agresti and Coull 1998).
+    """
+    mixed = (one + _MORE * judged / judged.sum() for one, judged in zip(rows, like, strict=True))
+    return np.stack([_again(rng, one, int(of.sum())) for one, of in zip(mixed, rows, strict=True)])
 
 
-def _again(rng: np.random.Generator, counts: Array) -> Array:
-    return rng.multinomial(int(counts.sum()), (counts / counts.sum()).ravel()).reshape(counts.shape)
+def _again(rng: np.random.Generator, counts: Array, n: int) -> Array:
+    """(as `counts`) `n` rows drawn by how often those came."""
+    return rng.multinomial(n, (counts / counts.sum()).ravel()).reshape(counts.shape)
