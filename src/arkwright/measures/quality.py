@@ -54,7 +54,7 @@ def missing(column: Column) -> Plan:
 
 @data_measure(
     source=_ISO + "completeness",
-    words="{limit:row have} no {column}",
+    words="{limit:row come} without {column}",
 )
 def nulls(column: Column) -> Plan:
     """The number of rows where the column is null or NaN."""

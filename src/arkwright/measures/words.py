@@ -85,6 +85,8 @@ def _call(value: Value | None) -> Call | None:
 
 
 def _limit(bounds: Sequence[Bound], how: str) -> str:
+    if [(bound.op, bound.limit) for bound in bounds] in ([("==", 0)], [("<=", 0)]) and " " in how:
+        return f"no{_unit(how, one=True)}"
     early = how if how == "share" else ""  # what is counted is named once, behind the last number
     if [bound.op for bound in bounds] == [">=", "<="]:
         low, high = bounds
