@@ -1,17 +1,22 @@
-"""Which groups explain that a classifier does worse: planted ones are named with about their share, others are not."""
+"""Which groups explain that a model does worse: planted ones are named with about their share, others are not."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from arkwright.measures import segments, worse
 from arkwright.measures.causes import Explained, Part, worst_first
+from arkwright.measures.cells import cells
 from arkwright.measures.expected import MEASURES, Expected
 from arkwright.measures.ratios import RATIOS
-from arkwright.measures.scores import binned
+from arkwright.measures.scores import ALL, binned
 from arkwright.measures.segments import decomposed
-from arkwright.measures.window import Window
+from arkwright.measures.sketch import of_words
+from arkwright.measures.worse import Told
 
 K = 8
+CARRIER = cells("carrier", of_words(dict.fromkeys("ABCDEFGH", 9)), K + 1)
 
 
 def answered(rng, n, mix=None, hard=None, wrong=None, noise=0.0):
@@ -27,10 +32,15 @@ def answered(rng, n, mix=None, hard=None, wrong=None, noise=0.0):
 
 
 def counted(empty, chances, truth, group):
-    groups = {f"carrier={name}": group == number for number, name in enumerate("ABCDEFGH")}
+    """(2, m, k, 2, b) by group, and the scores of all."""
     said = (chances[:, 0] > 0.5).astype(int)
-    right = empty.more(chances[truth], said[truth], {name: one[truth] for name, one in groups.items()})
-    return right, empty.more(chances, said, groups)
+    found = []
+    for rows in (truth, np.ones(len(truth), bool)):
+        some = empty.more(chances[rows], said[rows], {n: group[rows] == n for n in range(K)}).counts
+        found.append((some[ALL], np.stack([some.get(n, some[ALL] * 0) for n in (*range(K), "others", "empty")])))
+    (right, by_right), (rows, by_rows) = found
+    judged = tuple(replace(empty, counts={ALL: one}) for one in (right, rows))
+    return judged, np.stack([by_right, by_rows])
 
 
 def case(rng, n=12_000, m=4000, before=None, **now):
@@ -39,8 +49,15 @@ def case(rng, n=12_000, m=4000, before=None, **now):
     return counted(empty, *first), counted(empty, *answered(rng, m, **now))
 
 
+def realised(pair, name, columns=(CARRIER,), **words):
+    (judged, before), (_, now) = pair
+    return worse.realised(judged, name, [Told(one, before, now) for one in columns], **{"sign": -1} | words)
+
+
 def estimated(pair, name="recall", **words):
-    return worse.estimated(Window(judged=pair[0], scores=pair[1][1]), name, ["carrier"], sign=-1, **words)
+    (judged, before), (_, now) = pair
+    nothing = np.stack([now[0] * 0, now[1]])
+    return worse.estimated(judged, name, [Told(CARRIER, before, nothing)], sign=-1, **words)
 
 
 def named(found):
@@ -49,7 +66,7 @@ def named(found):
 
 @pytest.mark.parametrize("name", ["recall", "accuracy", "balanced_accuracy", "roc_auc", "f1"])
 def test_a_group_that_is_answered_worse_is_named_with_its_share(name):
-    found = worse.realised(*case(np.random.default_rng(1), m=9000, wrong=3), name, ["carrier"], sign=-1)
+    found = realised(case(np.random.default_rng(1), m=9000, wrong=3), name)
     assert named(found) == ["D"]
     assert 0.6 < found.parts[0].explains < 1.5
     assert found.parts[0].value < found.parts[0].was - 0.1
@@ -73,7 +90,7 @@ def test_harder_rows_and_more_of_them_are_named_before_any_label(name):
 def test_where_all_groups_get_worse_alike_none_is_blamed():
     """5 of 100 are by chance: of 20 more than 4 in 3 of 1000 runs."""
     rng = np.random.default_rng(3)
-    found = [worse.realised(*case(rng, noise=0.4), "accuracy", ["carrier"], sign=-1) for _ in range(20)]
+    found = [realised(case(rng, noise=0.4), "accuracy") for _ in range(20)]
     assert all(one.total > 0.03 for one in found)
     assert sum(bool(named(one)) for one in found) <= 4
     assert any("accuracy got worse alike" in one.note for one in found)
@@ -83,19 +100,17 @@ def test_where_all_groups_get_worse_alike_none_is_blamed():
 def test_where_nothing_changed_nothing_is_named(name):
     rng = np.random.default_rng(4)
     sign = 1 if name == "log_loss" else -1
-    found = [worse.realised(*case(rng, m=1500), name, ["carrier"], sign=sign) for _ in range(20)]
+    found = [realised(case(rng, m=1500), name, sign=sign) for _ in range(20)]
     assert not [label for one in found for label in named(one)]
     assert "no worse than when the release was judged" in found[0].note
-    alone = [worse.realised(*case(rng, m=1500), name, ["carrier"], sign=sign, alone=True) for _ in range(20)]
+    alone = [realised(case(rng, m=1500), name, sign=sign, alone=True) for _ in range(20)]
     assert sum(bool(named(one)) for one in alone) <= 4
 
 
 def test_the_worst_group_alone_is_named_though_the_whole_hardly_moved():
     rare = np.full(K, 0.96 / (K - 1))
     rare[3] = 0.04
-    found = worse.realised(
-        *case(np.random.default_rng(5), m=9000, mix=rare, wrong=3), "recall", ["carrier"], sign=-1, alone=True
-    )
+    found = realised(case(np.random.default_rng(5), m=9000, mix=rare, wrong=3), "recall", alone=True)
     assert named(found) == ["D"]
     assert found.parts[0].explains is None
 
@@ -131,10 +146,64 @@ def test_kitagawas_parts_by_hand():
 def test_few_rows_and_no_groups_name_nothing():
     rng = np.random.default_rng(7)
     assert estimated(case(rng, m=segments.LEAST - 1, hard=3)).says() == (segments.FEW,)
-    judged, now = case(rng, m=2000, hard=3)
-    assert worse.realised(judged, now, "recall", [], sign=-1).says()[0].startswith("no group that is kept has")
-    small = case(rng, m=20)[1]
-    assert worse.realised(judged, small, "recall", ["carrier"], sign=-1).says() == (segments.FEW,)
+    pair = case(rng, m=2000, hard=3)
+    assert realised(pair, "recall", ()).says()[0].startswith("no column that is kept has two groups")
+    assert realised(case(rng, m=20), "recall").says() == (segments.FEW,)
+
+
+def erred(rng, n, off=None, mix=None):
+    """(m, 4, 3) of a regression whose errors are as large in each group, but three times in one."""
+    group = rng.choice(K, n, p=mix)
+    error = rng.normal(size=n) * np.where(group == off, 3, 1)
+    each = worse.errors(100 + error, np.full(n, 100.0))
+    sums = np.stack([np.ones_like(each), each, each**2], axis=2)
+    return np.stack([sums[group == one].sum(axis=0) for one in range(K + 2)])
+
+
+def regression(rng, name, m=3000, sign=1, before=None, **now):
+    told = Told(CARRIER, erred(rng, 9000, **(before or {})), erred(rng, m, **now))
+    return worse.erred(name, [told], sign=sign), told
+
+
+@pytest.mark.parametrize("name", ["mae", "mse", "rmse", "mape"])
+def test_a_group_with_larger_errors_is_named_with_its_share(name):
+    found, told = regression(np.random.default_rng(8), name, off=3)
+    assert named(found) == ["D"]
+    assert found.parts[0].explains == pytest.approx(1, abs=0.3)
+    assert sum(part.explains for part in found.parts) == pytest.approx(1)
+    sums = told.now[:, worse.ERRORS[name]].sum(axis=0), told.before[:, worse.ERRORS[name]].sum(axis=0)
+    now, was = (total / rows for rows, total, _ in sums)
+    assert found.total == pytest.approx(now**0.5 - was**0.5 if name == "rmse" else now - was)
+    assert found.says()[0].startswith("carrier=D: ")
+
+
+def test_more_rows_of_a_group_with_large_errors_are_named():
+    many = np.full(K, 0.08)
+    many[3] = 1 - 0.08 * (K - 1)
+    found, _ = regression(np.random.default_rng(9), "mae", before={"off": 3}, off=3, mix=many)
+    assert named(found) == ["D"]
+    assert found.parts[0].value == pytest.approx(found.parts[0].was, rel=0.1)
+
+
+def test_where_errors_are_as_they_were_no_group_is_named():
+    """5 of 100 are by chance; a bias counts to either side."""
+    rng = np.random.default_rng(10)
+    found = [regression(rng, name, sign=sign)[0] for name, sign in (("rmse", 1), ("bias", 0)) for _ in range(15)]
+    assert sum(bool(named(one)) for one in found) <= 4
+
+
+def test_what_a_loss_model_may_be_wrong_by_is_no_news():
+    """Deviations of one model are the same then and now: of a group that came as before they explain nothing."""
+    rows = np.full(K + 2, 300.0)
+    sums = np.zeros((K + 2, 2, 8))
+    sums[..., 0], sums[..., 2], sums[..., 3] = rows[:, None], rows[:, None] * 2, rows[:, None] * 4.1
+    sums[..., 5:] = 150.0
+    assert not named(worse.expected("mae", [Told(CARRIER, sums, sums)], sign=1))
+    more = sums.copy()
+    more[3, :, 2] *= 1.5
+    more[3, :, 3] *= 2.2
+    found = worse.expected("mae", [Told(CARRIER, sums, more)], sign=1)
+    assert named(found) == ["D"]
 
 
 def test_of_a_promise_about_the_worst_group_that_one_stands_first():

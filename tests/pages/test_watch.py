@@ -1,5 +1,6 @@
 """What was noticed over time, as its page shows it."""
 
+import html
 import re
 import shutil
 from dataclasses import replace
@@ -102,6 +103,8 @@ def test_a_report_needs_nothing_but_itself(seen):
     assert 'id="buys-alarm-1"' in text
     for heading in ("How well buys@1 answers", "Drift of buys@1", "recall of buys@1 by country"):
         assert f"{heading}</h3>" in text
+    assert "spent=" in text[text.index('class="acts causes"') :]
+    assert ": before and now: table" in text  # of the alarms that stand
     assert "default-src 'none'" in text
     for word in ("<script", "<link", "<img", "href=", "url(", "src="):
         assert word not in text
@@ -138,3 +141,32 @@ def test_on_the_command_line(seen, monkeypatch, capsys, tmp_path):
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
     assert main(["watch", "buys", "--report", str(tmp_path / "no" / "a.html")]) == 2
     assert "cannot be written: no such file or directory" in capsys.readouterr().err
+
+
+def test_why_an_alarm_was_raised_and_the_rows_that_explain_it(house):
+    _, watch = house.page(PAGE)
+    place = re.search(r'hx-get="(/endpoints/buys/alarms/\d+)"', watch)[1]
+    assert re.search(r'<ul class="acts causes"><li class="small">spent=', watch)
+    status, text = house.page(place)
+    assert status == 200
+    table = text[text.index('aria-label="spent: before and now: table"') :]
+    assert re.search(r'<th scope="row" class="nowrap"><b>\d+ and more</b></th><td class="number">', table)
+    assert re.search(r'<svg class="draw"[^>]*aria-label="share of the rows, before and now', text)
+    rows = html.unescape(re.findall(r'<a href="(/endpoints/buys/predictions\?[^"]*spent%3E%3D[^"]*)">list', table)[-1])
+    status, listed = house.page(rows)
+    assert status == 200
+    limit = float(re.search(r"where=spent%3E%3D([\d.]+)", rows)[1])
+    head = re.findall(r'<th scope="col"[^>]*>(\w+)', listed).index("spent")
+    found = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in re.findall(r"<tr><td.*?</tr>", listed)]
+    assert found
+    assert all(float(row[head]) >= limit for row in found)
+    assert house.page("/endpoints/buys/alarms/99")[0] == 404
+
+
+def test_predictions_that_are_asked_for_wrongly(house):
+    for wrong, said in (("where=spnet%3D1", "did you mean"), ("where=%3Cscript%3E", "says no value"), ("since=x", "x")):
+        status, text = house.page(f"/endpoints/buys/predictions?{wrong}")
+        assert status in (404, 422)
+        assert said in text
+        assert "<script>" not in text.partition("<main")[2]
+    assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions?where=country%3DXX")[1]

@@ -18,7 +18,8 @@ class Part:
 
     `before`, `now`: its share of the rows. `was`, `value`: what was measured in it alone. `explains`: its share of the
     whole change, where that can be told apart. `where`: what finds its rows, as `arkwright predictions --where` reads
-    it; `span`: seconds since 1970, of a time. `named`: it moved by more than chance alone would have any part move.
+    it; `span`: seconds since 1970, of a time. `place`: among the parts of its column, in their own order. `named`: it
+    moved by more than chance alone would have any part move.
     """
 
     column: str
@@ -30,6 +31,7 @@ class Part:
     explains: float | None = None
     where: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
+    place: int = 0
     named: bool = False
 
 

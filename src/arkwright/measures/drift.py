@@ -9,6 +9,7 @@ import numpy as np
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.measures import divergence
+from arkwright.measures.cells import of_bins
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.operations import (  # noqa: F401 - they come through this door
     cost_per_thousand,
@@ -21,8 +22,6 @@ from arkwright.measures.registry import Column, endpoint_measure
 from arkwright.measures.sketch import Sketch
 from arkwright.measures.unseen import new_values, out_of_range  # noqa: F401 - they come through this door
 from arkwright.measures.window import Window
-
-_MOST = 1000  # bins of a promise
 
 
 @endpoint_measure(
@@ -189,10 +188,8 @@ def _numbers(window: Window, column: str) -> tuple[Sketch, Sketch]:
 
 def cells(window: Window, column: str, bins: int) -> tuple[Array, Array]:
     """(reference, window) counts in at most so many cells, and one of what is missing where anything is."""
-    if not 2 <= bins <= _MOST:
-        raise Invalid(f"bins={bins}: give 2 to {_MOST}")
     before, now = window.pair(column)
-    groups = groups_of(before, bins)
+    groups = of_bins(before, bins)
     p, q = (np.bincount(groups, side.counts, groups[-1] + 1) for side in (before, now))
     return _with_missing(p, q, before, now)
 
@@ -201,12 +198,3 @@ def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Arra
     if before.missing or now.missing:
         p, q = np.append(p, before.missing), np.append(q, now.missing)
     return p, q
-
-
-def groups_of(before: Sketch, bins: int) -> Array:
-    """The cell of each bin: of numbers, cells of about as many rows; of words the most frequent ones, and the rest."""
-    if not before.of_numbers:
-        return np.minimum(np.arange(len(before.counts)), bins - 1)
-    middle = (np.cumsum(before.counts) - before.counts / 2) / max(1, before.n)
-    _, groups = np.unique(np.minimum((middle * bins).astype(np.int64), bins - 1), return_inverse=True)
-    return groups

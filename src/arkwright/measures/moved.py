@@ -5,13 +5,14 @@ adjusted for the number of cells (Bonferroni): where nothing changed, at most 5 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from arkwright.measures import causes, divergence, drift
-from arkwright.measures.causes import ALPHA, EMPTY, LEAST, OTHERS, Explained, Part, finds, short
+from arkwright.measures.causes import ALPHA, LEAST, Explained, Part, short
+from arkwright.measures.cells import cells
 from arkwright.measures.evaluation import Array
-from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
 
 Terms = Callable[[Array, Array], Array]
@@ -34,6 +35,7 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
     whole = float(added.sum())
     a, b = divergence.shares(p, q)
     moved = _chances(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
+    named = cells(column, before, bins)  # what is missing is the last, and only there where anything is
     parts = [
         Part(
             column=column,
@@ -42,13 +44,14 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
             now=float(b[place]),
             explains=float(added[place]) / whole if whole else 0.0,
             where=where,
+            place=place,
             named=bool(moved[place]),
         )
-        for place, (label, where) in enumerate(_labels(before, column, bins, len(p)))
+        for place, (label, where) in enumerate(zip(named.labels[: len(p)], named.where, strict=False))
     ]
     told = causes.ordered(parts)
     if terms is None:
-        told = tuple(_unexplained(part) for part in told)
+        told = tuple(replace(part, explains=None) for part in told)
     note = "" if any(part.named for part in told) else f"no value of {short(column)} moved by more than chance would"
     return Explained(parts=told, total=whole if measure == "psi" else None, note=note)
 
@@ -84,41 +87,10 @@ def _column(name: str, found: Explained, chance: float) -> Part:
     )  # fmt: skip
 
 
-def _unexplained(part: Part) -> Part:
-    return Part(
-        column=part.column, label=part.label, before=part.before, now=part.now, where=part.where, named=part.named
-    )
-
-
 def _chances(p: Array, q: Array) -> Array:
     """(k,) of each cell's rows now, or of more that lie as far on the same side, twice."""
     law = divergence.scipy("stats").hypergeom(int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
     return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q), law.sf(q - 1))))
-
-
-def _labels(before: Sketch, column: str, bins: int, cells: int) -> list[tuple[str, tuple[str, ...]]]:
-    """What each cell is called, and what finds its rows."""
-    groups = drift.groups_of(before, bins)
-    made: list[tuple[str, tuple[str, ...]]]
-    if before.edges is None:
-        made = [(short(value), finds(column, value)) for value in before.values[: groups[-1]]]
-        made.append((OTHERS, ()))
-    else:
-        made = [_range(column, before.edges, np.flatnonzero(groups == cell)) for cell in range(groups[-1] + 1)]
-    return made + [(EMPTY, (f"{column}=",))] * (cells - len(made))
-
-
-def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[str, ...]]:
-    """Bin j lies between the edges j - 1 and j; nothing lies before the first or behind the last."""
-    low = float(edges[among[0] - 1]) if among[0] else None
-    high = float(edges[among[-1]]) if among[-1] < len(edges) else None
-    if low is None and high is None:
-        return "any number", ()
-    if low is None:
-        return f"below {high:.6g}", (f"{column}<{high!r}",)
-    if high is None:
-        return f"{low:.6g} and more", (f"{column}>={low!r}",)
-    return f"{low:.6g} to below {high:.6g}", (f"{column}>={low!r}", f"{column}<{high!r}")
 
 
 def _psi(p: Array, q: Array) -> Array:

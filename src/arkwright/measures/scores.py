@@ -47,17 +47,22 @@ class Scores:
 
         Of two classes there is one column, of the class 1.
         """
-        k, b = self.edges.shape[0], self.edges.shape[1] + 1
-        places = np.empty((len(answered), k), np.int64)
-        for number in range(k):
-            bins = np.searchsorted(self.edges[number], probabilities[:, number], "right")
-            yes = answered == (number if k > 1 else 1)
-            places[:, number] = (number * 2 + yes) * b + bins
+        places, (k, b) = self.places(probabilities, answered), self.means.shape
         made = {
             name: np.bincount(places[rows].ravel(), minlength=2 * k * b).reshape(k, 2, b)
             for name, rows in {ALL: np.ones(len(answered), bool), **groups}.items()
         }
         return self + replace(self, counts={name: counts for name, counts in made.items() if counts.any()})
+
+    def places(self, probabilities: Array, answered: Array) -> Array:
+        """(n, k): where each row is counted for each class, in (k, 2, b) one after the other."""
+        k, b = self.means.shape
+        places = np.empty((len(answered), k), np.int64)
+        for number in range(k):
+            bins = np.searchsorted(self.edges[number], probabilities[:, number], "right")
+            yes = answered == (number if k > 1 else 1)
+            places[:, number] = (number * 2 + yes) * b + bins
+        return places
 
 
 def binned(probabilities: Array) -> Scores:

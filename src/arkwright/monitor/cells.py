@@ -4,6 +4,7 @@ known words. By their buffers: `to_numpy` and `pa.array` import pandas, where it
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,16 @@ import pyarrow.compute as pc
 
 from arkwright.core import arrow_arrays
 from arkwright.measures.evaluation import Array
+
+
+class Columns(Protocol):
+    """Rows of which one column is asked for at a time: a table, or what is never in memory as a whole."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+    @property
+    def num_rows(self) -> int: ...
+    def column(self, name: str) -> pa.ChunkedArray: ...
 
 
 def numbers(column: pa.ChunkedArray) -> tuple[Array, int]:

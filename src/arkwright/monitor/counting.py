@@ -4,7 +4,6 @@ group.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,8 @@ from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
 from arkwright.monitor import cells, loss_fitting
 from arkwright.monitor.binned import NUMBERS, WORDS
+from arkwright.monitor.by_cell import ByCell
+from arkwright.monitor.cells import Columns
 from arkwright.monitor.joint import Joint, Together, chosen, joint
 from arkwright.monitor.loss_model import LossModel, thinned
 
@@ -63,7 +64,8 @@ class Counts:
 class Reference:
     """What a release was judged on, and the bins of all that comes after. `judged`: of a classifier with probabilities,
     the rows in which each class was right, and all of them; `groups`: the columns by which answers are told apart;
-    `joint`: what columns do together, which releases of before do not have; `loss_model`: of a regression.
+    `joint`: what columns do together, which releases of before do not have; `loss_model`: of a regression; `by_cell`:
+    how well it answered in each cell of a column, where that is kept.
     """
 
     columns: Sketches
@@ -71,6 +73,7 @@ class Reference:
     groups: tuple[str, ...] = ()
     joint: Joint | None = None
     loss_model: LossModel | None = None
+    by_cell: ByCell | None = None
 
     def count(self, table: pa.Table, answered: Answered | None = None, seconds: Array | None = None) -> Counts:
         """The columns of the table that have bins, and the answers to its rows; where it is said when they came
@@ -96,13 +99,6 @@ class Reference:
         scores = self.judged[1].empty().more(answered.probabilities, answered.classes, groups)
         return Counts(len(table), made, scores, together)
 
-    def realised(self, table: pa.Table, answered: Answered, truth: Array) -> tuple[Scores, Scores]:
-        """As `judged`, of rows whose (n,) true classes came since; the table has the columns in `groups`."""
-        assert self.judged
-        told_apart = _groups(table, {name: self.columns[name] for name in self.groups if name in self.columns})
-        everything = self.judged[1].empty().more(answered.probabilities, answered.classes, told_apart)
-        return _right(everything, answered, truth, told_apart), everything
-
     def window(self, counts: Counts) -> Window:
         """Both side by side, as measures are given them."""
         together = None if self.joint is None else counts.joint or self.joint.empty()
@@ -115,16 +111,6 @@ class Reference:
             trail=together.trail if together else None,
             losses=counts.losses,
         )
-
-
-class Columns(Protocol):
-    """Rows of which one column is asked for at a time: a table, or what is never in memory as a whole."""
-
-    @property
-    def column_names(self) -> list[str]: ...
-    @property
-    def num_rows(self) -> int: ...
-    def column(self, name: str) -> pa.ChunkedArray: ...
 
 
 def reference(

@@ -49,15 +49,19 @@ class LossModel:
         """The sums of these rows, which stand for so many; of each group (n,) whether a row is of it."""
         if not len(looked):
             return Losses({})
+        each = self.each(looked, rows)
+        sums = {name: each[of].sum(axis=0) for name, of in groups.items() if of.any()}
+        return Losses({ALL: each.sum(axis=0), **sums})
+
+    def each(self, looked: pa.Table, rows: int) -> Array:
+        """(n, 2, 5 + k) what each of these rows, which stand for so many, adds to the sums."""
         found = self.rows(looked)
         loss, weight = found[:, :, :1], rows / len(looked)
         square = np.empty_like(loss)
         square[:, ABSOLUTE] = loss[:, SQUARED]
         square[:, SQUARED] = self.kurtosis * np.maximum(loss[:, SQUARED], 0) ** 2
         one = np.ones_like(loss)
-        each = weight * np.concatenate([one, weight * one, loss, loss**2, square, found[:, :, 1:]], axis=2)
-        sums = {name: each[of].sum(axis=0) for name, of in groups.items() if of.any()}
-        return Losses({ALL: each.sum(axis=0), **sums})
+        return weight * np.concatenate([one, weight * one, loss, loss**2, square, found[:, :, 1:]], axis=2)
 
 
 def thinned(table: pa.Table) -> pa.Table:

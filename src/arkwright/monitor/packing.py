@@ -13,6 +13,7 @@ from arkwright.measures.evaluation import Array
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
 from arkwright.monitor import packed_losses
+from arkwright.monitor.by_cell_packing import PackedByCell, pack_by_cell, unpack_by_cell
 from arkwright.monitor.counting import Counts, Reference
 from arkwright.monitor.joint_packing import (
     PackedJoint,
@@ -56,6 +57,7 @@ class _Reference(msgspec.Struct):
     rows: dict[str, bytes] = {}
     joint: PackedJoint | None = None
     losses: packed_losses.Packed | None = None
+    by_cell: PackedByCell | None = None
 
 
 def save(path: Path, reference: Reference) -> None:
@@ -67,6 +69,7 @@ def save(path: Path, reference: Reference) -> None:
         told.right, told.rows = _whole(right), _whole(rows)
     told.joint = pack_joint(reference.joint) if reference.joint else None
     told.losses = packed_losses.model(reference.loss_model) if reference.loss_model else None
+    told.by_cell = pack_by_cell(reference.by_cell) if reference.by_cell else None
     path.write_bytes(_packed(told))
 
 
@@ -76,13 +79,12 @@ def load(path: Path) -> Reference:
         told = msgspec.msgpack.decode(_unpacked(path.read_bytes()), type=_Reference)
         columns = {name: _column(one) for name, one in told.columns.items()}
         joint = unpack_joint(told.joint) if told.joint else None
-        if not told.classes:
-            losses = packed_losses.to_model(told.losses) if told.losses else None
-            return Reference(columns, None, told.groups, joint, losses)
-        k = told.classes
-        edges, means = (np.frombuffer(one, "<f8").reshape(k, -1) for one in (told.edges, told.means))
-        empty = Scores(edges=edges, means=means, counts={})
-        return Reference(columns, (_scores(empty, told.right), _scores(empty, told.rows)), told.groups, joint)
+        losses = packed_losses.to_model(told.losses) if told.losses and not told.classes else None
+        edges, means = (np.frombuffer(one, "<f8").reshape(max(1, told.classes), -1) for one in (told.edges, told.means))
+        empty = Scores(edges=edges, means=means, counts={}) if told.classes else None
+        judged = (_scores(empty, told.right), _scores(empty, told.rows)) if empty else None
+        cells = unpack_by_cell(told.by_cell, columns, means.shape, losses) if told.by_cell else None
+        return Reference(columns, judged, told.groups, joint, losses, cells)
     except (pa.ArrowException, OSError, ValueError, msgspec.MsgspecError) as error:
         raise Corrupt(f"{path} is no reference of a release: {str(error)[:200]}") from None
 

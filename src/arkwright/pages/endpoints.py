@@ -15,7 +15,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Endpoint, Event, Release
 from arkwright.core.record import decode
-from arkwright.pages import alarming, forms, health, promoting, talk, traffic, watched
+from arkwright.pages import alarming, forms, health, predictions, promoting, talk, traffic, watched, why
 from arkwright.pages.render import page
 from arkwright.sites import Site
 from arkwright.web import context
@@ -35,6 +35,8 @@ def routes() -> list[Route]:
         route(PLACE + "/{name}/resume", resume, "own", ["POST"]),
         *traffic.routes(),
         *watched.routes(),
+        *why.routes(),
+        *predictions.routes(),
     ]
 
 

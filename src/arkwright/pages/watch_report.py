@@ -7,12 +7,13 @@ from pathlib import Path
 from markupsafe import Markup
 
 from arkwright.api.watch import datasets
+from arkwright.api.watch.causes import Causes, Explainer
 from arkwright.api.watch.data_over_time import data_over_time
-from arkwright.api.watch.over_time import over_time
+from arkwright.api.watch.over_time import OverTime, over_time
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.nouns import Actor, Endpoint
-from arkwright.pages import watch_charts
+from arkwright.pages import watch_charts, why
 from arkwright.pages.render import alone
 from arkwright.sites import Site
 
@@ -41,10 +42,18 @@ def report(
     return alone(
         "watch_report.html",
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own
-        seen=[(one, watch_charts.shown(one), watch_charts.alarms(one)) for one in seen],
+        seen=[(one, watch_charts.shown(one), watch_charts.alarms(one), _whys(site, one)) for one in seen],
         data=[(one, watch_charts.data_shown(one)) for one in data],
         span=span,
         until=until,
         standing=sum(alarm.end is None for alarms in alarmed for alarm in alarms),
         now=datetime.now(UTC),
     )
+
+
+def _whys(site: Site, found: OverTime) -> dict[str, tuple[Causes, list[why.Column]]]:
+    """Of what stands, by its name: what explains it now. Of the others stands what was said when they were raised."""
+    explain = Explainer(site, found.endpoint)
+    stand = [one.alarm.alarm for one in found.alarms if one.end is None]
+    made = {alarm.ref: explain.alarm(alarm) for alarm in stand}
+    return {ref: (one, why.shown(one)) for ref, one in made.items()}

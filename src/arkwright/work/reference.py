@@ -3,7 +3,7 @@ model answered to them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from arkwright.core.safeguards.words import class_name
 from arkwright.measures.evaluation import Evaluation
-from arkwright.monitor import packing
+from arkwright.monitor import by_cell, packing
 from arkwright.monitor.answered import PREDICTION, SCORE, named
-from arkwright.monitor.counting import Answered, reference
+from arkwright.monitor.by_cell import ByCell
+from arkwright.monitor.counting import Answered, Reference, reference
 from arkwright.work.rows import Rows
 
 
@@ -53,5 +54,18 @@ def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
     held = Held(rows.raw, rows.test, {name: pa.chunked_array([column]) for name, column in names})
     errors = None if rows.classes else evaluated.label.astype(np.float64) - evaluated.truth
     made = reference(held, answered, truth, rows.groups.column_names, errors)
-    packing.save(folder / packing.FILE, made)
+    packing.save(folder / packing.FILE, replace(made, by_cell=_by_cell(made, held, answered, evaluated)))
     return packing.FILE
+
+
+def _by_cell(made: Reference, held: Held, answered: Answered | None, evaluated: Evaluation) -> ByCell | None:
+    """Of a classifier by the columns that are asked for, of a regression by its answer too."""
+    label, truth = evaluated.label, evaluated.truth
+    if made.judged and answered:
+        columns = {name: one for name, one in made.columns.items() if name in held.raw.column_names}
+        empty = made.judged[1].empty()
+        return by_cell.of_classifier(held, columns, made.groups, empty, (answered.probabilities, label), truth)
+    if made.loss_model:
+        numbers = label.astype(np.float64), truth.astype(np.float64)
+        return by_cell.of_regression(held, made.columns, made.groups, made.loss_model, *numbers)
+    return None

@@ -109,7 +109,7 @@ def test_what_goes_wrong_while_it_explains_holds_up_no_alarm(at, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(module, "explain", broken)
+    monkeypatch.setattr(module.Explainer, "explain", broken)
     assert raised(at)["psi(country) < 0.1"].causes == ()
 
 

@@ -1,4 +1,6 @@
-"""The errors of a regression are estimated on what came, before any label: from its rows to what `watch` says."""
+"""The errors of a regression, estimated before any label and as labels tell, and why they grew: from its rows to what
+`watch` says.
+"""
 
 import numpy as np
 import pytest
@@ -6,11 +8,16 @@ from tests.api.answering import answered
 from tests.api.conftest import Site
 
 from arkwright.api.decide import sign
+from arkwright.api.logged import label, predictions
 from arkwright.api.rollout import promote
+from arkwright.api.watch.alarms import alarms
+from arkwright.api.watch.causes import causes
 from arkwright.api.watch.rounds import watch
 
 PROMISES = """gate  = "production"
-promises = ["estimated(mae) <= 100", "estimated(rmse, by=country) <= 1"]
+promises = [
+  "estimated(mae) <= 100", "estimated(rmse, by=country) <= 1", "estimated(mae) <= 13", "mae <= 13", "rmse <= 13",
+]
 """
 
 
@@ -45,6 +52,9 @@ def test_errors_are_estimated_before_any_label(shop, monkeypatch):
     truth = np.array([paid(one, i) for i, one in enumerate(spent)])
     rows = [{"country": "DE" if i % 3 else "FR", "spent": float(one), "age": 30} for i, one in enumerate(spent)]
     answered(at, rows, monkeypatch, say=lambda row: {"value": 2 * row["spent"]})
+    at.do(label, endpoint="buys", labels=[
+        {"id": f"r600-{i // 100 * 100}", "row": i % 100, "label": float(one)} for i, one in enumerate(truth)
+    ])  # fmt: skip
     found = {one.promise: one for one in at.do(watch, names=["buys"])}
     mae = found["estimated(mae) <= 100"]
     assert (mae.verdict, mae.n) == ("kept", 500)
@@ -52,3 +62,26 @@ def test_errors_are_estimated_before_any_label(shop, monkeypatch):
     assert mae.value == pytest.approx(20, abs=3)  # of all rows, from 0 to 100, it is 12.5
     worst = found["estimated(rmse, by=country) <= 1"]
     assert (worst.verdict, worst.note[:8]) == ("broken", "country=")
+    explained(at, rows)
+
+
+def explained(at, rows):
+    """Only rows of which much was spent came: what is named is that those of little, which are hardly off, are gone."""
+    raised = {one.alarm.promise: one.alarm for one in at.do(alarms).items}
+    for promise in ("estimated(mae) <= 13", "mae <= 13", "rmse <= 13"):
+        found = at.do(causes, alarm=raised[promise].ref)
+        first = found.explained.parts[0]
+        assert first.column in ("spent", "prediction")
+        assert first.named
+        assert (first.before, first.now) == (pytest.approx(0.6, abs=0.03), pytest.approx(0, abs=0.01))
+        assert found.says == raised[promise].causes
+        assert found.says[0].startswith(f"{first.column}={first.label}: ")
+        assert sum(p.explains for p in found.explained.parts if p.column == "spent") == pytest.approx(1)
+        (spent, places) = next((one, places) for one, places in found.columns if one.parts[0].column == "spent")
+        for part, place in zip(spent.parts, places, strict=True):
+            if place.where:
+                listed = at.do(predictions, endpoint="buys", where=place.where, limit=None).num_rows
+                assert listed == round(part.now * len(rows)) > 100
+    worst = at.do(causes, alarm=raised["estimated(rmse, by=country) <= 1"].ref)
+    assert {part.column for part in worst.explained.parts} == {"country"}
+    assert worst.explained.parts[0].value > 10

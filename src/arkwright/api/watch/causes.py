@@ -1,32 +1,31 @@
-"""The verb `causes`: what explains that a promise of an endpoint is broken, from kept counts and labels alone."""
+"""The verb `causes`: what explains that a promise of an endpoint is broken, from kept counts, the log and labels."""
 
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-
-import pyarrow as pa
 
 from arkwright.api import terms
 from arkwright.api.accounts import allow
 from arkwright.api.logged import signature
-from arkwright.api.watch import labelled, when
+from arkwright.api.watch import when
 from arkwright.api.watch.alarms import of
 from arkwright.api.watch.log import Layout
 from arkwright.api.watch.window import Answers
+from arkwright.api.watch.worse import ABOUT, Worse
 from arkwright.core import versions
+from arkwright.core.alarms import Alarm
 from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
-from arkwright.core.promises import Call, Name, Promise, Value, parse
+from arkwright.core.promises import Call, Promise, parse
 from arkwright.core.times import utc
-from arkwright.measures import expected, moved, registry, traffic, worse
-from arkwright.measures.causes import Explained, Part, worst_first
+from arkwright.measures import moved, registry, traffic
+from arkwright.measures.causes import Explained, Part
 from arkwright.measures.evaluation import Undefined
-from arkwright.measures.scores import Scores
 from arkwright.measures.window import Window
-from arkwright.monitor.counting import Answered, Reference
 from arkwright.monitor.measured import Found
 from arkwright.sites import Site
 
@@ -35,14 +34,29 @@ MOST = 3  # sentences of an alarm
 _TOGETHER = ("mmd", "domain_auc")
 _TIMES = ("date", "datetime")
 _COUNTED = ("error_rate", "refused_rate")
-_LOWER = ("brier", "log_loss")  # what is better
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Where the rows of a part are among the predictions, as `predictions` takes it."""
+
+    since: str
+    until: str
+    release: str
+    where: tuple[str, ...]
+
+    def command(self, endpoint: str) -> str:
+        words = ["arkwright", "predictions", endpoint, "--since", self.since, "--until", self.until]
+        words += ["--release", self.release]
+        return shlex.join([*words, *(word for one in self.where for word in ("--where", one))])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Causes:
     """What explains one promise on what a release answered `since` and `until` (UTC): `says` in sentences, at most
     three; else why nothing does. `rows`: the commands that list the rows of each. `explained`: all parts, for pictures
-    of before and now.
+    of before and now; `places`: the rows of each of them. `columns`: of those that are named first, all their values,
+    each with its rows.
     """
 
     endpoint: str
@@ -53,6 +67,8 @@ class Causes:
     says: tuple[str, ...]
     rows: tuple[str, ...]
     explained: Explained
+    places: tuple[Rows, ...]
+    columns: tuple[tuple[Explained, tuple[Rows, ...]], ...]
 
 
 def causes(site: Site, by: Actor, project: Path, *, alarm: str) -> Causes:
@@ -66,45 +82,72 @@ def causes(site: Site, by: Actor, project: Path, *, alarm: str) -> Causes:
     noun = next((one.alarm for _, one in of(site, [endpoint.name]) if one.alarm.ref == f"alarm:{ref}"), None)
     if noun is None:
         raise Unknown(f"no alarm is called {alarm!r}; arkwright alarms {endpoint.name} lists them")
-    since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (noun.since, noun.until))
-    return explain(site, endpoint, noun.release, noun.promise, since, until)
+    return Explainer(site, endpoint).alarm(noun)
 
 
-def told(site: Site, endpoint: Endpoint, found: Found) -> tuple[tuple[str, ...], str]:
-    """For an alarm that is raised: its causes, and the command for the rows of the first. What explains an alarm never
-    holds it up.
-    """
-    try:
-        why = explain(site, endpoint, found.release, found.promise, found.since, found.until)
-    except Exception as error:  # noqa: BLE001 - see above
-        log.warning("%s: %s is not explained: %s", endpoint.ref, found.promise, error)
-        return (), ""
-    return why.says, next(iter(why.rows), "")
+@dataclass
+class Explainer:
+    """Explains alarms of one endpoint; what was counted and read for one is there for the next."""
+
+    site: Site
+    endpoint: Endpoint
+    _looked: dict[tuple[str, int, int], "_Why"] = field(default_factory=dict)
+
+    def __call__(self, found: Found) -> tuple[tuple[str, ...], str]:
+        """For an alarm that is raised: its causes, and the command for the rows of the first. What explains an alarm
+        never holds it up.
+        """
+        try:
+            why = self.explain(found.release, found.promise, found.since, found.until)
+        except Exception as error:  # noqa: BLE001 - see above
+            log.warning("%s: %s is not explained: %s", self.endpoint.ref, found.promise, error)
+            return (), ""
+        return why.says, next(iter(why.rows), "")
+
+    def alarm(self, alarm: Alarm) -> Causes:
+        """On the rows that it was raised for, as they are counted and labelled now."""
+        since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (alarm.since, alarm.until))
+        return self.explain(alarm.release, alarm.promise, since, until)
+
+    def explain(self, release: str, promise: str, since: int, until: int) -> Causes:
+        """On what a release answered between, seconds since 1970."""
+        noun = versions.resolve(self.site.ledger, Release, release)
+        shown: tuple[Explained, ...] = ()
+        try:
+            found = self._why(noun, since, until).of(parse(promise))
+            shown = self._why(noun, since, until).columns(found)
+        except (Undefined, ArkwrightError) as why:
+            found = Explained(note=str(why))
+        names = _names(Layout(signature(self.site, noun))) if found.parts else {}
+
+        def rows(parts: Sequence[Part]) -> tuple[Rows, ...]:
+            return tuple(_rows(noun, part, names, (since, until)) for part in parts)
+
+        places = rows(found.parts)
+        named = [place for part, place in zip(found.parts, places, strict=True) if part.named]
+        return Causes(
+            endpoint=self.endpoint.ref,
+            release=noun.ref,
+            promise=promise,
+            since=datetime.fromtimestamp(since, UTC),
+            until=datetime.fromtimestamp(until, UTC),
+            says=found.says(MOST),
+            rows=tuple(place.command(self.endpoint.name) for place in named[:MOST]),
+            explained=found,
+            places=places,
+            columns=tuple((one, rows(one.parts)) for one in shown),
+        )
+
+    def _why(self, release: Release, since: int, until: int) -> "_Why":
+        key = (release.ref, since, until)
+        if key not in self._looked:
+            same = next((one.answers for (ref, *_), one in self._looked.items() if ref == release.ref), None)
+            answers = same or Answers(self.site, self.endpoint, release)
+            self._looked[key] = _Why(answers, terms.recorded(self.endpoint).redact, since, until)
+        return self._looked[key]
 
 
-def explain(site: Site, endpoint: Endpoint, release: str, promise: str, since: int, until: int) -> Causes:
-    """On what a release answered between, seconds since 1970."""
-    noun = versions.resolve(site.ledger, Release, release)
-    try:
-        answers = Answers(site, endpoint, noun)
-        found = _Why(answers, terms.recorded(endpoint).redact, since, until).of(parse(promise))
-    except (Undefined, ArkwrightError) as why:
-        found = Explained(note=str(why))
-    named = [part for part in found.parts if part.named][:MOST]
-    names = _names(Layout(signature(site, noun))) if named else {}
-    return Causes(
-        endpoint=endpoint.ref,
-        release=noun.ref,
-        promise=promise,
-        since=datetime.fromtimestamp(since, UTC),
-        until=datetime.fromtimestamp(until, UTC),
-        says=found.says(MOST),
-        rows=tuple(_command(endpoint, noun, part, names, (since, until)) for part in named),
-        explained=found,
-    )
-
-
-@dataclass(frozen=True)
+@dataclass
 class _Why:
     answers: Answers
     redacted: Sequence[str]
@@ -118,16 +161,40 @@ class _Why:
             return when.failed(logged, call.name)
         if call.name.startswith("latency_"):
             return when.slow(logged, promise)
-        window = self.answers.window(self.since, self.until)
+        window = self._window
         if isinstance(window, str):
             return Explained(note=window)
-        if call.name in ("estimated", "worst_group", *expected.MEASURES):
-            return self._worse(window, call)
+        if call.name in ABOUT:
+            return self._worse.why(call, self._shown)
         if call.name in ("drifted_columns", *_TOGETHER):
             trail = window.trail.columns if window.trail else ()  # times are not among what columns do together
             there = [name for name in window.columns if name not in window.times]  # and always move
             return moved.columns(window, self._shown(trail if call.name in _TOGETHER else there))
         return self._column(window, call)
+
+    def columns(self, found: Explained) -> tuple[Explained, ...]:
+        """Of each column that is named first, all its parts in their own order; of times, those that are named."""
+        names = list(dict.fromkeys(part.column for part in found.parts if part.named))[:MOST]
+        each = [replace(found, parts=_in_order(found.parts, name)) for name in names]
+        window = self._window if any(len(one.parts) == 1 and one.parts[0].column for one in each) else ""
+        if isinstance(window, str):
+            return tuple(each)
+        return tuple(self._whole(window, one) for one in each)  # of columns each has but its first value
+
+    def _whole(self, window: Window, one: Explained) -> Explained:
+        whole = moved.values(window, one.parts[0].column, "psi")
+        return replace(whole, parts=_in_order(whole.parts, one.parts[0].column))
+
+    @cached_property
+    def _window(self) -> Window | str:
+        return self.answers.window(self.since, self.until)
+
+    @cached_property
+    def _worse(self) -> Worse:
+        reference, window = self.answers.reference, self._window
+        assert reference
+        assert isinstance(window, Window)
+        return Worse(reference, self.answers.logged(self.since, self.until), len(window))
 
     def _shown(self, columns: Sequence[str]) -> list[str]:
         return [name for name in columns if name not in self.redacted]
@@ -142,52 +209,9 @@ class _Why:
         bins = next((value for value in given if isinstance(value, int)), 10) if measure.stage == "endpoint" else 10
         return moved.values(window, named[0], call.name, bins)
 
-    def _worse(self, window: Window, call: Call) -> Explained:
-        """By the groups of all columns that are kept; of a promise of the worst group, by those of that column."""
-        score, by = _asked(call) if call.name in ("estimated", "worst_group") else (call, ())
-        reference = self.answers.reference
-        if reference is None or score.name not in expected.MEASURES or score.args or score.kwargs:
-            return Explained()
-        columns = self._shown(by or reference.groups)
-        sign = 1 if score.name in _LOWER else -1
-        if call.name == "estimated":
-            found = worse.estimated(window, score.name, columns, sign=sign, alone=bool(by))
-            rows = window.scores.n if window.scores else 0
-            return worst_first(found, sign, _at_least(call) / max(1, rows)) if by else found
-        if reference.judged is None:
-            return Explained(note="the release gives no probabilities, without which its groups are not kept")
-        now = self._labelled(reference, columns)
-        if now is None:
-            return Explained(note="no labels came")
-        found = worse.realised(reference.judged, now, score.name, columns, sign=sign, alone=bool(by))
-        return worst_first(found, sign, _at_least(call) / max(1, now[1].n)) if by else found
 
-    def _labelled(self, reference: Reference, columns: Sequence[str]) -> tuple[Scores, Scores] | None:
-        given = labelled.evaluated(self.answers.logged(self.since, self.until), columns)
-        if given.score is None or not len(given):
-            return None
-        scores = given.score if given.score.ndim > 1 else given.score[:, None]
-        table = pa.table({name: pa.array(values) for name, values in given.groups.items()})
-        return reference.realised(table, Answered(scores, given.label), given.truth)
-
-
-def _asked(call: Call) -> tuple[Call, tuple[str, ...]]:
-    """(the score, the columns of `by`) of estimated(…) and worst_group(…)."""
-    words = dict(call.kwargs)
-    score = call.args[0] if call.args else words.get("score")
-    by = call.args[1] if len(call.args) > 1 else words.get("by")
-    inner = Call(score.text) if isinstance(score, Name) else score
-    return inner if isinstance(inner, Call) else Call(""), tuple(traffic.mentioned(_value(by)))
-
-
-def _at_least(call: Call) -> float:
-    """From how many rows on a group counts."""
-    given = dict(call.kwargs).get("at_least", call.args[2] if len(call.args) > 2 else 50)
-    return given if isinstance(given, int | float) else 50
-
-
-def _value(given: Value | None) -> Value:
-    return () if given is None else given
+def _in_order(parts: Sequence[Part], column: str) -> tuple[Part, ...]:
+    return tuple(sorted((part for part in parts if part.column == column), key=lambda part: part.place))
 
 
 def _names(layout: Layout) -> dict[str, str]:
@@ -196,11 +220,9 @@ def _names(layout: Layout) -> dict[str, str]:
     return {one.name: found[one.name] for one in layout.columns if one.name in found and one.type not in _TIMES}
 
 
-def _command(endpoint: Endpoint, release: Release, part: Part, names: Mapping[str, str], span: tuple[int, int]) -> str:
-    """What lists the rows of a part."""
+def _rows(release: Release, part: Part, names: Mapping[str, str], span: tuple[int, int]) -> Rows:
+    """What finds the rows of a part."""
     begin, end = part.span or span
-    words = ["arkwright", "predictions", endpoint.name, "--since", utc(begin), "--until", utc(end)]
-    words += ["--release", f"{release.name}@{release.version}"]
-    for one in part.where if part.column in names else ():
-        words += ["--where", names[part.column] + one[len(part.column) :]]
-    return shlex.join(words)
+    where = part.where if part.column in names else ()
+    said = tuple(names[part.column] + one[len(part.column) :] for one in where)
+    return Rows(since=utc(begin), until=utc(end), release=f"{release.name}@{release.version}", where=said)

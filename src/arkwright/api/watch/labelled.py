@@ -1,6 +1,6 @@
 """Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,19 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
     return found | {text: realised.reading(measure) for text, measure in bound.items()}
 
 
-def evaluated(window: LoggedWindow, columns: Sequence[str]) -> Evaluation:
-    """The rows whose labels have come and that have a score; of these columns those that every row was logged with."""
+def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[pa.Table, Evaluation]:
+    """One of so many rows whose labels have come and that have a score, where the release gives one: of these columns
+    those that every row was logged with, and what was answered and true.
+    """
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
-        return _realised(window, came, scratch, {*columns}).scored
+        by, table = _table(window, came, scratch, columns, every)
+    truth, label, usable = _answers(window.layout, table)
+    score = _score(window.layout, table)
+    if score is not None:
+        usable &= _there(score)
+    found = Evaluation(task=window.signature.task, truth=truth, label=label, score=score).take(usable)
+    table = table.select(list(by.values())).rename_columns(list(by)).filter(pa.array(usable))
+    return table, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +91,45 @@ def _within(measure: Callable[..., Reading], column: str, value: str) -> Callabl
 
 
 def _realised(window: LoggedWindow, came: Came, scratch: Path, words: set[str]) -> _Realised:
-    layout, out = window.layout, scratch / "labelled.parquet"
-    by = {name: column for name, column in layout.row.items() if column in words and name not in came.lost}
-    logged.labelled(window.folder, window.site.tables, scratch, came, [*by, *layout.answer], out)
+    by, table = _table(window, came, scratch, words, 1)
     rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608
-    table = pq.read_table(out)
-    truth, label, usable = _classes(layout, table) if layout.classes else _values(table, layout)
+    truth, label, usable = _answers(window.layout, table)
     note = _said(rows, int(usable.sum()), table, window)
-    score = _score(layout, table)
+    score = _score(window.layout, table)
     whole = Evaluation(
         task=window.signature.task,
         truth=truth,
         label=label,
         score=score,
-        groups={column: groups_of(table.column(name)) for name, column in by.items()},
+        groups={column: groups_of(table.column(name)) for column, name in by.items()},
     ).take(usable)
     if score is None or whole.score is None:
         return _Realised(whole, whole, note)
-    there: Array = np.isfinite(np.atleast_2d(whole.score.T)).all(axis=0)
+    there = _there(whole.score)
     if there.all():
         return _Realised(whole, whole, note)
     return _Realised(replace(whole, score=None), whole.take(there), note)
+
+
+def _table(
+    window: LoggedWindow, came: Came, scratch: Path, columns: Collection[str], every: int
+) -> tuple[dict[str, str], pa.Table]:
+    """(how the table calls each column, the table)"""
+    layout, out = window.layout, scratch / "labelled.parquet"
+    by = {column: name for name, column in layout.row.items() if column in columns and name not in came.lost}
+    names = [*by.values(), *layout.answer]
+    logged.labelled(window.folder, window.site.tables, scratch, came, names, out, every)
+    return by, pq.read_table(out)
+
+
+def _answers(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:
+    return _classes(layout, table) if layout.classes else _values(table, layout)
+
+
+def _there(score: Array) -> Array:
+    """(n,) whether a row has one."""
+    found: Array = np.isfinite(np.atleast_2d(score.T)).all(axis=0)
+    return found
 
 
 def _classes(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:

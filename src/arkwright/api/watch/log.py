@@ -1,5 +1,6 @@
 """The log of one release, as a watch and its promises speak of it: columns by their own names, and the answers."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from arkwright.serve.tap import window
 from arkwright.serve.tap.tables import placed
 from arkwright.serve.tap.window import Came
 from arkwright.sites import Site
+
+SPANS = 50  # of a window of which some rows are looked at
 
 
 class Layout:
@@ -104,6 +107,16 @@ class LoggedWindow:
         wanted, store = self.layout.file, self.site.store
         with window.came(self.folder, store, scratch, since, until, self.release.ref, wanted) as found:
             yield found
+
+    def blocks(self, share: float) -> Iterator[Block]:
+        """Of the rows and their answers about such a share, from spans that lie evenly over the window."""
+        since, until = int(self.since.timestamp()), int(self.until.timestamp())
+        wanted = [*self.layout.row, *self.layout.answer]
+        step = (until - since) / SPANS
+        spans = [(since + n * step, since + (n + share) * step) for n in range(SPANS)]
+        for begin, end in [(since, until)] if share >= 1 else spans:
+            found = tap.scan(self.folder, self.site.store, int(begin), math.ceil(end), self.release.ref, wanted)
+            yield from map(self.layout.block, found)
 
     def so_far(self, promise: Promise, found: Reading) -> Reading:
         """Of a count, which only grows: too few is not broken before the release was here for as long as the window."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from arkwright.api import lease, terms
 from arkwright.api.accounts import allow
 from arkwright.api.build import quiet, run
-from arkwright.api.watch import alarms, causes, datasets
+from arkwright.api.watch import alarms, datasets
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.causes import Explainer
 from arkwright.api.watch.data import WatchedData, watch_one
 from arkwright.api.watch.reacting import Rerun, finish, react
 from arkwright.api.watch.window import Answers, Watched
@@ -101,7 +102,7 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
-    standing = alarms.follow(site, endpoint, streaks, partial(causes.told, site, endpoint))
+    standing = alarms.follow(site, endpoint, streaks, Explainer(site, endpoint))
     react(site, endpoint.name, max((one.until for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
     return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]

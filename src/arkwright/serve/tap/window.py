@@ -56,8 +56,11 @@ def came(
         yield Came(select=" UNION ALL BY NAME ".join(selects), files=files, lost=frozenset(lost))
 
 
-def labelled(folder: Path, tables: Tables, scratch: Path, found: Came, columns: Sequence[str], out: Path) -> None:
-    """Write those of the rows whose labels have come: these columns, and the label as the text ACTUAL.
+def labelled(
+    folder: Path, tables: Tables, scratch: Path, found: Came, columns: Sequence[str], out: Path, every: int = 1
+) -> None:
+    """Write those of the rows whose labels have come, or one of `every` so many: these columns, and the label as the
+    text ACTUAL.
 
     The last label of a row counts. Of rows that were answered several times under one id the last answer counts: a
     label is one row's, and is not counted twice.
@@ -65,10 +68,12 @@ def labelled(folder: Path, tables: Tables, scratch: Path, found: Came, columns: 
     said = scratch / "said.parquet"
     query.write_labels(folder, said, None)
     names = ", ".join(f"came.{quoted_name(name)}" for name in columns)
+    some = f'hash(came."id", came."row") % {every} = 0' if every > 1 else "true"
     sql = (
         f'WITH last AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL), '  # noqa: S608
         f"came AS ({found.select}) "
         f'SELECT {names}, last."{ACTUAL}" FROM came JOIN last ON came."id" = last."id" AND came."row" = last."row" '
+        f"WHERE {some} "
         f'QUALIFY row_number() OVER (PARTITION BY came."id", came."row" ORDER BY came."at" DESC) = 1 '
         f'ORDER BY came."at", came."id", came."row"'
     )
