@@ -274,15 +274,17 @@ def test_no_call_is_lost_when_the_server_stops_under_load(folders):
     has seen that the connection ends; nothing hangs and no answer is wrong.
     """
     with Serving({"f32": folders["f32"]}) as serving, serving.stub() as stub:
-        calls = [stub.ModelInfer.future(rows(1, i)) for i in range(1000)]
-        calls[0].result(LONG)
+        before = [stub.ModelInfer.future(rows(300, i)) for i in range(200)]
+        for _ in before:
+            serving.wait("added", 300)  # it has come
         serving.stop()
-        calls += [stub.ModelInfer.future(rows(1, i)) for i in range(1000, 2000)]
-        for i, call in enumerate(calls):
+        later = [stub.ModelInfer.future(rows(1, i)) for i in range(1000)]
+        assert {call.code() for call in before} == {Code.OK}
+        assert [answered(call.result())[0] for call in before] == list(range(200))
+        assert {call.code() for call in later} <= {Code.OK, Code.UNAVAILABLE, Code.CANCELLED}
+        for i, call in enumerate(later):
             if call.code() is Code.OK:
                 assert answered(call.result()).tolist() == [i, i + 1]
-        assert {call.code() for call in calls[:1000]} == {Code.OK}
-        assert {call.code() for call in calls[1000:]} <= {Code.OK, Code.UNAVAILABLE, Code.CANCELLED}
 
 
 def test_health(served):

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from arkwright.serve.processes import birth, control
+from arkwright.serve.processes import birth, control, zygote
 from arkwright.serve.processes.birth import Nursery
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.wire.limits import Limits
@@ -43,6 +43,19 @@ def test_a_worker_may_say_of_many_endpoints_why_not():
         return failed
 
     assert asyncio.run(told()) == why
+
+
+def test_where_no_process_can_be_forked_nothing_is_left_open(monkeypatch):
+    def full():
+        raise BlockingIOError
+
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    monkeypatch.setattr(zygote.os, "fork", full)
+    before = descriptors()
+    assert [zygote._fork() for _ in range(3)] == [0] * 3
+    assert descriptors() == before
 
 
 async def sleeps(words, fds):

@@ -65,8 +65,13 @@ def _fork() -> int | None:
     """The number of a new process whose parent is gone, 0 when there can be none; None in that process."""
     try:
         reading, writing = os.pipe()
+    except OSError:
+        return 0
+    try:
         between = os.fork()
     except OSError:
+        os.close(reading)
+        os.close(writing)
         return 0
     if between:
         os.close(writing)
