@@ -150,7 +150,7 @@ def test_why_an_alarm_was_raised_and_the_rows_that_explain_it(house):
     status, text = house.page(place)
     assert status == 200
     table = text[text.index('aria-label="spent: before and now: table"') :]
-    assert re.search(r'<th scope="row" class="nowrap"><b>\d+ and more</b></th><td class="number">', table)
+    assert re.search(r'<th scope="row" class="nowrap"><b>[\d.]+ and more</b></th><td class="number">', table)
     assert re.search(r'<svg class="draw"[^>]*aria-label="share of the rows, before and now', text)
     rows = html.unescape(re.findall(r'<a href="(/endpoints/buys/predictions\?[^"]*spent%3E%3D[^"]*)">list', table)[-1])
     status, listed = house.page(rows)
