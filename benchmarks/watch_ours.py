@@ -95,14 +95,12 @@ def ours_both(folder: Path) -> None:
 
 
 def ours_fair(folder: Path) -> None:
-    import pyarrow.parquet as pq
-
     from arkwright.core.arrow_arrays import numbers
     from arkwright.core.promises import parse
     from arkwright.measures import binding, registry
     from arkwright.measures.evaluation import Evaluation
 
-    rows = pq.ParquetFile(folder / "answers.parquet").read(use_threads=False)
+    rows = Stored(folder / "answers.parquet")
     given = {name: numbers(rows.column(name).combine_chunks()) for name in ("truth", "label")}
     groups = {name: _fixed(rows.column(name)) for name in ("carrier", "origin")}
     evaluation = Evaluation(task="classification", groups=groups, **given)
@@ -121,7 +119,7 @@ def _fixed(column):
 
     from arkwright.core.arrow_arrays import numbers
 
-    coded = column.combine_chunks().dictionary_encode()
+    coded = column.unify_dictionaries().combine_chunks()
     return np.array(coded.dictionary.to_pylist(), np.str_)[numbers(coded.indices)]
 
 

@@ -101,6 +101,15 @@ def test_what_is_no_error_is_left_out(judged):
     assert reference(rows, errors=np.full(300, 1e200)).loss_model is None
 
 
+def test_of_very_many_rows_some_are_looked_at(monkeypatch):
+    monkeypatch.setattr(loss_fitting, "MOST_ROWS", 100)
+    rows, errors = world(7, 250)
+    some = np.arange(0, 250, 3)
+    assert np.array_equal(loss_fitting.looked(errors), some)
+    made = reference(rows, errors=errors)
+    assert np.array_equal(made.loss_model.base, loss_fitting.fitted(rows.take(some), made.columns, errors[some]).base)
+
+
 def test_very_many_columns_have_few_bins_each(monkeypatch):
     monkeypatch.setattr(loss_fitting, "LARGEST", 40)
     rng = np.random.default_rng(6)

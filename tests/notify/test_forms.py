@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arkwright.core.nouns import Comment, Decision, Event, Finding, Run
 from arkwright.core.record import encode
-from arkwright.notify import choice, forms
+from arkwright.notify import choice, forms, hooks
 from arkwright.notify.forms import body, cloudevent, message_id
 from arkwright.notify.words import LONGEST_TEXT, LONGEST_TITLE, told
 
@@ -83,6 +83,13 @@ def test_what_words_choose():
     assert not choice.wants(["alarms", "moves"], event())
     assert choice.wants(["everything"], event(kind="recipe", raw="x"))
     assert choice.wants(["alarms"], event(kind="finding", raw="x"))  # who cannot read it had better look
+
+
+@pytest.mark.parametrize(("form", "hears"), [("cloudevents", 1), *((form, 0) for form in forms.CHATS)])
+def test_a_chat_is_not_told_what_only_keeps_order(form, hears):
+    said = hooks.Receiver(hooks.new("ci", "https://a.example", form, ("everything",)), "urn:x", page, ())
+    assert len(said.parts(event(kind="turn", raw="{}"))) == hears
+    assert len(said.parts(event())) == 1
 
 
 HOSTILE = (

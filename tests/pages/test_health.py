@@ -35,6 +35,7 @@ def seen(monkeypatch):
         ({"_200": 307}, "answers", "307 requests, 0 refused"),
         ({"_200": 302, "_422": 5}, "answers", "307 requests, 5 refused (1.63 %)"),
         ({"_200": 80, "_422": 20}, "refuses many", "100 requests, 20 refused (20 %)"),
+        ({"_200": 2, "_422": 1}, "answers", "3 requests, 1 refused (33.3 %)"),
         ({"_200": 302, "_500": 5}, "errors", "307 requests, 5 refused (1.63 %), 1.63 % failed"),
         ({"_200": 306, "_503": 1}, "answers", "307 requests, 1 refused (0.326 %)"),
     ],

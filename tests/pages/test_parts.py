@@ -6,9 +6,10 @@ import pytest
 from tests.web.conftest import Door
 
 from arkwright.api import talk
+from arkwright.api.tracked import Curve
 from arkwright.core import versions
 from arkwright.core.nouns import Run
-from arkwright.pages import people
+from arkwright.pages import people, runs
 from arkwright.pages import talk as talk_pages
 
 RUN = Run(name="flights", version=0, author="viewer", state="finished", started="2026-01-01T00:00:00", seed=1, code="",
@@ -59,3 +60,12 @@ def test_many_people(door, monkeypatch):
     assert re.findall(r'class="person" href="/people/(\w+)"', first) == ["contributor", "owner"]
     after = re.search(r'rel="next" href="([^"]*)"', first)[1]
     assert re.findall(r'class="person" href="/people/(\w+)"', page(door, after)) == ["viewer"]
+
+
+def test_what_was_logged_once_has_no_curve():
+    known = (
+        Curve(what="once", points=((0, 1.0),)),
+        Curve(what="falls", points=((0, 1.0), (1, 0.5))),
+        Curve(what="broke", points=((0, 1.0),), ends="NaN from 1 on"),
+    )
+    assert [one.what for one in runs.charts(known)] == ["falls", "broke"]

@@ -38,7 +38,15 @@ def test_when_something_is_due():
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "–"), (0.0123, "12 ms"), (60, "60 s"), (120, "2 min"), (10800, "3 h"), (5460, "1.52 h")],
+    [
+        (None, "–"),
+        (0.0123, "12 ms"),
+        (60, "60 s"),
+        (120, "2 min"),
+        (10800, "3 h"),
+        (5460, "1.52 h"),
+        (44_338_431.7, "513 days"),
+    ],
 )
 def test_how_long_it_took(seconds, said):
     assert words.span(seconds) == said

@@ -12,6 +12,7 @@ from arkwright.govern import passwords, roles, secrets
 from arkwright.sites import Site
 
 LOGGED_IN = 7 * DAY
+_OVER = "this token is wrong, was revoked, or is too old; make another: arkwright token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def prove(site: Site, kind: str, secret: str) -> Known:
     """Who holds this session or token, with the rights of both. Raises Unproven."""
     found = secrets.redeem(site.vault, kind, secret)
     if found is None:
-        raise Unproven("this token is wrong, was revoked, or is too old" if kind == secrets.TOKEN else "log in again")
+        raise Unproven(_OVER if kind == secrets.TOKEN else "log in again")
     key, held = found
     kept = account(site, held.account)
     if held.role is not None:

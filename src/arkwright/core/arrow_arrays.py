@@ -63,4 +63,4 @@ def _bits(mask: npt.NDArray[np.bool_]) -> pa.Buffer:
 
 def integers(values: npt.NDArray[np.int64]) -> pa.Array:
     """(n,) int64, for `take`."""
-    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])

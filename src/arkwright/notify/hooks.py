@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from arkwright.core import telling
 from arkwright.core.nouns import Event
 from arkwright.core.ports import Vault
 from arkwright.core.record import decode, encode
@@ -80,7 +81,11 @@ class Receiver:
         return self.hook.id
 
     def parts(self, event: Event) -> Sequence[Part]:
-        return (Part("", lambda: self._send(event)),) if choice.wants(self.hook.on, event) else ()
+        """People in a chat are not told what only keeps others in order."""
+        chat = self.hook.format in forms.CHATS
+        if not choice.wants(self.hook.on, event) or (chat and not telling.sought([event.kind])):
+            return ()
+        return (Part("", lambda: self._send(event)),)
 
     def _send(self, event: Event) -> None:
         body, kind = forms.body(self.hook.format, event, self.source, self.link)

@@ -49,7 +49,8 @@ async def log_in(request: Request) -> Response:
         work = partial(entering.log_in, at.site, NOBODY, at.project, **words)
         secret = await at.entry.trying(name, address(request), work, device=device)
     except ArkwrightError as error:
-        return again(request, "login.html", error, login=onward.login(onto(request)))
+        name = request.scope.get("arkwright.claimed", "")
+        return again(request, "login.html", error, login=onward.login(onto(request)), name=name)
     return await run_in_threadpool(entered, request, secret, known=bool(device), to=onto(request))
 
 

@@ -15,6 +15,7 @@ from arkwright.sites import Site
 from arkwright.web import context
 
 BAD, MANY = 0.01, 0.1  # of the requests failed: more is trouble; refused: more is worth a look
+FEW = 20  # requests, of which a share says nothing
 LOADING = 60  # seconds after a move in which a server that does not answer yet is at work
 
 
@@ -58,7 +59,7 @@ def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health
         word, tone, says = "not served", "bad", "The server does not answer for it; its log says why."
     elif asked and failed / asked > BAD:
         word, tone, says = "errors", "bad", f"{says}, {percent(failed / asked)} failed"
-    elif asked and wrong / asked > MANY:
+    elif asked >= FEW and wrong / asked > MANY:
         word, tone = "refuses many", "open"
     else:
         word, tone = ("canary", "live") if len(endpoint.shares) > 1 else ("answers", "good")

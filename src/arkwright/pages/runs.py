@@ -164,7 +164,9 @@ class Chart:
 
 
 def charts(curves: Sequence[tracked.Curve]) -> list[Chart]:
-    return [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in curves]
+    """Of one run; what has one point alone is a number, and stands among those."""
+    lasting = [one for one in curves if len(one.points) > 1 or one.ends]
+    return [chart(Lines(what=one.what, runs=(one.points,), ends=(one.ends,)), (one.what,)) for one in lasting]
 
 
 def log(request: Request) -> Response:

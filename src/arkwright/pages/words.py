@@ -81,7 +81,9 @@ def span(seconds: float | None) -> str:
         return f"{seconds:.3g} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.3g} h"
+    if seconds < 2 * 86400:
+        return f"{seconds / 3600:.3g} h"
+    return f"{seconds / 86400:.3g} days"
 
 
 def percent(part: float | None) -> str:
