@@ -56,7 +56,7 @@ def test_values_by_hand():
     half = drift.jensen_shannon(words({"a": 100}, {"a": 50, "b": 50}), "x")
     assert half.value == pytest.approx(0.46450140402245893 / math.sqrt(math.log(2)))  # SciPy's, in nats
     assert drift.hellinger(words({"a": 5}, {"b": 7}), "x").value == pytest.approx(1)
-    assert drift.largest_change(words({"a": 6, "b": 4}, {"a": 1, "b": 9}), "x").value == pytest.approx(0.5)
+    assert drift.largest_change(words({"a": 60, "b": 40}, {"a": 10, "b": 90}), "x").value == pytest.approx(0.5)
     assert drift.ks(numbers([1, 2, 3, 4], [3, 4, 5, 6]), "x").value == pytest.approx(0.5)
     assert drift.wasserstein(numbers([0, 1, 3], [0, 1, 3]), "x").value == 0
     same = words({"a": 30, "b": 10}, {"a": 30, "b": 10})
@@ -197,23 +197,79 @@ def test_the_critical_value_is_passed_by_one_window_in_twenty():
     assert 0.03 < passed / 2000 < 0.075
 
 
+def draw(rng, kind, n):
+    """n values, or how often which word, of columns as tables have them."""
+    if kind == "normal":
+        return rng.normal(size=n)
+    if kind == "counts":
+        return rng.poisson(2, n).astype(float)
+    if kind == "amounts":  # mostly none, and a long tail
+        return np.where(rng.random(n) < 0.9, 0, rng.lognormal(0, 2, n))
+    if kind == "flag":
+        return dict(zip(("yes", "no"), rng.multinomial(n, (0.002, 0.998)).tolist(), strict=True))
+    k = {"few": 5, "many": 200}[kind]
+    return {f"v{place}": count for place, count in enumerate(rng.multinomial(n, np.full(k, 1 / k)).tolist()) if count}
+
+
+def null(rng, kind, sizes, missing=0.0):
+    """(reference, windows) of one column in which nothing changed; `sizes`: of the reference and of each window."""
+    (first, *came), (gone, *more) = (draw(rng, kind, n) for n in sizes), rng.binomial(sizes, missing).tolist()
+    before = (of_words if isinstance(first, dict) else of_numbers)(first, gone)
+    add = before.empty().words if isinstance(first, dict) else before.empty().numbers
+    return before, [add(now, gone) for now, gone in zip(came, more, strict=True)]
+
+
+KINDS = ["normal"] * 6 + ["counts"] * 3 + ["amounts"] * 3 + ["few"] * 14 + ["many"] * 2 + ["flag"] * 2
+
+
 def test_thirty_columns_do_not_cry_wolf():
-    """2,000 pairs in which nothing changed, of 30 columns each: an alarm in at most 5 of 100, and in not much fewer."""
+    """2,000 pairs in which nothing changed, of 30 columns of every kind each and windows of 50 to 1,000 rows: an alarm
+    in at most 5 of 100, and in not much fewer.
+    """
     rng = np.random.default_rng(7)
     alarms = 0
-    for _ in range(2000):
-        reference, current = {}, {}
-        for number in range(20):
-            before = of_numbers(rng.normal(size=400))
-            reference[f"n{number}"], current[f"n{number}"] = before, before.empty().numbers(rng.normal(size=300))
-        for number in range(10):
-            first, second = rng.multinomial(400, np.full(5, 0.2)), rng.multinomial(300, np.full(5, 0.2))
-            before = of_words(dict(zip("abcde", first.tolist(), strict=True)))
-            reference[f"w{number}"] = before
-            current[f"w{number}"] = before.empty().words(dict(zip("abcde", second.tolist(), strict=True)))
-        alarms += drift.drifted_columns(Window(reference=reference, current=current)).value > 0
+    for _ in range(500):
+        columns = [null(rng, kind, (1000, 50, 200, 500, 1000), 0.001 * (n % 6 == 0)) for n, kind in enumerate(KINDS)]
+        reference = {str(n): before for n, (before, _) in enumerate(columns)}
+        for size in range(4):
+            current = {str(n): windows[size] for n, (_, windows) in enumerate(columns)}
+            alarms += drift.drifted_columns(Window(reference=reference, current=current)).value > 0
     limit = 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
     assert 0.01 < alarms / 2000 < limit
+
+
+@pytest.mark.parametrize("sizes", [(1000, 1000), (1000, 20_000), (5000, 500)])
+def test_values_that_were_frequent_by_luck_are_no_drift(sizes):
+    """Of 200 values that are equally frequent, the most frequent ones of the reference were lucky."""
+    rng = np.random.default_rng(12)
+    alarms = dict.fromkeys(("test", "psi", "largest"), 0)
+    for _ in range(200):
+        before, (now,) = null(rng, "many", sizes)
+        window = Window(reference={"x": before}, current={"x": now})
+        alarms["test"] += drift.significance(window, "x")[0] < 0.05
+        alarms["psi"] += divergence.psi(*(cells := drift.cells(window, "x", 10))) > divergence.critical(2, *cells)
+        alarms["largest"] += drift.largest_change(window, "x").low > 0
+    assert max(alarms.values()) / 200 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200), alarms
+
+
+def test_a_rare_value_in_a_small_window_is_no_drift_and_many_of_a_new_one_are():
+    before = of_words({"usual": 20_000}, missing=20)
+    once, often = (before.empty().words({"usual": 49 - n, "new": n}, missing=1) for n in (0, 6))
+    assert drift.significance(Window(reference={"x": before}, current={"x": once}), "x")[0] > 0.05
+    assert drift.significance(Window(reference={"x": before}, current={"x": often}), "x")[0] < 1e-9
+
+
+def test_an_empty_cell_is_not_sure_of_being_empty():
+    """Half a hundred rows: a value of two in a hundred is often not among them."""
+    found = drift.largest_change(words({"a": 980, "b": 20}, {"a": 50}), "x")
+    assert found.low == 0
+    assert found.value == pytest.approx(0.02)
+
+
+def test_one_row_is_sure_of_no_distance():
+    before = np.linspace(0, 100, 1000)
+    for measure in (drift.wasserstein, drift.ks, drift.psi, drift.largest_change):
+        assert measure(numbers(before, [99.0]), "x").low == 0, measure.name
 
 
 def test_what_drifted_is_named():

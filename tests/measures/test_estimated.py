@@ -109,14 +109,16 @@ def test_worth_is_scikit_learns_isotonic_regression():
     assert worth((right, rows))[0] == pytest.approx(expected, abs=1e-9)
 
 
-def test_intervals_hold_what_comes_in_about_95_of_100_windows():
+@pytest.mark.parametrize(("n", "m", "least"), [(4000, 1500, 54), (300, 200, 53)])
+def test_intervals_hold_what_comes_in_about_95_of_100_windows(n, m, least):
+    """Of few rows that were judged in nine of ten: they say of themselves what is too good."""
     held = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        given, probabilities, truth = window(rng, n=4000, m=1500)
+        given, probabilities, truth = window(rng, n=n, m=m)
         found = estimated(given, measures.roc_auc)
         held += found.low <= metrics.roc_auc_score(truth, probabilities[:, 1]) <= found.high
-    assert held >= 54
+    assert held >= least
 
 
 def test_the_worst_group_is_found_without_labels():

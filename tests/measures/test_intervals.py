@@ -132,3 +132,10 @@ def test_macro():
     assert low == pytest.approx(0.7 - math.hypot(0.9 - ends[0][0], 0.5 - ends[1][0]) / 2)
     assert high == pytest.approx(0.7 + math.hypot(ends[0][1] - 0.9, ends[1][1] - 0.5) / 2)
     assert intervals.macro([(5, 5), (5, 5)])[1][1] == 1.0
+
+
+def test_many_shares_at_once_are_wilsons_of_each():
+    counts = np.array([0, 3, 50, 100])
+    lows, highs = intervals.wilsons(counts, 100, intervals.Z)
+    for count, low, high in zip(counts.tolist(), lows, highs, strict=True):
+        assert (low, high) == pytest.approx(intervals.wilson(count, 100), abs=1e-12)

@@ -56,3 +56,23 @@ def test_a_column_that_vanished_is_another_distribution():
     found = window(table(2000, 7), table(500, 8).select(["first", "word"]))
     assert joint.domain_auc(found).low > 0.95
     assert joint.mmd(found).low > 0.3
+
+
+def test_words_that_are_frequent_by_luck_are_not_told_apart():
+    """Of 200 words as frequent as each other the first thirty of a reference are rarer in every window."""
+    rng = np.random.default_rng(9)
+    for _ in range(10):
+        both = [pa.table({"word": rng.integers(0, 200, n).astype(str)}) for n in (1000, 1000)]
+        found = window(*both)
+        assert (joint.mmd(found).low, joint.domain_auc(found).low <= 0.5) == (0, True)
+
+
+def test_words_that_are_clearly_more_frequent_than_all_others_are():
+    def words(share, seed):
+        rng = np.random.default_rng(seed)
+        usual, rare = rng.integers(0, 3, 1000), rng.integers(3, 200, 1000)
+        return pa.table({"word": np.where(rng.random(1000) < share, usual, rare).astype(str)})
+
+    found = window(words(0.6, 1), words(0.4, 2))
+    assert joint.mmd(found).low > 0
+    assert joint.domain_auc(found).low > 0.5

@@ -9,8 +9,8 @@ class Reaction:
     """What is done about an alarm that has stood for `after`: notify | discuss | halt | rollback | fallback | run.
 
     `to`: about this promise, else about any; `of`: where the release is the live one, a canary or a shadow. The same is
-    not done again at the endpoint before `cool_down` is over. `dry_run`: it is only said what would be done. `tell`:
-    people, or the signing roles of people, who are told or mentioned.
+    not done again at the endpoint before `cool_down` is over; of `halt`, to the same release. `dry_run`: it is only
+    said what would be done. `tell`: people, or the signing roles of people, who are told or mentioned.
     """
 
     do: tuple[str, ...]

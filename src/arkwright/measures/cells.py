@@ -7,9 +7,11 @@ import numpy as np
 from arkwright.core.errors import Invalid
 from arkwright.measures.causes import EMPTY, OTHERS, finds, short
 from arkwright.measures.evaluation import Array
-from arkwright.measures.sketch import Sketch
+from arkwright.measures.sketch import OFTEN, VALUES, Sketch
 
 MOST = 1000  # cells of a column
+EVERY = VALUES + 1  # each word that the reference names, and the rest
+_OWN = 2 * OFTEN  # rows of the reference to be expected of a word with a cell of its own: hardly ever under OFTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,14 @@ class Cells:
         return len(self.labels)
 
 
-def cells(column: str, before: Sketch, bins: int) -> Cells:
-    """At most so many, and one of what is missing. Raises Invalid for no number of cells."""
-    of = of_bins(before, bins)
+def cells(column: str, before: Sketch, bins: int, of: Array | None = None) -> Cells:
+    """At most so many, and one of what is missing. `of`: the cell of each bin, where it is not by the reference alone.
+    Raises Invalid for no number of cells.
+    """
+    of = of_bins(before, bins) if of is None else of
     if before.edges is None:
-        named = [(short(value), finds(column, value)) for value in before.values[: of[-1]]]
+        own = [before.values[bin_] for bin_ in np.argsort(of[:-1], kind="stable") if of[bin_] < of[-1]]
+        named = [(short(value), finds(column, value)) for value in own]
         named.append((OTHERS, ()))
     else:
         named = [_range(column, before.edges, np.flatnonzero(of == cell)) for cell in range(of[-1] + 1)]
@@ -44,13 +49,39 @@ def cells(column: str, before: Sketch, bins: int) -> Cells:
 
 def of_bins(before: Sketch, bins: int) -> Array:
     """The cell of each bin: of numbers, cells of about as many rows; of words the most frequent ones, and the rest."""
-    if not 2 <= bins <= MOST:
-        raise Invalid(f"bins={bins}: give 2 to {MOST}")
+    _must_be_some(bins)
     if not before.of_numbers:
         return np.minimum(np.arange(len(before.counts)), bins - 1)
     middle = (np.cumsum(before.counts) - before.counts / 2) / max(1, before.n)
     _, groups = np.unique(np.minimum((middle * bins).astype(np.int64), bins - 1), return_inverse=True)
     return groups
+
+
+def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
+    """The cell of each bin, for what is held against the reference: of words the most frequent ones of both sides
+    together. Those that were most frequent in the reference alone were so by luck, too, and are rarer in any window.
+    For the same reason a word that is about as rare as those without a name stays with them. `least`: rows to be
+    expected of a word on either side, or it has no cell of its own. Raises Invalid for no number of cells.
+    """
+    if before.of_numbers:
+        return of_bins(before, bins)
+    if bins != EVERY:
+        _must_be_some(bins)
+    both = before.counts[:-1] + now.counts[:-1]
+    rows = max(1, before.n + now.n)
+    enough = both * min(before.n, now.n) >= least * rows
+    if before.counts[-1]:
+        enough &= both * before.n >= _OWN * rows
+    own = np.argsort(-both, kind="stable")
+    own = own[enough[own]][: bins - 1]
+    of = np.full(len(before.counts), len(own))
+    of[own] = np.arange(len(own))
+    return of
+
+
+def _must_be_some(bins: int) -> None:
+    if not 2 <= bins <= MOST:
+        raise Invalid(f"bins={bins}: give 2 to {MOST}")
 
 
 def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[str, ...]]:

@@ -12,9 +12,10 @@ import numpy as np
 
 from arkwright.core.errors import Missing
 from arkwright.measures.evaluation import Array
-from arkwright.measures.intervals import Interval, Z, stretch
+from arkwright.measures.intervals import Interval, Z, stretch, wilsons
 
 Shares = tuple[Array, Array]
+ENOUGH = 5  # rows to be expected of a cell on either side, for Pearson's test to be one (Cochran 1954)
 KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
 
 
@@ -67,13 +68,23 @@ def largest_difference(p: Array, q: Array) -> float:
 
 
 def largest_interval(p: Array, q: Array) -> Interval:
-    """Of `largest_difference`: normal, the low end widened for the choice among the cells (Bonferroni)."""
-    a, b = shares(p, q)
-    error = np.sqrt(a * (1 - a) / p.sum() + b * (1 - b) / q.sum())
-    apart = np.abs(a - b)
+    """Of `largest_difference`: Newcombe's (1998) of each cell, so that an empty one is not sure of being empty; the low
+    end widened for the choice among the cells (Bonferroni), and of those alone that moved by more than chance would.
+    """
     cells = int(np.count_nonzero((p > 0) | (q > 0)))
-    low = float((apart - Z * stretch(cells) * error).max())
-    return max(0.0, low), min(1.0, float((apart + Z * error).max()))
+    sizes = float(p.sum()), float(q.sum())
+    lows, highs = _apart((p, q), sizes, Z * stretch(cells))
+    low = np.maximum(lows, -highs)
+    if (low > 0).any():  # with a handful of rows Newcombe's is too sure
+        low = low[exact(p, q) * cells < 0.05]
+    return float(max(0.0, low.max(initial=0.0))), min(1.0, float(np.abs(_apart((p, q), sizes, Z)).max()))
+
+
+def _apart(counts: tuple[Array, Array], sizes: tuple[float, float], z: float) -> tuple[Array, Array]:
+    """(k,) the ends of how far two shares of so many rows are apart: Newcombe's."""
+    a, b = (side / n for side, n in zip(counts, sizes, strict=True))
+    (a_low, a_high), (b_low, b_high) = (wilsons(side, n, z) for side, n in zip(counts, sizes, strict=True))
+    return a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
 
 def kolmogorov_smirnov(p: Array, q: Array) -> float:
@@ -104,11 +115,16 @@ def wasserstein(p: Array, q: Array, edges: Array, low: float, high: float) -> fl
 
 
 def wasserstein_interval(value: float, p: Array, q: Array, edges: Array, low: float, high: float) -> Interval:
-    """Every point of the two functions within its own 95 %: cautious. del Barrio, Giné and Matrán 1999."""
-    f, g = (np.cumsum(side)[:-1] for side in shares(p, q))
-    error = np.sqrt(np.clip(f * (1 - f) / p.sum() + g * (1 - g) / q.sum(), 0, None))
-    half = Z * float(error @ _widths(edges, low, high))
-    return max(0.0, value - half), value + half
+    """Every point of the two functions within its own 95 %: cautious. del Barrio, Giné and Matrán 1999; Newcombe 1998,
+    so that one row is sure of nothing.
+    """
+    f, g = (np.cumsum(side)[:-1] for side in (p, q))
+    sizes = float(p.sum()), float(q.sum())
+    apart, (lows, highs) = f / sizes[0] - g / sizes[1], _apart((f, g), sizes, Z)
+    widths, above = _widths(edges, low, high), apart >= 0
+    nearer = float(np.where(above, apart - lows, highs - apart) @ widths)
+    farther = float(np.where(above, highs - apart, apart - lows) @ widths)
+    return max(0.0, value - nearer), value + farther
 
 
 def _widths(edges: Array, low: float, high: float) -> Array:
@@ -132,9 +148,27 @@ def chi_square_p(statistic: float, freedom: int) -> float:
     return float(scipy("special").chdtrc(freedom, statistic)) if freedom else 1.0
 
 
+def chance(p: Array, q: Array) -> float:
+    """Of such counts or less likely ones where nothing changed: Pearson's test of the cells with enough rows, Fisher's
+    exact one (1922) of each other, adjusted for their number (Bonferroni).
+    """
+    few = (p + q) * min(p.sum(), q.sum()) < ENOUGH * (p + q).sum()
+    dense = p[~few], q[~few]
+    tried = [chi_square_p(*chi_square(*dense))] if len(dense[0]) > 1 and min(map(np.sum, dense)) > 0 else []
+    if (few := few & (p + q > 0)).any():
+        tried += exact(p, q)[few].tolist()
+    return min(1.0, len(tried) * min(tried)) if tried else 1.0
+
+
+def exact(p: Array, q: Array) -> Array:
+    """(k,) the chance of each cell's rows now, or of more that lie as far on the same side, twice. Fisher 1922."""
+    law, given = scipy("stats").hypergeom, (int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
+    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q, *given), law.sf(q - 1, *given))))
+
+
 def cramers_v(p: Array, q: Array) -> float:
     """The statistic as an effect, 0 to 1, whatever the number of rows. Cramér 1946."""
-    return math.sqrt(chi_square(p, q)[0] / float(p.sum() + q.sum()))
+    return min(1.0, math.sqrt(chi_square(p, q)[0] / float(p.sum() + q.sum())))
 
 
 def interval(divergence: float, curvature: float, p: Array, q: Array) -> Interval:

@@ -9,7 +9,7 @@ import numpy as np
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.measures import divergence
-from arkwright.measures.cells import of_bins
+from arkwright.measures.cells import EVERY, of_both
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.operations import (  # noqa: F401 - they come through this door
     cost_per_thousand,
@@ -62,13 +62,12 @@ def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
 
 
 @endpoint_measure(
-    source="L-infinity (Chebyshev) distance; interval Bonferroni 1936",
+    source="L-infinity (Chebyshev) distance; interval Newcombe 1998, Bonferroni 1936",
     words="the share of any one value of {column} moved by {limit:points}[, of numbers over {bins:bin}]",
 )
 def largest_change(window: Window, column: Column, bins: int = 10) -> Reading:
     """The largest change of the share of any one value (L-infinity), or of any one bin of numbers."""
-    before, now = window.pair(column)
-    p, q = cells(window, column, bins) if before.of_numbers else _with_missing(before.counts, now.counts, before, now)
+    p, q = cells(window, column, bins if window.pair(column)[0].of_numbers else EVERY)
     low, high = divergence.largest_interval(p, q)
     return Reading(divergence.largest_difference(p, q), low, high, n=int(q.sum()))
 
@@ -154,8 +153,8 @@ def significance(window: Window, column: str) -> tuple[float, float]:
     if before.of_numbers and before.n and now.n:
         value = divergence.kolmogorov_smirnov(before.counts, now.counts)
         return divergence.kolmogorov_p(value, before.n, now.n), value
-    p, q = cells(window, column, 50)
-    return divergence.chi_square_p(*divergence.chi_square(p, q)), divergence.cramers_v(p, q)
+    p, q = cells(window, column, 50, divergence.ENOUGH)
+    return divergence.chance(p, q), divergence.cramers_v(p, q)
 
 
 def holm(chances: list[float]) -> list[float]:
@@ -186,11 +185,13 @@ def _numbers(window: Window, column: str) -> tuple[Sketch, Sketch]:
     return before, now
 
 
-def cells(window: Window, column: str, bins: int) -> tuple[Array, Array]:
-    """(reference, window) counts in at most so many cells, and one of what is missing where anything is."""
+def cells(window: Window, column: str, bins: int, least: float = 0) -> tuple[Array, Array]:
+    """(reference, window) counts in at most so many cells, and one of what is missing where anything is. `least`: rows
+    to be expected of a word on either side, or it has no cell of its own.
+    """
     before, now = window.pair(column)
-    groups = of_bins(before, bins)
-    p, q = (np.bincount(groups, side.counts, groups[-1] + 1) for side in (before, now))
+    of = of_both(before, now, bins, least)
+    p, q = (np.bincount(of, side.counts, of.max() + 1) for side in (before, now))
     return _with_missing(p, q, before, now)
 
 

@@ -21,6 +21,7 @@ from arkwright.measures.scores import ALL, Scores
 from arkwright.measures.window import Window
 
 DRAWS = 200
+_UNBOUNDED = ("log_loss", "brier")  # of several classes, brier too
 _LONGEST_NOTE = 500
 
 
@@ -91,9 +92,10 @@ def worth(judged: tuple[Scores, Scores]) -> Array:
 
 
 def drawn_worth(judged: tuple[Scores, Scores], rng: np.random.Generator) -> Array:
-    """The same where what came true is drawn again."""
-    positive, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
-    return _monotone(rng.binomial(all_, positive / np.maximum(all_, 1)), all_)
+    """The same where the rows that were judged are drawn again."""
+    right, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
+    drawn = np.stack([_again(rng, np.stack(pair)) for pair in zip(right, all_ - right, strict=True)], axis=1)
+    return _monotone(drawn[0], drawn.sum(axis=0))
 
 
 def _monotone(right: Array, rows: Array) -> Array:
@@ -124,12 +126,15 @@ def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, ch
         except Undefined:
             continue
     edge = 0.025 / choices
-    low, high = np.quantile(drawn, [edge, 1 - edge])
+    twice = 2 * (float(np.mean(drawn)) - value)  # few rows that were judged say of themselves what is too good
+    low, high = np.clip(np.quantile(drawn, [edge, 1 - edge]) - twice, 0, np.inf if name in _UNBOUNDED else 1)
     return Reading(value, min(float(low), value), max(float(high), value), n=n, note="estimated without labels")
 
 
 def _rows(rng: np.random.Generator, rows: Array) -> Array:
     """As many rows drawn again, of each class against the rest."""
-    return np.stack([
-        rng.multinomial(int(one.sum()), (one / one.sum()).ravel()).reshape(one.shape) for one in rows
-    ])  # fmt: skip
+    return np.stack([_again(rng, one) for one in rows])
+
+
+def _again(rng: np.random.Generator, counts: Array) -> Array:
+    return rng.multinomial(int(counts.sum()), (counts / counts.sum()).ravel()).reshape(counts.shape)

@@ -14,7 +14,7 @@ from arkwright.measures.products import product
 PAIRS = 32  # a cosine and a sine each
 STEPS = 256  # of a cosine, and of one standard deviation
 FAR = 5.0  # what lies more standard deviations off counts as so many
-WORDS = 30  # values of a column, the most frequent ones; all others are one
+WORDS = 30  # values of a column at most, the most frequent ones; all others are one
 _SOME = 500  # rows whose distances give the kernel's width
 _STRATUM = 1001
 _SEED = 20070601

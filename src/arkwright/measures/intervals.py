@@ -32,6 +32,14 @@ def wilson(successes: float, n: float) -> Interval:
     return (0.0 if successes == 0 else max(0.0, centre - half)), (1.0 if successes == n else min(1.0, centre + half))
 
 
+def wilsons(counts: Array, n: float, z: float) -> tuple[Array, Array]:
+    """The same of each of (k,) counts of n rows, at any level: (lows, highs)."""
+    z2 = z * z
+    share = counts / n
+    centre, half = share + z2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return (centre - half) / (1 + z2 / n), (centre + half) / (1 + z2 / n)
+
+
 def student(df: int) -> float:
     """The 97.5 % point of Student's t: tabled to 8 degrees of freedom, then Cornish and Fisher 1937 (within 1e-5)."""
     if df <= len(_T):

@@ -11,12 +11,11 @@ import numpy as np
 
 from arkwright.measures import causes, divergence, drift
 from arkwright.measures.causes import ALPHA, LEAST, Explained, Part, short
-from arkwright.measures.cells import cells
+from arkwright.measures.cells import EVERY, cells, of_both
 from arkwright.measures.evaluation import Array
 from arkwright.measures.window import Window
 
 Terms = Callable[[Array, Array], Array]
-_EVERY, _SEVERAL = 1000, 50  # cells
 FEW = "too few rows to tell why"
 
 
@@ -24,9 +23,9 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
     """The cells of one column, by what each adds to the distance `measure`; of one that does not add up (ks, …) by how
     much its share moved. Raises Undefined as `Window.pair` does.
     """
-    before = window.pair(column)[0]
+    before, now = window.pair(column)
     if measure == "largest_change" and not before.of_numbers:
-        bins = _EVERY
+        bins = EVERY
     p, q = drift.cells(window, column, bins)
     if min(p.sum(), q.sum()) < LEAST:
         return Explained(note=FEW)
@@ -34,8 +33,8 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
     added = terms(p, q) if terms else np.abs(np.subtract(*divergence.shares(p, q)))
     whole = float(added.sum())
     a, b = divergence.shares(p, q)
-    moved = _chances(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
-    named = cells(column, before, bins)  # what is missing is the last, and only there where anything is
+    moved = divergence.exact(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
+    named = cells(column, before, bins, of_both(before, now, bins))  # the last, what is missing, only where anything is
     parts = [
         Part(
             column=column,
@@ -85,12 +84,6 @@ def _column(name: str, found: Explained, chance: float) -> Part:
         column=name, label=top.label, before=top.before, now=top.now, value=found.total, where=top.where,
         named=chance < ALPHA,
     )  # fmt: skip
-
-
-def _chances(p: Array, q: Array) -> Array:
-    """(k,) of each cell's rows now, or of more that lie as far on the same side, twice."""
-    law = divergence.scipy("stats").hypergeom(int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
-    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q), law.sf(q - 1))))
 
 
 def _psi(p: Array, q: Array) -> Array:

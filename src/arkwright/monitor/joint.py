@@ -4,7 +4,7 @@ Times are left out: they always move. A minute in which many rows come is read a
 nothing however many they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,13 +17,14 @@ from arkwright.measures import moments, trail
 from arkwright.measures.evaluation import Array
 from arkwright.measures.features import WORDS, Features, Standardised
 from arkwright.measures.moments import Moments
-from arkwright.measures.sketch import Sketch
+from arkwright.measures.sketch import OFTEN, Sketch
 from arkwright.measures.trail import Trail
 from arkwright.monitor.cells import floats, places
 
 MOST = 1000  # rows of a block in a minute …
 _REFERENCE = 100_000  # … and of the reference
 _AT_ONCE = 4096  # of those: their features fit a processor's cache
+_GAP = 2.0  # between the roots of two counts, of which each varies by a half
 _NUMBERS, _WORDS = ("int", "float"), ("str", "bool")
 
 
@@ -80,7 +81,8 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
     kinds = {c: arrow.type_name(some.schema.field(c).type, c) for c in some.column_names}
     numbers = tuple(name for name, kind in kinds.items() if kind in _NUMBERS)
     words = tuple(name for name, kind in kinds.items() if kind in _WORDS)
-    values = tuple(sketches[name].values[:WORDS] for name in words)
+    clear = [_clear(sketches[name]) for name in words]
+    values = tuple(sketches[name].values[: max(1, some)] for name, some in zip(words, clear, strict=True))
     scales = [features_.scaled(floats(some.column(name))) for name in numbers]
     bare = Features(
         numbers=numbers,
@@ -92,12 +94,33 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
         frequencies=np.zeros((0, features_.PAIRS)),
     )
     given = _standardised(some, bare)
-    whole = replace(bare, frequencies=features_.frequencies(given, values))
+    whole = replace(bare, frequencies=_frequencies(given, bare, clear))
     found = moments.empty()
     for begin in range(0, len(some), _AT_ONCE):
         block = slice(begin, begin + _AT_ONCE)
         found += moments.of(whole.of(given.take(block)), which.weight, which.second[block])
     return Joint(whole, found)
+
+
+def _clear(words: Sketch) -> int:
+    """How many of the most frequent values are told apart: up to one that is clearly more frequent than the next. What
+    is among them by luck is rarer in every window.
+    """
+    unnamed = min(OFTEN - 1, int(words.counts[-1]))
+    roots = np.sqrt(np.append(words.counts[:-1], unnamed))
+    found = np.flatnonzero(roots[:-1][:WORDS] - roots[1:][:WORDS] >= _GAP)
+    return int(found[-1]) + 1 if len(found) else 0
+
+
+def _frequencies(given: Standardised, known: Features, clear: Sequence[int]) -> Array:
+    """Of a column in which no value is clear the first one has a place, for its level, but goes with all others."""
+    found = features_.frequencies(given, known.values)
+    first = 2 * len(known.numbers)
+    for values, some in zip(known.values, clear, strict=True):
+        if values and not some:
+            found[first] = found[first + 1]
+        first += len(values) + 2
+    return found
 
 
 def _share(words: Sketch) -> float:

@@ -122,6 +122,18 @@ def test_a_canary_is_halted_once(two):
     assert endpoint(two).version == 3
 
 
+def test_a_halt_spares_no_other_canary(two):
+    up(two, ['of = "canary"\ndo = ["halt"]'], share=0.2)
+    watched(two, found(TWO))
+    two.do(promote, release="buys@2")
+    two.do(promote, release="buys@1", share=0.2)
+    _, made = watched(two, found(ONE))
+    assert [one.says for one in made] == [f"halted {ONE}"]
+    two.do(promote, release="buys@1", share=0.2)  # whoever lets it in again knows why
+    watched(two, found(ONE, KEPT))
+    assert watched(two, found(ONE))[1] == []
+
+
 def test_a_shadow_is_halted_too(two):
     up(two, ['do = ["halt"]'], shadow=True)
     _, made = watched(two, found(TWO))

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,6 +19,8 @@ from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Unknown
 from arkwright.core.nouns import Endpoint, Release
+from arkwright.monitor.measured import Measured
+from arkwright.serve.tap.parts import Index
 from arkwright.serve.telemetry import minutes
 from arkwright.serve.telemetry.minutes import Minute
 from arkwright.work import compact
@@ -40,6 +43,11 @@ def live(at):
     at.do(sign, at.cleo, release="buys")
     at.do(promote, release="buys")
     return at
+
+
+def _compacted(at):
+    compact.once(at.site)
+    return Index(at.site.predictions / "buys").parts
 
 
 def found(at):
@@ -122,6 +130,7 @@ def test_windows_of_nothing_of_one_row_and_of_one_class_and_nulls_alone(live, mo
         found = at(ago)
         assert found.pop("rows > 1").value in (None, count)
         found.pop("mean(spent) < 9")
+        found.pop("out_of_range(spent) == 0")  # of one row that lies outside it is sure
         assert {one.verdict for one in found.values()} <= {"unproven"} | ({"kept"} if count else set()), found
     found = at(2)
     assert (found["psi(spent) < 0.2"].verdict, found["drifted_columns() == 0"].verdict) == ("broken", "broken")
@@ -152,6 +161,19 @@ def test_how_it_serves(live, monkeypatch):
     one = found(live)["error_rate <= 0.001"]
     assert (one.verdict, one.value, one.n) == ("broken", 0.01, 200)
     assert one.note == "2 with 500; no server was up in 1,438 minutes of the window"
+
+
+def test_what_stops_one_endpoint_stops_no_other(live, monkeypatch):
+    with (live.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
+    live.do(promote, release="buys", endpoint="late")
+    answered(live, rows(10), monkeypatch)
+    (part,) = _compacted(live)
+    live.site.store.path(part.digest).unlink()
+    with pytest.raises(Unknown, match="holds no"):
+        live.do(watch)
+    with closing(Measured(live.site.watched / "late.measured.db")) as measured:
+        assert measured.last() is not None
 
 
 def test_an_endpoint_that_is_not_there(live):

@@ -77,10 +77,13 @@ def _due(site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction]) ->
 
 
 def _since_done(site: Site, alarm: Alarm) -> dict[str, float]:
-    """How many seconds ago each thing was done about another alarm here."""
+    """How many seconds ago each thing was done about another alarm here; a halt is of one release alone."""
     now, found = datetime.now(UTC), {}
+    releases = {one.alarm.ref: one.alarm.release for _, one in of(site, [alarm.about])}
     for event in site.ledger.find(Reacted.KIND, f"{alarm.about}/"):
         done = decode(Reacted, event.body)
+        if done.do == "halt" and releases.get(done.alarm) != alarm.release:
+            continue
         if done.alarm != alarm.ref and done.outcome in (BEGUN, DONE):
             found[done.do] = max(0.0, (now - datetime.fromisoformat(event.at)).total_seconds())
     return found

@@ -39,7 +39,7 @@ class Rehearsal:
     _streaks: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     _raised: dict[tuple[str, str], int] = field(default_factory=dict)
     _done: dict[tuple[tuple[str, str], int, str], None] = field(default_factory=dict)
-    _last: dict[str, tuple[int, tuple[str, str]]] = field(default_factory=dict)
+    _last: dict[tuple[str, str], tuple[int, tuple[str, str]]] = field(default_factory=dict)
     _gone: set[tuple[int, str]] = field(default_factory=set)
 
     def gone(self, version: int, release: str) -> bool:
@@ -70,13 +70,17 @@ class Rehearsal:
     def _react(self, at: int, one: Watched | Found, place: str | None, version: int) -> None:
         key = (one.release, one.promise)
         raised = self._raised[key]
-        since_done = {do: float(at - when) for do, (when, whose) in self._last.items() if whose != key}
+        others = {
+            do: when for (do, of), (when, whose) in self._last.items() if whose != key and of in ("", one.release)
+        }
+        since_done = {do: float(at - when) for do, when in others.items()}
         for _, do in policy.due(self.reactions, one.promise, place, at - raised, since_done):
             if (key, raised, do) in self._done:
                 continue
             self._done[key, raised, do] = None
-            self._last[do] = (at, key)
             refused = do == "halt" and place == policy.LIVE
+            if not refused:
+                self._last[do, one.release if do == "halt" else ""] = (at, key)
             self._tell(at, do, replace(one, note="the live release is not halted") if refused else one)
             if do in _LEAVES and not refused:
                 self._gone.add((version, one.release))

@@ -21,6 +21,7 @@ from arkwright.api.watch.window import Answers, Watched
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
+from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
@@ -49,35 +50,71 @@ def watch(
     endpoints = [versions.resolve(site.ledger, Endpoint, name).name for name in names if not name.startswith(DATA)]
     data = [name.removeprefix(DATA) for name in names if name.startswith(DATA)]
     found: list[Watched | WatchedData] = []
+    trouble = Trouble()
     if endpoints or not names:
-        found += rounds(site, endpoints or versions.names(site.ledger, Endpoint), rerun, say)
+        with trouble:
+            found += rounds(site, endpoints or versions.names(site.ledger, Endpoint), rerun, say)
     if not names:
         data = list(datasets.watched(project))
         datasets.leave(site, data)
     for name in data:
-        found += watch_one(site, project, name, rerun, say)
+        with trouble:
+            found += watch_one(site, project, name, rerun, say)
+    trouble.told()
     return tuple(found)
 
 
 def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None] = quiet) -> tuple[Watched, ...]:
-    """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again."""
+    """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again.
+
+    What stops one of them is raised when the others were watched.
+    """
     found: list[Watched] = []
+    trouble = Trouble()
     with lease.held(site, "watch") as turn:
         compact.once(site)
         for name in names:
             turn.must_be_held()
-            endpoint = versions.resolve(site.ledger, Endpoint, name)
-            here: list[Watched] = []
-            more: list[Found] = []
-            for ref in (*endpoint.shares, *endpoint.shadows):
-                say(f"watch {endpoint.name}: {ref}")
-                made, beside = _last_window(site, endpoint, versions.resolve(site.ledger, Release, ref))
-                here, more = [*here, *made], [*more, *beside]
-            turn.must_be_held()
-            found += _noticed(site, endpoint, here, more)
+            with trouble:
+                found += _round(site, name, turn, say)
     for name in names:
-        finish(site, name, rerun)
+        with trouble:
+            finish(site, name, rerun)
+    trouble.told()
     return tuple(found)
+
+
+class Trouble:
+    """Entered for one after the other: what goes wrong with one is kept, until all had their turn. Who may not watch at
+    all is told at once.
+    """
+
+    def __init__(self) -> None:
+        self._first: ArkwrightError | None = None
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, ArkwrightError) or isinstance(error, Refused):
+            return False
+        self._first = self._first or error
+        return True
+
+    def told(self) -> None:
+        if self._first:
+            raise self._first
+
+
+def _round(site: Site, name: str, turn: lease.Lease, say: Callable[[str], None]) -> list[Watched]:
+    endpoint = versions.resolve(site.ledger, Endpoint, name)
+    here: list[Watched] = []
+    more: list[Found] = []
+    for ref in (*endpoint.shares, *endpoint.shadows):
+        say(f"watch {endpoint.name}: {ref}")
+        made, beside = _last_window(site, endpoint, versions.resolve(site.ledger, Release, ref))
+        here, more = [*here, *made], [*more, *beside]
+    turn.must_be_held()
+    return _noticed(site, endpoint, here, more)
 
 
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
