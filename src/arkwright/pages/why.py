@@ -13,6 +13,7 @@ from arkwright.api.watch.causes import Causes, Rows, causes
 from arkwright.core import versions
 from arkwright.core.errors import Unknown
 from arkwright.core.nouns import Endpoint
+from arkwright.core.record import split_reference
 from arkwright.measures.causes import Explained, Part, percent
 from arkwright.pages.draw.before_now import before_now
 from arkwright.pages.render import page
@@ -48,7 +49,8 @@ class Column:
 
 
 def shown(found: Causes) -> list[Column]:
-    return [_column(found.endpoint.partition(":")[2], whole, places) for whole, places in found.columns]
+    name, _ = split_reference(found.endpoint, Endpoint.KIND)
+    return [_column(name, whole, places) for whole, places in found.columns]
 
 
 def _column(endpoint: str, whole: Explained, places: tuple[Rows, ...]) -> Column:
