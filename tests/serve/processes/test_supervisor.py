@@ -198,7 +198,7 @@ LOADS = (
     + """
 with open(SEEN, "a") as seen:
     seen.write("loads\\n")
-while os.path.exists(GATE) and open(GATE).read() == str(open(SEEN).read().count("loads")):
+while open(GATE).read() == str(open(SEEN).read().count("loads")):
     time.sleep(0.01)
 """
 )
@@ -218,9 +218,10 @@ def test_a_stop_waits_for_nothing_that_is_loaded(tmp_path):
             server.until(lambda: seen.exists() and seen.read_text().count("loads") == loads)  # noqa: B023
             server.say({"one": [(slow, 2, 1.0)], "two": stopped})
             server.until(lambda: server.call("/endpoints/two/predict", {"distance": 100})[0] == 503)
-            told = server.call("/endpoints/two/predict", {"distance": 100})[2]
+            _, headers, told = server.call("/endpoints/two/predict", {"distance": 100})
             assert told == {"error": f"two is {stopped}"}
-            gate.unlink()
+            assert 1 <= int(headers["Retry-After"]) <= 30
+            gate.write_text("0")
             server.until(lambda: server.call("/endpoints/one/predict", {"distance": 100})[2]["release"][-1] == "2")
             assert server.call("/endpoints/two/predict", {"distance": 100})[0] == 503  # what was loaded meanwhile, too
             os.kill(server.workers()[0], signal.SIGKILL)

@@ -10,7 +10,7 @@ from arkwright.serve.rest.app import App
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.mirror import Mirror
 from arkwright.serve.traffic.route import Route
-from arkwright.serve.wire.messages import Problem, Reply, Request, Response
+from arkwright.serve.wire.messages import Problem, Reply, Request, Response, come_again
 from arkwright.serve.wire.quota import Quota
 
 
@@ -87,6 +87,6 @@ class AppDoor:
         found = self._app.routes.get(name)
         if found is None:
             if name in self._app.stopped:
-                raise Problem(503, f"{name} is {self._app.stopped[name]}")
+                raise Problem(503, f"{name} is {self._app.stopped[name]}", come_again())
             raise Problem(404, f"no endpoint is called {name[:80]!r}{did_you_mean(name[:80], self._app.routes)}")
         return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from arkwright.core.errors import did_you_mean
 from arkwright.core.record import NAME
 from arkwright.serve.traffic.route import Route
-from arkwright.serve.wire.messages import Problem
+from arkwright.serve.wire.messages import Problem, come_again
 
 
 def nothing(path: str, routes: Mapping[str, Route], stopped: Mapping[str, str], paths: Iterable[str]) -> Problem:
@@ -16,7 +16,7 @@ def nothing(path: str, routes: Mapping[str, Route], stopped: Mapping[str, str], 
     if parts[0] or any(part in (".", "..") or not _plain(part) for part in parts[1:]):
         return Problem(400, "this is no path of this server; see GET /")
     if name := _stopped(parts[1:], routes, stopped):
-        return Problem(503, f"{name} is {stopped[name]}")
+        return Problem(503, f"{name} is {stopped[name]}", come_again())
     match parts[1:]:
         case ["v2", "models", name, *_] | ["endpoints", name, *_] if name not in routes:
             if not NAME.fullmatch(name):
