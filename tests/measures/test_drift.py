@@ -12,7 +12,7 @@ from scipy.spatial import distance
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
-from arkwright.measures import divergence, drift
+from arkwright.measures import divergence, drift, moved
 from arkwright.measures.sketch import of_numbers, of_words
 from arkwright.measures.window import Window
 
@@ -265,6 +265,25 @@ def test_a_rare_value_in_a_small_window_is_no_drift_and_many_of_a_new_one_are():
     once, often = (before.empty().words({"usual": 49 - n, "new": n}, missing=1) for n in (0, 6))
     assert drift.significance(Window(reference={"x": before}, current={"x": once}), "x")[0] > 0.05
     assert drift.significance(Window(reference={"x": before}, current={"x": often}), "x")[0] < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"AA": 695, "UA": 300, "rare": 3, "rarer": 2}, {"AA": 69_500, "United": 30_500}),
+        ({"AA": 700, "UA": 300}, {"AA": 70_000, "United": 30_000}),
+        ({"AA": 50_000} | {f"w{n}": 1250 for n in range(40)}, {"AA": 50, "w17": 50}),
+        ({f"w{n}": 50 for n in range(20)}, {f"w{n}": 500 for n in range(1, 20)} | {"W0": 500}),
+    ],
+    ids=["beside rare ones", "with no other", "one of many in a small window", "one of twenty"],
+)
+def test_a_value_that_is_called_otherwise_or_is_all_that_comes_is_found(before, now):
+    """However few rows would be expected of it on the smaller side."""
+    window = words(before, now)
+    assert drift.significance(window, "x")[0] < 1e-9
+    assert drift.psi(window, "x").low > 0
+    assert drift.largest_change(window, "x").low > 0.02
+    assert [part.label for part in moved.values(window, "x", "psi").parts if part.named]
 
 
 def test_an_empty_cell_is_not_sure_of_being_empty():

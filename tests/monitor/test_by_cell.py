@@ -95,3 +95,16 @@ def test_they_come_back_from_their_bytes(tmp_path):
     packing.save(path, replace(made, by_cell=replace(made.by_cell, judged=wrong)))
     with pytest.raises(Corrupt, match="is no reference of a release"):
         packing.load(path)
+
+
+def test_an_answer_that_is_exactly_the_truth_of_nothing_is_kept_too(tmp_path):
+    """How far off it is as a share of 0 is not known, and yet the release is watched."""
+    truth = np.asarray(TABLE.column("distance"), float)
+    answer = truth + 1
+    truth[:2] = answer[:2] = 0
+    made, path = reference(TABLE, errors=answer - truth), tmp_path / packing.FILE
+    kept = by_cell.of_regression(TABLE, made.columns, (), made.loss_model, answer, truth)
+    packing.save(path, replace(made, by_cell=kept))
+    found = packing.load(path).by_cell.erred["distance"]
+    assert np.isinf(found[:, 3, 1]).any()
+    assert found[:, 0, 1].sum() == N - 2

@@ -6,11 +6,13 @@ import numpy as np
 
 from arkwright.core.errors import Invalid
 from arkwright.measures.causes import EMPTY, OTHERS, finds, short
+from arkwright.measures.divergence import scipy
 from arkwright.measures.evaluation import Array
 from arkwright.measures.sketch import OFTEN, VALUES, Sketch
 
 MOST = 1000  # cells of a column
 EVERY = VALUES + 1  # each word that the reference names, and the rest
+_LUCK = 0.001  # the chance that any word seems to have moved where nothing did
 _OWN = 2 * OFTEN  # rows of the reference to be expected of a word with a cell of its own: hardly ever under OFTEN
 
 
@@ -58,10 +60,11 @@ def of_bins(before: Sketch, bins: int) -> Array:
 
 
 def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
-    """The cell of each bin, for what is held against the reference: of words the most frequent ones of both sides
-    together. Those that were most frequent in the reference alone were so by luck, too, and are rarer in any window.
-    For the same reason a word that is about as rare as those without a name stays with them. `least`: rows to be
-    expected of a word on either side, or it has no cell of its own. Raises Invalid for no number of cells.
+    """The cell of each bin, for what is held against the reference: of words those that moved by more than luck would,
+    and the most frequent ones of both sides together. Those that were most frequent in the reference alone were so by
+    luck, too, and are rarer in any window. For the same reason a word that is about as rare as those without a name
+    stays with them. `least`: rows to be expected of a word on either side, or it has no cell of its own, unless it
+    moved. Raises Invalid for no number of cells.
     """
     if before.of_numbers:
         return of_bins(before, bins)
@@ -72,11 +75,26 @@ def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
     enough = both * min(before.n, now.n) >= least * rows
     if before.counts[-1]:
         enough &= both * before.n >= _OWN * rows
-    own = np.argsort(-both, kind="stable")
-    own = own[enough[own]][: bins - 1]
+    moved = _by_more_than_luck(before, now)
+    own = np.lexsort((-both, ~moved))
+    own = own[(enough | moved)[own]][: bins - 1]
     of = np.full(len(before.counts), len(own))
     of[own] = np.arange(len(own))
     return of
+
+
+def _by_more_than_luck(before: Sketch, now: Sketch) -> Array:
+    """Words that came so much oftener on one side that luck would hardly do it to any of them, where nothing changed:
+    Poisson's law, which is cautious here, adjusted for their number (Bonferroni).
+    """
+    sides = [side.counts[:-1].astype(np.float64) for side in (before, now)]
+    both, rows = sides[0] + sides[1], max(1, before.n + now.n)
+    least = _LUCK / (2 * max(1, len(both)))
+    tails = [
+        scipy("special").gammainc(np.maximum(counts, 1), both * side.n / rows) + (counts < 1)
+        for counts, side in zip(sides, (before, now), strict=True)
+    ]
+    return np.asarray(np.minimum(*tails) < least)
 
 
 def _must_be_some(bins: int) -> None:

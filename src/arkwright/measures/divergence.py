@@ -15,6 +15,7 @@ from arkwright.measures.evaluation import Array
 from arkwright.measures.intervals import Interval, Z, stretch, wilsons
 
 Shares = tuple[Array, Array]
+ALL = slice(None)
 ENOUGH = 5  # rows to be expected of a cell on either side, for Pearson's test to be one (Cochran 1954)
 KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
 
@@ -76,7 +77,7 @@ def largest_interval(p: Array, q: Array) -> Interval:
     lows, highs = _apart((p, q), sizes, Z * stretch(cells))
     low = np.maximum(lows, -highs)
     if (low > 0).any():  # with a handful of rows Newcombe's is too sure
-        low = low[exact(p, q) * cells < 0.05]
+        low = low[low > 0][exact(p, q, low > 0) * cells < 0.05]
     return float(max(0.0, low.max(initial=0.0))), min(1.0, float(np.abs(_apart((p, q), sizes, Z)).max()))
 
 
@@ -156,14 +157,16 @@ def chance(p: Array, q: Array) -> float:
     dense = p[~few], q[~few]
     tried = [chi_square_p(*chi_square(*dense))] if len(dense[0]) > 1 and min(map(np.sum, dense)) > 0 else []
     if (few := few & (p + q > 0)).any():
-        tried += exact(p, q)[few].tolist()
+        tried += exact(p, q, few).tolist()
     return min(1.0, len(tried) * min(tried)) if tried else 1.0
 
 
-def exact(p: Array, q: Array) -> Array:
-    """(k,) the chance of each cell's rows now, or of more that lie as far on the same side, twice. Fisher 1922."""
-    law, given = scipy("stats").hypergeom, (int(p.sum() + q.sum()), (p + q).astype(np.int64), int(q.sum()))
-    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q, *given), law.sf(q - 1, *given))))
+def exact(p: Array, q: Array, of: Array | slice = ALL) -> Array:
+    """(k,) the chance of each cell's rows now, or of more that lie as far on the same side, twice; `of`: only of these
+    cells. Fisher 1922.
+    """
+    law, given = scipy("stats").hypergeom, (int(p.sum() + q.sum()), (p + q)[of].astype(np.int64), int(q.sum()))
+    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q[of], *given), law.sf(q[of] - 1, *given))))
 
 
 def cramers_v(p: Array, q: Array) -> float:

@@ -115,7 +115,8 @@ def expected(cells: Mapping[str, Cells], table: pa.Table, model: LossModel, rows
 def _summed(codes: Array, each: Array, m: int) -> Array:
     flat = each.reshape(len(each), -1)
     sums = [np.bincount(codes, weights=flat[:, place], minlength=m) for place in range(flat.shape[1])]
-    return np.stack(sums, axis=1).reshape(m, *each.shape[1:])
+    whole = np.stack(sums, axis=1).reshape(m, *each.shape[1:])
+    return np.nan_to_num(whole, nan=np.inf, posinf=np.inf, neginf=-np.inf)  # a share of 0 is none, as 0 of 0 is
 
 
 def _codes(cells: Mapping[str, Cells], table: Columns) -> Iterator[tuple[str, Array]]:

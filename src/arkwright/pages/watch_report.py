@@ -1,5 +1,6 @@
 """What was noticed at endpoints and of datasets as one HTML file: it asks nothing of a network and runs nothing."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from arkwright.pages import watch_charts, why
 from arkwright.pages.render import alone
 from arkwright.sites import Site
 
+log = logging.getLogger("arkwright.watch")
 STYLE = Path(__file__).parent / "static" / "arkwright.css"
 
 
@@ -55,5 +57,11 @@ def _whys(site: Site, found: OverTime) -> dict[str, tuple[Causes, list[why.Colum
     """Of what stands, by its name: what explains it now. Of the others stands what was said when they were raised."""
     explain = Explainer(site, found.endpoint)
     stand = [one.alarm.alarm for one in found.alarms if one.end is None]
-    made = {alarm.ref: explain.alarm(alarm) for alarm in stand}
-    return {ref: (one, why.shown(one)) for ref, one in made.items()}
+    made: dict[str, tuple[Causes, list[why.Column]]] = {}
+    for alarm in stand:
+        try:
+            one = explain.alarm(alarm)
+            made[alarm.ref] = one, why.shown(one)
+        except Exception as error:  # noqa: BLE001 - a report shows the others
+            log.warning("%s is not explained: %s", alarm.ref, error)
+    return made

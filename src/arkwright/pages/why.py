@@ -50,7 +50,7 @@ class Column:
 
 def shown(found: Causes) -> list[Column]:
     name, _ = split_reference(found.endpoint, Endpoint.KIND)
-    return [_column(name, whole, places) for whole, places in found.columns]
+    return [_column(name, whole, places) for whole, places in found.columns if whole.parts]
 
 
 def _column(endpoint: str, whole: Explained, places: tuple[Rows, ...]) -> Column:

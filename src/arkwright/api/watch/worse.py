@@ -95,6 +95,8 @@ class Worse:
         assert kept
         every = max(1, self.rows // LOOKED)
         table, came = labelled.joined(self.logged, kept.cells, every)
+        if not len(came):
+            return 0, {}
         if judged and came.score is not None:
             said = came.score.reshape(len(came), -1), came.label
             return len(came) * every, by_cell.scored(kept.cells, table, judged[1].empty(), said, came.truth)
