@@ -170,3 +170,8 @@ async def _exec(words: list[str], fds: Iterable[int]) -> asyncio.subprocess.Proc
         pass_fds=list(fds),
         start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
     )
+
+
+def how(code: int) -> str:
+    """How a process ended, in words."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

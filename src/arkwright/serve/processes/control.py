@@ -1,6 +1,7 @@
 """What a supervisor and its workers say to each other: JSON, a line each, on a socket pair."""
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,8 @@ def read(data: bytes, kind: Any) -> Any:
 def _path(kind: type, value: Any) -> Any:
     assert kind is Path
     return Path(value)
+
+
+def releases(routings: Iterable[Routing]) -> set[str]:
+    """That any of them answers with."""
+    return {share.served.release for routing in routings for share in routing.shares}

@@ -16,10 +16,9 @@ from pathlib import Path
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 from arkwright.serve.processes import control
-from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.birth import Nursery, how
 from arkwright.serve.processes.files import Room
-from arkwright.serve.processes.following import releases
-from arkwright.serve.processes.process import Asked, Worker, how
+from arkwright.serve.processes.process import Asked, Worker
 from arkwright.serve.processes.sockets import processors
 from arkwright.serve.processes.trial import late
 from arkwright.serve.processes.waits import called_off
@@ -100,19 +99,14 @@ class Crew:
         """Have all workers serve what there is now; endpoint -> why not. Who dies meanwhile, is told again."""
         order, workers = self._order() or control.Serve({}, []), (*self._workers, *self._coming)
         failed: dict[str, str] = {}
-        for worker, told in zip(workers, await asyncio.gather(*(w.tell(order) for w in workers)), strict=True):
-            failed |= self._stuck(worker, order) if worker.stuck else told or {}
+        for told in await asyncio.gather(*(worker.tell(order) for worker in workers)):
+            failed |= told or {}
         return failed
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""
         for worker in self._everybody:
             worker.send(control.Halt(stopped))
-
-    def _stuck(self, worker: Worker, order: control.Serve) -> dict[str, str]:
-        """Endpoint -> why not, of a worker that cannot be told any more."""
-        why = late(worker.loading, self._serving.load_time)
-        return {name: why for name, routing in order.traffic.items() if worker.loading in releases((routing,))}
 
     def _beware(self) -> control.Beware:
         return control.Beware(self._register.suspects, self._register.poison)
@@ -270,11 +264,10 @@ class Crew:
         worker.send(self._beware())
         order = self._order()
         failed = await worker.tell(order) if order else {}
-        if worker.stuck and order:
-            failed = self._stuck(worker, order)
-            for why in set(failed.values()):
-                log.error("a worker is of no use: %s", why)
+        if worker.stuck:
+            log.error("a worker is of no use: %s", late(worker.stuck, self._serving.load_time))
             worker.process.kill()  # who keeps its place raises another
+            failed = failed or None
         self.served.set()
         return failed
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from arkwright.core.ports import Routing, Served, Traffic
+from arkwright.serve.processes import control
 from arkwright.serve.processes.trial import attempt
 
 log = logging.getLogger("arkwright.serve")
@@ -24,7 +25,7 @@ class Following:
     @property
     def releases(self) -> set[str]:
         """What is on its way."""
-        return releases(self._tasks.values())
+        return control.releases(self._tasks.values())
 
     def loaded(self, traffic: Traffic) -> None:
         """All of this was loaded by the workers."""
@@ -78,10 +79,6 @@ class Following:
 def refused(name: str, routing: Routing, why: str) -> None:
     """Tell the operator, in one line."""
     log.error("endpoint:%s@%d cannot be served: %s; what is served stays as it was", name, routing.version, why)
-
-
-def releases(routings: Iterable[Routing]) -> set[str]:
-    return {share.served.release for routing in routings for share in routing.shares}
 
 
 def _identity(name: str, served: Served) -> _Identity:

@@ -13,6 +13,7 @@ import msgspec
 
 from arkwright.serve.processes import control, watchdog
 from arkwright.serve.processes.birth import Nursery, forks
+from arkwright.serve.processes.trial import late
 from arkwright.serve.processes.waits import lived
 from arkwright.serve.traffic.poison import Page, shared_memory
 
@@ -24,13 +25,13 @@ Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it ask
 class Worker:
     """`served`: it did what it was told once, so it can live. `gone`: nothing is shared with it, before it begins and
     when it has ended.
-    `stuck`: it loads a release that takes too long, and does nothing else it is told. `page`: what it notes of what it
-    computes.
+    `stuck`: the release that takes too long to load, or nothing; what else it is told it does behind that. `page`: what
+    it notes of what it computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
-        self.listening, self.served, self.gone, self.stuck = listening, False, True, False
+        self.listening, self.served, self.gone, self.stuck = listening, False, True, ""
         self._loading = ""
         self._patience: asyncio.Task[None] | None = None  # with what it loads
         self._start, self._asked, self._nursery = start, asked, nursery
@@ -62,32 +63,30 @@ class Worker:
         return Worker(self.listening, msgspec.structs.replace(self._start, follows=follows), self._asked, self._nursery)
 
     async def tell(self, order: control.Serve) -> dict[str, str] | None:
-        """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile, or is stuck: its
-        loop may go on answering, but what it loads can be called off by nobody.
+        """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile. Nobody waits for
+        one that is stuck: its loop may go on answering, but what it loads can be called off by nobody.
         """
-        if self._hearing.done() or self.stuck:
+        if self._hearing.done():
             return None
         done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._writer.write(control.line(order))
         while not done.done() and not self.stuck:
             await asyncio.wait((done,), timeout=_LOOK)
-        return done.result() if done.done() else None
+        if done.done():
+            return done.result()
+        why = late(self.stuck, self._start.load_time)
+        return {name: why for name, routing in order.traffic.items() if self.stuck in control.releases((routing,))}
 
     def send(self, news: control.News) -> None:
         """It need not be done before anything else is told."""
         if not self._hearing.done():
             self._writer.write(control.line(news))
 
-    @property
-    def loading(self) -> str:
-        """The release that it loads just now, or nothing."""
-        return self._loading
-
     async def _hear(self) -> None:
         """What the worker says, until it is gone. It does what it is told in order."""
-        with contextlib.suppress(ConnectionError):
-            while said := await self._reader.readline():
+        try:
+            while (said := await self._reader.readline()).endswith(b"\n"):  # a torn one is the last
                 message = control.read(said, control.Done | control.Ask | control.Loading)
                 if isinstance(message, control.Loading):
                     self._loads(message.release)
@@ -98,19 +97,26 @@ class Worker:
                     task = asyncio.create_task(self._answer(message))
                     self._answers.add(task)
                     task.add_done_callback(self._answers.discard)
-        self._loads("")
-        while self._waiting:
-            self._settle(None)
+        except ConnectionError:
+            pass
+        except ValueError as error:
+            log.error("a worker says what cannot be read: %s; another takes its place", error)  # noqa: TRY400
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+        finally:
+            self._loads("")
+            while self._waiting:
+                self._settle(None)
 
     def _loads(self, release: str) -> None:
-        self._loading = release
+        self._loading, self.stuck = release, ""
         if self._patience:
             self._patience.cancel()
         self._patience = asyncio.create_task(self._lose_patience()) if release else None
 
     async def _lose_patience(self) -> None:
         await lived(self._start.load_time)
-        self.stuck = True
+        self.stuck = self._loading
 
     def _settle(self, failed: dict[str, str] | None) -> None:
         done = self._waiting.popleft()
@@ -170,8 +176,3 @@ class Worker:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-self.process.pid, os.WNOHANG) == (0, 0):  # noqa: ASYNC110, ASYNC222 - does not wait
                 await asyncio.sleep(0.2)
-
-
-def how(code: int) -> str:
-    """How a process ended, in words."""
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -20,7 +20,7 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.crew import Crew
 from arkwright.serve.processes.files import Room, raised, room
 from arkwright.serve.processes.folder import shared
-from arkwright.serve.processes.following import Following, refused, releases
+from arkwright.serve.processes.following import Following, refused
 from arkwright.serve.processes.sockets import address, listen, reserve, unix
 from arkwright.serve.processes.waits import called_off, first_of, unless
 from arkwright.serve.telemetry import otlp
@@ -168,7 +168,7 @@ class Supervisor:
             self._crew.end_shadows()
         held = [*self._traffic.values(), *([self._before] if self._before else [])]
         try:  # aside: to look through a large release takes seconds
-            changed = await asyncio.to_thread(self._watch, releases(held) | self._following.releases)
+            changed = await asyncio.to_thread(self._watch, control.releases(held) | self._following.releases)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
             said = str(error) if isinstance(error, ArkwrightError) else repr(error)
             log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
@@ -204,7 +204,9 @@ class Supervisor:
             self._traffic[name] = routing
             why = await self._shadows() or (await self._crew.tell()).get(name)
             if why is None and not routing.stopped:
-                log.info("endpoint:%s@%d answers with %s", name, routing.version, ", ".join(releases((routing,))))
+                log.info(
+                    "endpoint:%s@%d answers with %s", name, routing.version, ", ".join(control.releases((routing,)))
+                )
             elif why:
                 refused(name, routing, why)
                 del self._traffic[name]

@@ -13,7 +13,7 @@ import msgspec
 
 from arkwright.core.ports import Served
 from arkwright.serve.processes import control
-from arkwright.serve.processes.process import how
+from arkwright.serve.processes.birth import how
 from arkwright.serve.processes.waits import within
 
 LONGEST = 2**16  # bytes of an answer: what a pipe takes without a reader
