@@ -51,7 +51,7 @@ def main() -> int:
         return table(site)
     if given.report:
         end = datetime.fromisoformat(json.loads((HERE / CLOCK).read_text()))
-        made = report(site, Actor(name="replay"), HERE, endpoints=[NAME], span="90d", until=end)
+        made = report(site, Actor(name="replay"), HERE, names=[NAME], span="90d", until=end)
         given.report.write_text(made, encoding="utf-8")
         return 0
     done = HERE / CLOCK
