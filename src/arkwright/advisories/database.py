@@ -5,13 +5,14 @@ Nothing in it is trusted: sizes and counts are bounded, and what cannot be read 
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from arkwright.advisories import files
 from arkwright.advisories.entry import Entry, decode, normal
 from arkwright.advisories.matching import about
 from arkwright.core.errors import Invalid
+from arkwright.core.times import zoned
 from arkwright.core.visible import visible
 
 _KEPT = 10  # lines of what cannot be read
@@ -69,7 +70,6 @@ def read(path: Path, names: Collection[str], now: datetime) -> Database:
 def _moment(text: str) -> datetime | None:
     """RFC 3339, as OSV has its times."""
     try:
-        found = datetime.fromisoformat(text)
+        return zoned(datetime.fromisoformat(text))
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from arkwright.advisories import database, https, online
+from arkwright.advisories.age import stale
 from arkwright.advisories.database import Database
 from arkwright.advisories.matching import matches
-from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.settings import Advisories
 from arkwright.measures.shipped import Advised, Packages
@@ -43,7 +43,7 @@ class Desk:
             age=f"advisories of {found.newest:%Y-%m-%d} from {where}",
             unread=tuple(found.unread),
             unreadable=found.unreadable,
-            stale=self._stale(found.newest, now, where),
+            stale=stale(f"advisories from {where}", found.newest, now, self.settings.max_age),
         )
 
     def _read(self, source: str, packages: Packages, now: datetime) -> tuple[Database, str]:
@@ -65,10 +65,3 @@ class Desk:
                 raise
             path = old  # as good as its age, which is looked at
         return database.read(path, names, now), place.partition("://")[2]
-
-    def _stale(self, newest: datetime, now: datetime, where: str) -> str:
-        assert self.settings
-        if (now - newest).total_seconds() <= seconds(self.settings.max_age):
-            return ""
-        days, most = (now - newest).days, self.settings.max_age
-        return f"the advisories from {where} are {days} days old, at most {most} may be: put today's in their place"

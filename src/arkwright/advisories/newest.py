@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from arkwright.advisories import https, index, versions
+from arkwright.advisories.age import stale
 from arkwright.advisories.behind import behind
 from arkwright.advisories.entry import normal
 from arkwright.core.durable import publish, writing
-from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.settings import Packages as Setting
 from arkwright.measures.shipped import Newest, Packages
@@ -44,7 +44,9 @@ class NewestDesk:
             return str(error)
         newer, unknown = behind(packages, found)
         age = f"versions of {at:%Y-%m-%d} from {where}"
-        return Newest(newer=newer, unknown=unknown, age=age, stale=self._stale(at, now, where))
+        return Newest(
+            newer=newer, unknown=unknown, age=age, stale=stale(f"versions from {where}", at, now, self.setting.max_age)
+        )
 
     def _read(self, source: str, names: set[str], now: datetime) -> tuple[dict[str, list[str]], datetime, str]:
         """(versions by name, of when they are, where from)"""
@@ -75,13 +77,6 @@ class NewestDesk:
             own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             half.write_bytes(msgspec.json.encode(found))
             publish(half, own)
-
-    def _stale(self, at: datetime, now: datetime, where: str) -> str:
-        assert self.setting
-        if (now - at).total_seconds() <= seconds(self.setting.max_age):
-            return ""
-        days, most = (now - at).days, self.setting.max_age
-        return f"the versions from {where} are {days} days old, at most {most} may be: put today's in their place"
 
 
 def _changed(path: Path) -> datetime:

@@ -19,6 +19,11 @@ def utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
+def zoned(at: datetime) -> datetime:
+    """A time that says no zone is one in UTC."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def moment(text: str | None, now: datetime | None = None) -> datetime | None:
     """In UTC, without a zone; None for None. `now`: from when on back; by default it is. Raises Invalid."""
     if text is None:

@@ -9,6 +9,7 @@ import msgspec
 from arkwright.core import ignored, versions
 from arkwright.core.nouns import Finding, Model, Run
 from arkwright.core.ports import Ledger
+from arkwright.core.times import zoned
 from arkwright.line import model as models
 from arkwright.line.walk import Walk
 from arkwright.measures.shipped import Advised, Packages, Shipped
@@ -61,5 +62,4 @@ def _trained(ledger: Ledger, model: Model) -> datetime | None:
     while model.parent:
         model = versions.resolve(ledger, Model, model.parent)
     run = versions.resolve(ledger, Run, model.run)
-    began = datetime.fromisoformat(run.started)
-    return began if began.tzinfo else began.replace(tzinfo=UTC)
+    return zoned(datetime.fromisoformat(run.started))

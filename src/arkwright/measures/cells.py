@@ -75,7 +75,7 @@ def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
     enough = both * min(before.n, now.n) >= least * rows
     if before.counts[-1]:
         enough &= both * before.n >= _OWN * rows
-    moved = _by_more_than_luck(before, now)
+    moved = _by_more_than_luck(before, both, before.n / rows) | _by_more_than_luck(now, both, now.n / rows)
     own = np.lexsort((-both, ~moved))
     own = own[(enough | moved)[own]][: bins - 1]
     of = np.full(len(before.counts), len(own))
@@ -83,18 +83,13 @@ def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
     return of
 
 
-def _by_more_than_luck(before: Sketch, now: Sketch) -> Array:
-    """Words that came so much oftener on one side that luck would hardly do it to any of them, where nothing changed:
-    Poisson's law, which is cautious here, adjusted for their number (Bonferroni).
+def _by_more_than_luck(side: Sketch, both: Array, share: float) -> Array:
+    """Words that came so much oftener on a side, which has this share of the rows of both, that luck would hardly do it
+    to any of them where nothing changed: Poisson's law, which is cautious here, adjusted for their number (Bonferroni).
     """
-    sides = [side.counts[:-1].astype(np.float64) for side in (before, now)]
-    both, rows = sides[0] + sides[1], max(1, before.n + now.n)
-    least = _LUCK / (2 * max(1, len(both)))
-    tails = [
-        scipy("special").gammainc(np.maximum(counts, 1), both * side.n / rows) + (counts < 1)
-        for counts, side in zip(sides, (before, now), strict=True)
-    ]
-    return np.asarray(np.minimum(*tails) < least)
+    counts = side.counts[:-1]
+    chance = scipy("special").gammainc(np.maximum(counts, 1), both * share)
+    return np.asarray((counts > 0) & (chance < _LUCK / (2 * max(1, len(both)))))
 
 
 def _must_be_some(bins: int) -> None:

@@ -117,7 +117,7 @@ def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
     low, high = divergence.noncentrality(statistic, max(1, freedom))
     value, low, high = (min(1.0, float(np.sqrt(x / rows))) for x in (statistic, low, max(high, statistic)))
     note = f"chi-square {statistic:.6g}, {freedom} degrees of freedom, p = {chance:.3g}"
-    return Reading(value, min(low, value), min(1.0, high), n=int(q.sum()), note=note)
+    return Reading(value, min(low, value), high, n=int(q.sum()), note=note)
 
 
 @endpoint_measure(

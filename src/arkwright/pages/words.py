@@ -14,6 +14,7 @@ from arkwright.core.alarms import DATA, READABLE, UNCHANGED, subject
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
+from arkwright.core.times import zoned
 from arkwright.core.visible import visible
 from arkwright.measures import registry
 from arkwright.measures.words import sentence
@@ -93,12 +94,12 @@ def percent(part: float | None) -> str:
 def moment(value: str | float | datetime) -> datetime | None:
     """A time as records have it; None where it is none."""
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return zoned(value)
     try:
         found = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
     except (ValueError, OverflowError, OSError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return zoned(found)
 
 
 def when(value: str | float | datetime | None) -> Markup:

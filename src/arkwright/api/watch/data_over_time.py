@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arkwright.api.watch import alarms
 from arkwright.api.watch.datasets import promised
-from arkwright.api.watch.over_time import SPANS, Line, Timed, finding, span_of, timed
+from arkwright.api.watch.over_time import SPANS, Line, Span, finding, span_of, timed
 from arkwright.core.alarms import DATA, READABLE, UNCHANGED
 from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
@@ -38,18 +38,11 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataOverTime:
-    """A span of a dataset's life, seconds since 1970; `last`: when it was looked at last; `watched`: whether the
-    project has it watched now.
-    """
+class DataOverTime(Span):
+    """A span of a dataset's life; `watched`: whether the project has it watched now."""
 
     name: str
-    since: int
-    until: int
     watched: bool
-    alarms: tuple[Timed, ...]  # those that stand and the newest others, the newest first
-    earlier: int = 0  # alarms beside these
-    last: int | None = None
     source: tuple[Stretch, ...] = ()
     lines: tuple[Line, ...] = ()
 

@@ -14,6 +14,7 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Endpoint, Finding
 from arkwright.core.record import decode
+from arkwright.core.times import zoned
 from arkwright.monitor import policy
 from arkwright.monitor.drifted import DAY, Drifted, Moved
 from arkwright.monitor.kept import HOUR
@@ -80,17 +81,21 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OverTime:
-    """A span of an endpoint's life, seconds since 1970; `last`: when it was watched last; `others`: releases that were
-    there earlier.
-    """
+class Span:
+    """Of something that is watched, seconds since 1970; `last`: when it was looked at last."""
 
-    endpoint: Endpoint
     since: int
     until: int
     alarms: tuple[Timed, ...]  # those that stand and the newest others, the newest first
     earlier: int = 0  # alarms beside these
     last: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverTime(Span):
+    """A span of an endpoint's life; `others`: releases that were there earlier."""
+
+    endpoint: Endpoint
     releases: tuple[ReleaseWatched, ...] = ()
     others: tuple[str, ...] = ()
 
@@ -133,8 +138,8 @@ def span_of(span: str, until: datetime | None) -> tuple[int, int]:
     """
     if span not in SPANS:
         raise Invalid(f"{span[:20]!r}: the watch is shown over {', '.join(SPANS)}")
-    end = until or datetime.now(UTC)
-    now = int((end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp())
+    end = zoned(until or datetime.now(UTC))
+    now = int(end.timestamp())
     begin = now - seconds(span)
     if begin < 0:
         raise Invalid(f"{end:%Y-%m-%d}: nothing was watched in the {span} before it; take a time since 1971")

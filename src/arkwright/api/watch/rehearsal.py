@@ -16,6 +16,7 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.record import decode
+from arkwright.core.times import zoned
 from arkwright.monitor import policy
 from arkwright.sites import Site
 from arkwright.work import compact
@@ -75,7 +76,7 @@ def _watched_again(
             rehearsal.unknown(at, why)
         if live is None or why:
             continue
-        say(f"watch {name} as of {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}")
+        say(f"watch {name} as of {_clock(at)}")
         for ref in (*live.shares, *live.shadows):
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
@@ -111,6 +112,4 @@ def _at(moves: list[tuple[float, Endpoint]], at: float) -> Endpoint | None:
 
 
 def _stamp(moment: datetime | None, default: float) -> float:
-    if moment is None:
-        return default
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return default if moment is None else zoned(moment).timestamp()
