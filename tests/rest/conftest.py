@@ -17,6 +17,7 @@ from arkwright.core.nouns import Account
 from arkwright.govern import secrets
 
 __all__ = ["at", "walked"]  # fixtures
+SURROUNDINGS = {"ARKWRIGHT_BY": "olga", "PYTHONFAULTHANDLER": "1"}
 SIGNS = {"ben": ("model-owner",), "cleo": ("operations",)}
 PEOPLE = {"olga": "owner", "carl": "contributor", "vera": "viewer", "ben": "viewer", "cleo": "viewer"}
 
@@ -67,7 +68,7 @@ def up(at, *words):
     command = [sys.executable, "-m", "arkwright.cli.main", "up", "--port", "0", "--json", "--project", str(at.folder)]
     with (at.folder / "up.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, stderr=log, env=os.environ | {"ARKWRIGHT_BY": "olga"}
+            [*command, *words], stdout=subprocess.PIPE, stderr=log, env=os.environ | SURROUNDINGS
         )
     try:
         assert select.select([process.stdout], [], [], 120)[0], "it never said where it is"
@@ -78,10 +79,12 @@ def up(at, *words):
             said += more
         yield Room(at, json.loads(said)["address"], process)
     finally:
+        alone = process.returncode is None and process.poll() is not None  # whoever ends it waits for its end
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        assert process.wait(60) is not None
+        code = process.wait(60)
         process.stdout.close()
+        assert not alone, f"it ended by itself ({code}):\n{(at.folder / 'up.log').read_text()[-4000:]}"
 
 
 @pytest.fixture

@@ -232,7 +232,8 @@ def test_nothing_is_left_of_it(walked, tmp_path, shop_at):
         (child,) = children(made.process.pid, "plane_process")
         family = [child, *descendants(child)]
         assert len(family) > 2
-        os.kill(made.process.pid, signal.SIGKILL)
+        made.process.kill()
+        made.process.wait()
         until(lambda: not any(alive(pid) for pid in family), 30)
     with up(Site(shop)) as made:
         ready(made)
