@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from arkwright.core.where import spelt
 from arkwright.measures import segments, worse
 from arkwright.measures.causes import Explained, Part, worst_first
 from arkwright.measures.cells import cells
@@ -72,7 +73,7 @@ def test_a_group_that_is_answered_worse_is_named_with_its_share(name):
     assert found.parts[0].value < found.parts[0].was - 0.1
     assert found.says()[0].startswith("carrier=D: ")
     assert f"; {name} 0." in found.says()[0]
-    assert found.parts[0].where == ("carrier=D",)
+    assert [spelt(one) for one in found.parts[0].where] == ["carrier=D"]
 
 
 @pytest.mark.parametrize("name", ["recall", "roc_auc"])

@@ -69,7 +69,7 @@ def _column(endpoint: str, whole: Explained, places: tuple[Rows, ...]) -> Column
 
 def _listed(endpoint: str, part: Part, rows: Rows) -> str:
     """A part of a column that the log does not have by itself has no rows of its own."""
-    if part.column and not rows.where:
+    if not rows.where and (part.column or not part.span):
         return ""
     words = [("since", rows.since), ("until", rows.until), ("release", rows.release)]
     return f"{PLACE}/{endpoint}/predictions?{urlencode([*words, *(('where', one) for one in rows.where)])}"

@@ -22,6 +22,7 @@ from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Call, Promise, parse
 from arkwright.core.times import utc
+from arkwright.core.where import Clause, Where, spelt
 from arkwright.measures import moved, registry, traffic
 from arkwright.measures.causes import Explained, Part
 from arkwright.measures.evaluation import Undefined
@@ -34,6 +35,7 @@ MOST = 3  # sentences of an alarm
 _TOGETHER = ("mmd", "domain_auc")
 _TIMES = ("date", "datetime")
 _COUNTED = ("error_rate", "refused_rate")
+_ANSWERED = (Where("status", "=", "200"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +225,12 @@ def _names(layout: Layout) -> dict[str, str]:
 def _rows(release: Release, part: Part, names: Mapping[str, str], span: tuple[int, int]) -> Rows:
     """What finds the rows of a part."""
     begin, end = part.span or span
-    where = part.where if part.column in names else ()
-    said = tuple(names[part.column] + one[len(part.column) :] for one in where)
+    where = [_renamed(clause, names) for clause in part.where] if part.column in names else []
+    if any(one.op == "=" and one.value is None for clause in where for one in clause):
+        where.append(_ANSWERED)  # whatever was refused has no values at all
+    said = tuple(map(spelt, where))
     return Rows(since=utc(begin), until=utc(end), release=f"{release.name}@{release.version}", where=said)
+
+
+def _renamed(clause: Clause, names: Mapping[str, str]) -> Clause:
+    return tuple(replace(one, column=names[one.column]) for one in clause)

@@ -16,6 +16,7 @@ from arkwright.core import arrow
 from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Store, Tables
 from arkwright.core.quoting import quoted_text
+from arkwright.core.where import Clause
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.compact import Choose, write_parts
 from arkwright.serve.tap.files import locked
@@ -23,7 +24,7 @@ from arkwright.serve.tap.labels import Value
 from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
 from arkwright.serve.tap.segment import Record, Release, segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
-from arkwright.serve.tap.where import Where, condition
+from arkwright.serve.tap.where import condition
 
 FEW = 10_000  # rows, of which the labels are looked for one by one
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
@@ -33,7 +34,7 @@ _LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.strin
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which predictions: answered from `since` on and before `until` (UTC without a zone), by `release`, with `id`, and
-    `where` columns have these values.
+    `where` columns have these values, all of it.
     """
 
     since: datetime | None = None
@@ -41,7 +42,7 @@ class Wanted:
     release: str | None = None
     id: str | None = None
     limit: int | None = None
-    where: tuple[Where, ...] = ()
+    where: tuple[Clause, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -130,10 +131,8 @@ def _conditions(parts: Mapping[str, Path], wanted: Wanted) -> dict[str, str]:
     for name, path in parts.items():
         kinds = {field.name: field.type for field in pq.read_schema(path)}
         known |= kinds
-        there = all(one.column in kinds for one in wanted.where)
-        own = [condition(one, kinds[one.column]) for one in wanted.where] if there else ["FALSE"]
-        made[name] = " AND ".join([wanted.condition, *own])
-    for one in wanted.where:
+        made[name] = " AND ".join([wanted.condition, *(f"({condition(clause, kinds)})" for clause in wanted.where)])
+    for one in (one for clause in wanted.where for one in clause):
         if one.column not in known:
             raise Unknown(f"no prediction has a column {one.column!r}{did_you_mean(one.column, known)}")
     return made
