@@ -170,4 +170,8 @@ def test_predictions_that_are_asked_for_wrongly(house):
         assert status in (404, 422)
         assert said in text
         assert "<script>" not in text.partition("<main")[2]
-    assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions?where=country%3DXX")[1]
+    _, text = house.page("/endpoints/buys/predictions?where=country%3DXX")
+    assert "No prediction of the last 7d fits" in text
+    (older,) = re.findall(r'<a href="(\?[^"]*)">Look at all that is kept', text)
+    assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions" + html.unescape(older))[1]
+    assert "the newest 100 that fit" in house.page("/endpoints/buys/predictions")[1]
