@@ -59,16 +59,17 @@ class Explained:
         return told or ((self.note,) if self.note else ())
 
 
-def worst_first(whole: Explained, sign: int, least: float) -> Explained:
-    """Of a promise about the worst group: that one is named whatever it was before, and stands first.
+def worst_first(whole: Explained, sign: int, least: float, *, best: bool = False) -> Explained:
+    """Of a promise about the worst group: that one is named whatever it was before, and stands first; with `best` that
+    one is next, for what is promised of how far they are apart.
 
     `sign`: 1 where much is bad, else -1; `least`: the share of the rows from which on a group counts.
     """
     counts = [part for part in whole.parts if part.value is not None and (part.now or 0.0) >= least]
-    if not counts:
-        return whole
-    worst = max(counts, key=lambda part: sign * (part.value or 0.0))
-    return replace(whole, parts=(replace(worst, named=True), *(part for part in whole.parts if part is not worst)))
+    counts.sort(key=lambda part: -sign * (part.value or 0.0))
+    first = [counts[0], *(counts[1:][-1:] if best else ())] if counts else []
+    rest = (part for part in whole.parts if all(part is not one for one in first))
+    return replace(whole, parts=(*(replace(part, named=True) for part in first), *rest))
 
 
 def said(part: Part, whole: Explained) -> str:
