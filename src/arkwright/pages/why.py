@@ -52,7 +52,7 @@ class Column:
 
 
 def shown(found: Causes) -> list[Column]:
-    name = found.about.removeprefix("endpoint:")
+    name = found.about.partition(":")[2].partition("@")[0]
     return [_column(name, whole, places) for whole, places in found.columns if whole.parts]
 
 

@@ -36,7 +36,7 @@ class Causes:
     held against what. `without`: why this measure is explained by nothing.
     """
 
-    about: str  # endpoint:late, dataset:flights
+    about: str  # endpoint:late@3, dataset:flights
     release: str
     promise: str
     since: datetime
