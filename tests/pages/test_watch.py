@@ -102,6 +102,9 @@ def test_it_suits_everybody(house):
                 page.goto(house.room.address + path)
                 assert page.locator("figure").count()
                 assert unsuited(page, path) == []
+            for path in ("/endpoints/buys/alarms/1", "/endpoints/buys/predictions?where=country%3DXX"):
+                page.goto(house.room.address + path)
+                assert unsuited(page, path) == []
 
 
 def test_a_report_needs_nothing_but_itself(seen):
