@@ -203,6 +203,17 @@ def test_the_newest_are_found_without_reading_what_is_older(place, monkeypatch):
         ids(place, where=(parse("stop<12|stops>=0"),), limit=5)
 
 
+def test_the_newest_are_found_where_parts_overlap_in_time(place, monkeypatch):
+    monkeypatch.setattr(query, "FIRST", 1)
+    (early, release), (late, same) = place.tap(), place.tap()
+    for tap, which, number in ((early, release, 0), (late, same, 1), (early, release, 2)):
+        fill(tap, which, [number])
+    for tap in (early, late):
+        tap.close()
+        done(place)
+    assert ids(place, limit=2) == ["r2", "r1"]
+
+
 def test_labels_are_found_by_their_ids_alone_however_many_there_are(place, monkeypatch):
     place.log(range(40))
     with Labels(place.folder, roll_bytes=200) as log:
