@@ -78,7 +78,7 @@ class Words:
             given = msgspec.json.decode(body) if body else {}
             if body:
                 json.loads(body, object_pairs_hook=_once)  # the one above takes the last of two
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Invalid(f"the body is no JSON that can be read: {str(error)[:200]}") from None
         if not isinstance(given, dict):
             raise Invalid("the body has to be one JSON object")
