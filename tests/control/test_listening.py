@@ -21,7 +21,7 @@ from starlette.responses import StreamingResponse
 from tests.rest.conftest import people
 from tests.web.conftest import Door
 
-from arkwright.api.audit import denied
+from arkwright.api.people.audit import denied
 from arkwright.cli.main import main
 from arkwright.control import app, careful, listening, server
 from arkwright.control.listening import Listening

@@ -10,9 +10,10 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from arkwright.api import first_owner, telling
-from arkwright.api.jobs_keeper import Keeper
-from arkwright.api.reminders import Reminding
+from arkwright.api.jobs.keeper import Keeper
+from arkwright.api.people import first_owner
+from arkwright.api.talking import telling
+from arkwright.api.talking.reminders import Reminding
 from arkwright.api.watch.clock import Clock
 from arkwright.control.app import application
 from arkwright.control.careful import careful
