@@ -160,8 +160,9 @@ def test_a_server_that_was_killed_tells_what_it_cut_off(gate, at):
         first = begun(room)
         until(lambda: [e for e in jobs.events(at.site, first.rpartition("/")[2]) if e.kind == "log"])
         second = begun(room, "check")
-        room.process.kill()
+        room.process.send_signal(signal.SIGSEGV)  # as native code that crashes
         room.process.wait()
+        assert "Fatal Python error: Segmentation fault" in (at.folder / "up.log").read_text()
         until(lambda: not processes(at.folder, "arkwright."))  # nobody goes on unseen
     gate.unlink()
     with up(at) as room:

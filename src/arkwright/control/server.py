@@ -1,5 +1,6 @@
 """The process of `arkwright up`: the control room, and the endpoints beside it."""
 
+import faulthandler
 import gc
 import signal
 import socket
@@ -34,6 +35,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
 
     Raises Refused where other machines would reach what is not protected.
     """
+    faulthandler.enable()  # native code that crashes says where
     check(site, listening)
     door = opened(listening)
     address = called(listening, door.getsockname()[1])
