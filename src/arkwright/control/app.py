@@ -17,6 +17,7 @@ from arkwright.mlflow import openapi, wire
 from arkwright.mlflow import routes as mlflow
 from arkwright.pages import ended, errors
 from arkwright.pages import routes as pages
+from arkwright.rest import gateway
 from arkwright.rest import routes as rest
 from arkwright.web import problems
 from arkwright.web.context import Context, without_places
@@ -54,7 +55,11 @@ def _told(request: Request, error: Exception) -> Response:
 
 def _refused(at: Context, path: str, error: ArkwrightError) -> Response:
     error = without_places(error, at)
-    return wire.told(error) if path.startswith(wire.PLACES) else problems.of(error)
+    if path.startswith(wire.PLACES):
+        return wire.told(error)
+    if gateway.spoken(path):
+        return gateway.protocol(error.status, str(error), problems.headers(error))
+    return problems.of(error)
 
 
 def _no_route(request: Request, error: Exception) -> Response:
@@ -73,7 +78,11 @@ def _no_route(request: Request, error: Exception) -> Response:
         text = f"{request.url.path[:80]} answers {headers['Allow']}"
         if errors.wanted(request):
             return errors.shown(request, 405, text, headers)
+        if gateway.spoken(request.url.path):
+            return gateway.protocol(405, text, headers)
         return problems.problem(405, "Method not allowed", text, headers)
+    if error.status_code == 404 and gateway.spoken(request.url.path):
+        return gateway.protocol(404, f"there is nothing at {request.url.path[:80]}", headers)
     if error.status_code == 404:
         return problems.problem(404, "Unknown", _near(request))
     return problems.problem(error.status_code, "Refused", error.detail, headers)
