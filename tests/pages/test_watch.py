@@ -86,6 +86,10 @@ def test_the_way_to_an_alarm(house):
     assert "buys does not keep:" in text
 
 
+def test_the_way_to_the_predictions(house):
+    assert '<a class="button" href="/endpoints/buys/predictions">' in house.page("/endpoints/buys")[1]
+
+
 def test_it_suits_everybody(house):
     """By axe's rules, on a phone too, with every table and alarm open."""
     with chromium() as browser:
@@ -170,4 +174,5 @@ def test_predictions_that_are_asked_for_wrongly(house):
         assert status in (404, 422)
         assert said in text
         assert "<script>" not in text.partition("<main")[2]
+        assert "No prediction was logged" not in text
     assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions?where=country%3DXX")[1]
