@@ -71,11 +71,11 @@ def _no_route(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(wire.PLACES):
         text = f"{request.method} {place} is not offered here{wire.instead(request.url.path)}"
         return wire.nothing_here(status, text, headers)
-    text = {404: f"there is nothing at {place}", 405: f"{place} answers {headers.get('Allow')}"}.get(status, error.detail)
-    if status == 404 and errors.wanted(request):
-        return errors.shown(request, 404, f"There is nothing at {place}. Look for it in the search, or begin at Home.")
-    if status == 405 and errors.wanted(request):
-        return errors.shown(request, 405, text, headers)
+    said = {404: f"there is nothing at {place}", 405: f"{place} answers {headers.get('Allow')}"}
+    text = said.get(status, error.detail)
+    if status in said and errors.wanted(request):
+        looked = f"There is nothing at {place}. Look for it in the search, or begin at Home."
+        return errors.shown(request, status, looked if status == 404 else text, headers)
     if gateway.spoken(request.url.path):
         return gateway.protocol(status, text, headers)
     title = {404: "Unknown", 405: "Method not allowed"}.get(status, "Refused")
