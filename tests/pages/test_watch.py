@@ -154,6 +154,8 @@ def test_why_an_alarm_was_raised_and_the_rows_that_explain_it(house):
     pages = [house.page(place) for place in places]
     assert {status for status, _ in pages} == {200}
     text = next(text for _, text in pages if "spent%3E%3D" in text)
+    assert re.search(r"<h1[^>]*>buys (does|did) not keep: ", text)  # what stands is the alarm
+    assert '<a class="button" href="/endpoints/buys">' in text
     table = text[text.index('aria-label="spent: before and now: table"') :]
     assert re.search(r'<th scope="row" class="nowrap"><b>[^<]+</b></th><td class="number">', table)
     assert re.search(r'<svg class="draw"[^>]*aria-label="share of the rows, before and now', text)
