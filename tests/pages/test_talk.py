@@ -160,6 +160,8 @@ def test_owners_invite_and_change_roles(house):
     assert "grew" in text
     status, text = house.send("/people/dora", role="none", reason="")
     assert (status, "needs a reason" in text) == (422, True)
+    assert house.send("/people/dora", role="none", reason="left")[0] == 303
+    assert "<dt>Standing</dt><dd>shut out</dd>" in house.page("/people/dora")[1]
     assert house.send("/people", by="ben", name="eve", role="owner")[0] == 403
     assert "Invite somebody" not in house.page("/people", by="ben")[1]
     assert house.page("/people/nobody")[0] == 404

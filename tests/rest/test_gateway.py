@@ -152,6 +152,21 @@ def test_errors_are_told_as_everywhere_and_in_the_protocol_s_words(room):
     assert (answer.status, answer.json()) == (404, {"error": "no endpoint is called 'bus'; did you mean \"buys\"?"})
 
 
+def test_the_door_speaks_the_protocol_too(room):
+    """Its clients read no other form: "an exception occurred in the client while decoding the response: 'error'"."""
+    answer = room.ask("GET", "/v2/models/buys", by=None)
+    assert (answer.status, set(answer.json())) == (401, {"error"})
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    answer = room.ask("POST", "/v2/models/buys/infer", {"inputs": []}, by=None, Authorization="Bearer vera.1.2")
+    assert (answer.status, answer.json()["error"][:19]) == (401, "this token is wrong")
+    answer = room.ask("POST", "/v2/repository/index")
+    assert (answer.status, answer.json()) == (404, {"error": "there is nothing at /v2/repository/index"})
+    answer = room.ask("GET", "/v2/models/buys/infer")
+    assert (answer.status, answer.json()) == (405, {"error": "/v2/models/buys/infer answers POST"})
+    assert answer.headers["Allow"] == "POST"
+    assert "detail" in room.ask("GET", "/v2x").json()
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_a_path_names_no_endpoint_and_no_release(room, trick):
     """On the way through two servers nothing is taken for another place."""

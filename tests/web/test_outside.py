@@ -251,6 +251,7 @@ def test_a_provider_that_is_not_there(tmp_path):
     door = opened(tmp_path / "site", "http://127.0.0.1:9")
     answer = door.ask("GET", "/login/oidc")
     assert (answer.status, str(tmp_path).encode() in answer.body) == (502, False)
+    assert b"the provider 127.0.0.1 does not answer" in answer.body
     assert door.ask("GET", "/login").status == 200
 
 

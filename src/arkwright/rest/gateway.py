@@ -88,6 +88,11 @@ def problem(status: int, detail: str, headers: dict[str, str]) -> Response:
     return problems.problem(status, kind.__name__, detail, headers)
 
 
+def spoken(path: str) -> bool:
+    """Whether the protocol's clients ask there: they read errors in its own words only."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
 def protocol(status: int, detail: str, headers: dict[str, str]) -> Response:
     return Response(msgspec.json.encode({"error": detail}), status, headers, media_type="application/json")
 

@@ -95,7 +95,7 @@ def prove(site: Site, kind: str, secret: str) -> Known:
     if held.signs is not None:
         kept = replace(kept, signs=tuple(role for role in kept.signs if role in held.signs))
     if kept.role == "none":
-        raise Unproven(f"{kept.name} was shut out")
+        raise Unproven(f"{kept.name} was shut out; ask an owner")
     rights = roles.rights(kept.role, token=kind == secrets.TOKEN)
     return Known(kept, Actor(name=kept.name, proven=True, signs=kept.signs, rights=rights), kind, key)
 

@@ -38,7 +38,7 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
         raise Refused(f"you have an account here already, {name}; log in without the invitation")
     name = name or _new(site, person, key)
     if accounts.account(site, name).role == "none":
-        raise Unproven(f"{name} was shut out")
+        raise Unproven(f"{name} was shut out; ask an owner")
     return entering.session(site, name, note)
 
 
