@@ -3,6 +3,7 @@
 import gc
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from arkwright.api import first_owner, telling
 from arkwright.api.jobs_keeper import Keeper
 from arkwright.api.reminders import Reminding
 from arkwright.api.watch.clock import Clock
+from arkwright.control import https
 from arkwright.control.app import application
 from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened
@@ -68,10 +70,16 @@ def configured(app: Starlette, listening: Listening) -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(listening.proxies),
         forwarded_allow_ips=list(listening.proxies),
-        ssl_certfile=listening.cert,
-        ssl_keyfile=listening.key,
+        ssl_context_factory=_tls(app, listening),
         timeout_graceful_shutdown=DRAIN,
     )
+
+
+def _tls(app: Starlette, listening: Listening) -> Callable[..., ssl.SSLContext] | None:
+    if not (listening.cert and listening.key):
+        return None
+    made = https.context(listening.cert, listening.key, app.state.context.address)
+    return lambda *_: made
 
 
 def _page(address: str, reference: str) -> str | None:
