@@ -4,6 +4,7 @@ import faulthandler
 import gc
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from arkwright.api.people import first_owner
 from arkwright.api.talking import telling
 from arkwright.api.talking.reminders import Reminding
 from arkwright.api.watch.clock import Clock
+from arkwright.control import https
 from arkwright.control.app import application
 from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened
@@ -71,10 +73,16 @@ def configured(app: Starlette, listening: Listening) -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(listening.proxies),
         forwarded_allow_ips=list(listening.proxies),
-        ssl_certfile=listening.cert,
-        ssl_keyfile=listening.key,
+        ssl_context_factory=_tls(app, listening),
         timeout_graceful_shutdown=DRAIN,
     )
+
+
+def _tls(app: Starlette, listening: Listening) -> Callable[..., ssl.SSLContext] | None:
+    if not (listening.cert and listening.key):
+        return None
+    made = https.context(listening.cert, listening.key, app.state.context.address)
+    return lambda *_: made
 
 
 def _page(address: str, reference: str) -> str | None:

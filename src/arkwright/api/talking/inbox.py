@@ -132,7 +132,8 @@ def seen(site: Site, by: Actor, project: Path, *, notices: tuple[Number, ...] = 
 def unread(site: Site, by: Actor, most: int = 100) -> int:
     """How many notices were not read, of the newest `most`: for a number beside a name, without anything else."""
     mark = _seen(site, by)
-    return sum(seq > mark.upto and seq not in mark.apart for seq, *_ in site.catalog.talk.notices(by.name, most, None))
+    found = site.catalog.talk.notices(by.name, most, after=mark.upto)
+    return sum(seq not in mark.apart for seq, *_ in found)
 
 
 def _seen(site: Site, by: Actor) -> _Seen:

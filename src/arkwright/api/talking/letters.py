@@ -87,7 +87,7 @@ class Postman:
 
     def _reasons(self, event: Event, wanted: Collection[str]) -> dict[str, str]:
         """Who is told of it, and why; that a release waits for somebody counts before that it is there."""
-        reasons = dict(self.site.catalog.talk.told(event.seq, wanted))
+        reasons = self.site.catalog.talk.told(event.seq, wanted)
         if event.kind == Release.KIND:
             reasons.update(dict.fromkeys(self._signers(decode(Release, event.body)), "signature"))
         return reasons
