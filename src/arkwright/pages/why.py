@@ -13,7 +13,7 @@ from arkwright.api.watch.causes import causes
 from arkwright.api.watch.told import Causes, Rows
 from arkwright.core import alarms, versions
 from arkwright.core.errors import Unknown
-from arkwright.core.nouns import Endpoint
+from arkwright.core.nouns import Dataset, Endpoint
 from arkwright.measures.causes import Explained, Part, percent
 from arkwright.pages.draw.before_now import before_now
 from arkwright.pages.render import page
@@ -82,20 +82,29 @@ def one(request: Request) -> Response:
     """One alarm of an endpoint, and why."""
     at = context.context(request)
     name = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}").name
-    return _page(request, name, PLACE, f"{PLACE}/{name}/watch")
+    return _page(request, name, PLACE, name)
 
 
 def of_data(request: Request) -> Response:
     """One alarm of a dataset, and why."""
     name = request.path_params["name"].partition("@")[0]
-    return _page(request, f"{alarms.DATA}{name}", DATA, f"{DATA}/{name}/watch")
+    return _page(request, f"{alarms.DATA}{name}", DATA, name)
 
 
-def _page(request: Request, about: str, section: str, watch: str) -> Response:
+def _page(request: Request, about: str, section: str, name: str) -> Response:
     at, by = context.context(request), context.actor(request)
     ref = f"alarm:{about}/{request.path_params['number']}"
     alarmed: Alarmed | None = next((a for _, a in of(at.site, [about]) if a.alarm.ref == ref), None)
     if alarmed is None:
         raise Unknown(f"there is no {ref[:80]}")
     found = causes(at.site, by, at.project, alarm=ref)
-    return page(request, "alarm.html", section=section, watch=watch, one=alarmed, found=found, columns=shown(found))
+    return page(
+        request,
+        "alarm.html",
+        section=section,
+        name=name,
+        recorded=section == PLACE or versions.latest(at.site.ledger, Dataset, name) is not None,
+        one=alarmed,
+        found=found,
+        columns=shown(found),
+    )

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from arkwright.api import terms
-from arkwright.api.accounts import allow
-from arkwright.api.logged import signature
+from arkwright.api.endpoints import terms
+from arkwright.api.endpoints.logged import signature
+from arkwright.api.people.accounts import allow
 from arkwright.api.watch import told, when
 from arkwright.api.watch.alarms import known, of
 from arkwright.api.watch.data_causes import TIMES, DataExplainer
