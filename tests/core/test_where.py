@@ -4,7 +4,7 @@ import shlex
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arkwright.core.errors import Invalid
@@ -14,6 +14,7 @@ ODD = st.text(st.sampled_from("ab=<>!|\"'\\ \n\t\x1b\u202e\xa0\xe9"), max_size=8
 ONE = st.builds(Where, ODD, st.sampled_from(["=", "!=", "<", ">", "<=", ">="]), st.none() | ODD)
 
 
+@example((Where("a", "<", "=b"),))
 @given(st.lists(ONE, min_size=1, max_size=4).map(tuple))
 def test_what_is_written_is_read_again(clause):
     text = spelt(clause)

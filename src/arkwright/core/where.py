@@ -77,7 +77,7 @@ def _name(text: str) -> str:
 
 
 def _value(text: str | None) -> str:
-    return "" if text is None else text if text and _plain(text) else _quoted(text)
+    return "" if text is None else text if text and text[0] != "=" and _plain(text) else _quoted(text)
 
 
 def _plain(text: str) -> bool:
