@@ -2,7 +2,7 @@
 
 import re
 
-from arkwright.api import talk
+from arkwright.api.talking import talk
 from arkwright.core.nouns import Actor
 
 R = "release:buys@1"

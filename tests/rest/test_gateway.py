@@ -12,6 +12,10 @@ import pytest
 from tests.rest.conftest import up
 from tests.web.test_tricks import TRICKS
 
+from arkwright.core.errors import ArkwrightError
+from arkwright.rest import gateway
+from arkwright.web import problems
+
 ROW = {"country": "DE", "spent": 90.5, "age": None}
 
 
@@ -230,6 +234,14 @@ def test_stopped_at_once(room):
     assert answer.json() == {"error": "buys is stopped by olga: it guesses"}
     assert room.ask("POST", "/api/resume", {"endpoint": "buys"}).status == 200
     ready(room)
+
+
+def test_titles_are_words():
+    told = {status: gateway.problem(status, "why", {}) for status in (503, 504, 422, 418)}
+    assert {status: json.loads(answer.body)["title"] for status, answer in told.items()} == {
+        503: "Service Unavailable", 504: "TooSlow", 422: "Invalid", 418: "I'm a Teapot"
+    }  # fmt: skip
+    assert json.loads(problems.of(ArkwrightError("why")).body)["title"] == "Internal Server Error"
 
 
 def test_nothing_is_left_of_it(walked, tmp_path, shop_at):

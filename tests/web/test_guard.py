@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from arkwright.api import accounts, entering, sessions
+from arkwright.api.people import accounts, entering, sessions
 from arkwright.core.errors import Away
 from arkwright.govern import passwords
 from arkwright.pages import errors

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 from tests.web.abroad import SECRET, away, door, enter, opened, through, whose
 from tests.web.conftest import BACK
 
-from arkwright.api import accounts
+from arkwright.api.people import accounts
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account
