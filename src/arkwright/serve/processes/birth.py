@@ -57,6 +57,10 @@ class Child(Protocol):
     def kill(self) -> None: ...
 
 
+class Unanswered(OSError):
+    """The zygote is gone, and nobody knows whether it forked before."""
+
+
 class Nursery:
     """The zygote, seen from outside. Another takes its place when it ends or hangs; its children live on without it."""
 
@@ -68,21 +72,21 @@ class Nursery:
         self._zygote: asyncio.subprocess.Process | None = None
 
     async def born(self, start: control.Start) -> Child:
-        """A new worker. Raises OSError when no process can be made."""
+        """A new worker. Raises Unanswered when there may be one that has all that it was to have, and OSError when no
+        process can be made.
+        """
         if not forks():
             return await _exec(["-", control.line(start).decode()], control.inherited(start).values())
         async with self._turn:
-            for _ in range(2):
-                if pid := await self._ask(start):
-                    return Forked(pid)
-        raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
+            return Forked(await self._ask(start))
 
     async def _ask(self, start: control.Start) -> int:
-        """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
+        """The number of a new process."""
         if self._way is None:
             await self._begin()
         assert self._way
         fds = list(control.inherited(start).values())
+        _adopt_orphans(yes=True)  # its parent ends at once: then it is ours, and nobody else who loses a parent
         try:
             socket.send_fds(self._way, [control.line(start)], fds)
             told = await within(BIRTH, asyncio.get_running_loop().sock_recv(self._way, control.PID.size))
@@ -91,16 +95,17 @@ class Nursery:
         except BaseException:
             await self._close()  # what it says next would be taken for the answer to something else
             raise
+        finally:
+            _adopt_orphans(yes=False)
         if not told:
             await self._close()
-            return 0
+            raise Unanswered("the process that workers are forked from ends at once, or hangs; see its last words")
         (pid,) = control.PID.unpack(told)
         if not pid:
             raise OSError("no process can be forked")
         return int(pid)
 
     async def _begin(self) -> None:
-        _adopt_orphans(yes=True)  # a worker's parent ends at once: then it is ours
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)  # noqa: FBT003
         with theirs:
@@ -118,7 +123,6 @@ class Nursery:
                 self._zygote.kill()
             await self._zygote.wait()
             self._zygote = None
-            _adopt_orphans(yes=False)
         if self._way:
             self._way.close()  # not before: who sees it closed takes us for dead
             self._way = None

@@ -80,10 +80,11 @@ class Server:
         self._listener = await create(partial(Connection, self.front), sock=listening)
         self._adopter = Adopter(self.front, passed) if passed else None
 
-    async def serve(self, traffic: Traffic) -> dict[str, str]:
+    async def serve(self, traffic: Traffic, lacking: Collection[str] = ()) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
 
-        Returns when nothing of what left is at work any more: no answer comes from it after that.
+        `lacking`: endpoints whose callers are told that they cannot be served here. Returns when nothing of what left
+        is at work any more: no answer comes from it after that.
         """
         known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
         routes: dict[str, Route] = {}
@@ -101,7 +102,7 @@ class Server:
         if self.loads:
             await self.loads("")
         before = (*self.app.routes.values(), *routes.values())
-        self._lacking = failed.keys() - routes.keys()
+        self._lacking = {*failed, *lacking} - routes.keys()
         self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
         self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
         self._install(routes)
