@@ -45,6 +45,32 @@ def test_a_worker_may_say_of_many_endpoints_why_not():
     assert asyncio.run(told()) == why
 
 
+def test_who_may_have_been_born_of_a_zygote_that_died_has_no_wire_to_anybody(monkeypatch):
+    """It was killed behind the fork, before it said so."""
+
+    class Dies(Says):
+        wires = ()
+
+        async def born(self, start):
+            self.wires += (socket.socket(fileno=os.dup(start.control)),)
+            if len(self.wires) == 1:
+                raise birth.Unanswered("the zygote is gone")
+            return await super().born(start)
+
+    async def born():
+        nursery = Dies(control.Done({}))
+        worker = Worker(None, START, None, nursery)
+        await worker.start()
+        assert await worker.tell(control.Serve({}, [])) == {}
+        said = [wire.recv(2, socket.MSG_DONTWAIT) for wire in nursery.wires]
+        await worker.stop(signal.SIGKILL)
+        for wire in nursery.wires:
+            wire.close()
+        return said
+
+    assert asyncio.run(born()) == [b"", b'{"'], "the first is closed, so whoever has it ends"
+
+
 def test_where_no_process_can_be_forked_nothing_is_left_open(monkeypatch):
     def full():
         raise BlockingIOError

@@ -192,7 +192,7 @@ class Place:
             log.warning("a worker ended (%s); another takes its place", how(code))
             self._must_go_on(stillborn, code)
             self._crew.bury(worker)
-            self._blame(worker)
+            self._blame(worker, how(code))
             if stillborn:
                 await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
             await self._raise(worker)
@@ -210,13 +210,13 @@ class Place:
         if not keeping.cancelled() and (error := keeping.exception()):
             self._crew.fail(error)
 
-    def _blame(self, dead: Worker) -> None:
+    def _blame(self, dead: Worker, ended: str) -> None:
         """What it loaded is left out of the next one, if it never lived and is not the first of them."""
-        if dead.opened or not dead.loading:
+        if self._crew.order is None or dead.opened or not dead.loading:
             return
         self._deaths[dead.loading] += 1
         if self._deaths[dead.loading] >= _MOST_DEATHS:
-            self._leave_out(dead.loading, "workers end while they load it")
+            self._leave_out(dead.loading, f"workers end while they load it ({ended})")
 
     def _leave_out(self, release: str, why: str) -> None:
         """Raises Invalid while none has served yet."""

@@ -19,6 +19,7 @@ from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
 _LOOK = 0.5  # seconds between two looks whether it is stuck
+_LAST_WORDS = 0.05  # seconds for what is on the wire
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
 
@@ -180,7 +181,10 @@ class Worker:
         return True
 
     async def ended(self) -> int:
-        return await self.process.wait()
+        """How, when what it said last is heard. Something that it forked may hold its end of the wire."""
+        code = await self.process.wait()
+        await asyncio.wait((self._hearing,), timeout=_LAST_WORDS)
+        return code
 
     async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and after the time for draining end it; at once, when it never answered anybody."""
