@@ -392,3 +392,13 @@ def test_who_comes_knows_what_was_stopped(played):
         assert [one.halted for one in world.all[1:]] == [{"a": (2, "stopped by ana")}] * 2
 
     played(play)
+
+
+def test_who_dies_while_it_leaves_tells_of_what_it_died(played):
+    async def play(world):
+        page = world.crew._places[0].worker.page
+        page.desk("who").note([b"poison"])
+        await world.crew._places[0].replace()
+        assert [size for _, size in world.crew._register.suspects] == [len(b"poison")]
+
+    played(play)

@@ -57,10 +57,6 @@ class Child(Protocol):
     def kill(self) -> None: ...
 
 
-class Unanswered(OSError):
-    """The zygote is gone, and nobody knows whether it forked before."""
-
-
 class Nursery:
     """The zygote, seen from outside. Another takes its place when it ends or hangs; its children live on without it."""
 
@@ -71,17 +67,17 @@ class Nursery:
         self._way: socket.socket | None = None
         self._zygote: asyncio.subprocess.Process | None = None
 
-    async def born(self, start: control.Start) -> Child:
-        """A new worker. Raises Unanswered when there may be one that has all that it was to have, and OSError when no
-        process can be made.
+    async def born(self, start: control.Start) -> Child | None:
+        """A new worker; None when the zygote has gone: if it forked before, the worker says on its wire who it is.
+        Raises OSError when no process can be made.
         """
         if not forks():
             return await _exec(["-", control.line(start).decode()], control.inherited(start).values())
         async with self._turn:
-            return Forked(await self._ask(start))
+            return Forked(pid) if (pid := await self._ask(start)) else None
 
     async def _ask(self, start: control.Start) -> int:
-        """The number of a new process."""
+        """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
         if self._way is None:
             await self._begin()
         assert self._way
@@ -95,11 +91,10 @@ class Nursery:
         except BaseException:
             await self._close()  # what it says next would be taken for the answer to something else
             raise
-        finally:
-            _adopt_orphans(yes=False)
         if not told:
             await self._close()
-            raise Unanswered("the process that workers are forked from ends at once, or hangs; see its last words")
+            return 0
+        _adopt_orphans(yes=False)
         (pid,) = control.PID.unpack(told)
         if not pid:
             raise OSError("no process can be forked")

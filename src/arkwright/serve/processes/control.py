@@ -83,6 +83,12 @@ class Answer(msgspec.Struct, tag=True):
     why_not: str | None
 
 
+class Born(msgspec.Struct, tag=True):
+    """Worker to supervisor, first of all: which process it is."""
+
+    pid: int
+
+
 class Done(msgspec.Struct, tag=True):
     """Worker to supervisor, to each `Serve` and `Open`: so it is; endpoint -> why not, for those that stayed as they
     were.

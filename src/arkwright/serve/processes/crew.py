@@ -80,7 +80,7 @@ class Crew:
         """End them all, as this signal says."""
         for sock in (*self._listening, self._aside, *chain(*self._passes)):
             sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
-        stops = (place.worker.stop(sign) for place in self._places)
+        stops = (self._leave(place.worker, sign) for place in self._places)
         await asyncio.gather(*stops, *self._leaving, self._nursery.close())
 
     @property
@@ -179,7 +179,9 @@ class Crew:
         return leaving
 
     async def _leave(self, worker: Worker, sign: signal.Signals) -> None:
-        await worker.stop(sign)
+        if await worker.stop(sign):
+            self.bury(worker)
+        worker.forget()
 
     def bury(self, worker: Worker) -> None:
         """Tell the others who was at work when this one died. None waits for the other: one of them may be loading."""

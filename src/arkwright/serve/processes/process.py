@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Collection
 import msgspec
 
 from arkwright.serve.processes import control, watchdog
-from arkwright.serve.processes.birth import Nursery, Unanswered, forks
+from arkwright.serve.processes.birth import BIRTH, Forked, Nursery, forks
 from arkwright.serve.processes.trial import late
-from arkwright.serve.processes.waits import lived
+from arkwright.serve.processes.waits import lived, within
 from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
@@ -43,29 +43,36 @@ class Worker:
 
     async def start(self) -> None:
         """Raises OSError when no process can be made."""
-        try:
-            await self._begin()
-        except Unanswered:
-            await self._begin()  # on another wire: there may be one on the first, which ends when that is closed
+        if not await self._begin() and not await self._begin():
+            raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> bool:
+        """Whether there is a process at the other end of the wire."""
         ours, theirs = socket.socketpair()
         page = shared_memory()
         start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=control.LONGEST)
         try:
             self.page = Page(page)
-            self.process = await self._nursery.born(start)
+            try:
+                child = await self._nursery.born(start)
+            finally:
+                theirs.close()
+                os.close(page)
+            if child is None and (said := await within(BIRTH, self._reader.readline())):
+                child = Forked(control.read(said, control.Born).pid)
         except BaseException:
             self._writer.close()
             raise
-        finally:
-            theirs.close()
-            os.close(page)
+        if child is None:
+            self._writer.close()
+            return False
+        self.process = child
         self._hearing = asyncio.create_task(self._hear())
         watching = watchdog.watch(self.process, self.page, self._start.limits.answer_time)
         self._watching = asyncio.create_task(watching)
         self.gone = False
+        return True
 
     def twin(self, follows: str) -> "Worker":
         """Another for the same place, where this one `died` or is `replaced`."""
@@ -117,12 +124,12 @@ class Worker:
         """What the worker says, until it is gone. It does what it is told in order."""
         try:
             while (said := await self._reader.readline()).endswith(b"\n"):  # a torn one is the last
-                message = control.read(said, control.Done | control.Ask | control.Loading)
+                message = control.read(said, control.Done | control.Ask | control.Loading | control.Born)
                 if isinstance(message, control.Loading):
                     self._loads(message.release)
                 elif isinstance(message, control.Done):
                     self._settle(message.failed)
-                else:
+                elif isinstance(message, control.Ask):
                     task = asyncio.create_task(self._answer(message))
                     self._answers.add(task)
                     task.add_done_callback(self._answers.discard)
@@ -186,13 +193,15 @@ class Worker:
         await asyncio.wait((self._hearing,), timeout=_LAST_WORDS)
         return code
 
-    async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end, and after the time for draining end it; at once, when it never answered anybody."""
+    async def stop(self, sign: signal.Signals = signal.SIGTERM) -> bool:
+        """Ask it to end, and after the time for draining end it; at once, when it never answered anybody. Whether it
+        died of something else.
+        """
         self.leaves = True
         if self.gone:
-            return
-        process = self.process
-        if not self.served:
+            return False
+        process, killed = self.process, not self.served
+        if killed:
             sign = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(sign)
@@ -200,13 +209,15 @@ class Worker:
         try:
             await asyncio.wait_for(process.wait(), self._start.limits.drain_delay + self._start.limits.drain_time + 5)
         except TimeoutError:
+            killed = True
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
-        self.forget()
+        return await process.wait() < 0 and not killed
 
     def forget(self) -> None:
         """Let go of what was shared with a worker that ended."""
+        if self.gone:
+            return
         self.gone = True
         for task in (self._watching, self._patience):
             if task:

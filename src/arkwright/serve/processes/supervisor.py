@@ -42,6 +42,9 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     releases cannot be served; Missing where traces need the extra.
     """
     check_host(serving.host, allow_remote=False)
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # who started us may have had it ignored: no end of a worker is told then
     if serving.access_log:
         AccessLog(serving.access_log).close()  # said once, here: each worker would find it out for itself
     if serving.traces:

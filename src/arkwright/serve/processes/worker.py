@@ -50,6 +50,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     )
     observer = Observer(told)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=control.LONGEST)
+    writer.write(control.line(control.Born(os.getpid())))
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
     repository = Repository(asking if start.repository else None)
     page = Page(start.page)
@@ -161,8 +162,7 @@ async def _obey(
             case control.Open():
                 await opened()
             case control.Serve() as order:
-                failed = await server.serve(order.traffic, order.lacking)
-                server.app.repository.unloaded = tuple(order.unloaded)
+                failed = await server.serve(order.traffic, order.lacking, order.unloaded)
                 gc.collect()
                 gc.freeze()  # what a release is made of stays: no collection has to walk through it again
         writer.write(control.line(control.Done(failed)))
