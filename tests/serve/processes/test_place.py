@@ -99,9 +99,10 @@ class Born:
 class World:
     """A crew of two, and what releases do. `all`: who was ever born."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, load_time=600.0):
+        self.load_time = load_time
         self.folder, self.does, self.all, self.failures, self.tasks = folder, {}, [], [], []
-        self.gate, self.shut = asyncio.Event(), False
+        self.gate, self.shut, self.only = asyncio.Event(), False, None
         self.listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
         self.aside = socket.socket(socket.AF_UNIX)
         self.aside.bind(str(folder / "s"))
@@ -118,7 +119,9 @@ class World:
         pass
 
     async def waited_for(self, one):
-        """Until the gate is open, or it is killed."""
+        """Until the gate is open, or it is killed; `only` one does."""
+        if self.only not in (None, one):
+            return
         await asyncio.wait(
             [asyncio.create_task(e.wait()) for e in (self.gate, one.over)], return_when="FIRST_COMPLETED"
         )
@@ -140,7 +143,7 @@ class World:
 
     async def __aenter__(self):
         self.crew = Crew(
-            Serving(load_time=0.1), Room(10, 10, 10), self.listening, self.aside, self.folder,
+            Serving(load_time=self.load_time), Room(10, 10, 10), self.listening, self.aside, self.folder,
             asked=None, failed=self.failures.append, stopped=asyncio.Event(),
         )  # fmt: skip
         self.crew._nursery = self
@@ -162,14 +165,14 @@ def played(tmp_path, monkeypatch):
     """Runs what is played in a world that serves a@1."""
     monkeypatch.setattr(process, "_LOOK", 0.02)
 
-    async def served(play):
-        async with World(tmp_path) as world:
+    async def served(play, load_time):
+        async with World(tmp_path, load_time) as world:
             assert await world.move(a="a@1") == {}
             await world.crew.ready()
             await play(world)
             assert world.failures == []
 
-    return lambda play: asyncio.run(asyncio.wait_for(served(play), 60))
+    return lambda play, load_time=600.0: asyncio.run(asyncio.wait_for(served(play, load_time), 60))
 
 
 async def until(true):
@@ -289,14 +292,14 @@ def test_who_follows_the_dead_and_loads_for_too_long_goes_without(played):
         assert await world.move(b="b@1", a="a@1") == {}  # and this, when it is asked for anew
         await until(lambda: world.serves() == [{"b": "b@1", "a": "a@1"}] * 2)
 
-    played(play)
+    played(play, load_time=0.1)
 
 
 def test_when_the_server_starts_what_kills_or_hangs_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(process, "_LOOK", 0.02)
 
     async def starts(does):
-        async with World(tmp_path) as world:
+        async with World(tmp_path, 600.0 if does == KILLS else 0.1) as world:
             world.does["a@1"] = does
             return await world.move(a="a@1")
 
@@ -324,8 +327,9 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["never", "just then"])
-def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, late):
+def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypatch, late):
     """It is never done, or just when it is given up."""
+    monkeypatch.setattr(process, "_LOOK", 3600 if late else 0.02)
 
     async def play(world):
         old, other = world.all
@@ -333,27 +337,28 @@ def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, late):
         replaced = asyncio.create_task(world.crew._places[0].replace())
         await until(lambda: len(world.all) == 3 and world.all[2].told)
         worker = world.crew._places[0].coming
-        await until(lambda: worker.stuck)
         if late:
+            await until(lambda: worker.stuck)
             world.gate.set()
         assert await replaced == late
         assert world.here() == [world.all[2] if late else old, other]
         assert old.signals == ([signal.SIGHUP, signal.SIGCONT] if late else [])
 
-    played(play)
+    played(play, load_time=0.1)
 
 
 def test_who_is_stuck_is_told_what_comes_behind_and_does_it(played):
     async def play(world):
-        world.does["a@2"] = WAITS
+        world.does["a@2"], world.only = WAITS, world.all[0]
         assert "did not load within 0.1 s" in (await world.move(a="a@2"))["a"]
         assert await world.move(b="b@1", a="a@1") == {}  # nobody waits for it
+        assert world.all[0].serves == {"a": "a@1"}
         world.gate.set()
         await until(lambda: world.serves() == [{"a": "a@1", "b": "b@1"}] * 2)
         assert [one.told for one in world.all] == [["a@1", "a@2", "a@1", "b@1"]] * 2
         await until(lambda: [one.worker.stuck for one in world.crew._places] == [""] * 2)
 
-    played(play)
+    played(play, load_time=0.1)
 
 
 def test_others_take_the_places_of_those_that_are_stuck_as_soon_as_they_can(played, monkeypatch):
@@ -372,7 +377,31 @@ def test_others_take_the_places_of_those_that_are_stuck_as_soon_as_they_can(play
         assert world.here() == world.all[2:]
         assert world.serves() == [{"a": "a@1"}] * 2
 
-    played(play)
+    played(play, load_time=0.1)
+
+
+def test_where_all_are_stuck_a_move_waits_for_one_that_takes_over(played):
+    async def play(world):
+        world.does["a@2"] = WAITS
+        assert set(await world.move(a="a@2")) == {"a"}
+        moving = asyncio.create_task(world.move(a="a@3"))
+        await world.crew.renew()
+        assert await moving == {}
+        assert world.serves() == [{"a": "a@3"}] * 2
+        assert world.all[2].told == ["a@1", "a@3"]
+
+    played(play, load_time=0.1)
+
+
+def test_where_none_can_take_over_who_is_stuck_follows_at_last(played):
+    async def play(world):
+        world.does["a@2"], world.shut = WAITS, True
+        assert set(await world.move(a="a@2")) == {"a"}
+        assert await world.move(a="a@3") == {}
+        world.gate.set()
+        await until(lambda: world.serves() == [{"a": "a@3"}] * 2)
+
+    played(play, load_time=0.1)
 
 
 def test_a_line_that_is_torn_keeps_nobody_waiting(played):

@@ -4,6 +4,7 @@ There is one at each place, a listening socket of its own, and one more for the 
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -19,7 +20,7 @@ from arkwright.serve.processes.files import Room
 from arkwright.serve.processes.place import Place
 from arkwright.serve.processes.process import Asked, Worker
 from arkwright.serve.processes.sockets import processors
-from arkwright.serve.processes.waits import called_off, until
+from arkwright.serve.processes.waits import called_off, until, within
 from arkwright.serve.traffic.poison import Register
 from arkwright.serve.wire.address import is_loopback
 from arkwright.serve.wire.limits import Limits
@@ -95,8 +96,8 @@ class Crew:
         """Have all that answer serve this, and whoever comes later; or, where some of `names` fail, what they served
         before: endpoint -> why not.
 
-        Who is just being born decides nothing, unless there is nobody else; before it answers it does what is served
-        then.
+        Who is just being born, or stuck, decides nothing, unless there is nobody else: the one does before it answers
+        what is served then, the other behind what it is stuck in.
         """
         did: dict[Worker, Mapping[str, str]] = {}
         ended = 0
@@ -115,15 +116,22 @@ class Crew:
             place.settled(order, did.get(place.worker))
         if first:
             await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
+        else:
+            await asyncio.gather(*(place.tell(order) for place in self._untold(did)))
         return {}
 
     async def _judges(self, did: Container[Worker]) -> list[Place]:
-        """Who answers and was not asked yet; some of them did it, or it is waited for one that can."""
-        while True:
-            found = [place for place in self._places if place.answers and place.worker not in did]
-            if found or did:
-                return found
-            await until(lambda: any(place.answers for place in self._places))
+        """Who can do it and was not asked yet. It is waited until one can, but not for ever where all are stuck."""
+        if not did:
+            await until(lambda: bool(self._untold(())))
+            with contextlib.suppress(TimeoutError):
+                await within(self._serving.load_time, until(lambda: any(map(_able, self._untold(())))))
+                return list(filter(_able, self._untold(())))
+            return self._untold(())
+        return list(filter(_able, self._untold(did)))
+
+    def _untold(self, did: Container[Worker]) -> list[Place]:
+        return [place for place in self._places if place.answers and place.worker not in did]
 
     async def _go_back(self) -> None:
         if self.order:
@@ -220,3 +228,7 @@ class Crew:
             traces=None if shadow else serving.traces,
         )
         return Place(Worker(listening, start, self._asked, self._nursery), self, serving.load_time)
+
+
+def _able(place: Place) -> bool:
+    return not place.worker.stuck
