@@ -121,13 +121,16 @@ class Crew:
         return {}
 
     async def _judges(self, did: Container[Worker]) -> list[Place]:
-        """Who can do it and was not asked yet. It is waited until one can, but not for ever where all are stuck."""
-        if not did:
-            await until(lambda: bool(self._untold(())))
+        """Who can do it and was not asked yet. It is waited until one of those that answer callers can, but not for
+        ever where all are stuck.
+        """
+        answering = self._places[: len(self._listening)]
+        if not any(place.worker in did for place in answering):
+            await until(lambda: any(place.answers for place in answering))
             with contextlib.suppress(TimeoutError):
-                await within(self._serving.load_time, until(lambda: any(map(_able, self._untold(())))))
-                return list(filter(_able, self._untold(())))
-            return self._untold(())
+                await within(self._serving.load_time, until(lambda: any(map(_able, answering))))
+            if not any(map(_able, answering)):
+                return self._untold(did)
         return list(filter(_able, self._untold(did)))
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
@@ -231,4 +234,4 @@ class Crew:
 
 
 def _able(place: Place) -> bool:
-    return not place.worker.stuck
+    return place.answers and not place.worker.stuck

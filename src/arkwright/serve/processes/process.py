@@ -212,7 +212,7 @@ class Worker:
             killed = True
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        return await process.wait() < 0 and not killed
+        return await process.wait() != 0 and not killed
 
     def forget(self) -> None:
         """Let go of what was shared with a worker that ended."""

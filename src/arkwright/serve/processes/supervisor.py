@@ -106,7 +106,7 @@ class Supervisor:
                 renewing = asyncio.create_task(self._renew())
                 renewing.add_done_callback(self._renewed)
             while not self._stopped.is_set():
-                await self._look()
+                await unless(self._stopped, self._look())
         finally:
             if renewing:
                 await called_off(renewing)  # a new worker may be loading for long
@@ -164,8 +164,7 @@ class Supervisor:
             self._fail(error)
 
     async def _look(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), LOOK)
+        await asyncio.sleep(LOOK)
         if not _shadowed(self._traffic) and not self._applying.locked():  # a move that is made may need them
             self._crew.end_shadows()
         held = control.releases(self._traffic.values()) | self._following.releases
