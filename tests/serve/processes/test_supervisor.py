@@ -264,6 +264,17 @@ def test_where_the_shadows_cannot_have_a_process_the_endpoint_stays_as_it_was(tm
     assert "endpoint:who@3 cannot be served: its shadows have no process: no process can be forked;" in caplog.text
 
 
+def test_who_starts_the_server_may_have_the_end_of_children_ignored(tmp_path):
+    """No end of a worker would be told then."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(Invalid):
+            serve(list, Serving(port=0, access_log=str(tmp_path / "there is" / "no folder")), print)
+        assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 class Busy:
     """A crew that is never done with what it is told."""
 
