@@ -86,6 +86,10 @@ def test_the_way_to_an_alarm(house):
     assert "buys does not keep:" in text
 
 
+def test_the_way_to_the_predictions(house):
+    assert '<a class="button" href="/endpoints/buys/predictions">' in house.page("/endpoints/buys")[1]
+
+
 def test_it_suits_everybody(house):
     """By axe's rules, on a phone too, with every table and alarm open."""
     with chromium() as browser:
@@ -150,6 +154,8 @@ def test_why_an_alarm_was_raised_and_the_rows_that_explain_it(house):
     pages = [house.page(place) for place in places]
     assert {status for status, _ in pages} == {200}
     text = next(text for _, text in pages if "spent%3E%3D" in text)
+    assert re.search(r"<h1[^>]*>buys (does|did) not keep: ", text)  # what stands is the alarm
+    assert '<a class="button" href="/endpoints/buys">' in text
     table = text[text.index('aria-label="spent: before and now: table"') :]
     assert re.search(r'<th scope="row" class="nowrap"><b>[^<]+</b></th><td class="number">', table)
     assert re.search(r'<svg class="draw"[^>]*aria-label="share of the rows, before and now', text)
@@ -170,4 +176,5 @@ def test_predictions_that_are_asked_for_wrongly(house):
         assert status in (404, 422)
         assert said in text
         assert "<script>" not in text.partition("<main")[2]
+        assert "No prediction was logged" not in text
     assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions?where=country%3DXX")[1]

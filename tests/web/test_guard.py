@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from arkwright.api import accounts, sessions
+from arkwright.api.people import accounts, sessions
 from arkwright.govern import passwords
 from arkwright.pages import errors
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Match, Mount, Route
 from tests.web.conftest import Door
 
-from arkwright.api import accounts
+from arkwright.api.people import accounts
 from arkwright.api.verbs import VERBS
 from arkwright.govern import secrets
 from arkwright.web import guard

@@ -185,7 +185,7 @@ class _Look:
 
 def _kept(place: Path) -> _Kept | None:
     """None where there was no look, or one of another version of this program."""
-    with suppress(OSError, ArkwrightError, msgspec.MsgspecError, UnicodeDecodeError):
+    with suppress(OSError, ArkwrightError, msgspec.MsgspecError):
         return decode(_Kept, (place / KEPT).read_text())
     return None
 

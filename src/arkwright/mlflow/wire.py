@@ -118,7 +118,7 @@ async def body(request: Request, kind: type[G]) -> G:
     raw = await request.body()
     try:
         given: G = _decoder(kind).decode(raw or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"Invalid value in the request: {str(error)[:300]}") from None
     return given
 

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from arkwright.api import inbox
+from arkwright.api.talking import inbox
 from arkwright.core.counted import many
 from arkwright.core.rules import alarmed
 from arkwright.core.telling import kind, named

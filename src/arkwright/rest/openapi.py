@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from arkwright.api import jobs
+from arkwright.api.jobs import jobs
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
 from arkwright.core.nouns import Endpoint

@@ -7,7 +7,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from arkwright.api.entering import Known
+from arkwright.api.people.entering import Known
 from arkwright.core.errors import ArkwrightError, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site

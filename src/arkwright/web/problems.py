@@ -1,6 +1,7 @@
 """Errors as RFC 9457 says them: `application/problem+json`."""
 
 import logging
+from http import HTTPStatus
 
 import msgspec
 from starlette.requests import Request
@@ -13,7 +14,12 @@ log = logging.getLogger("arkwright.control")
 
 def of(error: ArkwrightError) -> Response:
     """The answer for one of our own errors: its message is for people."""
-    return problem(error.status, type(error).__name__, str(error), headers(error))
+    return problem(error.status, title(type(error), error.status), str(error), headers(error))
+
+
+def title(kind: type[ArkwrightError], status: int) -> str:
+    """The kind's name; of one that has no name of its own, what HTTP calls the status."""
+    return kind.__name__ if kind is not ArkwrightError else HTTPStatus(status).phrase
 
 
 def headers(error: ArkwrightError) -> dict[str, str]:

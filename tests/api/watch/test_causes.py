@@ -8,8 +8,8 @@ import pytest
 from tests.api.answering import answered
 
 from arkwright.api.decide import sign
-from arkwright.api.logged import label, predictions
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.logged import label, predictions
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import causes as module
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.causes import causes

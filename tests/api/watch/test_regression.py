@@ -8,8 +8,8 @@ from tests.api.answering import answered
 from tests.api.conftest import Site
 
 from arkwright.api.decide import sign
-from arkwright.api.logged import label, predictions
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.logged import label, predictions
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.causes import causes
 from arkwright.api.watch.rounds import watch

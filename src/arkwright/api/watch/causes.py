@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from arkwright.api import terms
-from arkwright.api.accounts import allow
-from arkwright.api.logged import signature
+from arkwright.api.endpoints import terms
+from arkwright.api.endpoints.logged import signature
+from arkwright.api.people.accounts import allow
 from arkwright.api.watch import when
 from arkwright.api.watch.alarms import of
 from arkwright.api.watch.log import Layout

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from arkwright.api.logged import predictions, save
+from arkwright.api.endpoints.logged import predictions, save
 from arkwright.cli import context, output
 from arkwright.core.times import moment
 

@@ -32,7 +32,7 @@ def decode(body: bytes, kind: type[Value] | None = None, classes: Collection[Val
         if deep := too_deep(body):
             raise Problem(400, deep) from None
         raise Problem(422, _told(said(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {said(error)}") from None
     if not labels:
         raise Problem(422, "$: the list is empty; send at least one label")
