@@ -256,18 +256,18 @@ def test_no_move_waits_for_who_is_to_take_over_and_none_is_refused_by_it(played)
 
 def test_who_follows_the_dead_and_is_killed_by_what_it_loads_goes_without(played, monkeypatch):
     """Whoever waits at its place is told; another tries it again."""
-    monkeypatch.setattr(place, "AGAIN", 0.0)
+    monkeypatch.setattr(place, "SOON", 0.0)
 
     async def play(world):
         assert await world.move(b="b@1", a="a@1") == {}
         world.does["b@1"] = KILLS
         world.here()[0].kill()
-        await until(lambda: len(world.all) == 5 and world.all[4].listens)
-        assert [one.told for one in world.all[2:]] == [["b@1"], ["b@1"], ["a@1"]]
-        assert (world.all[4].serves, world.all[4].lacking) == ({"a": "a@1"}, ["b"])
+        await until(lambda: len(world.all) == 6 and world.all[5].listens)
+        assert [one.told for one in world.all[2:]] == [["b@1"]] * 3 + [["a@1"]]
+        assert (world.all[5].serves, world.all[5].lacking) == ({"a": "a@1"}, ["b"])
         assert await world.move(a="a@2", b="b@1") == {}
         await world.crew.renew()
-        assert (world.here()[0], world.all[4].returncode) == (world.all[4], None)
+        assert (world.here()[0], world.all[5].returncode) == (world.all[5], None)
         del world.does["b@1"]
         await world.crew.renew()
         assert world.here()[0] is world.all[-1]
@@ -323,7 +323,7 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
 
     (error,) = asyncio.run(starts())
     assert isinstance(error, Invalid)
-    assert str(error) == "a@1 cannot be served: workers end while they load it (SIGKILL)"
+    assert str(error) == "a@1: workers end while they load it (SIGKILL)"
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["never", "just then"])
@@ -363,7 +363,7 @@ def test_who_is_stuck_is_told_what_comes_behind_and_does_it(played):
 
 def test_others_take_the_places_of_those_that_are_stuck_as_soon_as_they_can(played, monkeypatch):
     """The first time there is no process for them."""
-    monkeypatch.setattr(place, "AGAIN", 0.0)
+    monkeypatch.setattr(place, "SOON", 0.0)
 
     async def play(world):
         before = world.here()

@@ -22,9 +22,9 @@ from arkwright.serve.processes.trial import late
 from arkwright.serve.processes.waits import until, within
 
 log = logging.getLogger("arkwright.serve")
-AGAIN = 60.0  # seconds until another tries to do what the one before could not
+SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
 _MOST_STILLBORN = 5
-_MOST_DEATHS = 2  # of one release that is loaded: one may be chance
+_MOST_MOVED, _MOST_BORN = 2, 3  # workers that one release may end while they load it: one may be chance
 
 
 class Crew(Protocol):
@@ -51,7 +51,7 @@ class Place:
         self._turn = asyncio.Lock()  # one at a time puts another worker here: of two, one would go on untold
         self._deaths = Counter[str]()  # of those that never listened, by what they loaded
         self._left_out: set[str] = set()  # releases that no worker here lived to serve
-        self._again = 0.0  # when another may be tried
+        self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
         self._over = False
         self._keeping: asyncio.Task[None] | None = None
 
@@ -90,7 +90,7 @@ class Place:
             if failed is not None or worker.leaves or not worker.loading:
                 return worker, failed
             deaths[worker.loading] += 1
-            if deaths[worker.loading] >= _MOST_DEATHS:
+            if deaths[worker.loading] >= _MOST_MOVED:
                 return worker, _lethal(order, worker.loading, how(await worker.ended()))
             log.warning("a worker ended while it loaded %s; the next one is told once more", worker.loading)
             try:
@@ -129,7 +129,7 @@ class Place:
                 log.error("the workers are not replaced: %s", failed or ended)
                 self._crew.let_go(new, signal.SIGKILL)
                 return False
-            self.worker, self._again = new, 0.0
+            self.worker, self._again, self._pause = new, 0.0, SOON
             self._left_out.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
@@ -142,10 +142,13 @@ class Place:
         """Another takes the place of a worker that is stuck, has lost its keeper or lacks something; if it cannot, one
         is tried again later.
         """
-        old, now = self.worker, asyncio.get_running_loop().time()
-        if now >= self._again and not old.gone and (old.stuck or old.lacks or old.lost_its_keeper()):
-            self._again = now + AGAIN
+        old = self.worker
+        if _now() >= self._again and not old.gone and (old.stuck or old.lacks or old.lost_its_keeper()):
+            self._wait()
             await self.replace(wait=False)
+
+    def _wait(self) -> None:
+        self._again, self._pause = _now() + self._pause, min(2 * self._pause, SELDOM)
 
     async def _comes(self, new: Worker) -> Mapping[str, str] | None:
         """What fails in who is to take another's place; None when it ended."""
@@ -215,16 +218,16 @@ class Place:
         if self._crew.order is None or dead.opened or not dead.loading:
             return
         self._deaths[dead.loading] += 1
-        if self._deaths[dead.loading] >= _MOST_DEATHS:
-            self._leave_out(dead.loading, f"workers end while they load it ({ended})")
+        if self._deaths[dead.loading] >= _MOST_BORN:
+            self._leave_out(dead.loading, _ended(dead.loading, ended))
 
     def _leave_out(self, release: str, why: str) -> None:
         """Raises Invalid while none has served yet."""
         if not self._crew.is_ready:
-            raise Invalid(f"{release} cannot be served: {why}")
+            raise Invalid(why)
         self._left_out.add(release)
-        self._again = asyncio.get_running_loop().time() + AGAIN
-        log.error("%s is left out of a worker: %s; another tries it again in %.0f s", release, why, AGAIN)
+        self._wait()
+        log.error("%s; a worker goes without it until another can load it", why)
 
     async def _raise(self, dead: Worker) -> None:
         """A worker for the place that this one leaves empty, unless it was being replaced when it died."""
@@ -255,6 +258,13 @@ class Place:
             await worker.open()
 
 
-def _lethal(order: control.Serve, release: str, how_: str) -> dict[str, str]:
-    why = f"{release}: workers end while they load it ({how_})"
-    return dict.fromkeys(control.naming(order, (release,)), why)
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _lethal(order: control.Serve, release: str, ended: str) -> dict[str, str]:
+    return dict.fromkeys(control.naming(order, (release,)), _ended(release, ended))
+
+
+def _ended(release: str, ended: str) -> str:
+    return f"{release}: workers end while they load it ({ended})"
