@@ -157,11 +157,14 @@ class Crew:
     # who is there
 
     async def cast_shadows(self) -> None:
-        """Start the process of the shadows, if there is none."""
+        """Start the process of the shadows, if there is none. Raises OSError when none can be made."""
         if len(self._places) == len(self._listening):
-            place = self._place(self._aside)
-            await place.start()
-            self._places.append(place)
+            self._places.append(self._place(self._aside))
+            try:
+                await self._places[-1].start()
+            except OSError:
+                self._places.pop()
+                raise
 
     def end_shadows(self) -> None:
         """End their process, if there is one; not while another is made in its place."""
