@@ -7,9 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arkwright.core.errors import ArkwrightError, Throttled
+from arkwright.core.errors import ArkwrightError, Away, Throttled
 
 log = logging.getLogger("arkwright.control")
+AGAIN_S = 5  # seconds after which whoever keeps the records may be there again
 
 
 def of(error: ArkwrightError) -> Response:
@@ -24,7 +25,8 @@ def title(kind: type[ArkwrightError], status: int) -> str:
 
 def headers(error: ArkwrightError) -> dict[str, str]:
     """What stands beside such an answer, whatever form it has."""
-    said = {"Retry-After": str(error.after)} if isinstance(error, Throttled) else {}
+    after = error.after if isinstance(error, Throttled) else AGAIN_S if isinstance(error, Away) else 0
+    said = {"Retry-After": str(after)} if after else {}
     return said | ({"WWW-Authenticate": 'Bearer realm="arkwright"'} if error.status == 401 else {})
 
 

@@ -57,10 +57,10 @@ def allow(site: Site, by: Actor, right: str) -> None:
     if not has_accounts(site):
         return
     if not by.proven:
-        raise Unproven(
-            f"this site has accounts, so {by.name or 'who acts'} has to prove it: "
-            "make a token (arkwright token), then export ARKWRIGHT_TOKEN=…"
-        )
+        how = "make a token (arkwright token), then export ARKWRIGHT_TOKEN=…"
+        if not somebody_entered(site):
+            how = "nobody entered yet; arkwright up prints the link with which the first owner does"
+        raise Unproven(f"this site has accounts, so {by.name or 'who acts'} has to prove it: {how}")
     roles.must(by, right)
 
 
