@@ -311,6 +311,28 @@ def test_a_server_that_begins_is_stopped_at_once(tmp_path, monkeypatch, while_):
     assert crew.did[-3:] == [while_, "leave_be", "close"]
 
 
+def test_the_end_waits_for_no_look_at_the_releases(tmp_path, monkeypatch):
+    """To look through a large one takes long."""
+    closed, waited = threading.Event(), []
+
+    class Closes(Busy):
+        async def close(self, sign):
+            closed.set()
+
+    def watch(held):
+        os.kill(os.getpid(), signal.SIGTERM)
+        waited.append(closed.wait(20))
+
+    async def begun():
+        pass
+
+    monkeypatch.setattr(supervisor, "Crew", lambda *_, **__: Closes(""))
+    running = Supervisor(watch, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
+    monkeypatch.setattr(running, "_begin", begun)
+    asyncio.run(running.run())
+    assert waited == [True]
+
+
 def test_an_endpoint_that_is_gone_keeps_no_stop_and_no_end_waiting(tmp_path, monkeypatch):
     """The workers are busy: they are told of it later."""
     both, stopped = ({"a": Routing((Share(Served(tmp_path, "release:a@1", "1" * 64)),)), "b": b} for b in (
