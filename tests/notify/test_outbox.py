@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Judge
 from tests.notify.conftest import PATIENCE, until
 
+from arkwright.core.errors import Away
 from arkwright.core.ports import Entry
 from arkwright.infra.postgres_ledger import PostgresLedger
 from arkwright.infra.postgres_vault import PostgresVault
@@ -215,6 +216,19 @@ def test_who_lost_the_lease_leaves_it_to_whoever_has_it(room):
         until(lambda: room.vault.get(outbox.LEASE, outbox.LEASE))
         room.vault.put(outbox.LEASE, outbox.LEASE, "another", expires=time.time() + 60)
     assert room.vault.get(outbox.LEASE, outbox.LEASE) == "another"
+
+
+def test_it_ends_in_order_where_the_vault_is_away(room, monkeypatch):
+    died = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+
+    def away(*_):
+        raise Away("the vault cannot be reached")
+
+    with room.open():
+        until(lambda: room.vault.get(outbox.LEASE, outbox.LEASE))
+        monkeypatch.setattr(room.vault, "get", away)
+    assert died == []
 
 
 def test_a_wish_ends_a_long_wait(room, receiver):

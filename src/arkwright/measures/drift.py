@@ -194,13 +194,15 @@ def cells(window: Window, column: str, bins: int, least: float = 0) -> tuple[Arr
     """(reference, window) counts in at most so many cells, and one of what is missing where anything is. `least`: rows
     to be expected of a word on either side, or it has no cell of its own.
     """
-    before, now = window.pair(column)
-    of = of_both(before, now, bins, least)
+    if (column, bins, least) not in window.cut:
+        before, now = window.pair(column)
+        window.cut[column, bins, least] = counts(before, now, of_both(before, now, bins, least))
+    return window.cut[column, bins, least]
+
+
+def counts(before: Sketch, now: Sketch, of: Array) -> tuple[Array, Array]:
+    """The same, `of` being the cell of each bin."""
     p, q = (np.bincount(of, side.counts, of.max() + 1) for side in (before, now))
-    return _with_missing(p, q, before, now)
-
-
-def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Array, Array]:
     if before.missing or now.missing:
         p, q = np.append(p, before.missing), np.append(q, now.missing)
     return p, q

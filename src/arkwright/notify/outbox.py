@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
@@ -49,8 +50,9 @@ class Outbox(Alongside):
                 log.error("nobody is told: %s; trying again", error)  # noqa: TRY400
                 self._stopped.wait(5)
         self._drop(list(self._couriers))
-        if self._renewed and self._vault.get(LEASE, LEASE) == self._me:
-            self._vault.remove(LEASE, LEASE)
+        with suppress(ArkwrightError):  # a vault that is away forgets the lease by itself
+            if self._renewed and self._vault.get(LEASE, LEASE) == self._me:
+                self._vault.remove(LEASE, LEASE)
 
     def _follow(self) -> None:
         wanted = {one.id: one for one in self._subscribers()}

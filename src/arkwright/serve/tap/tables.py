@@ -68,7 +68,7 @@ class _Answer(_Fired, gc=False):
 _answer = msgspec.json.Decoder(_Answer)
 _predictions = msgspec.json.Decoder(list[_Prediction | None]).decode
 _rules = msgspec.json.Decoder(list[_Fired | None]).decode
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem)
+_BROKEN = (msgspec.DecodeError, RecursionError, Problem)
 
 
 def layout(release: Release) -> str:
@@ -213,7 +213,7 @@ class Builder:
 def _said(answer: bytes) -> _Answer:
     try:
         return _answer.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         return _Answer()
 
 
