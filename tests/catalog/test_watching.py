@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysqlite3 import dbapi2 as sqlite
 
-from arkwright.api import inbox
+from arkwright.api.talking import inbox
 from arkwright.catalog import watching
 from arkwright.catalog.following import base
 from arkwright.catalog.layout import TABLES

@@ -37,7 +37,6 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
 
     Raises Refused where other machines would reach what is not protected.
     """
-    faulthandler.enable()  # native code that crashes says where
     check(site, listening)
     door = opened(listening)
     address = called(listening, door.getsockname()[1])
@@ -56,6 +55,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
                 unready=lambda: () if plane.ready else ("endpoints",),
             )
         )
+        faulthandler.enable()  # native code that crashes says where
         sys.setswitchinterval(TURN_S)
         gc.freeze()  # what is loaded by now stays: long lists need not have it searched for garbage
         ready(address, link)

@@ -42,7 +42,7 @@ def _environment(*, linked: bool = True) -> Environment:
         finalize=words.shown,
     )
     said = (words.number, words.size, words.span, words.percent, many, words.when, words.since, words.due, words.ref)
-    more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)
+    more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock, words.why_at)
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit

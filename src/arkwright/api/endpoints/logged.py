@@ -18,10 +18,10 @@ from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.record import decode, split_reference
 from arkwright.core.signature import Signature
+from arkwright.core.where import parse
 from arkwright.serve.tap import asked
 from arkwright.serve.tap.labels import Labels, Value
 from arkwright.serve.tap.query import Wanted, find, unknown
-from arkwright.serve.tap.where import parse
 from arkwright.serve.wire.messages import Problem
 from arkwright.sites import Site
 

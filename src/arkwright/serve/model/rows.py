@@ -76,7 +76,11 @@ class RowDecoder:
     def _told(self, text: str) -> str:
         unknown = unknown_field(text)
         if not unknown:
-            return text if text.startswith("$") else f"$: {text}"
+            return (
+                text
+                if text.startswith("$")
+                else f"$: {text.replace('expected array', 'expected a row or a list of rows')}"
+            )
         path, name = unknown
         near = did_you_mean(name, self._names)
         if name == self._target:

@@ -70,6 +70,10 @@ def check(label: Label, path: str, kind: type[Value] | None, classes: Collection
 def _told(text: str) -> str:
     unknown = unknown_field(text)
     if not unknown:
-        return text if text.startswith("$") else f"$: {text}"
+        return (
+            text
+            if text.startswith("$")
+            else f"$: {text.replace('expected array', 'expected a label or a list of labels')}"
+        )
     path, name = unknown
     return f"{path}: unknown field {name!r}{did_you_mean(name, Label.__struct_fields__)}"
