@@ -98,7 +98,8 @@ class Site:
     @property
     def tracks(self) -> bool:
         """Whether anything was logged here: looking for it begins no database."""
-        return (self.folder / "tracking").is_dir()
+        database = self.folder / "tracking" / "tracking.db"
+        return database.is_file() and database.stat().st_size > 0  # begun on a full disk it is empty
 
     @cached_property
     def denied(self) -> Denials:

@@ -114,6 +114,15 @@ def test_pages_go_on_and_say_how_far_they_came(room):
     assert "arkwright-as-of" not in room.get("/api/runs").headers
 
 
+def test_a_page_that_nobody_looked_at_before(room):
+    """What clients log has a database of its own, which is not begun to find that nothing is in it."""
+    run(room.site, "before")
+    assert room.get("/", headers=PAGE).status_code == 200
+    fill(room.folder)
+    for place in ("/runs", "/search?q=before"):
+        assert room.get(place, headers=PAGE).status_code == 200, place
+
+
 def test_records_elsewhere(remote):
     assert set(statuses(remote).values()) == {200}
     shown = remote.site.ledger.head().partition(":")[0]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Full
 from arkwright.infra.scratch import scratch, sweep
 
 HOLDER = """
@@ -25,6 +25,17 @@ def hold(place):
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().startswith(str(place))
     return process
+
+
+def test_a_disk_that_is_full_while_it_is_used(tmp_path):
+    with (
+        pytest.raises(Full, match=r"the disk is full: what is worked on in .* was not written; make room"),
+        scratch(tmp_path / "tmp", "run"),
+    ):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file")  # as Arrow does
+    with pytest.raises(FileNotFoundError), scratch(tmp_path / "tmp", "run") as folder:
+        (folder / "nothing").read_text()
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_it_is_empty_and_ones_own_and_goes(tmp_path):

@@ -42,16 +42,26 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
+def room(what: str) -> Iterator[None]:
+    """Raises Full where there is none; `what` is what was being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Full(f"the disk is full: {what} was not written; make room and run it again") from None
+        raise
+
+
+@contextmanager
 def writing(what: str, *temporaries: Path) -> Iterator[None]:
     """Remove the temporary files however it ends, and say it plainly when the disk is full or fails.
 
     Raises Full, ArkwrightError; `what` is what was being written.
     """
     try:
-        yield
+        with room(what):
+            yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise Full(f"the disk is full: {what} was not written; make room and run it again") from None
         if error.errno in _NOT_LET:
             where = f" ({error.filename})" if error.filename is not None else ""
             raise ArkwrightError(f"{what} may not be written: {os.strerror(error.errno)}{where}") from None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arkwright.core.durable import writing
+from arkwright.core.durable import room, writing
 
 
 @contextmanager
@@ -22,7 +22,8 @@ def scratch(parent: Path, name: str) -> Iterator[Path]:
         sweep(parent)
         folder, handle = _claim(parent, name)
     try:
-        yield folder
+        with room(f"what is worked on in {parent}"):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)

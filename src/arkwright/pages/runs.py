@@ -76,7 +76,7 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
 
 def _names(site: Site, asked: str) -> list[str]:
     """By which runs can be chosen: of the line's, of the experiments that were made last, and the one that was."""
-    experiments = site.tracking.experiments().items
+    experiments = site.tracking.experiments().items if site.tracks else ()
     return sorted({*site.catalog.names(Run), *(one.name for one in experiments), *filter(None, [asked])})
 
 

@@ -1,7 +1,7 @@
 """What was noticed at endpoints and of datasets as one HTML file: it asks nothing of a network and runs nothing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from arkwright.api.watch.data_over_time import DataOverTime, data_over_time
 from arkwright.api.watch.over_time import OverTime, Span, over_time
 from arkwright.api.watch.told import Causes
 from arkwright.core import versions
-from arkwright.core.alarms import DATA
+from arkwright.core.alarms import DATA, Alarm
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.pages import watch_charts, why
 from arkwright.pages.render import alone
@@ -57,20 +57,20 @@ def report(
 
 def _whys(site: Site, found: OverTime) -> dict[str, tuple[Causes, list[why.Column]]]:
     """Of what stands, by its name: what explains it now. Of the others stands what was said when they were raised."""
-    return _explained(Explainer(site, found.endpoint), found)
+    return _explained(Explainer(site, found.endpoint).standing, found)
 
 
 def _data_whys(site: Site, found: DataOverTime) -> dict[str, tuple[Causes, list[why.Column]]]:
     """The same of a dataset."""
-    return _explained(DataExplainer(site, f"{DATA}{found.name}"), found)
+    return _explained(DataExplainer(site, f"{DATA}{found.name}").alarm, found)
 
 
-def _explained(explain: Explainer | DataExplainer, found: Span) -> dict[str, tuple[Causes, list[why.Column]]]:
+def _explained(explain: Callable[[Alarm], Causes], found: Span) -> dict[str, tuple[Causes, list[why.Column]]]:
     stand = [one.alarm.alarm for one in found.alarms if one.end is None]
     made: dict[str, tuple[Causes, list[why.Column]]] = {}
     for alarm in stand:
         try:
-            one = explain.alarm(alarm)
+            one = explain(alarm)
             made[alarm.ref] = one, why.shown(one)
         except Exception as error:  # noqa: BLE001 - a report shows the others
             log.warning("%s is not explained: %s", alarm.ref, error)

@@ -74,6 +74,17 @@ def test_an_alarm_says_why_and_lists_the_rows(at, monkeypatch, capsys):
         at.do(causes, alarm="buys/99")
 
 
+def test_what_was_raised_on_few_rows_is_explained_by_those_that_came_since(at, monkeypatch):
+    live(at)
+    answered(at, rows(20, german=0.02), monkeypatch)
+    alarm = raised(at)["psi(country) < 0.1"]
+    assert alarm.causes == ("too few rows to tell why",)
+    assert at.do(causes, alarm=alarm.ref).says == alarm.causes
+    answered(at, rows(600, german=0.02), monkeypatch, ago=300)
+    raised(at)  # it stands, and what came is counted
+    assert any(one.startswith("country=DE: ") for one in at.do(causes, alarm=alarm.ref).says)
+
+
 def test_a_redacted_column_is_never_named(at, monkeypatch):
     live(at)
     answered(at, rows(600, german=0.02), monkeypatch)

@@ -102,7 +102,7 @@ def listed(
 
 def numbers(site: Site) -> list[str]:
     """What runs can be put in order by."""
-    return sorted({*site.catalog.number_names(), *site.tracking.metrics()})
+    return sorted({*site.catalog.number_names(), *(site.tracking.metrics() if site.tracks else ())})
 
 
 def _key(asked: _Asked, one: Listed) -> str | float:
@@ -154,6 +154,8 @@ def _ours(run: Run, number: float | None) -> Listed:
 
 def _clients(asked: _Asked, limit: int, after: str) -> Page[Listed]:
     site = asked.site
+    if not site.tracks:
+        return Page(items=())
     try:
         among = [site.tracking.experiment(name=asked.name).id] if asked.name else None
         clauses, order = _filter(asked), _order(asked)

@@ -46,12 +46,13 @@ def causes(site: Site, by: Actor, project: Path, *, alarm: str) -> Causes:
     allow(site, by, "look")
     ref = alarm.removeprefix("alarm:")
     about = known(site, project, ref.partition("/")[0])
-    noun = next((one.alarm for _, one in of(site, [about]) if one.alarm.ref == f"alarm:{ref}"), None)
-    if noun is None:
+    found = next((one for _, one in of(site, [about]) if one.alarm.ref == f"alarm:{ref}"), None)
+    if found is None:
         raise Unknown(f"no alarm is called {alarm!r}; arkwright alarms {about} lists them")
     if about.startswith(DATA):
-        return DataExplainer(site, about).alarm(noun)
-    return Explainer(site, versions.resolve(site.ledger, Endpoint, about)).alarm(noun)
+        return DataExplainer(site, about).alarm(found.alarm)
+    explain = Explainer(site, versions.resolve(site.ledger, Endpoint, about))
+    return explain.standing(found.alarm) if found.state == "raised" else explain.alarm(found.alarm)
 
 
 @dataclass
@@ -75,8 +76,18 @@ class Explainer:
 
     def alarm(self, alarm: Alarm) -> Causes:
         """On the rows that it was raised for, as they are counted and labelled now."""
-        since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (alarm.since, alarm.until))
-        return self.explain(alarm.release, alarm.promise, since, until)
+        return self.explain(alarm.release, alarm.promise, *_span(alarm))
+
+    def standing(self, alarm: Alarm) -> Causes:
+        """Of one that stands: where it was raised on too few rows to tell, on those of as long a window up to what is
+        counted by now.
+        """
+        found, (since, until) = self.alarm(alarm), _span(alarm)
+        if found.explained.note != moved.FEW:
+            return found
+        noun = versions.resolve(self.site.ledger, Release, alarm.release)
+        now = self._why(noun, since, until).answers.settled
+        return self.explain(alarm.release, alarm.promise, now - (until - since), now)
 
     def explain(self, release: str, promise: str, since: int, until: int) -> Causes:
         """On what a release answered between, seconds since 1970."""
@@ -174,6 +185,11 @@ class _Why:
         given = [*call.args[1:], *(value for name, value in call.kwargs if name == "bins")]
         bins = next((value for value in given if isinstance(value, int)), 10) if measure.stage == "endpoint" else 10
         return moved.values(window, named[0], call.name, bins)
+
+
+def _span(alarm: Alarm) -> tuple[int, int]:
+    since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (alarm.since, alarm.until))
+    return since, until
 
 
 def _names(layout: Layout) -> dict[str, str]:
