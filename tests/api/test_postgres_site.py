@@ -63,7 +63,7 @@ def test_choosing_again_is_nothing_new(site, postgres, schema):
 def test_an_address_that_does_not_work_is_not_written_down(shop):
     with pytest.raises(Invalid, match="did you mean"):
         choose_ledger(local(shop.folder), "postgres://h/d")
-    assert main(["up", "--project", str(shop.folder), "--ledger", "postgresql://127.0.0.1:1/shop"]) == 1
+    assert main(["up", "--project", str(shop.folder), "--ledger", "postgresql://127.0.0.1:1/shop"]) == 16
     assert site_file.read(shop.folder / ".arkwright").ledger is None
 
 

@@ -112,6 +112,8 @@ CODES |= {
     "NotTaken": 13,
     "NotOffered": 14,
     "Full": 15,
+    "Away": 16,
+    "GivenUp": 17,
 }
 
 
