@@ -23,7 +23,9 @@ import logged
 import windows
 
 import pages
-from arkwright.api import build, catalog, decide, inbox, rollout, search, start, talk
+from arkwright.api import build, catalog, decide, search, start
+from arkwright.api.endpoints import rollout
+from arkwright.api.talking import inbox, talk
 from arkwright.core.nouns import (
     Actor,
     Comment,

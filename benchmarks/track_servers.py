@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from serving.processes import free_port, processor_ns, start, stop, tree, wait_until_listening
 
-from arkwright.api import accounts, entering
+from arkwright.api.people import accounts, entering
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site, local
 from arkwright.tracking import runs

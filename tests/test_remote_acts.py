@@ -10,7 +10,7 @@ from tests.rest.conftest import up
 from tests.rest.test_gateway import ROW, until
 
 import arkwright
-from arkwright.api import accounts, entering
+from arkwright.api.people import accounts, entering
 from arkwright.api.verbs import VERBS
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor

@@ -21,8 +21,8 @@ from unittest.mock import patch
 import pyarrow.compute as pc
 
 import arkwright
-from arkwright.api import rollout, traffic
-from arkwright.api.logged import label
+from arkwright.api.endpoints import rollout, traffic
+from arkwright.api.endpoints.logged import label
 from arkwright.api.watch import reacting
 from arkwright.api.watch.alarms import of
 from arkwright.api.watch.rounds import watch

@@ -20,7 +20,7 @@ import pyarrow as pa
 import urllib3
 
 from arkwright import display
-from arkwright.api.jobs import Job, Told
+from arkwright.api.jobs.jobs import Job, Told
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
 from arkwright.core.bounds import LARGEST

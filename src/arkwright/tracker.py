@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arkwright.api import accounts, entering
+from arkwright.api.people import accounts, entering
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
 from arkwright.core.words import checked

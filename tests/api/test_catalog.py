@@ -6,7 +6,7 @@ import pytest
 
 from arkwright.api.catalog import export, ledger, live, runs
 from arkwright.api.decide import refuse, sign
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.search import search
 from arkwright.core.errors import Invalid, Unknown
 

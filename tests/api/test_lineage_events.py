@@ -13,7 +13,7 @@ from openlineage.client.facet_v2 import schema_dataset
 from referencing import Registry, Resource
 from tests.notify.conftest import receiver, until
 
-from arkwright.api import telling
+from arkwright.api.talking import telling
 from arkwright.core.nouns import Run
 from arkwright.core.settings import Lineage
 from arkwright.notify import state

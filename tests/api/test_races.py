@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 from tests.api.conftest import Site as Around
 
-from arkwright.api.accounts import role
 from arkwright.api.decide import judgement, refuse, sign, why
-from arkwright.api.emergency import resume, stop
-from arkwright.api.rollout import promote, rollback
+from arkwright.api.endpoints.emergency import resume, stop
+from arkwright.api.endpoints.rollout import promote, rollback
+from arkwright.api.people.accounts import role
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Forbidden, Refused
 from arkwright.core.nouns import Account, Actor, Decision, Endpoint
@@ -255,7 +255,7 @@ def owners(at):
 
 
 def test_two_who_propose_at_once_get_two_numbers(at):
-    from arkwright.api.propose import propose
+    from arkwright.api.promising.propose import propose
 
     words = {"where": "data.buyers", "reason": "x"}
     got = all_at_once(at, *(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from arkwright.api.accounts import invite, token
+from arkwright.api.people.accounts import invite, token
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Comment, Run

@@ -30,7 +30,7 @@ def url(tmp_path):
 
 
 def test_it_is_a_verb():
-    assert VERBS["top"].place == "arkwright.api.top:top"
+    assert VERBS["top"].place == "arkwright.api.endpoints.top:top"
 
 
 def test_once_for_programs(url, capsys):

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.rest.conftest import people
 
-from arkwright.api import reminders
+from arkwright.api.talking import reminders
 from arkwright.catalog import file as catalog_file
 from arkwright.control.app import application
 from arkwright.core import versions

@@ -21,7 +21,7 @@ from starlette.responses import StreamingResponse
 from tests.rest.conftest import people
 from tests.web.conftest import Door
 
-from arkwright.api.audit import denied
+from arkwright.api.people.audit import denied
 from arkwright.cli.main import main
 from arkwright.control import app, careful, listening, server
 from arkwright.control.listening import Listening
@@ -147,8 +147,11 @@ def test_tls_here(tmp_path):
         http = urllib3.PoolManager(ca_certs=str(cert), retries=False)
         answer = http.request("GET", f"https://localhost:{port}/health")
         assert (answer.status, "max-age" in answer.headers["Strict-Transport-Security"]) == (200, True)
+        for method, body in (("GET", None), ("POST", b"x" * 2_000_000)):  # longer than what is read at once
+            answer = http.request(method, f"http://localhost:{port}/health", body=body)
+            assert (answer.status, answer.data) == (400, f"this is https: open {address}/ instead\n".encode())
         with dialled(port) as line:
-            assert b"200" not in answered(line, LINE + b"\r\n")
+            assert b"HTTP" not in answered(line, b"BREW /health\r\n\r\n")
         trusting = ssl.create_default_context(cafile=cert)
         with dialled(port) as line, trusting.wrap_socket(line, server_hostname="localhost") as safe:
             assert safe.version() in ("TLSv1.2", "TLSv1.3")

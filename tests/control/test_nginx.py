@@ -17,8 +17,8 @@ from tests.control.test_listening import certificate, served
 from tests.pages.browser import chromium
 from tests.web.conftest import WORD
 
-from arkwright.api import sessions
-from arkwright.api.audit import denied
+from arkwright.api.people import sessions
+from arkwright.api.people.audit import denied
 from arkwright.govern import passwords
 
 PAGE = Path(__file__).parents[2] / "docs" / "accounts.md"

@@ -10,7 +10,7 @@ from arkwright.core.errors import BY_NAME, LONGEST_MESSAGE, ArkwrightError, did_
 
 @pytest.mark.parametrize(
     ("name", "status", "code"),
-    [("Invalid", 422, 2), ("Unknown", 404, 3), ("Refused", 409, 4), ("Missing", 501, 5), ("Corrupt", 500, 6)],
+    [("Invalid", 422, 2), ("Unknown", 404, 3), ("Refused", 409, 4), ("Missing", 501, 5), ("Away", 503, 16)],
 )
 def test_status_and_exit_code(name, status, code):
     assert (BY_NAME[name].status, BY_NAME[name].exit_code) == (status, code)

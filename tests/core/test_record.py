@@ -1,6 +1,8 @@
 """Nouns as bytes: canonical, digested, referenced, sealed."""
 
 import hashlib
+import subprocess
+import sys
 from dataclasses import replace
 
 import msgspec
@@ -134,3 +136,28 @@ def test_every_versioned_noun_says_its_reference():
     assert model.ref == "model:late@7"
     assert split_reference(model.ref, "model") == ("late", 7)
     assert replace(model, version=8).ref == "model:late@8"
+
+
+FIRST = """
+import sys, threading
+from dataclasses import make_dataclass
+from arkwright.core import record
+sys.setswitchinterval(1e-6)
+for n in range(40):
+    inner = [make_dataclass(f"Inner{n}_{k}", [("at", "list[int]")]) for k in range(30)]
+    kind = make_dataclass(f"Outer{n}", [(f"f{k}", of) for k, of in enumerate(inner)])
+    body = record.encode({f"f{k}": {"at": [k]} for k in range(30)})
+    gate, found = threading.Barrier(4), []
+    def read():
+        gate.wait()
+        found.append(record.decode(kind, body).f29.at)
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert found == [[29]] * 4
+"""
+
+
+def test_threads_that_read_a_kind_for_the_first_time():
+    """Before msgspec 0.23 this ended the process: the one saw what the other had half made."""
+    assert subprocess.run([sys.executable, "-c", FIRST], check=False).returncode == 0

@@ -10,14 +10,17 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from arkwright.core import record
-from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
+from arkwright.core.errors import Away, Corrupt, Invalid, Refused
 from arkwright.core.ports import Entry, Taken
+from arkwright.infra import postgres_link
 from arkwright.infra.postgres_ledger import PostgresLedger
+from arkwright.infra.postgres_link import PostgresLink
 from arkwright.testing.ledger import LedgerContract
 
 psycopg = pytest.importorskip("psycopg")
@@ -266,9 +269,28 @@ def test_a_name_too_long_for_its_index_is_refused(place):
 
 def test_a_server_that_is_not_there_is_said_without_a_secret(tmp_path, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "a rare secret")
-    with pytest.raises(ArkwrightError, match=r"postgresql://127\.0\.0\.1:1/shop cannot be reached") as told:
+    with pytest.raises(Away, match=r"postgresql://127\.0\.0\.1:1/shop cannot be reached") as told:
         PostgresLedger("postgresql://ann@127.0.0.1:1/shop", tmp_path / "head")
     assert "secret" not in str(told.value)
+
+
+def test_a_server_that_went_away_is_waited_for_once(monkeypatch):
+    """And not by everybody who asks, one after the other."""
+    clock = SimpleNamespace(now=100.0, slept=0)
+
+    def sleep(seconds):
+        clock.now, clock.slept = clock.now + seconds, clock.slept + 1
+
+    monkeypatch.setattr(postgres_link, "time", SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep))
+    link = PostgresLink("postgresql://127.0.0.1:1/shop", "ledger")
+    link._known = True  # it was there before
+    with pytest.raises(Away):
+        link.rows("SELECT 1")
+    assert clock.now == pytest.approx(100 + postgres_link.RETURN_S, abs=0.1)
+    slept = clock.slept
+    with pytest.raises(Away):
+        link.rows("SELECT 1")
+    assert clock.slept == slept
 
 
 def test_a_forked_child_gets_its_own_connection(place):

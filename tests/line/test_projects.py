@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from arkwright.api import answer, build, decide, rollout
+from arkwright.api import build, decide
+from arkwright.api.endpoints import answer, rollout
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.sites import local

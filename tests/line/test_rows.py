@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from tests.line.test_projects import ANA, BEN, forms, write
 
-from arkwright.api import answer, build, decide, rollout
+from arkwright.api import build, decide
+from arkwright.api.endpoints import answer, rollout
 from arkwright.core.errors import Invalid
 from arkwright.sites import local
 from arkwright.train import keep

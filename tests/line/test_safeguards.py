@@ -5,8 +5,9 @@ import json
 import msgspec
 import pytest
 
-from arkwright.api import answer, build, decide, rollout
-from arkwright.api.reproduced import reproduce
+from arkwright.api import build, decide
+from arkwright.api.endpoints import answer, rollout
+from arkwright.api.endpoints.reproduced import reproduce
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.core.safeguards.words import Seen

@@ -8,12 +8,13 @@ from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 from arkwright.core.errors import Invalid
-from arkwright.measures import estimated as module
 from arkwright.measures import score as measures
-from arkwright.measures.estimated import estimated, worth
+from arkwright.measures import worth as module
+from arkwright.measures.estimated import DRAWS, estimated
 from arkwright.measures.expected import MEASURES, Expected
 from arkwright.measures.scores import ALL, BINS, binned
 from arkwright.measures.window import Window
+from arkwright.measures.worth import worth
 
 
 def answered(rng, n, classes=2, sharp=1.5, shift=0.0):
@@ -121,6 +122,27 @@ def test_intervals_hold_what_comes_in_about_95_of_100_windows(n, m, least):
     assert held >= least
 
 
+@pytest.mark.parametrize(("n", "m"), [(400, 2000), (2000, 300)])
+def test_of_three_classes_intervals_hold_as_often(n, m):
+    held = 0
+    for seed in range(40):
+        given, probabilities, truth = window(np.random.default_rng(100 + seed), n=n, m=m, classes=3)
+        found = estimated(given, measures.roc_auc)
+        held += found.low <= metrics.roc_auc_score(truth, probabilities, multi_class="ovr") <= found.high
+    assert held >= 36
+
+
+def test_that_all_judged_rows_were_right_does_not_prove_that_all_are():
+    rng = np.random.default_rng(3)
+    probabilities, _ = answered(rng, 400)
+    pair = judged(probabilities, probabilities.argmax(axis=1))
+    given = Window(judged=pair, scores=scored(pair[1].empty(), probabilities, np.arange(300)))
+    for measure in (measures.accuracy, measures.recall, measures.roc_auc):
+        found = estimated(given, measure)
+        assert (found.value, found.high) == (1, 1)
+        assert 0.9 < found.low < 0.995, measure.name  # of 400 rows up to 4 or so may be wrong
+
+
 def test_the_worst_group_is_found_without_labels():
     rng = np.random.default_rng(5)
     groups = {"carrier=UA": np.arange(40_000) < 20_000, "carrier=HA": np.arange(40_000) >= 39_980}
@@ -134,6 +156,18 @@ def test_the_worst_group_is_found_without_labels():
     assert found.note.startswith("carrier=")
     assert "of 2 groups" in found.note
     assert found.value <= estimated(given, measures.recall).value
+
+
+def test_a_group_of_few_rows_may_be_the_worst_one():
+    """Nothing tells the groups apart, so the one with few rows is the less sure one, whichever is said to be worst."""
+    rng = np.random.default_rng(6)
+    small = np.arange(40_000) < 60
+    given, _, _ = window(rng, groups={"carrier=UA": ~small, "carrier=HA": small})
+    both = estimated(given, measures.recall, by="carrier")
+    large = estimated(given, measures.recall, by="carrier", at_least=100)
+    assert large.note == "carrier=UA, of 1 groups"
+    assert both.low < large.low - 0.05
+    assert both.high < large.high + 0.05
 
 
 def test_few_rows_of_one_answer_prove_nothing():
@@ -176,4 +210,4 @@ def test_what_probabilities_are_worth_is_drawn_once_for_all_groups(monkeypatch):
     calls, own = [], module._monotone
     monkeypatch.setattr(module, "_monotone", lambda *args: calls.append(1) or own(*args))
     assert estimated(given, measures.recall, by="carrier").note.endswith("of 20 groups")
-    assert len(calls) <= module.DRAWS + 2
+    assert len(calls) <= DRAWS + 2

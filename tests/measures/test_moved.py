@@ -1,12 +1,14 @@
 """Which values and columns moved: what was planted is named first, and what was not is not."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from arkwright.core.where import spelt
 from arkwright.measures import divergence, drift, moved
-from arkwright.measures.causes import LEAST
+from arkwright.measures.causes import LEAST, OTHERS, PARTS
 from arkwright.measures.sketch import of_numbers, of_words
 from arkwright.measures.window import Window
 
@@ -32,6 +34,10 @@ def window(rng, moved_column=None, n=10_000, m=1000, columns=20):
 
 def named(found):
     return [part.column for part in found.parts if part.named]
+
+
+def found_by(part):
+    return [spelt(one) for one in part.where]
 
 
 @pytest.mark.parametrize("planted", [3, 4])
@@ -87,8 +93,41 @@ def test_a_sentence_says_before_and_now():
     given = Window(reference={"km": numbers}, current={"km": numbers.empty().numbers(np.full(100, 950.0), missing=100)})
     found = moved.values(given, "km", "ks")
     assert found.says(2) == ("km=empty: 50 % of rows, was 0 %", "km=900 and more: 50 % of rows, was 10 %")
-    assert [part.where for part in found.parts[:2]] == [("km=",), ("km>=900.0",)]
-    assert ("km>=100.0", "km<200.0") in [part.where for part in found.parts]
+    assert [found_by(part) for part in found.parts[:2]] == [["km="], ["km>=900.0"]]
+    assert ["km>=100.0", "km<200.0"] in [found_by(part) for part in found.parts]
+
+
+@pytest.mark.parametrize("measure", ["largest_change", "psi"])
+def test_of_very_many_words_those_that_say_most_and_the_others_together(measure):
+    words = {f"w{n:04}": 20 for n in range(3000)}
+    before = of_words(words | {"up": 500, "down": 500}, missing=300)
+    now = before.empty().words(words | {"up": 2000, "new": 70}, missing=300)
+    given = Window(reference={"c": before}, current={"c": now})
+    found = moved.values(given, "c", measure, bins=1000)
+    assert len(found.parts) == PARTS + 2
+    assert {"up", "down"} <= {part.label for part in found.parts if part.named}
+    assert sum(part.before for part in found.parts) == pytest.approx(1)
+    assert sum(part.now for part in found.parts) == pytest.approx(1)
+    if measure == "psi":
+        assert found.total == pytest.approx(drift.psi(given, "c", bins=1000).value)
+        assert sum(part.explains for part in found.parts) == pytest.approx(1)
+    (rest,) = (part for part in found.parts if part.label == OTHERS)
+    assert not rest.named
+    assert found_by(rest) == [f"c!={part.label}" for part in sorted(found.parts, key=lambda part: part.place)[:PARTS]]
+
+
+def test_of_very_many_ranges_neighbours_that_say_little_go_together():
+    before = of_numbers(np.arange(100_000.0))
+    came = np.concatenate([np.arange(0, 100_000, 10.0), np.full(500, 40_123.0)])
+    given = Window(reference={"km": before}, current={"km": before.empty().numbers(came)})
+    found = moved.values(given, "km", "psi", bins=200)
+    assert found.total == pytest.approx(drift.psi(given, "km", bins=200).value)
+    assert [found_by(part) for part in found.parts if part.named] == [["km>=39990.0", "km<40478.0"]]
+    placed = sorted(found.parts, key=lambda part: part.place)
+    ends = [[float(one.value) for (one,) in part.where] for part in placed]
+    assert len(placed) <= PARTS + 1
+    assert all(one[-1] == after[0] for one, after in pairwise(ends))  # no gap between them
+    assert sum(part.now for part in placed) == pytest.approx(1)
 
 
 def test_few_rows_name_nothing():
@@ -105,7 +144,7 @@ def test_values_of_callers_are_short_and_move_no_cursor():
     before = of_words({evil: 500, "b": 500})
     given = Window(reference={"c": before}, current={"c": before.empty().words({evil: 900, "b": 100})})
     said = moved.values(given, "c", "psi").says()[0]
-    assert [part.where for part in moved.values(given, "c", "psi").parts[:2]] == [("c=b",), ()]
+    assert [found_by(part) for part in moved.values(given, "c", "psi").parts[:2]] == [["c=b"], []]
     assert "\x1b" not in said
     assert "\n" not in said
     assert len(said) < 150

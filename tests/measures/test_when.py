@@ -1,8 +1,10 @@
 """In which minutes more went wrong than chance would have."""
 
 import numpy as np
+import pytest
 
 from arkwright.measures import when
+from arkwright.measures.causes import OTHERS, PARTS
 
 START = 1_767_225_600  # 2026-01-01T00:00Z
 
@@ -25,3 +27,14 @@ def test_what_is_spread_names_no_minute():
     assert "as chance would have it" in when.worst({START: (1, 100), START + 60: (1, 100)}, "error_rate").note
     assert "too few" in when.worst({}, "error_rate").note
     assert "too few" in when.worst({START: (3, 10)}, "error_rate").note
+
+
+def test_of_very_many_spans_the_worst_and_the_others_together():
+    counted = {START + 60 * n: (0 if n % 20 else 30 + n // 20, 100) for n in range(1000)}
+    found = when.worst(counted, "error_rate")
+    assert len(found.parts) == PARTS + 1
+    assert sum(part.explains for part in found.parts) == pytest.approx(1)
+    rest = found.parts[-1]
+    assert (rest.label, rest.span, rest.named) == (OTHERS, None, False)
+    assert rest.now == pytest.approx((50 - PARTS) / 1000)
+    assert rest.value < min(part.value for part in found.parts[:-1])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from arkwright.core.where import spelt
 from arkwright.measures import segments, worse
 from arkwright.measures.causes import Explained, Part, worst_first
 from arkwright.measures.cells import cells
@@ -72,7 +73,7 @@ def test_a_group_that_is_answered_worse_is_named_with_its_share(name):
     assert found.parts[0].value < found.parts[0].was - 0.1
     assert found.says()[0].startswith("carrier=D: ")
     assert f"; {name} 0." in found.says()[0]
-    assert found.parts[0].where == ("carrier=D",)
+    assert [spelt(one) for one in found.parts[0].where] == ["carrier=D"]
 
 
 @pytest.mark.parametrize("name", ["recall", "roc_auc"])
@@ -217,3 +218,21 @@ def test_of_a_promise_about_the_worst_group_that_one_stands_first():
     assert found.says() == ("c=b: 40 % of rows; recall 0.6, was 0.6", "c=a: 50 % of rows; recall 0.8, was 0.9")
     assert worst_first(Explained(parts=parts), sign=1, least=0.05).parts[0].label == "a"
     assert worst_first(Explained(note="too few"), sign=1, least=0.0).says() == ("too few",)
+
+
+def test_of_a_gap_both_ends_are_named_the_worse_one_first():
+    told = {"a": (0.7, 0.3), "b": (0.9, 0.3), "few": (0.99, 0.01), "d": (0.5, 0.3)}
+    parts = tuple(Part(column="c", label=label, value=value, now=now) for label, (value, now) in told.items())
+    found = worst_first(Explained(parts=parts), -1, 0.05, best=True).parts
+    assert {part.label: part.named for part in found} == {"d": True, "b": True, "a": False, "few": False}
+    assert [part.label for part in found] == ["d", "b", "a", "few"]
+    assert worst_first(Explained(parts=parts[:1]), -1, 0.05, best=True).parts == (replace(parts[0], named=True),)
+    assert worst_first(Explained(), -1, 0.05, best=True) == Explained()
+
+
+def test_the_rows_of_all_others_are_those_of_no_group_that_is_told_apart():
+    words = cells("c", of_words({"a": 900, "b": 90, "c": 9}), 4)
+    for missing, said in ((0, ["c!=a|c=", "c!=b|c="]), (500, ["c!=a", "c!=b", "c!="])):
+        rows = np.array([900, 90, 9, 1, missing])  # too few of `c`, and of what has no name
+        named, _ = segments.gathered(words, [rows], (rows, rows))
+        assert [spelt(one) for one in named[-1][1]] == said

@@ -15,8 +15,8 @@ import pytest
 import urllib3
 
 import mlflow
-from arkwright.api import entering
-from arkwright.api.importing import import_mlflow
+from arkwright.api.arriving.importing import import_mlflow
+from arkwright.api.people import entering
 from arkwright.core.errors import Forbidden
 from arkwright.core.nouns import Actor
 from arkwright.govern import secrets

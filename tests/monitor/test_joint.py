@@ -49,7 +49,7 @@ def test_times_are_left_out_and_words_that_hardly_occur_have_no_name():
     known = REFERENCE.joint.features
     assert known.columns == ("number", "whole", "word", "yes", "name")
     assert known.values[2] == ()
-    assert REFERENCE.joint.moments.n == 3000
+    assert REFERENCE.joint.moments.n == 2250  # the others said which words are frequent
 
 
 @settings(max_examples=40, deadline=None)

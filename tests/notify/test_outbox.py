@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Judge
 from tests.notify.conftest import PATIENCE, until
 
+from arkwright.core.errors import Away
 from arkwright.core.ports import Entry
 from arkwright.infra.postgres_ledger import PostgresLedger
 from arkwright.infra.postgres_vault import PostgresVault
@@ -218,6 +219,19 @@ def test_who_lost_the_turn_delivers_nothing_more(room, receiver, monkeypatch):
         room.until(hook, lambda now: now.place == 1)
         is_held[0] = False
         until(lambda: not told._couriers)
+
+
+def test_it_ends_in_order_where_the_vault_is_away(room, monkeypatch):
+    died = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+
+    def away(*_):
+        raise Away("the vault cannot be reached")
+
+    with room.open() as told:
+        monkeypatch.setattr(room.vault, "find", lambda *_: told._stopped.set() or away())
+        told._thread.join(PATIENCE)
+    assert died == []
 
 
 def test_a_wish_ends_a_long_wait(room, receiver):

@@ -6,7 +6,7 @@ import numpy as np
 from tests.api.answering import answered
 from tests.api.watch.test_reacting import up
 
-from arkwright.api.logged import label
+from arkwright.api.endpoints.logged import label
 from arkwright.api.watch import rounds
 from arkwright.api.watch.window import Answers
 from arkwright.core import versions

@@ -11,7 +11,11 @@ import pytest
 from tests.api.conftest import Site
 from tests.rest.conftest import up
 
-from arkwright.api import accounts, decide, emergency, entering, linking, propose, rollout, talk
+from arkwright.api import decide
+from arkwright.api.endpoints import emergency, rollout
+from arkwright.api.people import accounts, entering, linking
+from arkwright.api.promising import propose
+from arkwright.api.talking import talk
 from arkwright.core import versions
 from arkwright.core.alarms import READABLE
 from arkwright.core.nouns import Actor, Endpoint

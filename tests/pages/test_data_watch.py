@@ -124,6 +124,16 @@ def test_it_stands_on_the_datasets_page_too(door):
     assert "It is not watched now." in page(door, "/data/plain/watch")[1]
 
 
+def test_why_an_alarm_was_raised(seen, door):
+    for number, said in ((1, "the source as a whole"), (3, "the newest row alone")):
+        status, text = page(door, f"/data/buyers/alarms/{number}")
+        assert status == 200
+        assert f"No value of a column explains it: it is about {said}" in text
+        assert f'href="/data/buyers/watch#alarm-{number}"' in text
+        assert f'href="/data/buyers/alarms/{number}"' in page(door, "/data/buyers/watch")[1]
+    assert page(door, "/data/buyers/alarms/99")[0] == 404
+
+
 def test_in_a_report(seen):
     text = watch_report.report(seen.site, seen.ana, seen.folder)
     assert 'id="data-buyers-alarm-1"' in text

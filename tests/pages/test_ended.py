@@ -13,7 +13,9 @@ from tests.rest.conftest import up
 from tests.web.abroad import opened
 from tests.web.conftest import WORD, providing
 
-from arkwright.api import decide, rollout, talk
+from arkwright.api import decide
+from arkwright.api.endpoints import rollout
+from arkwright.api.talking import talk
 from arkwright.core.nouns import Actor
 from arkwright.govern import passwords, secrets
 from arkwright.web import cookies

@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from tests.api.test_logged import add
+from tests.api.endpoints.test_logged import add
 from tests.pages.test_runs import page, send
 from tests.rest.test_jobs import until
 
-from arkwright.api import jobs
+from arkwright.api.jobs import jobs
 from arkwright.core.nouns import Comment
 from arkwright.core.ports import Entry
 from arkwright.core.record import encode

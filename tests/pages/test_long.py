@@ -5,7 +5,11 @@ from tests.api.conftest import Site
 from tests.pages.test_access import LINK, LOGIN, browser, came_back, kind, links, window
 from tests.rest.conftest import up
 
-from arkwright.api import accounts, decide, emergency, propose, rollout, talk
+from arkwright.api import decide
+from arkwright.api.endpoints import emergency, rollout
+from arkwright.api.people import accounts
+from arkwright.api.promising import propose
+from arkwright.api.talking import talk
 from arkwright.core.nouns import Actor
 from arkwright.notify import hooks, state
 from arkwright.tracking import runs

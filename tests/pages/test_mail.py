@@ -5,7 +5,7 @@ from urllib.parse import unquote
 import pytest
 from tests.web.conftest import Door
 
-from arkwright.api.accounts import role
+from arkwright.api.people.accounts import role
 from arkwright.core.rules import person
 from arkwright.notify.mail import WANTS
 

@@ -5,7 +5,8 @@ import re
 from tests.pages.logged import logged
 
 from arkwright.core import versions
-from arkwright.core.nouns import Decision, Release
+from arkwright.core.nouns import Decision, Finding, Release
+from arkwright.pages.render import _environment
 
 PAGE = {"Accept": "text/html"}
 
@@ -36,6 +37,13 @@ def test_a_release_shows_what_its_gate_found_and_what_is_missing(room):
     _, text = page(room, "/releases/buys@1")
     for said in ("roc_auc &gt;= 0.6", "agreement &gt;= 0.9", "no signature yet as model-owner", "kept"):
         assert said in text
+
+
+def test_whatever_was_found_can_be_discussed():
+    """Also what has no interval and no note, such as a size."""
+    found = Finding(subject="model:buys@1", digest="0", promise="size_mb <= 1", verdict="kept", value=0.5)
+    said = _environment().get_template("macros.html").module.sentences([found])
+    assert re.search(r'<span class="more"><a href="/discussion/new\?about=model%3Abuys%401%23size_mb', str(said))
 
 
 def test_hostile_text_is_shown_as_text(room):

@@ -5,8 +5,8 @@ import re
 import pytest
 from tests.web.conftest import Door
 
-from arkwright.api import talk
-from arkwright.api.tracked import Curve
+from arkwright.api.runs.tracked import Curve
+from arkwright.api.talking import talk
 from arkwright.core import versions
 from arkwright.core.nouns import Run
 from arkwright.pages import people, runs

@@ -5,9 +5,9 @@ import re
 import urllib.parse
 
 import pytest
-from tests.api.test_propose import LIMIT
+from tests.api.promising.test_propose import LIMIT
 
-from arkwright.api.propose import propose
+from arkwright.api.promising.propose import propose
 from arkwright.core.nouns import Actor
 from arkwright.govern import secrets
 from arkwright.web import cookies

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 import pytest
 from tests.rest.test_jobs import begun, gate, until
 
-from arkwright.api import build, every_run, jobs
+from arkwright.api import build
+from arkwright.api.jobs import jobs
+from arkwright.api.runs import every_run
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.nouns import Actor, Run

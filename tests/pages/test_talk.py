@@ -2,7 +2,7 @@
 
 import re
 
-from arkwright.api import talk
+from arkwright.api.talking import talk
 from arkwright.core.nouns import Actor
 
 R = "release:buys@1"
@@ -160,6 +160,8 @@ def test_owners_invite_and_change_roles(house):
     assert "grew" in text
     status, text = house.send("/people/dora", role="none", reason="")
     assert (status, "needs a reason" in text) == (422, True)
+    assert house.send("/people/dora", role="none", reason="left")[0] == 303
+    assert "<dt>Standing</dt><dd>shut out</dd>" in house.page("/people/dora")[1]
     assert house.send("/people", by="ben", name="eve", role="owner")[0] == 403
     assert "Invite somebody" not in house.page("/people", by="ben")[1]
     assert house.page("/people/nobody")[0] == 404

@@ -4,6 +4,7 @@ import html
 import re
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.api.conftest import Site
@@ -15,9 +16,15 @@ from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
 
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.told import Causes, Rows
 from arkwright.cli import context
 from arkwright.cli.main import main
-from arkwright.pages import watch_charts, watch_report
+from arkwright.core.where import spelt
+from arkwright.measures import moved
+from arkwright.measures.causes import OTHERS, PARTS
+from arkwright.measures.sketch import of_words
+from arkwright.measures.window import Window
+from arkwright.pages import watch_charts, watch_report, why
 from arkwright.pages.draw.heat import heat
 
 __all__ = ["twice"]  # fixtures
@@ -86,6 +93,10 @@ def test_the_way_to_an_alarm(house):
     assert "buys does not keep:" in text
 
 
+def test_the_way_to_the_predictions(house):
+    assert '<a class="button" href="/endpoints/buys/predictions">' in house.page("/endpoints/buys")[1]
+
+
 def test_it_suits_everybody(house):
     """By axe's rules, on a phone too, with every table and alarm open."""
     with chromium() as browser:
@@ -94,6 +105,9 @@ def test_it_suits_everybody(house):
             for path in (PAGE, f"{PAGE}?span=24h&release=release:buys@2"):
                 page.goto(house.room.address + path)
                 assert page.locator("figure").count()
+                assert unsuited(page, path) == []
+            for path in ("/endpoints/buys/alarms/1", "/endpoints/buys/predictions?where=country%3DXX"):
+                page.goto(house.room.address + path)
                 assert unsuited(page, path) == []
 
 
@@ -150,6 +164,8 @@ def test_why_an_alarm_was_raised_and_the_rows_that_explain_it(house):
     pages = [house.page(place) for place in places]
     assert {status for status, _ in pages} == {200}
     text = next(text for _, text in pages if "spent%3E%3D" in text)
+    assert re.search(r"<h1[^>]*>buys (does|did) not keep: ", text)  # what stands is the alarm
+    assert '<a class="button" href="/endpoints/buys">' in text
     table = text[text.index('aria-label="spent: before and now: table"') :]
     assert re.search(r'<th scope="row" class="nowrap"><b>[^<]+</b></th><td class="number">', table)
     assert re.search(r'<svg class="draw"[^>]*aria-label="share of the rows, before and now', text)
@@ -170,4 +186,26 @@ def test_predictions_that_are_asked_for_wrongly(house):
         assert status in (404, 422)
         assert said in text
         assert "<script>" not in text.partition("<main")[2]
-    assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions?where=country%3DXX")[1]
+        assert "No prediction was logged" not in text
+    _, text = house.page("/endpoints/buys/predictions?where=country%3DXX")
+    assert "No prediction of the last 7d fits" in text
+    (older,) = re.findall(r'<a href="(\?[^"]*)">Look at all that is kept', text)
+    assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions" + html.unescape(older))[1]
+    assert "the newest 100 that fit" in house.page("/endpoints/buys/predictions")[1]
+
+
+def test_of_ten_thousand_words_few_are_drawn_and_the_others_have_their_rows():
+    words = {f"w{n}": 6 for n in range(10_000)}
+    before = of_words(words)
+    window = Window(reference={"c": before}, current={"c": before.empty().words(words | {"w7": 9000, "new": 60})})
+    found = moved.values(window, "c", "largest_change")
+    rows = tuple(Rows(since="1d", until="0d", release="buys@1", where=tuple(map(spelt, p.where))) for p in found.parts)
+    at, promise = datetime.now(UTC), "largest_change(c) < 0.1"
+    made = Causes(about="endpoint:buys@1", release="release:buys@1", promise=promise, since=at, until=at,
+                  before="", now="", explained=found, places=rows, columns=((found, rows),))  # fmt: skip
+    (column,) = why.shown(made)
+    assert len(column.lines) == PARTS + 1
+    assert sum(len(drawn) for _, drawn in column.drawn) < 20_000
+    (rest,) = (line for line in column.lines if line.part.label == OTHERS)
+    assert rest.rows.count("where=c%21%3D") == PARTS
+    assert len(rest.rows) < 1500

@@ -10,7 +10,7 @@ from tests.rest.conftest import up
 from tests.rest.test_jobs import until
 
 from arkwright.api import decide
-from arkwright.api.hooks import webhook
+from arkwright.api.talking.hooks import webhook
 from arkwright.notify import hooks, state
 
 __all__ = ["receiver"]

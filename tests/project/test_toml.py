@@ -42,11 +42,11 @@ def test_how_answers_are_logged(shop, log, wanted):
     ("log", "says"),
     [
         ("{ smaple = 0.5 }", "endpoint.buys.log: unknown key 'smaple'; did you mean \"sample\"?"),
-        ("{ sample = 0 }", "endpoint.buys.log.sample: must be float > 0.0"),
-        ("{ sample = 1.5 }", "endpoint.buys.log.sample: must be float <= 1.0"),
+        ("{ sample = 0 }", "endpoint.buys.log.sample: must be a number > 0.0"),
+        ("{ sample = 1.5 }", "endpoint.buys.log.sample: must be a number <= 1.0"),
         ('{ keep = "90 days" }', "endpoint.buys.log.keep: must be a span of time, such as 90d or 12h"),
-        ('{ redact = "country" }', "endpoint.buys.log.redact: must be array, not str"),
-        ('"yes"', "endpoint.buys.log: must be bool"),
+        ('{ redact = "country" }', "endpoint.buys.log.redact: must be a list, not text"),
+        ('"yes"', "endpoint.buys.log: must be true or false or a table, not text"),
     ],
 )
 def test_how_answers_cannot_be_logged(shop, log, says):
@@ -166,7 +166,7 @@ def test_how_an_endpoint_is_watched(shop):
         ('do = ["fallback"]', "do: say to which model: fallback = … under [endpoint.buys]"),
         ('do = ["halt"]\nof = "live"', "do: what answers alone cannot be halted, only rolled back"),
         ('do = ["hlat"]', "nothing here is called 'hlat'"),
-        ("do = []", "expected array of length >= 1"),
+        ("do = []", "must be a list of length >= 1"),
         ('do = ["run"]\ncooldown = "1d"', "unknown key 'cooldown'; did you mean \"cool_down\"?"),
         ('do = ["run"]\nafter = "soon"', "must be a span of time, such as 90d or 12h"),
     ],

@@ -17,7 +17,6 @@ from arkwright.core.nouns import Account
 from arkwright.govern import secrets
 
 __all__ = ["at", "walked"]  # fixtures
-SURROUNDINGS = {"ARKWRIGHT_BY": "olga", "PYTHONFAULTHANDLER": "1"}
 SIGNS = {"ben": ("model-owner",), "cleo": ("operations",)}
 PEOPLE = {"olga": "owner", "carl": "contributor", "vera": "viewer", "ben": "viewer", "cleo": "viewer"}
 
@@ -68,7 +67,7 @@ def up(at, *words):
     command = [sys.executable, "-m", "arkwright.cli.main", "up", "--port", "0", "--json", "--project", str(at.folder)]
     with (at.folder / "up.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, stderr=log, env=os.environ | SURROUNDINGS
+            [*command, *words], stdout=subprocess.PIPE, stderr=log, env=os.environ | {"ARKWRIGHT_BY": "olga"}
         )
     try:
         assert select.select([process.stdout], [], [], 120)[0], "it never said where it is"

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from tests.api.conftest import walked
 from tests.web.furnished import DONE, HOOK, WAITS, WHERE, furnished
 
-from arkwright.api import jobs, rollout
+from arkwright.api.endpoints import rollout
+from arkwright.api.jobs import jobs
 from arkwright.core import record, versions
 from arkwright.mlflow import openapi as mlflow
 from arkwright.rest import openapi

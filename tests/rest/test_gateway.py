@@ -12,6 +12,10 @@ import pytest
 from tests.rest.conftest import up
 from tests.web.test_tricks import TRICKS
 
+from arkwright.core.errors import ArkwrightError
+from arkwright.rest import gateway
+from arkwright.web import problems
+
 ROW = {"country": "DE", "spent": 90.5, "age": None}
 
 
@@ -152,6 +156,21 @@ def test_errors_are_told_as_everywhere_and_in_the_protocol_s_words(room):
     assert (answer.status, answer.json()) == (404, {"error": "no endpoint is called 'bus'; did you mean \"buys\"?"})
 
 
+def test_the_door_speaks_the_protocol_too(room):
+    """Its clients read no other form: "an exception occurred in the client while decoding the response: 'error'"."""
+    answer = room.ask("GET", "/v2/models/buys", by=None)
+    assert (answer.status, set(answer.json())) == (401, {"error"})
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    answer = room.ask("POST", "/v2/models/buys/infer", {"inputs": []}, by=None, Authorization="Bearer vera.1.2")
+    assert (answer.status, answer.json()["error"][:19]) == (401, "this token is wrong")
+    answer = room.ask("POST", "/v2/repository/index")
+    assert (answer.status, answer.json()) == (404, {"error": "there is nothing at /v2/repository/index"})
+    answer = room.ask("GET", "/v2/models/buys/infer")
+    assert (answer.status, answer.json()) == (405, {"error": "/v2/models/buys/infer answers POST"})
+    assert answer.headers["Allow"] == "POST"
+    assert "detail" in room.ask("GET", "/v2x").json()
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_a_path_names_no_endpoint_and_no_release(room, trick):
     """On the way through two servers nothing is taken for another place."""
@@ -215,6 +234,14 @@ def test_stopped_at_once(room):
     assert answer.json() == {"error": "buys is stopped by olga: it guesses"}
     assert room.ask("POST", "/api/resume", {"endpoint": "buys"}).status == 200
     ready(room)
+
+
+def test_titles_are_words():
+    told = {status: gateway.problem(status, "why", {}) for status in (503, 504, 422, 418)}
+    assert {status: json.loads(answer.body)["title"] for status, answer in told.items()} == {
+        503: "Service Unavailable", 504: "TooSlow", 422: "Invalid", 418: "I'm a Teapot"
+    }  # fmt: skip
+    assert json.loads(problems.of(ArkwrightError("why")).body)["title"] == "Internal Server Error"
 
 
 def test_nothing_is_left_of_it(walked, tmp_path, shop_at):

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from tests.rest.conftest import up
 
-from arkwright.api import job_process, jobs, jobs_keeper
+from arkwright.api.jobs import jobs
+from arkwright.api.jobs import keeper as jobs_keeper
+from arkwright.api.jobs import process as job_process
 from arkwright.core import shapes, versions
 from arkwright.core.nouns import Run
 from arkwright.core.record import encode
@@ -158,8 +160,9 @@ def test_a_server_that_was_killed_tells_what_it_cut_off(gate, at):
         first = begun(room)
         until(lambda: [e for e in jobs.events(at.site, first.rpartition("/")[2]) if e.kind == "log"])
         second = begun(room, "check")
-        room.process.kill()
+        room.process.send_signal(signal.SIGSEGV)  # as native code that crashes
         room.process.wait()
+        assert "Fatal Python error: Segmentation fault" in (at.folder / "up.log").read_text()
         until(lambda: not processes(at.folder, "arkwright."))  # nobody goes on unseen
     gate.unlink()
     with up(at) as room:
@@ -173,7 +176,7 @@ def test_a_server_that_was_killed_tells_what_it_cut_off(gate, at):
 def test_a_run_whose_process_was_killed_says_so(gate, room):
     job = begun(room)
     until(lambda: [e for e in jobs.events(room.at.site, job.rpartition("/")[2]) if e.kind == "log"])
-    (pid,) = processes(room.at.folder, "job_process")
+    (pid,) = processes(room.at.folder, "jobs.process")
     os.kill(pid, signal.SIGKILL)
     told = room.events(job + "/events")[-1]["text"]
     killed = "its process was killed by signal 9 (SIGKILL): somebody ended it, as kill -9 does"

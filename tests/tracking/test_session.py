@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import arkwright
-from arkwright.api import accounts, entering
+from arkwright.api.people import accounts, entering
 from arkwright.core.errors import Forbidden, Full, Invalid, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.infra.disk_store import DiskStore

@@ -6,7 +6,7 @@ import pytest
 import urllib3
 from tests.web.conftest import BACK, BASE, Door
 
-from arkwright.api import entering
+from arkwright.api.people import entering
 
 SECRET = "a secret/that+is:spelt%oddly"
 LOGIN = """

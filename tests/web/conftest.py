@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from arkwright.api import accounts, entering
+from arkwright.api.people import accounts, entering
 from arkwright.control.app import application
 from arkwright.core.nouns import Actor
 from arkwright.govern import passwords, secrets

@@ -4,7 +4,12 @@ import shutil
 
 from tests.web.conftest import Door
 
-from arkwright.api import accounts, decide, hooks, jobs, propose, rollout, talk
+from arkwright.api import decide
+from arkwright.api.endpoints import rollout
+from arkwright.api.jobs import jobs
+from arkwright.api.people import accounts
+from arkwright.api.promising import propose
+from arkwright.api.talking import hooks, talk
 from arkwright.core import alarms, versions
 from arkwright.core.nouns import Account, Actor, Run
 from arkwright.core.ports import Entry

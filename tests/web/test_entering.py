@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import StreamingResponse
 from tests.web.conftest import WORD, Door
 
-from arkwright.api import accounts, entering, sessions
+from arkwright.api.people import accounts, entering, sessions
 from arkwright.cli.main import main
 from arkwright.control import app
 from arkwright.core.errors import Forbidden, Unproven

@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.web.conftest import BASE, WORD, Door
 
-from arkwright.api import accounts, entering, first_owner
+from arkwright.api.people import accounts, entering, first_owner
 from arkwright.core import versions
 from arkwright.core.nouns import Account
 

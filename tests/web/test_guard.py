@@ -1,12 +1,16 @@
 """The door: hosts, origins, sizes, and how often. Who may do what stands in test_matrix."""
 
+import json
+import secrets
 from types import SimpleNamespace
 
 import pytest
 
-from arkwright.api import accounts, sessions
+from arkwright.api.people import accounts, entering, sessions
+from arkwright.core.errors import Away
 from arkwright.govern import passwords
 from arkwright.pages import errors
+from arkwright.web.context import placeless
 
 
 @pytest.mark.parametrize("host", ["evil.example", "[", "127.0.0.1.evil.example", "a@127.0.0.1", "", "127.0.0.1:x"])
@@ -28,6 +32,25 @@ def test_another_sites_page(shared, origin):
 def test_what_the_browser_says_of_itself_counts_too(shared, site):
     session = f"arkwright={shared.sessions['owner']}"
     assert shared.ask("POST", "/logout", Cookie=session, Sec_Fetch_Site=site).status == 403
+
+
+def test_records_that_are_away(shared, monkeypatch):
+    """A stranger hears neither where they are nor what their server said; what pages are made of needs nobody."""
+
+    def away(*_):
+        raise Away('the vault in postgresql://db.intern:5432/ark cannot be reached: server on "/run/x" said no')
+
+    monkeypatch.setattr(entering, "prove", away)
+    session = {"Cookie": f"arkwright={secrets.token_hex(8)}"}  # that nobody looked up before
+    answer = shared.ask("GET", "/api/show", **session)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert json.loads(answer.body)["detail"] == "the vault cannot be reached; try again in a moment"
+    page = shared.ask("GET", "/", Accept="text/html", **session)
+    assert (page.status, b"the vault cannot be reached; try again" in page.body) == (503, True)
+    assert b"intern" not in page.body
+    assert shared.ask("GET", "/static/arkwright.css", **session).status == 200
+    full = "the ledger in postgresql://db.intern:5432/ark: the disk of its server is full"
+    assert placeless(full, shared.app.state.context) == "the ledger: the disk of its server is full"
 
 
 def test_headers_that_stand_twice(shared):

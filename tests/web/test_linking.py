@@ -6,8 +6,8 @@ import pytest
 from tests.web.abroad import away, door, enter, opened, through, value, whose
 from tests.web.conftest import WORD
 
-from arkwright.api import accounts, entering, linking, outside
-from arkwright.api.audit import denied
+from arkwright.api.people import accounts, entering, linking, outside
+from arkwright.api.people.audit import denied
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused

@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Match, Mount, Route
 from tests.web.conftest import Door
 
-from arkwright.api import accounts
+from arkwright.api.people import accounts
 from arkwright.api.verbs import VERBS
 from arkwright.govern import secrets
 from arkwright.web import guard
@@ -116,6 +116,9 @@ async def asked_everywhere(door):
                     continue
                 answer = await door.asked(method, path, **headers)
                 expected, said = wanted(right, route, proven), (method, path, who, answer.status)
+                if path.startswith("/static/") and expected == 401:
+                    assert answer.status in (200, 404), said  # what pages are made of needs no look at who asks
+                    continue
                 if expected is not None:
                     assert answer.status == expected, said
                 elif route not in OWN:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.web.abroad import away, door, through
 from tests.web.conftest import BASE, WORD, Door
 
-from arkwright.api import accounts
+from arkwright.api.people import accounts
 from arkwright.core.errors import Forbidden
 from arkwright.govern import roles
 from arkwright.web import cookies, onward

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 from tests.web.abroad import SECRET, away, door, enter, opened, through, whose
 from tests.web.conftest import BACK
 
-from arkwright.api import accounts
+from arkwright.api.people import accounts
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account
@@ -251,6 +251,7 @@ def test_a_provider_that_is_not_there(tmp_path):
     door = opened(tmp_path / "site", "http://127.0.0.1:9")
     answer = door.ask("GET", "/login/oidc")
     assert (answer.status, str(tmp_path).encode() in answer.body) == (502, False)
+    assert b"the provider 127.0.0.1 does not answer" in answer.body
     assert door.ask("GET", "/login").status == 200
 
 

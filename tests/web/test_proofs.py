@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tests.web.conftest import Door
 
-from arkwright.api import accounts, entering, sessions
+from arkwright.api.people import accounts, entering, sessions
 from arkwright.core.errors import Unproven
 from arkwright.govern import secrets
 from arkwright.sites import Site, choose_ledger

@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 from tests.web.conftest import WORD, Door
 
-from arkwright.api import accounts
-from arkwright.api.audit import denied
+from arkwright.api.people import accounts
+from arkwright.api.people.audit import denied
 from arkwright.cli.main import main
 from arkwright.govern import denied as store
 

@@ -79,7 +79,7 @@ def decode(data: bytes) -> list[Entry]:
         raise Invalid(f"it has more than {LARGEST >> 20} MiB")
     try:
         return _many.decode(data) if data.lstrip()[:1] == b"[" else [_one.decode(data)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(" ".join(str(error).split())[:_SHOWN] or "it is nested too deeply") from None
 
 

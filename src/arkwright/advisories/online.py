@@ -115,5 +115,5 @@ def _told(url: str, value: Any, kind: type[T]) -> T:
         body = b"".join(blocks(url, answer, LARGEST))
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         raise ArkwrightError(f"{shown(url)} answers otherwise than osv.dev does; look at advisories.source") from None

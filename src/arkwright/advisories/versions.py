@@ -79,7 +79,7 @@ def decode(data: bytes) -> dict[str, list[str]]:
         except msgspec.ValidationError:
             project = msgspec.convert(said, _Project)
             by_name = {project.name: _installable(project.files)}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise Invalid(" ".join(str(error).split())[:200] or "it is nested too deeply") from None
     return {normal(name): some for name, some in by_name.items()}
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from arkwright.api.accounts import allow
+from arkwright.api.people.accounts import allow
 from arkwright.core import versions
 from arkwright.core.bounds import Between
 from arkwright.core.errors import Invalid, Refused

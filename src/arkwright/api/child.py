@@ -13,6 +13,8 @@ import msgspec
 from arkwright.core.record import encode
 from arkwright.sites import Site
 
+_ENV = {"PYTHONFAULTHANDLER": "1"}  # native code that crashes says where
+
 
 def begin(
     site: Site, module: str, *words: str, output: int | None = None, errors: int | None = None
@@ -24,7 +26,7 @@ def begin(
         stdout=output,
         stderr=errors,
         start_new_session=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
+        env=_ENV | {name: value for name, value in os.environ.items() if not name.startswith("ARKWRIGHT_")},
     )
     tell(process, encode(dict(site.engines)))
     return process

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arkwright.api.walked import files, promised, settings
+from arkwright.api.runs.walked import files, promised, settings
 from arkwright.catalog.events import Wanted
 from arkwright.catalog.pages import Page, Size, cursor, place, size
 from arkwright.core import versions

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from arkwright.api.accounts import allow, has_accounts
+from arkwright.api.people.accounts import allow, has_accounts
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Invalid, Refused
 from arkwright.core.nouns import Actor, Decision, Model, Release

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from arkwright.api.accounts import allow
+from arkwright.api.people.accounts import allow
 from arkwright.core import ignored
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Refused

@@ -3,7 +3,7 @@
 from itertools import zip_longest
 from pathlib import Path
 
-from arkwright.api.tracked import stamp
+from arkwright.api.runs.tracked import stamp
 from arkwright.catalog.pages import Page, Size, cursor, place, size
 from arkwright.catalog.searching import Hit
 from arkwright.core.nouns import Actor

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from arkwright.catalog import runs
+from arkwright.catalog import runs, watching
 from arkwright.core.alarms import Alarm, Reacted, subject
 from arkwright.core.nouns import (
     VERSIONED,
@@ -101,16 +101,16 @@ class Following:
             self._page(f"{event.kind}:{name}", event, f"{event.kind}:{name}", name, event.by, keep=True)
             if event.kind != Account.KIND:
                 watched = base(ref) if event.kind == Endpoint.KIND else ref
-                self._watches(event.by, watched, event.seq, on=True, explicit=False)
+                watching.implied(self._db, event.by, watched, event.seq)
         if event.kind == Endpoint.KIND:
             self._refer(event, [*body["shares"], *(body.get("shadows") or ())])
             self._page(ref, event, ref, ref, f"{body.get('reason', '')} {' '.join(body['shares'])}")
-            self._tell(event, [base(ref), *body["shares"]], "moved", base(ref))
+            watching.tell(self._db, event, [base(ref), *body["shares"]], "moved")
         elif event.kind == Release.KIND:
             gate, files = body["gate"], body["files"]
             card = self._card(files["README.md"]) if "README.md" in files else ""
             self._page(ref, event, ref, ref, "\n".join([*gate["promises"], *gate["signed_by"], body["author"], card]))
-            self._tell(event, [base(ref)], "released", ref)
+            watching.tell(self._db, event, [base(ref)], "released")
         elif event.kind == Run.KIND:
             if event.key.startswith(ENDED):
                 self._ended(name, version, body)
@@ -138,7 +138,7 @@ class Following:
         self._refer(event, [body["release"]])
         said = f"{body['by']} {'signed' if body['yes'] else 'refused'} as {body['role']}"
         self._page(f"decision:{event.seq}", event, body["release"], f"{body['release']} {said}", body["reason"])
-        self._tell(event, [body["release"], base(body["release"])], "decided", body["release"])
+        watching.tell(self._db, event, [body["release"], base(body["release"])], "decided")
 
     def _comment(self, event: Event, body: Body) -> None:
         number, about, deleted = body["id"], body["about"], body.get("deleted", False)
@@ -146,10 +146,9 @@ class Following:
         if body["version"] == 1:
             row = (number, body["thread"], about, person(body["by"]), event.at, event.seq, body.get("question", False))
             self._db.execute("INSERT INTO comment VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            for name in body.get("mentions") or ():
-                self._notice(name, event, "mentioned", about)
-            self._tell(event, [about, about.partition("#")[0], base(about)], "commented", about)
-            self._watches(body["by"], about, event.seq, on=True, explicit=False)
+            watching.notice(self._db, event, body.get("mentions") or (), "mentioned")
+            watching.tell(self._db, event, [about, about.partition("#")[0], base(about)], "commented")
+            watching.implied(self._db, body["by"], about, event.seq)
         if deleted:
             self._db.execute("UPDATE comment SET open = 0 WHERE id = ?", (number,))
         self._page(f"comment:{number}", event, f"comment:{number}", about, "" if deleted else body["text"])
@@ -166,12 +165,12 @@ class Following:
             still = bool(first.get("question")) and not first.get("deleted") and not closed
             self._db.execute("UPDATE comment SET open = ? WHERE id = ?", (still, body["thread"]))
         if body["what"] == "accepted" and body["on"]:
-            for (name,) in self._db.execute("SELECT person FROM comment WHERE id = ?", (body["comment"],)).fetchall():
-                self._notice(name, event, "accepted", body["about"])
+            whose = self._db.execute("SELECT person FROM comment WHERE id = ?", (body["comment"],)).fetchall()
+            watching.notice(self._db, event, [name for (name,) in whose], "accepted")
 
     def _watch(self, event: Event, body: Body) -> None:
         self._refer(event, [body["about"]])
-        self._watches(body["by"], body["about"], event.seq, on=body["on"], explicit=True)
+        watching.said(self._db, body["by"], body["about"], event.seq, on=body["on"])
 
     def _proposal(self, event: Event, body: Body) -> None:
         ref, place = f"proposal:{body['id']}", f"{body['section']}.{body['name']}"
@@ -179,27 +178,26 @@ class Following:
         texts = [body[word] for word in ("before", "after", "reason", "answer") if body.get(word)]
         self._page(ref, event, ref, f"{ref} {place}", "\n".join(texts))
         if body["state"] != "committed":  # it was told that it was accepted
-            self._notice(body["by"], event, "reviewed", ref)
+            watching.notice(self._db, event, [body["by"]], "reviewed")
 
     def _reminder(self, event: Event, body: Body) -> None:
         self._refer(event, [body["about"]])
-        for name in body["people"]:
-            self._notice(name, event, "reminded", body["about"])
+        watching.notice(self._db, event, body["people"], "reminded")
 
     def _alarm(self, event: Event, body: Body) -> None:
         ref, about = f"{Alarm.KIND}:{body['about']}/{body['number']}", subject(body["about"])
         self._refer(event, [about, body["release"]])
         self._page(ref, event, ref, f"{ref} {body['promise']}", f"{body['release']} {body['note']}")
         if body["state"] != "left":
-            self._tell(event, [about, *({body["release"], base(body["release"])} - {""})], "alarmed", about)
+            refs = {about, body["release"], base(body["release"])} - {""}
+            watching.tell(self._db, event, sorted(refs), "alarmed")
 
     def _reacted(self, event: Event, body: Body) -> None:
         about = subject(event.key.partition("/")[0])
         self._refer(event, [about])
         title = f"{body['alarm']} {body['do']} {body['outcome']}"
         self._page(f"{Reacted.KIND}:{event.key}", event, body["alarm"], title, body["says"])
-        for name in body["people"]:
-            self._notice(name, event, "alarmed", about)
+        watching.notice(self._db, event, body["people"], "alarmed")
 
     def _other(self, event: Event, body: Body) -> None:
         texts = [str(body[word]) for word in TEXTS if isinstance(body.get(word), str)]
@@ -219,27 +217,6 @@ class Following:
         """Under the whole reference, and under what it is a part of: the thing itself, and all its versions."""
         for ref in filter(None, refs):
             self._about += [(part, event.seq) for part in {ref, ref.partition("#")[0], base(ref)}]
-
-    def _watches(self, who: str, about: str, seq: int, *, on: bool, explicit: bool) -> None:
-        """What somebody said counts before what follows from what they did."""
-        rule = "" if explicit else " WHERE NOT watching.explicit"
-        query = "INSERT INTO watching VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, "
-        query += f'"on" = excluded."on", explicit = excluded.explicit{rule}'
-        self._db.execute(query, (person(who), about, seq, on, explicit))
-
-    def _notice(self, who: str, event: Event, why: str, about: str) -> None:
-        if person(who) != person(event.by):
-            row = (person(who), event.seq, why, about)
-            self._db.execute("INSERT OR IGNORE INTO notice VALUES (?, ?, ?, ?)", row)
-
-    def _tell(self, event: Event, watched: Iterable[str], why: str, about: str) -> None:
-        """Whoever watches one of these now, but not who did it."""
-        for ref in dict.fromkeys(watched):
-            self._db.execute(
-                "INSERT OR IGNORE INTO notice SELECT person, ?, ?, ? FROM watching "
-                'WHERE about = ? AND "on" AND person <> ?',
-                (event.seq, why, about, ref, person(event.by)),
-            )
 
     def _page(self, key: str, event: Event, ref: str, title: str, text: str, *, keep: bool = False) -> None:
         """A text to be searched, under the event's number; `keep`: the first one under its key stays."""

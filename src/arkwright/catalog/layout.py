@@ -2,7 +2,7 @@
 
 from arkwright.core.fulltext import TABLE_OPTIONS
 
-LAYOUT = 6
+LAYOUT = 7
 
 TABLES = f"""
 CREATE TABLE place (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, seal TEXT NOT NULL,
@@ -51,10 +51,12 @@ CREATE INDEX comment_open ON comment (open, id);
 CREATE TABLE talk (seq INTEGER PRIMARY KEY, thread INTEGER NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,
     body TEXT NOT NULL) STRICT;
 CREATE INDEX talk_thread ON talk (thread, seq);
-CREATE TABLE watching (person TEXT NOT NULL, about TEXT NOT NULL, seq INTEGER NOT NULL, "on" INTEGER NOT NULL,
-    explicit INTEGER NOT NULL, PRIMARY KEY (about, person)) STRICT, WITHOUT ROWID;
-CREATE INDEX watching_person ON watching (person, about);
-CREATE TABLE notice (person TEXT NOT NULL, seq INTEGER NOT NULL, why TEXT NOT NULL, about TEXT NOT NULL,
+CREATE TABLE watching (person TEXT NOT NULL, about TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+    PRIMARY KEY (person, about, since)) STRICT, WITHOUT ROWID;
+CREATE TABLE told (ref TEXT NOT NULL, seq INTEGER NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL,
+    PRIMARY KEY (ref, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX told_seq ON told (seq);
+CREATE TABLE notice (person TEXT NOT NULL, seq INTEGER NOT NULL, why TEXT NOT NULL,
     PRIMARY KEY (person, seq)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE mark (comment INTEGER NOT NULL, what TEXT NOT NULL, person TEXT NOT NULL, "on" INTEGER NOT NULL,

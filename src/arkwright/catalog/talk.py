@@ -1,10 +1,11 @@
-"""What people say, and who is told of it: threads, marks, notices, and who watches what."""
+"""What people say, and who is told of it: threads and marks, and who is told of what."""
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from arkwright.catalog import watching
 from arkwright.catalog.file import CatalogFile
 from arkwright.catalog.pages import size
 from arkwright.core.nouns import Comment, Mark
@@ -49,8 +50,8 @@ class Talk:
         if before is not None:
             where, values = [*where, "id < ?"], [*values, before]
         if who:
-            watched = 'EXISTS (SELECT 1 FROM watching w WHERE w.about = comment.about AND w.person = ? AND w."on")'
-            where, values = [*where, watched, "person <> ?"], [*values, person(who), person(who)]
+            watched = "EXISTS (SELECT 1 FROM watching w WHERE w.person = ? AND w.about = comment.about AND w.until = ?)"
+            where, values = [*where, watched, "person <> ?"], [*values, person(who), watching.OPEN, person(who)]
         if spoke:
             said = "EXISTS (SELECT 1 FROM comment c WHERE c.thread = comment.id AND c.person = ?)"
             where, values = [*where, said], [*values, person(spoke)]
@@ -87,26 +88,21 @@ class Talk:
         with self._db() as db:
             return list(db.execute(query))
 
-    def notices(self, who: str, limit: int, before: int | None) -> list[tuple[int, str, str, str]]:
-        """(seq, why, kind, key) of events, the newest first."""
-        query = (
-            "SELECT n.seq, why, kind, key FROM notice n JOIN event e ON e.seq = n.seq "
-            "WHERE n.person = ? AND n.seq < ? ORDER BY n.seq DESC LIMIT ?"
-        )
+    def notices(
+        self, who: str, limit: int, before: int | None = None, after: int = 0
+    ) -> list[tuple[int, str, str, str]]:
+        """(seq, why, kind, key) of events that somebody is told of, the newest first."""
         with self._db() as db:
-            return list(db.execute(query, (person(who), before or 1 << 62, size(limit))))
+            return watching.newest(db, who, limit, before, after)
 
-    def told(self, seq: int, people: Collection[str]) -> list[tuple[str, str]]:
-        """(person, why) of those among these people who are told of this event. Raises Full."""
-        marks = ", ".join("?" * len(people))
-        query = f"SELECT person, why FROM notice WHERE person IN ({marks}) AND seq = ?"  # noqa: S608
+    def told(self, seq: int, people: Collection[str]) -> dict[str, str]:
+        """Who among these people is told of this event, and why. Raises Full."""
         with self._file.reading(all_of_it=True) as db:
-            return list(db.execute(query, (*people, seq)))
+            return watching.told(db, seq, people)
 
     def watched(self, who: str) -> list[str]:
-        query = 'SELECT about FROM watching WHERE person = ? AND "on" ORDER BY about'
         with self._db() as db:
-            return [about for (about,) in db.execute(query, (person(who),))]
+            return watching.watched(db, who)
 
     def _db(self) -> AbstractContextManager[Any]:
         return self._file.reading()

@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from arkwright.api.accounts import has_accounts
-from arkwright.api.entering import prove
+from arkwright.api.people.accounts import has_accounts
+from arkwright.api.people.entering import prove
 from arkwright.core.errors import Invalid, Unknown, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.core.visible import visible

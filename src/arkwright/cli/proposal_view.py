@@ -1,6 +1,6 @@
 """A proposal in a terminal."""
 
-from arkwright.api.proposed import Proposed
+from arkwright.api.promising.proposed import Proposed
 from arkwright.cli.output import escape
 
 _TONES = {"open": "yellow", "accepted": "green", "applied": "green", "committed": "green", "refused": "red"}

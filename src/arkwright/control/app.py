@@ -17,6 +17,7 @@ from arkwright.mlflow import openapi, wire
 from arkwright.mlflow import routes as mlflow
 from arkwright.pages import ended, errors
 from arkwright.pages import routes as pages
+from arkwright.rest import gateway
 from arkwright.rest import routes as rest
 from arkwright.web import problems
 from arkwright.web.context import Context, without_places
@@ -54,31 +55,33 @@ def _told(request: Request, error: Exception) -> Response:
 
 def _refused(at: Context, path: str, error: ArkwrightError) -> Response:
     error = without_places(error, at)
-    return wire.told(error) if path.startswith(wire.PLACES) else problems.of(error)
+    if path.startswith(wire.PLACES):
+        return wire.told(error)
+    if gateway.spoken(path):
+        return gateway.protocol(error.status, str(error), problems.headers(error))
+    return problems.of(error)
 
 
 def _no_route(request: Request, error: Exception) -> Response:
     """No such path, or no such method there."""
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    if error.status_code == 405:
+    status, headers, place = error.status_code, dict(error.headers or {}), request.url.path[:80]
+    if status == 405:
         headers["Allow"] = ", ".join(allowed(request.app.routes, request.scope))
     if request.url.path.startswith(wire.PLACES):
-        text = f"{request.method} {request.url.path[:80]} is not offered here{wire.instead(request.url.path)}"
-        return wire.nothing_here(error.status_code, text, headers)
-    if error.status_code == 404 and errors.wanted(request):
-        text = f"There is nothing at {request.url.path[:80]}. Look for it in the search, or begin at Home."
-        return errors.shown(request, 404, text)
-    if error.status_code == 405:
-        text = f"{request.url.path[:80]} answers {headers['Allow']}"
-        if errors.wanted(request):
-            return errors.shown(request, 405, text, headers)
-        return problems.problem(405, "Method not allowed", text, headers)
-    if error.status_code == 404:
-        return problems.problem(404, "Unknown", _near(request))
-    return problems.problem(error.status_code, "Refused", error.detail, headers)
+        text = f"{request.method} {place} is not offered here{wire.instead(request.url.path)}"
+        return wire.nothing_here(status, text, headers)
+    said = {404: f"there is nothing at {place}", 405: f"{place} answers {headers.get('Allow')}"}
+    text = said.get(status, error.detail)
+    if status in said and errors.wanted(request):
+        looked = f"There is nothing at {place}. Look for it in the search, or begin at Home."
+        return errors.shown(request, status, looked if status == 404 else text, headers)
+    if gateway.spoken(request.url.path):
+        return gateway.protocol(status, text, headers)
+    title = {404: "Unknown", 405: "Method not allowed"}.get(status, "Refused")
+    return problems.problem(status, title, text + _near(request) if status == 404 else text, headers)
 
 
 def _near(request: Request) -> str:
     paths = [path for route in request.app.routes if "{" not in (path := getattr(route, "path", ""))]
-    return f"there is nothing at {request.url.path[:80]}{did_you_mean(request.url.path[:80], paths)}"
+    return did_you_mean(request.url.path[:80], paths)

@@ -7,7 +7,7 @@ from pathlib import Path
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from urllib.parse import urlsplit
 
-from arkwright.api import accounts
+from arkwright.api.people import accounts
 from arkwright.core.errors import Invalid, Refused
 from arkwright.sites import Site
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 from pathlib import Path
+from typing import Self
 
 from arkwright.api import child
 from arkwright.control import plane_process
@@ -40,6 +41,11 @@ class Plane(Alongside):
         """Whether all that was promoted can be asked; where nothing is, nothing is waited for."""
         return self._answers.is_set() or not self._wanted.is_set()
 
+    def __enter__(self) -> Self:
+        """What is wanted is known from the beginning: nobody is told that all answers before it does."""
+        self._look()
+        return super().__enter__()
+
     def __exit__(self, *_: object) -> None:
         """What is in flight is answered."""
         self._stopped.set()
@@ -52,13 +58,17 @@ class Plane(Alongside):
         pause = LOOK
         while not self._stopped.wait(pause):
             try:
-                if not versions.names(self._site.ledger, Endpoint):
-                    continue
-                self._wanted.set()
-                pause = LOOK if self._serve() else min(pause * 2, LONGEST_PAUSE)
+                if self._look():
+                    pause = LOOK if self._serve() else min(pause * 2, LONGEST_PAUSE)
             except (ArkwrightError, OSError) as error:
                 pause = min(pause * 2, LONGEST_PAUSE)
                 log.error("the endpoints are not served: %s; trying again", error)  # noqa: TRY400
+
+    def _look(self) -> bool:
+        """Whether any endpoint was ever promoted."""
+        if not self._wanted.is_set() and versions.names(self._site.ledger, Endpoint):
+            self._wanted.set()
+        return self._wanted.is_set()
 
     def _serve(self) -> bool:
         """Until it ends; whether it ever answered."""

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from arkwright.api import child
-from arkwright.api.traffic import serve
+from arkwright.api.endpoints.traffic import serve
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
 from arkwright.core.ports import Serving

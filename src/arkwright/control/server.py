@@ -1,8 +1,10 @@
 """The process of `arkwright up`: the control room, and the endpoints beside it."""
 
+import faulthandler
 import gc
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,12 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from arkwright.api import first_owner, telling
-from arkwright.api.jobs_keeper import Keeper
-from arkwright.api.reminders import Reminding
+from arkwright.api.jobs.keeper import Keeper
+from arkwright.api.people import first_owner
+from arkwright.api.talking import telling
+from arkwright.api.talking.reminders import Reminding
 from arkwright.api.watch.clock import Clock
+from arkwright.control import https
 from arkwright.control.app import application
 from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, hosts, opened
@@ -51,6 +55,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
                 unready=lambda: () if plane.ready else ("endpoints",),
             )
         )
+        faulthandler.enable()  # native code that crashes says where
         sys.setswitchinterval(TURN_S)
         gc.freeze()  # what is loaded by now stays: long lists need not have it searched for garbage
         ready(address, link)
@@ -68,10 +73,16 @@ def configured(app: Starlette, listening: Listening) -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(listening.proxies),
         forwarded_allow_ips=list(listening.proxies),
-        ssl_certfile=listening.cert,
-        ssl_keyfile=listening.key,
+        ssl_context_factory=_tls(app, listening),
         timeout_graceful_shutdown=DRAIN,
     )
+
+
+def _tls(app: Starlette, listening: Listening) -> Callable[..., ssl.SSLContext] | None:
+    if not (listening.cert and listening.key):
+        return None
+    made = https.context(listening.cert, listening.key, app.state.context.address)
+    return lambda *_: made
 
 
 def _page(address: str, reference: str) -> str | None:

@@ -110,6 +110,13 @@ class Full(ArkwrightError):
     exit_code = 15
 
 
+class Away(ArkwrightError):
+    """What keeps the records does not answer just now: nothing is wrong with what was asked."""
+
+    status = 503
+    exit_code = 16
+
+
 class Corrupt(ArkwrightError):
     """Stored bytes are not the bytes that were written."""
 
@@ -141,6 +148,7 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         TooSlow,
         Missing,
         Full,
+        Away,
         Corrupt,
         Interrupted,
     )

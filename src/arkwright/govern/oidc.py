@@ -242,7 +242,8 @@ class Provider:
             finally:
                 answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"{host} cannot be reached: {type(error).__name__}") from None
+            why = type(error).__name__
+            raise Unreachable(f"the provider {host} does not answer ({why}); try again in a moment") from None
         if answer.status == 400 and method == "POST":
             raise Unproven("the provider does not take this answer back; log in once more")
         if answer.status != 200 or len(said) > MOST:

@@ -9,7 +9,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from arkwright.core.errors import ArkwrightError, Invalid, Missing, Refused
+from arkwright.core.errors import ArkwrightError, Away, Invalid, Missing, Refused
 from arkwright.infra.postgres_address import parse
 
 PATIENCE_S = 60  # how long one waits for the others
@@ -61,6 +61,7 @@ class PostgresLink:
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._db: Any = None
+        self._away: float | None = None  # since when nobody answers
         self._closed = self._known = self._committing = False
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -116,7 +117,7 @@ class PostgresLink:
         try:
             return closing(self._connect(keepalives_interval=5, keepalives_count=3, tcp_user_timeout=30_000))
         except self.psycopg.Error as error:
-            raise ArkwrightError(f"{self.name} cannot be reached: {_line(error)}") from None
+            raise Away(f"{self.name} cannot be reached: {_line(error)}") from None
 
     def _there(self, db: Any) -> bool:
         try:
@@ -159,7 +160,7 @@ class PostgresLink:
                 except _Broken:
                     if self._committing and (found := self._landed(landed)) is not None:
                         return found
-            raise ArkwrightError(f"{self.name} lost its connection again and again: nothing was written; try again")
+            raise Away(f"{self.name} lost its connection again and again: nothing was written; try again")
 
     def _landed(self, landed: Callable[[Any], T | None] | None) -> T | None:
         unknown = f"{self.name} lost its connection while this was written; whether it was is not known"
@@ -189,7 +190,7 @@ class PostgresLink:
         try:
             return self._attempt(work, patience)
         except _Broken as error:
-            raise ArkwrightError(f"{self.name} lost its connection: {error}") from None
+            raise Away(f"{self.name} lost its connection: {error}") from None
 
     def _attempt(self, work: Callable[[Any], T], patience: float) -> T:
         """Raises _Broken when the connection went, and PostgreSQL's other errors in our words."""
@@ -215,16 +216,18 @@ class PostgresLink:
         return ArkwrightError(f"{self.name}: {_SAID.get(code) or _line(error)}")
 
     def _connected(self, patience: float) -> Any:
-        """The connection, made anew where it went; a server that was there before may be away for a moment."""
-        until = time.monotonic() + (patience if self._known else 0)
+        """The connection, made anew where it went; a server that was there before may be away for a moment, which is
+        waited for once, and not by everybody who asks one after the other.
+        """
         while self._db is None:
             try:
                 self._db = self._connect()
             except self.psycopg.Error as error:
-                if time.monotonic() >= until:
-                    raise ArkwrightError(f"{self.name} cannot be reached: {_line(error)}") from None
+                self._away = self._away or time.monotonic()
+                if not self._known or time.monotonic() >= self._away + patience:
+                    raise Away(f"{self.name} cannot be reached: {_line(error)}") from None
                 time.sleep(PAUSE_S)
-        self._known = True
+        self._known, self._away = True, None
         return self._db
 
     def _connect(self, **more: Any) -> Any:

@@ -13,6 +13,7 @@ import msgspec
 
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.kinds import in_toml
 from arkwright.core.settings import Advisories, Lineage, Login, Mail, Packages, Webhooks
 from arkwright.infra import postgres_address
 
@@ -120,7 +121,7 @@ def _section(name: str, kind: type[S], given: Any) -> S:
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise Invalid(f"[{name}]: {str(error)[:200]}") from None
+        raise Invalid(f"[{name}]: {in_toml(str(error))[:200]}") from None
 
 
 def _networks(webhooks: Webhooks) -> None:

@@ -69,6 +69,12 @@ def look(site: Site, by: str, folder: Path, name: str, *, within: float, say: Sa
         return _Look(walk, name).found()
 
 
+def last(site: Site, name: str) -> Made | None:
+    """What the last look at a dataset made, while its rows are kept."""
+    before = _kept(site.watched / f"{DATA}{name}")
+    return before.made if before and Path(before.made.path).is_file() else None
+
+
 class _Look:
     def __init__(self, walk: Walk, name: str) -> None:
         self._walk, self._name = walk, name
@@ -185,7 +191,7 @@ class _Look:
 
 def _kept(place: Path) -> _Kept | None:
     """None where there was no look, or one of another version of this program."""
-    with suppress(OSError, ArkwrightError, msgspec.MsgspecError, UnicodeDecodeError):
+    with suppress(OSError, ArkwrightError, msgspec.MsgspecError):
         return decode(_Kept, (place / KEPT).read_text())
     return None
 

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from arkwright.core.visible import visible
+from arkwright.core.where import Clause, Where
 
 LEAST = 50  # rows: of fewer no cause is claimed
 ALPHA = 0.05  # of windows in which nothing changed, the share in which anything is named, however much is looked at
+PARTS = 30  # that are told apart of a column, and all others together
 OTHERS = "all others"
 EMPTY = "empty"
 _LONGEST = 40  # characters of somebody's value
+_FOUND = 200  # characters of one that is repeated to find its rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +20,8 @@ class Part:
     """A part of the rows: of `column` those with `label`, or all of them where that is empty.
 
     `before`, `now`: its share of the rows. `was`, `value`: what was measured in it alone. `explains`: its share of the
-    whole change, where that can be told apart. `where`: what finds its rows, as `arkwright predictions --where` reads
-    it; `span`: seconds since 1970, of a time. `place`: among the parts of its column, in their own order. `named`: it
+    whole change, where that can be told apart. `where`: what finds its rows, all of it; `span`: seconds since 1970, of
+    a time. `place`: among the parts of its column, in their own order. `named`: it
     moved by more than chance alone would have any part move.
     """
 
@@ -29,7 +32,7 @@ class Part:
     was: float | None = None
     value: float | None = None
     explains: float | None = None
-    where: tuple[str, ...] = ()
+    where: tuple[Clause, ...] = ()
     span: tuple[int, int] | None = None
     place: int = 0
     named: bool = False
@@ -56,16 +59,17 @@ class Explained:
         return told or ((self.note,) if self.note else ())
 
 
-def worst_first(whole: Explained, sign: int, least: float) -> Explained:
-    """Of a promise about the worst group: that one is named whatever it was before, and stands first.
+def worst_first(whole: Explained, sign: int, least: float, *, best: bool = False) -> Explained:
+    """Of a promise about the worst group: that one is named whatever it was before, and stands first; with `best` that
+    one is next, for what is promised of how far they are apart.
 
     `sign`: 1 where much is bad, else -1; `least`: the share of the rows from which on a group counts.
     """
     counts = [part for part in whole.parts if part.value is not None and (part.now or 0.0) >= least]
-    if not counts:
-        return whole
-    worst = max(counts, key=lambda part: sign * (part.value or 0.0))
-    return replace(whole, parts=(replace(worst, named=True), *(part for part in whole.parts if part is not worst)))
+    counts.sort(key=lambda part: -sign * (part.value or 0.0))
+    first = [counts[0], *(counts[1:][-1:] if best else ())] if counts else []
+    rest = (part for part in whole.parts if all(part is not one for one in first))
+    return replace(whole, parts=(*(replace(part, named=True) for part in first), *rest))
 
 
 def said(part: Part, whole: Explained) -> str:
@@ -98,9 +102,9 @@ def short(value: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
-def finds(column: str, value: str) -> tuple[str, ...]:
-    """What finds the rows with this word; nothing does where it is too long or too odd to be repeated."""
-    return (f"{column}={value}",) if value and short(value) == value else ()
+def finds(column: str, value: str) -> tuple[Clause, ...]:
+    """What finds the rows with this word; nothing does where it is too long to be repeated."""
+    return ((Where(column, "=", value),),) if len(value) <= _FOUND else ()
 
 
 def ordered(parts: Iterable[Part]) -> tuple[Part, ...]:

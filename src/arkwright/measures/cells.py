@@ -1,10 +1,12 @@
 """The cells of a column by its counts in the reference: words, or ranges of about as many rows; and what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from arkwright.core.errors import Invalid
+from arkwright.core.where import Clause, Where, others
 from arkwright.measures.causes import EMPTY, OTHERS, finds, short
 from arkwright.measures.divergence import scipy
 from arkwright.measures.evaluation import Array
@@ -19,7 +21,7 @@ _OWN = 2 * OFTEN  # rows of the reference to be expected of a word with a cell o
 @dataclass(frozen=True, slots=True)
 class Cells:
     """`of`: the cell of each bin of `before`, the column's counts, that was cut in `bins` of them. Each has a name, and
-    `where` finds its rows as `arkwright predictions --where` reads it; the last one holds those without a value.
+    `where` finds its rows; the last one holds those without a value.
     """
 
     column: str
@@ -27,7 +29,7 @@ class Cells:
     of: Array
     bins: int
     labels: tuple[str, ...]
-    where: tuple[tuple[str, ...], ...]
+    where: tuple[tuple[Clause, ...], ...]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,13 +42,18 @@ def cells(column: str, before: Sketch, bins: int, of: Array | None = None) -> Ce
     of = of_bins(before, bins) if of is None else of
     if before.edges is None:
         own = [before.values[bin_] for bin_ in np.argsort(of[:-1], kind="stable") if of[bin_] < of[-1]]
-        named = [(short(value), finds(column, value)) for value in own]
-        named.append((OTHERS, ()))
+        named = [(short(value) or '""', finds(column, value)) for value in own]
+        named.append((OTHERS, beside(column, [where for _, where in named], empty=False)))
     else:
         named = [_range(column, before.edges, np.flatnonzero(of == cell)) for cell in range(of[-1] + 1)]
-    named.append((EMPTY, (f"{column}=",)))
+    named.append((EMPTY, ((Where(column, "=", None),),)))
     labels, where = zip(*named, strict=True)
     return Cells(column, before, of, bins, labels, where)
+
+
+def beside(column: str, where: Sequence[tuple[Clause, ...]], *, empty: bool) -> tuple[Clause, ...]:
+    """What finds the rows of all other cells; nothing where one of these cannot be found itself."""
+    return others(column, where, empty=empty) if all(where) else ()
 
 
 def of_bins(before: Sketch, bins: int) -> Array:
@@ -97,16 +104,16 @@ def _must_be_some(bins: int) -> None:
         raise Invalid(f"bins={bins}: give 2 to {MOST}")
 
 
-def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[str, ...]]:
+def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[Clause, ...]]:
     """Bin j lies between the edges j - 1 and j; nothing lies before the first or behind the last."""
     low = float(edges[among[0] - 1]) if among[0] else None
     high = float(edges[among[-1]]) if among[-1] < len(edges) else None
     if low is None and high is None:
-        return "any number", ()
+        return "any number", ((Where(column, "!=", None),),)
     if low is None:
-        return f"below {high:.6g}", (f"{column}<{high!r}",)
+        return f"below {high:.6g}", ((Where(column, "<", repr(high)),),)
     if high is None:
-        return f"{low:.6g} and more", (f"{column}>={low!r}",)
+        return f"{low:.6g} and more", ((Where(column, ">=", repr(low)),),)
     if high == np.nextafter(low, np.inf):  # behind the largest
-        return f"{low:.6g}", (f"{column}={low!r}",)
-    return f"{low:.6g} to below {high:.6g}", (f"{column}>={low!r}", f"{column}<{high!r}")
+        return f"{low:.6g}", ((Where(column, "=", repr(low)),),)
+    return f"{low:.6g} to below {high:.6g}", ((Where(column, ">=", repr(low)),), (Where(column, "<", repr(high)),))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from arkwright.core.errors import Missing
+from arkwright.measures.distances import HELLINGER, JENSEN_SHANNON, PSI
 from arkwright.measures.evaluation import Array
 from arkwright.measures.intervals import Interval, Z, stretch, wilsons
 
@@ -41,25 +42,17 @@ def psi(p: Array, q: Array) -> float:
 
     A cell that is empty on one side counts as half a row there, so that it is far and not infinitely far.
     """
-    used = (p > 0) | (q > 0)
-    a, b = shares(*(np.where(side[used] > 0, side[used], 0.5) for side in (p, q)))
-    return float(np.sum((a - b) * np.log(a / b)))
+    return PSI(p, q)
 
 
 def jensen_shannon(p: Array, q: Array) -> float:
     """The divergence in bits, 0 to 1: its root is the distance. Lin 1991; Endres and Schindelin 2003."""
-    a, b = shares(p, q)
-    middle = (a + b) / 2
-    return max(
-        0.0,
-        float(np.sum(scipy("special").rel_entr(a, middle) + scipy("special").rel_entr(b, middle))) / (2 * math.log(2)),
-    )
+    return JENSEN_SHANNON(p, q)
 
 
 def hellinger_squared(p: Array, q: Array) -> float:
     """1 minus the Bhattacharyya coefficient, 0 to 1. Hellinger 1909."""
-    a, b = shares(p, q)
-    return float(np.sum((np.sqrt(a) - np.sqrt(b)) ** 2)) / 2
+    return HELLINGER(p, q)
 
 
 def largest_difference(p: Array, q: Array) -> float:
@@ -174,31 +167,21 @@ def cramers_v(p: Array, q: Array) -> float:
     return min(1.0, math.sqrt(chi_square(p, q)[0] / float(p.sum() + q.sum())))
 
 
-def interval(divergence: float, curvature: float, p: Array, q: Array) -> Interval:
-    """Of an f-divergence whose f''(1) is `curvature`: PSI 2, the squared Hellinger distance 1/4, and so on.
-
-    2 nm / (n + m) / f''(1) times it is chi-square, noncentral where something changed (Salicrú et al. 1994): the
-    interval is of the noncentrality, and holds the value too. For few rows it begins at 0, whatever was found.
-    """
-    scale = _scale(curvature, p, q)
-    low, high = noncentrality(divergence / scale, _freedom(p, q))
-    return min(low * scale, divergence), max(high * scale, divergence)
-
-
 def critical(curvature: float, p: Array, q: Array) -> float:
     """What the same divergence stays under in 95 % of such windows where nothing changed. Yurdakul and Naranjo 2020."""
     return float(scipy("special").chdtri(_freedom(p, q), 0.05)) * _scale(curvature, p, q)
 
 
-def noncentrality(statistic: float, freedom: float) -> Interval:
-    """The noncentralities at which a chi-square is so large, or so small, in 97.5 % of all draws. Venables 1975."""
-    low, high = (
-        0.0
-        if float(scipy("special").chdtr(freedom, statistic)) <= chance
-        else scipy("special").chndtrinc(statistic, freedom, chance)
-        for chance in (0.975, 0.025)
-    )
-    return float(low), float(high)
+def noncentrality(statistic: float, freedom: float, tail: float = 0.025) -> Interval:
+    """The noncentralities at which a chi-square is so large, or so small, in `tail` of all draws. Venables 1975.
+
+    The upper one is of the draws that are no larger where nothing changed (Zech 1989; Read 2002): else one that fits
+    better than chance would be sure of no change at all.
+    """
+    law = scipy("special")
+    below = float(law.chdtr(freedom, statistic))
+    low = float(law.chndtrinc(statistic, freedom, 1 - tail)) if below > 1 - tail else 0.0
+    return low, float(law.chndtrinc(statistic, freedom, tail * below)) if below > 1e-290 else -2 * math.log(tail)
 
 
 def _scale(curvature: float, p: Array, q: Array) -> float:

@@ -4,12 +4,16 @@ Each compares a column of a window with the same column of the reference, `bins`
 each; empty cells are one more, where there are any. `prediction` is what was answered, `score` with what probability.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.measures import divergence
 from arkwright.measures.cells import EVERY, of_both
+from arkwright.measures.distances import HELLINGER, JENSEN_SHANNON, PSI, Distance, pearson
+from arkwright.measures.divergence_interval import interval
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.operations import (  # noqa: F401 - they come through this door
     cost_per_thousand,
@@ -23,9 +27,11 @@ from arkwright.measures.sketch import Sketch
 from arkwright.measures.unseen import new_values, out_of_range  # noqa: F401 - they come through this door
 from arkwright.measures.window import Window
 
+_INTERVAL = "interval Salicrú et al. 1994, Read 2002, of rare cells Clopper and Pearson 1934"
+
 
 @endpoint_measure(
-    source="Siddiqi 2006; interval Yurdakul and Naranjo 2020, Salicrú et al. 1994",
+    source=f"Siddiqi 2006; {_INTERVAL}",
     words=(
         "the population stability index of {column} (0 is no change, 0.25 a great one) is {limit}[, over {bins:bin}]"
     ),
@@ -33,32 +39,33 @@ from arkwright.measures.window import Window
 def psi(window: Window, column: Column, bins: int = 10) -> Reading:
     """The population stability index of a column. The note says what chance alone stays under with so many rows.
 
-    Interval: of the noncentral chi-square that it follows; with few rows it begins at 0, whatever was found.
+    Interval: of the noncentral chi-square that it follows, of cells with few rows exact. A single row keeps and breaks
+    next to nothing. A cell that is empty on one side counts as half a row there.
     """
     p, q = cells(window, column, bins)
     value = divergence.psi(p, q)
-    low, high = divergence.interval(value, 2, p, q)
+    low, high = interval(PSI, p, q)
     return Reading(value, low, high, n=int(q.sum()), note=_by_chance(2, p, q))
 
 
 @endpoint_measure(
-    source="Lin 1991; Endres and Schindelin 2003; interval Salicrú et al. 1994",
+    source=f"Lin 1991; Endres and Schindelin 2003; {_INTERVAL}",
     words="the Jensen-Shannon distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins:bin}]",
 )
 def jensen_shannon(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Jensen-Shannon distance (base 2) of a column, 0 to 1. Interval: as of `psi`, of its square."""
     p, q = cells(window, column, bins)
-    return _rooted(divergence.jensen_shannon(p, q), 1 / (4 * np.log(2)), p, q)
+    return _rooted(JENSEN_SHANNON, p, q)
 
 
 @endpoint_measure(
-    source="Hellinger 1909; interval Salicrú et al. 1994",
+    source=f"Hellinger 1909; {_INTERVAL}",
     words="the Hellinger distance of {column} (0 is no change, 1 the greatest) is {limit}[, over {bins:bin}]",
 )
 def hellinger(window: Window, column: Column, bins: int = 10) -> Reading:
     """The Hellinger distance of a column, 0 to 1. Interval: as of `psi`, of its square."""
     p, q = cells(window, column, bins)
-    return _rooted(divergence.hellinger_squared(p, q), 1 / 4, p, q)
+    return _rooted(HELLINGER, p, q)
 
 
 @endpoint_measure(
@@ -103,7 +110,7 @@ def wasserstein(window: Window, column: Column) -> Reading:
 
 
 @endpoint_measure(
-    source="Pearson 1900; Cramér 1946; interval Salicrú et al. 1994",
+    source=f"Pearson 1900; Cramér 1946; {_INTERVAL}",
     words=(
         "the mix of values of {column} changed by {limit} (Cramér's V: 0 is no change, 1 the greatest)"
         "[, over {bins:bin}]"
@@ -113,11 +120,10 @@ def chi_square(window: Window, column: Column, bins: int = 10) -> Reading:
     """Pearson's chi-square of a column as an effect, Cramér's V, 0 to 1; the note has the statistic and its p-value."""
     p, q = cells(window, column, bins)
     statistic, freedom = divergence.chi_square(p, q)
-    rows, chance = float(p.sum() + q.sum()), divergence.chi_square_p(statistic, freedom)
-    low, high = divergence.noncentrality(statistic, max(1, freedom))
-    value, low, high = (min(1.0, float(np.sqrt(x / rows))) for x in (statistic, low, max(high, statistic)))
+    chance, (n, m) = divergence.chi_square_p(statistic, freedom), (float(side.sum()) for side in (p, q))
+    found = _rooted(pearson(m / (n + m)), p, q)
     note = f"chi-square {statistic:.6g}, {freedom} degrees of freedom, p = {chance:.3g}"
-    return Reading(value, min(low, value), high, n=int(q.sum()), note=note)
+    return replace(found, note=note)
 
 
 @endpoint_measure(
@@ -166,10 +172,9 @@ def holm(chances: list[float]) -> list[float]:
     return [float(chance) for chance in adjusted]
 
 
-def _rooted(found: float, curvature: float, p: Array, q: Array) -> Reading:
-    low, high = divergence.interval(found, curvature, p, q)
-    value, low, high = (float(np.sqrt(x)) for x in (found, low, high))
-    return Reading(value, low, min(1.0, high), n=int(q.sum()))
+def _rooted(distance: Distance, p: Array, q: Array) -> Reading:
+    value, low, high = (float(np.sqrt(x)) for x in (distance(p, q), *interval(distance, p, q)))
+    return Reading(value, low, high, n=int(q.sum()))
 
 
 def _by_chance(curvature: float, p: Array, q: Array) -> str:
@@ -189,13 +194,15 @@ def cells(window: Window, column: str, bins: int, least: float = 0) -> tuple[Arr
     """(reference, window) counts in at most so many cells, and one of what is missing where anything is. `least`: rows
     to be expected of a word on either side, or it has no cell of its own.
     """
-    before, now = window.pair(column)
-    of = of_both(before, now, bins, least)
+    if (column, bins, least) not in window.cut:
+        before, now = window.pair(column)
+        window.cut[column, bins, least] = counts(before, now, of_both(before, now, bins, least))
+    return window.cut[column, bins, least]
+
+
+def counts(before: Sketch, now: Sketch, of: Array) -> tuple[Array, Array]:
+    """The same, `of` being the cell of each bin."""
     p, q = (np.bincount(of, side.counts, of.max() + 1) for side in (before, now))
-    return _with_missing(p, q, before, now)
-
-
-def _with_missing(p: Array, q: Array, before: Sketch, now: Sketch) -> tuple[Array, Array]:
     if before.missing or now.missing:
         p, q = np.append(p, before.missing), np.append(q, now.missing)
     return p, q

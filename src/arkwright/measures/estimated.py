@@ -6,23 +6,25 @@ On the rows that the release was judged on, each probability came true in some s
 holds while what a probability is worth holds: where other things follow from the same inputs, only labels show it.
 """
 
-from dataclasses import replace
+import math
 
 import numpy as np
 
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.promises import Reading
-from arkwright.measures import losses
+from arkwright.measures import intervals, losses
 from arkwright.measures.divergence import scipy
 from arkwright.measures.evaluation import Array, Undefined
-from arkwright.measures.expected import MEASURES, Expected
+from arkwright.measures.expected import BY_CLASS, MEASURES, Expected
 from arkwright.measures.registry import Column, Score, endpoint_measure
 from arkwright.measures.scores import ALL, Scores
 from arkwright.measures.window import Window
+from arkwright.measures.worth import again, doubted, drawn_worth, worth
 
 DRAWS = 200
 _UNBOUNDED = ("log_loss", "brier")  # of several classes, brier too
 _MORE = 4  # rows
+_NEAR = 3  # groups whose draws say how the worst one may do
 _LONGEST_NOTE = 500
 
 
@@ -39,10 +41,10 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
 
     Of a classifier whatever its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
     column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window
-    drawn anew, 200 times, of a regression their variances added up; of the worst group, widened for the choice among
-    them (Bonferroni).
+    drawn anew, 200 times, of a regression their variances added up; of the worst group, up to the worst end of any
+    group, and on the other side widened for the choice among them (Bonferroni).
     """
-    name, better = score.name, score.larger_is_better
+    name, better = score.name, bool(score.larger_is_better)
     if name in losses.MEASURES:
         return losses.worst(window.losses, name, by, at_least) if by else losses.whole(window.losses, name)
     if name not in MEASURES:
@@ -50,99 +52,108 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
         raise Invalid(f"{name} cannot be estimated without labels{did_you_mean(name, known)}: {', '.join(known)}")
     if window.judged is None or window.scores is None or not window.scores.n:
         raise Undefined("there are no probabilities, on which an estimate rests")
-    if by is None:
-        return _of(window.judged, window.scores, name, ALL, 1)
-    groups = [g for g, c in window.scores.counts.items() if g.startswith(f"{by}=") and c[0].sum() >= at_least]
-    if not groups:
-        raise Undefined(f"no group of {by} has {at_least} rows")
+    groups = [ALL]
+    if by is not None:
+        counted = window.scores.counts.items()
+        groups = [g for g, c in counted if g.startswith(f"{by}=") and c[0].sum() >= at_least]
+        if not groups:
+            raise Undefined(f"no group of {by} has {at_least} rows")
     found, left_out = _in_groups(window.judged, window.scores, name, groups)
     if not found:
-        raise Undefined(f"{name} is undefined in every group of {by}: {left_out[0]}")
-    worst = (min if better else max)(found, key=found.__getitem__)
-    reading = _of(window.judged, window.scores, name, worst, len(found))
-    note = "; ".join([f"{worst}, of {len(found)} groups", *left_out])
-    return replace(reading, note=note if len(note) <= _LONGEST_NOTE else note[:_LONGEST_NOTE] + " …")
+        group, why = next(iter(left_out.items()))
+        raise Undefined(why if by is None else f"{name} is undefined in every group of {by}: {group} left out: {why}")
+    rows = {group: int(window.scores.counts[group][0].sum()) for group in found}
+    worst, near = _worst(found, rows, better=better)
+    low, high = _interval(window.judged, window.scores, name, near, better=better, choices=len(found))
+    value, note = found[worst], "estimated without labels"
+    if by is not None:
+        note = "; ".join([f"{worst}, of {len(found)} groups", *(f"{g} left out: {why}" for g, why in left_out.items())])
+    note = note if len(note) <= _LONGEST_NOTE else note[:_LONGEST_NOTE] + " …"
+    return Reading(value, min(low, value), max(high, value), n=rows[worst], note=note)
 
 
 def _in_groups(
     judged: tuple[Scores, Scores], scores: Scores, name: str, groups: list[str]
-) -> tuple[dict[str, float], list[str]]:
-    """(the value in each group, a sentence for each group in which there is none)"""
-    share, found, left_out = worth(judged)[:, None, :], {}, []
+) -> tuple[dict[str, float], dict[str, str]]:
+    """(the value in each group, why there is none in each other)"""
+    share, found, left_out = worth(judged)[:, None, :], {}, {}
     for group in groups:
+        rows = scores.counts[group].astype(np.float64)
         try:
-            found[group] = _value(name, scores, group, share)
+            found[group] = MEASURES[name](Expected(rows * share, rows * (1 - share), scores.means))
         except Undefined as why:
-            left_out.append(f"{group} left out: {why}")
+            left_out[group] = str(why)
     return found, left_out
 
 
-def _value(name: str, scores: Scores, group: str, share: Array) -> float:
-    rows = scores.counts[group].astype(np.float64)
-    return MEASURES[name](Expected(rows * share, rows * (1 - share), scores.means))
+def _worst(found: dict[str, float], rows: dict[str, int], *, better: bool) -> tuple[str, dict[str, float]]:
+    """(where it is worst, that and the other groups of those few rows that it may well be worse there)"""
+    up = 1.0 if better else -1.0
+    worst = min(found, key=lambda group: up * found[group])
+    rough = sorted(found, key=lambda group: up * found[group] - 1 / math.sqrt(rows[group]))
+    return worst, {group: found[group] for group in dict.fromkeys([worst, *rough[: _NEAR - 1]])}
 
 
-def worth(judged: tuple[Scores, Scores]) -> Array:
-    """(k, b): in what share of cases a probability of each bin came true, made monotone.
-
-    `judged`: the reference's rows in which the class was right, and all of them. A bin without rows is worth as much as
-    the one before it.
+def _interval(
+    judged: tuple[Scores, Scores], scores: Scores, name: str, values: dict[str, float], *, better: bool, choices: int
+) -> tuple[float, float]:
+    """Of the worst of so many groups: up to the worst end of any, and on the other side to the nearest end that remains
+    when each is widened for the choice among them.
     """
-    right, rows = (scores.counts[ALL].sum(axis=1) for scores in judged)
-    return _monotone(right, rows)
+    rng = np.random.default_rng(int(sum(scores.counts[group][0].sum() for group in values)))
+    worths = np.stack([drawn_worth(judged, rng) for _ in range(DRAWS)])
+    doubts = doubted(worths, judged, rng)
+    lows, highs = [], []
+    for group, value in values.items():
+        draws = _drawn(judged, scores, name, group, (worths, doubts), rng, value)
+        ends = np.quantile(draws, [0.025, 0.975])
+        wide = _widened(value, ends, choices, most=np.inf if name in _UNBOUNDED else 1.0)
+        lows.append((ends if better else wide)[0])
+        highs.append((wide if better else ends)[1])
+    of = min if better else max
+    low, high = np.clip([of(lows), of(highs)], 0, np.inf if name in _UNBOUNDED else 1)
+    return float(low), float(high)
 
 
-def drawn_worth(judged: tuple[Scores, Scores], rng: np.random.Generator) -> Array:
-    """The same where the rows that were judged are drawn again."""
-    right, all_ = (one.counts[ALL].sum(axis=1) for one in judged)
-    pairs = (np.stack(pair) for pair in zip(right, all_ - right, strict=True))
-    drawn = np.stack([_again(rng, pair, int(pair.sum())) for pair in pairs], axis=1)
-    return _monotone(drawn[0], drawn.sum(axis=0))
+def _drawn(
+    judged: tuple[Scores, Scores],
+    scores: Scores,
+    name: str,
+    group: str,
+    worths: tuple[Array, Array],
+    rng: np.random.Generator,
+    value: float,
+) -> Array:
+    """What may come true. How far one class is off goes with how far another one is, in what way is not known: in a
+    mean of several all are taken to be off together, which is cautious.
+    """
+    rows, like = scores.counts[group], judged[1].counts.get(group, judged[1].counts[ALL])
+    now = _rows(rng, rows, like if like[0].sum() else judged[1].counts[ALL])
+    came, doubt = (one[:, :, None, :] for one in worths)
+    right = rng.binomial(now, np.broadcast_to(doubt, now.shape))
+    measure = BY_CLASS[name]
+    drawn = np.sort(measure(Expected(right, now - right, scores.means)), axis=0).mean(axis=-1)
+    good = measure(Expected(rows * came, rows * (1 - came), scores.means)).mean(axis=-1)
+    too_good = float(np.mean(good[np.isfinite(good)] - value)) if np.isfinite(good).any() else 0.0
+    drawn = drawn[np.isfinite(drawn)] - 2 * too_good  # few rows that were judged say so of themselves
+    return drawn if len(drawn) else np.array([value])
 
 
-def _monotone(right: Array, rows: Array) -> Array:
-    made = np.empty(rows.shape)
-    for number, (positive, all_) in enumerate(zip(right, rows, strict=True)):
-        there = np.flatnonzero(all_)
-        fitted = (
-            scipy("optimize")
-            .isotonic_regression(positive[there] / all_[there], weights=all_[there].astype(np.float64))
-            .x
-        )
-        made[number] = fitted[np.clip(np.searchsorted(there, np.arange(len(all_)), "right") - 1, 0, len(there) - 1)]
-    return made
-
-
-def _of(judged: tuple[Scores, Scores], scores: Scores, name: str, group: str, choices: int) -> Reading:
-    rows = scores.counts[group].astype(np.float64)
-    like = judged[1].counts.get(group, judged[1].counts[ALL])
-    measure, n = MEASURES[name], int(rows[0].sum())
-    value = _value(name, scores, group, worth(judged)[:, None, :])
-    drawn, too_good = [value], [0.0]
-    rng = np.random.default_rng(n)
-    for _ in range(DRAWS):
-        came = drawn_worth(judged, rng)[:, None, :]
-        now = _rows(rng, rows, like if like[0].sum() else judged[1].counts[ALL])
-        right = rng.binomial(now, np.broadcast_to(came, now.shape))
-        try:
-            drawn.append(measure(Expected(right, now - right, scores.means)))
-            too_good.append(_value(name, scores, group, came) - value)
-        except Undefined:
-            continue
-    edge = 0.025 / choices
-    twice = 2 * float(np.mean(too_good))  # few rows that were judged say so of themselves
-    low, high = np.clip(np.quantile(drawn, [edge, 1 - edge]) - twice, 0, np.inf if name in _UNBOUNDED else 1)
-    return Reading(value, min(float(low), value), max(float(high), value), n=n, note="estimated without labels")
+def _widened(value: float, ends: Array, choices: int, most: float) -> Array:
+    """By Bonferroni, of what has two ends between them (on the logit)."""
+    if choices == 1:
+        return ends
+    if most == np.inf or not 0 < value < 1:
+        return value + (ends - value) * intervals.stretch(choices)
+    inside = np.clip(ends, 1e-6, 1 - 1e-6)
+    logit = scipy("special").logit
+    centre = logit(value)
+    return np.asarray(scipy("special").expit(centre + (logit(inside) - centre) * intervals.stretch(choices)))
 
 
 def _rows(rng: np.random.Generator, rows: Array, like: Array) -> Array:
-    """As many rows drawn again, of each class against the rest: of these, and of a few like those judged, so that what
-    few rows do not have is not impossible (Agresti and Coull 1998).
+    """(DRAWS, …) as many rows drawn again, of each class against the rest: of these, and of a few like those judged, so
+    that what few rows do not have is not impossible (Agresti and Coull 1998).
     """
     mixed = (one + _MORE * judged / judged.sum() for one, judged in zip(rows, like, strict=True))
-    return np.stack([_again(rng, one, int(of.sum())) for one, of in zip(mixed, rows, strict=True)])
-
-
-def _again(rng: np.random.Generator, counts: Array, n: int) -> Array:
-    """(as `counts`) `n` rows drawn by how often those came."""
-    return rng.multinomial(n, (counts / counts.sum()).ravel()).reshape(counts.shape)
+    return np.stack([again(rng, one, int(of.sum()), DRAWS) for one, of in zip(mixed, rows, strict=True)], axis=1)

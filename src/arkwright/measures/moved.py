@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from arkwright.measures import causes, divergence, drift
-from arkwright.measures.causes import ALPHA, LEAST, Explained, Part, short
+from arkwright.measures.causes import ALPHA, LEAST, PARTS, Explained, Part, short
 from arkwright.measures.cells import EVERY, cells, of_both
 from arkwright.measures.evaluation import Array
 from arkwright.measures.window import Window
@@ -21,12 +21,13 @@ FEW = "too few rows to tell why"
 
 def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Explained:
     """The cells of one column, by what each adds to the distance `measure`; of one that does not add up (ks, …) by how
-    much its share moved. Raises Undefined as `Window.pair` does.
+    much its share moved. Of very many those that say most, the others together. Raises Undefined as `Window.pair` does.
     """
     before, now = window.pair(column)
     if measure == "largest_change" and not before.of_numbers:
         bins = EVERY
-    p, q = drift.cells(window, column, bins)
+    of = of_both(before, now, bins)
+    p, q = drift.counts(before, now, of)
     if min(p.sum(), q.sum()) < LEAST:
         return Explained(note=FEW)
     terms = _TERMS.get(measure)
@@ -34,7 +35,11 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
     whole = float(added.sum())
     a, b = divergence.shares(p, q)
     moved = divergence.exact(p, q) * max(1, int(np.count_nonzero(p + q))) < ALPHA
-    named = cells(column, before, bins, of_both(before, now, bins))  # the last, what is missing, only where anything is
+    told = _told_apart(np.lexsort((-added, ~moved)), of.max() + 1, numbers=before.of_numbers)
+    here = told[: len(p)]
+    moved = np.bincount(here, moved) * (np.bincount(here) == 1)  # what is put together is not named
+    a, b, added = (np.bincount(here, one) for one in (a, b, added))
+    named = cells(column, before, bins, told[of])  # the last, what is missing, only where anything is
     parts = [
         Part(
             column=column,
@@ -46,13 +51,29 @@ def values(window: Window, column: str, measure: str = "", bins: int = 10) -> Ex
             place=place,
             named=bool(moved[place]),
         )
-        for place, (label, where) in enumerate(zip(named.labels[: len(p)], named.where, strict=False))
+        for place, (label, where) in enumerate(zip(named.labels[: len(a)], named.where, strict=False))
     ]
-    told = causes.ordered(parts)
+    some = causes.ordered(parts)
     if terms is None:
-        told = tuple(replace(part, explains=None) for part in told)
-    note = "" if any(part.named for part in told) else f"no value of {short(column)} moved by more than chance would"
-    return Explained(parts=told, total=whole if measure == "psi" else None, note=note)
+        some = tuple(replace(part, explains=None) for part in some)
+    note = "" if any(part.named for part in some) else f"no value of {short(column)} moved by more than chance would"
+    return Explained(parts=some, total=whole if measure == "psi" else None, note=note)
+
+
+def _told_apart(order: Array, n: int, *, numbers: bool) -> Array:
+    """(n + 1,): for each of n cells, and for what is missing, the cell it is told as. `order`: what says most, first.
+    Words that do not stand alone are the last cell, all others; ranges go together with their neighbours.
+    """
+    alone = order[order < n if numbers else order < n - 1][: PARTS // 2 if numbers else PARTS]
+    stands = np.isin(np.arange(n), alone)
+    if n <= PARTS:
+        told = np.arange(n)
+    elif numbers:
+        told = np.cumsum(stands | np.append(False, stands[:-1]))
+        told -= told[0]
+    else:
+        told = np.where(stands, np.cumsum(stands) - 1, len(alone))
+    return np.append(told, told.max() + 1)
 
 
 def columns(window: Window, among: Iterable[str]) -> Explained:

@@ -17,16 +17,17 @@ from statistics import NormalDist
 
 import numpy as np
 
+from arkwright.core.where import Clause
 from arkwright.measures import causes
 from arkwright.measures.causes import ALPHA, LEAST, OTHERS, Explained, Part
-from arkwright.measures.cells import Cells
+from arkwright.measures.cells import Cells, beside
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.ratios import Ratio
 from arkwright.measures.sides import Side, own
 
 DRAWS = 100
 FEW = "too few rows to tell why"
-Named = tuple[tuple[str, tuple[str, ...]], ...]  # of each group: its name, and what finds its rows
+Named = tuple[tuple[str, tuple[Clause, ...]], ...]  # of each group: its name, and what finds its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,13 @@ def gathered(cells: Cells, counts: Sequence[Array], rows: tuple[Array, Array]) -
     """Names of the cells that have enough `rows`, (m,) before and now, and as the last one of all others; of each of
     these counts (m, …) the same.
     """
-    enough = _enough(rows) & np.array([label != OTHERS for label in cells.labels])
+    rest = cells.of[-1] if cells.before.edges is None else -1
+    enough = _enough(rows) & (np.arange(len(cells)) != rest)
     kept = np.flatnonzero(enough)
     made = [np.concatenate([one[kept], one[~enough].sum(axis=0)[None]]).astype(np.float64) for one in counts]
     named = [(cells.labels[place], cells.where[place]) for place in kept]
-    return (*named, (OTHERS, ())), made
+    where = beside(cells.column, [where for _, where in named], empty=not enough[-1])
+    return (*named, (OTHERS, where)), made
 
 
 def _enough(rows: tuple[Array, Array]) -> Array:

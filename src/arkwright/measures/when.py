@@ -4,12 +4,13 @@ Each minute is held against all others (Fisher's exact test, 1922), adjusted for
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from arkwright.measures import divergence
-from arkwright.measures.causes import ALPHA, LEAST, Explained, Part
+from arkwright.measures.causes import ALPHA, LEAST, OTHERS, PARTS, Explained, Part
 from arkwright.measures.evaluation import Array
 
 MINUTE = 60
@@ -23,9 +24,11 @@ def worst(counted: Mapping[int, tuple[int, int]], unit: str) -> Explained:
         return Explained(note="too few requests to tell when")
     law = divergence.scipy("stats").hypergeom(int(all_.sum()), int(wrong.sum()), all_)
     named = law.sf(wrong - 1) * len(begins) < ALPHA
-    parts = [_part(begins[span], wrong, all_, span) for span in _spans(begins, named)]
+    spans = sorted(_spans(begins, named), key=lambda span: -int(wrong[span].sum()))
+    parts = [_part(_said(begins[span]), wrong, all_, span) for span in spans[:PARTS]]
     note = "" if parts else "it is spread over the whole window as chance would have it"
-    parts.sort(key=lambda part: part.explains or 0.0, reverse=True)
+    if spans[PARTS:]:
+        parts.append(replace(_part((OTHERS, None), wrong, all_, np.concatenate(spans[PARTS:])), named=False))
     return Explained(parts=tuple(parts), unit=unit, against="else", of="requests", note=note)
 
 
@@ -36,18 +39,22 @@ def _spans(begins: Array, named: Array) -> list[Array]:
     return [span for span in np.split(places, cuts) if len(span)]
 
 
-def _part(begins: Array, wrong: Array, all_: Array, span: Array) -> Part:
-    bad, came = int(wrong[span].sum()), int(all_[span].sum())
-    rest = int(all_.sum()) - came
+def _said(begins: Array) -> tuple[str, tuple[int, int]]:
     since, until = int(begins[0]), int(begins[-1]) + MINUTE
     first, last = (datetime.fromtimestamp(at, UTC) for at in (since, until))
+    return f"{first:%Y-%m-%d %H:%M} to {last:%H:%M}", (since, until)
+
+
+def _part(said: tuple[str, tuple[int, int] | None], wrong: Array, all_: Array, span: Array) -> Part:
+    bad, came = int(wrong[span].sum()), int(all_[span].sum())
+    rest = int(all_.sum()) - came
     return Part(
         column="",
-        label=f"{first:%Y-%m-%d %H:%M} to {last:%H:%M}",
+        label=said[0],
         now=came / int(all_.sum()),
         was=(int(wrong.sum()) - bad) / rest if rest else None,
         value=bad / came,
         explains=bad / int(wrong.sum()),
-        span=(since, until),
+        span=said[1],
         named=True,
     )

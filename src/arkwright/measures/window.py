@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from arkwright.core.errors import did_you_mean
 from arkwright.measures.callers import Callers
-from arkwright.measures.evaluation import Undefined
+from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.losses import Losses
 from arkwright.measures.moments import Moments
 from arkwright.measures.scores import Scores
@@ -22,7 +22,8 @@ class Window:
     of all of them; `scores`, the window's. Of a regression: `losses`, what errors are expected in the window. `served`:
     what servers counted, None where nothing was kept. `joint`: what the columns do together, in the reference and in
     the window; `trail`: how they went in the window. A release of before has neither. `callers`: who asked, where a
-    promise speaks of them. `times`: columns of dates and times, which always move.
+    promise speaks of them. `times`: columns of dates and times, which always move. `cut`:
+    the cells of columns that were looked at, for the next measure of the same column.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Window:
     losses: Losses | None = None
     callers: Callers | None = None
     times: frozenset[str] = frozenset()
+    cut: dict[tuple[str, int, float], tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)

@@ -8,12 +8,12 @@ import numpy as np
 from arkwright.measures import segments
 from arkwright.measures.causes import LEAST, Explained
 from arkwright.measures.cells import Cells
-from arkwright.measures.estimated import drawn_worth, worth
 from arkwright.measures.evaluation import Array
 from arkwright.measures.losses import LOSS, MEASURES, OFF, ROWS, SPREAD
 from arkwright.measures.scores import Scores
 from arkwright.measures.segments import DRAWS, FEW, Groups, gathered
 from arkwright.measures.sides import Classified, Losses, Side, Worth
+from arkwright.measures.worth import drawn_worth, worth
 
 ERRORS: Mapping[str, int] = {"mae": 0, "mse": 1, "rmse": 1, "bias": 2, "mape": 3}  # the sums that each is a mean of
 Judged = tuple[Scores, Scores]  # the rows in which the class was right, and all of them

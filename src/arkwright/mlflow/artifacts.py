@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from arkwright.api.files import FILES
+from arkwright.api.runs.files import FILES
 from arkwright.core.durable import writing
 from arkwright.mlflow.wire import Given, OfRun, answer, done, looked, tracking
 from arkwright.tracking import words

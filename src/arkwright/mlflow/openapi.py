@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from arkwright.api.files import FILES
+from arkwright.api.runs.files import FILES
 from arkwright.mlflow.routes import routes
 from arkwright.mlflow.wire import JSON, PREFIX, Given, taken
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from arkwright.api.files import FILES
+from arkwright.api.runs.files import FILES
 from arkwright.mlflow import artifacts, experiments, inputs, logged_models, logging, registry, tracked, versions
 from arkwright.mlflow.wire import PREFIX, Handler, answer, hearing
 from arkwright.web.routes import route

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from arkwright.core.errors import (
     ArkwrightError,
+    Away,
     Forbidden,
     Full,
     Invalid,
@@ -49,6 +50,7 @@ _CODES: dict[type[ArkwrightError], tuple[int, str]] = {
     Unproven: (401, "UNAUTHENTICATED"),
     Forbidden: (403, "PERMISSION_DENIED"),
     Throttled: (429, "REQUEST_LIMIT_EXCEEDED"),
+    Away: (503, "TEMPORARILY_UNAVAILABLE"),
     Full: (507, "RESOURCE_LIMIT_EXCEEDED"),
 }
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -118,7 +120,7 @@ async def body(request: Request, kind: type[G]) -> G:
     raw = await request.body()
     try:
         given: G = _decoder(kind).decode(raw or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"Invalid value in the request: {str(error)[:300]}") from None
     return given
 

@@ -4,9 +4,11 @@ group.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from arkwright.core import arrow
 from arkwright.core.arrow_arrays import integers
@@ -132,9 +134,7 @@ def reference(
         kind = arrow.type_name(column.type, name)
         if kind not in NUMBERS + WORDS:
             continue
-        columns[name] = (
-            sketch.of_numbers(*cells.numbers(column)) if kind in NUMBERS else sketch.of_words(*cells.words(column))
-        )
+        columns[name] = _sketch(column, kind)
         some[name] = column.take(integers(which.rows))
         if looked is not None:
             near[name] = column.take(integers(looked))
@@ -174,6 +174,25 @@ def _groups(rows: Columns, columns: Sketches) -> dict[str, Array]:
             places = cells.places(rows.column(name), frequent)
             found |= {f"{name}={value}": places == place for place, value in enumerate(frequent)}
     return found
+
+
+def beside(before: Path, now: Path, names: Iterable[str]) -> Window:
+    """These columns of two Parquet files, the first being the reference; one after the other, so that none has to fit
+    into memory with another. Those that have neither an order nor words are left out.
+    """
+    reference, current = {}, {}
+    with pq.ParquetFile(before) as then, pq.ParquetFile(now) as came:
+        for name in names:
+            column = then.read([name]).column(0)
+            kind = arrow.type_name(column.type, name)
+            if kind in NUMBERS + WORDS:
+                reference[name] = _sketch(column, kind)
+                current[name] = _counted(reference[name].empty(), came.read([name]).column(0))
+    return Window(reference=reference, current=current)
+
+
+def _sketch(column: pa.ChunkedArray, kind: str) -> Sketch:
+    return sketch.of_numbers(*cells.numbers(column)) if kind in NUMBERS else sketch.of_words(*cells.words(column))
 
 
 def _counted(empty: Sketch, column: pa.ChunkedArray) -> Sketch:

@@ -13,18 +13,19 @@ import pyarrow as pa
 from arkwright.core import arrow
 from arkwright.core.arrow_arrays import integers
 from arkwright.measures import features as features_
-from arkwright.measures import moments, trail
+from arkwright.measures import moments, sketch, trail
 from arkwright.measures.evaluation import Array
 from arkwright.measures.features import WORDS, Features, Standardised
 from arkwright.measures.moments import Moments
-from arkwright.measures.sketch import OFTEN, Sketch
+from arkwright.measures.sketch import Sketch
 from arkwright.measures.trail import Trail
 from arkwright.monitor.cells import floats, places
+from arkwright.monitor.cells import words as words_of
 
 MOST = 1000  # rows of a block in a minute …
 _REFERENCE = 100_000  # … and of the reference
 _AT_ONCE = 4096  # of those: their features fit a processor's cache
-_GAP = 2.0  # between the roots of two counts, of which each varies by a half
+_CHOOSING = 4  # one row of so many says which words are told apart, and nothing else
 _NUMBERS, _WORDS = ("int", "float"), ("str", "bool")
 
 
@@ -81,8 +82,9 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
     kinds = {c: arrow.type_name(some.schema.field(c).type, c) for c in some.column_names}
     numbers = tuple(name for name, kind in kinds.items() if kind in _NUMBERS)
     words = tuple(name for name, kind in kinds.items() if kind in _WORDS)
-    clear = [_clear(sketches[name]) for name in words]
-    values = tuple(sketches[name].values[: max(1, some)] for name, some in zip(words, clear, strict=True))
+    first = len(some) // _CHOOSING if words else 0
+    clear = [_frequent(some.column(name).slice(0, first)) for name in words]
+    values = tuple(own or sketches[name].values[:1] for name, own in zip(words, clear, strict=True))
     scales = [features_.scaled(floats(some.column(name))) for name in numbers]
     bare = Features(
         numbers=numbers,
@@ -90,30 +92,27 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
         scales=np.array([scale for _, scale in scales]),
         words=words,
         values=values,
-        shares=np.array([_share(sketches[name]) for name in words]),
+        shares=np.array([_share(sketches[name], own) for name, own in zip(words, values, strict=True)]),
         frequencies=np.zeros((0, features_.PAIRS)),
     )
     given = _standardised(some, bare)
     whole = replace(bare, frequencies=_frequencies(given, bare, clear))
     found = moments.empty()
-    for begin in range(0, len(some), _AT_ONCE):
+    for begin in range(first, len(some), _AT_ONCE):
         block = slice(begin, begin + _AT_ONCE)
         found += moments.of(whole.of(given.take(block)), which.weight, which.second[block])
     return Joint(whole, found)
 
 
-def _clear(words: Sketch) -> int:
-    """How many of the most frequent values are told apart: up to one that is clearly more frequent than the next. What
-    is among them by luck is rarer in every window.
+def _frequent(column: pa.ChunkedArray) -> tuple[str, ...]:
+    """The words that these rows have most often. Some are so by luck, and rarer in every window: so it is what other
+    rows say of them that a window is held against.
     """
-    unnamed = min(OFTEN - 1, int(words.counts[-1]))
-    roots = np.sqrt(np.append(words.counts[:-1], unnamed))
-    found = np.flatnonzero(roots[:-1][:WORDS] - roots[1:][:WORDS] >= _GAP)
-    return int(found[-1]) + 1 if len(found) else 0
+    return sketch.of_words(*words_of(column)).values[:WORDS]
 
 
-def _frequencies(given: Standardised, known: Features, clear: Sequence[int]) -> Array:
-    """Of a column in which no value is clear the first one has a place, for its level, but goes with all others."""
+def _frequencies(given: Standardised, known: Features, clear: Sequence[tuple[str, ...]]) -> Array:
+    """Of a column in which no value is frequent the first one has a place, for its level, but goes with all others."""
     found = features_.frequencies(given, known.values)
     first = 2 * len(known.numbers)
     for values, some in zip(known.values, clear, strict=True):
@@ -123,9 +122,11 @@ def _frequencies(given: Standardised, known: Features, clear: Sequence[int]) -> 
     return found
 
 
-def _share(words: Sketch) -> float:
-    """Of the most frequent value."""
-    return float(words.counts[0]) / words.n if words.values else 0.0
+def _share(words: Sketch, told_apart: tuple[str, ...]) -> float:
+    """Of the first word that is told apart."""
+    if not told_apart:
+        return 0.0
+    return float(words.counts[words.values.index(told_apart[0])]) / words.n
 
 
 def _chosen(n: int, most: int, seed: int) -> Chosen:

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, letters, sessions
+from arkwright.api.people import accounts, sessions
+from arkwright.api.talking import letters
 from arkwright.core.errors import ArkwrightError
 from arkwright.govern.roles import RIGHTS, ROLES, lesser
 from arkwright.govern.secrets import SESSION, TOKEN

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api.audit import denied
+from arkwright.api.people.audit import denied
 from arkwright.core.errors import Invalid
 from arkwright.pages.render import page
 from arkwright.web import context

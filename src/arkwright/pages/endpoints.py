@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import decide, emergency, rollout
+from arkwright.api import decide
+from arkwright.api.endpoints import emergency, rollout
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.core.nouns import Endpoint, Event, Release

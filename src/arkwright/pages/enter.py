@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import entering, first_owner, sessions
+from arkwright.api.people import entering, first_owner, sessions
 from arkwright.core.errors import ArkwrightError, Throttled, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.govern.secrets import SESSION

@@ -16,6 +16,7 @@ _TITLES = {
     410: "This invitation is of no use any more",
     405: "That cannot be done here",
     500: "Something went wrong",
+    503: "Not just now",
 }
 _WHERE = {"HX-Retarget": "#ended", "HX-Reswap": "innerHTML", "HX-Reselect": "#refused"}  # on top of the page
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arkwright.api import catalog
-from arkwright.api import inbox as verbs
+from arkwright.api.talking import inbox as verbs
 from arkwright.core import telling
 from arkwright.core.alarms import Alarm
 from arkwright.core.counted import many

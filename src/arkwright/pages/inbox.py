@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import inbox as verbs
+from arkwright.api.talking import inbox as verbs
 from arkwright.pages import forms
 from arkwright.pages.render import page
 from arkwright.web import context

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import linking
+from arkwright.api.people import linking
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Account
 from arkwright.pages import account, forms

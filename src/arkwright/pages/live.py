@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, jobs
+from arkwright.api import catalog
+from arkwright.api.jobs import jobs
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.pages import asked, forms

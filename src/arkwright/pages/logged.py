@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import files, registered, tracked
+from arkwright.api.runs import files, registered, tracked
 from arkwright.core.errors import Unknown
 from arkwright.pages import asked, runs, talk
 from arkwright.pages.render import page

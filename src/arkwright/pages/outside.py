@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import linking, outside
-from arkwright.api.entering import Known
+from arkwright.api.people import linking, outside
+from arkwright.api.people.entering import Known
 from arkwright.core.errors import ArkwrightError, Unknown, Unproven
 from arkwright.govern.oidc import Asked, Provider
 from arkwright.govern.secrets import SESSION

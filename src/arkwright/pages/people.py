@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import accounts, catalog, linking, signing, talk
+from arkwright.api import catalog
+from arkwright.api.people import accounts, linking, signing
+from arkwright.api.talking import talk
 from arkwright.core import telling
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
 from arkwright.core.nouns import Account

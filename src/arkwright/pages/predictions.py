@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api.logged import predictions
+from arkwright.api.endpoints.logged import predictions
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
@@ -18,6 +18,7 @@ from arkwright.web.routes import route
 
 PLACE = "/endpoints"
 SHOWN = 100
+SPAN = "7d"  # in which rows with a value are looked for, where nothing else is said
 LEADS = ("at", "id", "row", "release", "latency_ms", "status")  # the columns that stand first
 _LEFT_OUT = ("endpoint", "digest", "kind", "inputs", "outputs", "shadow", "actual")
 _LONGEST = 60  # characters of a cell
@@ -33,6 +34,8 @@ def listed(request: Request) -> Response:
     endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}")
     words = asked.texts(request, "since", "until", "release", "id")
     where = [one for one in request.query_params.getlist("where") if one.strip()]
+    short = bool(where or words["id"]) and "since" not in request.query_params
+    words["since"] = SPAN if short else words["since"]
     rows: list[dict[str, Any]] = []
     problem, status = None, 200
     try:
@@ -57,6 +60,7 @@ def listed(request: Request) -> Response:
         heads=[name for name in heads if any(row[name] is not None for row in rows)],
         rows=rows,
         asked=words,
+        older=request.url.include_query_params(since="").query if short else "",
         where=where,
         shown=SHOWN,
         cell=cell,

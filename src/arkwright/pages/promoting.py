@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arkwright.api import rollout
+from arkwright.api.endpoints import rollout
 from arkwright.core.errors import ArkwrightError, Invalid
 from arkwright.pages import forms
 from arkwright.web import context

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import registered
+from arkwright.api.runs import registered
 from arkwright.pages import asked, forms, logged, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address

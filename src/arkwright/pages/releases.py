@@ -7,8 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, decide, every_release, look, registered, rollout, terms
+from arkwright.api import catalog, decide, every_release, look
+from arkwright.api.endpoints import rollout, terms
 from arkwright.api.lineage import lineage
+from arkwright.api.runs import registered
 from arkwright.catalog.pages import Page
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from arkwright.api import inbox
+from arkwright.api.talking import inbox
 from arkwright.core.counted import many
 from arkwright.core.rules import alarmed
 from arkwright.core.telling import kind, named
@@ -42,7 +42,7 @@ def _environment(*, linked: bool = True) -> Environment:
         finalize=words.shown,
     )
     said = (words.number, words.size, words.span, words.percent, many, words.when, words.since, words.due, words.ref)
-    more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock)
+    more = (words.plain, words.short, words.about, words.written, words.first_line, words.clock, words.why_at)
     made.filters |= {function.__name__: function for function in (*said, *more)}
     made.globals |= _DRAWN | {"tradeoff": tradeoff, "address": words.address, "person_at": words.person_at}
     made.globals["limit"] = words.limit

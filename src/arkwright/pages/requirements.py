@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import fitting, look, propose, proposed, review
-from arkwright.api.requirements import Required, requirements
+from arkwright.api import look
+from arkwright.api.promising import fitting, propose, proposed, review
+from arkwright.api.promising.requirements import Required, requirements
 from arkwright.collaborate.proposals import is_author
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError, Invalid

@@ -9,8 +9,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import catalog, every_run, jobs, tracked, walked
-from arkwright.api.compared import Lines, compare
+from arkwright.api import catalog
+from arkwright.api.jobs import jobs
+from arkwright.api.runs import every_run, tracked, walked
+from arkwright.api.runs.compared import Lines, compare
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Run

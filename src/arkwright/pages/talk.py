@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from arkwright.api import talk
+from arkwright.api.talking import talk
 from arkwright.collaborate.markdown import mentions
 from arkwright.collaborate.threads import Remark, Thread
 from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean

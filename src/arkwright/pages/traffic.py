@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import look, traffic_seen
+from arkwright.api import look
+from arkwright.api.endpoints import traffic_seen
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Column, Endpoint

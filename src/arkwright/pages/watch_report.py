@@ -8,9 +8,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 from arkwright.api.watch import datasets
-from arkwright.api.watch.causes import Causes, Explainer
-from arkwright.api.watch.data_over_time import data_over_time
-from arkwright.api.watch.over_time import OverTime, over_time
+from arkwright.api.watch.causes import Explainer
+from arkwright.api.watch.data_causes import DataExplainer
+from arkwright.api.watch.data_over_time import DataOverTime, data_over_time
+from arkwright.api.watch.over_time import OverTime, Span, over_time
+from arkwright.api.watch.told import Causes
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.nouns import Actor, Endpoint
@@ -45,7 +47,7 @@ def report(
         "watch_report.html",
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own
         seen=[(one, watch_charts.shown(one), watch_charts.alarms(one), _whys(site, one)) for one in seen],
-        data=[(one, watch_charts.data_shown(one)) for one in data],
+        data=[(one, watch_charts.data_shown(one), _data_whys(site, one)) for one in data],
         span=span,
         until=until,
         standing=sum(alarm.end is None for alarms in alarmed for alarm in alarms),
@@ -55,7 +57,15 @@ def report(
 
 def _whys(site: Site, found: OverTime) -> dict[str, tuple[Causes, list[why.Column]]]:
     """Of what stands, by its name: what explains it now. Of the others stands what was said when they were raised."""
-    explain = Explainer(site, found.endpoint)
+    return _explained(Explainer(site, found.endpoint), found)
+
+
+def _data_whys(site: Site, found: DataOverTime) -> dict[str, tuple[Causes, list[why.Column]]]:
+    """The same of a dataset."""
+    return _explained(DataExplainer(site, f"{DATA}{found.name}"), found)
+
+
+def _explained(explain: Explainer | DataExplainer, found: Span) -> dict[str, tuple[Causes, list[why.Column]]]:
     stand = [one.alarm.alarm for one in found.alarms if one.end is None]
     made: dict[str, tuple[Causes, list[why.Column]]] = {}
     for alarm in stand:

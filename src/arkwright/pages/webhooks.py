@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arkwright.api import hooks
+from arkwright.api.talking import hooks
 from arkwright.core.errors import ArkwrightError
 from arkwright.notify import choice
 from arkwright.notify import forms as shapes

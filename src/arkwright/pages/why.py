@@ -9,11 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arkwright.api.watch.alarms import Alarmed, of
-from arkwright.api.watch.causes import Causes, Rows, causes
-from arkwright.core import versions
+from arkwright.api.watch.causes import causes
+from arkwright.api.watch.told import Causes, Rows
+from arkwright.core import alarms, versions
 from arkwright.core.errors import Unknown
-from arkwright.core.nouns import Endpoint
-from arkwright.core.record import split_reference
+from arkwright.core.nouns import Dataset, Endpoint
 from arkwright.measures.causes import Explained, Part, percent
 from arkwright.pages.draw.before_now import before_now
 from arkwright.pages.render import page
@@ -21,11 +21,14 @@ from arkwright.pages.words import number
 from arkwright.web import context
 from arkwright.web.routes import route
 
-PLACE = "/endpoints"
+PLACE, DATA = "/endpoints", "/data"
 
 
 def routes() -> list[Route]:
-    return [route(PLACE + "/{name}/alarms/{number}", one, "look")]
+    return [
+        route(PLACE + "/{name}/alarms/{number}", one, "look"),
+        route(DATA + "/{name}/alarms/{number}", of_data, "look"),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ class Column:
 
 
 def shown(found: Causes) -> list[Column]:
-    name, _ = split_reference(found.endpoint, Endpoint.KIND)
+    name = found.about.partition(":")[2].partition("@")[0]
     return [_column(name, whole, places) for whole, places in found.columns if whole.parts]
 
 
@@ -69,19 +72,39 @@ def _column(endpoint: str, whole: Explained, places: tuple[Rows, ...]) -> Column
 
 def _listed(endpoint: str, part: Part, rows: Rows) -> str:
     """A part of a column that the log does not have by itself has no rows of its own."""
-    if part.column and not rows.where:
+    if not rows.where and (part.column or not part.span):
         return ""
     words = [("since", rows.since), ("until", rows.until), ("release", rows.release)]
     return f"{PLACE}/{endpoint}/predictions?{urlencode([*words, *(('where', one) for one in rows.where)])}"
 
 
 def one(request: Request) -> Response:
-    """One alarm, and why."""
+    """One alarm of an endpoint, and why."""
+    at = context.context(request)
+    name = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}").name
+    return _page(request, name, PLACE, name)
+
+
+def of_data(request: Request) -> Response:
+    """One alarm of a dataset, and why."""
+    name = request.path_params["name"].partition("@")[0]
+    return _page(request, f"{alarms.DATA}{name}", DATA, name)
+
+
+def _page(request: Request, about: str, section: str, name: str) -> Response:
     at, by = context.context(request), context.actor(request)
-    endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{request.path_params['name']}")
-    ref = f"alarm:{endpoint.name}/{request.path_params['number']}"
-    alarmed: Alarmed | None = next((a for _, a in of(at.site, [endpoint.name]) if a.alarm.ref == ref), None)
+    ref = f"alarm:{about}/{request.path_params['number']}"
+    alarmed: Alarmed | None = next((a for _, a in of(at.site, [about]) if a.alarm.ref == ref), None)
     if alarmed is None:
         raise Unknown(f"there is no {ref[:80]}")
     found = causes(at.site, by, at.project, alarm=ref)
-    return page(request, "alarm.html", section=PLACE, endpoint=endpoint, one=alarmed, found=found, columns=shown(found))
+    return page(
+        request,
+        "alarm.html",
+        section=section,
+        name=name,
+        recorded=section == PLACE or versions.latest(at.site.ledger, Dataset, name) is not None,
+        one=alarmed,
+        found=found,
+        columns=shown(found),
+    )

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.collaborate import markdown
-from arkwright.core.alarms import DATA, READABLE, UNCHANGED, subject
+from arkwright.core.alarms import DATA, READABLE, UNCHANGED, Alarm, subject
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
@@ -225,3 +225,8 @@ _OF_SOURCES = {READABLE: "Its source can be read", UNCHANGED: "Its source has th
 def plain(promise: str) -> str:
     """A promise in plain words."""
     return _OF_SOURCES.get(promise) or sentence(promise)
+
+
+def why_at(alarm: Alarm) -> str:
+    """The page of what explains it."""
+    return f"{address(subject(alarm.about))}/alarms/{alarm.number}"

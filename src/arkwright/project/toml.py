@@ -12,6 +12,7 @@ import msgspec
 from arkwright.core import durations
 from arkwright.core.alarms import READABLE, UNCHANGED
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.kinds import in_toml
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import SPELLING, valid_name
 from arkwright.project import texts
@@ -108,13 +109,14 @@ def _explain(
     if unknown:
         what = f"unknown key {unknown[1]!r}{did_you_mean(unknown[1], _keys(kind, keys))}"
     what = re.sub(r"Object missing required field `([^`]*)`", r'the key "\1" is missing', what)
-    what = re.sub(r"Expected `([^`]*)`, got `([^`]*)`", r"must be \1, not \2", what)
     span = re.escape(f"Expected `str` matching regex {durations.PATTERN!r}")
     what = re.sub(span, "must be a span of time, such as 90d or 12h", what)
     window = re.escape(f"Expected `str` matching regex {durations.WINDOW!r}")
     what = re.sub(window, 'must be a span of time or so many rows, such as 7d or "5000 rows"', what)
     what = re.sub(r"Expected `str` matching regex .*", f"must be a plain word: {SPELLING}", what)
-    what = re.sub(r"Expected (`[^`]*` [<>]=? .*)", r"must be \1", what).replace("`", "")
+    what = in_toml(what)
+    if what.startswith("Expected "):
+        what = "must be" + what.removeprefix("Expected").replace(", got ", ", not ")
     wrong = re.fullmatch(r"Invalid enum value '(.*)'", what)
     if wrong:
         what = f"nothing here is called {wrong[1]!r}{did_you_mean(wrong[1], _choices(kind, keys))}"

@@ -130,7 +130,7 @@ def _files(statement: _Statement, name: str) -> dict[str, str]:
 def _read(data: bytes, kind: type[T], name: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Corrupt(f"the signature of {name} cannot be read: {' '.join(str(error).split())[:300]}") from None
 
 

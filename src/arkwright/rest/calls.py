@@ -12,7 +12,7 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arkwright.api import jobs
+from arkwright.api.jobs import jobs
 from arkwright.api.verbs import Verb
 from arkwright.core.errors import ArkwrightError, Invalid, NotTaken
 from arkwright.rest import answers, given

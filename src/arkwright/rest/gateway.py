@@ -85,7 +85,12 @@ _KINDS: dict[int, type[ArkwrightError]] = {
 def problem(status: int, detail: str, headers: dict[str, str]) -> Response:
     """Of the kind that it would be if the verb had been said here, whatever the status."""
     kind = Refused if status == 503 and STOPPED in detail else _KINDS.get(status, ArkwrightError)
-    return problems.problem(status, kind.__name__, detail, headers)
+    return problems.problem(status, problems.title(kind, status), detail, headers)
+
+
+def spoken(path: str) -> bool:
+    """Whether the protocol's clients ask there: they read errors in its own words only."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
 def protocol(status: int, detail: str, headers: dict[str, str]) -> Response:

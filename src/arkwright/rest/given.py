@@ -17,6 +17,7 @@ from arkwright.api.verbs import Verb
 from arkwright.core import times
 from arkwright.core.bounds import LARGEST, Between
 from arkwright.core.errors import Invalid, did_you_mean
+from arkwright.core.kinds import in_words
 from arkwright.core.record import NAME
 
 ALWAYS = ("site", "by", "project", "say")  # the server's own
@@ -78,7 +79,7 @@ class Words:
             given = msgspec.json.decode(body) if body else {}
             if body:
                 json.loads(body, object_pairs_hook=_once)  # the one above takes the last of two
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Invalid(f"the body is no JSON that can be read: {str(error)[:200]}") from None
         if not isinstance(given, dict):
             raise Invalid("the body has to be one JSON object")
@@ -242,13 +243,13 @@ def _deeper(value: Any, most: int) -> bool:
 
 
 def _told(message: str) -> str:
-    """Msgspec's words with the place in front: `seed: expected int, got str`."""
+    """Msgspec's words with the place in front: `seed: expected a whole number, got text`."""
     what, _, place = message.partition(" - at `$")
     place = place.strip("`.")
     missing = re.fullmatch(r"Object missing required field `(\w+)`", what)
     if missing:
         return f"{missing[1]} is missing"
-    return f"{place or 'the body'}: {what[:1].lower()}{what[1:]}"
+    return f"{place or 'the body'}: {what[:1].lower()}{in_words(what)[1:]}"
 
 
 def plain(value: Any) -> str:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from arkwright.api import jobs
+from arkwright.api.jobs import jobs
 from arkwright.core.errors import ArkwrightError, Invalid, Throttled, Unknown
 from arkwright.core.record import now
 from arkwright.rest import answers, given

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from arkwright.api import jobs
+from arkwright.api.jobs import jobs
 from arkwright.api.verbs import VERBS, Verb
 from arkwright.core import shapes
 from arkwright.core.nouns import Endpoint
@@ -41,10 +41,11 @@ ERRORS = {
     "429": "Too often; come back after the seconds in Retry-After",
     "500": "Something failed here; the message has the number under which the log tells of it",
     "501": "A part has to be installed on the server first",
+    "503": "What keeps the records does not answer just now; come back after the seconds in Retry-After",
     "507": "The disk is full; nothing was written",
 }
 Paths = Callable[[dict[str, Any]], dict[str, Any]]  # what is served, by its path; classes go into the given one
-_LOOKED = ("401", "403", "404", "406", "409", "422", "429", "500", "501", "507")
+_LOOKED = ("401", "403", "404", "406", "409", "422", "429", "500", "501", "503", "507")
 _ACTED = (*_LOOKED, "413", "415")
 
 

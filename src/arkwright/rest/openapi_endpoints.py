@@ -177,7 +177,7 @@ def _problems(codes: str) -> dict[str, Any]:
 
 
 def _protocol(codes: str) -> dict[str, Any]:
-    """In the protocol's own words; what the door refuses it says as it does everywhere."""
+    """In the protocol's own words; what nobody foresaw is told as it is everywhere."""
     return {
         code: {**said, "content": {JSON: {"schema": _oip("Error")}, **said["content"]}}
         for code, said in _problems(codes).items()

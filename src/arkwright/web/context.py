@@ -1,5 +1,6 @@
 """What every handler has at hand: the site, the project, and who asks."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,11 +8,14 @@ from typing import cast
 
 from starlette.requests import Request
 
-from arkwright.api.entering import Known
+from arkwright.api.people.entering import Known
 from arkwright.core.errors import ArkwrightError, Unproven
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
 from arkwright.web.entry import Entry
+
+_AWAY = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+ (cannot be reached|lost its connection).*", re.DOTALL)
+_DATABASE = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+?(?=:?\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ def actor(request: Request) -> Actor:
 
 
 def placeless(text: str, at: Context) -> str:
+    """A message without where things are kept: neither folders, nor the server of the records and what it said."""
+    text = _AWAY.sub(r"\1 \2; try again in a moment", text)
+    text = _DATABASE.sub(r"\1", text)
     for place, word in ((at.site.folder, "the site"), (at.project, "the project")):
         text = text.replace(str(place), word)
     return text

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from arkwright.api import entering
+from arkwright.api.people import entering
 from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Unproven
 from arkwright.govern import roles, secrets
 from arkwright.web import armour, cookies, onward, problems
@@ -108,7 +108,8 @@ class Guard:
             raise Unproven("log in, or send a token: Authorization: Bearer …")
         if via == secrets.SESSION and scope["method"] not in SAFE:
             _same_origin(headers, self.context)
-        known = await self._known(via, secret, right)
+        nobodys = right == PUBLIC and scope["path"].startswith("/static/")  # what pages are made of
+        known = None if nobodys else await self._known(via, secret, right)
         scope["arkwright.known"] = known
         if right != PUBLIC:
             if known is None:

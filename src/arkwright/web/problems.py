@@ -1,24 +1,32 @@
 """Errors as RFC 9457 says them: `application/problem+json`."""
 
 import logging
+from http import HTTPStatus
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arkwright.core.errors import ArkwrightError, Throttled
+from arkwright.core.errors import ArkwrightError, Away, Throttled
 
 log = logging.getLogger("arkwright.control")
+AGAIN_S = 5  # seconds after which whoever keeps the records may be there again
 
 
 def of(error: ArkwrightError) -> Response:
     """The answer for one of our own errors: its message is for people."""
-    return problem(error.status, type(error).__name__, str(error), headers(error))
+    return problem(error.status, title(type(error), error.status), str(error), headers(error))
+
+
+def title(kind: type[ArkwrightError], status: int) -> str:
+    """The kind's name; of one that has no name of its own, what HTTP calls the status."""
+    return kind.__name__ if kind is not ArkwrightError else HTTPStatus(status).phrase
 
 
 def headers(error: ArkwrightError) -> dict[str, str]:
     """What stands beside such an answer, whatever form it has."""
-    said = {"Retry-After": str(error.after)} if isinstance(error, Throttled) else {}
+    after = error.after if isinstance(error, Throttled) else AGAIN_S if isinstance(error, Away) else 0
+    said = {"Retry-After": str(after)} if after else {}
     return said | ({"WWW-Authenticate": 'Bearer realm="arkwright"'} if error.status == 401 else {})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
-from arkwright.api import entering
+from arkwright.api.people import entering
 from arkwright.core.record import digest_bytes
 from arkwright.govern import secrets
 from arkwright.sites import Site

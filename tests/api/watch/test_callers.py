@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arkwright.api.decide import sign
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch.rounds import watch
 from arkwright.core import versions
 from arkwright.core.nouns import Release

@@ -8,8 +8,8 @@ import pytest
 from tests.api.answering import answered
 
 from arkwright.api.decide import sign
-from arkwright.api.logged import label, predictions
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.logged import label, predictions
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import causes as module
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.causes import causes
@@ -17,7 +17,9 @@ from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import Unknown
-from arkwright.core.nouns import Endpoint
+from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.where import others, parse
+from arkwright.measures.causes import Part
 from arkwright.serve.telemetry import minutes
 from arkwright.serve.telemetry.minutes import Minute
 
@@ -127,3 +129,9 @@ def test_predictions_with_a_value_only(at, monkeypatch):
         assert all(map(check, found))
     with pytest.raises(Unknown, match="no prediction has a column 'contry'; did you mean \"country\""):
         at.do(predictions, endpoint="buys", where=["contry=DE"])
+
+
+def test_rows_without_a_value_are_none_that_were_refused(at):
+    release = versions.resolve(at.site.ledger, Release, "buys@1")
+    part = Part(column="age", where=others("age", [(parse("age>=5"),)], empty=True))
+    assert module._rows(release, part, {"age": "row_age"}, (0, 60)).where == ("row_age<5|row_age=", "status=200")

@@ -16,6 +16,7 @@ from arkwright.api import lease
 from arkwright.api.watch import clock as watch_clock
 from arkwright.api.watch import data as watch_data
 from arkwright.api.watch.alarms import alarms
+from arkwright.api.watch.causes import causes
 from arkwright.api.watch.clock import Clock
 from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
@@ -424,3 +425,41 @@ def test_when_the_clock_looks(shop):
     (shop.folder / "arkwright.toml").write_text("[data.a\n")
     clock._begun.clear()
     assert clock._due() == four  # a file with a mistake changes nothing
+
+
+def test_what_explains_an_alarm_of_a_dataset(here, monkeypatch, capsys):
+    promises = ["rows >= 500", "missing(country) <= 0.01", "duplicates(key) == 0", "mean(spent) <= 1"]
+    spec = buyers(promises=f"promises = {json.dumps(promises)}\nkey = ['id']\n")
+    here.says(buyers=spec.replace("watch = {  }", "").replace(json.dumps(promises), "[]"))
+    here.run()
+    here.says(buyers=spec)
+    here.look()
+    why = causes_of(here)
+    assert why["rows >= 500"].says == ("the source has the rows that are on record, and no others were before",)
+    lines = (here.folder / "buyers.csv").read_text().splitlines()
+    came = [line.replace(",DE,", ",,") for line in lines[:301]]
+    (here.folder / "buyers.csv").write_text("\n".join(came) + "\n")
+    here.look()
+    why = causes_of(here)
+    missing = why["missing(country) <= 0.01"]
+    assert missing.says[0].startswith("country=empty: ")
+    assert missing.says[0].endswith(" % of rows, was 0 %")
+    assert (missing.before, missing.rows) == ("the rows of dataset:buyers@1", ())
+    assert {part.label for part in missing.columns[0][0].parts if part.now} == {"FR", "empty"}
+    assert why["rows >= 500"].says[0].startswith("country=")  # whose rows are gone
+    assert why["mean(spent) <= 1"].says == ("no value of spent moved by more than chance would",)
+    (raised,) = (one.alarm for one in here.do(alarms).items if one.alarm.promise == "missing(country) <= 0.01")
+    assert raised.causes == missing.says
+    monkeypatch.chdir(here.folder)
+    assert main(["alarms", "data.buyers", "--project", str(here.folder), "--by", "ana"]) == 0
+    assert "why: country=empty: " in capsys.readouterr().out
+    (here.folder / "buyers.csv").unlink()
+    here.look()
+    dead = causes_of(here)[READABLE]
+    assert (dead.says, dead.without[:27]) == ((), "it is about the source as a")
+    with pytest.raises(Unknown, match=r"no alarm is called 'data.buyers/99'; arkwright alarms data.buyers lists them"):
+        here.do(causes, alarm="data.buyers/99")
+
+
+def causes_of(at):
+    return {one.alarm.promise: at.do(causes, alarm=one.alarm.ref) for one in at.do(alarms).items}

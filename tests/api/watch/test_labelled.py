@@ -10,8 +10,8 @@ import pytest
 from tests.api import answering
 
 from arkwright.api.decide import sign
-from arkwright.api.logged import label
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.logged import label
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import labelled, log
 from arkwright.api.watch.beside import asked
 from arkwright.api.watch.log import LoggedWindow

@@ -6,12 +6,12 @@ from contextlib import suppress
 import pytest
 from tests.api.conftest import Site
 
-from arkwright.api import jobs
 from arkwright.api.decide import refuse, sign
-from arkwright.api.emergency import stop
-from arkwright.api.inbox import inbox
-from arkwright.api.rollout import promote
-from arkwright.api.talk import threads
+from arkwright.api.endpoints.emergency import stop
+from arkwright.api.endpoints.rollout import promote
+from arkwright.api.jobs import jobs
+from arkwright.api.talking.inbox import inbox
+from arkwright.api.talking.talk import threads
 from arkwright.api.watch import alarms, process, reacting, rounds
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions

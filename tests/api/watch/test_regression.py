@@ -2,17 +2,21 @@
 `watch` says.
 """
 
+from datetime import datetime
+
 import numpy as np
 import pytest
 from tests.api.answering import answered
 from tests.api.conftest import Site
 
 from arkwright.api.decide import sign
-from arkwright.api.logged import label, predictions
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.logged import label, predictions
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch.alarms import alarms
-from arkwright.api.watch.causes import causes
+from arkwright.api.watch.causes import Explainer, causes
 from arkwright.api.watch.rounds import watch
+from arkwright.core import versions
+from arkwright.core.nouns import Endpoint
 
 PROMISES = """gate  = "production"
 promises = [
@@ -79,9 +83,19 @@ def explained(at, rows):
         assert sum(p.explains for p in found.explained.parts if p.column == "spent") == pytest.approx(1)
         (spent, places) = next((one, places) for one, places in found.columns if one.parts[0].column == "spent")
         for part, place in zip(spent.parts, places, strict=True):
-            if place.where:
-                listed = at.do(predictions, endpoint="buys", where=place.where, limit=None).num_rows
-                assert listed == round(part.now * len(rows)) > 100
+            listed = at.do(predictions, endpoint="buys", where=place.where, limit=None).num_rows
+            assert listed == round(part.now * len(rows))  # all others too
+    alarm, explain = raised["mae <= 13"], Explainer(at.site, versions.resolve(at.site.ledger, Endpoint, "buys"))
+    since, until = (int(datetime.fromisoformat(one).timestamp()) for one in (alarm.since, alarm.until))
+    squared, spread, apart = (
+        explain.explain("buys@1", promise, since, until)
+        for promise in ("mse <= 1", "r2 >= 0.99", "gap(mae, by=country) <= 0.01")
+    )
+    assert spread.says == squared.says
+    assert "; mse " in spread.says[0]
+    assert [part.named for part in apart.explained.parts[:2]] == [True, True]
+    assert {part.label for part in apart.explained.parts[:2]} == {"DE", "FR"}
+    assert apart.explained.parts[0].value > apart.explained.parts[1].value
     worst = at.do(causes, alarm=raised["estimated(rmse, by=country) <= 1"].ref)
     assert {part.column for part in worst.explained.parts} == {"country"}
     assert worst.explained.parts[0].value > 10

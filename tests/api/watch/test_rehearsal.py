@@ -7,7 +7,7 @@ import pytest
 from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
 
-from arkwright.api.emergency import resume, stop
+from arkwright.api.endpoints.emergency import resume, stop
 from arkwright.api.watch.rehearsal import rehearse_watch
 from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown

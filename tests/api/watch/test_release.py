@@ -8,8 +8,8 @@ import pytest
 
 from arkwright.api.decide import sign, why
 from arkwright.api.doctor import doctor
+from arkwright.api.endpoints.rollout import SIGNATURE, promote
 from arkwright.api.ignoring import ignore
-from arkwright.api.rollout import SIGNATURE, promote
 from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
 from arkwright.core import ignored, versions

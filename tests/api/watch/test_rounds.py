@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from tests.api.answering import answered, rows
 
-from arkwright.api import terms
 from arkwright.api.decide import sign
-from arkwright.api.logged import label
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints import terms
+from arkwright.api.endpoints.logged import label
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import log
 from arkwright.api.watch.rounds import watch
 from arkwright.api.watch.window import Answers

@@ -1,6 +1,5 @@
 """Workers at their places: one at each, whatever happens to whom and when."""
 
-import contextlib
 import os
 import shutil
 import signal
@@ -112,12 +111,13 @@ if (gate / "shut").exists():
     (gate / str(os.getpid())).touch()
     while (gate / "shut").exists():
         time.sleep(0.05)
+if (gate / "burnt").exists():
     raise RuntimeError("the disk is on fire")
 """
 
 
 def gated(folder, here):
-    """It loads when the gate is open; what waits at the gate stands in `here`, and fails at last."""
+    """It loads when the gate is open; what waits at the gate stands in `here`, and fails at last if that is `burnt`."""
     here.mkdir()
     return who_release(folder, CODE + GATE.replace("HERE", repr(str(here))))
 
@@ -141,56 +141,65 @@ def test_neither_a_stop_nor_the_end_waits_for_a_worker_that_comes(tmp_path):
 def test_who_stays_since_no_other_can_come_has_followed_meanwhile(tmp_path):
     gate = tmp_path / "gate"
     one, two = gated(tmp_path / "who@1", gate), who_release(tmp_path / "who@2")
+    answering = {"stays": [(one, 1, 1.0)], "moves": [(one, 1, 1.0)]}
+    with Supervised(tmp_path / "s", answering) as server:
+        (old,) = server.workers()
+        (gate / "shut").touch()
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: len(list(gate.iterdir())) == 2)
+        server.move(answering | {"moves": [(two, 2, 1.0)]})  # it waits for nobody who is just coming
+        assert server.call("/endpoints/moves/predict", {"distance": 100})[2]["release"] == "release:moves@2"
+        assert len(list(gate.iterdir())) == 2
+        (gate / "burnt").touch()
+        (gate / "shut").unlink()
+        server.until(lambda: server.said("the workers are not replaced: {'stays': "))
+        assert server.call("/endpoints/moves/predict", {"distance": 100})[2]["release"] == "release:moves@2"
+        server.until(lambda: server.workers() == [old])
+
+
+def test_who_comes_while_an_endpoint_moves_takes_over_with_what_it_moved_to(tmp_path):
+    """What it was told first cannot be loaded any more, and is no longer asked for."""
+    gate = tmp_path / "gate"
+    one, two = gated(tmp_path / "who@1", gate), who_release(tmp_path / "who@2")
     with Supervised(tmp_path / "s", {"who": [(one, 1, 1.0)]}) as server:
         (old,) = server.workers()
         (gate / "shut").touch()
         server.process.send_signal(signal.SIGHUP)
         server.until(lambda: len(list(gate.iterdir())) == 2)
-        server.say({"who": [(two, 2, 1.0)]})
-        server.until(lambda: server.call("/predict", {"distance": 100})[2]["release"] == "release:who@2")
+        server.move({"who": [(two, 2, 1.0)]})
+        assert server.workers()[0] == old
+        (gate / "burnt").touch()
         (gate / "shut").unlink()
-        server.until(lambda: server.said("the workers are not replaced: {'who': "))
-        server.until(server.followed)
+        server.until(lambda: old not in server.workers())
         assert server.call("/predict", {"distance": 100})[2]["release"] == "release:who@2"
-        assert server.workers() == [old]
-
-
-def asks(server):
-    with contextlib.suppress(OSError):
-        server.call("/predict", {"distance": 100})
 
 
 def test_a_place_is_kept_while_others_load(tmp_path):
-    """What ended a worker is told to them; who waits until they have time for it would see no other worker die."""
+    """Who dies of what it answers is followed at once, by one that answers as before until all have loaded."""
     here = tmp_path / "loading"
     here.mkdir()
-    dies = CODE.replace("if flight.distance == 666:", f"if os.path.exists(f'{here}/dies-{{os.getpid()}}'):")
-    one = who_release(tmp_path / "who@1", dies)
-    late = who_release(tmp_path / "who@2", dies + WAITS.replace("HERE", repr(str(here))))
+    one = who_release(tmp_path / "who@1")
+    late = who_release(tmp_path / "who@2", CODE + WAITS.replace("HERE", repr(str(here))))
     with Supervised(tmp_path / "s", {"one": [(one, 1, 1.0)]}, workers=2) as server:
 
         def loading():
             return {path.name for path in here.iterdir() if path.name.isdigit()}
-
-        def another_loads():
-            """Whoever asks at the place of one that died waits for the next."""
-            threading.Thread(target=asks, args=(server,), daemon=True).start()
-            return len(loading()) == 2
 
         server.say({"one": [(late, 2, 1.0)]})
         server.until(lambda: len(loading()) == 2)
         first, other = sorted(loading())
         (here / first).unlink()
         server.until(lambda: server.call("/predict", {"distance": 100})[2]["release"] == "release:one@2")
-        (here / f"dies-{first}").touch()
-        server.until(another_loads)
-        (second,) = loading() - {other}
-        os.kill(int(second), signal.SIGKILL)
-        server.until(lambda: len(loading()) == 3)
-        assert other in loading()
-        for waiting in loading():
-            (here / waiting).unlink()
+        for died in (1, 2):
+            (victim,) = set(server.workers()) - {int(other)}
+            os.kill(victim, signal.SIGKILL)
+            server.until(lambda: server.said("another takes its place") == died)  # noqa: B023
+            server.until(lambda: server.who() not in (victim, int(other)))  # noqa: B023
+        assert server.call("/predict", {"distance": 100})[2]["release"] == "release:one@1"
+        (here / "open").touch()
+        (here / other).unlink()
         server.until(server.followed)
+        assert {server.call("/predict", {"distance": 100})[2]["release"] for _ in range(8)} == {"release:one@2"}
 
 
 def test_without_the_folder_that_is_shared_the_server_ends_and_says_why(tmp_path, monkeypatch):

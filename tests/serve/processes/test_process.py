@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from arkwright.serve.processes import birth, control, zygote
+from arkwright.serve.processes import birth, control, process, zygote
 from arkwright.serve.processes.birth import Nursery
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.wire.limits import Limits
@@ -40,9 +40,39 @@ def test_a_worker_may_say_of_many_endpoints_why_not():
         await worker.start()
         failed = await worker.tell(control.Serve({}, []))
         await worker.stop(signal.SIGKILL)
+        worker.forget()
         return failed
 
     assert asyncio.run(told()) == why
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_where_the_zygote_dies_before_it_answers_there_is_one_worker_all_the_same(monkeypatch, forked):
+    """It may have forked before: then the worker says who it is. Else another zygote is asked, with another wire."""
+    monkeypatch.setattr(process, "Forked", lambda pid: sleeping[pid])
+    sleeping, wires = {}, []
+
+    class Dies(Says):
+        async def born(self, start):
+            wires.append(os.fstat(start.control).st_ino)
+            made = await super().born(start)
+            sleeping[7] = made
+            return made if len(wires) > 1 else None
+
+    class Nobody(Dies):
+        async def born(self, start):
+            return await super().born(start) if wires else wires.append(os.fstat(start.control).st_ino)
+
+    async def born():
+        worker = Worker(None, START, None, (Dies if forked else Nobody)(control.Born(7)))
+        await worker.start()
+        assert worker.process is sleeping[7]
+        assert worker.hears
+        await worker.stop(signal.SIGKILL)
+        worker.forget()
+
+    asyncio.run(born())
+    assert len(set(wires)) == len(wires) == 2 - forked
 
 
 def test_where_no_process_can_be_forked_nothing_is_left_open(monkeypatch):
@@ -67,4 +97,4 @@ def test_what_workers_are_forked_from_may_hang_and_is_ended(tmp_path, monkeypatc
     monkeypatch.setattr(birth, "_exec", sleeps)
     monkeypatch.setattr(birth, "BIRTH", 0.1)
     with pytest.raises(OSError, match="ends at once, or hangs"):
-        asyncio.run(Nursery(tmp_path).born(START))
+        asyncio.run(Worker(None, START, None, Nursery(tmp_path)).start())

@@ -140,6 +140,24 @@ def test_workers_that_are_stuck_are_replaced(tmp_path, loop):
         assert {release(server, "who") for _ in range(10)} == {"release:who@3"}
 
 
+def test_what_ends_the_workers_that_load_it_is_refused_and_they_answer_as_before(tmp_path):
+    """It loaded when it was tried: there was memory for one, and not for each of them."""
+    only_here = "\nimport sys\nif not sys.argv[0].endswith('tried.py'):\n    os.kill(os.getpid(), 9)\n"
+    good, bad = who_release(tmp_path / "who@1"), who_release(tmp_path / "who@2", CODE + only_here)
+    with Supervised(tmp_path / "s", {"who": one(good, 1)}, workers=2) as server:
+        with calling(2, server.port, "/predict", {"distance": 100}) as callers:
+            server.move({"who": one(bad, 2)})
+            died = server.said("another takes its place")
+            os.kill(server.workers()[0], signal.SIGKILL)
+            server.until(lambda: server.said("another takes its place") == died + 1 and len(server.workers()) == 2)
+        assert {failed[0] for caller in callers for failed in caller.failed} <= {503}
+        why = "release:who@2: workers end while they load it (SIGKILL); what is served stays as it was"
+        assert server.said(f"endpoint:who@2 cannot be served: {why}") == 1
+        assert server.said("answers with") == 0
+        assert died == 2 * 2
+        assert {release(server, "who") for _ in range(10)} == {"release:who@1"}
+
+
 @hangs
 def test_a_release_that_hangs_when_the_server_starts_is_an_error(tmp_path, code):
     folder, other = who_release(tmp_path / "who@1", code), flat_release(tmp_path / "late@1")

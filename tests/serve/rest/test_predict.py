@@ -63,7 +63,8 @@ def test_a_nullable_field_may_be_left_out(late):
         ({"carrier": "AA"}, "$: object missing required field distance"),
         (ROW | {"distance": None}, "$.distance: expected float, got null"),
         ([], "$: the list is empty; send at least one row"),
-        (3, "$: expected array, got int"),
+        (3, "$: expected a row or a list of rows, got int"),
+        (b"null", "$: expected a row or a list of rows, got null"),
     ],
 )
 def test_a_bad_row_is_told_with_its_path(late, body, message):

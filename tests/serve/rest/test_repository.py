@@ -55,6 +55,8 @@ def test_what_is_unloaded_is_gone_in_every_worker_and_comes_back(tmp_path):
             with triton.InferenceServerClient(address) as other:
                 assert not other.is_model_ready("one")
                 assert other.is_model_ready("two")
+                with pytest.raises(InferenceServerException, match="one is unloaded; load it over the repository"):
+                    other.get_model_metadata("one")
         assert {m["name"]: m["state"] for m in client.get_model_repository_index()}["one"] == "UNAVAILABLE"
         client.load_model("one")
         for _ in range(20):

@@ -163,7 +163,7 @@ BAD = {
     "no JSON": (b"{", 400, "the body is not JSON"),
     "not UTF-8": (b'{"id": "\xff", "label": 1}', 400, "the body is not JSON: "),
     "nothing": (b"[]", 422, "$: the list is empty"),
-    "no list": (b"3", 422, "$: expected array, got int"),
+    "no list": (b"3", 422, "$: expected a label or a list of labels, got int"),
     "no label": (b'[{"id": "a"}]', 422, "$[0]: object missing required field label"),
     "misspelt": (b'[{"id": "a", "lable": 1}]', 422, "$[0]: unknown field 'lable'; did you mean \"label\"?"),
     "null": (b'{"id": "a", "label": null}', 422, "$.label: expected"),

@@ -4,13 +4,19 @@ import datetime as dt
 import json
 import time
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from arkwright.core.errors import Unknown
 from arkwright.core.nouns import Column
+from arkwright.core.where import parse
 from arkwright.serve.tap import compact as compacting
+from arkwright.serve.tap import label_index, query
+from arkwright.serve.tap import labels as label_log
+from arkwright.serve.tap.blocks import frame
 from arkwright.serve.tap.compact import compact
-from arkwright.serve.tap.labels import Label, Labels
+from arkwright.serve.tap.labels import Label, Labels, files
 from arkwright.serve.tap.query import Wanted, find, unknown
 from arkwright.serve.tap.segment import segments
 from arkwright.serve.tap.writer import Tap
@@ -168,3 +174,66 @@ def test_labels_that_belong_to_nothing_are_counted(place):
     assert strangers(("r0", 0), ("r0", 0), ("r0", 1), ("x", 0)) == 2
     done(place)
     assert strangers(("r0", 0), ("r2", 0), ("it's", 0)) == 1
+
+
+def test_the_newest_are_found_without_reading_what_is_older(place, monkeypatch):
+    for start in range(0, 60, 10):
+        place.log(range(start, start + 10))
+        done(place)
+    read, write = [], place.tables.write
+
+    def wrote(sql, inputs, out):
+        read.append(len(inputs))
+        return write(sql, inputs, out)
+
+    monkeypatch.setattr(place.tables, "write", wrote)
+    monkeypatch.setattr(query, "FIRST", 1)
+    assert ids(place, limit=5) == [f"r{n}" for n in range(59, 54, -1)]
+    assert read == [1, 2]  # one part; what was found, with its labels
+    del read[:]
+    assert ids(place, limit=25) == [f"r{n}" for n in range(59, 34, -1)]
+    assert read == [3, 2]
+    del read[:]
+    assert ids(place, where=(parse("stops<12"),), limit=5) == ["r11", "r10", "r9", "r8", "r7"]
+    assert sum(read) >= 6  # each once, and what was found before
+    everything = [f"r{n}" for n in range(59, -1, -1)]
+    for limit in (1, 10, 11, 59, 60, 61, None):
+        assert ids(place, limit=limit) == everything[:limit]
+    with pytest.raises(Unknown, match="no prediction has a column 'stop'; did you mean \"stops\""):
+        ids(place, where=(parse("stop<12|stops>=0"),), limit=5)
+
+
+def test_the_newest_are_found_where_parts_overlap_in_time(place, monkeypatch):
+    monkeypatch.setattr(query, "FIRST", 1)
+    (early, release), (late, same) = place.tap(), place.tap()
+    for tap, which, number in ((early, release, 0), (late, same, 1), (early, release, 2)):
+        fill(tap, which, [number])
+    for tap in (early, late):
+        tap.close()
+        done(place)
+    assert ids(place, limit=2) == ["r2", "r1"]
+
+
+def test_labels_are_found_by_their_ids_alone_however_many_there_are(place, monkeypatch):
+    place.log(range(40))
+    with Labels(place.folder, roll_bytes=200) as log:
+        for n in [*range(40), *range(0, 40, 3)]:  # the last one counts
+            log.add([Label(f"r{n}", label=n % 2 == 0)], "ana").result(60)
+        log.add([Label("r5", label=True), Label("r6", label=False)], "ana").result(60)
+    before = found(place).column("actual").to_pylist()
+    done(place)
+    logs = files(place.folder / "labels")
+    assert [path.with_suffix(".index").exists() for path in logs] == [True] * (len(logs) - 1) + [False]
+    assert len(logs) > 5
+    blocks = []
+    seen = label_log.placed
+    monkeypatch.setattr(label_log, "placed", lambda *given: (blocks.append(one) or one for one in seen(*given)))
+    assert found(place, id="r5").column("actual").to_pylist() == [True]
+    assert len(blocks) < 10  # of 55: r5 twice, and the log that is not full
+    assert found(place).column("actual").to_pylist() == before
+    assert sorted(path.suffix for path in (place.folder / "labels").iterdir()).count(".index") == len(logs) - 1
+    more = frame(label_log.LABELS, msgspec.msgpack.encode([("r9", 0, True, 1, "x")]))
+    logs[0].write_bytes(logs[0].read_bytes() + more)
+    assert label_index.places(logs[0], label_index.hashed(["r9"])) is None  # it was appended to: read as a whole
+    label_log.forget(place.folder, -60)
+    assert list((place.folder / "labels").iterdir()) == []

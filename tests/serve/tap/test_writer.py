@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -255,6 +256,18 @@ def test_much_at_once_does_not_wait_for_the_second(place):
         time.sleep(0.01)
     tap.close()
     assert (tap.written, tap.dropped) == (400, 0)
+
+
+def test_who_removes_the_folder_costs_what_was_in_it(place):
+    tap, release = place.tap(interval_s=3600)
+    for lost in ([1], [2]):
+        fill(tap, release, lost)
+        tap._flush()
+        shutil.rmtree(place.folder)
+    fill(tap, release, [3])
+    tap.close()
+    assert [record.id for record in records(place.folder)] == [b"r3"]
+    assert tap.dropped == 0
 
 
 def test_segments_roll_by_size_and_by_age(place):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from arkwright.api.logged import signature
+from arkwright.api.endpoints.logged import signature
 from arkwright.core.nouns import Release
 from arkwright.core.promises import Promise
 from arkwright.measures.callers import Callers

@@ -1,28 +1,30 @@
-"""The verb `causes`: what explains that a promise of an endpoint is broken, from kept counts, the log and labels."""
+"""The verb `causes`: what explains that a promise is broken; of an endpoint from kept counts, the log and labels."""
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from arkwright.api import terms
-from arkwright.api.accounts import allow
-from arkwright.api.logged import signature
-from arkwright.api.watch import when
-from arkwright.api.watch.alarms import of
+from arkwright.api.endpoints import terms
+from arkwright.api.endpoints.logged import signature
+from arkwright.api.people.accounts import allow
+from arkwright.api.watch import told, when
+from arkwright.api.watch.alarms import known, of
+from arkwright.api.watch.data_causes import TIMES, DataExplainer
 from arkwright.api.watch.log import Layout
+from arkwright.api.watch.told import MOST, Causes, Rows
 from arkwright.api.watch.window import Answers
 from arkwright.api.watch.worse import ABOUT, Worse
 from arkwright.core import versions
-from arkwright.core.alarms import Alarm
+from arkwright.core.alarms import DATA, Alarm
 from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.promises import Call, Promise, parse
 from arkwright.core.times import utc
-from arkwright.measures import moved, registry, traffic
+from arkwright.core.where import Clause, Where, spelt
+from arkwright.measures import moved, registry, traffic, unexplained
 from arkwright.measures.causes import Explained, Part
 from arkwright.measures.evaluation import Undefined
 from arkwright.measures.window import Window
@@ -30,59 +32,26 @@ from arkwright.monitor.measured import Found
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
-MOST = 3  # sentences of an alarm
 _TOGETHER = ("mmd", "domain_auc")
-_TIMES = ("date", "datetime")
 _COUNTED = ("error_rate", "refused_rate")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Where the rows of a part are among the predictions, as `predictions` takes it."""
-
-    since: str
-    until: str
-    release: str
-    where: tuple[str, ...]
-
-    def command(self, endpoint: str) -> str:
-        words = ["arkwright", "predictions", endpoint, "--since", self.since, "--until", self.until]
-        words += ["--release", self.release]
-        return shlex.join([*words, *(word for one in self.where for word in ("--where", one))])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Causes:
-    """What explains one promise on what a release answered `since` and `until` (UTC): `says` in sentences, at most
-    three; else why nothing does. `rows`: the commands that list the rows of each. `explained`: all parts, for pictures
-    of before and now; `places`: the rows of each of them. `columns`: of those that are named first, all their values,
-    each with its rows.
-    """
-
-    endpoint: str
-    release: str
-    promise: str
-    since: datetime
-    until: datetime
-    says: tuple[str, ...]
-    rows: tuple[str, ...]
-    explained: Explained
-    places: tuple[Rows, ...]
-    columns: tuple[tuple[Explained, tuple[Rows, ...]], ...]
+_ANSWERED = (Where("status", "=", "200"),)
 
 
 def causes(site: Site, by: Actor, project: Path, *, alarm: str) -> Causes:
-    """What explains an alarm (`late/7`) on the rows that it was raised for, as they are counted and labelled now.
+    """What explains an alarm: of an endpoint (`late/7`) on the rows that it was raised for, as they are counted and
+    labelled now; of a dataset (`data.flights/2`) on those of the last look.
 
     Raises Unknown for an alarm that is not there.
     """
     allow(site, by, "look")
     ref = alarm.removeprefix("alarm:")
-    endpoint = versions.resolve(site.ledger, Endpoint, ref.partition("/")[0])
-    noun = next((one.alarm for _, one in of(site, [endpoint.name]) if one.alarm.ref == f"alarm:{ref}"), None)
+    about = known(site, project, ref.partition("/")[0])
+    noun = next((one.alarm for _, one in of(site, [about]) if one.alarm.ref == f"alarm:{ref}"), None)
     if noun is None:
-        raise Unknown(f"no alarm is called {alarm!r}; arkwright alarms {endpoint.name} lists them")
-    return Explainer(site, endpoint).alarm(noun)
+        raise Unknown(f"no alarm is called {alarm!r}; arkwright alarms {about} lists them")
+    if about.startswith(DATA):
+        return DataExplainer(site, about).alarm(noun)
+    return Explainer(site, versions.resolve(site.ledger, Endpoint, about)).alarm(noun)
 
 
 @dataclass
@@ -118,6 +87,7 @@ class Explainer:
             shown = self._why(noun, since, until).columns(found)
         except (Undefined, ArkwrightError) as why:
             found = Explained(note=str(why))
+        without = "" if found.parts or found.note else unexplained.why(parse(promise).call) or unexplained.NOT_KEPT
         names = _names(Layout(signature(self.site, noun))) if found.parts else {}
 
         def rows(parts: Sequence[Part]) -> tuple[Rows, ...]:
@@ -126,16 +96,19 @@ class Explainer:
         places = rows(found.parts)
         named = [place for part, place in zip(found.parts, places, strict=True) if part.named]
         return Causes(
-            endpoint=self.endpoint.ref,
+            about=self.endpoint.ref,
             release=noun.ref,
             promise=promise,
             since=datetime.fromtimestamp(since, UTC),
             until=datetime.fromtimestamp(until, UTC),
+            before="the rows that the release was judged on",
+            now="as it is counted and labelled now",
             says=found.says(MOST),
             rows=tuple(place.command(self.endpoint.name) for place in named[:MOST]),
             explained=found,
             places=places,
             columns=tuple((one, rows(one.parts)) for one in shown),
+            without=without,
         )
 
     def _why(self, release: Release, since: int, until: int) -> "_Why":
@@ -173,17 +146,10 @@ class _Why:
         return self._column(window, call)
 
     def columns(self, found: Explained) -> tuple[Explained, ...]:
-        """Of each column that is named first, all its parts in their own order; of times, those that are named."""
-        names = list(dict.fromkeys(part.column for part in found.parts if part.named))[:MOST]
-        each = [replace(found, parts=_in_order(found.parts, name)) for name in names]
-        window = self._window if any(len(one.parts) == 1 and one.parts[0].column for one in each) else ""
-        if isinstance(window, str):
-            return tuple(each)
-        return tuple(self._whole(window, one) for one in each)  # of columns each has but its first value
-
-    def _whole(self, window: Window, one: Explained) -> Explained:
-        whole = moved.values(window, one.parts[0].column, "psi")
-        return replace(whole, parts=_in_order(whole.parts, one.parts[0].column))
+        """Of those that are named first, all their parts."""
+        alone = any(part.named and part.column for part in found.parts)
+        window = self._window if alone else ""
+        return told.columns(found, None if isinstance(window, str) else window)
 
     @cached_property
     def _window(self) -> Window | str:
@@ -210,19 +176,21 @@ class _Why:
         return moved.values(window, named[0], call.name, bins)
 
 
-def _in_order(parts: Sequence[Part], column: str) -> tuple[Part, ...]:
-    return tuple(sorted((part for part in parts if part.column == column), key=lambda part: part.place))
-
-
 def _names(layout: Layout) -> dict[str, str]:
     """How the log calls a column. Times are left out: their counts say when in another way than people do."""
     found = {column: name for name, column in layout.row.items()} | {layout.prediction: layout.answer[0]}
-    return {one.name: found[one.name] for one in layout.columns if one.name in found and one.type not in _TIMES}
+    return {one.name: found[one.name] for one in layout.columns if one.name in found and one.type not in TIMES}
 
 
 def _rows(release: Release, part: Part, names: Mapping[str, str], span: tuple[int, int]) -> Rows:
     """What finds the rows of a part."""
     begin, end = part.span or span
-    where = part.where if part.column in names else ()
-    said = tuple(names[part.column] + one[len(part.column) :] for one in where)
+    where = [_renamed(clause, names) for clause in part.where] if part.column in names else []
+    if any(one.op == "=" and one.value is None for clause in where for one in clause):
+        where.append(_ANSWERED)  # whatever was refused has no values at all
+    said = tuple(map(spelt, where))
     return Rows(since=utc(begin), until=utc(end), release=f"{release.name}@{release.version}", where=said)
+
+
+def _renamed(clause: Clause, names: Mapping[str, str]) -> Clause:
+    return tuple(replace(one, column=names[one.column]) for one in clause)

@@ -15,6 +15,7 @@ import msgspec
 from arkwright.api import lease
 from arkwright.api.watch import alarms
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.data_causes import DataExplainer
 from arkwright.api.watch.datasets import promised
 from arkwright.api.watch.reacting import Rerun, finish, react
 from arkwright.core.alarms import DATA, Reaction, subject
@@ -85,7 +86,9 @@ def _noticed(
     with closing(Measured(site.watched / f"{about}.measured.db")) as measured:
         measured.put(found, now)
         streaks = [(one, measured.streak("", one.promise) or Streak(one.verdict, 0)) for one in found]
-    standing = alarms.note(site, about, watch, {("", text) for text in promised(spec)}, streaks)
+    standing = alarms.note(
+        site, about, watch, {("", text) for text in promised(spec)}, streaks, DataExplainer(site, about)
+    )
     react(site, about, now, [reaction(one) for one in spec.reactions])
     refs = {one.alarm.promise: one.alarm.ref for one in standing}
     at = datetime.fromtimestamp(now, UTC)

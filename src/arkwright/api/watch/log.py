@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from arkwright.api.logged import signature
+from arkwright.api.endpoints.logged import signature
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Column, Endpoint, Release
 from arkwright.core.promises import Call, Promise, Reading

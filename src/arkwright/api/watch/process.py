@@ -6,8 +6,9 @@ import logging
 import sys
 from pathlib import Path
 
-from arkwright.api import child, jobs
+from arkwright.api import child
 from arkwright.api.build import quiet
+from arkwright.api.jobs import jobs
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.data import watch_one
 from arkwright.api.watch.rounds import rounds

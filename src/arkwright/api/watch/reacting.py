@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from arkwright.api import lease
-from arkwright.api.rollout import back, move, must_pass, seal
-from arkwright.api.talk import say
+from arkwright.api.endpoints.rollout import back, move, must_pass, seal
+from arkwright.api.talking.talk import say
 from arkwright.api.watch.alarms import MACHINE, RAISED, of
 from arkwright.api.watch.beside import realised
 from arkwright.core import versions

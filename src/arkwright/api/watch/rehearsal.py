@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from arkwright.api import terms
-from arkwright.api.accounts import allow
 from arkwright.api.build import quiet
+from arkwright.api.endpoints import terms
+from arkwright.api.people.accounts import allow
 from arkwright.api.watch.data_rehearsal import replayed
 from arkwright.api.watch.rehearsed import Rehearsal, Rehearsed
 from arkwright.api.watch.window import Answers

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import msgspec
 
-from arkwright.api.rollout import SIGNATURE
+from arkwright.api.endpoints.rollout import SIGNATURE
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Corrupt, Unknown

@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api import lease, terms
-from arkwright.api.accounts import allow
+from arkwright.api import lease
 from arkwright.api.build import quiet, run
+from arkwright.api.endpoints import terms
+from arkwright.api.people.accounts import allow
 from arkwright.api.watch import alarms, datasets
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.causes import Explainer

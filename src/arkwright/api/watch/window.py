@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import cast
 
-from arkwright.api.logged import signature
+from arkwright.api.endpoints.logged import signature
 from arkwright.api.watch import callers, labelled, rows, served
 from arkwright.api.watch.beside import Asked, asked, beside, realised
 from arkwright.api.watch.log import Layout, LoggedWindow, log

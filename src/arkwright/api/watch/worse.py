@@ -4,7 +4,7 @@ What came is read from the log when somebody asks, so that nothing is counted by
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +24,9 @@ from arkwright.monitor.counting import Reference
 LOOKED = 100_000  # rows of a window; of more, some that are spread over it
 _LOWER = ("brier", "log_loss", "mae", "mse", "rmse", "mape")  # what is better
 _EITHER = ("bias",)
-ABOUT = ("estimated", "worst_group", *expected.MEASURES, *ERRORS)
+_SPREAD = "r2 falls as well where what comes true differs less from row to row"
+_BY_GROUP = ("estimated", "worst_group", "gap")
+ABOUT = (*_BY_GROUP, *expected.MEASURES, *ERRORS, "r2")
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ class Worse:
     rows: int
 
     def why(self, call: Call, shown: Callable[[Sequence[str]], list[str]]) -> Explained:
-        """By all columns that are `shown`; of a promise of the worst group, by the groups of its columns."""
-        score, by = _asked(call) if call.name in ("estimated", "worst_group") else (call, ())
-        if score.name not in ABOUT[2:] or score.args or score.kwargs:
+        """By all columns that are `shown`; of a promise of the worst group, by the groups of its columns. A coefficient
+        of determination is explained by the squared errors that it is made of.
+        """
+        score, by = _asked(call) if call.name in _BY_GROUP else (call, ())
+        if call.name == "r2":
+            found = self.why(Call("mse"), shown)
+            return found if any(part.named for part in found.parts) else replace(found, note=f"{found.note}; {_SPREAD}")
+        if score.name not in (*expected.MEASURES, *ERRORS) or score.args or score.kwargs:
             return Explained()
         kept = self.reference.by_cell
         if kept is None:
@@ -48,7 +55,7 @@ class Worse:
         sign = 0 if score.name in _EITHER else 1 if score.name in _LOWER else -1
         columns = shown(by or tuple(kept.cells))
         found, rows = self._found(score.name, columns, sign, estimate=call.name == "estimated", alone=bool(by))
-        return worst_first(found, sign, _at_least(call) / max(1, rows)) if by else found
+        return worst_first(found, sign, _at_least(call) / max(1, rows), best=call.name == "gap") if by else found
 
     def _found(self, name: str, columns: list[str], sign: int, *, estimate: bool, alone: bool) -> tuple[Explained, int]:
         """(why, of how many rows)"""
@@ -106,7 +113,7 @@ class Worse:
 
 
 def _asked(call: Call) -> tuple[Call, tuple[str, ...]]:
-    """(the score, the columns of `by`) of estimated(…) and worst_group(…)."""
+    """(the score, the columns of `by`) of estimated(…), worst_group(…) and gap(…)."""
     words = dict(call.kwargs)
     score = call.args[0] if call.args else words.get("score")
     by = call.args[1] if len(call.args) > 1 else words.get("by")

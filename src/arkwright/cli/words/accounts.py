@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.accounts import accounts
+from arkwright.api.people.accounts import accounts
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.talk import amend
+from arkwright.api.talking.talk import amend
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.compared import Comparison, Fact, compare
+from arkwright.api.runs.compared import Comparison, Fact, compare
 from arkwright.cli import context, output
 
 

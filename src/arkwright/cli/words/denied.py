@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime
 
-from arkwright.api.audit import denied
+from arkwright.api.people.audit import denied
 from arkwright.cli import context, output
 from arkwright.core.times import moment
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from arkwright.api.talk import discuss
+from arkwright.api.talking.talk import discuss
 from arkwright.cli import context, output
 from arkwright.collaborate.markdown import mentions
 from arkwright.core.rules import person

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.sessions import end
+from arkwright.api.people.sessions import end
 from arkwright.cli import context
 from arkwright.cli.words.token import asked
 

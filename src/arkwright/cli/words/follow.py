@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.talk import follow
+from arkwright.api.talking.talk import follow
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.importing import LARGEST, Imported, import_mlflow
+from arkwright.api.arriving.importing import LARGEST, Imported, import_mlflow
 from arkwright.cli import context, output
 
 SHOWN = 20  # of what was left

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.inbox import inbox
+from arkwright.api.talking.inbox import inbox
 from arkwright.cli import context, output
 from arkwright.cli.proposal_view import one as proposal
 from arkwright.cli.talk_view import thread

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.accounts import invite
+from arkwright.api.people.accounts import invite
 from arkwright.cli import context, output
 
 

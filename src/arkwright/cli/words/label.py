@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from arkwright.api.logged import kind, label, spelt
+from arkwright.api.endpoints.logged import kind, label, spelt
 from arkwright.cli import context, output
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.serve.tap.labels import Value

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.letters import mail
+from arkwright.api.talking.letters import mail
 from arkwright.cli import context, output
 from arkwright.notify.mail import CHOICES
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from arkwright.api.proposed import patch
+from arkwright.api.promising.proposed import patch
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.talk import people
+from arkwright.api.talking.talk import people
 from arkwright.cli import context, output
 
 

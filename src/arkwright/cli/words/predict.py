@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from arkwright.api.answer import predict
+from arkwright.api.endpoints.answer import predict
 from arkwright.cli import context, output
 from arkwright.core.errors import Invalid
 

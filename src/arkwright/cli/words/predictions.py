@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from arkwright.api.logged import predictions, save
+from arkwright.api.endpoints.logged import predictions, save
 from arkwright.cli import context, output
 from arkwright.core.times import moment
 
@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", help="only of this request")
     parser.add_argument(
         "--where", action="append", default=[], metavar="VALUE",
-        help="only with this value, such as carrier=UA, distance>=500 or age= (empty); repeatable",
+        help="only with this value, such as carrier=UA, distance>=500, age!= (not empty), or a=1|b=2 (any); repeatable",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, help="at most so many rows, the newest (default: 100; all with --out)")
     parser.add_argument("--out", metavar="FILE", help="write every column of them into this Parquet file")

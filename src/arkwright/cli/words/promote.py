@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.rollout import promote
+from arkwright.api.endpoints.rollout import promote
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.proposed import proposals
+from arkwright.api.promising.proposed import proposals
 from arkwright.cli import context, output
 from arkwright.cli.proposal_view import one
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.propose import propose
+from arkwright.api.promising.propose import propose
 from arkwright.cli import context, output
 from arkwright.cli.proposal_view import one
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.reproduced import Once, reproduce
+from arkwright.api.endpoints.reproduced import Once, reproduce
 from arkwright.cli import context, output
 from arkwright.core.errors import Corrupt
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.requirements import requirements
+from arkwright.api.promising.requirements import requirements
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.emergency import resume
+from arkwright.api.endpoints.emergency import resume
 from arkwright.cli import context, output
 
 

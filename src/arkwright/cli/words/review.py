@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.review import review
+from arkwright.api.promising.review import review
 from arkwright.cli import context, output
 from arkwright.cli.proposal_view import one
 

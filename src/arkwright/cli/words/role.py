@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.accounts import role
+from arkwright.api.people.accounts import role
 from arkwright.cli import context, output
 
 

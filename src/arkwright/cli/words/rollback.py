@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.rollout import rollback
+from arkwright.api.endpoints.rollout import rollback
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.inbox import seen
+from arkwright.api.talking.inbox import seen
 from arkwright.cli import context, output
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sys
 
-from arkwright.api.traffic import serve
+from arkwright.api.endpoints.traffic import serve
 from arkwright.cli import context, output
 from arkwright.core.ports import Serving
 

@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime
 
-from arkwright.api.sessions import sessions
+from arkwright.api.people.sessions import sessions
 from arkwright.cli import context, output
 from arkwright.cli.words.token import asked
 

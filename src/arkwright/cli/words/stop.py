@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.emergency import stop
+from arkwright.api.endpoints.emergency import stop
 from arkwright.cli import context, output
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.talk import threads
+from arkwright.api.talking.talk import threads
 from arkwright.cli import context, output
 from arkwright.cli.talk_view import thread
 

@@ -5,8 +5,8 @@ import getpass
 import os
 import sys
 
-from arkwright.api.accounts import token
-from arkwright.api.entering import prove_password
+from arkwright.api.people.accounts import token
+from arkwright.api.people.entering import prove_password
 from arkwright.cli import context, output
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site

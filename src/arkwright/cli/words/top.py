@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from arkwright.api.top import top
+from arkwright.api.endpoints.top import top
 from arkwright.cli import output, top_view
 from arkwright.core.nouns import Actor
 from arkwright.serve.telemetry.reading import Traffic

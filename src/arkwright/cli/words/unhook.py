@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.hooks import unhook
+from arkwright.api.talking.hooks import unhook
 from arkwright.cli import context, output
 
 

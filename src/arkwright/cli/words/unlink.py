@@ -2,7 +2,7 @@
 
 import argparse
 
-from arkwright.api.linking import unlink
+from arkwright.api.people.linking import unlink
 from arkwright.cli import context, output
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from arkwright.api.hooks import webhook
+from arkwright.api.talking.hooks import webhook
 from arkwright.cli import context, output
 from arkwright.notify import choice, forms
 

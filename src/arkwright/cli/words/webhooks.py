@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from arkwright.api.hooks import Delivery, webhooks
+from arkwright.api.talking.hooks import Delivery, webhooks
 from arkwright.cli import context, output
 from arkwright.core.counted import many
 

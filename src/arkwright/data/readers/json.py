@@ -80,7 +80,7 @@ def _decode(lines: bytes, first: int) -> tuple[list[dict[str, Any]], Any, list[B
     count = lines.count(b"\n") + 1
     try:
         found = _JSON.decode_lines(lines)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         found = []
     if len(found) == count and set(map(type, found)) == {dict}:
         return found, np.arange(first, first + count), []
@@ -105,11 +105,11 @@ def _object(line: bytes) -> tuple[dict[str, Any] | None, str, str]:
     """The object of one line, or why there is none."""
     try:
         row = _JSON.decode(line)
-    except UnicodeDecodeError:
-        return None, "the line is not UTF-8", ""
     except RecursionError:
         return None, "the line is nested too deeply", ""
     except msgspec.DecodeError as error:
+        if str(error).startswith("Invalid UTF-8"):
+            return None, "the line is not UTF-8", ""
         return None, "the line is not JSON", f": {str(error)[:200]}"
     if not isinstance(row, dict):
         return None, "the line is not a JSON object", f" but {type(row).__name__}"

@@ -90,7 +90,7 @@ def _decoded(signed: Signed, name: str, kind: Any) -> Any:
         return msgspec.json.decode(signed.read(name), type=kind)
     except FileNotFoundError:
         raise Corrupt(f"the release has {FILE} and no {name}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Corrupt(f"{name} does not spell what belongs there: {error}") from None
 
 

@@ -102,7 +102,7 @@ def _signature(signed: Signed) -> Signature:
         return msgspec.json.decode(signed.read("signature.json"), type=Signature, strict=True)
     except FileNotFoundError:
         raise Invalid(f"{signed.folder.name} holds no signature.json; it is not a release") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Corrupt(f"signature.json is not a model's signature: {error}") from None
 
 

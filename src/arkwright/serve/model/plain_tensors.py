@@ -24,7 +24,7 @@ _DECODE: dict[type, Callable[[Any], Any]] = {
     for kind in (int, float, bool, str)
 }
 _PACKED = {"FP32": "f", "FP64": "d"}  # what struct is faster at than numpy
-_WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+_WRONG = (msgspec.DecodeError, RecursionError, OverflowError)
 _DATA = b'"data":'
 MOST_FRAMES = 256
 LONGEST_FRAME = 1024

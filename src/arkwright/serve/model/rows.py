@@ -42,7 +42,7 @@ class RowDecoder:
             rows = [self._one.decode(body)] if alone else self._list(body)
         except msgspec.ValidationError as error:
             raise self._wrong(error, body) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Problem(400, f"the body is not JSON: {said(error)}") from None
         if not rows:
             raise Problem(422, "$: the list is empty; send at least one row")
@@ -76,7 +76,11 @@ class RowDecoder:
     def _told(self, text: str) -> str:
         unknown = unknown_field(text)
         if not unknown:
-            return text if text.startswith("$") else f"$: {text}"
+            return (
+                text
+                if text.startswith("$")
+                else f"$: {text.replace('expected array', 'expected a row or a list of rows')}"
+            )
         path, name = unknown
         near = did_you_mean(name, self._names)
         if name == self._target:

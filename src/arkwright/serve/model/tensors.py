@@ -130,7 +130,7 @@ def _from_json(name: str, data: bytes, kind: Datatype, shape: Sequence[int], *, 
     count = math.prod(shape)
     try:
         values = _decoder(kind.python, len(shape) if nested else 1).decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(400, f"the data of the input {name!r} is not {kind.name}: {said(error)}") from None
     try:
         with np.errstate(over="raise"):
@@ -227,9 +227,9 @@ def said(error: Exception) -> str:
     """A decoder's complaint as one bounded line: `$[3]: expected float, got str`."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
     text = str(error)
+    if text.startswith("Invalid UTF-8"):
+        return "it is not UTF-8"
     found = PLACE.search(text)
     text = (text[: found.start()] if found else text).replace("`", "")
     text = text if len(text) <= LONGEST_SAID else text[:LONGEST_SAID] + " …"

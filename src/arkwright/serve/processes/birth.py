@@ -67,15 +67,14 @@ class Nursery:
         self._way: socket.socket | None = None
         self._zygote: asyncio.subprocess.Process | None = None
 
-    async def born(self, start: control.Start) -> Child:
-        """A new worker. Raises OSError when no process can be made."""
+    async def born(self, start: control.Start) -> Child | None:
+        """A new worker; None when the zygote has gone: if it forked before, the worker says on its wire who it is.
+        Raises OSError when no process can be made.
+        """
         if not forks():
             return await _exec(["-", control.line(start).decode()], control.inherited(start).values())
         async with self._turn:
-            for _ in range(2):
-                if pid := await self._ask(start):
-                    return Forked(pid)
-        raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
+            return Forked(pid) if (pid := await self._ask(start)) else None
 
     async def _ask(self, start: control.Start) -> int:
         """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
@@ -83,6 +82,7 @@ class Nursery:
             await self._begin()
         assert self._way
         fds = list(control.inherited(start).values())
+        _adopt_orphans(yes=True)  # its parent ends at once: then it is ours, and nobody else who loses a parent
         try:
             socket.send_fds(self._way, [control.line(start)], fds)
             told = await within(BIRTH, asyncio.get_running_loop().sock_recv(self._way, control.PID.size))
@@ -94,13 +94,13 @@ class Nursery:
         if not told:
             await self._close()
             return 0
+        _adopt_orphans(yes=False)
         (pid,) = control.PID.unpack(told)
         if not pid:
             raise OSError("no process can be forked")
         return int(pid)
 
     async def _begin(self) -> None:
-        _adopt_orphans(yes=True)  # a worker's parent ends at once: then it is ours
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)  # noqa: FBT003
         with theirs:
@@ -118,7 +118,6 @@ class Nursery:
                 self._zygote.kill()
             await self._zygote.wait()
             self._zygote = None
-            _adopt_orphans(yes=False)
         if self._way:
             self._way.close()  # not before: who sees it closed takes us for dead
             self._way = None

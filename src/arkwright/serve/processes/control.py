@@ -1,7 +1,7 @@
 """What a supervisor and its workers say to each other: JSON, a line each, on a socket pair."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,15 @@ class Try(msgspec.Struct):
 
 
 class Serve(msgspec.Struct, tag=True):
-    """Supervisor to worker: serve this from now on."""
+    """Supervisor to worker: serve this from now on. `lacking`: endpoints that would end this worker, or hold it up."""
 
     traffic: dict[str, Routing]
     unloaded: list[str]
+    lacking: list[str] = []
+
+
+class Open(msgspec.Struct, tag=True):
+    """Supervisor to worker: listen, for what you serve is what is to be served now."""
 
 
 class Halt(msgspec.Struct, tag=True):
@@ -78,8 +83,16 @@ class Answer(msgspec.Struct, tag=True):
     why_not: str | None
 
 
+class Born(msgspec.Struct, tag=True):
+    """Worker to supervisor, first of all: which process it is."""
+
+    pid: int
+
+
 class Done(msgspec.Struct, tag=True):
-    """Worker to supervisor: so it is; endpoint -> why not, for those that stayed as they were."""
+    """Worker to supervisor, to each `Serve` and `Open`: so it is; endpoint -> why not, for those that stayed as they
+    were.
+    """
 
     failed: dict[str, str]
 
@@ -104,6 +117,18 @@ News = Halt | Beware  # which wait for nothing
 def inherited(start: Start) -> dict[str, int]:
     """The descriptors that it says, by their names."""
     return {name: fd for name in INHERITED if (fd := getattr(start, name)) >= 0}
+
+
+def without(order: Serve, left_out: Collection[str]) -> Serve:
+    """The same, but nothing that these releases answer."""
+    lacking = naming(order, left_out)
+    traffic = {name: routing for name, routing in order.traffic.items() if name not in lacking}
+    return Serve(traffic, order.unloaded, lacking)
+
+
+def naming(order: Serve, some: Collection[str]) -> list[str]:
+    """The endpoints that answer with one of these releases."""
+    return [name for name, routing in order.traffic.items() if not releases((routing,)).isdisjoint(some)]
 
 
 def line(message: Any) -> bytes:

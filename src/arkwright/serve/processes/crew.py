@@ -4,34 +4,33 @@ There is one at each place, a listening socket of its own, and one more for the 
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from arkwright.core.errors import Invalid
 from arkwright.core.ports import Serving
 from arkwright.serve.processes import control
-from arkwright.serve.processes.birth import Nursery, how
+from arkwright.serve.processes.birth import Nursery
 from arkwright.serve.processes.files import Room
+from arkwright.serve.processes.place import Place
 from arkwright.serve.processes.process import Asked, Worker
 from arkwright.serve.processes.sockets import processors
-from arkwright.serve.processes.trial import late
-from arkwright.serve.processes.waits import called_off
+from arkwright.serve.processes.waits import called_off, until, within
 from arkwright.serve.traffic.poison import Register
 from arkwright.serve.wire.address import is_loopback
 from arkwright.serve.wire.limits import Limits
 
 log = logging.getLogger("arkwright.serve")
-_MOST_STILLBORN = 5
+_MOST_ENDED = 5  # workers, during one move
 
 
 class Crew:
-    """`served` is set whenever one begins to serve. `is_ready`: they have served once, so they can; until then
+    """`order`: what is served now, None while nobody knows. `is_ready`: all have served once, so they can; until then
     `failed` is told why they cannot.
     """
 
@@ -43,70 +42,114 @@ class Crew:
         aside: socket.socket,
         folder: Path,
         *,
-        order: Callable[[], control.Serve | None],
         asked: Asked,
         failed: Callable[[BaseException], None],
         stopped: asyncio.Event,
     ) -> None:
-        """`aside`: where the shadows listen. `order`: what to serve now, None while nobody knows. `asked`: what becomes
-        of what a worker asks for. `stopped`: set when none is to be replaced any more.
+        """`aside`: where the shadows listen. `asked`: what becomes of what a worker asks for. `stopped`: set when none
+        is to be replaced any more.
         """
-        self._serving, self._listening, self._aside, self._folder = serving, listening, aside, folder
+        self._serving, self._listening, self._aside, self.folder = serving, listening, aside, folder
         self._limits = Limits(
             connections=fits.connections, refused=fits.refused, queue=serving.queue, queue_time=serving.queue_time,
             drain_delay=serving.drain_delay, answer_time=serving.answer_time,
         )  # fmt: skip
-        self._order, self._asked, self._failed, self._stopped = order, asked, failed, stopped
+        self._asked, self.fail, self._stopped = asked, failed, stopped
         self._passes = [socket.socketpair() for _ in listening]  # on which a dead worker's connections go to the next
-        self._keepers: list[asyncio.Task[None]] = []
-        self._coming: set[Worker] = set()  # which take the place of another when they can do what it does
         self._leaving: dict[asyncio.Task[None], Worker] = {}
-        self._turns: dict[int, asyncio.Lock] = {}
         self._register, self._nursery = Register(), Nursery(folder)
-        self.served, self.is_ready = asyncio.Event(), False
+        self._halted: dict[str, tuple[int, str]] = {}  # all that ever were: a worker knows which count
+        self.order: control.Serve | None = None
+        self.is_ready = False
         cpus = processors(len(listening), pin=serving.pin)
-        self._workers = [self._worker(sock, cpu) for sock, cpu in zip(listening, cpus, strict=True)]
+        self._places = [self._place(sock, cpu) for sock, cpu in zip(listening, cpus, strict=True)]
 
     async def start(self) -> None:
         """Raises OSError when no process can be made."""
-        await asyncio.gather(*(worker.start() for worker in self._workers))
-        self._keepers += [self._kept(place) for place in range(len(self._workers))]
+        await asyncio.gather(*(place.start() for place in self._places))
+
+    async def ready(self) -> None:
+        """Until all serve."""
+        await until(lambda: all(place.worker.served for place in self._places))
+        self.is_ready = True
 
     async def leave_be(self) -> None:
         """Whoever dies from now on has no successor."""
-        await called_off(*self._keepers)
+        await called_off(*(keeping for place in self._places if (keeping := place.keep_no_more())))
 
     async def close(self, sign: signal.Signals) -> None:
         """End them all, as this signal says."""
         for sock in (*self._listening, self._aside, *chain(*self._passes)):
             sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
-        stops = (worker.stop(sign) for worker in self._workers)
+        stops = (self._leave(place.worker, sign) for place in self._places)
         await asyncio.gather(*stops, *self._leaving, self._nursery.close())
-
-    @property
-    def all_served(self) -> bool:
-        return all(worker.served for worker in self._workers)
 
     @property
     def _everybody(self) -> tuple[Worker, ...]:
         """Those that leave among them, which still answer who is connected to them."""
-        there = (*self._workers, *self._coming, *self._leaving.values())
-        return tuple(worker for worker in there if not worker.gone)
+        at_places = chain.from_iterable((place.worker, place.coming) for place in self._places)
+        return tuple(worker for worker in (*at_places, *self._leaving.values()) if worker and not worker.gone)
 
     # what they are told
 
-    async def tell(self) -> Mapping[str, str]:
-        """Have all workers serve what there is now; endpoint -> why not. Who dies meanwhile, is told again."""
-        order, workers = self._order() or control.Serve({}, []), (*self._workers, *self._coming)
-        failed: dict[str, str] = {}
-        for told in await asyncio.gather(*(worker.tell(order) for worker in workers)):
-            failed |= told or {}
-        return failed
+    async def move(self, order: control.Serve, names: Collection[str]) -> dict[str, str]:
+        """Have all that answer serve this, and whoever comes later; or, where some of `names` fail, what they served
+        before: endpoint -> why not.
+
+        Who is just being born, or stuck, decides nothing, unless there is nobody else: the one does before it answers
+        what is served then, the other behind what it is stuck in.
+        """
+        did: dict[Worker, Mapping[str, str]] = {}
+        ended = 0
+        while judges := await self._judges(did):
+            found = dict(await asyncio.gather(*(place.has(order) for place in judges)))
+            now = {worker: failed for worker, failed in found.items() if failed is not None}
+            did, ended = did | now, ended + len(found) - len(now)
+            why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
+            if ended > _MOST_ENDED:
+                why |= dict.fromkeys(names, "workers end one after the other when they are to answer with it")
+            if why:
+                await self._go_back()
+                return why
+        first, self.order = self.order is None, order
+        for place in self._places:
+            place.settled(order, did.get(place.worker))
+        if first:
+            await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
+        else:
+            await asyncio.gather(*(place.tell(order) for place in self._untold(did)))
+        return {}
+
+    async def _judges(self, did: Container[Worker]) -> list[Place]:
+        """Who can do it and was not asked yet. It is waited until one of those that answer callers can, but not for
+        ever where all are stuck.
+        """
+        answering = self._places[: len(self._listening)]
+        if not any(place.worker in did for place in answering):
+            await until(lambda: any(place.answers for place in answering))
+            with contextlib.suppress(TimeoutError):
+                await within(self._serving.load_time, until(lambda: any(map(_able, answering))))
+            if not any(map(_able, answering)):
+                return self._untold(did)
+        return list(filter(_able, self._untold(did)))
+
+    def _untold(self, did: Container[Worker]) -> list[Place]:
+        return [place for place in self._places if place.answers and place.worker not in did]
+
+    async def _go_back(self) -> None:
+        if self.order:
+            await asyncio.gather(*(place.tell(self.order) for place in self._places if place.answers))
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""
+        self._halted |= stopped
         for worker in self._everybody:
             worker.send(control.Halt(stopped))
+
+    def greet(self, worker: Worker) -> None:
+        """What a new worker is told before it is told what to serve."""
+        worker.send(self._beware())
+        worker.send(control.Halt(self._halted))
 
     def _beware(self) -> control.Beware:
         return control.Beware(self._register.suspects, self._register.poison)
@@ -114,115 +157,47 @@ class Crew:
     # who is there
 
     async def cast_shadows(self) -> None:
-        """Start the process of the shadows, if there is none."""
-        if len(self._workers) == len(self._listening):
-            worker = self._worker(self._aside)
-            await worker.start()
-            worker.send(self._beware())
-            self._workers.append(worker)
-            self._keepers.append(self._kept(len(self._workers) - 1))
+        """Start the process of the shadows, if there is none. Raises OSError when none can be made."""
+        if len(self._places) == len(self._listening):
+            self._places.append(self._place(self._aside))
+            try:
+                await self._places[-1].start()
+            except OSError:
+                self._places.pop()
+                raise
 
     def end_shadows(self) -> None:
         """End their process, if there is one; not while another is made in its place."""
-        if len(self._workers) > len(self._listening) and not self._turn(len(self._listening)).locked():
-            self._keepers.pop().cancel()
-            self._let_go(self._workers.pop(), signal.SIGINT)
+        if len(self._places) > len(self._listening) and not self._places[-1].changes:
+            place = self._places.pop()
+            place.keep_no_more()
+            self.let_go(place.worker, signal.SIGINT)
 
-    async def relieve(self) -> None:
-        """Others take the places of workers that are stuck in what they load; who is connected to one is answered."""
-        for place, worker in enumerate(tuple(self._workers)):
-            if worker.stuck:
-                await self._replace(place)
-
-    async def replace_lonely(self) -> None:
-        """Others take the places of workers that have lost their keepers."""
-        for place, worker in enumerate(tuple(self._workers)):
-            if worker.lost_its_keeper():
-                log.warning("the keeper of a worker ended; others take their places")
-                await self._replace(place, wait=False)
+    async def renew(self) -> None:
+        """Others take the places of workers that cannot do all that there is to do; who is connected is answered."""
+        for place in tuple(self._places):
+            await place.renew()
 
     async def replace_all(self) -> None:
         """One after the other, by what is installed now."""
         await self._nursery.close()  # it has imported what was installed when it began
-        for place in range(len(self._workers)):
-            if self._stopped.is_set() or not await self._replace(place):
+        for place in tuple(self._places):
+            if self._stopped.is_set() or not await place.replace():
                 return
 
-    async def _replace(self, place: int, *, wait: bool = True) -> bool:
-        """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
-
-        `wait`: until the old one has stopped. When the new one cannot do what the old one does, the old one stays.
-        """
-        async with self._turn(place):
-            if place == len(self._workers):
-                return True  # the shadows' process, which has ended meanwhile
-            old = self._workers[place]
-            new = old.twin("replaced")
-            failed = await self._comes(new)
-            if failed or failed is None:
-                log.error("the workers are not replaced: %s", failed or "the new one ended at once")
-                self._let_go(new, signal.SIGKILL)
-                return False
-            self._workers[place] = new
-            self._keepers[place].cancel()  # who waits for the end of the old one, which may take its time
-            self._keepers[place] = self._kept(place)
-            leaving = self._let_go(old, signal.SIGHUP)
-        if wait and not old.stuck:  # which may never leave by itself
-            await asyncio.wait((leaving,))
-        return True
-
-    async def _comes(self, new: Worker) -> Mapping[str, str] | None:
-        """What fails in who is to take another's place; None when it ended. Both are told what changes meanwhile."""
-        try:
-            return await self._begin(new, partial(self._coming.add, new))
-        except OSError as error:
-            return {"a worker": str(error)}
-        except asyncio.CancelledError:
-            self._let_go(new, signal.SIGKILL)
-            raise
-        finally:
-            self._coming.discard(new)
-
-    def _let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
-        leaving = asyncio.create_task(worker.stop(sign))
+    def let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
+        """End it as this signal says."""
+        leaving = asyncio.create_task(self._leave(worker, sign))
         self._leaving[leaving] = worker
         leaving.add_done_callback(self._leaving.pop)
         return leaving
 
-    # who follows the dead
+    async def _leave(self, worker: Worker, sign: signal.Signals) -> None:
+        if await worker.stop(sign):
+            self.bury(worker)
+        worker.forget()
 
-    def _kept(self, place: int) -> "asyncio.Task[None]":
-        keeper = asyncio.create_task(self._keep(place))
-        keeper.add_done_callback(self._given_up)
-        return keeper
-
-    async def _keep(self, place: int) -> None:
-        """Replace the worker at this place whenever it dies."""
-        stillborn = 0
-        while True:
-            worker = self._workers[place]
-            code = await worker.ended()
-            if worker is not self._workers[place]:
-                continue  # replaced on purpose
-            stillborn = 0 if worker.served else stillborn + 1
-            log.warning("a worker ended (%s); another takes its place", how(code))
-            if not self._folder.is_dir():
-                said = f"{self._folder}, which the server's processes share, was removed, so no worker can begin"
-                self._failed(Invalid(f"{said}; start the server anew"))
-                return
-            if stillborn > _MOST_STILLBORN and not self.is_ready:
-                said = f"the server's worker ends as soon as it starts ({how(code)}); see its last words"
-                self._failed(Invalid(said))
-                return
-            self._bury(worker)
-            await self._raise(worker, place, stillborn)
-
-    def _given_up(self, keeper: "asyncio.Task[None]") -> None:
-        """A place that nobody keeps any more would stay empty unseen: rather end."""
-        if not keeper.cancelled() and (error := keeper.exception()):
-            self._failed(error)
-
-    def _bury(self, worker: Worker) -> None:
+    def bury(self, worker: Worker) -> None:
         """Tell the others who was at work when this one died. None waits for the other: one of them may be loading."""
         living = [other for other in self._everybody if other is not worker]
         known = set(self._register.poison)
@@ -234,48 +209,11 @@ class Crew:
             for other in living:
                 other.send(self._beware())
 
-    async def _raise(self, dead: Worker, place: int, stillborn: int) -> None:
-        """A worker for the place that this one leaves empty, unless it was being replaced when it died."""
-        if stillborn:
-            await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
-        while True:
-            try:
-                async with self._turn(place):
-                    if self._workers[place] is dead:
-                        new = dead.twin("died")
-                        await self._begin(new, partial(self._workers.__setitem__, place, new))
-            except OSError as error:
-                log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
-                await asyncio.sleep(1)
-            else:
-                return
-
-    def _turn(self, place: int) -> asyncio.Lock:
-        """One at a time puts another worker at a place: of two at once one would serve on, told of nothing more."""
-        return self._turns.setdefault(place, asyncio.Lock())
-
-    async def _begin(self, worker: Worker, known: Callable[[], None]) -> Mapping[str, str] | None:
-        """A new worker is told what there is: what failed in it. None when it died at once.
-
-        `known`: how it is told whatever changes from then on, behind what is told now.
-        """
-        await worker.start()
-        known()
-        worker.send(self._beware())
-        order = self._order()
-        failed = await worker.tell(order) if order else {}
-        if worker.stuck:
-            log.error("a worker is of no use: %s", late(worker.stuck, self._serving.load_time))
-            worker.process.kill()  # who keeps its place raises another
-            failed = failed or None
-        self.served.set()
-        return failed
-
-    def _worker(self, listening: socket.socket, cpu: int | None = None) -> Worker:
+    def _place(self, listening: socket.socket, cpu: int | None = None) -> Place:
         shadow, serving = listening is self._aside, self._serving
-        place = len(self._listening) if shadow else self._listening.index(listening)
+        number = len(self._listening) if shadow else self._listening.index(listening)
         tcp = listening.family != socket.AF_UNIX  # what a connection has sent and read is known of these only
-        passing, passed = (end.fileno() for end in self._passes[place]) if tcp else (-1, -1)
+        passing, passed = (end.fileno() for end in self._passes[number]) if tcp else (-1, -1)
         start = control.Start(
             listening=listening.fileno(),
             passing=passing,
@@ -288,11 +226,15 @@ class Crew:
             shadow=shadow,
             repository=serving.repository,
             load_time=serving.load_time,
-            shared=str(self._folder),
-            worker=place,
+            shared=str(self.folder),
+            worker=number,
             host=serving.host,
             grpc_port=serving.grpc_port,
             access_log=None if shadow else serving.access_log,  # nobody asked for the copies
             traces=None if shadow else serving.traces,
         )
-        return Worker(listening, start, self._asked, self._nursery)
+        return Place(Worker(listening, start, self._asked, self._nursery), self, serving.load_time)
+
+
+def _able(place: Place) -> bool:
+    return place.answers and not place.worker.stuck

@@ -15,33 +15,31 @@ _Identity = tuple[str, str, str]
 class Following:
     """Tries what was never loaded here, and has `apply` do the rest; what is newer takes the place of what is tried."""
 
-    def __init__(self, seconds: float, apply: Callable[[str, Routing], Awaitable[None]]) -> None:
+    def __init__(self, seconds: float, apply: Callable[[str, Routing | None], Awaitable[None]]) -> None:
         """`seconds`: how long a release may take to load."""
         self._seconds, self._apply = seconds, apply
         self._known: set[_Identity] = set()
         self._tried: dict[str, asyncio.Task[None]] = {}
-        self._tasks: dict[asyncio.Task[None], Routing] = {}
+        self._tasks: dict[asyncio.Task[None], Routing | None] = {}
 
     @property
     def releases(self) -> set[str]:
         """What is on its way."""
-        return control.releases(self._tasks.values())
+        return control.releases(routing for routing in self._tasks.values() if routing)
 
     def loaded(self, traffic: Traffic) -> None:
         """All of this was loaded by the workers."""
         self._known |= {_identity(name, share.served) for name, r in traffic.items() for share in r.shares}
 
-    def follow(self, name: str, routing: Routing) -> None:
-        """Have the endpoint answer so, when all its releases can be loaded."""
-        self.drop(name)
+    def follow(self, name: str, routing: Routing | None) -> None:
+        """Have the endpoint answer so, when all its releases can be loaded; None: it is gone. What is tried for it is
+        no longer wanted.
+        """
+        if name in self._tried:
+            self._tried.pop(name).cancel()
         task = asyncio.create_task(self._follow(name, routing))
         self._tried[name], self._tasks[task] = task, routing
         task.add_done_callback(self._done)
-
-    def drop(self, name: str) -> None:
-        """What is tried for this endpoint is no longer wanted."""
-        if name in self._tried:
-            self._tried.pop(name).cancel()
 
     async def settled(self) -> None:
         """Until all that is on its way now has arrived, or was refused."""
@@ -53,10 +51,10 @@ class Following:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, name: str, routing: Routing) -> None:
-        why = await self._why_not(name, routing)
+    async def _follow(self, name: str, routing: Routing | None) -> None:
+        why = await self._why_not(name, routing) if routing else None
         del self._tried[name]  # from here on it is not called off
-        if why:
+        if routing and why:
             refused(name, routing, why)
         else:
             await self._apply(name, routing)

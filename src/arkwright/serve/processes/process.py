@@ -7,32 +7,35 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
 from arkwright.serve.processes import control, watchdog
-from arkwright.serve.processes.birth import Nursery, forks
+from arkwright.serve.processes.birth import BIRTH, Forked, Nursery, forks
 from arkwright.serve.processes.trial import late
-from arkwright.serve.processes.waits import lived
+from arkwright.serve.processes.waits import lived, within
 from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
 _LOOK = 0.5  # seconds between two looks whether it is stuck
+_LAST_WORDS = 0.05  # seconds for what is on the wire
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
 
 class Worker:
-    """`served`: it did what it was told once, so it can live. `gone`: nothing is shared with it, before it begins and
-    when it has ended.
-    `stuck`: the release that takes too long to load, or nothing; what else it is told it does behind that. `page`: what
-    it notes of what it computes.
+    """`opened`: it was told to listen; `served`: it does, so it can live. `lacks`: what it should serve and cannot.
+    `loading`: the release that it loads, or loaded when it ended; `stuck`: the one that takes too long; what else it is
+    told it does behind that. `gone`: nothing is shared with it, before it begins and when it has ended. `leaves`: it
+    was told to end. `page`: what it notes of what it computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
-        self.listening, self.served, self.gone, self.stuck = listening, False, True, ""
-        self._loading = ""
+        self.listening, self.gone = listening, True
+        self.opened = self.served = self.leaves = self.lonely = False
+        self.loading = self.stuck = ""
+        self.lacks: Collection[str] = ()
         self._patience: asyncio.Task[None] | None = None  # with what it loads
         self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
@@ -40,23 +43,36 @@ class Worker:
 
     async def start(self) -> None:
         """Raises OSError when no process can be made."""
+        if not await self._begin() and not await self._begin():
+            raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
+
+    async def _begin(self) -> bool:
+        """Whether there is a process at the other end of the wire."""
         ours, theirs = socket.socketpair()
         page = shared_memory()
         start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=control.LONGEST)
         try:
             self.page = Page(page)
-            self.process = await self._nursery.born(start)
+            try:
+                child = await self._nursery.born(start)
+            finally:
+                theirs.close()
+                os.close(page)
+            if child is None and (said := await within(BIRTH, self._reader.readline())):
+                child = Forked(control.read(said, control.Born).pid)
         except BaseException:
             self._writer.close()
             raise
-        finally:
-            theirs.close()
-            os.close(page)
+        if child is None:
+            self._writer.close()
+            return False
+        self.process = child
         self._hearing = asyncio.create_task(self._hear())
         watching = watchdog.watch(self.process, self.page, self._start.limits.answer_time)
         self._watching = asyncio.create_task(watching)
         self.gone = False
+        return True
 
     def twin(self, follows: str) -> "Worker":
         """Another for the same place, where this one `died` or is `replaced`."""
@@ -66,11 +82,7 @@ class Worker:
         """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile. Nobody waits for
         one that is stuck: its loop may go on answering, but what it loads can be called off by nobody.
         """
-        if self._hearing.done():
-            return None
-        done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(done)
-        self._writer.write(control.line(order))
+        done = self._say(order)
         while not done.done() and not self.stuck:
             await asyncio.wait((done,), timeout=_LOOK)
         if done.done():
@@ -78,22 +90,46 @@ class Worker:
         why = late(self.stuck, self._start.load_time)
         return {name: why for name, routing in order.traffic.items() if self.stuck in control.releases((routing,))}
 
+    async def open(self) -> None:
+        """Have it listen; returns when it does, or is gone."""
+        self.opened = True
+        self.served = await self._say(control.Open()) is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether callers may meet it."""
+        return self.opened and self.hears
+
+    @property
+    def hears(self) -> bool:
+        """Whether there is anybody to tell anything."""
+        return not self._hearing.done()
+
     def send(self, news: control.News) -> None:
         """It need not be done before anything else is told."""
-        if not self._hearing.done():
+        if self.hears:
             self._writer.write(control.line(news))
+
+    def _say(self, order: control.Serve | control.Open) -> asyncio.Future[dict[str, str] | None]:
+        """What fails of it, when it is done; None when the worker ends before."""
+        done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
+        if self.hears:
+            self._waiting.append(done)
+            self._writer.write(control.line(order))
+        else:
+            done.set_result(None)
+        return done
 
     async def _hear(self) -> None:
         """What the worker says, until it is gone. It does what it is told in order."""
         try:
             while (said := await self._reader.readline()).endswith(b"\n"):  # a torn one is the last
-                message = control.read(said, control.Done | control.Ask | control.Loading)
+                message = control.read(said, control.Done | control.Ask | control.Loading | control.Born)
                 if isinstance(message, control.Loading):
                     self._loads(message.release)
                 elif isinstance(message, control.Done):
-                    self.served = True
                     self._settle(message.failed)
-                else:
+                elif isinstance(message, control.Ask):
                     task = asyncio.create_task(self._answer(message))
                     self._answers.add(task)
                     task.add_done_callback(self._answers.discard)
@@ -104,19 +140,24 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
         finally:
-            self._loads("")
+            self._be_patient()
             while self._waiting:
                 self._settle(None)
 
     def _loads(self, release: str) -> None:
-        self._loading, self.stuck = release, ""
+        self.loading = release
+        self._be_patient()
+        if release:
+            self._patience = asyncio.create_task(self._lose_patience())
+
+    def _be_patient(self) -> None:
+        self.stuck = ""
         if self._patience:
             self._patience.cancel()
-        self._patience = asyncio.create_task(self._lose_patience()) if release else None
 
     async def _lose_patience(self) -> None:
         await lived(self._start.load_time)
-        self.stuck = self._loading
+        self.stuck = self.loading
 
     def _settle(self, failed: dict[str, str] | None) -> None:
         done = self._waiting.popleft()
@@ -128,7 +169,13 @@ class Worker:
         self._writer.write(control.line(control.Answer(ask.number, why_not)))
 
     def lost_its_keeper(self) -> bool:
-        """Whether it lives on alone, which is told once: there may be no other keeper for a process of many threads."""
+        """Whether it lives on alone, for good: there may be no other keeper for a process of many threads."""
+        if not self.lonely and self._keeper_ended():
+            self.lonely = True
+            log.warning("the keeper of a worker ended; others take their places")
+        return self.lonely
+
+    def _keeper_ended(self) -> bool:
         if self.process.returncode is not None or not forks():
             return False
         try:
@@ -141,14 +188,20 @@ class Worker:
         return True
 
     async def ended(self) -> int:
-        return await self.process.wait()
+        """How, when what it said last is heard. Something that it forked may hold its end of the wire."""
+        code = await self.process.wait()
+        await asyncio.wait((self._hearing,), timeout=_LAST_WORDS)
+        return code
 
-    async def stop(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end, and after the time for draining end it; at once, when it never answered anybody."""
+    async def stop(self, sign: signal.Signals = signal.SIGTERM) -> bool:
+        """Ask it to end, and after the time for draining end it; at once, when it never answered anybody. Whether it
+        died of something else.
+        """
+        self.leaves = True
         if self.gone:
-            return
-        process = self.process
-        if not self.served:
+            return False
+        process, killed = self.process, not self.served
+        if killed:
             sign = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(sign)
@@ -156,13 +209,15 @@ class Worker:
         try:
             await asyncio.wait_for(process.wait(), self._start.limits.drain_delay + self._start.limits.drain_time + 5)
         except TimeoutError:
+            killed = True
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
-        self.forget()
+        return await process.wait() != 0 and not killed
 
     def forget(self) -> None:
         """Let go of what was shared with a worker that ended."""
+        if self.gone:
+            return
         self.gone = True
         for task in (self._watching, self._patience):
             if task:

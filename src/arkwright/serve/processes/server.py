@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from socket import AF_UNIX, socket
@@ -80,9 +80,12 @@ class Server:
         self._listener = await create(partial(Connection, self.front), sock=listening)
         self._adopter = Adopter(self.front, passed) if passed else None
 
-    async def serve(self, traffic: Traffic) -> dict[str, str]:
+    async def serve(
+        self, traffic: Traffic, lacking: Collection[str] = (), unloaded: Sequence[str] = ()
+    ) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
 
+        `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
         Returns when nothing of what left is at work any more: no answer comes from it after that.
         """
         known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
@@ -101,9 +104,10 @@ class Server:
         if self.loads:
             await self.loads("")
         before = (*self.app.routes.values(), *routes.values())
-        self._lacking = failed.keys() - routes.keys()
+        self._lacking = {*failed, *lacking} - routes.keys()
         self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
         self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
+        self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
         await self._retire(before, self.app.routes)
         if self._observer:
@@ -122,6 +126,7 @@ class Server:
     def _install(self, routes: Mapping[str, Route]) -> None:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
         stopped = dict.fromkeys(self._lacking, "not loaded here; the server's log says why")
+        stopped |= dict.fromkeys(self.app.repository.unloaded, "unloaded; load it over the repository")
         self.app.install(answering, stopped | {name: why for name, (_, why) in self._halted.items()})
         self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before

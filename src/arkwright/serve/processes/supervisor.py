@@ -10,7 +10,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +42,9 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     releases cannot be served; Missing where traces need the extra.
     """
     check_host(serving.host, allow_remote=False)
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # who started us may have had it ignored: no end of a worker is told then
     if serving.access_log:
         AccessLog(serving.access_log).close()  # said once, here: each worker would find it out for itself
     if serving.traces:
@@ -76,10 +79,9 @@ class Supervisor:
         self._watch, self._ready, self._serving, self._listening = watch, ready, serving, listening
         self._places = fits, listening, aside, folder
         self._traffic: dict[str, Routing] = {}
-        self._unloaded: set[str] = set()
+        self._unloaded: frozenset[str] = frozenset()
         self._following = Following(serving.load_time, self._apply)
         self._wanted: dict[str, Routing] = {}
-        self._before: Routing | None = None  # of the endpoint that is moved just now, should it stay there
         self._failed: BaseException | None = None
         self._sign = signal.SIGTERM
 
@@ -93,20 +95,21 @@ class Supervisor:
         self._crew = Crew(
             self._serving,
             *self._places,
-            order=self._order,
             asked=self._asked,
             failed=self._fail,
             stopped=self._stopped,
         )
+        renewing = None
         try:
-            await self._crew.start()  # they import while we verify
             await unless(self._stopped, self._begin())
-            renewing = asyncio.create_task(self._renew())
-            renewing.add_done_callback(self._renewed)
+            if not self._stopped.is_set():
+                renewing = asyncio.create_task(self._renew())
+                renewing.add_done_callback(self._renewed)
             while not self._stopped.is_set():
-                await self._look()
-            await called_off(renewing)  # a new worker may be loading for long
+                await unless(self._stopped, self._look())
         finally:
+            if renewing:
+                await called_off(renewing)  # a new worker may be loading for long
             await self._crew.leave_be()
             await self._following.close()
             await self._crew.close(self._sign)
@@ -123,36 +126,35 @@ class Supervisor:
         self._stopped.set()
 
     async def _begin(self) -> None:
+        await self._crew.start()  # they import while we verify
         first = await asyncio.to_thread(self._watch, ())
         assert first is not None
         if self._serving.gateway is None:
-            self._traffic, self._wanted = dict(first), dict(first)
-            if why_not := await self._shadows():
+            self._wanted = dict(first)
+            if why_not := await self._shadows(first):
                 raise Invalid(why_not)
-            for name, why in (await self._crew.tell()).items():
+            for name, why in (await self._crew.move(self._order(first), first)).items():
                 raise Invalid(f"{name} cannot be served: {why}")
+            self._traffic = dict(first)
             self._following.loaded(first)
+            await self._crew.ready()
         else:
-            await self._crew.tell()
-            await self._follow(first)
+            await self._crew.move(self._order({}), ())
+            await self._crew.ready()
+            self._follow(first)
             await self._following.settled()
-        while not self._crew.all_served and not self._stopped.is_set():
-            await first_of(self._crew.served, self._stopped)  # one died at once; its keeper tries again
-            self._crew.served.clear()
-        if not self._stopped.is_set():
-            self._crew.is_ready = True
-            self._ready(address(self._listening[0]))
-            if self._serving.grpc_port is not None:
-                host = self._listening[0].getsockname()[0]
-                self._ready(f"grpc://{shown(host, self._serving.grpc_port)}")
-            log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
+        self._ready(address(self._listening[0]))
+        if self._serving.grpc_port is not None:
+            host = self._listening[0].getsockname()[0]
+            self._ready(f"grpc://{shown(host, self._serving.grpc_port)}")
+        log.info("serving %s at %s", ", ".join(sorted(self._traffic)), address(self._listening[0]))
 
     async def _renew(self) -> None:
         """Have workers replaced that have to be. Aside: who stops an endpoint waits for none of those that leave."""
         while not self._stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(first_of(self._stopped, self._restart), LOOK)
-            await self._crew.replace_lonely()
+            await self._crew.renew()
             if self._restart.is_set():
                 self._restart.clear()
                 await self._crew.replace_all()
@@ -162,33 +164,27 @@ class Supervisor:
             self._fail(error)
 
     async def _look(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), LOOK)
-        if not self._shadowed() and not self._applying.locked():  # a move that is made may need them
+        await asyncio.sleep(LOOK)
+        if not _shadowed(self._traffic) and not self._applying.locked():  # a move that is made may need them
             self._crew.end_shadows()
-        held = [*self._traffic.values(), *([self._before] if self._before else [])]
+        held = control.releases(self._traffic.values()) | self._following.releases
         try:  # aside: to look through a large release takes seconds
-            changed = await asyncio.to_thread(self._watch, control.releases(held) | self._following.releases)
+            changed = await asyncio.to_thread(self._watch, held)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
             said = str(error) if isinstance(error, ArkwrightError) else repr(error)
             log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
             return
         if changed is not None:
-            await self._follow(changed)
+            self._follow(changed)
 
-    async def _follow(self, changed: Traffic) -> None:
+    def _follow(self, changed: Traffic) -> None:
         before, self._wanted = self._wanted, dict(changed)
         self._halt({name: r for name, r in changed.items() if r.stopped and before.get(name) != r})
         for name, routing in changed.items():
             if before.get(name) != routing:
                 self._following.follow(name, routing)
-        gone = self._traffic.keys() - changed.keys()
         for name in before.keys() - changed.keys():
-            self._following.drop(name)
-        if gone:
-            async with self._applying:
-                self._traffic = {name: routing for name, routing in self._traffic.items() if name not in gone}
-                await self._crew.tell()
+            self._following.follow(name, None)
 
     def _halt(self, stopped: Mapping[str, Routing]) -> None:
         """At once, whatever the workers are busy with; for good it goes the way of all moves."""
@@ -197,53 +193,49 @@ class Supervisor:
         if stopped:
             self._crew.halt({name: (routing.version, routing.stopped) for name, routing in stopped.items()})
 
-    async def _apply(self, name: str, routing: Routing) -> None:
-        """Have all workers answer so; where one cannot, all go on as before."""
+    async def _apply(self, name: str, routing: Routing | None) -> None:
+        """Have all workers answer so, or no more; where one cannot, all go on as before."""
         async with self._applying:
-            before = self._before = self._traffic.get(name)
-            self._traffic[name] = routing
-            why = await self._shadows() or (await self._crew.tell()).get(name)
-            if why is None and not routing.stopped:
-                log.info(
-                    "endpoint:%s@%d answers with %s", name, routing.version, ", ".join(control.releases((routing,)))
-                )
-            elif why:
-                refused(name, routing, why)
-                del self._traffic[name]
-                if before:
-                    self._traffic[name] = before  # what the workers still serve, and the next one has to
-                await self._crew.tell()  # who began meanwhile was told of the new one
-            await self._crew.relieve()
-            self._before = None
+            traffic = {one: before for one, before in self._traffic.items() if one != name}
+            if routing is None:
+                await self._crew.move(self._order(traffic), ())
+            else:
+                traffic[name] = routing
+                named = () if routing.stopped else (name,)  # a stop is no question
+                why = await self._shadows(traffic) or (await self._crew.move(self._order(traffic), named)).get(name)
+                if why:
+                    refused(name, routing, why)
+                    return
+                if not routing.stopped:
+                    releases = ", ".join(control.releases((routing,)))
+                    log.info("endpoint:%s@%d answers with %s", name, routing.version, releases)
+            self._traffic = traffic
 
-    def _order(self) -> control.Serve | None:
-        if not self._traffic and not self._serving.gateway:
-            return None
-        stopped = {name: r for name, r in self._wanted.items() if r.stopped and name in self._traffic}  # at once
-        on = {name: routing for name, routing in (self._traffic | stopped).items() if name not in self._unloaded}
-        return control.Serve(on, sorted(self._unloaded))
+    def _order(self, traffic: Traffic, unloaded: Collection[str] | None = None) -> control.Serve:
+        unloaded = self._unloaded if unloaded is None else unloaded
+        on = {name: routing for name, routing in traffic.items() if name not in unloaded}
+        return control.Serve(on, sorted(unloaded))
 
     async def _asked(self, ask: control.Ask) -> str | None:
         """Load or unload an endpoint in every worker; why not, or None."""
         if ask.name not in self._traffic:
             return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
         async with self._applying:
-            (self._unloaded.discard if ask.verb == "load" else self._unloaded.add)(ask.name)
-            why_not = (await self._crew.tell()).get(ask.name)
-            if why_not:
-                self._unloaded.add(ask.name)
-                await self._crew.tell()  # it is unloaded again, not lacking
-                await self._crew.relieve()
+            unloaded = self._unloaded - {ask.name} if ask.verb == "load" else self._unloaded | {ask.name}
+            why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
+            if not why_not:
+                self._unloaded = unloaded
             return why_not
 
-    async def _shadows(self) -> str:
+    async def _shadows(self, traffic: Traffic) -> str:
         """There is a process for them where there are any; or why not."""
         try:
-            if self._shadowed():
+            if _shadowed(traffic):
                 await self._crew.cast_shadows()
         except OSError as error:
             return f"its shadows have no process: {error}"
         return ""
 
-    def _shadowed(self) -> bool:
-        return any(share.shadow for routing in self._traffic.values() for share in routing.shares)
+
+def _shadowed(traffic: Traffic) -> bool:
+    return any(share.shadow for routing in traffic.values() for share in routing.shares)

@@ -1,10 +1,11 @@
 """Waiting that something else may end, by a clock that stands still while this process does."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 LOOK = 0.25  # seconds: as so much a halt counts, however long it is
+_SOON = 0.02  # seconds between two looks at what others do
 T = TypeVar("T")
 
 
@@ -18,6 +19,12 @@ async def first_of(*events: asyncio.Event) -> None:
             task.cancel()
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """Until it is so, by a look now and then."""
+    while not true():  # noqa: ASYNC110 - what it looks at changes in many places
+        await asyncio.sleep(_SOON)
+
+
 async def unless(stopped: asyncio.Event, doing: Coroutine[Any, Any, None]) -> None:
     """Do it; called off when `stopped` is set. Raises what it raises."""
     task, stopping = asyncio.create_task(doing), asyncio.create_task(stopped.wait())
@@ -25,7 +32,7 @@ async def unless(stopped: asyncio.Event, doing: Coroutine[Any, Any, None]) -> No
     stopping.cancel()
     if task.done():
         task.result()
-    task.cancel()
+    await called_off(task)
 
 
 async def called_off(*tasks: "asyncio.Task[None]") -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import uvloop
 
-from arkwright.core.ports import Traffic
 from arkwright.serve.model.graph import runtime
 from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes import control
@@ -51,6 +50,7 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     )
     observer = Observer(told)
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=start.control), limit=control.LONGEST)
+    writer.write(control.line(control.Born(os.getpid())))
     asking, accepting = Asking(writer), socket.socket(fileno=start.listening)
     repository = Repository(asking if start.repository else None)
     page = Page(start.page)
@@ -68,8 +68,8 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     )
     server.loads, server.hung = partial(_say, writer), give_up
     grpc = _grpc(server, start, observer, mirror)
-    apply = partial(_serve, server, grpc, start, accepting)
-    listening = asyncio.create_task(_listen(server, page, asking, reader, writer, apply))
+    opened = partial(_open, server, grpc, start, accepting)
+    listening = asyncio.create_task(_listen(server, page, asking, reader, writer, opened))
     listening.add_done_callback(lambda _: stopped.set())
     with beating(start.limits.answer_time, page.beat):
         await stopped.wait()
@@ -130,14 +130,14 @@ async def _listen(
     asking: Asking,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    apply: Callable[[Traffic], Awaitable[dict[str, str]]],
+    opened: Callable[[], Awaitable[None]],
 ) -> None:
     """Do what the supervisor says, one after the other, but what cannot wait at once; end when it is gone."""
-    orders = asyncio.Queue[control.Serve]()
-    doing = asyncio.create_task(_obey(server, orders, writer, apply))
+    orders = asyncio.Queue[control.Serve | control.Open]()
+    doing = asyncio.create_task(_obey(server, orders, writer, opened))
     doing.add_done_callback(lambda _: reader.feed_eof())
     while said := await reader.readline():
-        match control.read(said, control.Serve | control.Answer | control.News):
+        match control.read(said, control.Serve | control.Open | control.Answer | control.News):
             case control.Answer() as answer:
                 asking.answered(answer)
             case control.Halt() as halt:
@@ -152,32 +152,29 @@ async def _listen(
 
 async def _obey(
     server: Server,
-    orders: "asyncio.Queue[control.Serve]",
+    orders: "asyncio.Queue[control.Serve | control.Open]",
     writer: asyncio.StreamWriter,
-    apply: Callable[[Traffic], Awaitable[dict[str, str]]],
+    opened: Callable[[], Awaitable[None]],
 ) -> None:
     while True:
-        order = await orders.get()
-        failed = await apply(order.traffic)
-        server.app.repository.unloaded = tuple(order.unloaded)
+        failed: dict[str, str] = {}
+        match await orders.get():
+            case control.Open():
+                await opened()
+            case control.Serve() as order:
+                failed = await server.serve(order.traffic, order.lacking, order.unloaded)
+                gc.collect()
+                gc.freeze()  # what a release is made of stays: no collection has to walk through it again
         writer.write(control.line(control.Done(failed)))
         with contextlib.suppress(ConnectionError):
             await writer.drain()
 
 
-async def _serve(
-    server: Server, grpc: Any, start: control.Start, accepting: socket.socket, traffic: Traffic
-) -> dict[str, str]:
-    failed = await server.serve(traffic)
-    gc.collect()
-    gc.freeze()  # what a release is made of stays: no collection has to walk through it again
-    told = server.app.routes or not failed or start.follows == "died"  # whoever waits at an empty place is told
-    if not server.listening and told:
-        await server.start(accepting, socket.socket(fileno=start.passed) if start.passed >= 0 else None)
-        if grpc:
-            await grpc.start(start.host, start.grpc_port)
-            server.beside.append(grpc.stop)
-    return failed
+async def _open(server: Server, grpc: Any, start: control.Start, accepting: socket.socket) -> None:
+    await server.start(accepting, socket.socket(fileno=start.passed) if start.passed >= 0 else None)
+    if grpc:
+        await grpc.start(start.host, start.grpc_port)
+        server.beside.append(grpc.stop)
 
 
 def main(start: control.Start, standing: memoryview | None) -> None:

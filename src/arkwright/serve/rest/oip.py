@@ -78,7 +78,7 @@ def _parse(request: Request, body: bytes) -> tuple[InferRequest, memoryview]:
     whole = size == len(body)
     try:
         asked = _decoder.decode(body if whole else body[:size])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(400, f"this is no inference request: {_told(said(error))}") from None
     return asked, _NOTHING if whole else memoryview(body)[size:]
 

@@ -93,7 +93,7 @@ def _read(request: Request, kind: type[T]) -> T:
         raise Problem(415, "send JSON as it is, with the header Content-Type: application/json")
     try:
         return msgspec.json.decode(request.body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(400, f"the repository cannot do that: {said(error)}") from None
 
 

@@ -62,6 +62,11 @@ class SegmentFile:
         """Nothing is half written."""
         self._whole = self.size
 
+    @property
+    def removed(self) -> bool:
+        """Whether somebody took it away, with its folder or alone: nobody would read what is added."""
+        return os.fstat(self._handle).st_nlink == 0
+
     def sync(self) -> None:
         """Force everything added to the disk; on any thread. After an error this segment must be left: the pages may be
         gone.

@@ -32,7 +32,7 @@ def decode(body: bytes, kind: type[Value] | None = None, classes: Collection[Val
         if deep := too_deep(body):
             raise Problem(400, deep) from None
         raise Problem(422, _told(said(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {said(error)}") from None
     if not labels:
         raise Problem(422, "$: the list is empty; send at least one label")
@@ -70,6 +70,10 @@ def check(label: Label, path: str, kind: type[Value] | None, classes: Collection
 def _told(text: str) -> str:
     unknown = unknown_field(text)
     if not unknown:
-        return text if text.startswith("$") else f"$: {text}"
+        return (
+            text
+            if text.startswith("$")
+            else f"$: {text.replace('expected array', 'expected a label or a list of labels')}"
+        )
     path, name = unknown
     return f"{path}: unknown field {name!r}{did_you_mean(name, Label.__struct_fields__)}"

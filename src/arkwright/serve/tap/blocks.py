@@ -8,6 +8,7 @@ import os
 import struct
 from collections.abc import Iterator
 from io import BufferedReader
+from itertools import islice
 from zlib import crc32
 
 from arkwright.core.errors import Corrupt
@@ -50,6 +51,12 @@ class Blocks:
         if start != magic[: len(start)]:
             raise Corrupt(f"{file.name} does not begin as {magic.decode()}; it is another format or another version")
         self.end = len(start) if len(start) == MAGIC else 0
+
+    def at(self, place: int) -> Iterator[tuple[bytes, bytes]]:
+        """The one that begins there, if it is whole."""
+        self._file.seek(place)
+        self.end = place
+        return islice(self, 1)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """(kind, payload)."""

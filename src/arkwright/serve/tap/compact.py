@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from arkwright.core.errors import Corrupt
 from arkwright.core.ports import Store
 from arkwright.core.record import digest_file
+from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.files import locked, sync_folder
 from arkwright.serve.tap.parts import COMPACT_LOCK, INDEX_LOCK, Entry, Index, Part
@@ -129,6 +130,7 @@ def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None =
         if keep_s is not None:
             removed = _expire(folder, index, store, keep_s)
             label_log.forget(folder, keep_s)
+        label_index.make(folder)
         merged = _merge(folder, index, store, scratch, DAY_NS if keep_s is None else min(DAY_NS, int(keep_s * 1e8)))
         return Compacted(sum(s for s, _ in made), sum(r for _, r in made), merged, removed)
 

@@ -20,7 +20,7 @@ from arkwright.serve.wire.messages import Problem
 MOST_ELEMENTS = 2**22  # of a row's tensors together; of a larger row only their names and shapes are kept
 _TOGETHER = 2**17  # elements that become objects at once
 _MOST_ROWS = 4096  # likewise
-_WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem, KeyError, TypeError, ValueError)
+_WRONG = (msgspec.DecodeError, RecursionError, Problem, KeyError, TypeError, ValueError)
 _NOTHING = msgspec.Raw(b"null")
 
 

@@ -8,7 +8,7 @@ tail that a killed writer tore. Callers that come together share one fsync (grou
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Self
@@ -16,13 +16,14 @@ from typing import Self
 import msgspec
 
 from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.serve.tap.blocks import HEAD, Blocks, append, frame
 from arkwright.serve.tap.blocks import MAGIC as MAGIC_SIZE
-from arkwright.serve.tap.blocks import Blocks, append, frame
 from arkwright.serve.tap.files import locked, sync_folder
 
 MAGIC = b"ARKWLAB1"
 LABELS = b"L"
-ROLL_BYTES = 64 << 20
+ROLL_BYTES = 16 << 20  # what is not full is read as a whole
+MANY = 10_000  # labels of a block at most
 DAY_S = 86_400
 MOST_WAITING = 1_000_000
 FOLDER, LOCK = "labels", "labels.lock"
@@ -109,7 +110,7 @@ class Labels:
                     future.set_result(len(labels))
 
     def _commit(self, kept: list[Kept]) -> None:
-        """Append one block and force it to the disk."""
+        """Append them and force them to the disk."""
         folder = self._folder / FOLDER
         if not folder.is_dir():
             folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -121,7 +122,8 @@ class Labels:
                 end = self._whole(path, handle)
                 os.ftruncate(handle, end)
                 os.lseek(handle, end, os.SEEK_SET)
-                data = (b"" if end else MAGIC) + frame(LABELS, msgspec.msgpack.encode(kept))
+                some = (kept[start : start + MANY] for start in range(0, len(kept), MANY))
+                data = b"".join([b"" if end else MAGIC, *(frame(LABELS, msgspec.msgpack.encode(one)) for one in some)])
                 try:
                     append(handle, data)
                     os.fsync(handle)
@@ -136,12 +138,12 @@ class Labels:
 
     def _newest(self, folder: Path) -> Path:
         """The file to append to: it holds the labels of one day at most, so that they can be forgotten."""
-        files = _files(folder)
-        if files:
-            facts = files[-1].stat()
+        known = files(folder)
+        if known:
+            facts = known[-1].stat()
             if facts.st_size < self._roll_bytes and facts.st_mtime // DAY_S == time.time() // DAY_S:
-                return files[-1]
-        return folder / f"{int(files[-1].stem) + 1 if files else 1:06d}.log"
+                return known[-1]
+        return folder / f"{int(known[-1].stem) + 1 if known else 1:06d}.log"
 
     def _whole(self, path: Path, handle: int) -> int:
         """Where the whole blocks of the file end; what others appended since our last look is gone through."""
@@ -163,10 +165,17 @@ def any_came(folder: Path) -> bool:
 
 def read(folder: Path) -> Iterator[list[Kept]]:
     """Every label in order, block by block. Raises Corrupt for a log of another version."""
-    for path in _files(folder / FOLDER):
-        with path.open("rb") as file:
-            for _, payload in Blocks(file, MAGIC):
-                yield _kept.decode(payload)
+    for path in files(folder / FOLDER):
+        yield from (block for _, block in placed(path))
+
+
+def placed(path: Path, places: Iterable[int] | None = None) -> Iterator[tuple[int, list[Kept]]]:
+    """(where it begins, the labels) of each block of a log, or of those that begin at these places."""
+    with path.open("rb") as file:
+        blocks = Blocks(file, MAGIC)
+        found = blocks if places is None else (one for place in places for one in blocks.at(place))
+        for _, payload in found:
+            yield blocks.end - len(payload) - HEAD, _kept.decode(payload)
 
 
 def forget(folder: Path, keep_s: float) -> int:
@@ -174,13 +183,15 @@ def forget(folder: Path, keep_s: float) -> int:
     if not (folder / FOLDER).is_dir():
         return 0
     with locked(folder / LOCK):
-        old = [path for path in _files(folder / FOLDER) if path.stat().st_mtime < time.time() - keep_s]
+        old = [path for path in files(folder / FOLDER) if path.stat().st_mtime < time.time() - keep_s]
         for path in old:
             path.unlink()
+            path.with_suffix(".index").unlink(missing_ok=True)
     return len(old)
 
 
-def _files(folder: Path) -> list[Path]:
+def files(folder: Path) -> list[Path]:
+    """Of labels, the oldest first."""
     return sorted(folder.glob("[0-9]*.log"))
 
 

@@ -3,7 +3,8 @@
 The answer is a Parquet file that the engine of the socket `Tables` writes, so millions of rows need no memory of ours.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,16 +17,19 @@ from arkwright.core import arrow
 from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Store, Tables
 from arkwright.core.quoting import quoted_text
+from arkwright.core.where import Clause
+from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.compact import Choose, write_parts
 from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.labels import Value
+from arkwright.serve.tap.labels import Kept, Value
 from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
 from arkwright.serve.tap.segment import Record, Release, segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
-from arkwright.serve.tap.where import Where, condition
+from arkwright.serve.tap.where import condition
 
 FEW = 10_000  # rows, of which the labels are looked for one by one
+FIRST = 100_000  # rows, the newest, or so many that are wanted, among which they are looked for before all others
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
 _LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.string()), ("place", pa.int64())])
 
@@ -33,7 +37,7 @@ _LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.strin
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which predictions: answered from `since` on and before `until` (UTC without a zone), by `release`, with `id`, and
-    `where` columns have these values.
+    `where` columns have these values, all of it.
     """
 
     since: datetime | None = None
@@ -41,7 +45,7 @@ class Wanted:
     release: str | None = None
     id: str | None = None
     limit: int | None = None
-    where: tuple[Where, ...] = ()
+    where: tuple[Clause, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -77,12 +81,11 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
     if not folder.is_dir():
         return _nothing(out)
     with locked(folder / INDEX_LOCK, shared=True):
-        inputs = parts(folder, store, scratch, wanted)
-        if not inputs:
+        there = _newest_first(folder, store, scratch, wanted)
+        if not there:
             return _nothing(out)
-        actual = _label_type(list(inputs.values()))
-        found, said = scratch / "found.parquet", scratch / "labels.parquet"
-        count = tables.write(_chosen(inputs, wanted), inputs, found)
+        found, count, read = _found(there, tables, scratch, wanted)
+    actual, said = _label_type(read), scratch / "labels.parquet"
     few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
     write_labels(folder, said, few)
     return tables.write(_joined(actual), {"found": found, "labels": said}, out)
@@ -109,34 +112,70 @@ def parts(folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Cho
 
     `choose`: what is taken of a record that is not compacted yet, where that is other than what is `wanted`.
     """
+    there = _newest_first(folder, store, scratch, wanted, choose)
+    return {f"p{number}": path for number, (_, path) in enumerate(there)}
+
+
+def _newest_first(
+    folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Choose | None = None
+) -> list[tuple[Part, Path]]:
+    """What `parts` gives."""
     index = Index(folder)
-    paths = [store.path(part.digest) for part in index.parts if wanted.may_hold(part)]
+    there = [(part, store.path(part.digest)) for part in index.parts if wanted.may_hold(part)]
     waiting = [path for path in segments(folder) if path.name not in index.segments]
     fresh, _ = write_parts(waiting, scratch, choose or wanted.choose)
-    paths += [path for _, path in fresh]
-    return {f"p{number}": path for number, path in enumerate(paths)}
+    return sorted([*there, *fresh], key=lambda one: -one[0].until)
 
 
-def _chosen(parts: Mapping[str, Path], wanted: Wanted) -> str:
-    selects = (f"SELECT * FROM {name} WHERE {one}" for name, one in _conditions(parts, wanted).items())  # noqa: S608
-    chosen = " UNION ALL BY NAME ".join(selects)
-    limit = f"LIMIT {wanted.limit}" if wanted.limit is not None else ""
-    return f'SELECT * FROM ({chosen}) ORDER BY "at" DESC, "id", "row" {limit}'  # noqa: S608
+def _found(
+    there: Sequence[tuple[Part, Path]], tables: Tables, scratch: Path, wanted: Wanted
+) -> tuple[Path, int, list[Path]]:
+    """(the wanted rows, how many, the files that were read). With a limit not all of them are: the newest first, twice
+    as many rows each time, until what is left is older than all that were found.
+    """
+    known = dict[str, pa.DataType]()
+    found, count, done, rows = scratch / "found0.parquet", 0, 0, 0
+    while done < len(there):
+        some, most = list[Path](), max(FIRST, wanted.limit, 2 * rows) if wanted.limit else math.inf
+        while done + len(some) < len(there) and rows < most:
+            part, path = there[done + len(some)]
+            some, rows = [*some, path], rows + part.rows
+        inputs = {f"p{number}": path for number, path in enumerate(some)}
+        before = {"found": found} if done else {}
+        found = scratch / f"found{done + len(some)}.parquet"
+        count = tables.write(_chosen(inputs, wanted, known, before), inputs | before, found)
+        done += len(some)
+        if count == wanted.limit and done < len(there) and _oldest(found) > there[done][0].until:
+            break
+    _check(wanted, known, [path for _, path in there[done:]])
+    return found, count, [path for _, path in there[:done]]
 
 
-def _conditions(parts: Mapping[str, Path], wanted: Wanted) -> dict[str, str]:
-    """Of each part; one without a column that is asked for has no such row. Raises Unknown where no part has it."""
-    made, known = {}, dict[str, pa.DataType]()
+def _check(wanted: Wanted, known: dict[str, pa.DataType], unread: Sequence[Path]) -> None:
+    """Raises Unknown for a column that no file has."""
+    for column in dict.fromkeys(one.column for clause in wanted.where for one in clause):
+        if column not in known and all(column not in pq.read_schema(path).names for path in unread):
+            raise Unknown(f"no prediction has a column {column!r}{did_you_mean(column, known)}")
+
+
+def _oldest(found: Path) -> int:
+    """Nanoseconds of the last of its rows."""
+    return int(pq.read_table(found, columns=["at"]).column("at").cast(pa.int64())[-1].as_py()) * 1000
+
+
+def _chosen(
+    parts: Mapping[str, Path], wanted: Wanted, known: dict[str, pa.DataType], before: Collection[str] = ()
+) -> str:
+    """Of these files, and of what was found `before`. The columns that they have are `known` then."""
+    selects = [f"SELECT * FROM {name}" for name in before]  # noqa: S608 - names of ours
     for name, path in parts.items():
         kinds = {field.name: field.type for field in pq.read_schema(path)}
         known |= kinds
-        there = all(one.column in kinds for one in wanted.where)
-        own = [condition(one, kinds[one.column]) for one in wanted.where] if there else ["FALSE"]
-        made[name] = " AND ".join([wanted.condition, *own])
-    for one in wanted.where:
-        if one.column not in known:
-            raise Unknown(f"no prediction has a column {one.column!r}{did_you_mean(one.column, known)}")
-    return made
+        holds = [wanted.condition, *(f"({condition(clause, kinds)})" for clause in wanted.where)]
+        selects.append(f"SELECT * FROM {name} WHERE {' AND '.join(holds)}")  # noqa: S608
+    chosen = " UNION ALL BY NAME ".join(selects)
+    limit = f"LIMIT {wanted.limit}" if wanted.limit is not None else ""
+    return f'SELECT * FROM ({chosen}) ORDER BY "at" DESC, "id", "row" {limit}'  # noqa: S608
 
 
 def _joined(actual: str) -> str:
@@ -161,14 +200,34 @@ def write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
     """The labels in order, of these requests or of all, as text: the engine gives them their type."""
     place = 0
     with pq.ParquetWriter(path, _LABELS) as writer:
-        for block in label_log.read(folder):
-            kept = block if only is None else [one for one in block if one[0] in only]
-            if kept:
-                id_, row, label, _, _ = zip(*kept, strict=True)
-                columns = [id_, row, _texts(label), range(place, place + len(kept))]
-                place += len(kept)
-                arrays = [pa.array(column, field.type) for column, field in zip(columns, _LABELS, strict=True)]
-                writer.write_batch(pa.record_batch(arrays, schema=_LABELS))
+        for kept in _many(_labels(folder, only)):
+            id_, row, label, _, _ = zip(*kept, strict=True)
+            columns = [id_, row, _texts(label), range(place, place + len(kept))]
+            place += len(kept)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, _LABELS, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=_LABELS))
+
+
+def _labels(folder: Path, only: set[str] | None) -> Iterator[list[Kept]]:
+    if only is None:
+        yield from label_log.read(folder)
+        return
+    hashes = label_index.hashed(only)
+    for path in label_log.files(folder / label_log.FOLDER):
+        for _, block in label_log.placed(path, label_index.places(path, hashes)):
+            yield [one for one in block if one[0] in only]
+
+
+def _many(blocks: Iterable[list[Kept]]) -> Iterator[list[Kept]]:
+    """The same, so many together that each is worth a batch of a file."""
+    waiting: list[Kept] = []
+    for block in blocks:
+        waiting += block
+        if len(waiting) >= FEW:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
 def _texts(labels: Sequence[Value]) -> Any:

@@ -57,7 +57,7 @@ def redaction(keep: Sequence[Column]) -> Redact:
                 record.body = msgspec.json.encode(one.decode(record.body))
             else:
                 record.body = msgspec.json.encode(many.decode(record.body))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError, Problem):
+        except (msgspec.DecodeError, RecursionError, MemoryError, Problem):
             record.body, record.head = b"", 0
 
     return redact

@@ -70,7 +70,7 @@ _answer = msgspec.json.Decoder(_Answer)
 _predictions = msgspec.json.Decoder(list[_Prediction | None]).decode
 _rules = msgspec.json.Decoder(list[_Fired | None]).decode
 _EMPTY = Raw(b"[]")
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Problem)
+_BROKEN = (msgspec.DecodeError, RecursionError, Problem)
 
 
 def layout(release: Release) -> str:
@@ -266,7 +266,7 @@ def _is_alone(record: Record) -> bool:
 def _said(answer: bytes) -> _Answer:
     try:
         return _answer.decode(answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         return _Answer()
 
 

@@ -65,16 +65,20 @@ def labelled(
     The last label of a row counts. Of rows that were answered several times under one id the last answer counts: a
     label is one row's, and is not counted twice.
     """
-    said = scratch / "said.parquet"
-    query.write_labels(folder, said, None)
+    said, select, files, only = scratch / "said.parquet", found.select, found.files, None
+    if every > 1:
+        looked = scratch / "looked.parquet"
+        wanted = ", ".join(map(quoted_name, ("id", "row", "at", *columns)))
+        tables.write(f'SELECT {wanted} FROM ({select}) WHERE hash("id", "row") % {every} = 0', files, looked)  # noqa: S608
+        only = set(pq.read_table(looked, columns=["id"]).column("id").to_pylist())
+        select, files = "SELECT * FROM looked", {"looked": looked}
+    query.write_labels(folder, said, only)
     names = ", ".join(f"came.{quoted_name(name)}" for name in columns)
-    some = f'hash(came."id", came."row") % {every} = 0' if every > 1 else "true"
     sql = (
         f'WITH last AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL), '  # noqa: S608
-        f"came AS ({found.select}) "
+        f"came AS ({select}) "
         f'SELECT {names}, last."{ACTUAL}" FROM came JOIN last ON came."id" = last."id" AND came."row" = last."row" '
-        f"WHERE {some} "
         f'QUALIFY row_number() OVER (PARTITION BY came."id", came."row" ORDER BY came."at" DESC) = 1 '
         f'ORDER BY came."at", came."id", came."row"'
     )
-    tables.write(sql, {**found.files, "labels": said}, out)
+    tables.write(sql, {**files, "labels": said}, out)

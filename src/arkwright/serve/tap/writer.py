@@ -151,7 +151,7 @@ class Tap:
 
     def _flush(self) -> None:
         """Hand what waits to the kernel, or count it as lost."""
-        if self._file and self._file.broken:
+        if self._file and (self._file.broken or self._file.removed):
             self._roll()
         added, count = self._added, len(self._waiting)  # in this order: what comes in between is counted next time
         if count:

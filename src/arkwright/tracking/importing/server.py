@@ -77,7 +77,7 @@ class Server:
                 raise NotGiven(f"{self.origin} answers more than {MOST >> 20} MB to {path}")
         try:
             return msgspec.json.decode(bytes(body), type=kind, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError):
             raise NotGiven(f"{self.origin} answers {path} as no MLflow does") from None
 
     def _blocks(self, answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

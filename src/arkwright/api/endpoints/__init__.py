@@ -1,0 +1,1 @@
+"""Endpoints: what answers, on which terms, how it moves, what it answered."""

@@ -1,0 +1,1 @@
+"""Verbs that take long, each in a process of its own."""

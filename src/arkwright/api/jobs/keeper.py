@@ -1,0 +1,141 @@
+"""The keeper of jobs: starts the next one when the last is over, ends what is called off, says how each ended.
+
+There is one for each site's folder: the lock on it is the lease, and ends with the process that holds it. Jobs that
+were at work when such a process died are cut off, and it is said so.
+"""
+
+import contextlib
+import fcntl
+import logging
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from arkwright.api import child
+from arkwright.api.jobs import jobs
+from arkwright.api.jobs import process as job_process
+from arkwright.core.alongside import Alongside
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.record import decode, encode, now
+from arkwright.core.visible import visible
+from arkwright.infra import memory
+from arkwright.line.ending import bring_in
+from arkwright.sites import Site
+
+log = logging.getLogger("arkwright.control")
+_LOOK, _GRACE = 0.2, 10.0  # seconds between two looks; in which a job that is called off may put away its things
+_LOOK_ROUND = 5.0  # seconds between two looks whether a run somewhere else was killed
+
+
+class Keeper(Alongside):
+    """Keeps the jobs of a site while it is entered. Where another process does, it waits to take over."""
+
+    def __init__(self, site: Site, project: Path) -> None:
+        super().__init__("jobs")
+        self._site, self._project = site, project
+
+    def _run(self) -> None:
+        place = self._site.folder / "jobs"
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / "lock").open("ab") as lease:
+            while not self._stopped.is_set():
+                try:
+                    fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    self._stopped.wait(1)
+            self._keep()
+
+    def _keep(self) -> None:
+        begun, looked = False, 0.0
+        while not self._stopped.wait(_LOOK):
+            try:
+                if not begun:
+                    self._cut_off()
+                    begun = True
+                if time.monotonic() - looked > _LOOK_ROUND:
+                    bring_in(self._site)
+                    looked = time.monotonic()
+                found = jobs.waiting(self._site)
+                if found:
+                    self._have_done(found)
+            except (ArkwrightError, OSError) as error:
+                log.error("jobs are not kept: %s; trying again", error)  # noqa: TRY400
+                self._stopped.wait(5)
+            except Exception:  # jobs that nobody keeps would be followed for ever
+                log.exception("jobs are not kept; trying again")
+                self._stopped.wait(5)
+
+    def _cut_off(self) -> None:
+        for found in jobs.jobs(self._site, jobs.NOBODY, self._project):
+            if found.state == jobs.WORKING:
+                self._end(found, "cut", problem="the server ended while it was worked on; begin it anew")
+        for name in jobs.forget_old(self._site):
+            shutil.rmtree(jobs.folder(self._site, name), ignore_errors=True)
+
+    def _have_done(self, waiting: jobs.Job) -> None:
+        working = replace(waiting, state=jobs.WORKING, began=now())
+        if not jobs.move(self._site, waiting, working):
+            return
+        folder, short = jobs.folder(self._site, working.id), memory.killed()
+        with (folder / "log").open("ab") as log_file:
+            words, output = (str(self._project), working.id), log_file.fileno()
+            with child.begin(self._site, job_process.__name__, *words, output=output, errors=output) as process:
+                code, told = self._wait(process, working)
+        how = ended(code, short_of_memory=memory.killed() > short)
+        if told and code == -signal.SIGKILL:
+            how = f"{told}; it did not end within {_GRACE:.0f} s, and was killed"
+        if run := jobs.run_of(self._site, working.id):
+            bring_in(self._site, {run: how})
+        if self._stopped.is_set() and code:
+            self._end(working, "cut", problem="the server was stopped while it was worked on; begin it anew")
+        elif code == 0:
+            made = msgspec.json.decode((folder / jobs.ANSWER).read_bytes())
+            self._end(working, "done", problem=made.get("problem") if isinstance(made, dict) else None)
+        else:
+            self._end(working, "failed", *_fault(folder, how))
+
+    def _wait(self, process: "subprocess.Popen[bytes]", working: jobs.Job) -> tuple[int, str]:
+        """Its exit code, and why it was told to stop, if it was."""
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(_LOOK), ""
+            record = self._site.vault.get(jobs.KIND, working.id)
+            if self._stopped.is_set() or record != encode(working):
+                called_off = decode(jobs.Job, record).problem if record else None
+                why = visible(called_off or "the control room that did it was stopped").replace("\n", " ")
+                child.tell(process, why)
+                try:
+                    return process.wait(_GRACE), why
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    return process.wait(), why
+
+    def _end(self, working: jobs.Job, state: str, error: str | None = None, problem: str | None = None) -> None:
+        """Say how it ended, in its record and behind its events; a person who stopped it meanwhile was first."""
+        ended = replace(working, state=state, ended=now(), error=error, problem=problem)
+        if not jobs.move(self._site, working, ended):
+            ended = decode(jobs.Job, self._site.vault.get(jobs.KIND, working.id) or encode(ended))
+        jobs.tell_end(self._site, ended)
+
+
+def ended(code: int, *, short_of_memory: bool) -> str:
+    """How a process ended, for people."""
+    if code >= 0:
+        return f"its process ended (exit code {code})"
+    killed = f"its process was killed by signal {-code} ({signal.Signals(-code).name})"
+    if code != -signal.SIGKILL:
+        return killed
+    return f"{killed}: {'the system was out of memory' if short_of_memory else 'somebody ended it, as kill -9 does'}"
+
+
+def _fault(folder: Path, how: str) -> tuple[str, str]:
+    with contextlib.suppress(OSError, ArkwrightError):
+        kind, message = decode(tuple[str, str], (folder / job_process.FAULT).read_bytes())
+        return kind, message
+    return ArkwrightError.__name__, f"{how}; its log in the site's folder jobs says more"

@@ -1,0 +1,1 @@
+"""Who people are here: accounts, ways in, sessions, as whom they sign."""

@@ -1,0 +1,113 @@
+"""Who comes in: by an invitation, with a password, in a session; and who it is that holds one."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from arkwright.api.people.accounts import DAY, account
+from arkwright.core import versions
+from arkwright.core.errors import Refused, Unproven
+from arkwright.core.nouns import Account, Actor
+from arkwright.govern import passwords, roles, secrets
+from arkwright.sites import Site
+
+LOGGED_IN = 7 * DAY
+_OVER = "this token is wrong, was revoked, or is too old; make another: arkwright token"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who acts, once proven: the account, cut down to what was proven of it, and the actor for the verbs."""
+
+    account: Account
+    actor: Actor
+    via: str  # session | token
+    key: str  # of the session or the token
+
+
+def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str, note: str = "") -> str:
+    """Take up an invitation with a password of one's own; a session's secret. `note`: from where. Raises Unproven."""
+    found = secrets.redeem(site.vault, secrets.INVITE, invitation)
+    if found is None or account(site, found[1].account).role == "none":
+        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
+    key, invited = found
+    kept = passwords.hashed(password, invited.account)
+    if not site.vault.remove(secrets.INVITE, key):
+        raise Unproven("this invitation was used just now")
+    if not site.vault.add(passwords.KIND, invited.account, kept):
+        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
+    return session(site, invited.account, note)
+
+
+def invited(site: Site, invitation: str) -> str:
+    """Whose account an invitation opens, before it is taken up. Raises Unproven."""
+    found = secrets.redeem(site.vault, secrets.INVITE, invitation)
+    if found is None:
+        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
+    return found[1].account
+
+
+def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, note: str = "") -> str:
+    """A session's secret; an owner's on a full disk too, where room was put aside.
+
+    Raises Unproven in the same words and the same time, whichever of the two is wrong.
+    """
+    name = name.strip().lower()[:64]
+    kept = site.vault.get(passwords.KIND, name)
+    right = passwords.fits(kept, password)
+    found = versions.latest(site.ledger, Account, name) if right else None
+    if found is None or found.role == "none":
+        raise Unproven("the name or the password is wrong")
+    work = partial(session, site, name, note)
+    secret = site.reserve.helping(work) if found.role == "owner" else work()
+    if site.vault.get(passwords.KIND, name) != kept:  # changed meanwhile, which ended the sessions that there were
+        log_out(site, prove(site, secrets.SESSION, secret))
+        raise Unproven("the name or the password is wrong")
+    return secret
+
+
+def change_password(site: Site, by: Actor, project: Path, *, old: str, new: str, note: str = "") -> str:
+    """Another password; every session of the account ends, and the new one's secret is given. Tokens stay."""
+    kept = site.vault.get(passwords.KIND, by.name)
+    if not passwords.fits(kept, old) or kept is None:
+        raise Unproven("the old password is wrong")
+    if not site.vault.swap(passwords.KIND, by.name, kept, passwords.hashed(new, by.name)):
+        raise Refused("the password was changed just now by somebody else")
+    for kind in (secrets.SESSION, secrets.DEVICE):
+        secrets.revoke_all(site.vault, kind, by.name)
+    return session(site, by.name, note)
+
+
+def log_out(site: Site, known: Known) -> None:
+    """End this session."""
+    site.vault.remove(known.via, known.key)
+
+
+def prove(site: Site, kind: str, secret: str) -> Known:
+    """Who holds this session or token, with the rights of both. Raises Unproven."""
+    found = secrets.redeem(site.vault, kind, secret)
+    if found is None:
+        raise Unproven(_OVER if kind == secrets.TOKEN else "log in again")
+    key, held = found
+    kept = account(site, held.account)
+    if held.role is not None:
+        kept = replace(kept, role=roles.lesser(kept.role, held.role))
+    if held.signs is not None:
+        kept = replace(kept, signs=tuple(role for role in kept.signs if role in held.signs))
+    if kept.role == "none":
+        raise Unproven(f"{kept.name} was shut out; ask an owner")
+    rights = roles.rights(kept.role, token=kind == secrets.TOKEN)
+    return Known(kept, Actor(name=kept.name, proven=True, signs=kept.signs, rights=rights), kind, key)
+
+
+def prove_password(site: Site, name: str, password: str) -> Actor:
+    """Who knows this password, for as long as one word of the command line takes. Raises Unproven."""
+    known = prove(site, secrets.SESSION, log_in(site, Actor(name=""), site.folder, name=name, password=password))
+    log_out(site, known)
+    return known.actor
+
+
+def session(site: Site, name: str, note: str) -> str:
+    """A new session's secret, for whoever has proven to be this account. `note`: from where."""
+    site.vault.sweep()
+    return secrets.issue(site.vault, secrets.SESSION, name, LOGGED_IN, note=note[:200])

@@ -1,0 +1,95 @@
+"""Log in through a provider: who of its people has which account here."""
+
+import re
+import time
+
+from arkwright.api.people import accounts, entering
+from arkwright.core import versions
+from arkwright.core.errors import Forbidden, Refused, Unproven
+from arkwright.core.nouns import Account
+from arkwright.core.ports import Taken
+from arkwright.core.record import NAME, digest_of
+from arkwright.core.settings import Login
+from arkwright.govern import roles, secrets
+from arkwright.govern.oidc import Asked, Person
+from arkwright.sites import Site
+
+USED = "oidc-used"
+FRESH = 600.0  # seconds in which a log-in elsewhere has to come back
+
+
+def spend(site: Site, asked: Asked) -> None:
+    """What a browser asked is answered once. Raises Unproven."""
+    if not site.vault.add(USED, asked.state, "", expires=time.time() + FRESH):
+        raise Unproven("this was answered already; log in once more")
+
+
+def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -> str:
+    """A session's secret for the account of this person: the one that was linked, the one they are invited to, or a new
+    one where the settings let them in. Never one that merely has the same name or address.
+
+    Raises Unproven, Forbidden for whom nobody invited, Refused where the name is another's.
+    """
+    key = digest_of([person.issuer, person.subject])
+    name = site.vault.get(accounts.LINK, key)
+    if invitation and name is None:
+        name = _invited(site, key, invitation)
+    elif invitation:
+        raise Refused(f"you have an account here already, {name}; log in without the invitation")
+    name = name or _new(site, person, key)
+    if accounts.account(site, name).role == "none":
+        raise Unproven(f"{name} was shut out; ask an owner")
+    return entering.session(site, name, note)
+
+
+def _invited(site: Site, key: str, invitation: str) -> str:
+    name = entering.invited(site, invitation)
+    if not site.vault.remove(secrets.INVITE, "/".join(invitation.split(".")[:2])):
+        raise Unproven("this invitation was used just now")
+    return _link(site, name, key)
+
+
+def _new(site: Site, person: Person, key: str) -> str:
+    login = site.settings.login
+    role = _allowed(login, person) if login else None
+    if role is None:
+        raise Forbidden("nobody of that name was invited here; ask an owner for an invitation")
+    name = _name(person)
+    if versions.latest(site.ledger, Account, name) is not None:
+        raise Refused(
+            f"there is an account called {name} already; if it is yours, log in with its password and link the two, "
+            "else ask an owner to invite you under another name"
+        )
+    email = "" if accounts.has_address(site, person.email) else person.email
+    fresh = Account(
+        name=name, version=1, role=role, signs=(), email=email, reason=f"entered through {person.issuer}"[:200]
+    )
+    try:
+        versions.move(site.ledger, name, fresh)
+    except Taken:
+        raise Refused(f"there is an account called {name} already; ask an owner to invite you") from None
+    return _link(site, name, key)
+
+
+def _link(site: Site, name: str, key: str) -> str:
+    if not site.vault.add(accounts.LINK, key, name):
+        raise Refused("you came in through another door just now; log in once more")
+    site.vault.put(accounts.LINKED, name, key)
+    return name
+
+
+def _allowed(login: Login, person: Person) -> str | None:
+    """The role as which a stranger may come in; the highest of their groups' before the one of their address."""
+    mine = [login.groups[group] for group in person.groups if group in login.groups]
+    if mine:
+        return max(mine, key=list(roles.ROLES).index)
+    domain = person.email.rpartition("@")[2].casefold()
+    return login.role if domain and domain in {one.casefold() for one in login.domains} else None
+
+
+def _name(person: Person) -> str:
+    wanted = person.name.partition("@")[0] or person.email.partition("@")[0]
+    name = re.sub(r"[^a-z0-9_-]+", "-", wanted.lower()).strip("-")[:64]
+    if not NAME.fullmatch(name) or name == roles.MACHINE:
+        raise Refused("the provider says no name that an account could have; ask an owner for an invitation")
+    return name

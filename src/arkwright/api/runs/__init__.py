@@ -1,0 +1,1 @@
+"""Runs and what clients logged, to look at."""

@@ -1,0 +1,179 @@
+"""Verbs about who is told outside: webhooks added, changed, listed, removed."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from arkwright.api.people.accounts import allow
+from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
+from arkwright.core.nouns import Actor, Webhook
+from arkwright.core.ports import Entry, Taken
+from arkwright.core.record import decode, encode, valid_name
+from arkwright.notify import address, choice, forms, hooks, state
+from arkwright.notify.hooks import Hook
+from arkwright.notify.state import Dead
+from arkwright.sites import Site
+
+OWN = MAIL, LINEAGE = "mail", "openlineage"  # who is told as `site.toml` says
+MOST = 50  # webhooks of a site: each has a messenger of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooked:
+    """A webhook as it stands. `secret`: the key that signs what it is sent, shown this once."""
+
+    webhook: Webhook
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Who is told, and how that goes. `waiting`: events behind the last one that is done with; `tries` of the next
+    message so far, and `next_try` (seconds since 1970); `last`: what came of the last try; `dead`: what was given up.
+    """
+
+    name: str
+    to: str
+    format: str
+    on: tuple[str, ...]
+    waiting: int
+    tries: int
+    next_try: float
+    last: str
+    last_at: str
+    dead: tuple[Dead, ...]
+    off: bool
+
+
+def webhook(
+    site: Site,
+    by: Actor,
+    project: Path,
+    *,
+    name: str,
+    url: str | None = None,
+    on: Sequence[str] = (),
+    format: str | None = None,  # noqa: A002 - what it is called everywhere
+    rotate: bool = False,
+    again: bool = False,
+) -> Hooked:
+    """Have what happens told to an address from now on; or change what is there: where, of what, in which form.
+
+    `rotate`: another key, beside which the old one signs for a day. `again`: what was given up is tried once more.
+    Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed.
+    """
+    allow(site, by, "own")
+    if name in OWN:
+        return _own(site, name, url, again=again)
+    before = hooks.get(site.vault, valid_name(name, "webhook"))
+    if before is None and url is None:
+        known = [hook.name for hook in hooks.all_of(site.vault)]
+        hint = did_you_mean(name, known) or "; to add it, say its address"
+        raise Unknown(f"no webhook is called {name!r}{hint}")
+    if format is not None and format not in forms.FORMS:
+        raise Invalid(f"{format[:40]!r} is no form{did_you_mean(format[:40], forms.FORMS)}")
+    if url is not None:
+        address.resolve(address.parse(url), address.networks(site.outside.webhooks.allow))
+    if before is None:
+        return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)))
+    after = replace(before, url=url or before.url, format=format or before.format)
+    after = replace(after, on=choice.known(on) if on else before.on)
+    after = hooks.rotated(after, time.time()) if rotate else after
+    noun = _record(site, by, after) if after != before else _noun(after, _version(site, name))
+    hooks.put(site.vault, after)
+    if again or after.url != before.url:
+        state.wish(site.vault, after.id)
+    return Hooked(webhook=noun, secret=after.key if rotate else None)
+
+
+def webhooks(site: Site, by: Actor, project: Path) -> tuple[Delivery, ...]:
+    """Everybody who is told, and how that goes."""
+    allow(site, by, "own")
+    end = _end(site)
+    found = [_delivery(site, hook.id, _noun(hook, 0), end) for hook in hooks.all_of(site.vault)]
+    return (*found, *(_delivery(site, noun.name, noun, end) for noun in _others(site)))
+
+
+def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
+    """Tell it nothing any more; its address and its key are forgotten. Raises Unknown."""
+    allow(site, by, "own")
+    hook = hooks.get(site.vault, name)
+    if hook is None:
+        known = [one.name for one in hooks.all_of(site.vault)]
+        raise Unknown(f"no webhook is called {name[:80]!r}{did_you_mean(name[:80], known)}")
+    noun = _record(site, by, hook, active=False)
+    hooks.remove(site.vault, hook)
+    state.forget(site.vault, hook.id)
+    return noun
+
+
+def _add(site: Site, by: Actor, hook: Hook) -> Hooked:
+    if sum(1 for _ in hooks.all_of(site.vault)) >= MOST:
+        raise Refused(f"there are {MOST} webhooks, which is the most; remove one: arkwright unhook NAME")
+    noun = _record(site, by, hook)
+    state.begin(site.vault, hook.id, _end(site))
+    hooks.put(site.vault, hook)
+    return Hooked(webhook=noun, secret=hook.key)
+
+
+def _record(site: Site, by: Actor, hook: Hook, *, active: bool = True) -> Webhook:
+    """On record without what is secret. Raises Refused where somebody changed it just now."""
+    noun = _noun(hook, _version(site, hook.name) + 1, active=active)
+    try:
+        site.ledger.append(by.name, [Entry(noun.KIND, f"{noun.name}@{noun.version}", encode(noun))])
+    except Taken:
+        raise Refused(f"somebody else changed {hook.name} just now; look at it and try again") from None
+    return noun
+
+
+def _noun(hook: Hook, version: int, *, active: bool = True) -> Webhook:
+    shown = address.parse(hook.url).shown
+    return Webhook(name=hook.name, version=version, to=shown, format=hook.format, on=hook.on, active=active)
+
+
+def _version(site: Site, name: str) -> int:
+    last = site.ledger.last(Webhook.KIND, f"{name}@")
+    return decode(Webhook, last.body).version if last else 0
+
+
+def _others(site: Site) -> Iterator[Webhook]:
+    """What `site.toml` says besides: mail to accounts, lineage."""
+    settings = site.outside
+    if settings.mail:
+        shown = f"{settings.mail.server} ({settings.mail.tls})"
+        yield Webhook(name=MAIL, version=0, to=shown, format="mail", on=("what accounts want",))
+    if settings.openlineage:
+        url = settings.openlineage.to
+        shown = address.parse(url).shown if url.startswith(("http://", "https://")) else url
+        yield Webhook(name=LINEAGE, version=0, to=shown, format="openlineage", on=("runs",))
+
+
+def _own(site: Site, name: str, url: str | None, *, again: bool) -> Hooked:
+    """Of what `site.toml` says nothing is changed here, but what was given up is tried once more."""
+    found = {noun.name: noun for noun in _others(site)}
+    if name not in found or url is not None or not again:
+        raise Refused(f"{name} is set up in site.toml; here it can only be tried --again, once it is")
+    state.wish(site.vault, name)
+    return Hooked(webhook=found[name])
+
+
+def _delivery(site: Site, name: str, noun: Webhook, end: int) -> Delivery:
+    now = state.get(site.vault, name) or state.State(place=end)
+    return Delivery(
+        name=noun.name,
+        to=noun.to,
+        format=noun.format,
+        on=noun.on,
+        waiting=max(0, end - now.place),
+        tries=now.tries,
+        next_try=now.due,
+        last=now.last,
+        last_at=now.last_at,
+        dead=now.dead,
+        off=now.off,
+    )
+
+
+def _end(site: Site) -> int:
+    return int(site.ledger.head().partition(":")[0])

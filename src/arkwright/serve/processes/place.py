@@ -1,0 +1,270 @@
+"""A place: a listening socket, and the worker that answers there. Whoever dies is followed by another.
+
+A worker begins behind what the others do: it is told what is served now, and told again as long as that has changed
+meanwhile; only then does it listen. So nobody is answered by what is no longer served, and no move waits for who is
+just being born. What ends or holds up two workers here is left out of the next one, whose callers are told; another
+that can do all of it takes its place later.
+"""
+
+import asyncio
+import logging
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from arkwright.core.errors import Invalid
+from arkwright.serve.processes import control
+from arkwright.serve.processes.birth import BIRTH, how
+from arkwright.serve.processes.process import Worker
+from arkwright.serve.processes.trial import late
+from arkwright.serve.processes.waits import until, within
+
+log = logging.getLogger("arkwright.serve")
+SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
+_MOST_STILLBORN = 5
+_MOST_MOVED, _MOST_BORN = 2, 3  # workers that one release may end while they load it: one may be chance
+
+
+class Crew(Protocol):
+    """What a place knows of all the others. `order`: what is served now, None while nobody knows. `is_ready`: all have
+    served once.
+    """
+
+    order: control.Serve | None
+    is_ready: bool
+    folder: Path
+
+    def greet(self, worker: Worker) -> None: ...
+    def bury(self, worker: Worker) -> None: ...
+    def let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]": ...
+    def fail(self, error: BaseException) -> None: ...
+
+
+class Place:
+    """`worker`: who answers here. `coming`: who takes its place when it can do all that there is to do."""
+
+    def __init__(self, worker: Worker, crew: Crew, load_time: float) -> None:
+        self.worker, self._crew, self._load_time = worker, crew, load_time
+        self.coming: Worker | None = None
+        self._turn = asyncio.Lock()  # one at a time puts another worker here: of two, one would go on untold
+        self._deaths = Counter[str]()  # of those that never listened, by what they loaded
+        self._left_out: set[str] = set()  # releases that no worker here lived to serve
+        self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
+        self._over = False
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Raises OSError when no process can be made."""
+        await self.worker.start()
+        self._keep()
+        await self._begin(self.worker)
+
+    def keep_no_more(self) -> "asyncio.Task[None] | None":
+        """Whoever dies from now on has no successor."""
+        self._over = True
+        if self._keeping:
+            self._keeping.cancel()
+        return self._keeping
+
+    @property
+    def changes(self) -> bool:
+        """Whether another worker is just put here."""
+        return self._turn.locked()
+
+    # what it is told
+
+    async def tell(self, order: control.Serve) -> None:
+        """Have the worker do it, which did it before."""
+        await self.worker.tell(control.without(order, self._left_out))
+
+    async def has(self, order: control.Serve) -> tuple[Worker, Mapping[str, str] | None]:
+        """Have the worker do it: who did, and what fails; None when it ended, of nothing that is in it. Who dies while
+        it loads is followed by one that is told once more: anybody may be killed by chance.
+        """
+        deaths = Counter[str]()
+        while True:
+            worker = self.worker
+            failed = await worker.tell(control.without(order, self._left_out))
+            if failed is not None or worker.leaves or not worker.loading:
+                return worker, failed
+            deaths[worker.loading] += 1
+            if deaths[worker.loading] >= _MOST_MOVED:
+                return worker, _lethal(order, worker.loading, how(await worker.ended()))
+            log.warning("a worker ended while it loaded %s; the next one is told once more", worker.loading)
+            try:
+                await within(BIRTH + self._load_time, until(lambda: self._followed(worker)))  # noqa: B023 - awaited here
+            except TimeoutError:
+                return worker, _lethal(order, worker.loading, "and no other comes")
+
+    @property
+    def answers(self) -> bool:
+        """Whether callers may meet the worker; as long as nobody knows what is served: whether it can be told."""
+        return self.worker.answers if self._crew.order else not self.worker.gone and self.worker.hears
+
+    def _followed(self, dead: Worker) -> bool:
+        return self.worker is not dead and self.answers
+
+    def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
+        """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
+        self._left_out &= control.releases(order.traffic.values())
+        if failed is not None:
+            self.worker.lacks = {*failed, *control.naming(order, self._left_out)}
+
+    # who comes
+
+    async def replace(self, *, wait: bool = True) -> bool:
+        """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
+
+        `wait`: until the old one has stopped. When the new one cannot do all that there is to do, the old one stays.
+        """
+        async with self._turn:
+            if self._over:
+                return True
+            old, new = self.worker, self.worker.twin("replaced")
+            failed = await self._comes(new)
+            if failed or failed is None:
+                ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
+                log.error("the workers are not replaced: %s", failed or ended)
+                self._crew.let_go(new, signal.SIGKILL)
+                return False
+            self.worker, self._again, self._pause = new, 0.0, SOON
+            self._left_out.clear()
+            self._keep()  # anew: it waits for the end of the old one, which may take its time
+            leaving = self._crew.let_go(old, signal.SIGHUP)
+            await new.open()
+        if wait and not old.stuck:  # which may never leave by itself
+            await asyncio.wait((leaving,))
+        return True
+
+    async def renew(self) -> None:
+        """Another takes the place of a worker that is stuck, has lost its keeper or lacks something; if it cannot, one
+        is tried again later.
+        """
+        old = self.worker
+        if _now() >= self._again and not old.gone and (old.stuck or old.lacks or old.lost_its_keeper()):
+            self._wait()
+            await self.replace(wait=False)
+
+    def _wait(self) -> None:
+        self._again, self._pause = _now() + self._pause, min(2 * self._pause, SELDOM)
+
+    async def _comes(self, new: Worker) -> Mapping[str, str] | None:
+        """What fails in who is to take another's place; None when it ended."""
+        self.coming = new
+        try:
+            await new.start()
+            self._crew.greet(new)
+            return await self._catch_up(new)
+        except OSError as error:
+            return {"a worker": str(error)}
+        except asyncio.CancelledError:
+            self._crew.let_go(new, signal.SIGKILL)
+            raise
+        finally:
+            self.coming = None
+
+    async def _catch_up(self, worker: Worker) -> Mapping[str, str] | None:
+        """It does what is to be done now, however often that changes meanwhile: what failed; None when it is gone."""
+        done, failed = None, dict[str, str]()
+        while done is not (order := self._crew.order):
+            assert order
+            done = order
+            told = await worker.tell(order if worker is self.coming else control.without(order, self._left_out))
+            if told is None or worker.stuck:
+                return None
+            failed = told
+        return failed
+
+    # who follows the dead
+
+    def _keep(self) -> None:
+        if self._keeping:
+            self._keeping.cancel()
+        self._keeping = asyncio.create_task(self._follow())
+        self._keeping.add_done_callback(self._given_up)
+
+    async def _follow(self) -> None:
+        """Replace the worker whenever it dies."""
+        stillborn = 0
+        while True:
+            worker = self.worker
+            code = await worker.ended()
+            stillborn = 0 if worker.served else stillborn + 1
+            log.warning("a worker ended (%s); another takes its place", how(code))
+            self._must_go_on(stillborn, code)
+            self._crew.bury(worker)
+            self._blame(worker, how(code))
+            if stillborn:
+                await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
+            await self._raise(worker)
+
+    def _must_go_on(self, stillborn: int, code: int) -> None:
+        """Raises Invalid."""
+        if not self._crew.folder.is_dir():
+            said = f"{self._crew.folder}, which the server's processes share, was removed, so no worker can begin"
+            raise Invalid(f"{said}; start the server anew")
+        if stillborn > _MOST_STILLBORN and not self._crew.is_ready:
+            raise Invalid(f"the server's worker ends as soon as it starts ({how(code)}); see its last words")
+
+    def _given_up(self, keeping: "asyncio.Task[None]") -> None:
+        """A place that nobody keeps any more would stay empty unseen: rather end."""
+        if not keeping.cancelled() and (error := keeping.exception()):
+            self._crew.fail(error)
+
+    def _blame(self, dead: Worker, ended: str) -> None:
+        """What it loaded is left out of the next one, if it never lived and is not the first of them."""
+        if self._crew.order is None or dead.opened or not dead.loading:
+            return
+        self._deaths[dead.loading] += 1
+        if self._deaths[dead.loading] >= _MOST_BORN:
+            self._leave_out(dead.loading, _ended(dead.loading, ended))
+
+    def _leave_out(self, release: str, why: str) -> None:
+        """Raises Invalid while none has served yet."""
+        if not self._crew.is_ready:
+            raise Invalid(why)
+        self._left_out.add(release)
+        self._wait()
+        log.error("%s; a worker goes without it until another can load it", why)
+
+    async def _raise(self, dead: Worker) -> None:
+        """A worker for the place that this one leaves empty, unless it was being replaced when it died."""
+        while True:
+            try:
+                async with self._turn:
+                    if self.worker is dead:
+                        new = dead.twin("died")
+                        await new.start()
+                        self.worker = new
+                        await self._begin(new)
+            except OSError as error:
+                log.error("no worker can be started: %s; trying again", error)  # noqa: TRY400
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _begin(self, worker: Worker) -> None:
+        """It listens as soon as it does what there is to do, whatever fails of it: whoever waits here is told."""
+        self._crew.greet(worker)
+        failed = await self._catch_up(worker)
+        if worker.stuck:
+            self._leave_out(worker.stuck, late(worker.stuck, self._load_time))
+            worker.process.kill()  # who keeps the place raises another
+        elif failed is not None and (order := self._crew.order):
+            self.settled(order, failed)
+            self._deaths.clear()
+            await worker.open()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _lethal(order: control.Serve, release: str, ended: str) -> dict[str, str]:
+    return dict.fromkeys(control.naming(order, (release,)), _ended(release, ended))
+
+
+def _ended(release: str, ended: str) -> str:
+    return f"{release}: workers end while they load it ({ended})"

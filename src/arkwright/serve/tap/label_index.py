@@ -1,0 +1,57 @@
+"""Where in a label log that is full the labels of a request are, so that those of some are found without reading all.
+
+`NUMBER.index` beside `NUMBER.log`: numbers of 64 bits, first the size of the log, then in order, for each label, a hash
+of its id (the upper half) and where its block begins (the lower one). Without one the log is read as a whole.
+"""
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from arkwright.serve.tap.files import write_whole
+from arkwright.serve.tap.labels import FOLDER, files, placed
+
+LARGEST = 1 << 32  # bytes of a log, so that a place has 32 bits
+Numbers = npt.NDArray[np.uint64]
+
+
+def make(folder: Path) -> None:
+    """Of every log that is full: all but the newest. `folder`: of the endpoint."""
+    for path in files(folder / FOLDER)[:-1]:
+        if path.stat().st_size < LARGEST and _read(path) is None:
+            keys = (crc32(id_.encode()) << 32 | begin for begin, block in placed(path) for id_, *_ in block)
+            found = np.fromiter(keys, np.uint64)
+            found.sort()
+            made = io.BytesIO()
+            np.save(made, np.append(np.uint64(path.stat().st_size), found))
+            write_whole(path.with_suffix(".index"), made.getvalue())
+
+
+def hashed(ids: Collection[str]) -> Numbers:
+    """(n,) what `places` looks for."""
+    return np.unique(np.fromiter((crc32(id_.encode()) for id_ in ids), np.uint64, len(ids))) << np.uint64(32)
+
+
+def places(path: Path, hashes: Numbers) -> list[int] | None:
+    """Where the blocks begin in which labels of these requests are, and maybe of others; None where nobody knows."""
+    found = _read(path)
+    if found is None:
+        return None
+    begins = np.searchsorted(found[1:], hashes) + 1
+    counts = np.searchsorted(found[1:], hashes + np.uint64(LARGEST - 1), "right") + 1 - begins
+    firsts = np.repeat(begins - np.cumsum(counts) + counts, counts)  # each of them, as often as there are labels
+    places: list[int] = np.unique(found[firsts + np.arange(len(firsts))] & np.uint64(LARGEST - 1)).tolist()
+    return places
+
+
+def _read(path: Path) -> Numbers | None:
+    """None as well for one of a log that has another size by now."""
+    try:
+        found: Numbers = np.asarray(np.load(path.with_suffix(".index"), mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError):
+        return None
+    return found if found.dtype == np.uint64 and len(found) and found[0] == path.stat().st_size else None

@@ -1,0 +1,136 @@
+"""Moving an endpoint and answering: the verbs "promote", "rollback", "serve" and "predict"."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from arkwright.api.decide import sign
+from arkwright.api.endpoints.answer import predict
+from arkwright.api.endpoints.rollout import promote, rollback
+from arkwright.core import versions
+from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown
+from arkwright.core.nouns import Release
+
+ROW = {"country": "DE", "spent": 90.5, "age": None}
+
+
+def released(at, release="buys"):
+    at.do(sign, at.ben, release=release)
+    at.do(sign, at.cleo, release=release)
+    return at.do(promote, release=release)
+
+
+def second(at):
+    at.shop.edit("shop.py", "fill_null(40)", "fill_null(39)")
+    at.run()
+
+
+def answer(at, *rows):
+    body = rows[0] if len(rows) == 1 else list(rows)
+    return at.do(predict, endpoint="buys", rows=json.dumps(body).encode())
+
+
+def test_nothing_moves_unsigned(at):
+    with pytest.raises(Refused, match="release:buys@1 may not be deployed: no signature yet as model-owner; no sig"):
+        at.do(promote, release="buys")
+    assert versions.names(at.site.ledger, Release) == ["buys"]
+    with pytest.raises(Unknown, match="no endpoint is called 'buys'"):
+        answer(at, ROW)
+
+
+def test_promoted_and_asked(at):
+    endpoint = released(at)
+    assert (endpoint.ref, endpoint.shares) == ("endpoint:buys@1", {"release:buys@1": 1.0})
+    said = answer(at, ROW)
+    assert said["prediction"]["label"] == 1
+    assert said["prediction"]["probabilities"]["1"] > 0.5
+    assert said["release"] == "release:buys@1"
+    many = answer(at, ROW, ROW | {"spent": 1.5})["predictions"]
+    assert [p["label"] for p in many] == [1, 0]
+
+
+def test_promoting_twice_changes_nothing(at):
+    first = released(at)
+    assert at.do(promote, release="buys") == first
+
+
+def test_a_bad_row_is_told_with_its_path(at):
+    released(at)
+    with pytest.raises(Invalid, match=r"\$\[1\]\.spent"):
+        answer(at, ROW, ROW | {"spent": "much"})
+    with pytest.raises(Invalid, match="it is what the model predicts"):
+        answer(at, ROW | {"again": 1})
+
+
+def test_there_and_back(at):
+    released(at)
+    with pytest.raises(Refused, match="nothing to go back to"):
+        at.do(rollback, endpoint="buys")
+    second(at)
+    assert released(at, "buys@2").shares == {"release:buys@2": 1.0}
+    back = at.do(rollback, endpoint="buys", reason="calls doubled")
+    assert (back.version, back.shares) == (3, {"release:buys@1": 1.0})
+    assert back.reason == "rolled back from release:buys@2: calls doubled"
+    assert answer(at, ROW)["release"] == "release:buys@1"
+    with pytest.raises(Refused, match="nothing to go back to"):
+        at.do(rollback, endpoint="buys")
+
+
+def test_a_changed_artefact_is_not_served(at):
+    released(at)
+    release = versions.latest(at.site.ledger, Release, "buys")
+    path = at.site.store.path(release.files["model.onnx"])
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Corrupt, match=release.files["model.onnx"][:12]):
+        answer(at, ROW)
+
+
+def test_another_key_did_not_sign_this(at):
+    released(at)
+    for key in at.site.keys.iterdir():
+        key.unlink()
+    with pytest.raises((Corrupt, Refused, Invalid, Unknown)):
+        answer(at, ROW)
+
+
+def test_an_endpoint_that_takes_another_model(at):
+    with pytest.raises(Unknown, match="no endpoint is called 'byus'"):
+        at.do(promote, release="buys", endpoint="byus")
+
+
+def test_serve_answers_until_told_to_stop(at):
+    released(at)
+    words = [sys.executable, "-m", "arkwright.cli.main", "serve", "buys", "--port", "0", "--drain-delay", "0", "--json"]
+    server = subprocess.Popen(words, cwd=at.folder, stdout=subprocess.PIPE, text=True)
+    try:
+        said = ""
+        while "}" not in said:
+            line = server.stdout.readline()
+            assert line, "the server ended"
+            said += line
+        address = json.loads(said)["address"]
+        request = urllib.request.Request(
+            f"{address}/predict", json.dumps(ROW).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            found = json.load(response)
+        assert found == answer(at, ROW)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(15) == 0
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def test_nothing_to_serve(at):
+    words = [sys.executable, "-m", "arkwright.cli.main", "serve"]
+    done = subprocess.run(words, cwd=at.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr == "error: no endpoint has a release yet; next: arkwright run, sign, promote\n"

@@ -1,0 +1,156 @@
+"""The verbs "webhook", "webhooks" and "unhook"."""
+
+import json
+
+import pytest
+from standardwebhooks.webhooks import Webhook as Judge
+from tests.notify.conftest import receiver, until
+from tests.notify.test_address import MALFORMED, WALLED
+
+from arkwright.api.decide import refuse
+from arkwright.api.people.accounts import invite
+from arkwright.api.talking import hooks, telling
+from arkwright.api.talking.hooks import unhook, webhook, webhooks
+from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven
+from arkwright.core.nouns import Actor, Webhook
+from arkwright.core.record import decode
+from arkwright.notify import state
+
+__all__ = ["receiver"]
+
+
+@pytest.fixture
+def open_at(at):
+    """A site whose owner allows loopback."""
+    (at.site.folder / "site.toml").write_text('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+    return at
+
+
+def test_a_decision_is_told(open_at, receiver):
+    at = open_at
+    made = at.do(webhook, name="ci", url=f"{receiver.url}/services/T0/secret", on=["decisions"])
+    assert made.secret.startswith("whsec_")
+    with telling.outbox(at.site, {"release:buys@1": "https://room.example/releases/buys@1"}.get):
+        at.do(refuse, at.ben, release="buys", reason="too low")
+        ((headers, body),) = receiver.wait("/services/T0/secret")
+    said = Judge(made.secret).verify(body, headers)
+    assert said["data"]["noun"]["reason"] == "too low"
+    assert said["data"]["url"] == "https://room.example/releases/buys@1"
+    assert said["source"].startswith("urn:arkwright:")
+    (now,) = at.do(webhooks)
+    assert (now.name, now.waiting, now.last, now.dead, now.off) == ("ci", 0, "told", (), False)
+    assert (now.to, now.on) == (f"{receiver.url}/…", ("decisions",))
+
+
+def test_what_is_allowed_is_read_when_it_changes(at, receiver):
+    file, url = at.site.folder / "site.toml", f"{receiver.url}/in"
+    with pytest.raises(
+        Refused,
+        match=r"is not public; .* in site.toml: .webhooks. allow, which counts at once",
+    ):
+        at.do(webhook, name="ci", url=url)
+    with telling.outbox(at.site, lambda _: None):
+        file.write_text('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+        at.do(webhook, name="ci", url=url, on=["decisions"])
+        at.do(refuse, at.ben, release="buys", reason="one")
+        receiver.wait("/in")
+        file.write_text("[webhooks]\nallow = []\n")
+        at.do(refuse, at.ben, release="buys", reason="two")
+        until(lambda: "is not public" in at.do(webhooks)[0].last)
+        file.write_text("[webhooks\n")
+        with pytest.raises(Invalid, match=r"site.toml cannot be read"):
+            at.do(webhook, name="another", url=url)
+        file.write_text('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+        at.do(webhook, name="ci", again=True)
+        receiver.wait("/in", 2)
+
+
+def test_what_is_on_record_holds_no_secret(open_at):
+    at = open_at
+    made = at.do(webhook, name="ci", url="http://127.0.0.1:9/services/T0/rare", format="slack")
+    turned = at.do(webhook, name="ci", rotate=True)
+    assert turned.secret != made.secret
+    assert at.do(webhook, name="ci", on=["moves"]).secret is None
+    gone = at.do(unhook, name="ci")
+    assert (gone.version, gone.active) == (4, False)
+    everything = "".join(event.body for event in at.site.ledger.find())
+    for secret in ("rare", made.secret, turned.secret):
+        assert secret not in everything
+    nouns = [decode(Webhook, event.body) for event in at.site.ledger.find(Webhook.KIND)]
+    assert [(noun.version, noun.on[0], noun.active) for noun in nouns][-2:] == [(3, "moves", True), (4, "moves", False)]
+    assert at.do(webhooks) == ()
+    assert list(at.site.vault.find(state.KIND)) == []
+    assert at.do(webhook, name="ci", url="http://127.0.0.1:9/").webhook.version == 5
+
+
+def test_changing_where_keeps_how_far(open_at):
+    at = open_at
+    at.do(webhook, name="ci", url="http://127.0.0.1:9/")
+    at.do(webhook, name="ci", url="http://127.0.0.1:10/", on=["moves", "moves"], format="teams")
+    (now,) = at.do(webhooks)
+    assert (now.to, now.on, now.format, now.waiting) == ("http://127.0.0.1:10/…", ("moves",), "teams", 1)
+    version = at.do(webhook, name="ci", again=True).webhook.version
+    assert version == 2  # nothing changed, so nothing is written
+
+
+def test_where_nothing_may_be_sent(at):
+    before = at.site.ledger.head()
+    for url in (*WALLED, *MALFORMED, "http://1.1.1.1/", "https://1.1.1.1:22/"):
+        with pytest.raises((Invalid, Refused)):
+            at.do(webhook, name="ci", url=url)
+    assert at.do(webhooks) == ()
+    assert at.site.ledger.head() == before
+
+
+def test_what_is_wrong(open_at):
+    at = open_at
+    with pytest.raises(Unknown, match="no webhook is called 'ci'; to add it, say its address"):
+        at.do(webhook, name="ci")
+    url = "http://127.0.0.1:9/"
+    with pytest.raises(Invalid, match="nothing that happens is called 'relases'; did you mean \"releases\""):
+        at.do(webhook, name="ci", url=url, on=["relases"])
+    with pytest.raises(Invalid, match="'slak' is no form; did you mean \"slack\""):
+        at.do(webhook, name="ci", url=url, format="slak")
+    with pytest.raises(Invalid, match="cannot name a webhook"):
+        at.do(webhook, name="../ci", url=url)
+    at.do(webhook, name="ci", url=url)
+    with pytest.raises(Unknown, match='did you mean "ci"'):
+        at.do(unhook, name="cii")
+
+
+def test_what_the_site_file_says_is_listed_and_tried_again(at):
+    with pytest.raises(Refused, match=r"mail is set up in site\.toml"):
+        at.do(webhook, name="mail", again=True)
+    text = '[mail]\nserver = "smtp.example:587"\nfrom = "a@b.c"\n[openlineage]\nto = "https://marquez.example/api/x"\n'
+    (at.site.folder / "site.toml").write_text(text)
+    found = [(now.name, now.to, now.format) for now in at.do(webhooks)]
+    lineage = ("openlineage", "https://marquez.example/…", "openlineage")
+    assert found == [("mail", "smtp.example:587 (starttls)", "mail"), lineage]
+    assert at.do(webhook, name="mail", again=True).secret is None
+    assert at.site.vault.get(state.WISH, "mail")
+    with pytest.raises(Refused, match="here it can only be tried --again"):
+        at.do(webhook, name="openlineage", url="https://1.1.1.1/")
+
+
+def test_there_are_not_too_many(open_at, monkeypatch):
+    monkeypatch.setattr(hooks, "MOST", 1)
+    open_at.do(webhook, name="a", url="http://127.0.0.1:9/")
+    with pytest.raises(Refused, match="which is the most"):
+        open_at.do(webhook, name="b", url="http://127.0.0.1:9/")
+
+
+def test_an_owner_only(open_at):
+    at = open_at
+    at.do(webhook, name="ci", url="http://127.0.0.1:9/")
+    at.do(invite, name="olga", role="owner")
+    works = Actor(name="carl", proven=True, rights=("look", "talk", "work"))
+    for verb, words in (
+        (webhook, {"name": "x", "url": "http://127.0.0.1:9/"}),
+        (webhooks, {}),
+        (unhook, {"name": "ci"}),
+    ):
+        with pytest.raises(Unproven):
+            at.do(verb, **words)
+        with pytest.raises(Forbidden):
+            at.do(verb, works, **words)
+    assert len(json.loads(at.site.vault.get("webhook", "ci"))) > 3

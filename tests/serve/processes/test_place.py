@@ -1,0 +1,433 @@
+"""Workers that die, hang or fail while they load, and what becomes of their places and of the moves.
+
+The crew is the real one; a worker is a coroutine at the other end of the wire, which does with a release what `World`
+says of it at that moment.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import pytest
+
+from arkwright.core.errors import Invalid
+from arkwright.core.ports import Routing, Served, Serving, Share
+from arkwright.serve.processes import control, place, process
+from arkwright.serve.processes.crew import Crew
+from arkwright.serve.processes.files import Room
+
+KILLS, WAITS, FAILS, TEARS = "kills", "waits", "fails", "tears a line"
+
+
+@dataclass(eq=False)
+class Born:
+    """A process that is none. `told`: what it was to load, in turn; `serves`: what it answers with."""
+
+    pid: int
+    world: "World"
+    told: list = field(default_factory=list)
+    signals: list = field(default_factory=list)
+    serves: dict = field(default_factory=dict)
+    lacking: list = field(default_factory=list)
+    halted: dict = field(default_factory=dict)
+    listens: bool = False
+    writer: asyncio.StreamWriter | None = None
+    returncode: int | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self):
+        await self.over.wait()
+        return self.returncode
+
+    def send_signal(self, sign):
+        self.signals.append(sign)
+        if self.returncode is None and sign != signal.SIGCONT:
+            self.end(-sign)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def end(self, code):
+        self.returncode = code
+        self.over.set()
+        self.writer.close()
+
+    async def live(self, sock):
+        reader, self.writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST)
+        while self.returncode is None and (said := await reader.readline()):
+            match control.read(said, control.Serve | control.Open | control.News):
+                case control.Serve() as order:
+                    await self.serve(order)
+                case control.Open():
+                    self.listens = True
+                    self.say(control.Done({}))
+                case control.Halt(stopped):
+                    self.halted |= stopped
+
+    async def serve(self, order):
+        failed = {}
+        for name, routing in order.traffic.items():
+            for release in control.releases((routing,)) - set(self.serves.values()):
+                self.told.append(release)
+                self.say(control.Loading(release))
+                match self.world.does.get(release):
+                    case "kills":
+                        self.end(-9)
+                        return
+                    case "tears a line":
+                        self.writer.write(control.line(control.Done({}))[:9])
+                        self.end(-9)
+                        return
+                    case "fails":
+                        failed[name] = "it is broken"
+                    case "waits":
+                        await self.world.waited_for(self)
+        if self.returncode is None:
+            old = {name: release for name, release in self.serves.items() if name in failed}
+            new = {name: next(iter(control.releases((r,)))) for name, r in order.traffic.items() if name not in failed}
+            self.serves, self.lacking = old | new, order.lacking
+            self.say(control.Loading(""))
+            self.say(control.Done(failed))
+
+    def say(self, message):
+        self.writer.write(control.line(message))
+
+
+class World:
+    """A crew of two, and what releases do. `all`: who was ever born."""
+
+    def __init__(self, folder, load_time=600.0):
+        self.load_time = load_time
+        self.folder, self.does, self.all, self.failures, self.tasks = folder, {}, [], [], []
+        self.gate, self.shut, self.only = asyncio.Event(), False, None
+        self.listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        self.aside = socket.socket(socket.AF_UNIX)
+        self.aside.bind(str(folder / "s"))
+
+    async def born(self, start):
+        if self.shut:
+            raise OSError("no process can be forked")
+        one = Born(4_000_000 + len(self.all), self)
+        self.all.append(one)
+        self.tasks.append(asyncio.create_task(one.live(socket.socket(fileno=os.dup(start.control)))))
+        return one
+
+    async def close(self):
+        pass
+
+    async def waited_for(self, one):
+        """Until the gate is open, or it is killed; `only` one does."""
+        if self.only not in (None, one):
+            return
+        await asyncio.wait(
+            [asyncio.create_task(e.wait()) for e in (self.gate, one.over)], return_when="FIRST_COMPLETED"
+        )
+
+    def order(self, **releases):
+        served = {name: Routing((Share(Served(self.folder, release, "d")),)) for name, release in releases.items()}
+        return control.Serve(served, [])
+
+    async def move(self, **releases):
+        """The first of them."""
+        return await self.crew.move(self.order(**releases), [next(iter(releases))])
+
+    def here(self):
+        return [one.worker.process for one in self.crew._places]
+
+    def serves(self):
+        """What callers may be answered with."""
+        return [one.serves for one in self.all if one.listens and one.returncode is None]
+
+    async def __aenter__(self):
+        self.crew = Crew(
+            Serving(load_time=self.load_time), Room(10, 10, 10), self.listening, self.aside, self.folder,
+            asked=None, failed=self.failures.append, stopped=asyncio.Event(),
+        )  # fmt: skip
+        self.crew._nursery = self
+        for one in self.crew._places:
+            one.worker._nursery = self
+        await self.crew.start()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.crew.leave_be()
+        await self.crew.close(signal.SIGTERM)
+        for task in self.tasks:
+            task.cancel()
+        self.aside.close()
+
+
+@pytest.fixture
+def played(tmp_path, monkeypatch):
+    """Runs what is played in a world that serves a@1."""
+    monkeypatch.setattr(process, "_LOOK", 0.02)
+
+    async def served(play, load_time):
+        async with World(tmp_path, load_time) as world:
+            assert await world.move(a="a@1") == {}
+            await world.crew.ready()
+            await play(world)
+            assert world.failures == []
+
+    return lambda play, load_time=600.0: asyncio.run(asyncio.wait_for(served(play, load_time), 60))
+
+
+async def until(true):
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
+def test_a_release_that_kills_its_workers_is_refused_and_nobody_loads_it_later(played):
+    async def play(world):
+        world.does["a@2"] = KILLS
+        assert await world.move(a="a@2") == {"a": "a@2: workers end while they load it (SIGKILL)"}
+        await until(lambda: len(world.serves()) == 2)
+        assert [one.told for one in world.all] == [["a@1", "a@2"]] * 4 + [["a@1"]] * 2
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 7 and world.all[-1].listens)
+        assert world.all[-1].told == ["a@1"]
+        assert world.serves() == [{"a": "a@1"}] * 2
+
+    played(play)
+
+
+@pytest.mark.parametrize("loads", [True, False], ids=["while it loads", "before"])
+def test_who_is_killed_by_chance_refuses_no_move(played, loads):
+    async def play(world):
+        one, other = world.all
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        if loads:
+            await until(lambda: one.told[-1] == other.told[-1] == "a@2")
+        one.kill()
+        world.gate.set()
+        assert await moving == {}
+        await until(lambda: world.serves() == [{"a": "a@2"}] * 2)
+        assert (len(world.all), one.returncode) == (3, -9)
+
+    played(play)
+
+
+def test_of_several_endpoints_what_kills_is_refused_alone(played):
+    async def play(world):
+        world.does["b@1"] = KILLS
+        assert set(await world.move(b="b@1", a="a@1")) == {"b"}
+        assert await world.move(c="c@1", a="a@1") == {}
+        assert world.serves() == [{"a": "a@1", "c": "c@1"}] * 2
+
+    played(play)
+
+
+def test_no_move_waits_for_who_is_just_being_born_and_that_one_follows_before_it_answers(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@1"] = WAITS
+        one.kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        assert await world.move(a="a@2") == {}
+        assert world.serves() == [{"a": "a@2"}]
+        world.gate.set()
+        await until(lambda: world.all[2].listens)
+        assert world.serves() == [other.serves, {"a": "a@2"}] == [{"a": "a@2"}] * 2
+
+    played(play)
+
+
+def test_no_move_waits_for_who_is_to_take_over_and_none_is_refused_by_it(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@1"] = WAITS
+        replaced = asyncio.create_task(world.crew.replace_all())
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        world.does["a@1"] = FAILS
+        assert await world.move(a="a@2") == {}
+        world.gate.set()
+        await replaced
+        assert world.all[2].told == ["a@1", "a@2"]
+        assert world.here() == world.all[2:]
+        assert [one.signals[0], other.signals[0]] == [signal.SIGHUP] * 2
+        assert world.serves() == [{"a": "a@2"}] * 2
+
+    played(play)
+
+
+def test_who_follows_the_dead_and_is_killed_by_what_it_loads_goes_without(played, monkeypatch):
+    """Whoever waits at its place is told; another tries it again."""
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = KILLS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 6 and world.all[5].listens)
+        assert [one.told for one in world.all[2:]] == [["b@1"]] * 3 + [["a@1"]]
+        assert (world.all[5].serves, world.all[5].lacking) == ({"a": "a@1"}, ["b"])
+        assert await world.move(a="a@2", b="b@1") == {}
+        await world.crew.renew()
+        assert (world.here()[0], world.all[5].returncode) == (world.all[5], None)
+        del world.does["b@1"]
+        await world.crew.renew()
+        assert world.here()[0] is world.all[-1]
+        assert world.all[-1].serves == {"a": "a@2", "b": "b@1"}
+        count = len(world.all)
+        await world.crew.renew()
+        assert len(world.all) == count
+
+    played(play)
+
+
+def test_who_follows_the_dead_and_loads_for_too_long_goes_without(played):
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = WAITS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 4 and world.all[3].listens)
+        assert (world.all[3].told, world.all[3].lacking) == (["a@1"], ["b"])
+        del world.does["b@1"]
+        assert await world.move(b="b@2", a="a@1") == {}  # which it can serve
+        await until(lambda: world.serves() == [{"b": "b@2", "a": "a@1"}] * 2)
+        assert await world.move(b="b@1", a="a@1") == {}  # and this, when it is asked for anew
+        await until(lambda: world.serves() == [{"b": "b@1", "a": "a@1"}] * 2)
+
+    played(play, load_time=0.1)
+
+
+def test_when_the_server_starts_what_kills_or_hangs_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "_LOOK", 0.02)
+
+    async def starts(does):
+        async with World(tmp_path, 600.0 if does == KILLS else 0.1) as world:
+            world.does["a@1"] = does
+            return await world.move(a="a@1")
+
+    assert asyncio.run(starts(KILLS)) == {"a": "a@1: workers end while they load it (SIGKILL)"}
+    (tmp_path / "s").unlink()
+    assert "did not load within 0.1 s" in asyncio.run(starts(WAITS))["a"]
+
+
+def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, monkeypatch):
+    """One was told before; the other is just being born."""
+
+    async def starts():
+        async with World(tmp_path) as world:
+            await until(lambda: world.here()[0].writer)
+            world.here()[0].kill()
+            await world.crew.move(world.order(a="a@1"), ["a"])
+            world.does["a@1"] = KILLS
+            with suppress(TimeoutError):
+                await asyncio.wait_for(world.crew.ready(), 3)
+            return world.failures
+
+    (error,) = asyncio.run(starts())
+    assert isinstance(error, Invalid)
+    assert str(error) == "a@1: workers end while they load it (SIGKILL)"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["never", "just then"])
+def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypatch, late):
+    """It is never done, or just when it is given up."""
+    monkeypatch.setattr(process, "_LOOK", 3600 if late else 0.02)
+
+    async def play(world):
+        old, other = world.all
+        world.does["a@1"] = WAITS
+        replaced = asyncio.create_task(world.crew._places[0].replace())
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        worker = world.crew._places[0].coming
+        if late:
+            await until(lambda: worker.stuck)
+            world.gate.set()
+        assert await replaced == late
+        assert world.here() == [world.all[2] if late else old, other]
+        assert old.signals == ([signal.SIGHUP, signal.SIGCONT] if late else [])
+
+    played(play, load_time=0.1)
+
+
+def test_who_is_stuck_is_told_what_comes_behind_and_does_it(played):
+    async def play(world):
+        world.does["a@2"], world.only = WAITS, world.all[0]
+        assert "did not load within 0.1 s" in (await world.move(a="a@2"))["a"]
+        assert await world.move(b="b@1", a="a@1") == {}  # nobody waits for it
+        assert world.all[0].serves == {"a": "a@1"}
+        world.gate.set()
+        await until(lambda: world.serves() == [{"a": "a@1", "b": "b@1"}] * 2)
+        assert [one.told for one in world.all] == [["a@1", "a@2", "a@1", "b@1"]] * 2
+        await until(lambda: [one.worker.stuck for one in world.crew._places] == [""] * 2)
+
+    played(play, load_time=0.1)
+
+
+def test_others_take_the_places_of_those_that_are_stuck_as_soon_as_they_can(played, monkeypatch):
+    """The first time there is no process for them."""
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        before = world.here()
+        world.does["a@2"] = WAITS
+        assert set(await world.move(a="a@2")) == {"a"}
+        world.shut = True
+        await world.crew.renew()
+        assert world.here() == before
+        world.shut = False
+        await world.crew.renew()
+        assert world.here() == world.all[2:]
+        assert world.serves() == [{"a": "a@1"}] * 2
+
+    played(play, load_time=0.1)
+
+
+def test_where_all_are_stuck_a_move_waits_for_one_that_takes_over(played):
+    async def play(world):
+        world.does["a@2"] = WAITS
+        assert set(await world.move(a="a@2")) == {"a"}
+        moving = asyncio.create_task(world.move(a="a@3"))
+        await world.crew.renew()
+        assert await moving == {}
+        assert world.serves() == [{"a": "a@3"}] * 2
+        assert world.all[2].told == ["a@1", "a@3"]
+
+    played(play, load_time=0.1)
+
+
+def test_where_none_can_take_over_who_is_stuck_follows_at_last(played):
+    async def play(world):
+        world.does["a@2"], world.shut = WAITS, True
+        assert set(await world.move(a="a@2")) == {"a"}
+        assert await world.move(a="a@3") == {}
+        world.gate.set()
+        await until(lambda: world.serves() == [{"a": "a@3"}] * 2)
+
+    played(play, load_time=0.1)
+
+
+def test_a_line_that_is_torn_keeps_nobody_waiting(played):
+    async def play(world):
+        world.does["a@2"] = TEARS
+        assert set(await world.move(a="a@2")) == {"a"}
+        await until(lambda: world.serves() == [{"a": "a@1"}] * 2)
+
+    played(play)
+
+
+def test_who_comes_knows_what_was_stopped(played):
+    async def play(world):
+        world.crew.halt({"a": (2, "stopped by ana")})
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert [one.halted for one in world.all[1:]] == [{"a": (2, "stopped by ana")}] * 2
+
+    played(play)
+
+
+def test_who_dies_while_it_leaves_tells_of_what_it_died(played):
+    async def play(world):
+        page = world.crew._places[0].worker.page
+        page.desk("who").note([b"poison"])
+        await world.crew._places[0].replace()
+        assert [size for _, size in world.crew._register.suspects] == [len(b"poison")]
+
+    played(play)
