@@ -97,8 +97,8 @@ def test_nannymls_distances_of_numbers():
 
 
 def test_nannymls_estimate_of_its_synthetic_binary_classification():
-    """`nannyml_cbpe.json`: counts of the 101 probabilities in its data (Apache License 2.0), by answer; of those judged,
-    of which class 1 came true, and of the first 20,000 rows that came and the 30,000 behind them.
+    """`nannyml_cbpe.json` counts the 101 probabilities of its data (Apache License 2.0), by answer: of the rows judged,
+    of those in which class 1 came true, of the first 20,000 rows that came, and of the 30,000 behind them.
     """
     told = json.loads(Path(__file__).with_name("nannyml_cbpe.json").read_text())
     means = np.array([told["probabilities"]])

@@ -41,8 +41,8 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
 
     Of a classifier whatever its probabilities tell, of a regression `mae`, `mse` and `rmse`. `by`: in the group of this
     column where it is worst, of those with `at_least` rows. Interval: both the rows judged and those of the window
-    drawn anew, 200 times, of a regression their variances added up; of the worst group, up to the worst end of any
-    group, and on the other side widened for the choice among them (Bonferroni).
+    drawn anew, 200 times, of a regression their variances added up; of the worst group, whichever that will be, from
+    the worst end of any group to the nearest one, widened for their number (Bonferroni).
     """
     name, better = score.name, bool(score.larger_is_better)
     if name in losses.MEASURES:
@@ -97,21 +97,18 @@ def _worst(found: dict[str, float], rows: dict[str, int], *, better: bool) -> tu
 def _interval(
     judged: tuple[Scores, Scores], scores: Scores, name: str, values: dict[str, float], *, better: bool, choices: int
 ) -> tuple[float, float]:
-    """Of the worst of so many groups: up to the worst end of any, and on the other side to the nearest end that remains
-    when each is widened for the choice among them.
+    """Of what comes true in the worst of so many groups, whichever that is: from the worst end of any to the nearest
+    one, each widened for their number.
     """
     rng = np.random.default_rng(int(sum(scores.counts[group][0].sum() for group in values)))
     worths = np.stack([drawn_worth(judged, rng) for _ in range(DRAWS)])
     doubts = doubted(worths, judged, rng)
-    lows, highs = [], []
+    found, most = [], np.inf if name in _UNBOUNDED else 1.0
     for group, value in values.items():
         draws = _drawn(judged, scores, name, group, (worths, doubts), rng, value)
         ends = np.quantile(draws, [0.025, 0.975])
-        wide = _widened(value, ends, choices, most=np.inf if name in _UNBOUNDED else 1.0)
-        lows.append((ends if better else wide)[0])
-        highs.append((wide if better else ends)[1])
-    of = min if better else max
-    low, high = np.clip([of(lows), of(highs)], 0, np.inf if name in _UNBOUNDED else 1)
+        found.append(_widened(value, ends, choices, most=most))
+    low, high = np.clip((np.min if better else np.max)(found, axis=0), 0, most)
     return float(low), float(high)
 
 
@@ -124,19 +121,29 @@ def _drawn(
     rng: np.random.Generator,
     value: float,
 ) -> Array:
-    """What may come true. How far one class is off goes with how far another one is, in what way is not known: in a
-    mean of several all are taken to be off together, which is cautious.
-    """
+    """What may come true."""
     rows, like = scores.counts[group], judged[1].counts.get(group, judged[1].counts[ALL])
     now = _rows(rng, rows, like if like[0].sum() else judged[1].counts[ALL])
     came, doubt = (one[:, :, None, :] for one in worths)
     right = rng.binomial(now, np.broadcast_to(doubt, now.shape))
     measure = BY_CLASS[name]
-    drawn = np.sort(measure(Expected(right, now - right, scores.means)), axis=0).mean(axis=-1)
+    drawn = _averaged(measure(Expected(right, now - right, scores.means)))
     good = measure(Expected(rows * came, rows * (1 - came), scores.means)).mean(axis=-1)
     too_good = float(np.mean(good[np.isfinite(good)] - value)) if np.isfinite(good).any() else 0.0
-    drawn = drawn[np.isfinite(drawn)] - 2 * too_good  # few rows that were judged say so of themselves
+    drawn -= 2 * too_good  # few rows that were judged say so of themselves
     return drawn if len(drawn) else np.array([value])
+
+
+def _averaged(drawn: Array) -> Array:
+    """The mean over the classes, of (DRAWS, k). How far one class is off goes with how far another one is, and counts
+    by class do not tell how much: a half is taken, about what it is for areas under the curves of three classes.
+    """
+    drawn = drawn[np.isfinite(drawn).all(axis=-1)]
+    if not len(drawn) or drawn.shape[-1] == 1:
+        return drawn.reshape(-1)
+    alone, together = drawn.mean(axis=-1), np.sort(drawn, axis=0).mean(axis=-1)
+    centre = drawn.mean()
+    return np.asarray(centre + (alone + together - 2 * centre) * math.sqrt(0.5))
 
 
 def _widened(value: float, ends: Array, choices: int, most: float) -> Array:

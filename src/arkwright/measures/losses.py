@@ -45,20 +45,19 @@ def whole(losses: Losses | None, name: str) -> Reading:
 
 
 def worst(losses: Losses | None, name: str, by: str, at_least: int) -> Reading:
-    """In the group of `by` where it is largest. Interval: up to the farthest end of any group, and down to the nearest
-    one that remains when each is widened for the choice among them (Bonferroni). Raises Undefined where none has enough
-    rows.
+    """In the group of `by` where it is largest. Interval: of whichever comes true as the largest one, up to the
+    farthest end of any group, and down to the nearest one, widened for their number (Bonferroni). Raises Undefined
+    where none has enough rows.
     """
     told = _there(losses)
     groups = [group for group in told.sums if group.startswith(f"{by}=") and told.rows(group) >= at_least]
     if not groups:
         raise Undefined(f"no group of {by} has {at_least} rows")
-    found = {group: expected(told, name, group, 1) for group in groups}
+    found = {group: expected(told, name, group, len(groups)) for group in groups}
     group = max(found, key=lambda one: found[one].value or 0.0)
-    low = max(expected(told, name, one, len(groups)).low or 0.0 for one in groups)
-    high = max(one.high or 0.0 for one in found.values())
-    worst = found[group]
-    return replace(worst, low=min(low, worst.value or 0.0), high=high, note=f"{group}, of {len(found)} groups")
+    low, high = (max(getattr(one, end) for one in found.values()) for end in ("low", "high"))
+    value = found[group].value or 0.0
+    return replace(found[group], low=min(low, value), high=high, note=f"{group}, of {len(found)} groups")
 
 
 def _there(losses: Losses | None) -> Losses:
