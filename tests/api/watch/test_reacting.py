@@ -16,6 +16,7 @@ from arkwright.api.watch import alarms, process, reacting, rounds
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.errors import Full
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.monitor.measured import Found, Streak
 
@@ -127,6 +128,24 @@ def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_on
         rounds._noticed(two.site, endpoint(two), [], [])
         assert reacted(two) == ["halt", "discuss", "notify", "run"]
     assert [one.state for one in two.do(alarms.alarms).items] == ["left"]
+
+
+def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):
+    up(two, [REST], share=0.2)
+
+    def full(_):
+        raise Full("the disk is full: nothing was written; make room")
+
+    with monkeypatch.context() as patched:
+        patched.setitem(reacting._ACTS, "halt", full)
+        with pytest.raises(Full):
+            watched(two, found(TWO))
+    assert reacted(two) == []
+    watched(two, found(TWO))
+    assert reacted(two) == ["halt", "discuss", "notify", "run"]
+    with pytest.raises(Full):
+        reacting.finish(two.site, "buys", full)
+    assert reacted(two) == ["halt", "discuss", "notify", "run"]
 
 
 def test_what_a_person_moved_meanwhile_is_left_to_them(two, monkeypatch):

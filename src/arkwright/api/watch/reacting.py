@@ -17,7 +17,7 @@ from arkwright.api.watch.beside import realised
 from arkwright.core import versions
 from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction, subject
 from arkwright.core.durations import seconds
-from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.core.errors import ArkwrightError, Away, Full, Refused, Throttled
 from arkwright.core.nouns import Account, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.promises import parse
@@ -28,6 +28,7 @@ from arkwright.sites import Site
 
 BEGUN, DONE, REFUSED, DRY = "begun", "done", "refused", "dry-run"
 ENDED = "ended"  # behind the key of what was begun
+_PASSING = (Full, Away, Throttled)  # what is no answer: it is done the next time
 Rerun = Callable[[str], str]  # runs the line, or has it run, since this time; what to say of it
 
 
@@ -70,6 +71,8 @@ def finish(site: Site, about: str, rerun: Rerun) -> None:
         with suppress(Refused), lease.held(site, "line that is run again"):
             try:
                 ended = replace(begun, outcome=DONE, says=rerun(event.at))
+            except _PASSING:
+                raise
             except ArkwrightError as error:
                 ended = replace(begun, outcome=REFUSED, says=str(error))
             with suppress(Taken):
@@ -127,6 +130,8 @@ class _Doing:
             return _ACTS[self.do](self)
         except Taken:
             return None
+        except _PASSING:
+            raise
         except ArkwrightError as error:
             if self._version() != before:
                 return None
