@@ -61,7 +61,7 @@ def test_values_that_do_not_belong(bench):
             2,
             "arkwright.toml:19: model.buys.task: nothing here is called 'clasification'; did you mean",
         ),
-        (TOML_FILE, 'groups = ["country"]', 'groups = "country"', 2, "arkwright.toml:20: model.buys.groups", "array"),
+        (TOML_FILE, 'groups = ["country"]', 'groups = "country"', 2, "arkwright.toml:20: model.buys.groups", "a list"),
         (TOML_FILE, 'groups = ["country"]', "split = { test = 1.5 }", 2, "arkwright.toml:20:", "< 1"),
         (
             TOML_FILE,

@@ -117,6 +117,13 @@ class Away(ArkwrightError):
     exit_code = 16
 
 
+class GivenUp(ArkwrightError):
+    """It took longer than it was given."""
+
+    status = 504
+    exit_code = 17
+
+
 class Corrupt(ArkwrightError):
     """Stored bytes are not the bytes that were written."""
 
@@ -149,6 +156,7 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         Missing,
         Full,
         Away,
+        GivenUp,
         Corrupt,
         Interrupted,
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from arkwright.core.errors import BY_NAME, ArkwrightError, Invalid
+from arkwright.core.errors import BY_NAME, ArkwrightError, GivenUp, Invalid
 from arkwright.core.ports import Worker
 
 # idle OpenMP threads that spin burn several times the processor time on a busy machine
@@ -78,13 +78,13 @@ class ProcessWorker:
         raise self._ended(task)
 
     def _give_up(self, within: float) -> None:
-        self._given_up = f"it took longer than {within:g} seconds and was given up"
+        self._given_up = f"it took longer than {within:g} {'second' if within == 1 else 'seconds'} and was given up"
         self._kill()
 
     def _ended(self, task: str) -> ArkwrightError:
         code = self.process.wait()
         if self._given_up:
-            return ArkwrightError(self._given_up)
+            return GivenUp(self._given_up)
         if code < 0:
             name = signal.Signals(-code).name
             hint = " (often: out of memory)" if name == "SIGKILL" else ""

@@ -15,7 +15,7 @@ import msgspec
 from arkwright.core import versions
 from arkwright.core.alarms import DATA, READABLE, UNCHANGED
 from arkwright.core.counted import many
-from arkwright.core.errors import ArkwrightError, Unknown
+from arkwright.core.errors import ArkwrightError, GivenUp, Unknown
 from arkwright.core.nouns import Column, Dataset
 from arkwright.core.promises import Reading, judge, parse
 from arkwright.core.record import decode, digest_file, digest_of, encode
@@ -65,8 +65,11 @@ def look(site: Site, by: str, folder: Path, name: str, *, within: float, say: Sa
     A source that cannot be reached or read, or not `within` seconds, breaks the first of these; the others are left
     out. Raises Invalid for a project with mistakes.
     """
-    with walking(site, by, folder, say, None, within=within) as walk:
-        return _Look(walk, name).found()
+    try:
+        with walking(site, by, folder, say, None, within=within) as walk:
+            return _Look(walk, name).found()
+    except GivenUp as error:  # before it came to the source
+        return {READABLE: _judged(READABLE, 0, None, str(error))}
 
 
 def last(site: Site, name: str) -> Made | None:

@@ -368,9 +368,9 @@ def test_a_source_that_hangs_is_given_up(shop, slow):
     shop.look()
     assert Slow.reads == 1  # the same ETag is the same file
     Slow.mode = "hangs"
-    shop.says(far=buyers(source=slow, promises="", watch='give_up = "3s"'), near=buyers())
+    shop.says(far=buyers(source=slow, promises="", watch='give_up = "1s"'), near=buyers())
     found = {(one.dataset, one.promise): one for one in shop.do(watch)}
-    assert found["dataset:far", READABLE].note == "it took longer than 3 seconds and was given up"
+    assert found["dataset:far", READABLE].note == "it took longer than 1 second and was given up"
     assert found["dataset:near", "rows >= 100"].verdict == "kept"
     assert shop.stands() == [READABLE]
 

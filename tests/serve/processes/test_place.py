@@ -1,163 +1,13 @@
-"""Workers that die, hang or fail while they load, and what becomes of their places and of the moves.
-
-The crew is the real one; a worker is a coroutine at the other end of the wire, which does with a release what `World`
-says of it at that moment.
-"""
+"""Workers that die, hang or fail while they load, and what becomes of their places and of the moves."""
 
 import asyncio
-import os
 import signal
-import socket
-from contextlib import suppress
-from dataclasses import dataclass, field
 
 import pytest
+from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
-from arkwright.core.ports import Routing, Served, Serving, Share
-from arkwright.serve.processes import control, place, process
-from arkwright.serve.processes.crew import Crew
-from arkwright.serve.processes.files import Room
-
-KILLS, WAITS, FAILS, TEARS = "kills", "waits", "fails", "tears a line"
-
-
-@dataclass(eq=False)
-class Born:
-    """A process that is none. `told`: what it was to load, in turn; `serves`: what it answers with."""
-
-    pid: int
-    world: "World"
-    told: list = field(default_factory=list)
-    signals: list = field(default_factory=list)
-    serves: dict = field(default_factory=dict)
-    lacking: list = field(default_factory=list)
-    halted: dict = field(default_factory=dict)
-    listens: bool = False
-    writer: asyncio.StreamWriter | None = None
-    returncode: int | None = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def wait(self):
-        await self.over.wait()
-        return self.returncode
-
-    def send_signal(self, sign):
-        self.signals.append(sign)
-        if self.returncode is None and sign != signal.SIGCONT:
-            self.end(-sign)
-
-    def kill(self):
-        self.send_signal(signal.SIGKILL)
-
-    def end(self, code):
-        self.returncode = code
-        self.over.set()
-        self.writer.close()
-
-    async def live(self, sock):
-        reader, self.writer = await asyncio.open_connection(sock=sock, limit=control.LONGEST)
-        while self.returncode is None and (said := await reader.readline()):
-            match control.read(said, control.Serve | control.Open | control.News):
-                case control.Serve() as order:
-                    await self.serve(order)
-                case control.Open():
-                    self.listens = True
-                    self.say(control.Done({}))
-                case control.Halt(stopped):
-                    self.halted |= stopped
-
-    async def serve(self, order):
-        failed = {}
-        for name, routing in order.traffic.items():
-            for release in control.releases((routing,)) - set(self.serves.values()):
-                self.told.append(release)
-                self.say(control.Loading(release))
-                match self.world.does.get(release):
-                    case "kills":
-                        self.end(-9)
-                        return
-                    case "tears a line":
-                        self.writer.write(control.line(control.Done({}))[:9])
-                        self.end(-9)
-                        return
-                    case "fails":
-                        failed[name] = "it is broken"
-                    case "waits":
-                        await self.world.waited_for(self)
-        if self.returncode is None:
-            old = {name: release for name, release in self.serves.items() if name in failed}
-            new = {name: next(iter(control.releases((r,)))) for name, r in order.traffic.items() if name not in failed}
-            self.serves, self.lacking = old | new, order.lacking
-            self.say(control.Loading(""))
-            self.say(control.Done(failed))
-
-    def say(self, message):
-        self.writer.write(control.line(message))
-
-
-class World:
-    """A crew of two, and what releases do. `all`: who was ever born."""
-
-    def __init__(self, folder, load_time=600.0):
-        self.load_time = load_time
-        self.folder, self.does, self.all, self.failures, self.tasks = folder, {}, [], [], []
-        self.gate, self.shut, self.only = asyncio.Event(), False, None
-        self.listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        self.aside = socket.socket(socket.AF_UNIX)
-        self.aside.bind(str(folder / "s"))
-
-    async def born(self, start):
-        if self.shut:
-            raise OSError("no process can be forked")
-        one = Born(4_000_000 + len(self.all), self)
-        self.all.append(one)
-        self.tasks.append(asyncio.create_task(one.live(socket.socket(fileno=os.dup(start.control)))))
-        return one
-
-    async def close(self):
-        pass
-
-    async def waited_for(self, one):
-        """Until the gate is open, or it is killed; `only` one does."""
-        if self.only not in (None, one):
-            return
-        await asyncio.wait(
-            [asyncio.create_task(e.wait()) for e in (self.gate, one.over)], return_when="FIRST_COMPLETED"
-        )
-
-    def order(self, **releases):
-        served = {name: Routing((Share(Served(self.folder, release, "d")),)) for name, release in releases.items()}
-        return control.Serve(served, [])
-
-    async def move(self, **releases):
-        """The first of them."""
-        return await self.crew.move(self.order(**releases), [next(iter(releases))])
-
-    def here(self):
-        return [one.worker.process for one in self.crew._places]
-
-    def serves(self):
-        """What callers may be answered with."""
-        return [one.serves for one in self.all if one.listens and one.returncode is None]
-
-    async def __aenter__(self):
-        self.crew = Crew(
-            Serving(load_time=self.load_time), Room(10, 10, 10), self.listening, self.aside, self.folder,
-            asked=None, failed=self.failures.append, stopped=asyncio.Event(),
-        )  # fmt: skip
-        self.crew._nursery = self
-        for one in self.crew._places:
-            one.worker._nursery = self
-        await self.crew.start()
-        return self
-
-    async def __aexit__(self, *_):
-        await self.crew.leave_be()
-        await self.crew.close(signal.SIGTERM)
-        for task in self.tasks:
-            task.cancel()
-        self.aside.close()
+from arkwright.serve.processes import place, process
 
 
 @pytest.fixture
@@ -262,12 +112,12 @@ def test_who_follows_the_dead_and_is_killed_by_what_it_loads_goes_without(played
         assert await world.move(b="b@1", a="a@1") == {}
         world.does["b@1"] = KILLS
         world.here()[0].kill()
-        await until(lambda: len(world.all) == 6 and world.all[5].listens)
-        assert [one.told for one in world.all[2:]] == [["b@1"]] * 3 + [["a@1"]]
-        assert (world.all[5].serves, world.all[5].lacking) == ({"a": "a@1"}, ["b"])
+        await until(lambda: len(world.all) == 5 and world.all[4].listens)
+        assert [one.told for one in world.all[2:]] == [["b@1"], ["b@1"], ["a@1"]]
+        assert (world.all[4].serves, world.all[4].lacking) == ({"a": "a@1"}, ["b"])
         assert await world.move(a="a@2", b="b@1") == {}
         await world.crew.renew()
-        assert (world.here()[0], world.all[5].returncode) == (world.all[5], None)
+        assert (world.here()[0], world.all[4].returncode) == (world.all[4], None)
         del world.does["b@1"]
         await world.crew.renew()
         assert world.here()[0] is world.all[-1]
@@ -317,11 +167,13 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
             world.here()[0].kill()
             await world.crew.move(world.order(a="a@1"), ["a"])
             world.does["a@1"] = KILLS
-            with suppress(TimeoutError):
-                await asyncio.wait_for(world.crew.ready(), 3)
+            ready = asyncio.create_task(world.crew.ready())
+            await until(lambda: world.failures)
+            assert not ready.done()
+            ready.cancel()
             return world.failures
 
-    (error,) = asyncio.run(starts())
+    (error,) = asyncio.run(asyncio.wait_for(starts(), 60))
     assert isinstance(error, Invalid)
     assert str(error) == "a@1: workers end while they load it (SIGKILL)"
 

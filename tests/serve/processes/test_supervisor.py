@@ -17,7 +17,7 @@ from tests.serve.supervised import CODE, DEADLY, Supervised, calling, who_releas
 
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Serving, Share
-from arkwright.serve.processes import birth, supervisor
+from arkwright.serve.processes import birth
 from arkwright.serve.processes.files import Room
 from arkwright.serve.processes.supervisor import Supervisor, serve
 
@@ -273,61 +273,6 @@ def test_who_starts_the_server_may_have_the_end_of_children_ignored(tmp_path):
         assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGCHLD, before)
-
-
-class Busy:
-    """A crew that is never done with what it is told."""
-
-    def __init__(self, stopped):
-        self.did, self._stopped = [], stopped
-
-    def __getattr__(self, name):
-        async def never(*_):
-            self.did.append(name)
-            if name == self._stopped:
-                os.kill(os.getpid(), signal.SIGTERM)
-            if name in ("start", "move"):
-                await asyncio.Event().wait()
-
-        return never
-
-    def halt(self, stopped):
-        self.did.append(("halt", *stopped))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def end_shadows(self):
-        pass
-
-
-@pytest.mark.parametrize("while_", ["start", "move"])
-def test_a_server_that_begins_is_stopped_at_once(tmp_path, monkeypatch, while_):
-    crew = Busy(while_)
-    if while_ == "move":
-        crew.start = crew.begun = crew.ready
-    monkeypatch.setattr(supervisor, "Crew", lambda *_, **__: crew)
-    served = {"who": Routing((Share(Served(tmp_path, "release:who@1", "1" * 64)),))}
-    running = Supervisor(lambda held: served, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
-    asyncio.run(asyncio.wait_for(running.run(), 60))
-    assert crew.did[-3:] == [while_, "leave_be", "close"]
-
-
-def test_an_endpoint_that_is_gone_keeps_no_stop_and_no_end_waiting(tmp_path, monkeypatch):
-    """The workers are busy: they are told of it later."""
-    both, stopped = ({"a": Routing((Share(Served(tmp_path, "release:a@1", "1" * 64)),)), "b": b} for b in (
-        Routing(()), Routing((), 2, stopped="stopped by ana"),
-    ))  # fmt: skip
-    said = [{"b": stopped["b"]}, {"b": both["b"]}, both]
-    crew = Busy("")
-    crew.start = crew.ready
-    monkeypatch.setattr(supervisor, "Crew", lambda *_, **__: crew)
-    running = Supervisor(lambda held: said.pop() if said else None, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
-
-    async def begun():
-        running._wanted = running._traffic = dict(running._watch(()))
-
-    monkeypatch.setattr(running, "_begin", begun)
-    asyncio.run(asyncio.wait_for(running.run(), 60))
-    assert [one for one in crew.did if one != "renew"] == ["move", ("halt", "b"), "leave_be", "close"]
 
 
 def test_where_no_worker_can_be_forked_each_begins_from_nothing(tmp_path, monkeypatch):

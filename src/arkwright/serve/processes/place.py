@@ -24,7 +24,7 @@ from arkwright.serve.processes.waits import until, within
 log = logging.getLogger("arkwright.serve")
 SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
 _MOST_STILLBORN = 5
-_MOST_MOVED, _MOST_BORN = 2, 3  # workers that one release may end while they load it: one may be chance
+_MOST_DEATHS = 2  # of those that load one release: one may be chance
 
 
 class Crew(Protocol):
@@ -90,7 +90,7 @@ class Place:
             if failed is not None or worker.leaves or not worker.loading:
                 return worker, failed
             deaths[worker.loading] += 1
-            if deaths[worker.loading] >= _MOST_MOVED:
+            if deaths[worker.loading] >= _MOST_DEATHS:
                 return worker, _lethal(order, worker.loading, how(await worker.ended()))
             log.warning("a worker ended while it loaded %s; the next one is told once more", worker.loading)
             try:
@@ -218,7 +218,7 @@ class Place:
         if self._crew.order is None or dead.opened or not dead.loading:
             return
         self._deaths[dead.loading] += 1
-        if self._deaths[dead.loading] >= _MOST_BORN:
+        if self._deaths[dead.loading] >= _MOST_DEATHS:
             self._leave_out(dead.loading, _ended(dead.loading, ended))
 
     def _leave_out(self, release: str, why: str) -> None:
