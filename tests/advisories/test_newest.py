@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.advisories.test_online import World, _no_pauses, server, serving
 
-from arkwright.advisories import files
+from arkwright.advisories import files, versions
 from arkwright.advisories.newest import NewestDesk
 from arkwright.core.errors import Invalid
 from arkwright.core.settings import Packages
@@ -169,9 +169,25 @@ def test_where_the_index_does_not_answer_what_it_said_is_as_good_as_its_age(worl
     assert [one.suffix for one in (tmp_path / "packages").iterdir()] == [".json"]
 
 
+def test_an_index_that_knows_html_alone(world, server, tmp_path):
+    page = b"""<!DOCTYPE html>
+    <html><head><meta name="pypi:repository-version" content="1.0"><title>Links for numpy</title></head><body>
+    <a href="../../files/numpy-2.2.0.tar.gz#sha256=aa" data-requires-python="&gt;=3.11">numpy-2.2.0.tar.gz</a><br/>
+    <A data-dist-info-metadata="sha256=bb" HREF='https://files.example.org/numpy-2.3.0-py3-none-any.whl?x=1#sha256=cc'
+       data-requires-python=">=3.11">numpy-2.3.0</A>
+    <a href="numpy-2.4.0%2Blocal1-py3-none-any.whl" data-yanked>numpy-2.4.0+local1-py3-none-any.whl</a>
+    <a href="numpy-2.5.0.tar.gz" data-yanked="broken &quot;badly&quot;">numpy-2.5.0.tar.gz</a>
+    <a href="numpy-2.6.0.exe">numpy-2.6.0.exe</a> <a href="/simple/">back</a> <abbr title="numpy-9.0.tar.gz">9</abbr>
+    </body></html>"""
+    world.files["/simple/numpy/"] = page
+    assert newer(look(tmp_path, f"{server}/simple/")) == BOTH
+    assert versions.linked(page) == ["2.2.0", "2.3.0"]
+
+
 def test_an_index_that_speaks_otherwise(world, server, tmp_path):
-    world.files["/simple/numpy/"] = b"<!doctype html><a href='numpy-2.3.0.tar.gz'>numpy-2.3.0.tar.gz</a>"
-    assert "has no JSON for numpy (PEP 691)" in look(tmp_path, f"{server}/simple/")
+    for odd in (b"<!doctype html><a href='/login'>Please log in</a>", b"numpy 2.3.0", b"<" * 200_000, b"<a " * 70_000):
+        world.files["/simple/numpy/"] = odd
+        assert "has no list of files for numpy (PEP 691 or PEP 503)" in look(tmp_path, f"{server}/simple/")
     world.status = 301
     assert "answers 301 for jinja2; look at packages.source" in look(tmp_path, f"{server}/simple/")
     assert "cannot be reached" in look(tmp_path, "http://127.0.0.1:1/")

@@ -1,13 +1,27 @@
-"""One process at a time has a turn, and a dead one's ends by itself."""
+"""One process at a time has a turn, and a dead one's ends with it, whatever its clock said."""
 
+import os
+import subprocess
+import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 
 from arkwright.api import lease
 from arkwright.core.errors import Refused
 from arkwright.sites import local
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from arkwright.api import lease
+from arkwright.sites import local
+now = time.time
+time.time = lambda: now() + 86_400  # its clock is a day ahead
+with lease.held(local(Path(sys.argv[1])), "watch"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -16,41 +30,31 @@ def site(tmp_path):
 
 
 def test_one_at_a_time_and_then_the_next(site):
-    with lease.held(site, "watch"):
-        with pytest.raises(Refused, match="the watch is at work already: process"), lease.held(site, "watch"):
+    who = f"process {os.getpid()} on "
+    with lease.held(site, "watch") as turn:
+        with pytest.raises(Refused, match=f"the watch is at work already: {who}"), lease.held(site, "watch"):
             pass
         with lease.held(site, "another thing"):
             pass
+        turn.must_be_held()
     with lease.held(site, "watch") as turn:
         turn.must_be_held()
 
 
-def test_it_is_renewed_while_it_is_held_and_ends_with_whoever_held_it(site, monkeypatch):
-    monkeypatch.setattr(lease, "LASTS", 2)
-    monkeypatch.setattr(lease, "RENEWED", 0.1)
-    swap, until = site.vault.swap, []
-    vault = SimpleNamespace(add=site.vault.add, get=site.vault.get, remove=site.vault.remove)
-    vault.swap = lambda *words, expires: until.append(expires) or swap(*words, expires=expires)
-    with lease.held(SimpleNamespace(vault=vault), "watch") as turn:
-        before = time.time()
-        while not until or until[-1] < before + lease.LASTS + 0.2:
-            time.sleep(0.01)
-        turn.must_be_held()
-        with pytest.raises(Refused):
-            lease.Lease(site, "watch").take()
-    gone = lease.Lease(site, "watch")
-    gone.take()  # and is killed
-    with pytest.raises(Refused):
-        lease.Lease(site, "watch").take()
-    time.sleep(2)
-    lease.Lease(site, "watch").take()
+def test_it_ends_with_whoever_held_it_and_no_clock_counts(site, monkeypatch):
+    command = [sys.executable, "-c", HOLDS, str(site.folder.parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        monkeypatch.setattr(time, "time", lambda: 9e9)
+        with pytest.raises(Refused, match=f"process {other.pid} on"), lease.held(site, "watch"):
+            pass
+        monkeypatch.undo()
+        other.kill()
+        other.wait()
+        with lease.held(site, "watch"):
+            pass
 
 
-def test_who_stood_still_for_too_long_is_told(site, monkeypatch):
-    monkeypatch.setattr(lease, "RENEWED", 0.05)
-    with lease.held(site, "watch") as turn:
-        site.vault.put(lease.KIND, "watch", "another")
-        time.sleep(0.3)
-        with pytest.raises(Refused, match="another process took over the watch"):
-            turn.must_be_held()
-    assert site.vault.get(lease.KIND, "watch") == "another"
+def test_who_lost_it_is_told():
+    with pytest.raises(Refused, match="the turn at the watch is lost: the connection broke"):
+        lease.Lease("watch", lambda: False).must_be_held()

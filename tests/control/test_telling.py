@@ -9,7 +9,6 @@ from tests.rest.conftest import at, up, walked
 
 from arkwright.api.decide import refuse
 from arkwright.core.nouns import Actor
-from arkwright.notify import outbox
 
 __all__ = ["at", "receiver", "walked"]
 
@@ -34,7 +33,6 @@ def test_it_is_told_by_rest_and_through_a_kill(at, receiver):
     ben = Actor(name="ben", role="model-owner", proven=True, signs=("model-owner",), rights=("look", "talk"))
     at.do(refuse, ben, release="buys", reason="three")  # while nobody delivers
     receiver.answers["/in"] = 200
-    at.site.vault.remove(outbox.LEASE, outbox.LEASE)  # it would run out within 15 seconds
     with up(at) as room:
         receiver.wait("/in", 4)
         (found,) = json.loads(room.ask("GET", "/api/webhooks").data)

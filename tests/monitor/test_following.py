@@ -1,6 +1,7 @@
 """Every row is counted once: however the time is cut, whoever is killed, wherever a clock goes."""
 
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -31,7 +32,10 @@ def log(files, settled):
     return Log(
         files=[File(f"{n}: {f}", START + min(f), START + max(f)) for n, f in enumerate(files)],
         scan=blocks,
-        rows=lambda since, until: (block.table for block in blocks(since, until)),
+        rows=lambda since, until: (
+            block.table.append_column("at", pa.array(block.seconds * 10**6, pa.timestamp("us")))
+            for block in blocks(since, until)
+        ),
         settled=START + settled,
     )
 
@@ -69,6 +73,21 @@ def test_rows_that_come_late_because_a_clock_went_back_are_counted(tmp_path_fact
         assert rows(kept) == sum(s < settled // 60 * 60 for file in files for s in file)
         follow(kept, "r", REFERENCE, log([list(chain(*files))], 6 * HOUR))  # joined to one file meanwhile
         assert rows(kept) == sum(map(len, files))
+
+
+@pytest.mark.parametrize("marked", [None, -START + 3600, 0])
+def test_a_machine_that_began_in_1970_costs_no_day_of_all_those_years(tmp_path, marked):
+    files = [[0, 5, 100], [-START + 7, 60, 200]]
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        if marked is not None:
+            follow(kept, "r", REFERENCE, log([files[1][:1]] if marked < 0 else files[:1], marked + 60))
+        told, asked = log(files, 6 * HOUR), []
+        watched = replace(told, rows=lambda *a: asked.append(a) or told.rows(*a),
+                          scan=lambda *a: asked.append(a) or told.scan(*a))  # fmt: skip
+        follow(kept, "r", REFERENCE, watched)
+        assert kept.window("r", REFERENCE, 0, START + HOUR).rows == 6
+        assert kept.mark("r") == START + 6 * HOUR
+        assert len(asked) < 8
 
 
 def test_who_is_killed_on_the_way_counts_the_same_again(tmp_path, monkeypatch):

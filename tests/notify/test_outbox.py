@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -211,11 +211,14 @@ def test_a_wish_is_granted_once_and_the_next_one_too(room):
     assert list(room.vault.find(state.WISH)) == []
 
 
-def test_who_lost_the_lease_leaves_it_to_whoever_has_it(room):
-    with room.open():
-        until(lambda: room.vault.get(outbox.LEASE, outbox.LEASE))
-        room.vault.put(outbox.LEASE, outbox.LEASE, "another", expires=time.time() + 60)
-    assert room.vault.get(outbox.LEASE, outbox.LEASE) == "another"
+def test_who_lost_the_turn_delivers_nothing_more(room, receiver, monkeypatch):
+    hook, is_held = room.hook("in", f"{receiver.url}/in"), [True]
+    monkeypatch.setattr(room.vault, "alone", lambda _: nullcontext(lambda: is_held[0]))
+    with room.open() as told:
+        room.write()
+        room.until(hook, lambda now: now.place == 1)
+        is_held[0] = False
+        until(lambda: not told._couriers)
 
 
 def test_it_ends_in_order_where_the_vault_is_away(room, monkeypatch):
@@ -225,9 +228,9 @@ def test_it_ends_in_order_where_the_vault_is_away(room, monkeypatch):
     def away(*_):
         raise Away("the vault cannot be reached")
 
-    with room.open():
-        until(lambda: room.vault.get(outbox.LEASE, outbox.LEASE))
-        monkeypatch.setattr(room.vault, "get", away)
+    with room.open() as told:
+        monkeypatch.setattr(room.vault, "find", lambda *_: told._stopped.set() or away())
+        told._thread.join(PATIENCE)
     assert died == []
 
 
@@ -280,7 +283,6 @@ def test_another_process_goes_on_where_the_first_died(room, receiver, tmp_path):
     room.write(2)
     assert subprocess.run([sys.executable, "-c", DIES, tmp_path], check=False, timeout=60).returncode == 9
     assert len(receiver.requests) == 1
-    room.vault.remove(outbox.LEASE, outbox.LEASE)  # it would run out
     with room.open():
         room.until(hook, lambda now: now.place == 2)
     assert numbers(receiver.at("/in")) == [1, 1, 2]
@@ -289,7 +291,7 @@ def test_another_process_goes_on_where_the_first_died(room, receiver, tmp_path):
 
 
 def test_one_of_many_delivers(room, receiver, monkeypatch):
-    monkeypatch.setattr(outbox, "_LEASE_S", 0.3)
+    monkeypatch.setattr(outbox, "_AGAIN_S", 0.1)
     hook = room.hook("in", f"{receiver.url}/in")
     first = room.open()
     with first, room.open():
@@ -300,13 +302,18 @@ def test_one_of_many_delivers(room, receiver, monkeypatch):
     assert numbers(receiver.at("/in")) == list(range(1, 101))
 
 
-def test_another_takes_over_when_the_lease_runs_out(room, receiver):
-    hook = room.hook("in", f"{receiver.url}/in")
-    room.vault.put(outbox.LEASE, outbox.LEASE, "who died", expires=time.time() + 0.5)
-    with room.open():
-        room.write()
-        room.until(hook, lambda now: now.place == 1)
-    assert room.vault.get(outbox.LEASE, outbox.LEASE) is None
+def test_another_waits_for_its_turn(room, receiver, monkeypatch):
+    monkeypatch.setattr(outbox, "_AGAIN_S", 0.02)
+    hook, tried, alone = room.hook("in", f"{receiver.url}/in"), [], room.vault.alone
+    with ExitStack() as first:
+        first.enter_context(alone(outbox.TURN))
+        monkeypatch.setattr(room.vault, "alone", lambda what: tried.append(what) or alone(what))
+        with room.open():
+            room.write()
+            until(lambda: len(tried) > 2)
+            assert receiver.requests == []
+            first.close()
+            room.until(hook, lambda now: now.place == 1)
 
 
 def test_a_hook_comes_changes_and_goes_while_it_runs(room, receiver):
@@ -349,7 +356,8 @@ def test_the_same_on_postgresql(postgres, schema, receiver, tmp_path):
             state.wish(vault, hook.id)
             room.write(3)
             room.until(hook, lambda now: now.place == 5 and not now.dead and not now.again)
-        assert vault.get(outbox.LEASE, outbox.LEASE) is None
+        with vault.alone(outbox.TURN) as is_held:
+            assert is_held
     assert sorted(set(numbers(receiver.at("/in")))) == [1, 2, 3, 4, 5]
 
 

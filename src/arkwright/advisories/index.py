@@ -1,4 +1,6 @@
-"""A package index over HTTPS, asked for the versions of each package (PEP 691, the JSON of PEP 503's simple API)."""
+"""A package index over HTTPS, asked for the versions of each package: as JSON (PEP 691), or in HTML (PEP 503), where it
+knows nothing else.
+"""
 
 from collections.abc import Collection
 from urllib.parse import quote
@@ -9,7 +11,7 @@ from arkwright.advisories.files import LARGEST
 from arkwright.advisories.https import asked, blocks, shown
 from arkwright.core.errors import ArkwrightError, Invalid
 
-_JSON = "application/vnd.pypi.simple.v1+json"
+_READ = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"  # PEP 691's
 
 
 def ask(url: str, names: Collection[str]) -> dict[str, list[str]]:
@@ -19,13 +21,15 @@ def ask(url: str, names: Collection[str]) -> dict[str, list[str]]:
 
 def _versions(url: str, name: str) -> list[str]:
     where = f"{url.rstrip('/')}/{quote(name, safe='')}/"
-    with asked("GET", where, {"Accept": _JSON}) as answer:
+    with asked("GET", where, {"Accept": _READ}) as answer:
         if answer.status == 404:
             return []
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status} for {name}; look at packages.source")
         body = b"".join(blocks(where, answer, LARGEST))
     try:
-        return versions.decode(body).get(name, [])
+        return versions.linked(body) if body.lstrip()[:1] == b"<" else versions.decode(body).get(name, [])
     except Invalid:
-        raise ArkwrightError(f"{shown(url)} has no JSON for {name} (PEP 691); look at packages.source") from None
+        raise ArkwrightError(
+            f"{shown(url)} has no list of files for {name} (PEP 691 or PEP 503); look at packages.source"
+        ) from None

@@ -1,11 +1,15 @@
-"""Which versions of packages there are: as a package index lists them (the JSON of PEP 691), or by name in one file.
+"""Which versions of packages there are: as a package index lists them (the JSON of PEP 691, the HTML of PEP 503), or by
+name in one file.
 
 A version is one that can be installed: with a file that was not yanked (PEP 592). Nothing in it is trusted.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import msgspec
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
@@ -17,6 +21,8 @@ from arkwright.core.errors import Invalid
 from arkwright.core.visible import visible
 
 _LONGEST = 500  # characters of a file's name
+# the parser of the standard library takes hours for a page of what is not closed, and no time for a tag by itself
+_LINK = re.compile(r"""<a\s(?:[^<>"']|"[^"]{0,2000}"|'[^']{0,2000}'){0,5000}+>""", re.IGNORECASE)
 
 
 class _File(msgspec.Struct):
@@ -72,14 +78,37 @@ def decode(data: bytes) -> dict[str, list[str]]:
             by_name = msgspec.convert(said, dict[str, list[str]])
         except msgspec.ValidationError:
             project = msgspec.convert(said, _Project)
-            by_name = {project.name: _installable(project)}
+            by_name = {project.name: _installable(project.files)}
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Invalid(" ".join(str(error).split())[:200] or "it is nested too deeply") from None
     return {normal(name): some for name, some in by_name.items()}
 
 
-def _installable(project: _Project) -> list[str]:
-    found = {_version(one.filename) for one in project.files if not one.yanked}
+def linked(page: bytes) -> list[str]:
+    """The versions of the files to which an index's page in HTML links. Raises Invalid where it links to none."""
+    links = _Links()
+    for tag in _LINK.findall(page.decode(errors="replace")):
+        links.reset()
+        links.feed(tag)
+    if not any(_version(one.filename) for one in links.files):
+        raise Invalid("it links to no files")
+    return _installable(links.files)
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[_File] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        """The address ends with the name of the file; `data-yanked` may have no value."""
+        said = dict(attrs)
+        path = (said.get("href") or "").partition("#")[0].partition("?")[0]
+        self.files.append(_File(unquote(path.rpartition("/")[2]), "data-yanked" in said))
+
+
+def _installable(files: Iterable[_File]) -> list[str]:
+    found = {_version(one.filename) for one in files if not one.yanked}
     return sorted(version for version in found if version)
 
 

@@ -1,6 +1,7 @@
 """The six sockets. A site fills each with one engine, chosen by URL; `arkwright.testing` holds their contracts."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,6 +90,12 @@ class Vault(Protocol):
 
     def sweep(self) -> int:
         """Forget what is past its end; how many."""
+        ...
+
+    def alone(self, what: str) -> AbstractContextManager[Callable[[], bool] | None]:
+        """The turn at `what`, which one has at a time and which ends with its process, whatever clocks say; None while
+        another has it. The function tells whether it is held still: a connection may break.
+        """
         ...
 
     def stamp(self) -> object | None:

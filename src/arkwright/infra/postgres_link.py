@@ -3,8 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ _SAID = {
     "25006": "it may only be read (is it a standby?); name the primary server",
     "55P03": f"it was kept busy by others for {PATIENCE_S} s; try again",
 }
+_WATCHED = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}  # by the server
 _left_alone: list[Any] = []  # connections of a process that this one was forked from
 T = TypeVar("T")
 
@@ -94,9 +96,39 @@ class PostgresLink:
 
     def one_at_a_time(self, db: Any, what: str) -> None:
         """Wait for whoever holds this name in this schema, and hold it until the transaction ends."""
+        db.execute("SELECT pg_advisory_xact_lock(%s)", [self._key(what)])
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[Callable[[], bool] | None]:
+        """Hold this name in this schema, until the connection that is made for it ends; whether it does still. None
+        while another holds it. The server ends that of a machine that went within half a minute.
+        """
+        with self._apart() as db:
+            try:
+                for name, given in _WATCHED.items():
+                    db.execute("SELECT set_config(%s, %s, false)", [name, given])
+                (got,) = db.execute("SELECT pg_try_advisory_lock(%s)", [self._key(what)]).fetchone()
+            except self.psycopg.Error as error:
+                raise self._told(error) from error
+            yield partial(self._there, db) if got else None
+
+    def _apart(self) -> Any:
+        """A connection of its own, to be closed."""
+        try:
+            return closing(self._connect(keepalives_interval=5, keepalives_count=3, tcp_user_timeout=30_000))
+        except self.psycopg.Error as error:
+            raise Away(f"{self.name} cannot be reached: {_line(error)}") from None
+
+    def _there(self, db: Any) -> bool:
+        try:
+            db.execute("SELECT 1")
+        except self.psycopg.Error:
+            return False
+        return True
+
+    def _key(self, what: str) -> int:
         name = f"arkwright {what} {self.address.schema}".encode()
-        key = int.from_bytes(sha256(name).digest()[:8], signed=True)
-        db.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+        return int.from_bytes(sha256(name).digest()[:8], signed=True)
 
     def ask(self, work: Callable[[Any], T]) -> T:
         """What may be done twice: reading, or a write that says the same again."""
@@ -198,7 +230,7 @@ class PostgresLink:
         self._known, self._away = True, None
         return self._db
 
-    def _connect(self) -> Any:
+    def _connect(self, **more: Any) -> Any:
         given = {
             "connect_timeout": 10,
             "application_name": "arkwright",
@@ -206,7 +238,7 @@ class PostgresLink:
             "client_encoding": "utf8",
         }
         asked = self.psycopg.conninfo.conninfo_to_dict(self.address.libpq)
-        made = self.psycopg.connect(**{**given, **asked}, autocommit=True)
+        made = self.psycopg.connect(**{**given, **more, **asked}, autocommit=True)
         made.execute(_DURABLE)
         made.execute(f"SET lock_timeout = '{PATIENCE_S}s'")
         return made

@@ -1,7 +1,8 @@
 """Private records in one table of a PostgreSQL schema."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from arkwright.infra.postgres_link import PostgresLink, anew, bound
@@ -65,6 +66,9 @@ class PostgresVault:
     def sweep(self) -> int:
         statement = f"DELETE FROM {self._table} WHERE expires <= %s RETURNING true"  # noqa: S608
         return len(self._write(statement, time.time(), landed=anew))
+
+    def alone(self, what: str) -> AbstractContextManager[Callable[[], bool] | None]:
+        return self._link.alone(what)
 
     def stamp(self) -> None:
         """Only the server could tell, and it has to be waited for."""

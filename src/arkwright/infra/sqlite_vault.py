@@ -3,14 +3,17 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pysqlite3 import dbapi2 as sqlite
 
 from arkwright.core.durable import writing
 from arkwright.core.errors import ArkwrightError, Corrupt, Invalid, Refused
+from arkwright.infra import lock
 from arkwright.infra.sqlite_errors import PATIENCE_S, Failed, explained
 from arkwright.infra.sqlite_stamp import stamp_of
 
@@ -110,6 +113,11 @@ class SqliteVault:
 
     def sweep(self) -> int:
         return len(self._write(_SWEEP, time.time()))
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[Callable[[], bool] | None]:
+        with lock.alone(self.path.with_name("turns") / quote(what, safe=" "), wait=False) as got:
+            yield (lambda: True) if got else None
 
     def stamp(self) -> object | None:
         return stamp_of(self._db, self._lock) if self._process == os.getpid() else None

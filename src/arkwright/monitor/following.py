@@ -1,12 +1,13 @@
 """What came since the last time is counted, slot by slot: a new minute costs a minute's work."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from arkwright.core.arrow_arrays import flags
+from arkwright.core.arrow_arrays import flags, numbers
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.counting import Answered, Counts, Reference
 from arkwright.monitor.kept import HOUR, MINUTE, Kept, Slots
@@ -57,26 +58,51 @@ def follow(kept: Kept, release: str, reference: Reference, log: Log) -> int:
         return 0
     mark, until = kept.mark(release), log.settled // MINUTE * MINUTE
     begin = min(file.since for file in log.files) // HOUR * HOUR if mark is None else mark
-    late = [] if mark is None else _late(kept.files(release), mark, log)
-    rows = sum(_recounted(kept, release, reference, log, hour, min(hour + HOUR, begin)) for hour in late)
-    while begin < until:
-        end = min((begin // HOUR + AT_ONCE) * HOUR, until)
-        rows += _counted(kept, release, reference, log, begin, end)
-        begin = end
+    late = _late(kept.files(release), mark, log) if mark else {}
+    rows = sum(
+        _recounted(kept, release, reference, log, hour, min(hour + HOUR, begin), late[hour]) for hour in sorted(late)
+    )
+    rows += sum(_counted(kept, release, reference, log, since, end) for since, end in _spans(log, begin, until))
     kept.hours(release, reference, until)
     kept.looked(release, (file.digest for file in log.files))
     return rows
 
 
-def _late(known: Collection[str], mark: int, log: Log) -> list[int]:
-    """The hours before the mark of which a file has rows that is not known yet."""
+def _spans(log: Log, begin: int, until: int) -> list[tuple[int, int]]:
+    """From `begin` on, at most a day at once up to `until`. Years in which nothing came are one: a machine may begin in
+    1970, until it knows the time.
+    """
+    if until - begin <= AT_ONCE * HOUR:
+        return [(begin, until)] if begin < until else []
+    made: list[tuple[int, int]] = []
+    for hour in sorted(_hours(log, begin, until)):
+        if not made or hour >= made[-1][1]:
+            made.append((max(hour, begin), min(hour + AT_ONCE * HOUR, until)))
+    last = made[-1][1] if made else begin
+    return [*made, (last, until)] if last < until else made
+
+
+def _late(known: Collection[str], mark: int, log: Log) -> Mapping[int, int]:
+    """The hours before the mark of which a file may have rows that is not known yet, and how many rows there are."""
     new = [file for file in log.files if file.digest not in known and file.since < mark]
-    return sorted({h for f in new for h in range(f.since // HOUR * HOUR, min(f.until + 1, mark), HOUR)})
+    if not new:
+        return {}
+    until = (max(file.until for file in new) // HOUR + 1) * HOUR
+    return _hours(log, min(file.since for file in new) // HOUR * HOUR, min(until, mark))
 
 
-def _recounted(kept: Kept, release: str, reference: Reference, log: Log, since: int, until: int) -> int:
+def _hours(log: Log, since: int, until: int) -> Mapping[int, int]:
+    """How many rows came between, by the hour."""
+    found: Counter[int] = Counter()
+    for table in log.rows(since, until):
+        for chunk in table.column("at").chunks:
+            hours, rows = np.unique(numbers(chunk) // (HOUR * MICRO) * HOUR, return_counts=True)
+            found.update(dict(zip(hours.tolist(), rows.tolist(), strict=True)))
+    return found
+
+
+def _recounted(kept: Kept, release: str, reference: Reference, log: Log, since: int, until: int, there: int) -> int:
     before = kept.rows(release, since, until)
-    there = sum(map(len, log.rows(since, until)))
     if there == before:  # files were only joined
         return 0
     return _counted(kept, release, reference, log, since, until) - before

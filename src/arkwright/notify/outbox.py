@@ -1,13 +1,11 @@
 """The outbox: follows the ledger and has everybody told who wants to hear, aside from whoever writes.
 
-Of all processes on one site one delivers: it holds a lease in the vault, and another takes over when that runs out.
+Of all processes on one site one delivers: it has the turn, and another takes over when it is gone.
 """
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
@@ -17,8 +15,8 @@ from arkwright.notify.courier import Courier, Patience
 from arkwright.notify.parts import Subscriber
 
 log = logging.getLogger("arkwright.notify")
-LEASE = "outbox"  # the vault's kind
-_LEASE_S, _LOOK_S, _GRACE_S = 15.0, 1.0, 2.0  # seconds
+TURN = "outbox"
+_LOOK_S, _GRACE_S, _AGAIN_S = 1.0, 2.0, 5.0  # seconds
 
 
 class Outbox(Alongside):
@@ -36,23 +34,28 @@ class Outbox(Alongside):
         super().__init__("outbox")
         self._ledger, self._vault, self._subscribers = ledger, vault, subscribers
         self._patience, self._look = patience or Patience(), look
-        self._me, self._renewed = uuid.uuid4().hex, 0.0
         self._couriers: dict[str, Courier] = {}
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._look):
+        wait = self._look
+        while not self._stopped.wait(wait):
+            wait = _AGAIN_S
             try:
-                if self._hold():
-                    self._follow()
-                else:
-                    self._drop(list(self._couriers))
+                with self._vault.alone(TURN) as is_held:
+                    if is_held is not None:
+                        self._deliver(is_held)
             except ArkwrightError as error:
                 log.error("nobody is told: %s; trying again", error)  # noqa: TRY400
-                self._stopped.wait(5)
-        self._drop(list(self._couriers))
-        with suppress(ArkwrightError):  # a vault that is away forgets the lease by itself
-            if self._renewed and self._vault.get(LEASE, LEASE) == self._me:
-                self._vault.remove(LEASE, LEASE)
+
+    def _deliver(self, is_held: Callable[[], bool]) -> None:
+        """Until the turn is lost, or this ends."""
+        try:
+            while is_held():
+                self._follow()
+                if self._stopped.wait(self._look):
+                    break
+        finally:
+            self._drop(list(self._couriers))
 
     def _follow(self) -> None:
         wanted = {one.id: one for one in self._subscribers()}
@@ -73,17 +76,3 @@ class Outbox(Alongside):
         until = time.monotonic() + _GRACE_S
         for courier in dropped:
             courier.join(max(0.0, until - time.monotonic()))
-
-    def _hold(self) -> bool:
-        """Whether this process delivers."""
-        now = time.time()
-        if now - self._renewed < _LEASE_S / 3:
-            return True
-        held = self._vault.get(LEASE, LEASE)
-        if held == self._me:
-            self._vault.put(LEASE, LEASE, self._me, expires=now + _LEASE_S)
-        elif held is not None or not self._vault.add(LEASE, LEASE, self._me, expires=now + _LEASE_S):
-            self._renewed = 0.0
-            return False
-        self._renewed = now
-        return True

@@ -162,6 +162,42 @@ class VaultContract:
         assert vault.sweep() == 0
         assert [key for key, _ in vault.find("a")] == ["later", "never"]
 
+    def test_one_at_a_time_has_a_turn(self, vault: Vault, tmp_path: Path) -> None:
+        other = self.open(tmp_path)
+        with vault.alone("a b/ü") as held:
+            assert held is not None
+            assert held()
+            with other.alone("a b/ü") as second, vault.alone("a b/ü") as third, other.alone("another") as free:
+                assert (second, third) == (None, None)
+                assert free is not None
+            assert held()
+        with other.alone("a b/ü") as held:
+            assert held is not None
+        other.close()
+
+    def test_a_turn_ends_with_its_process(self, vault: Vault, tmp_path: Path) -> None:
+        forked = multiprocessing.get_context("fork")
+        began, never = forked.Event(), forked.Event()
+
+        def hold() -> None:
+            with self.open(tmp_path).alone("watch"):
+                began.set()
+                never.wait()
+
+        one = forked.Process(target=hold)
+        one.start()
+        assert began.wait(60)
+        with vault.alone("watch") as held:
+            assert held is None
+        one.kill()
+        one.join()
+        for _ in range(600):  # a server may need a moment to see that it is gone
+            with vault.alone("watch") as held:
+                if held is not None:
+                    return
+            time.sleep(0.1)
+        raise AssertionError("nobody had the turn, and nobody got it")
+
     def test_another_sees_it_at_once_and_after_opening_again(self, vault: Vault, tmp_path: Path) -> None:
         other = self.open(tmp_path)
         vault.put("a", "1", "x")

@@ -78,7 +78,6 @@ def test_killed_at_any_moment_and_by_several_at_once_it_is_done_once(drifted):
         for one in some:
             one.send_signal(signal.SIGKILL)
             one.wait()
-    drifted.site.vault.remove("lease", "watch")  # as after a minute
     assert round_of(drifted).wait() == 0
     assert sorted(events(drifted, Reacted)) == ["buys/1/discuss", "buys/1/halt"]
     assert events(drifted, Alarm) in (["buys/1"], ["buys/1", "buys/1/over"])

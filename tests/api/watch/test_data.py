@@ -1,6 +1,7 @@
 """Datasets are watched: their sources looked at anew, nothing of it on record but alarms."""
 
 import json
+import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from tests.api.conftest import Site
 from tests.conftest import rows
 from tests.notify.conftest import receiver
 
+from arkwright.api import lease
 from arkwright.api.watch import clock as watch_clock
 from arkwright.api.watch import data as watch_data
 from arkwright.api.watch.alarms import alarms
@@ -318,8 +320,8 @@ def test_not_before_it_has_been_broken_for_so_long_and_left_when_it_is_not_watch
 
 def test_one_process_looks_at_a_dataset_at_a_time(here):
     here.says(buyers=buyers())
-    here.site.vault.add("lease", "watch of data.buyers", "process 7 on elsewhere x", expires=time.time() + 60)
-    with pytest.raises(Refused, match=r"the watch of data\.buyers is at work already: process 7"):
+    who = rf"the watch of data\.buyers is at work already: process {os.getpid()}"
+    with lease.held(here.site, "watch of data.buyers"), pytest.raises(Refused, match=who):
         here.look()
 
 

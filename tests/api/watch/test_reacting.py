@@ -9,12 +9,14 @@ from tests.api.conftest import Site
 from arkwright.api.decide import refuse, sign
 from arkwright.api.endpoints.emergency import stop
 from arkwright.api.endpoints.rollout import promote
+from arkwright.api.jobs import jobs
 from arkwright.api.talking.inbox import inbox
 from arkwright.api.talking.talk import threads
-from arkwright.api.watch import alarms, reacting
+from arkwright.api.watch import alarms, process, reacting, rounds
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.errors import Full
 from arkwright.core.nouns import Actor, Endpoint
 from arkwright.monitor.measured import Found, Streak
 
@@ -98,6 +100,66 @@ def test_only_after_it_was_broken_for_long_enough(two):
     assert len(watched(two, found(ONE, Streak("broken", 600)))[0]) == 1
     assert len(watched(two, found(ONE, Streak("kept", 3599)))[0]) == 1
     assert watched(two, found(ONE, Streak("kept", 3600)))[0] == []
+
+
+REST = 'of = "canary"\ndo = ["halt", "discuss", "notify", "run"]\ntell = ["ada"]'
+
+
+def halted_and_killed(at, monkeypatch):
+    up(at, [REST], share=0.2)
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setitem(reacting._ACTS, "discuss", killed)
+        with pytest.raises(KeyboardInterrupt):
+            watched(at, found(TWO))
+
+
+def reacted(at):
+    return [event.key.removeprefix("buys/1/") for event in at.site.ledger.find(Reacted.KIND)]
+
+
+def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_one(two, monkeypatch):
+    halted_and_killed(two, monkeypatch)
+    assert reacted(two) == ["halt"]
+    for _ in range(2):
+        rounds._noticed(two.site, endpoint(two), [], [])
+        assert reacted(two) == ["halt", "discuss", "notify", "run"]
+    assert [one.state for one in two.do(alarms.alarms).items] == ["left"]
+
+
+def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):
+    up(two, [REST], share=0.2)
+
+    def full(_):
+        raise Full("the disk is full: nothing was written; make room")
+
+    with monkeypatch.context() as patched:
+        patched.setitem(reacting._ACTS, "halt", full)
+        with pytest.raises(Full):
+            watched(two, found(TWO))
+    assert reacted(two) == []
+    watched(two, found(TWO))
+    assert reacted(two) == ["halt", "discuss", "notify", "run"]
+    with pytest.raises(Full):
+        reacting.finish(two.site, "buys", full)
+    assert reacted(two) == ["halt", "discuss", "notify", "run"]
+
+
+def test_what_a_person_moved_meanwhile_is_left_to_them(two, monkeypatch):
+    halted_and_killed(two, monkeypatch)
+    two.do(stop, endpoint="buys", reason="we look at it")
+    rounds._noticed(two.site, endpoint(two), [], [])
+    assert reacted(two) == ["halt"]
+
+
+def test_a_job_that_was_begun_and_not_told_is_not_begun_again(two):
+    first = process._job(two.site, two.folder, "2026-01-01")
+    assert process._job(two.site, two.folder, first.made).id == first.id
+    assert process._job(two.site, two.folder, "9999").id != first.id
+    assert len(jobs.jobs(two.site, two.ana, two.folder)) == 2
 
 
 def test_a_release_that_left_leaves_its_alarms(two):
@@ -231,13 +293,13 @@ def test_the_line_is_run_again_once_and_by_whoever_comes_after_one_that_was_kill
     assert [one.outcome for one in made] == ["begun"]
     ran = []
 
-    def killed():
+    def killed(_):
         raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
         reacting.finish(two.site, "buys", killed)
-    reacting.finish(two.site, "buys", lambda: ran.append(1) or "ran it")
-    reacting.finish(two.site, "buys", lambda: ran.append(1) or "ran it")
+    reacting.finish(two.site, "buys", lambda _: ran.append(1) or "ran it")
+    reacting.finish(two.site, "buys", lambda _: ran.append(1) or "ran it")
     assert ran == [1]
     (one,) = two.do(alarms.alarms).items
     assert [(done.outcome, done.says) for done in one.reactions] == [("done", "ran it")]

@@ -14,6 +14,7 @@ from arkwright.api.watch.data import watch_one
 from arkwright.api.watch.rounds import rounds
 from arkwright.core.alarms import DATA
 from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 
@@ -22,8 +23,8 @@ def main() -> None:
     folder, project, *names = sys.argv[1:]
     site = child.site(folder)
 
-    def rerun() -> str:
-        return f"the job {jobs.begin(site, MACHINE, Path(project), verb='run', words={}).id} runs the line again"
+    def rerun(since: str) -> str:
+        return f"the job {_job(site, Path(project), since).id} runs the line again"
 
     for name in names:
         try:
@@ -37,6 +38,14 @@ def main() -> None:
             log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
         except Exception:  # of one endpoint: the others are watched all the same
             log.exception("%s is not watched; trying again", name)
+
+
+def _job(site: Site, project: Path, since: str) -> jobs.Job:
+    """One that has been begun since then, by who was killed before it was said; or a new one."""
+    known = (job for job in jobs.jobs(site, MACHINE, project) if job.verb == "run" and job.by.name == MACHINE.name)
+    return next((job for job in known if job.made >= since), None) or jobs.begin(
+        site, MACHINE, project, verb="run", words={}
+    )
 
 
 if __name__ == "__main__":

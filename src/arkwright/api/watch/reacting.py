@@ -17,7 +17,7 @@ from arkwright.api.watch.beside import realised
 from arkwright.core import versions
 from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction, subject
 from arkwright.core.durations import seconds
-from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.core.errors import ArkwrightError, Away, Full, Refused, Throttled
 from arkwright.core.nouns import Account, Endpoint, Release
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.promises import parse
@@ -28,7 +28,8 @@ from arkwright.sites import Site
 
 BEGUN, DONE, REFUSED, DRY = "begun", "done", "refused", "dry-run"
 ENDED = "ended"  # behind the key of what was begun
-Rerun = Callable[[], str]  # runs the line, or has it run; what to say of it
+_PASSING = (Full, Away, Throttled)  # what is no answer: it is done the next time
+Rerun = Callable[[str], str]  # runs the line, or has it run, since this time; what to say of it
 
 
 def react(site: Site, about: str, now: float, reactions: Sequence[Reaction] = ()) -> list[Reacted]:
@@ -43,6 +44,22 @@ def react(site: Site, about: str, now: float, reactions: Sequence[Reaction] = ()
     return made
 
 
+def go_on(site: Site, about: str) -> None:
+    """Do the rest about an alarm whose release was taken away, as a reaction, by who was killed then; before the alarm
+    is left behind with it.
+    """
+    moved = site.ledger.last(Endpoint.KIND, f"{about}@")
+    if moved is None or moved.by != MACHINE.name:
+        return
+    endpoint = decode(Endpoint, moved.body)
+    for one in [one for _, one in of(site, [about]) if one.state == RAISED]:
+        if endpoint.reason.endswith(f"({one.alarm.ref})"):
+            before = versions.resolve(site.ledger, Endpoint, f"{about}@{endpoint.version - 1}")
+            then = datetime.fromisoformat(moved.at).timestamp()
+            for reaction, do in list(_due(site, one.alarm, then, (), before)):
+                _Doing(site, one.alarm, reaction, do).done()
+
+
 def finish(site: Site, about: str, rerun: Rerun) -> None:
     """Run the line where that was begun on record, once what is quick is done; one process at a time. Who goes on after
     another was killed makes nothing again that was made.
@@ -53,21 +70,25 @@ def finish(site: Site, about: str, rerun: Rerun) -> None:
             continue
         with suppress(Refused), lease.held(site, "line that is run again"):
             try:
-                ended = replace(begun, outcome=DONE, says=rerun())
+                ended = replace(begun, outcome=DONE, says=rerun(event.at))
+            except _PASSING:
+                raise
             except ArkwrightError as error:
                 ended = replace(begun, outcome=REFUSED, says=str(error))
             with suppress(Taken):
                 site.ledger.append(MACHINE.name, [Entry(Reacted.KIND, f"{event.key}/{ENDED}", encode(ended))])
 
 
-def _due(site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction]) -> Iterator[tuple[Reaction, str]]:
-    """As things stand now: what was done a moment ago may have moved the endpoint."""
+def _due(
+    site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction], then: Endpoint | None = None
+) -> Iterator[tuple[Reaction, str]]:
+    """As things stand now, or stood `then`: what was done a moment ago may have moved the endpoint."""
     stands = now - datetime.fromisoformat(alarm.until).timestamp()
     since_done = _since_done(site, alarm)
     if alarm.about.startswith(DATA):
         yield from policy.due(reactions, alarm.promise, None, stands, since_done)
         return
-    endpoint = versions.resolve(site.ledger, Endpoint, alarm.about)
+    endpoint = then or versions.resolve(site.ledger, Endpoint, alarm.about)
     at = policy.part(endpoint, alarm.release)
     if at is None or endpoint.terms is None or endpoint.stopped:
         return
@@ -109,6 +130,8 @@ class _Doing:
             return _ACTS[self.do](self)
         except Taken:
             return None
+        except _PASSING:
+            raise
         except ArkwrightError as error:
             if self._version() != before:
                 return None

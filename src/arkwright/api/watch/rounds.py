@@ -17,7 +17,7 @@ from arkwright.api.watch import alarms, datasets
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.causes import Explainer
 from arkwright.api.watch.data import WatchedData, watch_one
-from arkwright.api.watch.reacting import Rerun, finish, react
+from arkwright.api.watch.reacting import Rerun, finish, go_on, react
 from arkwright.api.watch.window import Answers, Watched
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
@@ -127,7 +127,7 @@ def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list
     return answers.watched_with_beside(agreed.promises, since, until, late)
 
 
-def _rerun(site: Site, project: Path, say: Callable[[str], None]) -> str:
+def _rerun(site: Site, project: Path, say: Callable[[str], None], _since: str) -> str:
     made = run(site, MACHINE, project, say=say)
     return f"ran the line again: {made.run.ref} {made.run.state}" + (f": {made.problem}" if made.problem else "")
 
@@ -140,6 +140,7 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
+    go_on(site, endpoint.name)
     standing = alarms.follow(site, endpoint, streaks, Explainer(site, endpoint))
     react(site, endpoint.name, max((one.until for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}

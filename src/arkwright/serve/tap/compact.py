@@ -7,7 +7,7 @@ bytes that were announced and have no entry.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from arkwright.serve.tap.tables import Builder, layout
 
 BATCH = 256 << 20  # bytes of segments that become one entry
 ROW_GROUP, GROUP_BYTES = 131_072, 32 << 20  # so many rows, or bytes of them in memory, are written at once
+DICTIONARY = 256 << 10  # bytes; a column with more in its dictionary is smaller without, and written faster
 SMALL = 64 << 20  # a part below it is merged with others
 MERGE = 16  # so many small parts of one layout make one
 DAY_NS = 86_400 * 10**9  # longest span of what is merged
@@ -54,7 +55,7 @@ class Waiting:
     def add(self, table: pa.Table) -> None:
         self._tables.append(table)
         self._rows += len(table)
-        self._size += table.nbytes
+        self._size += table.get_total_buffer_size()
         if self._rows >= ROW_GROUP or self._size >= GROUP_BYTES:
             self.flush()
 
@@ -81,11 +82,12 @@ class _Draft:
     def __post_init__(self) -> None:
         self.waiting = Waiting(self.writer)
 
-    def add(self, record: Record, endpoint: str, release: Release) -> None:
-        for table in self.builder.add(record, endpoint, release):
+    def add(self, records: Sequence[Record], endpoint: str, releases: Mapping[int, Release]) -> None:
+        for table in self.builder.add(records, endpoint, releases):
             self._write(table)
-        self.since, self.until = min(self.since, record.at), max(self.until, record.at)
-        self.releases.add(release.ref)
+        times = [record.at for record in records]
+        self.since, self.until = min(self.since, *times), max(self.until, *times)
+        self.releases.update(releases[number].ref for number in {record.release for record in records})
 
     def close(self) -> None:
         self._write(self.builder.table())
@@ -162,23 +164,24 @@ def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path, choose: Ch
     layouts: dict[int, str] = {}
     for records in segment:
         assert segment.header
+        chosen: dict[str, list[Record]] = {}
         for record in records:
             release = segment.releases.get(record.release)
             if release is None:
                 raise Corrupt(f"{segment.path} speaks of a release that it does not name")
-            chosen = choose(record, release)
-            if chosen is None:
-                continue
-            key = layouts.get(record.release) or layouts.setdefault(record.release, layout(release))
+            if (one := choose(record, release)) is not None:
+                key = layouts.get(record.release) or layouts.setdefault(record.release, layout(release))
+                chosen.setdefault(key, []).append(one)
+        for key, some in chosen.items():
             draft = drafts.get(key)
             if draft is None:
-                builder, path = Builder(release), scratch / f"{key}.parquet"
+                builder, path = Builder(segment.releases[some[0].release]), scratch / f"{key}.parquet"
                 draft = drafts[key] = _Draft(key, path, builder, _writer(path, builder.schema))
-            draft.add(chosen, segment.header.endpoint, release)
+            draft.add(some, segment.header.endpoint, segment.releases)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", version="2.6")
+    return pq.ParquetWriter(path, schema, compression="zstd", version="2.6", dictionary_pagesize_limit=DICTIONARY)
 
 
 def _clean(folder: Path, index: Index, store: Store) -> None:

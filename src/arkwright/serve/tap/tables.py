@@ -1,7 +1,7 @@
 """Records as Arrow tables: one row for each row that was asked about, typed as the release's signature says."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat, zip_longest
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby, repeat, zip_longest
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,6 +39,7 @@ BASE = (
 )
 INFERRED = (Column(name="inputs", type="str", nullable=True), Column(name="outputs", type="str", nullable=True))
 ACTUAL = "actual"  # the label that came later, joined by a query
+FEW = 16  # fewer records of one row are not worth a table of their own
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
@@ -60,14 +61,15 @@ class _Fired(msgspec.Struct, gc=False):
 
 class _Answer(_Fired, gc=False):
     prediction: _Prediction | UnsetType | None = UNSET
-    predictions: Raw = Raw(b"[]")
-    rules: Raw = Raw(b"null")
+    predictions: Raw | UnsetType = UNSET
+    rules: Raw | UnsetType = UNSET
     error: str | None = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
 _predictions = msgspec.json.Decoder(list[_Prediction | None]).decode
 _rules = msgspec.json.Decoder(list[_Fired | None]).decode
+_EMPTY = Raw(b"[]")
 _BROKEN = (msgspec.DecodeError, RecursionError, Problem)
 
 
@@ -121,13 +123,57 @@ class Builder:
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
         self._classes = [class_name(value) for value in release.classes]
         self._label = PYTHON[_label_type(release.classes)] if release.classes else None
+        self._none = row()
         self._nothing: Row = (None,) * len(release.columns)
         self._silence: Row = (None,) * (1 + len(self._classes))
         self._rows: list[Row] = []
         self._size = 0
 
-    def add(self, record: Record, endpoint: str, release: Release) -> Iterator[pa.Table]:
-        """One record: a row for each of its rows, one for what was refused. What is full meanwhile is given out."""
+    def add(self, records: Iterable[Record], endpoint: str, releases: Mapping[int, Release]) -> Iterator[pa.Table]:
+        """A row for each of their rows, one for what was refused. What is full meanwhile is given out."""
+        for alone, run in groupby(records, _is_alone):
+            some = list(run)
+            together = self._together(some, endpoint, releases) if alone and len(some) >= FEW else None
+            if together is None:
+                for record in some:
+                    yield from self._added(record, endpoint, releases[record.release])
+            else:
+                if self._rows:
+                    yield self.table()
+                yield together
+
+    def _together(self, records: Sequence[Record], endpoint: str, releases: Mapping[int, Release]) -> pa.Table | None:
+        """Of records of one row each, which most are, a column at a time; None where one of them is another."""
+        answers = [_said(record.answer) for record in records]
+        if any(answer.predictions is not UNSET or answer.rules is not UNSET for answer in answers):
+            return None
+        try:
+            asked = [self._one.decode(one.body) if one.status == 200 else self._none for one in records]
+        except _BROKEN:
+            return None
+        count = len(records)
+        return self._table((
+            [record.id.decode("utf-8", "replace") for record in records],
+            [0] * count,
+            [record.at // 1000 for record in records],
+            [record.latency / 1000 for record in records],
+            [endpoint] * count,
+            [releases[record.release].ref for record in records],
+            [releases[record.release].digest for record in records],
+            [record.caller.decode("utf-8", "replace") for record in records],
+            ["predict"] * count,
+            [bool(record.flags & SHADOW) for record in records],
+            [record.status for record in records],
+            [answer.error for answer in answers],
+            [answer.rule for answer in answers],
+            [answer.because for answer in answers],
+            [answer.review for answer in answers],
+            *zip(*map(msgspec.structs.astuple, asked), strict=True),
+            *zip(*[self._told(answer.prediction or None) for answer in answers], strict=True),
+        ))  # fmt: skip
+
+    def _added(self, record: Record, endpoint: str, release: Release) -> Iterator[pa.Table]:
+        """One record, of as many rows as it has."""
         infer, ok = bool(record.flags & INFER), record.status == 200
         answer = _Answer() if infer and ok else _said(record.answer)
         id_, caller = record.id.decode("utf-8", "replace"), record.caller.decode("utf-8", "replace")
@@ -145,25 +191,27 @@ class Builder:
 
     def table(self) -> pa.Table:
         """What was gathered and not given out yet, once."""
-        values = zip(*self._rows, strict=True) if self._rows else [()] * len(self.schema)
-        made = [pa.array(column, type=field.type) for column, field in zip(values, self.schema, strict=True)]
+        made = self._table(zip(*self._rows, strict=True) if self._rows else [()] * len(self.schema))
         self._rows, self._size = [], 0
-        return pa.table(made, schema=self.schema)
+        return made
+
+    def _table(self, columns: Iterable[Sequence[Any]]) -> pa.Table:
+        made = [pa.array(column, type=field.type) for column, field in zip(columns, self.schema, strict=True)]
+        return pa.Table.from_arrays(made, schema=self.schema)
 
     def _predicted(self, record: Record, answer: _Answer, *, ok: bool) -> Iterator[Row]:
         """What is told of each row behind the record's own columns; of one row at least."""
         alone = [] if isinstance(answer.prediction, UnsetType) else [answer.prediction]
-        said = map(self._told, chain(alone, _legible(answer.predictions, _predictions)))
+        said = map(self._told, chain(alone, _legible(answer.predictions or _EMPTY, _predictions)))
         each: Iterator[_Fired | None] = repeat(answer)
-        if bytes(answer.rules) != b"null":
+        if answer.rules and bytes(answer.rules) != b"null":
             each = chain(_legible(answer.rules, _rules), repeat(None))
         silence, none = self._told(None), True
         for row, told in zip_longest(self._asked(record) if ok else (), said):
             none = False
-            columns, rest = told or silence
-            yield *_fired(next(each)), *(row or self._nothing), *columns, None, rest
+            yield *_fired(next(each)), *(row or self._nothing), *(told or silence)
         if none:
-            yield *_fired(next(each)), *self._nothing, *silence[0], None, silence[1]
+            yield *_fired(next(each)), *self._nothing, *silence
 
     def _inferred(self, record: Record, release: Release) -> Iterator[Row]:
         """The same of a request of tensors."""
@@ -199,15 +247,20 @@ class Builder:
             return self._silence
         return (label, *(each or self._silence[1:]))
 
-    def _told(self, said: _Prediction | None) -> tuple[Row, str | None]:
-        """The columns of an answer, and as JSON what has no column."""
+    def _told(self, said: _Prediction | None) -> Row:
+        """The columns of an answer; of the tensors none are `inputs`, and `outputs` are as JSON what has no column."""
         if self._label is None:
             value = _number(said.value) if said else None
-            return (value,), None if value is not None else _rest(said)
+            return value, None, None if value is not None else _rest(said)
         if said is None or type(said.label) is not self._label:
-            return self._silence, _rest(said)
-        probabilities = said.probabilities or {}  # a rule gives none
-        return (said.label, *(probabilities.get(name) for name in self._classes)), None
+            return *self._silence, None, _rest(said)
+        each = said.probabilities or {}  # a rule gives none
+        return said.label, *map(each.get, self._classes), None, None
+
+
+def _is_alone(record: Record) -> bool:
+    """Whether it is about one row at most, as JSON; what was refused is."""
+    return not record.flags & (INFER | ARROW) and (record.status != 200 or record.body[:1] == b"{")
 
 
 def _said(answer: bytes) -> _Answer:
