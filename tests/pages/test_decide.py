@@ -67,10 +67,15 @@ def test_from_a_signature_to_the_way_back(house):
         ):
             status, text = house.send(place, **sent | changed)
             assert (status, said in text) == (code, True), (place, changed)
-    status, text = house.send("/endpoints/buys/rollback", reason="", version=now)
-    assert (status, "say why" in text) == (422, True)
-    status, text = house.send("/endpoints/buys/rollback", reason="errors", version=now)
-    assert (status, "nothing to go back to" in text) == (409, True)
+    back = {"reason": "errors", "version": now, "sure": "yes"}
+    for changed, code, said in (
+        ({"reason": ""}, 422, "say why"),
+        ({"sure": ""}, 422, "confirm that buys answers as before"),
+        ({}, 409, "nothing to go back to"),
+    ):
+        status, text = house.send("/endpoints/buys/rollback", **back | changed)
+        assert (status, said in text) == (code, True), changed
+    assert "so there is nothing to go back to" in house.page("/endpoints/buys")[1]
     assert house.send("/endpoints/buys/rollback", by="carl", reason="errors")[0] == 403
     hostile = {"row.country": '"><script>alert(1)</script>', "row.spent": "much", "row.age": ""}
     status, text = house.send("/endpoints/buys/try", **hostile)

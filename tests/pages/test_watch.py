@@ -15,6 +15,7 @@ from tests.pages.seen import lived
 from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
 
+from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.told import Causes, Rows
 from arkwright.cli import context
@@ -209,3 +210,19 @@ def test_of_ten_thousand_words_few_are_drawn_and_the_others_have_their_rows():
     (rest,) = (line for line in column.lines if line.part.label == OTHERS)
     assert rest.rows.count("where=c%21%3D") == PARTS
     assert len(rest.rows) < 1500
+
+
+def test_roll_back_says_to_what_and_asks_whether_one_is_sure(twice, tmp_path, shop_at):
+    shop = shop_at(tmp_path / "shop")
+    shutil.copytree(twice / ".arkwright", tmp_path / "shop" / ".arkwright")
+    at = Site(shop)
+    at.do(promote, release="buys@1")
+    at.do(promote, release="buys@2", share=0.2)
+    with up(at) as made:
+        house = House(made)
+        text = re.sub("<[^>]+>", "", house.page("/endpoints/buys")[1])
+        assert "From the next request on buys answers with release:buys@1 again." in text
+        status, text = house.send("/endpoints/buys/rollback", reason="it errs")
+        assert (status, text.count("confirm that buys answers as before")) == (422, 1)
+        assert house.send("/endpoints/buys/rollback", reason="it errs", sure="yes")[0] == 303
+        assert "rolled back from release:buys@2: it errs" in house.page("/endpoints/buys")[1]

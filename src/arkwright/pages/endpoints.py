@@ -13,7 +13,7 @@ from starlette.routing import Route
 from arkwright.api import decide
 from arkwright.api.endpoints import emergency, rollout
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Invalid
+from arkwright.core.errors import ArkwrightError, Invalid, Refused
 from arkwright.core.nouns import Endpoint, Event, Release
 from arkwright.core.record import decode
 from arkwright.pages import alarming, forms, health, predictions, promoting, talk, traffic, watched, why
@@ -73,9 +73,10 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         standing=_standing(request),
         moves=moves,
         **_shares(moves),
-        offered=_offered(at.site, endpoint) if forms.may(request, "own") else [],
+        **(_movable(at.site, endpoint) if forms.may(request, "own") else {}),
         inputs=traffic.form(request, endpoint, None),
         tried=None,
+        untried=None,
         talk=talk.panel(request, f"{Endpoint.KIND}:{endpoint.name}"),
     )
 
@@ -102,6 +103,16 @@ def _moves(site: Site, endpoint: Endpoint) -> list[Event]:
     return [event for key in islice(keys, SHOWN) if (event := site.ledger.get(Endpoint.KIND, key))]
 
 
+def _movable(site: Site, endpoint: Endpoint) -> dict[str, Any]:
+    """What it may be moved to: releases that are offered, and what it answered with before or why there is nothing."""
+    found: dict[str, Any] = {"offered": _offered(site, endpoint), "earlier": {}, "no_earlier": ""}
+    try:
+        found["earlier"] = rollout.back(site, endpoint, "").shares
+    except Refused as error:
+        found["no_earlier"] = str(error)
+    return found
+
+
 def _offered(site: Site, endpoint: Endpoint) -> list[tuple[Release, bool]]:
     """The newest releases that this endpoint takes, and whether each may be deployed."""
     if endpoint.terms is None:
@@ -124,9 +135,11 @@ async def promote(request: Request) -> Response:
 
 async def rollback(request: Request) -> Response:
     at, by, name = context.context(request), context.actor(request), request.path_params["name"]
-    said = await forms.fields(request, "reason", "version")
+    said = await forms.fields(request, "reason", "version", "sure")
 
     def work() -> str:
+        if said["sure"] != "yes":
+            raise Invalid(f"confirm that {name} answers as before")
         if not said["reason"]:
             raise Invalid("say why it is rolled back; whoever is woken by it wants to know")
         version = forms.count(said["version"]) if said["version"] else None

@@ -125,4 +125,5 @@ def _shown(
         endpoint=endpoint,
         inputs=found,
         tried=tried,
+        untried=None if tried else problem,
     )
