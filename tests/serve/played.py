@@ -36,7 +36,9 @@ class Born:
 
     def send_signal(self, sign):
         self.signals.append(sign)
-        if self.returncode is None and sign != signal.SIGCONT:
+        if self.returncode is not None:
+            raise ProcessLookupError
+        if sign != signal.SIGCONT:
             self.end(-sign)
 
     def kill(self):

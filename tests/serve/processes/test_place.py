@@ -7,7 +7,7 @@ import pytest
 from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
-from arkwright.serve.processes import place, process
+from arkwright.serve.processes import crew, place, process
 
 
 @pytest.fixture
@@ -283,3 +283,47 @@ def test_who_dies_while_it_leaves_tells_of_what_it_died(played):
         assert [size for _, size in world.crew._register.suspects] == [len(b"poison")]
 
     played(play)
+
+
+def test_workers_that_are_replaced_meanwhile_refuse_no_move(played, monkeypatch):
+    monkeypatch.setattr(crew, "_MOST_ENDED", 0)
+
+    async def play(world):
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: all(one.told[-1] == "a@2" for one in world.all))
+        await world.crew.replace_all()
+        world.gate.set()
+        assert await moving == {}
+        assert world.here() == world.all[2:]
+        assert world.serves() == [{"a": "a@2"}] * 2
+
+    played(play)
+
+
+def test_however_often_none_lives_the_next_one_is_waited_for_5_seconds_at_most():
+    assert [place._pause(many) for many in (1, 5, 6, 2000)] == [0.2, 3.2, 5.0, 5.0]
+
+
+def test_a_signal_without_a_name_ends_a_worker_alone(played):
+    async def play(world):
+        world.here()[0].end(-40)
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+
+    played(play)
+
+
+def test_who_is_stuck_may_have_ended_when_it_is_killed(played):
+    """What it forked holds its end of the wire, so nobody has seen that."""
+
+    async def play(world):
+        world.does["a@1"] = WAITS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        del world.does["a@1"]
+        world.all[2].returncode = -9
+        await until(lambda: world.crew._places[0].worker.stuck)
+        world.all[2].over.set()
+        await until(lambda: len(world.all) == 4 and world.all[3].listens)
+
+    played(play, load_time=0.1)

@@ -104,7 +104,8 @@ class Crew:
         while judges := await self._judges(did):
             found = dict(await asyncio.gather(*(place.has(order) for place in judges)))
             now = {worker: failed for worker, failed in found.items() if failed is not None}
-            did, ended = did | now, ended + len(found) - len(now)
+            did |= now
+            ended += sum(failed is None and not worker.leaves for worker, failed in found.items())
             why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
             if ended > _MOST_ENDED:
                 why |= dict.fromkeys(names, "workers end one after the other when they are to answer with it")

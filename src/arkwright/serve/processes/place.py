@@ -7,6 +7,7 @@ that can do all of it takes its place later.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections import Counter
@@ -197,7 +198,7 @@ class Place:
             self._crew.bury(worker)
             self._blame(worker, how(code))
             if stillborn:
-                await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
+                await asyncio.sleep(_pause(stillborn))
             await self._raise(worker)
 
     def _must_go_on(self, stillborn: int, code: int) -> None:
@@ -251,7 +252,8 @@ class Place:
         failed = await self._catch_up(worker)
         if worker.stuck:
             self._leave_out(worker.stuck, late(worker.stuck, self._load_time))
-            worker.process.kill()  # who keeps the place raises another
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.kill()  # who keeps the place raises another
         elif failed is not None and (order := self._crew.order):
             self.settled(order, failed)
             self._deaths.clear()
@@ -260,6 +262,10 @@ class Place:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _pause(stillborn: int) -> float:
+    return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number
 
 
 def _lethal(order: control.Serve, release: str, ended: str) -> dict[str, str]:
