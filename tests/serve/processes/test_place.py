@@ -325,5 +325,41 @@ def test_who_is_stuck_may_have_ended_when_it_is_killed(played):
         await until(lambda: world.crew._places[0].worker.stuck)
         world.all[2].over.set()
         await until(lambda: len(world.all) == 4 and world.all[3].listens)
+        world.all[2].writer.close()
+
+    played(play, load_time=0.1)
+
+
+def test_a_place_waits_for_nobody_who_tries_again_what_held_up_another(played, monkeypatch):
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = KILLS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 5 and world.all[4].listens)
+        world.does["b@1"] = WAITS
+        renewed = asyncio.create_task(world.crew.renew())
+        await until(lambda: len(world.all) == 6 and "b@1" in world.all[5].told)
+        world.all[4].kill()
+        await until(lambda: len(world.all) == 7 and world.all[6].listens)
+        assert (world.all[5].returncode, world.here()[0]) == (-9, world.all[6])
+        await renewed
+
+    played(play)
+
+
+def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played):
+    """It is stuck, is given up, and is followed by one that does less."""
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = WAITS
+        world.here()[0].kill()
+        here = world.crew._places[0]
+        await until(lambda: here.worker.process in world.all[2:] and here.worker.stuck)
+        await world.crew.renew()
+        await until(lambda: here.worker.served)
+        assert (len(world.all), world.all[3].told) == (4, ["a@1"])
 
     played(play, load_time=0.1)

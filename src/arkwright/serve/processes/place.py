@@ -121,7 +121,7 @@ class Place:
         `wait`: until the old one has stopped. When the new one cannot do all that there is to do, the old one stays.
         """
         async with self._turn:
-            if self._over:
+            if self._over or not self.worker.opened:  # another comes already, which does no more than it can
                 return True
             old, new = self.worker, self.worker.twin("replaced")
             failed = await self._comes(new)
@@ -197,6 +197,8 @@ class Place:
             self._must_go_on(stillborn, code)
             self._crew.bury(worker)
             self._blame(worker, how(code))
+            if self.coming and self._left_out:  # it tries what may hang it, and callers wait here
+                self._crew.let_go(self.coming, signal.SIGKILL)
             if stillborn:
                 await asyncio.sleep(_pause(stillborn))
             await self._raise(worker)

@@ -42,9 +42,11 @@ class Worker:
         self._answers: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Raises OSError when no process can be made."""
-        if not await self._begin() and not await self._begin():
+        """Raises OSError when no process can be made, or nobody wants it any more."""
+        if not await self._begin() and (self.leaves or not await self._begin()):
             raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
+        if self.leaves:
+            raise OSError("the old one ended; another that does less comes at once")
 
     async def _begin(self) -> bool:
         """Whether there is a process at the other end of the wire."""
@@ -61,6 +63,9 @@ class Worker:
                 os.close(page)
             if child is None and (said := await within(BIRTH, self._reader.readline())):
                 child = Forked(control.read(said, control.Born).pid)
+        except ValueError:  # it died while it said so, or says what cannot be read
+            self._writer.close()
+            return False
         except BaseException:
             self._writer.close()
             raise
