@@ -7,7 +7,7 @@ import pytest
 from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
-from arkwright.serve.processes import crew, place, process
+from arkwright.serve.processes import control, place, process
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_release_that_kills_its_workers_is_refused_and_nobody_loads_it_later(p
         world.does["a@2"] = KILLS
         assert await world.move(a="a@2") == {"a": "a@2: workers end while they load it (SIGKILL)"}
         await until(lambda: len(world.serves()) == 2)
-        assert [one.told for one in world.all] == [["a@1", "a@2"]] * 4 + [["a@1"]] * 2
+        assert [one.told for one in world.all] == [["a@1", "a@2"]] * 2 + [["a@2"]] * 2 + [["a@1"]] * 2
         world.here()[0].kill()
         await until(lambda: len(world.all) == 7 and world.all[-1].listens)
         assert world.all[-1].told == ["a@1"]
@@ -165,6 +165,7 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
         async with World(tmp_path) as world:
             await until(lambda: world.here()[0].writer)
             world.here()[0].kill()
+            await until(lambda: not world.crew._places[0].answers)
             await world.crew.move(world.order(a="a@1"), ["a"])
             world.does["a@1"] = KILLS
             ready = asyncio.create_task(world.crew.ready())
@@ -285,9 +286,7 @@ def test_who_dies_while_it_leaves_tells_of_what_it_died(played):
     played(play)
 
 
-def test_workers_that_are_replaced_meanwhile_refuse_no_move(played, monkeypatch):
-    monkeypatch.setattr(crew, "_MOST_ENDED", 0)
-
+def test_workers_that_are_replaced_meanwhile_refuse_no_move(played):
     async def play(world):
         world.does["a@2"] = WAITS
         moving = asyncio.create_task(world.move(a="a@2"))
@@ -363,3 +362,63 @@ def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played):
         assert (len(world.all), world.all[3].told) == (4, ["a@1"])
 
     played(play, load_time=0.1)
+
+
+@pytest.mark.parametrize("loads", [True, False], ids=["while they load", "before"])
+def test_what_crashes_on_requests_is_left_behind(played, loads):
+    """Whoever answers with it dies; the release that is to come is tried where nobody is answered yet."""
+
+    async def play(world):
+        assert await world.move(a="a@2") == {}
+        world.does["a@1"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@1"))
+        if loads:
+            await until(lambda: all(one.told[-1] == "a@1" for one in world.all))
+        for one in world.all[:2]:
+            one.kill()
+        await until(lambda: len(world.all) == 4 and all(one.told for one in world.all[2:]))
+        world.gate.set()
+        assert await moving == {}
+        await until(lambda: world.serves() == [{"a": "a@1"}] * 2)
+        assert [one.told for one in world.all[2:]] == [["a@1"]] * 2
+
+    played(play)
+
+
+def test_what_is_refused_in_who_follows_the_dead_is_not_left_out_later(played):
+    """It hung there."""
+
+    async def play(world):
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: all(one.told[-1] == "a@2" for one in world.all))
+        world.all[0].kill()
+        assert "did not load within 0.2 s" in (await moving)["a"]
+        await until(lambda: world.here()[0].listens)
+        assert world.here()[0].serves == {"a": "a@1"}
+        del world.does["a@2"]
+        assert await world.move(a="a@2") == {}
+        assert world.here()[0].serves == {"a": "a@2"}
+
+    played(play, load_time=0.2)
+
+
+def test_each_place_is_asked_once_however_often_somebody_dies(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@2"], world.only = WAITS, other
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+        one.kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert world.all[2].serves == {"a": "a@1"}
+        world.only = world.all[2]
+        other.kill()
+        await until(
+            lambda: control.releases(world.crew.order.traffic.values()) == {"a@2"}
+        )  # its loading decides nothing
+        world.gate.set()
+        assert await moving == {}
+        await until(lambda: world.serves() == [{"a": "a@2"}] * 2)
+
+    played(play)

@@ -26,7 +26,6 @@ from arkwright.serve.wire.address import is_loopback
 from arkwright.serve.wire.limits import Limits
 
 log = logging.getLogger("arkwright.serve")
-_MOST_ENDED = 5  # workers, during one move
 
 
 class Crew:
@@ -100,15 +99,14 @@ class Crew:
         what is served then, the other behind what it is stuck in.
         """
         did: dict[Worker, Mapping[str, str]] = {}
-        ended = 0
-        while judges := await self._judges(did):
-            found = dict(await asyncio.gather(*(place.has(order) for place in judges)))
-            now = {worker: failed for worker, failed in found.items() if failed is not None}
+        judged: set[Place] = set()  # once each: who comes after one that did it decides nothing more
+        while judges := [place for place in await self._judges(did) if place not in judged]:
+            found = dict(zip(judges, await asyncio.gather(*(place.has(order) for place in judges)), strict=True))
+            if self.order:
+                judged |= {place for place, (_, failed) in found.items() if failed is not None}
+            now = {worker: failed for worker, failed in found.values() if failed is not None}
             did |= now
-            ended += sum(failed is None and not worker.leaves for worker, failed in found.items())
             why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
-            if ended > _MOST_ENDED:
-                why |= dict.fromkeys(names, "workers end one after the other when they are to answer with it")
             if why:
                 await self._go_back()
                 return why
