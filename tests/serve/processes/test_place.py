@@ -422,3 +422,60 @@ def test_each_place_is_asked_once_however_often_somebody_dies(played):
         await until(lambda: world.serves() == [{"a": "a@2"}] * 2)
 
     played(play)
+
+
+async def refused(world):
+    """The first worker did a@2; the other is stuck in it."""
+    one, other = world.all
+    world.does["a@2"], world.only = WAITS, other
+    moving = asyncio.create_task(world.move(a="a@2"))
+    await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+    world.only = None
+    return one, other, moving
+
+
+def test_who_cannot_go_back_answers_with_nothing_until_another_takes_its_place(played, monkeypatch):
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        one, other, moving = await refused(world)
+        world.does["a@1"] = FAILS
+        assert set(await moving) == {"a"}
+        assert (one.serves, other.serves) == ({}, {"a": "a@1"})
+        world.gate.set()  # the other one gets free, does what was refused and cannot go back either
+        await until(lambda: other.serves == {} and other.told[-1] == "a@1")
+        await until(lambda: all(one.worker.lacks and not one.worker.stuck for one in world.crew._places))
+        del world.does["a@1"]
+        await world.crew.renew()
+        assert world.serves() == [{"a": "a@1"}] * 2
+        assert world.here() == world.all[2:]
+
+    played(play, load_time=0.1)
+
+
+def test_who_hangs_on_its_way_back_answers_no_more_with_what_was_refused(played):
+    async def play(world):
+        one, other, moving = await refused(world)
+        world.does["a@1"] = WAITS
+        assert set(await moving) == {"a"}
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert (one.returncode, world.all[2].lacking, world.all[2].serves) == (-9, ["a"], {})
+        assert (other.returncode, other.serves) == (None, {"a": "a@1"})
+
+    played(play, load_time=0.1)
+
+
+def test_who_is_born_does_not_answer_with_what_it_was_told_first(played):
+    """What is served then fails in it."""
+
+    async def play(world):
+        world.does["a@1"] = WAITS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        assert await world.move(a="a@2") == {}
+        world.does["a@2"] = FAILS
+        world.gate.set()
+        await until(lambda: world.all[2].listens)
+        assert world.all[2].serves == {}
+
+    played(play)

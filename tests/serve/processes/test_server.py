@@ -62,3 +62,15 @@ def test_what_was_loaded_beside_what_cannot_be(page, releases):
         return before - len(page._free)
 
     assert asyncio.run(served()) == 0
+
+
+@pytest.mark.parametrize("question", [True, False])
+def test_what_cannot_be_loaded_stays_as_it_was_only_where_that_may_be_refused(page, releases, question):
+    async def served():
+        server = Server(Limits(), page=page)
+        await server.serve({"one": routing(releases, 1)})
+        failed = await server.serve({"one": routing(releases, 3, number=2)}, question=question)
+        assert (list(failed), server.app.lacking) == (["one"], not question)
+        return list(server.app.routes)
+
+    assert asyncio.run(served()) == ["one"] * question

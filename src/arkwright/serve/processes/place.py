@@ -102,8 +102,20 @@ class Place:
     # what it is told
 
     async def tell(self, order: control.Serve) -> None:
-        """Have the worker do it, which did it before."""
-        await self.worker.tell(control.without(order, self._left_out))
+        """Have the worker do it, which did it before or whose like did. What it cannot do after all it lacks."""
+        worker = self.worker
+        failed = await worker.tell(control.without(order, self._left_out))
+        if failed is not None and worker is self.worker:
+            self.settled(order, failed)
+
+    async def back(self, order: control.Serve) -> None:
+        """Have the worker, which did what was refused, do this again. Who hangs then would answer with that: it ends,
+        and the next one goes without what it hung in.
+        """
+        worker, before = self.worker, self.worker.stuck
+        await self.tell(order)
+        if worker.stuck and not before and worker is self.worker:
+            self._give_up(worker)
 
     async def has(self, order: control.Serve) -> tuple[Worker, Mapping[str, str] | None]:
         """Have the worker do it: who did, and what fails; None when it was replaced meanwhile. Who dies is followed by
@@ -111,7 +123,7 @@ class Place:
         """
         while True:
             worker = self.worker
-            failed = await worker.tell(control.without(order, self._left_out))
+            failed = await worker.tell(control.without(order, self._left_out, question=True))
             if failed is not None or worker.leaves:
                 return worker, failed
             log.warning("a worker ended before it answered by what it was told; the next one is told before it answers")
@@ -297,14 +309,18 @@ class Place:
         self._crew.greet(worker)
         failed = await self._catch_up(worker)
         if worker.stuck:
-            if self._is_due(worker.stuck):
-                self._leave_out(worker.stuck, late(worker.stuck, self._load_time))
-            with contextlib.suppress(ProcessLookupError):
-                worker.process.kill()  # who keeps the place raises another
+            self._give_up(worker)
         elif failed is not None and (order := self._crew.order):
             self.settled(order, failed)
             self._deaths.clear()
             await worker.open()
+
+    def _give_up(self, stuck: Worker) -> None:
+        """Who keeps the place raises another."""
+        if self._is_due(stuck.stuck):
+            self._leave_out(stuck.stuck, late(stuck.stuck, self._load_time))
+        with contextlib.suppress(ProcessLookupError):
+            stuck.process.kill()
 
 
 def _now() -> float:

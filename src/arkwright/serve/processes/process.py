@@ -92,8 +92,13 @@ class Worker:
             await asyncio.wait((done,), timeout=_LOOK)
         if done.done():
             return done.result()
+        if not order.question:
+            done.add_done_callback(self._did_late)
         why = late(self.stuck, self._start.load_time)
         return {name: why for name, routing in order.traffic.items() if self.stuck in control.releases((routing,))}
+
+    def _did_late(self, done: "asyncio.Future[dict[str, str] | None]") -> None:
+        self.lacks = {*self.lacks, *(done.result() or ())}
 
     async def open(self) -> None:
         """Have it listen; returns when it does, or is gone."""

@@ -81,9 +81,15 @@ class Server:
         self._adopter = Adopter(self.front, passed) if passed else None
 
     async def serve(
-        self, traffic: Traffic, lacking: Collection[str] = (), unloaded: Sequence[str] = ()
+        self,
+        traffic: Traffic,
+        lacking: Collection[str] = (),
+        unloaded: Sequence[str] = (),
+        *,
+        question: bool = False,
     ) -> dict[str, str]:
-        """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
+        """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded: nothing answers there,
+        but where it was only a `question` what did before.
 
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
         Returns when nothing of what left is at work any more: no answer comes from it after that.
@@ -99,7 +105,7 @@ class Server:
             except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
                 failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
-                if name in self.app.routes:
+                if question and name in self.app.routes:
                     routes[name] = self.app.routes[name]
         if self.loads:
             await self.loads("")
