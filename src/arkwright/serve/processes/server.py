@@ -64,6 +64,7 @@ class Server:
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}
         self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
+        self._untold: Collection[str] = ()  # endpoints of which no version is told: the next may be older than a stop
         self._retiring: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._adopter: Adopter | None = None
@@ -111,7 +112,10 @@ class Server:
             await self.loads("")
         before = (*self.app.routes.values(), *routes.values())
         self._lacking = {*failed, *lacking} - routes.keys()
-        self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
+        self._untold = {*unloaded, *lacking}
+        self._halted = {
+            name: one for name, one in self._halted.items() if name in self._untold or _still(one, traffic.get(name))
+        }
         self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
@@ -133,7 +137,8 @@ class Server:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
         stopped = dict.fromkeys(self._lacking, "not loaded here; the server's log says why")
         stopped |= dict.fromkeys(self.app.repository.unloaded, "unloaded; load it over the repository")
-        self.app.install(answering, stopped | {name: why for name, (_, why) in self._halted.items()})
+        stopped |= {name: why for name, (_, why) in self._halted.items() if name not in self._untold}
+        self.app.install(answering, stopped)
         self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before
 
