@@ -66,7 +66,7 @@ def test_of_several_endpoints_what_kills_is_refused_alone(played):
         world.does["b@1"] = KILLS
         assert set(await world.move(b="b@1", a="a@1")) == {"b"}
         assert await world.move(c="c@1", a="a@1") == {}
-        assert world.serves() == [{"a": "a@1", "c": "c@1"}] * 2
+        await until(lambda: world.serves() == [{"a": "a@1", "c": "c@1"}] * 2)
 
     played(play)
 

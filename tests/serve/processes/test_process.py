@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 
+import msgspec
 import pytest
 
 from arkwright.serve.processes import birth, control, process, zygote
@@ -123,3 +124,18 @@ def test_who_is_not_wanted_any_more_when_it_is_born_does_not_begin():
         return worker.process.returncode
 
     assert asyncio.run(born()) == -9
+
+
+def test_who_hears_nothing_any_more_and_lives_on_is_ended(monkeypatch):
+    """Its wire is gone: it can be told neither what to serve nor to leave."""
+    monkeypatch.setattr(process, "_GRACE", 0.0)
+    start = msgspec.structs.replace(START, limits=Limits(drain_delay=0.0, drain_time=0.05))
+
+    async def ended():
+        worker = Worker(None, start, None, Says(control.Loading("")))
+        await worker.start()
+        code = await asyncio.wait_for(worker.ended(), 60)
+        worker.forget()
+        return code
+
+    assert asyncio.run(ended()) == -signal.SIGKILL

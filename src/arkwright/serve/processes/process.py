@@ -19,6 +19,7 @@ from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
 _LOOK = 0.5  # seconds between two looks whether it is stuck
+_GRACE = 5.0  # seconds for its end, when it has drained
 _LAST_WORDS = 0.05  # seconds for what is on the wire
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
@@ -37,6 +38,7 @@ class Worker:
         self.loading = self.stuck = ""
         self.lacks: Collection[str] = ()
         self._patience: asyncio.Task[None] | None = None  # with what it loads
+        self._parting: asyncio.Task[None] | None = None  # with who hears nothing any more
         self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
         self._answers: set[asyncio.Task[None]] = set()
@@ -153,6 +155,23 @@ class Worker:
             self._be_patient()
             while self._waiting:
                 self._settle(None)
+        if not self.gone:
+            self._parting = asyncio.create_task(self._part())
+
+    async def _part(self) -> None:
+        """End it when it does not end by itself, since it can be told nothing any more. A thread may keep it alive, or
+        code has closed its end of the wire.
+        """
+        try:
+            await within(self._longest_stop, self.process.wait())
+        except TimeoutError:
+            log.error("a worker hears nothing any more and does not end: it is ended")  # noqa: TRY400
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+    @property
+    def _longest_stop(self) -> float:
+        return self._start.limits.drain_delay + self._start.limits.drain_time + _GRACE
 
     def _loads(self, release: str) -> None:
         self.loading = release
@@ -217,7 +236,7 @@ class Worker:
             process.send_signal(sign)
             process.send_signal(signal.SIGCONT)  # who was halted can end now
         try:
-            await asyncio.wait_for(process.wait(), self._start.limits.drain_delay + self._start.limits.drain_time + 5)
+            await asyncio.wait_for(process.wait(), self._longest_stop)
         except TimeoutError:
             killed = True
             with contextlib.suppress(ProcessLookupError):
@@ -229,7 +248,7 @@ class Worker:
         if self.gone:
             return
         self.gone = True
-        for task in (self._watching, self._patience):
+        for task in (self._watching, self._patience, self._parting):
             if task:
                 task.cancel()
         self._writer.close()
