@@ -169,6 +169,7 @@ class Place:
             if self._trial:
                 self._trial.is_void()
             self._left_out.clear()
+            self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
             await new.open()
@@ -215,6 +216,8 @@ class Place:
             told = await worker.tell(order if worker is self.coming else control.without(order, self._left_out))
             if trial and told is not None:
                 trial.ends(worker, told)
+                if worker.stuck:
+                    self._trial = None  # at once: nobody else tries it
             if told is None or worker.stuck:
                 return None
             failed = told
@@ -238,7 +241,7 @@ class Place:
         while True:
             worker = self.worker
             code = await worker.ended()
-            stillborn = 0 if worker.served else stillborn + 1
+            stillborn = 0 if worker.served or self._tried_in(worker) else stillborn + 1
             log.warning("a worker ended (%s); another takes its place", how(code))
             self._must_go_on(stillborn, code)
             self._crew.bury(worker)
@@ -268,13 +271,18 @@ class Place:
         """
         if dead.opened or not dead.loading:
             return
-        if self._trial and dead is self._trial.worker:
+        if self._trial and self._tried_in(dead):
             self._trial.ends(dead, _lethal(self._trial.order, dead.loading, ended))
+            self._trial = None  # at once: nobody else tries it
         if not self._is_due(dead.loading):
             return
         self._deaths[dead.loading] += 1
         if self._deaths[dead.loading] >= _MOST_DEATHS:
             self._leave_out(dead.loading, _ended(dead.loading, ended))
+
+    def _tried_in(self, dead: Worker) -> bool:
+        """Whether it died of what was only tried: the next one does without."""
+        return self._trial is not None and dead is self._trial.worker and not dead.opened and bool(dead.loading)
 
     def _is_due(self, release: str) -> bool:
         """Whether it is served now; who tries a move may load others."""
