@@ -17,6 +17,7 @@ from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
+NOWHERE = ("stopped", "cut")  # where a job has not run to an end
 
 
 def main() -> None:
@@ -43,9 +44,7 @@ def main() -> None:
 def _job(site: Site, project: Path, since: str) -> jobs.Job:
     """One that has been begun since then, by who was killed before it was said; or a new one."""
     ours = (job for job in jobs.jobs(site, MACHINE, project) if job.verb == "run" and job.by.name == MACHINE.name)
-    known = (
-        job for job in ours if job.made >= since and job.state not in ("stopped", "cut")
-    )  # those never ran to an end
+    known = (job for job in ours if job.made >= since and job.state not in NOWHERE)
     return next(known, None) or jobs.begin(site, MACHINE, project, verb="run", words={})
 
 
