@@ -53,6 +53,7 @@ def test_read(text, clause):
 
 
 @pytest.mark.parametrize("text", ["", "carrier", "=UA", "|", "a=b|", "a=b|c", '"a=b', '"a"b=c', 'a="b"c', 'a="\\x"',
+                                  'a=="b"', 'a>="b"c', 'a="\\ud800"', "a=\ud800", "\ud800=a",
                                   "x" * 3000 + "=1"])  # fmt: skip
 def test_no_value_of_a_column(text):
     with pytest.raises(Invalid, match="says no value of a column"):

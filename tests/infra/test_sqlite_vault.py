@@ -135,3 +135,11 @@ def test_a_newer_layout_is_refused_untouched(place):
 def test_a_folder_that_is_not_there_is_said(tmp_path):
     with pytest.raises(ArkwrightError, match="nowhere"):
         SqliteVault(tmp_path / "nowhere" / "vault.db")
+
+
+def test_nobody_else_can_hold_a_turn(tmp_path):
+    vault = SqliteVault(tmp_path / "vault.db")
+    with vault.alone("watch of buys") as held:
+        assert held
+    (turn,) = (tmp_path / "turns").iterdir()
+    assert stat.S_IMODE(turn.stat().st_mode) == 0o600  # whoever may read a file may lock it

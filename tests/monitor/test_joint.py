@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arkwright.measures import joint as measures
+from arkwright.measures import sketch
 from arkwright.measures.features import STEPS
 from arkwright.monitor import packing
 from arkwright.monitor.counting import Counts, reference
@@ -50,6 +51,12 @@ def test_times_are_left_out_and_words_that_hardly_occur_have_no_name():
     assert known.columns == ("number", "whole", "word", "yes", "name")
     assert known.values[2] == ()
     assert REFERENCE.joint.moments.n == 2250  # the others said which words are frequent
+
+
+def test_a_word_that_is_frequent_in_some_rows_and_not_counted_in_all(monkeypatch):
+    monkeypatch.setattr(sketch, "VALUES", 5)
+    rows = pa.table({"word": np.random.default_rng(0).choice([f"w{n}" for n in range(60)], 3000)})
+    assert set(reference(rows).joint.features.values[0]) <= set(reference(rows).columns["word"].values)
 
 
 @settings(max_examples=40, deadline=None)

@@ -13,7 +13,7 @@ from arkwright.core.errors import Invalid
 LONGEST = 2000  # characters
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _ONE = re.compile(
-    rf'\s*(?:({_QUOTED})|((?![\s"])(?:[^=<>|!]|!(?!=))+?))\s*(!=|>=|<=|=|<|>)(?:({_QUOTED})\s*|((?!")[^|]*))(\||\Z)',
+    rf'\s*(?:({_QUOTED})|((?![\s"])(?:[^=<>|!]|!(?!=))+?))\s*(!=|>=|<=|=|<|>)(?:({_QUOTED})\s*|((?!["=])[^|]*))(\||\Z)',
     re.DOTALL,
 )
 _OTHERWISE = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
@@ -38,7 +38,7 @@ def parse(text: str) -> Clause:
     found, at = list[Where](), 0
     while len(text) <= LONGEST and (one := _ONE.match(text, at)):
         column, value = one[2] or _unquoted(one[1]), _unquoted(one[4]) if one[4] else one[5] or None
-        if column is None or (one[4] and value is None):
+        if column is None or (one[4] and value is None) or not _can_be_sent(f"{column}{value}"):
             break
         found.append(Where(column, one[3], value))
         at = one.end()
@@ -70,6 +70,15 @@ def _unquoted(text: str) -> str | None:
         return str(json.loads(text))
     except ValueError:
         return None
+
+
+def _can_be_sent(text: str) -> bool:
+    """Half a surrogate pair is no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name(text: str) -> str:

@@ -27,6 +27,7 @@ from arkwright.monitor.joint import Joint, Together, chosen, joint
 from arkwright.monitor.loss_model import LossModel, thinned
 
 Sketches = Mapping[str, Sketch]
+MOST = 500_000  # rows of a file that lies beside another
 MOST_GROUPS = 50  # of a column, the most frequent ones
 
 
@@ -178,17 +179,23 @@ def _groups(rows: Columns, columns: Sketches) -> dict[str, Array]:
 
 def beside(before: Path, now: Path, names: Iterable[str]) -> Window:
     """These columns of two Parquet files, the first being the reference; one after the other, so that none has to fit
-    into memory with another. Those that have neither an order nor words are left out.
+    into memory with another. Of more than `MOST` rows parts are read that lie as far from each other everywhere. Those
+    that have neither an order nor words are left out.
     """
     reference, current = {}, {}
     with pq.ParquetFile(before) as then, pq.ParquetFile(now) as came:
         for name in names:
-            column = then.read([name]).column(0)
+            column = _some(then, name)
             kind = arrow.type_name(column.type, name)
             if kind in NUMBERS + WORDS:
                 reference[name] = _sketch(column, kind)
-                current[name] = _counted(reference[name].empty(), came.read([name]).column(0))
+                current[name] = _counted(reference[name].empty(), _some(came, name))
     return Window(reference=reference, current=current)
+
+
+def _some(file: pq.ParquetFile, name: str) -> pa.ChunkedArray:
+    step = max(1, -(-file.metadata.num_rows // MOST))
+    return file.read_row_groups(list(range(0, file.num_row_groups, step)), [name]).column(0)
 
 
 def _sketch(column: pa.ChunkedArray, kind: str) -> Sketch:

@@ -83,7 +83,7 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
     numbers = tuple(name for name, kind in kinds.items() if kind in _NUMBERS)
     words = tuple(name for name, kind in kinds.items() if kind in _WORDS)
     first = len(some) // _CHOOSING if words else 0
-    clear = [_frequent(some.column(name).slice(0, first)) for name in words]
+    clear = [_frequent(some.column(name).slice(0, first), sketches[name]) for name in words]
     values = tuple(own or sketches[name].values[:1] for name, own in zip(words, clear, strict=True))
     scales = [features_.scaled(floats(some.column(name))) for name in numbers]
     bare = Features(
@@ -104,11 +104,12 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
     return Joint(whole, found)
 
 
-def _frequent(column: pa.ChunkedArray) -> tuple[str, ...]:
-    """The words that these rows have most often. Some are so by luck, and rarer in every window: so it is what other
-    rows say of them that a window is held against.
+def _frequent(column: pa.ChunkedArray, whole: Sketch) -> tuple[str, ...]:
+    """The words that these rows have most often, of those that all rows were counted by. Some are so by luck, and rarer
+    in every window: so it is what other rows say of them that a window is held against.
     """
-    return sketch.of_words(*words_of(column)).values[:WORDS]
+    counted = set(whole.values)
+    return tuple(word for word in sketch.of_words(*words_of(column)).values[:WORDS] if word in counted)
 
 
 def _frequencies(given: Standardised, known: Features, clear: Sequence[tuple[str, ...]]) -> Array:

@@ -46,6 +46,8 @@ class Outbox(Alongside):
                         self._deliver(is_held)
             except ArkwrightError as error:
                 log.error("nobody is told: %s; trying again", error)  # noqa: TRY400
+            except Exception:  # this must go on, or nobody is told anything any more
+                log.exception("nobody is told; trying again")
 
     def _deliver(self, is_held: Callable[[], bool]) -> None:
         """Until the turn is lost, or this ends."""

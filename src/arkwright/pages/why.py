@@ -19,6 +19,7 @@ from arkwright.pages.draw.before_now import before_now
 from arkwright.pages.render import page
 from arkwright.pages.words import number
 from arkwright.web import context
+from arkwright.web.guard import LONGEST_URL
 from arkwright.web.routes import route
 
 PLACE, DATA = "/endpoints", "/data"
@@ -75,7 +76,8 @@ def _listed(endpoint: str, part: Part, rows: Rows) -> str:
     if not rows.where and (part.column or not part.span):
         return ""
     words = [("since", rows.since), ("until", rows.until), ("release", rows.release)]
-    return f"{PLACE}/{endpoint}/predictions?{urlencode([*words, *(('where', one) for one in rows.where)])}"
+    link = f"{PLACE}/{endpoint}/predictions?{urlencode([*words, *(('where', one) for one in rows.where)])}"
+    return link if len(link) <= LONGEST_URL else ""
 
 
 def one(request: Request) -> Response:

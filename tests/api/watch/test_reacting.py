@@ -140,12 +140,13 @@ def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):
         patched.setitem(reacting._ACTS, "halt", full)
         with pytest.raises(Full):
             watched(two, found(TWO))
-    assert reacted(two) == []
+    assert "halt" not in reacted(two)
+    assert "notify" in reacted(two), "one thing that is hindered holds up no other"
     watched(two, found(TWO))
-    assert reacted(two) == ["halt", "discuss", "notify", "run"]
+    assert sorted(reacted(two)) == ["discuss", "halt", "notify", "run"]
     with pytest.raises(Full):
         reacting.finish(two.site, "buys", full)
-    assert reacted(two) == ["halt", "discuss", "notify", "run"]
+    assert sorted(reacted(two)) == ["discuss", "halt", "notify", "run"]
 
 
 def test_what_a_person_moved_meanwhile_is_left_to_them(two, monkeypatch):
@@ -158,8 +159,11 @@ def test_what_a_person_moved_meanwhile_is_left_to_them(two, monkeypatch):
 def test_a_job_that_was_begun_and_not_told_is_not_begun_again(two):
     first = process._job(two.site, two.folder, "2026-01-01")
     assert process._job(two.site, two.folder, first.made).id == first.id
+    jobs.stop_job(two.site, two.ana, two.folder, id=first.id)
+    second = process._job(two.site, two.folder, first.made)
+    assert second.id != first.id, "what was stopped ran nothing"
     assert process._job(two.site, two.folder, "9999").id != first.id
-    assert len(jobs.jobs(two.site, two.ana, two.folder)) == 2
+    assert len(jobs.jobs(two.site, two.ana, two.folder)) == 3
 
 
 def test_a_release_that_left_leaves_its_alarms(two):

@@ -312,6 +312,21 @@ def test_a_damaged_segment_is_put_aside_with_what_it_still_said(place, caplog):
     assert done(place).segments == 0
 
 
+def test_what_comes_before_a_record_that_makes_no_sense_is_kept(place, monkeypatch, caplog):
+    class Odd(compacting.Segment):
+        def __iter__(self):
+            for block in super().__iter__():
+                block[2].release = 99
+                yield block
+
+    place.log(range(4))
+    monkeypatch.setattr(compacting, "Segment", Odd)
+    assert done(place).rows == 2
+    assert ids(place) == ["r0", "r1"]
+    assert "speaks of a release that it does not name" in caplog.text
+    assert len(list(place.folder.glob("*.damaged"))) == 1
+
+
 def test_a_torn_tail_is_said(place, caplog):
     place.log(range(3))
     (path,) = segments(place.folder)

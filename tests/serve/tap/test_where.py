@@ -28,6 +28,8 @@ from arkwright.serve.tap.where import condition
         ("distance>=500", pa.float64(), '("distance" >= 500 AND NOT isnan("distance"))'),
         ("distance<7.5e2", pa.int64(), "\"distance\" < CAST('750.0' AS DOUBLE)"),
         ("n=9007199254740993", pa.int64(), '"n" = 9007199254740993'),
+        ("n=1790000000000000001", pa.int64(), '"n" = 1790000000000000001'),
+        ("n=1790000000000000001", pa.uint64(), '"n" = 1790000000000000001'),
         ("age=", pa.float64(), '("age" IS NULL OR isnan("age"))'),
         ("age!=", pa.int64(), 'NOT ("age" IS NULL)'),
         ("late=True", pa.bool_(), "CAST(\"late\" AS VARCHAR) = 'true'"),

@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
+
 from arkwright.api.watch import told
 from arkwright.api.watch.told import MOST, Causes, Rows
 from arkwright.core import versions
@@ -77,6 +79,8 @@ class DataExplainer:
             return self._of(window, call), window, ""
         except (Undefined, ArkwrightError) as why:
             return Explained(note=str(why)), None, ""
+        except (OSError, LookupError, pa.ArrowException):  # another look has put its rows in the place of these
+            return Explained(note="the source is looked at just now; look here again in a moment"), None, ""
 
     def _of(self, window: Window, call: Call) -> Explained:
         """Of the one column that a promise speaks of, else of all."""

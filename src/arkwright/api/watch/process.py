@@ -17,6 +17,7 @@ from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
+NOWHERE = ("stopped", "cut")  # where a job has not run to an end
 
 
 def main() -> None:
@@ -42,10 +43,9 @@ def main() -> None:
 
 def _job(site: Site, project: Path, since: str) -> jobs.Job:
     """One that has been begun since then, by who was killed before it was said; or a new one."""
-    known = (job for job in jobs.jobs(site, MACHINE, project) if job.verb == "run" and job.by.name == MACHINE.name)
-    return next((job for job in known if job.made >= since), None) or jobs.begin(
-        site, MACHINE, project, verb="run", words={}
-    )
+    ours = (job for job in jobs.jobs(site, MACHINE, project) if job.verb == "run" and job.by.name == MACHINE.name)
+    known = (job for job in ours if job.made >= since and job.state not in NOWHERE)
+    return next(known, None) or jobs.begin(site, MACHINE, project, verb="run", words={})
 
 
 if __name__ == "__main__":

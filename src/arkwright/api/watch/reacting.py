@@ -37,10 +37,17 @@ def react(site: Site, about: str, now: float, reactions: Sequence[Reaction] = ()
     of the window. `reactions`: of a dataset; an endpoint's are on record with it.
     """
     made: list[Reacted] = []
+    hindered: ArkwrightError | None = None
     for one in [one for _, one in of(site, [about]) if one.state == RAISED]:
         for reaction, do in list(_due(site, one.alarm, now, reactions)):
-            done = _Doing(site, one.alarm, reaction, do).done()
-            made += [done] if done else []
+            try:
+                done = _Doing(site, one.alarm, reaction, do).done()
+            except _PASSING as error:
+                hindered = hindered or error  # the others are done all the same
+            else:
+                made += [done] if done else []
+    if hindered:
+        raise hindered
     return made
 
 
@@ -69,6 +76,8 @@ def finish(site: Site, about: str, rerun: Rerun) -> None:
         if begun.outcome != BEGUN or site.ledger.get(Reacted.KIND, f"{event.key}/{ENDED}"):
             continue
         with suppress(Refused), lease.held(site, "line that is run again"):
+            if site.ledger.get(Reacted.KIND, f"{event.key}/{ENDED}"):
+                continue  # by another, until a moment ago
             try:
                 ended = replace(begun, outcome=DONE, says=rerun(event.at))
             except _PASSING:

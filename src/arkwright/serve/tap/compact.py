@@ -164,11 +164,13 @@ def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path, choose: Ch
     layouts: dict[int, str] = {}
     for records in segment:
         assert segment.header
+        wrong: Corrupt | None = None
         chosen: dict[str, list[Record]] = {}
         for record in records:
             release = segment.releases.get(record.release)
             if release is None:
-                raise Corrupt(f"{segment.path} speaks of a release that it does not name")
+                wrong = Corrupt(f"{segment.path} speaks of a release that it does not name")
+                break  # what came before it is kept
             if (one := choose(record, release)) is not None:
                 key = layouts.get(record.release) or layouts.setdefault(record.release, layout(release))
                 chosen.setdefault(key, []).append(one)
@@ -178,6 +180,8 @@ def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path, choose: Ch
                 builder, path = Builder(segment.releases[some[0].release]), scratch / f"{key}.parquet"
                 draft = drafts[key] = _Draft(key, path, builder, _writer(path, builder.schema))
             draft.add(some, segment.header.endpoint, segment.releases)
+        if wrong:
+            raise wrong
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

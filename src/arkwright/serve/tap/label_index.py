@@ -5,6 +5,7 @@ of its id (the upper half) and where its block begins (the lower one). Without o
 """
 
 import io
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from zlib import crc32
@@ -12,9 +13,11 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from arkwright.core.errors import Corrupt
 from arkwright.serve.tap.files import write_whole
 from arkwright.serve.tap.labels import FOLDER, files, placed
 
+log = logging.getLogger("arkwright.serve")
 LARGEST = 1 << 32  # bytes of a log, so that a place has 32 bits
 Numbers = npt.NDArray[np.uint64]
 
@@ -24,7 +27,11 @@ def make(folder: Path) -> None:
     for path in files(folder / FOLDER)[:-1]:
         if path.stat().st_size < LARGEST and _read(path) is None:
             keys = (crc32(id_.encode()) << 32 | begin for begin, block in placed(path) for id_, *_ in block)
-            found = np.fromiter(keys, np.uint64)
+            try:
+                found = np.fromiter(keys, np.uint64)
+            except Corrupt as error:
+                log.warning("labels are looked for without an index: %s", error)
+                continue
             found.sort()
             made = io.BytesIO()
             np.save(made, np.append(np.uint64(path.stat().st_size), found))
@@ -52,6 +59,6 @@ def _read(path: Path) -> Numbers | None:
     """None as well for one of a log that has another size by now."""
     try:
         found: Numbers = np.asarray(np.load(path.with_suffix(".index"), mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return found if found.dtype == np.uint64 and len(found) and found[0] == path.stat().st_size else None

@@ -29,7 +29,7 @@ def _one(where: Where, kind: pa.DataType) -> str:
         empty = f"({name} IS NULL{f' OR isnan({name})' if there else ''})"
         return empty if where.op == "=" else f"NOT {empty}"
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        held = f"{name} {where.op} {_number(where.column, value)}"
+        held = f"{name} {where.op} {_number(where.column, value, 18 if there else 38)}"
         return f"({held} AND {there})" if there else held
     if pa.types.is_temporal(kind):
         at = moment(value)
@@ -43,12 +43,14 @@ def _one(where: Where, kind: pa.DataType) -> str:
     return f"CAST({name} AS VARCHAR) {where.op} {quoted_text(word)}"
 
 
-def _number(column: str, value: str) -> str:
-    """A whole one as it is written: not every such is a float. Others as floats: as decimals some are another one."""
+def _number(column: str, value: str, digits: int) -> str:
+    """A whole one of so many digits as it is written: not every such is a float. Others as floats: as decimals some are
+    another one.
+    """
     try:
         found = float(value)
     except ValueError:
         found = math.nan
     if math.isnan(found):
         raise Invalid(f"{column} holds numbers, not {value[:40]!r}")
-    return str(int(value)) if re.fullmatch(r"[+-]?[0-9]{1,18}", value) else f"CAST('{found!r}' AS DOUBLE)"
+    return str(int(value)) if re.fullmatch(rf"[+-]?[0-9]{{1,{digits}}}", value) else f"CAST('{found!r}' AS DOUBLE)"
