@@ -180,7 +180,7 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["never", "just then"])
-def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypatch, late):
+def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypatch, caplog, late):
     """It is never done, or just when it is given up."""
     monkeypatch.setattr(process, "_LOOK", 3600 if late else 0.02)
 
@@ -195,6 +195,7 @@ def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypa
             world.gate.set()
         assert await replaced == late
         assert world.here() == [world.all[2] if late else old, other]
+        assert ("the workers are not replaced: a@1 did not load within 0.1 s" in caplog.text) != late
         assert old.signals == ([signal.SIGHUP, signal.SIGCONT] if late else [])
 
     played(play, load_time=0.1)
@@ -477,5 +478,23 @@ def test_who_is_born_does_not_answer_with_what_it_was_told_first(played):
         world.gate.set()
         await until(lambda: world.all[2].listens)
         assert world.all[2].serves == {}
+
+    played(play)
+
+
+def test_who_takes_over_when_another_died_of_a_move_is_told_of_it(played):
+    async def play(world):
+        one, other = world.all
+        world.does |= {"a@1": WAITS, "a@2": WAITS}
+        replaced = asyncio.create_task(world.crew._places[0].replace())
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.told[-1] == other.told[-1] == "a@2")
+        one.kill()
+        world.gate.set()
+        assert await moving == {}
+        assert await replaced
+        assert world.serves() == [{"a": "a@2"}] * 2
+        assert world.here() == [world.all[2], other]
 
     played(play)

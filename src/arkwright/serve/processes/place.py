@@ -126,6 +126,8 @@ class Place:
             failed = await worker.tell(control.without(order, self._left_out, question=True))
             if failed is not None or worker.leaves:
                 return worker, failed
+            if self.worker is not worker and (self.worker.opened or self._crew.order is None):
+                continue  # another is here already, and not told of it by anybody else
             log.warning("a worker ended before it answered by what it was told; the next one is told before it answers")
             self._trial = trial = Trial(order)
             try:
@@ -162,7 +164,8 @@ class Place:
             failed = await self._comes(new)
             if failed or failed is None:
                 ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
-                log.error("the workers are not replaced: %s", failed or ended)
+                why = late(new.stuck, self._load_time) if new.stuck else failed or ended
+                log.error("the workers are not replaced: %s", why)
                 self._crew.let_go(new, signal.SIGKILL)
                 return False
             self.worker, self._again, self._pause = new, 0.0, SOON
