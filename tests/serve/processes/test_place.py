@@ -365,16 +365,14 @@ def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played):
     played(play, load_time=0.1)
 
 
-@pytest.mark.parametrize("loads", [True, False], ids=["while they load", "before"])
-def test_what_crashes_on_requests_is_left_behind(played, loads):
+def test_what_crashes_on_requests_is_left_behind(played):
     """Whoever answers with it dies; the release that is to come is tried where nobody is answered yet."""
 
     async def play(world):
         assert await world.move(a="a@2") == {}
         world.does["a@1"] = WAITS
         moving = asyncio.create_task(world.move(a="a@1"))
-        if loads:
-            await until(lambda: all(one.told[-1] == "a@1" for one in world.all))
+        await until(lambda: all(one.told[-1] == "a@1" for one in world.all))
         for one in world.all[:2]:
             one.kill()
         await until(lambda: len(world.all) == 4 and all(one.told for one in world.all[2:]))
@@ -496,5 +494,16 @@ def test_who_takes_over_when_another_died_of_a_move_is_told_of_it(played):
         assert await replaced
         assert world.serves() == [{"a": "a@2"}] * 2
         assert world.here() == [world.all[2], other]
+
+    played(play)
+
+
+def test_where_all_end_just_when_they_are_to_be_asked_their_successors_are(played):
+    async def play(world):
+        world.does["a@2"] = FAILS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        for one in world.all[:2]:
+            one.kill()
+        assert await moving == {"a": "it is broken"}
 
     played(play)

@@ -129,7 +129,7 @@ class Crew:
             with contextlib.suppress(TimeoutError):
                 await within(self._serving.load_time, until(lambda: any(map(_able, answering))))
             if not any(map(_able, answering)):
-                return self._untold(did)
+                return self._untold(did) or await self._judges(did)  # they ended just now
         return list(filter(_able, self._untold(did)))
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
