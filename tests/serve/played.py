@@ -36,7 +36,9 @@ class Born:
 
     def send_signal(self, sign):
         self.signals.append(sign)
-        if self.returncode is None and sign != signal.SIGCONT:
+        if self.returncode is not None:
+            raise ProcessLookupError
+        if sign != signal.SIGCONT:
             self.end(-sign)
 
     def kill(self):
@@ -78,7 +80,8 @@ class Born:
                     case "waits":
                         await self.world.waited_for(self)
         if self.returncode is None:
-            old = {name: release for name, release in self.serves.items() if name in failed}
+            kept = failed if order.question else ()
+            old = {name: release for name, release in self.serves.items() if name in kept}
             new = {name: next(iter(control.releases((r,)))) for name, r in order.traffic.items() if name not in failed}
             self.serves, self.lacking = old | new, order.lacking
             self.say(control.Loading(""))

@@ -7,7 +7,7 @@ import pytest
 from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
-from arkwright.serve.processes import place, process
+from arkwright.serve.processes import control, place, process
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_release_that_kills_its_workers_is_refused_and_nobody_loads_it_later(p
         world.does["a@2"] = KILLS
         assert await world.move(a="a@2") == {"a": "a@2: workers end while they load it (SIGKILL)"}
         await until(lambda: len(world.serves()) == 2)
-        assert [one.told for one in world.all] == [["a@1", "a@2"]] * 4 + [["a@1"]] * 2
+        assert [one.told for one in world.all] == [["a@1", "a@2"]] * 2 + [["a@2"]] * 2 + [["a@1"]] * 2
         world.here()[0].kill()
         await until(lambda: len(world.all) == 7 and world.all[-1].listens)
         assert world.all[-1].told == ["a@1"]
@@ -66,7 +66,7 @@ def test_of_several_endpoints_what_kills_is_refused_alone(played):
         world.does["b@1"] = KILLS
         assert set(await world.move(b="b@1", a="a@1")) == {"b"}
         assert await world.move(c="c@1", a="a@1") == {}
-        assert world.serves() == [{"a": "a@1", "c": "c@1"}] * 2
+        await until(lambda: world.serves() == [{"a": "a@1", "c": "c@1"}] * 2)
 
     played(play)
 
@@ -165,6 +165,7 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
         async with World(tmp_path) as world:
             await until(lambda: world.here()[0].writer)
             world.here()[0].kill()
+            await until(lambda: not world.crew._places[0].answers)
             await world.crew.move(world.order(a="a@1"), ["a"])
             world.does["a@1"] = KILLS
             ready = asyncio.create_task(world.crew.ready())
@@ -179,7 +180,7 @@ def test_until_all_have_served_a_release_that_kills_is_an_error_too(tmp_path, mo
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["never", "just then"])
-def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypatch, late):
+def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypatch, caplog, late):
     """It is never done, or just when it is given up."""
     monkeypatch.setattr(process, "_LOOK", 3600 if late else 0.02)
 
@@ -194,6 +195,7 @@ def test_who_is_to_take_over_and_is_stuck_leaves_no_place_empty(played, monkeypa
             world.gate.set()
         assert await replaced == late
         assert world.here() == [world.all[2] if late else old, other]
+        assert ("the workers are not replaced: a@1 did not load within 0.1 s" in caplog.text) != late
         assert old.signals == ([signal.SIGHUP, signal.SIGCONT] if late else [])
 
     played(play, load_time=0.1)
@@ -281,5 +283,227 @@ def test_who_dies_while_it_leaves_tells_of_what_it_died(played):
         page.desk("who").note([b"poison"])
         await world.crew._places[0].replace()
         assert [size for _, size in world.crew._register.suspects] == [len(b"poison")]
+
+    played(play)
+
+
+def test_workers_that_are_replaced_meanwhile_refuse_no_move(played):
+    async def play(world):
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: all(one.told[-1] == "a@2" for one in world.all))
+        await world.crew.replace_all()
+        world.gate.set()
+        assert await moving == {}
+        assert world.here() == world.all[2:]
+        assert world.serves() == [{"a": "a@2"}] * 2
+
+    played(play)
+
+
+def test_however_often_none_lives_the_next_one_is_waited_for_5_seconds_at_most():
+    assert [place._pause(many) for many in (1, 5, 6, 2000)] == [0.2, 3.2, 5.0, 5.0]
+
+
+def test_a_signal_without_a_name_ends_a_worker_alone(played):
+    async def play(world):
+        world.here()[0].end(-40)
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+
+    played(play)
+
+
+def test_who_is_stuck_may_have_ended_when_it_is_killed(played):
+    """What it forked holds its end of the wire, so nobody has seen that."""
+
+    async def play(world):
+        world.does["a@1"] = WAITS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        del world.does["a@1"]
+        world.all[2].returncode = -9
+        await until(lambda: world.crew._places[0].worker.stuck)
+        world.all[2].over.set()
+        await until(lambda: len(world.all) == 4 and world.all[3].listens)
+        world.all[2].writer.close()
+
+    played(play, load_time=0.1)
+
+
+def test_a_place_waits_for_nobody_who_tries_again_what_held_up_another(played, monkeypatch):
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = KILLS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 5 and world.all[4].listens)
+        world.does["b@1"] = WAITS
+        renewed = asyncio.create_task(world.crew.renew())
+        await until(lambda: len(world.all) == 6 and "b@1" in world.all[5].told)
+        world.all[4].kill()
+        await until(lambda: len(world.all) == 7 and world.all[6].listens)
+        assert (world.all[5].returncode, world.here()[0]) == (-9, world.all[6])
+        await renewed
+
+    played(play)
+
+
+def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played):
+    """It is stuck, is given up, and is followed by one that does less."""
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = WAITS
+        world.here()[0].kill()
+        here = world.crew._places[0]
+        await until(lambda: here.worker.process in world.all[2:] and here.worker.stuck)
+        await world.crew.renew()
+        await until(lambda: here.worker.served)
+        assert (len(world.all), world.all[3].told) == (4, ["a@1"])
+
+    played(play, load_time=0.1)
+
+
+def test_what_crashes_on_requests_is_left_behind(played):
+    """Whoever answers with it dies; the release that is to come is tried where nobody is answered yet."""
+
+    async def play(world):
+        assert await world.move(a="a@2") == {}
+        world.does["a@1"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@1"))
+        await until(lambda: all(one.told[-1] == "a@1" for one in world.all))
+        for one in world.all[:2]:
+            one.kill()
+        await until(lambda: len(world.all) == 4 and all(one.told for one in world.all[2:]))
+        world.gate.set()
+        assert await moving == {}
+        await until(lambda: world.serves() == [{"a": "a@1"}] * 2)
+        assert [one.told for one in world.all[2:]] == [["a@1"]] * 2
+
+    played(play)
+
+
+def test_what_is_refused_in_who_follows_the_dead_is_not_left_out_later(played):
+    """It hung there."""
+
+    async def play(world):
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: all(one.told[-1] == "a@2" for one in world.all))
+        world.all[0].kill()
+        assert "did not load within 0.2 s" in (await moving)["a"]
+        await until(lambda: world.here()[0].listens)
+        assert world.here()[0].serves == {"a": "a@1"}
+        del world.does["a@2"]
+        assert await world.move(a="a@2") == {}
+        assert world.here()[0].serves == {"a": "a@2"}
+
+    played(play, load_time=0.2)
+
+
+def test_each_place_is_asked_once_however_often_somebody_dies(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@2"], world.only = WAITS, other
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+        one.kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert world.all[2].serves == {"a": "a@1"}
+        world.only = world.all[2]
+        other.kill()
+        await until(
+            lambda: control.releases(world.crew.order.traffic.values()) == {"a@2"}
+        )  # its loading decides nothing
+        world.gate.set()
+        assert await moving == {}
+        await until(lambda: world.serves() == [{"a": "a@2"}] * 2)
+
+    played(play)
+
+
+async def refused(world):
+    """The first worker did a@2; the other is stuck in it."""
+    one, other = world.all
+    world.does["a@2"], world.only = WAITS, other
+    moving = asyncio.create_task(world.move(a="a@2"))
+    await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+    world.only = None
+    return one, other, moving
+
+
+def test_who_cannot_go_back_answers_with_nothing_until_another_takes_its_place(played, monkeypatch):
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        one, other, moving = await refused(world)
+        world.does["a@1"] = FAILS
+        assert set(await moving) == {"a"}
+        assert (one.serves, other.serves) == ({}, {"a": "a@1"})
+        world.gate.set()  # the other one gets free, does what was refused and cannot go back either
+        await until(lambda: other.serves == {} and other.told[-1] == "a@1")
+        await until(lambda: all(one.worker.lacks and not one.worker.stuck for one in world.crew._places))
+        del world.does["a@1"]
+        await world.crew.renew()
+        assert world.serves() == [{"a": "a@1"}] * 2
+        assert world.here() == world.all[2:]
+
+    played(play, load_time=0.1)
+
+
+def test_who_hangs_on_its_way_back_answers_no_more_with_what_was_refused(played):
+    async def play(world):
+        one, other, moving = await refused(world)
+        world.does["a@1"] = WAITS
+        assert set(await moving) == {"a"}
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert (one.returncode, world.all[2].lacking, world.all[2].serves) == (-9, ["a"], {})
+        assert (other.returncode, other.serves) == (None, {"a": "a@1"})
+
+    played(play, load_time=0.1)
+
+
+def test_who_is_born_does_not_answer_with_what_it_was_told_first(played):
+    """What is served then fails in it."""
+
+    async def play(world):
+        world.does["a@1"] = WAITS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        assert await world.move(a="a@2") == {}
+        world.does["a@2"] = FAILS
+        world.gate.set()
+        await until(lambda: world.all[2].listens)
+        assert world.all[2].serves == {}
+
+    played(play)
+
+
+def test_who_takes_over_when_another_died_of_a_move_is_told_of_it(played):
+    async def play(world):
+        one, other = world.all
+        world.does |= {"a@1": WAITS, "a@2": WAITS}
+        replaced = asyncio.create_task(world.crew._places[0].replace())
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.told[-1] == other.told[-1] == "a@2")
+        one.kill()
+        world.gate.set()
+        assert await moving == {}
+        assert await replaced
+        assert world.serves() == [{"a": "a@2"}] * 2
+        assert world.here() == [world.all[2], other]
+
+    played(play)
+
+
+def test_where_all_end_just_when_they_are_to_be_asked_their_successors_are(played):
+    async def play(world):
+        world.does["a@2"] = FAILS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        for one in world.all[:2]:
+            one.kill()
+        assert await moving == {"a": "it is broken"}
 
     played(play)

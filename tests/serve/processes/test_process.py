@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 
+import msgspec
 import pytest
 
 from arkwright.serve.processes import birth, control, process, zygote
@@ -98,3 +99,43 @@ def test_what_workers_are_forked_from_may_hang_and_is_ended(tmp_path, monkeypatc
     monkeypatch.setattr(birth, "BIRTH", 0.1)
     with pytest.raises(OSError, match="ends at once, or hangs"):
         asyncio.run(Worker(None, START, None, Nursery(tmp_path)).start())
+
+
+def test_a_worker_that_does_not_say_who_it_is_is_none():
+    """Another is asked for, and then it is an error as any other."""
+
+    class Torn:
+        async def born(self, start):
+            with socket.socket(fileno=os.dup(start.control)) as wire:
+                wire.sendall(control.line(control.Born(7))[:9])
+
+    with pytest.raises(OSError, match="ends at once, or hangs"):
+        asyncio.run(Worker(None, START, None, Torn()).start())
+
+
+def test_who_is_not_wanted_any_more_when_it_is_born_does_not_begin():
+    async def born():
+        worker = Worker(None, START, None, Says(control.Loading("")))
+        await worker.stop()
+        with pytest.raises(OSError, match="the old one ended"):
+            await worker.start()
+        await worker.stop()
+        worker.forget()
+        return worker.process.returncode
+
+    assert asyncio.run(born()) == -9
+
+
+def test_who_hears_nothing_any_more_and_lives_on_is_ended(monkeypatch):
+    """Its wire is gone: it can be told neither what to serve nor to leave."""
+    monkeypatch.setattr(process, "_GRACE", 0.0)
+    start = msgspec.structs.replace(START, limits=Limits(drain_delay=0.0, drain_time=0.05))
+
+    async def ended():
+        worker = Worker(None, start, None, Says(control.Loading("")))
+        await worker.start()
+        code = await asyncio.wait_for(worker.ended(), 60)
+        worker.forget()
+        return code
+
+    assert asyncio.run(ended()) == -signal.SIGKILL

@@ -62,3 +62,34 @@ def test_what_was_loaded_beside_what_cannot_be(page, releases):
         return before - len(page._free)
 
     assert asyncio.run(served()) == 0
+
+
+@pytest.mark.parametrize("question", [True, False])
+def test_what_cannot_be_loaded_stays_as_it_was_only_where_that_may_be_refused(page, releases, question):
+    async def served():
+        server = Server(Limits(), page=page)
+        await server.serve({"one": routing(releases, 1)})
+        failed = await server.serve({"one": routing(releases, 3, number=2)}, question=question)
+        assert (list(failed), server.app.lacking) == (["one"], not question)
+        return list(server.app.routes)
+
+    assert asyncio.run(served()) == ["one"] * question
+
+
+@pytest.mark.parametrize("left_out", ["unloaded", "lacking"])
+def test_what_is_stopped_while_it_is_left_out_here_stays_stopped(page, releases, left_out):
+    """The stop comes at once; what was asked for before it is told later."""
+
+    async def served():
+        server, both = Server(Limits(), page=page), {"one": routing(releases, 1), "two": routing(releases, 1, number=4)}
+        await server.serve(both)
+        await server.serve({"one": both["one"]}, **{left_out: ["two"]})
+        server.halt({"two": (5, "stopped")})
+        await server.serve({"one": routing(releases, 2, number=2)}, **{left_out: ["two"]})
+        said = []
+        for version in (4, 6):
+            await server.serve({"one": both["one"], "two": routing(releases, 1, number=version)})
+            said.append(sorted(server.app.routes))
+        return said
+
+    assert asyncio.run(served()) == [["one"], ["one", "two"]]

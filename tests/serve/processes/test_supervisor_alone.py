@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from arkwright.core.ports import Routing, Served, Serving, Share
-from arkwright.serve.processes import supervisor
+from arkwright.serve.processes import control, supervisor
 from arkwright.serve.processes.files import Room
 from arkwright.serve.processes.supervisor import Supervisor
 
@@ -88,3 +88,23 @@ def test_an_endpoint_that_is_gone_keeps_no_stop_and_no_end_waiting(tmp_path, mon
     monkeypatch.setattr(running, "_begin", begun)
     asyncio.run(asyncio.wait_for(running.run(), 60))
     assert [one for one in crew.did if one != "renew"] == ["move", ("halt", "b"), "leave_be", "close"]
+
+
+def test_an_endpoint_that_is_gone_is_not_told_as_unloaded(tmp_path):
+    """Who has one of that name later has it loaded."""
+    told = []
+
+    class Ready:
+        async def move(self, order, names):
+            told.append(order)
+            return {}
+
+    async def gone():
+        running = Supervisor(None, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
+        running._applying, running._crew = asyncio.Lock(), Ready()
+        running._traffic = {"who": Routing((Share(Served(tmp_path, "release:who@1", "1" * 64)),))}
+        assert await running._asked(control.Ask(1, "unload", "who")) is None
+        await running._apply("who", None)
+
+    asyncio.run(gone())
+    assert [order.unloaded for order in told] == [["who"], []]

@@ -148,6 +148,7 @@ def test_what_ends_the_workers_that_load_it_is_refused_and_they_answer_as_before
         with calling(2, server.port, "/predict", {"distance": 100}) as callers:
             server.move({"who": one(bad, 2)})
             died = server.said("another takes its place")
+            server.until(lambda: len(server.workers()) == 2)
             os.kill(server.workers()[0], signal.SIGKILL)
             server.until(lambda: server.said("another takes its place") == died + 1 and len(server.workers()) == 2)
         assert {failed[0] for caller in callers for failed in caller.failed} <= {503}

@@ -173,4 +173,6 @@ async def _exec(words: list[str], fds: Iterable[int]) -> asyncio.subprocess.Proc
 
 def how(code: int) -> str:
     """How a process ended, in words."""
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    return signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"

@@ -52,11 +52,14 @@ class Try(msgspec.Struct):
 
 
 class Serve(msgspec.Struct, tag=True):
-    """Supervisor to worker: serve this from now on. `lacking`: endpoints that would end this worker, or hold it up."""
+    """Supervisor to worker: serve this from now on. `lacking`: endpoints that would end this worker, or hold it up.
+    `question`: what cannot be loaded stays as it was, for this may be refused; else nothing answers there.
+    """
 
     traffic: dict[str, Routing]
     unloaded: list[str]
     lacking: list[str] = []
+    question: bool = False
 
 
 class Open(msgspec.Struct, tag=True):
@@ -90,9 +93,7 @@ class Born(msgspec.Struct, tag=True):
 
 
 class Done(msgspec.Struct, tag=True):
-    """Worker to supervisor, to each `Serve` and `Open`: so it is; endpoint -> why not, for those that stayed as they
-    were.
-    """
+    """Worker to supervisor, to each `Serve` and `Open`: so it is; endpoint -> why not."""
 
     failed: dict[str, str]
 
@@ -119,11 +120,11 @@ def inherited(start: Start) -> dict[str, int]:
     return {name: fd for name in INHERITED if (fd := getattr(start, name)) >= 0}
 
 
-def without(order: Serve, left_out: Collection[str]) -> Serve:
+def without(order: Serve, left_out: Collection[str], *, question: bool = False) -> Serve:
     """The same, but nothing that these releases answer."""
     lacking = naming(order, left_out)
     traffic = {name: routing for name, routing in order.traffic.items() if name not in lacking}
-    return Serve(traffic, order.unloaded, lacking)
+    return Serve(traffic, order.unloaded, lacking, question)
 
 
 def naming(order: Serve, some: Collection[str]) -> list[str]:

@@ -26,7 +26,6 @@ from arkwright.serve.wire.address import is_loopback
 from arkwright.serve.wire.limits import Limits
 
 log = logging.getLogger("arkwright.serve")
-_MOST_ENDED = 5  # workers, during one move
 
 
 class Crew:
@@ -100,16 +99,16 @@ class Crew:
         what is served then, the other behind what it is stuck in.
         """
         did: dict[Worker, Mapping[str, str]] = {}
-        ended = 0
-        while judges := await self._judges(did):
-            found = dict(await asyncio.gather(*(place.has(order) for place in judges)))
-            now = {worker: failed for worker, failed in found.items() if failed is not None}
-            did, ended = did | now, ended + len(found) - len(now)
+        judged: set[Place] = set()  # once each: who comes after one that did it decides nothing more
+        while judges := [place for place in await self._judges(did) if place not in judged]:
+            found = dict(zip(judges, await asyncio.gather(*(place.has(order) for place in judges)), strict=True))
+            if self.order:
+                judged |= {place for place, (_, failed) in found.items() if failed is not None}
+            now = {worker: failed for worker, failed in found.values() if failed is not None}
+            did |= now
             why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
-            if ended > _MOST_ENDED:
-                why |= dict.fromkeys(names, "workers end one after the other when they are to answer with it")
             if why:
-                await self._go_back()
+                await self._go_back(did)
                 return why
         first, self.order = self.order is None, order
         for place in self._places:
@@ -130,15 +129,20 @@ class Crew:
             with contextlib.suppress(TimeoutError):
                 await within(self._serving.load_time, until(lambda: any(map(_able, answering))))
             if not any(map(_able, answering)):
-                return self._untold(did)
+                return self._untold(did) or await self._judges(did)  # they ended just now
         return list(filter(_able, self._untold(did)))
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
         return [place for place in self._places if place.answers and place.worker not in did]
 
-    async def _go_back(self) -> None:
+    async def _go_back(self, did: Container[Worker]) -> None:
         if self.order:
-            await asyncio.gather(*(place.tell(self.order) for place in self._places if place.answers))
+            going = (
+                (place.back if place.worker in did else place.tell)(self.order)
+                for place in self._places
+                if place.answers
+            )
+            await asyncio.gather(*going)
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""

@@ -7,6 +7,7 @@ that can do all of it takes its place later.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections import Counter
@@ -19,7 +20,7 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import BIRTH, how
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.processes.trial import late
-from arkwright.serve.processes.waits import until, within
+from arkwright.serve.processes.waits import within
 
 log = logging.getLogger("arkwright.serve")
 SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
@@ -42,6 +43,30 @@ class Crew(Protocol):
     def fail(self, error: BaseException) -> None: ...
 
 
+class Trial:
+    """A move that is tried in `worker`, which follows one that died and answers nobody yet."""
+
+    def __init__(self, order: control.Serve) -> None:
+        self.order = order
+        self.worker: Worker | None = None
+        self._found: asyncio.Future[tuple[Worker, Mapping[str, str]] | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    def ends(self, worker: Worker, failed: Mapping[str, str]) -> None:
+        if not self._found.done():
+            self._found.set_result((worker, failed))
+
+    def is_void(self) -> None:
+        """Another worker answers here, which was told nothing of it."""
+        if not self._found.done():
+            self._found.set_result(None)
+
+    async def over(self) -> tuple[Worker, Mapping[str, str]] | None:
+        """Who tried it, and what fails."""
+        return await self._found
+
+
 class Place:
     """`worker`: who answers here. `coming`: who takes its place when it can do all that there is to do."""
 
@@ -50,6 +75,7 @@ class Place:
         self.coming: Worker | None = None
         self._turn = asyncio.Lock()  # one at a time puts another worker here: of two, one would go on untold
         self._deaths = Counter[str]()  # of those that never listened, by what they loaded
+        self._trial: Trial | None = None
         self._left_out: set[str] = set()  # releases that no worker here lived to serve
         self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
         self._over = False
@@ -76,35 +102,47 @@ class Place:
     # what it is told
 
     async def tell(self, order: control.Serve) -> None:
-        """Have the worker do it, which did it before."""
-        await self.worker.tell(control.without(order, self._left_out))
+        """Have the worker do it, which did it before or whose like did. What it cannot do after all it lacks."""
+        worker = self.worker
+        failed = await worker.tell(control.without(order, self._left_out))
+        if failed is not None and worker is self.worker:
+            self.settled(order, failed)
+
+    async def back(self, order: control.Serve) -> None:
+        """Have the worker, which did what was refused, do this again. Who hangs then would answer with that: it ends,
+        and the next one goes without what it hung in.
+        """
+        worker, before = self.worker, self.worker.stuck
+        await self.tell(order)
+        if worker.stuck and not before and worker is self.worker:
+            self._give_up(worker)
 
     async def has(self, order: control.Serve) -> tuple[Worker, Mapping[str, str] | None]:
-        """Have the worker do it: who did, and what fails; None when it ended, of nothing that is in it. Who dies while
-        it loads is followed by one that is told once more: anybody may be killed by chance.
+        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile. Who dies is followed by
+        one that tries it before it answers anybody: what ends that one is the release, and no request.
         """
-        deaths = Counter[str]()
         while True:
             worker = self.worker
-            failed = await worker.tell(control.without(order, self._left_out))
-            if failed is not None or worker.leaves or not worker.loading:
+            failed = await worker.tell(control.without(order, self._left_out, question=True))
+            if failed is not None or worker.leaves:
                 return worker, failed
-            deaths[worker.loading] += 1
-            if deaths[worker.loading] >= _MOST_DEATHS:
-                return worker, _lethal(order, worker.loading, how(await worker.ended()))
-            log.warning("a worker ended while it loaded %s; the next one is told once more", worker.loading)
+            if self.worker is not worker and (self.worker.opened or self._crew.order is None):
+                continue  # another is here already, and not told of it by anybody else
+            log.warning("a worker ended before it answered by what it was told; the next one is told before it answers")
+            self._trial = trial = Trial(order)
             try:
-                await within(BIRTH + self._load_time, until(lambda: self._followed(worker)))  # noqa: B023 - awaited here
+                tried = await within(BIRTH + self._load_time, trial.over())
             except TimeoutError:
-                return worker, _lethal(order, worker.loading, "and no other comes")
+                return worker, dict.fromkeys(order.traffic, "a worker ended, and none came in its place")
+            finally:
+                self._trial = None
+            if tried:
+                return tried
 
     @property
     def answers(self) -> bool:
         """Whether callers may meet the worker; as long as nobody knows what is served: whether it can be told."""
         return self.worker.answers if self._crew.order else not self.worker.gone and self.worker.hears
-
-    def _followed(self, dead: Worker) -> bool:
-        return self.worker is not dead and self.answers
 
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
@@ -120,17 +158,21 @@ class Place:
         `wait`: until the old one has stopped. When the new one cannot do all that there is to do, the old one stays.
         """
         async with self._turn:
-            if self._over:
+            if self._over or not self.worker.opened:  # another comes already, which does no more than it can
                 return True
             old, new = self.worker, self.worker.twin("replaced")
             failed = await self._comes(new)
             if failed or failed is None:
                 ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
-                log.error("the workers are not replaced: %s", failed or ended)
+                why = late(new.stuck, self._load_time) if new.stuck else failed or ended
+                log.error("the workers are not replaced: %s", why)
                 self._crew.let_go(new, signal.SIGKILL)
                 return False
             self.worker, self._again, self._pause = new, 0.0, SOON
+            if self._trial:
+                self._trial.is_void()
             self._left_out.clear()
+            self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
             await new.open()
@@ -168,14 +210,25 @@ class Place:
     async def _catch_up(self, worker: Worker) -> Mapping[str, str] | None:
         """It does what is to be done now, however often that changes meanwhile: what failed; None when it is gone."""
         done, failed = None, dict[str, str]()
-        while done is not (order := self._crew.order):
+        while done is not (order := self._due(worker)):
             assert order
             done = order
+            trial = self._trial if self._trial and order is self._trial.order else None
+            if trial:
+                trial.worker = worker
             told = await worker.tell(order if worker is self.coming else control.without(order, self._left_out))
+            if trial and told is not None:
+                trial.ends(worker, told)
+                if worker.stuck:
+                    self._trial = None  # at once: nobody else tries it
             if told is None or worker.stuck:
                 return None
             failed = told
         return failed
+
+    def _due(self, worker: Worker) -> control.Serve | None:
+        """What it is to do: who is to take another's place decides nothing."""
+        return self._trial.order if self._trial and worker is not self.coming else self._crew.order
 
     # who follows the dead
 
@@ -191,13 +244,15 @@ class Place:
         while True:
             worker = self.worker
             code = await worker.ended()
-            stillborn = 0 if worker.served else stillborn + 1
+            stillborn = 0 if worker.served or self._tried_in(worker) else stillborn + 1
             log.warning("a worker ended (%s); another takes its place", how(code))
             self._must_go_on(stillborn, code)
             self._crew.bury(worker)
             self._blame(worker, how(code))
+            if self.coming and self._left_out:  # it tries what may hang it, and callers wait here
+                self._crew.let_go(self.coming, signal.SIGKILL)
             if stillborn:
-                await asyncio.sleep(min(0.1 * 2**stillborn, 5.0))
+                await asyncio.sleep(_pause(stillborn))
             await self._raise(worker)
 
     def _must_go_on(self, stillborn: int, code: int) -> None:
@@ -214,12 +269,27 @@ class Place:
             self._crew.fail(error)
 
     def _blame(self, dead: Worker, ended: str) -> None:
-        """What it loaded is left out of the next one, if it never lived and is not the first of them."""
-        if self._crew.order is None or dead.opened or not dead.loading:
+        """What it loaded is left out of the next one, if it never lived and is not the first of them; and a move is
+        refused that was tried in it.
+        """
+        if dead.opened or not dead.loading:
+            return
+        if self._trial and self._tried_in(dead):
+            self._trial.ends(dead, _lethal(self._trial.order, dead.loading, ended))
+            self._trial = None  # at once: nobody else tries it
+        if not self._is_due(dead.loading):
             return
         self._deaths[dead.loading] += 1
         if self._deaths[dead.loading] >= _MOST_DEATHS:
             self._leave_out(dead.loading, _ended(dead.loading, ended))
+
+    def _tried_in(self, dead: Worker) -> bool:
+        """Whether it died of what was only tried: the next one does without."""
+        return self._trial is not None and dead is self._trial.worker and not dead.opened and bool(dead.loading)
+
+    def _is_due(self, release: str) -> bool:
+        """Whether it is served now; who tries a move may load others."""
+        return self._crew.order is not None and release in control.releases(self._crew.order.traffic.values())
 
     def _leave_out(self, release: str, why: str) -> None:
         """Raises Invalid while none has served yet."""
@@ -250,16 +320,26 @@ class Place:
         self._crew.greet(worker)
         failed = await self._catch_up(worker)
         if worker.stuck:
-            self._leave_out(worker.stuck, late(worker.stuck, self._load_time))
-            worker.process.kill()  # who keeps the place raises another
+            self._give_up(worker)
         elif failed is not None and (order := self._crew.order):
             self.settled(order, failed)
             self._deaths.clear()
             await worker.open()
 
+    def _give_up(self, stuck: Worker) -> None:
+        """Who keeps the place raises another."""
+        if self._is_due(stuck.stuck):
+            self._leave_out(stuck.stuck, late(stuck.stuck, self._load_time))
+        with contextlib.suppress(ProcessLookupError):
+            stuck.process.kill()
+
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _pause(stillborn: int) -> float:
+    return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number
 
 
 def _lethal(order: control.Serve, release: str, ended: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
 _LOOK = 0.5  # seconds between two looks whether it is stuck
+_GRACE = 5.0  # seconds for its end, when it has drained
 _LAST_WORDS = 0.05  # seconds for what is on the wire
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
@@ -37,14 +38,17 @@ class Worker:
         self.loading = self.stuck = ""
         self.lacks: Collection[str] = ()
         self._patience: asyncio.Task[None] | None = None  # with what it loads
+        self._parting: asyncio.Task[None] | None = None  # with who hears nothing any more
         self._start, self._asked, self._nursery = start, asked, nursery
         self._waiting: deque[asyncio.Future[dict[str, str] | None]] = deque()
         self._answers: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Raises OSError when no process can be made."""
-        if not await self._begin() and not await self._begin():
+        """Raises OSError when no process can be made, or nobody wants it any more."""
+        if not await self._begin() and (self.leaves or not await self._begin()):
             raise OSError("the process that workers are forked from ends at once, or hangs; see its last words")
+        if self.leaves:
+            raise OSError("the old one ended; another that does less comes at once")
 
     async def _begin(self) -> bool:
         """Whether there is a process at the other end of the wire."""
@@ -61,6 +65,9 @@ class Worker:
                 os.close(page)
             if child is None and (said := await within(BIRTH, self._reader.readline())):
                 child = Forked(control.read(said, control.Born).pid)
+        except ValueError:  # it died while it said so, or says what cannot be read
+            self._writer.close()
+            return False
         except BaseException:
             self._writer.close()
             raise
@@ -87,8 +94,13 @@ class Worker:
             await asyncio.wait((done,), timeout=_LOOK)
         if done.done():
             return done.result()
+        if not order.question:
+            done.add_done_callback(self._did_late)
         why = late(self.stuck, self._start.load_time)
         return {name: why for name, routing in order.traffic.items() if self.stuck in control.releases((routing,))}
+
+    def _did_late(self, done: "asyncio.Future[dict[str, str] | None]") -> None:
+        self.lacks = {*self.lacks, *(done.result() or ())}
 
     async def open(self) -> None:
         """Have it listen; returns when it does, or is gone."""
@@ -143,6 +155,23 @@ class Worker:
             self._be_patient()
             while self._waiting:
                 self._settle(None)
+        if not self.gone:
+            self._parting = asyncio.create_task(self._part())
+
+    async def _part(self) -> None:
+        """End it when it does not end by itself, since it can be told nothing any more. A thread may keep it alive, or
+        code has closed its end of the wire.
+        """
+        try:
+            await within(self._longest_stop, self.process.wait())
+        except TimeoutError:
+            log.error("a worker hears nothing any more and does not end: it is ended")  # noqa: TRY400
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+    @property
+    def _longest_stop(self) -> float:
+        return self._start.limits.drain_delay + self._start.limits.drain_time + _GRACE
 
     def _loads(self, release: str) -> None:
         self.loading = release
@@ -207,7 +236,7 @@ class Worker:
             process.send_signal(sign)
             process.send_signal(signal.SIGCONT)  # who was halted can end now
         try:
-            await asyncio.wait_for(process.wait(), self._start.limits.drain_delay + self._start.limits.drain_time + 5)
+            await asyncio.wait_for(process.wait(), self._longest_stop)
         except TimeoutError:
             killed = True
             with contextlib.suppress(ProcessLookupError):
@@ -219,7 +248,7 @@ class Worker:
         if self.gone:
             return
         self.gone = True
-        for task in (self._watching, self._patience):
+        for task in (self._watching, self._patience, self._parting):
             if task:
                 task.cancel()
         self._writer.close()

@@ -64,6 +64,7 @@ class Server:
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}
         self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
+        self._untold: Collection[str] = ()  # endpoints of which no version is told: the next may be older than a stop
         self._retiring: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self._adopter: Adopter | None = None
@@ -81,9 +82,15 @@ class Server:
         self._adopter = Adopter(self.front, passed) if passed else None
 
     async def serve(
-        self, traffic: Traffic, lacking: Collection[str] = (), unloaded: Sequence[str] = ()
+        self,
+        traffic: Traffic,
+        lacking: Collection[str] = (),
+        unloaded: Sequence[str] = (),
+        *,
+        question: bool = False,
     ) -> dict[str, str]:
-        """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded and stay as they were.
+        """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded: nothing answers there,
+        but where it was only a `question` what did before.
 
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
         Returns when nothing of what left is at work any more: no answer comes from it after that.
@@ -99,13 +106,16 @@ class Server:
             except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
                 failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
-                if name in self.app.routes:
+                if question and name in self.app.routes:
                     routes[name] = self.app.routes[name]
         if self.loads:
             await self.loads("")
         before = (*self.app.routes.values(), *routes.values())
         self._lacking = {*failed, *lacking} - routes.keys()
-        self._halted = {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
+        self._untold = {*unloaded, *lacking}
+        self._halted = {
+            name: one for name, one in self._halted.items() if name in self._untold or _still(one, traffic.get(name))
+        }
         self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
@@ -127,7 +137,8 @@ class Server:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
         stopped = dict.fromkeys(self._lacking, "not loaded here; the server's log says why")
         stopped |= dict.fromkeys(self.app.repository.unloaded, "unloaded; load it over the repository")
-        self.app.install(answering, stopped | {name: why for name, (_, why) in self._halted.items()})
+        stopped |= {name: why for name, (_, why) in self._halted.items() if name not in self._untold}
+        self.app.install(answering, stopped)
         self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before
 

@@ -198,6 +198,7 @@ class Supervisor:
         async with self._applying:
             traffic = {one: before for one, before in self._traffic.items() if one != name}
             if routing is None:
+                self._unloaded -= {name}
                 await self._crew.move(self._order(traffic), ())
             else:
                 traffic[name] = routing
