@@ -69,7 +69,7 @@
       width: box.clientWidth, height: Number(figure.dataset.height || 220),
       scales: { x: { time }, y: figure.dataset.high ? { range: [0, Number(figure.dataset.high)] } : {} }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
-      axes: [time ? { ...axis, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
+      axes: [time ? { ...axis, space: 70, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
       series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {
         label, paths: "steps" in figure.dataset ? window.uPlot.paths.stepped({ align: 1 }) : undefined, stroke: colour(at), width: kinds[at] === "low" || kinds[at] === "high" ? 0 : 1.5, dash: of[at] > 3 || kinds[at] === "limit" ? [4, 3] : undefined, spanGaps: true,
         points: { show: !kinds[at] && !("steps" in figure.dataset) && columns[at].filter((one) => one !== null).length < 40 } })),
