@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 import pytest
+from msgspec import structs
 from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
@@ -419,6 +420,27 @@ def test_each_place_is_asked_once_however_often_somebody_dies(played):
         world.gate.set()
         assert await moving == {}
         await until(lambda: world.serves() == [{"a": "a@2"}] * 2)
+
+    played(play)
+
+
+def test_who_hangs_in_what_the_others_do_does_not_go_on_with_what_was_before(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@2"], world.only = WAITS, other
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+        one.kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert world.all[2].serves == {"a": "a@1"}
+        worker = world.crew._places[0].worker
+        worker._start = structs.replace(worker._start, load_time=0.1)
+        world.only = world.all[2]
+        world.gate.set()
+        world.gate = asyncio.Event()
+        assert await moving == {}
+        await until(lambda: len(world.all) == 4 and world.all[3].listens)
+        assert (world.all[2].returncode, world.all[3].serves, world.all[3].lacking) == (-9, {}, ["a"])
 
     played(play)
 

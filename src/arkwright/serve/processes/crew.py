@@ -108,7 +108,7 @@ class Crew:
             did |= now
             why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
             if why:
-                await self._go_back(did)
+                await self._go_back()
                 return why
         first, self.order = self.order is None, order
         for place in self._places:
@@ -135,14 +135,9 @@ class Crew:
     def _untold(self, did: Container[Worker]) -> list[Place]:
         return [place for place in self._places if place.answers and place.worker not in did]
 
-    async def _go_back(self, did: Container[Worker]) -> None:
+    async def _go_back(self) -> None:
         if self.order:
-            going = (
-                (place.back if place.worker in did else place.tell)(self.order)
-                for place in self._places
-                if place.answers
-            )
-            await asyncio.gather(*going)
+            await asyncio.gather(*(place.tell(self.order) for place in self._places if place.answers))
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""

@@ -102,18 +102,13 @@ class Place:
     # what it is told
 
     async def tell(self, order: control.Serve) -> None:
-        """Have the worker do it, which did it before or whose like did. What it cannot do after all it lacks."""
-        worker = self.worker
+        """Have the worker do it, which did it before or whose like did. What it cannot do after all it lacks. Who hangs
+        in it would answer with what is served no more: it ends, and the next one goes without what it hung in.
+        """
+        worker, before = self.worker, self.worker.stuck
         failed = await worker.tell(control.without(order, self._left_out))
         if failed is not None and worker is self.worker:
             self.settled(order, failed)
-
-    async def back(self, order: control.Serve) -> None:
-        """Have the worker, which did what was refused, do this again. Who hangs then would answer with that: it ends,
-        and the next one goes without what it hung in.
-        """
-        worker, before = self.worker, self.worker.stuck
-        await self.tell(order)
         if worker.stuck and not before and worker is self.worker:
             self._give_up(worker)
 
@@ -211,7 +206,8 @@ class Place:
         """It does what is to be done now, however often that changes meanwhile: what failed; None when it is gone."""
         done, failed = None, dict[str, str]()
         while done is not (order := self._due(worker)):
-            assert order
+            if order is None:
+                return None
             done = order
             trial = self._trial if self._trial and order is self._trial.order else None
             if trial:

@@ -147,7 +147,7 @@ class Worker:
                     task.add_done_callback(self._answers.discard)
         except ConnectionError:
             pass
-        except ValueError as error:
+        except (ValueError, IndexError) as error:  # of what it was not told nothing can be done
             log.error("a worker says what cannot be read: %s; another takes its place", error)  # noqa: TRY400
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
