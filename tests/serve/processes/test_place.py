@@ -445,6 +445,21 @@ def test_who_hangs_in_what_the_others_do_does_not_go_on_with_what_was_before(pla
     played(play)
 
 
+def test_what_ends_who_tries_a_move_and_is_no_part_of_it_is_left_out_and_the_move_tried_again(played):
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.crew.move(world.order(b="b@1", a="a@2"), ["a"]))
+        await until(lambda: all(one.told[-1] == "a@2" for one in world.all))
+        world.does |= {"b@1": KILLS, "a@2": FAILS}
+        for one in world.all[:2]:
+            one.kill()
+        assert await moving == {"a": "it is broken"}
+        await until(lambda: world.serves() == [{"a": "a@1"}] * 2)
+
+    played(play)
+
+
 async def refused(world):
     """The first worker did a@2; the other is stuck in it."""
     one, other = world.all

@@ -213,7 +213,7 @@ class Place:
             if trial:
                 trial.worker = worker
             told = await worker.tell(order if worker is self.coming else control.without(order, self._left_out))
-            if trial and told is not None:
+            if trial and told is not None and not self._is_due(worker.stuck):
                 trial.ends(worker, told)
                 if worker.stuck:
                     self._trial = None  # at once: nobody else tries it
@@ -281,10 +281,11 @@ class Place:
 
     def _tried_in(self, dead: Worker) -> bool:
         """Whether it died of what was only tried: the next one does without."""
-        return self._trial is not None and dead is self._trial.worker and not dead.opened and bool(dead.loading)
+        tried = self._trial is not None and dead is self._trial.worker and not dead.opened
+        return tried and bool(dead.loading) and not self._is_due(dead.loading)
 
     def _is_due(self, release: str) -> bool:
-        """Whether it is served now; who tries a move may load others."""
+        """Whether it is served now. Who tries a move may load others: of these alone the move says something."""
         return self._crew.order is not None and release in control.releases(self._crew.order.traffic.values())
 
     def _leave_out(self, release: str, why: str) -> None:
