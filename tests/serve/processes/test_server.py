@@ -76,6 +76,23 @@ def test_what_cannot_be_loaded_stays_as_it_was_only_where_that_may_be_refused(pa
     assert asyncio.run(served()) == ["one"] * question
 
 
+@pytest.mark.parametrize("question", [True, False])
+def test_a_question_that_was_overtaken_changes_nothing(page, releases, question):
+    """A worker that was stuck in what was refused has the way back before it."""
+
+    async def served():
+        server = Server(Limits(), page=page)
+        await server.serve({"one": routing(releases, 1)})
+        before = server.app.routes["one"]
+        given = {"one": routing(releases, 2, number=2)}
+        assert await server.serve(given, question=question, overtaken=lambda: True) == {}
+        now = server.app.routes["one"]
+        assert {id(lane) for lane in now.lanes}.isdisjoint(map(id, before.lanes)) != question
+        return await server.serve({"one": routing(releases, 1)})
+
+    assert asyncio.run(served()) == {}
+
+
 @pytest.mark.parametrize("left_out", ["unloaded", "lacking"])
 def test_what_is_stopped_while_it_is_left_out_here_stays_stopped(page, releases, left_out):
     """The stop comes at once; what was asked for before it is told later."""

@@ -88,9 +88,11 @@ class Server:
         unloaded: Sequence[str] = (),
         *,
         question: bool = False,
+        overtaken: Callable[[], bool] = lambda: False,
     ) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded: nothing answers there,
-        but where it was only a `question` what did before.
+        but where it was only a `question` what did before. A question that was `overtaken`, when at last all is loaded,
+        was refused, so it changes nothing.
 
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
         Returns when nothing of what left is at work any more: no answer comes from it after that.
@@ -110,6 +112,9 @@ class Server:
                     routes[name] = self.app.routes[name]
         if self.loads:
             await self.loads("")
+        if question and overtaken():
+            await self._retire(routes.values(), self.app.routes)
+            return failed
         before = (*self.app.routes.values(), *routes.values())
         self._lacking = {*failed, *lacking} - routes.keys()
         self._untold = {*unloaded, *lacking}

@@ -162,7 +162,13 @@ async def _obey(
             case control.Open():
                 await opened()
             case control.Serve() as order:
-                failed = await server.serve(order.traffic, order.lacking, order.unloaded, question=order.question)
+                failed = await server.serve(
+                    order.traffic,
+                    order.lacking,
+                    order.unloaded,
+                    question=order.question,
+                    overtaken=lambda: not orders.empty(),
+                )
                 gc.collect()
                 gc.freeze()  # what a release is made of stays: no collection has to walk through it again
         writer.write(control.line(control.Done(failed)))
