@@ -445,6 +445,23 @@ def test_who_hangs_in_what_the_others_do_does_not_go_on_with_what_was_before(pla
     played(play)
 
 
+def test_who_tries_what_is_refused_answers_with_what_is_served(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@2"] = WAITS
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.told[-1] == other.told[-1] == "a@2")
+        world.does["a@2"] = FAILS
+        one.kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert (world.all[2].serves, moving.done()) == ({"a": "a@1"}, False)
+        world.gate.set()
+        assert await moving == {"a": "it is broken"}
+        assert world.serves() == [{"a": "a@1"}] * 2
+
+    played(play)
+
+
 def test_what_ends_who_tries_a_move_and_is_no_part_of_it_is_left_out_and_the_move_tried_again(played):
     async def play(world):
         assert await world.move(b="b@1", a="a@1") == {}

@@ -101,7 +101,7 @@ class Crew:
         did: dict[Worker, Mapping[str, str]] = {}
         judged: set[Place] = set()  # once each: who comes after one that did it decides nothing more
         while judges := [place for place in await self._judges(did) if place not in judged]:
-            found = dict(zip(judges, await asyncio.gather(*(place.has(order) for place in judges)), strict=True))
+            found = dict(zip(judges, await asyncio.gather(*(place.has(order, names) for place in judges)), strict=True))
             if self.order:
                 judged |= {place for place, (_, failed) in found.items() if failed is not None}
             now = {worker: failed for worker, failed in found.values() if failed is not None}

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -46,8 +46,9 @@ class Crew(Protocol):
 class Trial:
     """A move that is tried in `worker`, which follows one that died and answers nobody yet."""
 
-    def __init__(self, order: control.Serve) -> None:
-        self.order = order
+    def __init__(self, order: control.Serve, names: Collection[str]) -> None:
+        """`names`: if any of them fails the move is refused."""
+        self.order, self._names = order, names
         self.worker: Worker | None = None
         self._found: asyncio.Future[tuple[Worker, Mapping[str, str]] | None] = (
             asyncio.get_running_loop().create_future()
@@ -56,6 +57,9 @@ class Trial:
     def ends(self, worker: Worker, failed: Mapping[str, str]) -> None:
         if not self._found.done():
             self._found.set_result((worker, failed))
+
+    def refuses(self, failed: Mapping[str, str]) -> bool:
+        return not failed.keys().isdisjoint(self._names)
 
     def is_void(self) -> None:
         """Another worker answers here, which was told nothing of it."""
@@ -112,7 +116,7 @@ class Place:
         if worker.stuck and not before and worker is self.worker:
             self._give_up(worker)
 
-    async def has(self, order: control.Serve) -> tuple[Worker, Mapping[str, str] | None]:
+    async def has(self, order: control.Serve, names: Collection[str]) -> tuple[Worker, Mapping[str, str] | None]:
         """Have the worker do it: who did, and what fails; None when it was replaced meanwhile. Who dies is followed by
         one that tries it before it answers anybody: what ends that one is the release, and no request.
         """
@@ -124,7 +128,7 @@ class Place:
             if self.worker is not worker and (self.worker.opened or self._crew.order is None):
                 continue  # another is here already, and not told of it by anybody else
             log.warning("a worker ended before it answered by what it was told; the next one is told before it answers")
-            self._trial = trial = Trial(order)
+            self._trial = trial = Trial(order, names)
             try:
                 tried = await within(BIRTH + self._load_time, trial.over())
             except TimeoutError:
@@ -215,8 +219,8 @@ class Place:
             told = await worker.tell(order if worker is self.coming else control.without(order, self._left_out))
             if trial and told is not None and not self._is_due(worker.stuck):
                 trial.ends(worker, told)
-                if worker.stuck:
-                    self._trial = None  # at once: nobody else tries it
+                if worker.stuck or trial.refuses(told):
+                    self._trial = None  # at once: nobody else tries it, and this one answers with what is served
             if told is None or worker.stuck:
                 return None
             failed = told
