@@ -16,6 +16,7 @@ from tests.api.conftest import walked
 from tests.web.furnished import furnished
 from tests.web.test_tricks import CANARY, elsewhere, tell
 
+from arkwright.api.endpoints import rollout
 from arkwright.api.verbs import VERBS
 from arkwright.core.nouns import Actor
 from arkwright.mlflow import openapi as mlflow
@@ -122,7 +123,9 @@ NO_FORM = {  # what is shown only where a provider is known or something was giv
 def forms(room):
     """As an owner finds them, before and after something was stopped and refused; and as who is not known yet."""
     owner = room.actor("owner")
-    found = asyncio.run(shown(room))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rollout, "back", lambda _, now, *__: now)  # as if it had answered with something else before
+        found = asyncio.run(shown(room))
     cleo = Actor(name="cleo", proven=True, rights=owner.rights, signs=("operations",))
     room.do(VERBS["refuse"].function, cleo, release="buys", reason="not yet")
     room.do(VERBS["stop"].function, owner, endpoint="buys", reason="it guesses")
