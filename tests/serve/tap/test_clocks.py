@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.serve.tap.conftest import fill
 
+from arkwright.core.locks import lock
 from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap.compact import compact
-from arkwright.serve.tap.files import lock
 from arkwright.serve.tap.labels import Label, Labels
 from arkwright.serve.tap.over_time import over_time
 from arkwright.serve.tap.query import Wanted, find

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from arkwright.core.locks import lock
 from arkwright.serve.tap.blocks import HEAD, append, frame, seal
-from arkwright.serve.tap.files import lock, sync_folder
+from arkwright.serve.tap.files import sync_folder
 from arkwright.serve.tap.segment import HEADER, MAGIC, RECORDS, RELEASE, SUFFIX, Header, Record, Release
 
 _KEPT = 2**20  # bytes of a block whose memory is used for the next

@@ -1,10 +1,11 @@
-"""Small files that are there or not there, and locks between processes that end with their holder."""
+"""Small files that are there or not there, and lock files that are held for a while."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from arkwright.core.locks import lock, opened
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -35,18 +36,9 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
     """Hold a lock file, alone or shared; whether it was got. Without `wait` somebody else's lock gives False."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = opened(path)
     try:
         got = lock(handle, shared=shared, wait=wait)
         yield got
     finally:
         os.close(handle)
-
-
-def lock(handle: int, *, shared: bool = False, wait: bool = False) -> bool:
-    """Lock an open file until it is closed; whether it was got."""
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True

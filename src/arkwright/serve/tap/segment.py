@@ -15,10 +15,10 @@ from typing import Self, TypeVar
 import msgspec
 
 from arkwright.core.errors import Corrupt
+from arkwright.core.locks import lock
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Tensor
 from arkwright.serve.tap.blocks import Blocks
-from arkwright.serve.tap.files import lock
 
 T = TypeVar("T")
 MAGIC = b"ARKWTAP1"
