@@ -1,6 +1,5 @@
 """The catalog's file: followed by many threads and processes, made anew when it is damaged or of another ledger."""
 
-import fcntl
 import os
 import shutil
 import threading
@@ -15,6 +14,7 @@ from pysqlite3 import dbapi2 as sqlite
 
 from arkwright.catalog.following import Card, Following
 from arkwright.catalog.layout import LAYOUT, TABLES
+from arkwright.core import locks
 from arkwright.core.errors import ArkwrightError, Full
 from arkwright.core.ports import Ledger
 from arkwright.core.record import GENESIS
@@ -191,9 +191,9 @@ class CatalogFile:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        handle = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = locks.opened(Path(f"{self.path}.lock"))
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            locks.lock(handle, wait=True)
             yield
         finally:
             os.close(handle)

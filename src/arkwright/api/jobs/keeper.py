@@ -5,7 +5,6 @@ were at work when such a process died are cut off, and it is said so.
 """
 
 import contextlib
-import fcntl
 import logging
 import shutil
 import signal
@@ -21,6 +20,7 @@ from arkwright.api.jobs import jobs
 from arkwright.api.jobs import process as job_process
 from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.locks import lock
 from arkwright.core.record import decode, encode, now
 from arkwright.core.visible import visible
 from arkwright.infra import memory
@@ -43,12 +43,8 @@ class Keeper(Alongside):
         place = self._site.folder / "jobs"
         place.mkdir(parents=True, exist_ok=True)
         with (place / "lock").open("ab") as lease:
-            while not self._stopped.is_set():
-                try:
-                    fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    self._stopped.wait(1)
+            while not self._stopped.is_set() and not lock(lease.fileno()):
+                self._stopped.wait(1)
             self._keep()
 
     def _keep(self) -> None:
