@@ -331,6 +331,22 @@ def test_who_is_stuck_may_have_ended_when_it_is_killed(played):
     played(play, load_time=0.1)
 
 
+@pytest.mark.parametrize("moves", [True, False], ids=["told then", "told nothing"])
+def test_who_hears_nothing_any_more_is_followed_before_it_ends(played, moves):
+    async def play(world):
+        deaf = world.here()[0]
+        deaf.writer.close()
+        await until(lambda: world.crew._places[0].worker.deaf)
+        moving = asyncio.create_task(world.move(a="a@2" if moves else "a@1"))
+        await world.crew.renew()
+        assert await moving == {}
+        assert deaf.signals == [signal.SIGHUP, signal.SIGCONT]
+        assert len(world.all) == 3
+        assert world.serves() == [{"a": "a@2" if moves else "a@1"}] * 2
+
+    played(play)
+
+
 def test_a_place_waits_for_nobody_who_tries_again_what_held_up_another(played, monkeypatch):
     monkeypatch.setattr(place, "SOON", 0.0)
 

@@ -180,11 +180,11 @@ class Place:
         return True
 
     async def renew(self) -> None:
-        """Another takes the place of a worker that is stuck, has lost its keeper or lacks something; if it cannot, one
-        is tried again later.
+        """Another takes the place of a worker that is stuck or deaf, has lost its keeper or lacks something; if it
+        cannot, one is tried again later.
         """
         old = self.worker
-        if _now() >= self._again and not old.gone and (old.stuck or old.lacks or old.lost_its_keeper()):
+        if _now() >= self._again and not old.gone and (old.stuck or old.deaf or old.lacks or old.lost_its_keeper()):
             self._wait()
             await self.replace(wait=False)
 

@@ -27,14 +27,15 @@ Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it ask
 class Worker:
     """`opened`: it was told to listen; `served`: it does, so it can live. `lacks`: what it should serve and cannot.
     `loading`: the release that it loads, or loaded when it ended; `stuck`: the one that takes too long; what else it is
-    told it does behind that. `gone`: nothing is shared with it, before it begins and when it has ended. `leaves`: it
-    was told to end. `page`: what it notes of what it computes.
+    told it does behind that. `deaf`: it can be told nothing any more, and goes on answering. `gone`: nothing is shared
+    with it, before it begins and when it has ended. `leaves`: it was told to end. `page`: what it notes of what it
+    computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
         self.listening, self.gone = listening, True
-        self.opened = self.served = self.leaves = self.lonely = False
+        self.opened = self.served = self.leaves = self.lonely = self.deaf = False
         self.loading = self.stuck = ""
         self.lacks: Collection[str] = ()
         self._patience: asyncio.Task[None] | None = None  # with what it loads
@@ -162,6 +163,10 @@ class Worker:
         """End it when it does not end by itself, since it can be told nothing any more. A thread may keep it alive, or
         code has closed its end of the wire.
         """
+        with contextlib.suppress(TimeoutError):
+            await within(_LOOK, self.process.wait())
+            return
+        self.deaf = True
         try:
             await within(self._longest_stop, self.process.wait())
         except TimeoutError:
