@@ -415,14 +415,15 @@ def in_flight(server):
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
 def test_whom_somebody_else_tells_to_end_is_followed_before_it_has_answered_all(tmp_path, sign):
-    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}) as server:
+    at = {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}
+    with Supervised(tmp_path / "s", at, drain_delay=0.0) as server:
         old, said = server.who(), []
         asking = threading.Thread(target=lambda: said.append(server.call("/predict", {"distance": 9})))
         asking.start()
         server.until(lambda: in_flight(server) == 1)
         os.kill(old, sign)
-        server.until(lambda: server.who() != old)
-        assert not said
+        server.until(lambda: len(server.workers()) == 2)  # the old one accepts nobody by then, who would wait behind
+        assert (server.who() != old, said) == (True, [])
         asking.join(60)
         assert (said[0][0], said[0][2]["prediction"]["value"]) == (200, old)
 

@@ -196,8 +196,8 @@ class Supervisor:
             self._crew.halt({name: (routing.version, routing.stopped) for name, routing in stopped.items()})
 
     async def _apply(self, name: str, routing: Routing | None) -> None:
-        """Have all workers answer so, or no more; where one cannot, all go on as before. Raises OSError when its shadows
-        can have no process.
+        """Have all workers answer so, or no more; where one cannot, all go on as before. Raises OSError when
+        there is no process for its shadows.
         """
         async with self._applying:
             traffic = {one: before for one, before in self._traffic.items() if one != name}

@@ -20,8 +20,8 @@ LONGEST = 2**16  # bytes of an answer: what a pipe takes without a reader
 
 
 async def attempt(endpoint: str, served: Served, seconds: float) -> str | None:
-    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None. Raises OSError when no process
-    can be made.
+    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None. Raises OSError when there is
+    no process for it.
     """
     ours, theirs = os.pipe()
     os.set_blocking(ours, False)
