@@ -104,6 +104,23 @@ def test_the_last_label_of_a_row_is_joined(place):
     assert found(place, id="many").column("actual").to_pylist() == [None, False]
 
 
+def test_rows_are_found_by_their_labels(place):
+    """As by any other column; before the first label has come, none is."""
+    assert ids(place, where=(parse("actual=true"),)) == []
+    place.log(range(5))
+    done(place)
+    assert ids(place, where=(parse("actual=true"),)) == []
+    assert ids(place, where=(parse("actual="),)) == ["r4", "r3", "r2", "r1", "r0"]
+    label(place, ("r0", True), ("r1", False), ("r3", True))
+    assert ids(place, where=(parse("actual=true"),)) == ["r3", "r0"]
+    assert ids(place, where=(parse("actual=true"),), limit=1) == ["r3"]
+    assert ids(place, where=(parse("actual=false|id=r4"), parse("row=0"))) == ["r4", "r1"]
+    with pytest.raises(Unknown, match="'idd'"):
+        ids(place, where=(parse("actual=false|idd=r4"),))
+    with pytest.raises(Invalid, match="actual is true or false, not '1'"):
+        ids(place, where=(parse("actual=1"),))
+
+
 @pytest.mark.parametrize(
     ("classes", "labels", "actual", "kind"),
     [

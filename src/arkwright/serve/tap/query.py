@@ -5,7 +5,7 @@ The answer is a Parquet file that the engine of the socket `Tables` writes, so m
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,19 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
         there = _newest_first(folder, store, scratch, wanted)
         if not there:
             return _nothing(out)
-        found, count, read = _found(there, tables, scratch, wanted)
+        of_labels = tuple(clause for clause in wanted.where if any(one.column == ACTUAL for one in clause))
+        others = tuple(clause for clause in wanted.where if clause not in of_labels)
+        first = replace(wanted, where=others, limit=None) if of_labels else wanted
+        found, count, read = _found(there, tables, scratch, first)
     actual, said = _label_type(read), scratch / "labels.parquet"
     few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
     write_labels(folder, said, few)
-    return tables.write(_joined(actual), {"found": found, "labels": said}, out)
+    joined = _joined(_SQL_TYPES[actual])
+    if of_labels:
+        kinds = {field.name: field.type for field in pq.read_schema(found)} | {ACTUAL: actual}
+        _check(of_labels, [kinds])
+        joined = _held(joined, of_labels, kinds, wanted.limit)
+    return tables.write(joined, {"found": found, "labels": said}, out)
 
 
 def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list[tuple[str, int]]) -> int:
@@ -134,7 +142,7 @@ def _found(
     as many rows each time, until what is left is older than all that were found.
     """
     layouts = {part.layout: _kinds(path) for part, path in {part.layout: (part, path) for part, path in there}.values()}
-    _check(wanted, list(layouts.values()))
+    _check(wanted.where, list(layouts.values()))
     texts = _of_several_types(layouts.values())
     found, count, done, rows = scratch / "found0.parquet", 0, 0, 0
     while done < len(there):
@@ -160,10 +168,10 @@ def _kinds(path: Path) -> Kinds:
     return {field.name: field.type for field in pq.read_schema(path)}
 
 
-def _check(wanted: Wanted, layouts: Sequence[Kinds]) -> None:
+def _check(where: Sequence[Clause], layouts: Sequence[Kinds]) -> None:
     """Raises Unknown for a column that no file has, Invalid for what is no value of it in any."""
     known = {name: None for kinds in layouts for name in kinds}
-    for clause in wanted.where:
+    for clause in where:
         for one in clause:
             if one.column not in known:
                 raise Unknown(f"no prediction has a column {one.column!r}{did_you_mean(one.column, known)}")
@@ -214,13 +222,20 @@ def _joined(actual: str) -> str:
     )
 
 
-def _label_type(paths: list[Path]) -> str:
+def _held(joined: str, where: Sequence[Clause], kinds: Kinds, limit: int | None) -> str:
+    """Those of the joined rows that these clauses hold of, in the same order."""
+    holds = " AND ".join(f"({condition(clause, kinds)})" for clause in where)
+    most = f"LIMIT {limit}" if limit is not None else ""
+    return f'SELECT * FROM ({joined}) WHERE {holds} ORDER BY "at" DESC, "id", "row" {most}'  # noqa: S608
+
+
+def _label_type(paths: list[Path]) -> pa.DataType:
     """A label is what the answers are: of the label's type, or a number. Text where releases do not agree."""
     kinds = set()
     for path in paths:
         schema = pq.read_schema(path)
         kinds.add(schema.field("label" if "label" in schema.names else "value").type)
-    return _SQL_TYPES[kinds.pop()] if len(kinds) == 1 else "VARCHAR"
+    return kinds.pop() if len(kinds) == 1 else pa.string()
 
 
 def write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
