@@ -157,6 +157,35 @@ def test_releases_with_other_columns_and_types_together(place):
     ]  # fmt: skip
 
 
+def test_a_column_whose_type_is_another_is_told_as_text(place, monkeypatch):
+    """Of a release that had numbers, times and truths, and of one that has none of these there."""
+    monkeypatch.setattr(query, "FIRST", 1)
+    kinds = ("spent", "float", "str"), ("Stops", "int", "bool"), ("left", "datetime", "float"), ("n", "int", "float")
+    old, new = (tuple(Column(name=each[0], type=each[which]) for each in kinds) for which in (1, 2))
+    new = (*new[:1], Column(name="stops", type="bool"), *new[2:])  # SQL knows no upper case in names
+    bodies = ({"spent": 12.5, "Stops": 1, "left": "2028-02-29T23:59:59", "n": 3},
+              {"spent": "much", "stops": True, "left": 7.5, "n": 0.5})  # fmt: skip
+    for number, (columns, body) in enumerate(zip((old, new), bodies, strict=True)):
+        tap = Tap(place.folder, "late")
+        release = tap.release(f"release:late@{number}", DIGEST, signature(columns=columns))
+        answer = json.dumps({"prediction": said()}).encode()
+        tap.add(release, f"r{number}".encode(), b"", json.dumps(body).encode(), answer, 1)
+        tap.close()
+        done(place)
+    there = [tuple(row[name] for name in ("id", "spent", "left", "n")) for row in found(place).to_pylist()]
+    assert there == [("r1", "much", "7.5", 0.5), ("r0", "12.5", "2028-02-29 23:59:59", 3.0)]
+    assert {row.get("stops", row.get("Stops")) for row in found(place).to_pylist()} == {"1", "true"}
+    for text, some in [
+        ("spent=much", ["r1"]), ("spent!=much", ["r0"]), ("spent>=9", ["r0"]), ("left>=2028-02-29", ["r0"]),
+        ("left<8", ["r1"]), ("spent=much|left>=2028-02-29", ["r1", "r0"]), ("n<9", ["r1", "r0"]),
+    ]:  # fmt: skip
+        assert ids(place, where=(parse(text),)) == some, text
+        assert ids(place, where=(parse(text),), limit=5) == some, text
+    with pytest.raises(Invalid, match="spent holds words, which have no order"):
+        ids(place, where=(parse("spent>=much"),))
+    assert ids(place, where=(parse("spent=much"),), release="release:late@1") == ["r1"]
+
+
 def test_many_parts(place, monkeypatch):
     monkeypatch.setattr(compacting, "MERGE", 10_000)
     for number in range(300):
