@@ -32,11 +32,13 @@ def say(tmp_path, capsys):
 def test_a_question_on_the_command_line(say):
     assert "nothing was said yet" in say("threads")
     assert "nobody has answered" in say("people")
+    assert say("denied") == "nothing was refused that fits\n"
     told = say("discuss", "flights", "Why? @ben", "--question", by="cleo")
     assert "question 1 in thread 1, about run:flights@1; told: ben" in told
     say("discuss", "1", "The [red]disk[/].", by="ben")
     assert "The [red]disk[/]." in say("threads", "1")
     assert "open question" in say("threads", "run:flights@1")
+    assert say("threads", "--mine", by="nobody") == "no discussion fits\n"
     assert "helpful to 1" in say("answer", "2", "--helpful")
     assert "the answer" in say("answer", "2", by="cleo")
     assert "ben       4" in say("people")

@@ -22,6 +22,9 @@ def main(given: argparse.Namespace) -> int:
     if given.json:
         output.as_json(found)
         return 0
+    if not found:
+        output.console().print("nothing was refused that fits")
+        return 0
     rows = [
         (
             f"{datetime.fromtimestamp(one.last, UTC):%Y-%m-%d %H:%M:%S}",

@@ -35,6 +35,8 @@ def main(given: argparse.Namespace) -> int:
     screen = output.console()
     if given.json:
         output.as_json(found)
+    elif not found.items and (given.what or given.questions or given.mine or given.watched or given.before):
+        screen.print("no discussion fits")
     elif not found.items:
         screen.print('nothing was said yet; begin with: arkwright discuss release:late@3 "…"')
     else:

@@ -40,7 +40,8 @@ def main(given: argparse.Namespace) -> int:
     if given.json:
         output.as_json(found)
     elif not found:
-        output.console().print("nothing is watched: see promises under [endpoint.NAME], and watch under [data.NAME]")
+        said = "nothing is watched: see promises under [endpoint.NAME], and watch under [data.NAME]"
+        output.console().print(output.escape(said))
     else:
         _show(site, actor, project, found, given.span, until)
     if given.report and not given.json:

@@ -93,7 +93,7 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
     write_labels(folder, said, few)
     joined = _joined(_SQL_TYPES[actual])
     if of_labels:
-        kinds = {field.name: field.type for field in pq.read_schema(found)} | {ACTUAL: actual}
+        kinds = {**_kinds(found), ACTUAL: actual}
         _check(of_labels, [kinds])
         joined = _held(joined, of_labels, kinds, wanted.limit)
     return tables.write(joined, {"found": found, "labels": said}, out)
