@@ -50,10 +50,12 @@ class Moments:
 
     @property
     def covariance(self) -> Array:
-        """(SIZE, SIZE) of the same features, unbiased; there are two rows at least."""
-        mean, n = self.mean, self.n
-        raw = self.products.sum(axis=0) / (float(self.rows.sum()) * STEPS**2 * PAIRS)
-        found: Array = (raw - np.outer(mean, mean)) * (n / (n - 1))
+        """(SIZE, SIZE) of the same features, unbiased; there are two rows at least. In steps first, which are whole
+        numbers: so it is 0, and not nearly, where all rows are alike.
+        """
+        rows, n = float(self.rows.sum()), self.n
+        mean, raw = self.sums.sum(axis=0) / rows, self.products.sum(axis=0) / rows
+        found: Array = (raw - np.outer(mean, mean)) * (n / ((n - 1) * STEPS**2 * PAIRS))
         return found
 
 
