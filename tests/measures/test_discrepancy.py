@@ -1,4 +1,8 @@
-"""The maximum mean discrepancy: by its formula, beside the exact one of every pair of rows, by how often it errs."""
+"""The maximum mean discrepancy: by its formula, beside the exact one of every pair of rows, by how often it errs.
+
+The formula's 0.1772676349 (two normal distributions, kernel of width 1) is of all frequencies; a release has 32. So what
+is held against it closely is the mean over draws of frequencies, and one draw only roughly.
+"""
 
 import math
 
