@@ -44,8 +44,10 @@ class Moments:
 
     @property
     def mean(self) -> Array:
-        """(SIZE,) of features whose products add up to the kernel: at most 1."""
-        found: Array = self.sums.sum(axis=0) / (float(self.rows.sum()) * STEPS * np.sqrt(PAIRS))
+        """(SIZE,) of features whose products add up to the kernel: at most 1. In steps first, which are whole numbers:
+        so it is the same for any number of rows that are all alike.
+        """
+        found: Array = self.sums.sum(axis=0) / float(self.rows.sum()) / (STEPS * np.sqrt(PAIRS))
         return found
 
     @property
