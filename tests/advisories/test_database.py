@@ -80,6 +80,15 @@ def test_many_bad_entries_are_counted_and_few_told(entry, tmp_path):
     assert (found.unreadable, len(found.unread)) == (500, 10)
 
 
+def test_of_a_list_every_entry_is_read_by_itself(entry, tmp_path):
+    bad = entry("GHSA-2") | {"id": 2}
+    (tmp_path / "all.json").write_bytes(msgspec.json.encode([entry(), bad, 7, entry("GHSA-3")]))
+    found = read(tmp_path / "all.json")
+    assert [one.id for one in found.entries["requests"]] == ["GHSA-x84v-xcm2-53pg", "GHSA-3"]
+    assert (found.read, found.unreadable) == (2, 2)
+    assert found.unread[0].startswith("all.json, entry 2 cannot be read: Expected `str`, got `int`")
+
+
 def test_a_small_zip_of_huge_entries_costs_no_memory(entry, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LARGEST", 1 << 16)
     monkeypatch.setattr(files, "MOST_BYTES", 1 << 18)

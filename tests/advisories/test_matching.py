@@ -12,7 +12,7 @@ def known(entries, name="requests", version="2.19.0"):
     found = {}
     for one in entries:
         for affected in one["affected"]:
-            found.setdefault(normal(affected["package"]["name"]), []).extend(decode(msgspec.json.encode(one)))
+            found.setdefault(normal(affected["package"]["name"]), []).append(decode(msgspec.json.encode(one)))
     return matches([(name, version)], found)
 
 
@@ -32,6 +32,13 @@ def known(entries, name="requests", version="2.19.0"):
         ((("introduced", "2.3"),), "99", True),  # never fixed
         ((("fixed", "1.8.2"), ("introduced", "0"), ("introduced", "2.0.1"), ("fixed", "2.3.1")), "2.0.0", False),
         ((("fixed", "1.8.2"), ("introduced", "0"), ("introduced", "2.0.1"), ("fixed", "2.3.1")), "2.1", True),
+        ((("last_affected", "1.0"), ("introduced", "1.0")), "1.0", True),  # one version, in whichever order
+        ((("last_affected", "1.0"), ("introduced", "1.0")), "1.1", False),
+        ((("introduced", "0"), ("last_affected", "2.0.1")), "2.0.1+cu118", True),  # a build of it
+        ((("introduced", "0"), ("fixed", "2.0.1")), "2.0.1+cu118", False),
+        ((("introduced", "0"), ("fixed", "2.0.2")), "2.0.1+cu118", True),
+        ((("introduced", "0"), ("last_affected", "1.0+ours.1")), "1.0+ours.1", True),
+        ((("introduced", "0"), ("last_affected", "1.0+ours.1")), "1.0+ours.2", False),
     ],
 )
 def test_ranges(entry, events, version, affected):
@@ -45,6 +52,15 @@ def test_a_list_of_versions_counts_beside_ranges(entry):
     assert known([one], version="3.2RC1")[0].sure  # the same version, as PEP 440 spells it
     assert known([one], version="0.7.10p1")[0].sure  # which is none, but is in the list
     assert known([one], version="0.7.11p1") == ()
+
+
+def test_a_build_of_a_listed_version_is_that_version(entry):
+    one = entry(name="torch", events=(("introduced", "3"),))
+    one["affected"][0]["versions"] = ["2.0.1", "2.1+ours.1"]
+    assert known([one], "torch", "2.0.1+cu118")[0].sure
+    assert known([one], "torch", "2.1+ours.1")[0].sure
+    assert known([one], "torch", "2.1+cu118") == ()  # what is said of one build is not said of another
+    assert known([one], "torch", "2.1") == ()
 
 
 def test_the_name_may_be_spelt_otherwise(entry):
@@ -65,6 +81,8 @@ def test_what_cannot_be_compared_may_be_one(entry):
     strange = entry(events=(("introduced", "0"), ("fixed", "r2018-final")))
     assert [one.sure for one in known([strange])] == [False]
     assert [one.sure for one in known([entry()], version="2018-built-by-hand")] == [False]
+    assert [one.sure for one in known([entry(events=(("fixed", "3"),))])] == [False]  # since when, nobody says
+    assert [one.sure for one in known([entry(events=())])] == [False]
 
 
 def test_it_names_the_first_version_without_it(entry):

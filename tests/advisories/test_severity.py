@@ -11,7 +11,7 @@ V3, V4 = "CVSS_V3", "CVSS_V4"
 
 def rated(entry, *ratings, **more):
     more.setdefault("database_specific", None)
-    [one] = decode(msgspec.json.encode(entry(**more)))
+    one = decode(msgspec.json.encode(entry(**more)))
     return severity(one, [Rating(*rating) for rating in ratings])
 
 

@@ -291,6 +291,10 @@ def test_a_server_that_went_away_is_waited_for_once(monkeypatch):
     with pytest.raises(Away):
         link.rows("SELECT 1")
     assert clock.slept == slept
+    clock.now += postgres_link.FORGOTTEN_S + 1  # nobody asked: that it was away then says nothing of now
+    with pytest.raises(Away):
+        link.rows("SELECT 1")
+    assert clock.slept == pytest.approx(2 * slept, abs=2)
 
 
 def test_a_forked_child_gets_its_own_connection(place):

@@ -29,6 +29,8 @@ def test_from_a_signature_to_the_way_back(house):
     digest = seen(house, "ben")
     status, text = house.send(f"{R}/sign", by="ben", role="model-owner", digest="0" * 64)
     assert (status, "is not what you looked at" in text) == (409, True)
+    status, text = house.send(f"{R}/refuse", by="ben", role="model-owner", digest="0" * 64, reason="too <few>")
+    assert (status, ">too &lt;few&gt;</textarea>" in text) == (409, True)
     status, text = house.send(f"{R}/refuse", by="ben", role="model-owner", digest=digest, reason="")
     assert (status, "a refusal needs a reason" in text) == (422, True)
     house.send(f"{R}/refuse", by="ben", role="model-owner", digest=digest, reason="too <b>few</b> rows")
@@ -67,6 +69,17 @@ def test_from_a_signature_to_the_way_back(house):
         ):
             status, text = house.send(place, **sent | changed)
             assert (status, said in text) == (code, True), (place, changed)
+    typed = sent | {"version": "7", "how": "share", "share": "12.5", "reason": 'it took me "long" to write'}
+    for place in ("/endpoints/buys/promote", f"{R}/promote"):  # moved by somebody else meanwhile
+        status, text = house.send(place, **typed)
+        form = text.partition(f'action="{place}"')[2].partition("</form>")[0]
+        assert status == 412
+        assert f'name="version" value="{now}"' in form
+        assert ">it took me &#34;long&#34; to write</textarea>" in form
+        assert 'name="how" value="share" checked' in form
+        assert 'name="share" inputmode="decimal" value="12.5"' in form
+        assert 'name="sure" value="yes" required' in form, "whoever sends it again looks again"
+        assert text.count("to write</textarea>") == 1, "in no other form"
     back = {"reason": "errors", "version": now, "sure": "yes"}
     for changed, code, said in (
         ({"reason": ""}, 422, "say why"),
@@ -76,6 +89,10 @@ def test_from_a_signature_to_the_way_back(house):
         status, text = house.send("/endpoints/buys/rollback", **back | changed)
         assert (status, said in text) == (code, True), changed
     assert "so there is nothing to go back to" in house.page("/endpoints/buys")[1]
+    _, text = house.send("/endpoints/buys/stop", reason="it says <yes>")  # not confirmed
+    assert re.search(
+        r'<details class="act danger" open>(?:(?!</details>).)*>it says &lt;yes&gt;</textarea>', text, re.DOTALL
+    )
     assert house.send("/endpoints/buys/rollback", by="carl", reason="errors")[0] == 403
     hostile = {"row.country": '"><script>alert(1)</script>', "row.spent": "much", "row.age": ""}
     status, text = house.send("/endpoints/buys/try", **hostile)

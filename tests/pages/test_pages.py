@@ -2,7 +2,9 @@
 
 import re
 
+import pytest
 from tests.pages.logged import logged
+from tests.web.conftest import Door
 
 from arkwright.core import versions
 from arkwright.core.nouns import Decision, Finding, Release
@@ -31,6 +33,18 @@ def test_every_page_and_every_link_on_it_is_there(room):
     theirs = {f"/runs/tracked/{uid}", f"/runs/logged/{model}", "/registered", "/registered/wool", "/registered/wool@1"}
     assert theirs <= seen
     assert any(path.startswith("/api/2.0/mlflow-artifacts/") for path in seen)  # a file
+
+
+@pytest.mark.parametrize("path", ["/", "/endpoints", "/live"])
+def test_where_nothing_answers_the_next_step_is_told(room, tmp_path, path):
+    """Before there is a release none can be promoted."""
+    door = Door(tmp_path)
+    empty = door.ask("GET", path, Cookie=f"arkwright={door.sessions['viewer']}", Accept="text/html").body.decode()
+    assert "First a run makes a release" in empty
+    assert "arkwright promote" not in empty
+    _, text = page(room, path)
+    assert "<code>arkwright promote NAME</code>" in text
+    assert "First a run makes a release" not in text
 
 
 def test_a_release_shows_what_its_gate_found_and_what_is_missing(room):

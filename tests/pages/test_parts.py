@@ -1,6 +1,7 @@
 """What is long comes in parts: threads of many comments, many people."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from tests.web.conftest import Door
@@ -9,7 +10,7 @@ from arkwright.api.runs.tracked import Curve
 from arkwright.api.talking import talk
 from arkwright.core import versions
 from arkwright.core.nouns import Run
-from arkwright.pages import people, runs
+from arkwright.pages import people, predictions, runs
 from arkwright.pages import talk as talk_pages
 
 RUN = Run(name="flights", version=0, author="viewer", state="finished", started="2026-01-01T00:00:00", seed=1, code="",
@@ -69,3 +70,22 @@ def test_what_was_logged_once_has_no_curve():
         Curve(what="broke", points=((0, 1.0),), ends="NaN from 1 on"),
     )
     assert [one.what for one in runs.charts(known)] == ["falls", "broke"]
+
+
+@pytest.mark.parametrize("shown", [1, 2, 3, 7])
+def test_predictions_of_one_request_have_one_time_and_none_is_left_out(shown):
+    moments = [datetime(2026, 11, 30, 8, 0, 0, n) for n in (9, 7, 7, 7, 7, 7, 3, 2, 2)]  # noqa: DTZ001
+    rows = [{"at": at, "row": number} for number, at in enumerate(moments)]
+    found, before = [], ""
+    while len(found) < len(rows):
+        until, seen = predictions._turned(before, None)
+        some = [row for row in rows if until is None or row["at"] < until][seen:][:shown]
+        found, before = [*found, *some], predictions._on(some, before)
+    assert found == rows
+
+
+def test_the_last_moment_there_is():
+    moment = datetime.max.isoformat()  # noqa: DTZ901
+    assert predictions._turned(f"{moment},3", None) == (datetime.max, 3)  # noqa: DTZ901
+    early = datetime(2026, 1, 1) - timedelta(days=1)  # noqa: DTZ001
+    assert predictions._turned(f"{moment},3", early) == (early, 3)

@@ -15,6 +15,7 @@ from tests.pages.seen import lived
 from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
 
+from arkwright.api.endpoints.logged import predictions
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.told import Causes, Rows
@@ -193,6 +194,30 @@ def test_predictions_that_are_asked_for_wrongly(house):
     (older,) = re.findall(r'<a href="(\?[^"]*)">Look at all that is kept', text)
     assert "No prediction was logged that fits" in house.page("/endpoints/buys/predictions" + html.unescape(older))[1]
     assert "the newest 100 that fit" in house.page("/endpoints/buys/predictions")[1]
+
+
+def test_predictions_are_read_page_by_page(house, seen):
+    """Each once, in the order of the command line, though rows of one request have the same time."""
+    expected = [(row["id"], str(row["row"])) for row in seen.do(predictions, endpoint="buys", limit=None).to_pylist()]
+    cells = re.compile(r'<th scope="row" class="mono nowrap">(.*?)</th><td class="number">(\d+)</td>')
+    first = place = "/endpoints/buys/predictions?until=2100-01-01"
+    found, text = list[tuple[str, str]](), ""
+    for _ in range(-(len(expected) // -100)):
+        status, text = house.page(place)
+        assert status == 200
+        found += cells.findall(text)
+        if onward := re.search(r'rel="next" href="([^"]*)">Next page', text):
+            place = html.unescape(onward[1])
+    assert found == expected
+    assert place.startswith(f"{first}&")
+    assert 'rel="next"' not in text
+    assert f'rel="prev" href="{first}">First page' in text
+    for wrong in ("x", "x,1", "2026-01-01", "2026-01-01,x", "2026-01-01,-1", "2026-01-01,9999999999"):
+        status, text = house.page(f"/endpoints/buys/predictions?before={wrong}")
+        assert status == 422, wrong
+    _, last = house.page("/endpoints/buys/predictions?before=2020-01-01,0")
+    assert 'rel="next"' not in last
+    assert "No prediction was logged that fits" in last
 
 
 def test_of_ten_thousand_words_few_are_drawn_and_the_others_have_their_rows():

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from arkwright.advisories import files
-from arkwright.advisories.entry import Entry, decode, normal
+from arkwright.advisories.entry import Entry, decode, normal, pieces
 from arkwright.advisories.matching import about
 from arkwright.core.errors import Invalid
 from arkwright.core.times import zoned
@@ -33,23 +33,29 @@ class Database:
     unreadable: int = 0
 
     def take(self, data: bytes, where: str, wanted: Collection[str], now: datetime) -> None:
-        """Everything in one file."""
+        """Everything in one file; of a list every entry by itself."""
         try:
-            found = decode(data)
+            found = pieces(data)
         except Invalid as error:
             self.miss(where, str(error))
             return
-        for entry in found:
-            self.read += 1
-            changed = _moment(entry.modified)
-            if changed is None:
-                self.miss(f"{where}, {entry.shown}", f"it was modified at {entry.modified[:40]!r}, which is no time")
-            elif changed <= now + _SOON:
-                self.newest = max(self.newest or changed, changed)
-            if entry.withdrawn is None:
-                for name in {about(one) for one in entry.affected or ()} & set(wanted):
-                    if name is not None:
-                        self.entries.setdefault(name, []).append(entry)
+        for number, piece in enumerate(found, 1):
+            try:
+                self._take(decode(piece), where, wanted, now)
+            except Invalid as error:
+                self.miss(f"{where}, entry {number}" if len(found) > 1 else where, str(error))
+
+    def _take(self, entry: Entry, where: str, wanted: Collection[str], now: datetime) -> None:
+        self.read += 1
+        changed = _moment(entry.modified)
+        if changed is None:
+            self.miss(f"{where}, {entry.shown}", f"it was modified at {entry.modified[:40]!r}, which is no time")
+        elif changed <= now + _SOON:
+            self.newest = max(self.newest or changed, changed)
+        if entry.withdrawn is None:
+            for name in {about(one) for one in entry.affected or ()} & set(wanted):
+                if name is not None:
+                    self.entries.setdefault(name, []).append(entry)
 
     def miss(self, where: str, why: str) -> None:
         self.unreadable += 1

@@ -4,7 +4,7 @@ It is somebody else's file: bounded in size, and read strictly where it decides.
 """
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -70,15 +70,25 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 _one = msgspec.json.Decoder(Entry)
-_many = msgspec.json.Decoder(list[Entry])
+_many = msgspec.json.Decoder(list[msgspec.Raw])
+T = TypeVar("T")
 
 
-def decode(data: bytes) -> list[Entry]:
-    """The advisory, or the list of them. Raises Invalid in a few words."""
+def pieces(data: bytes) -> list[bytes]:
+    """The advisories of one file, each by itself: a list of them, or one alone. Raises Invalid in a few words."""
     if len(data) > LARGEST:
         raise Invalid(f"it has more than {LARGEST >> 20} MiB")
+    return [bytes(one) for one in _read(_many, data)] if data.lstrip()[:1] == b"[" else [data]
+
+
+def decode(data: bytes) -> Entry:
+    """One advisory. Raises Invalid in a few words."""
+    return _read(_one, data)
+
+
+def _read(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
     try:
-        return _many.decode(data) if data.lstrip()[:1] == b"[" else [_one.decode(data)]
+        return decoder.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(" ".join(str(error).split())[:_SHOWN] or "it is nested too deeply") from None
 

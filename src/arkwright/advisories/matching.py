@@ -12,6 +12,7 @@ from arkwright.measures.shipped import Advisory, Packages
 
 _LONGEST = 200  # characters of a version
 _OF_VERSIONS = ("ECOSYSTEM", "SEMVER")  # and not of commits
+_ORDER = ("fixed", "introduced", "last_affected")  # of those at one version: where it is fixed and brought, it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _affects(affected: Affected, version: str) -> bool | None:
     if version in listed:
         return True
     own = parsed(version)
-    if own is not None and any(parsed(one) == own for one in listed):
+    if own is not None and any(at == _held_against(at, own) for one in listed if (at := parsed(one)) is not None):
         return True
     said = [_within(one, own) for one in affected.ranges or () if one.type in _OF_VERSIONS]
     if True in said:
@@ -72,18 +73,21 @@ def _within(ranged: Range, version: Version | None) -> bool | None:
     if version is None:
         return None
     events = [edge for event in ranged.events for edge in _edges(event.introduced, event.fixed, event.last_affected)]
-    if any(at is None for at, _ in events):
+    if any(at is None for at, _ in events) or all(kind != "introduced" for _, kind in events):
         return None
     inside = False
-    for at, kind in sorted(
-        events, key=lambda edge: (edge[0], edge[1] != "fixed")
-    ):  # where both are at one, it is there
+    for at, kind in sorted(events, key=lambda edge: (edge[0], _ORDER.index(edge[1]))):
         assert at is not None
         if kind == "introduced" and version >= at:
             inside = True
-        elif (kind == "fixed" and version >= at) or (kind == "last_affected" and version > at):
+        elif (kind == "fixed" and version >= at) or (kind == "last_affected" and _held_against(at, version) > at):
             inside = False
     return inside
+
+
+def _held_against(at: Version, own: Version) -> Version:
+    """A build of a version, such as 2.0.1+cu118, is that version, except beside one that is a build too. PEP 440."""
+    return own if at.local else Version(own.public)
 
 
 def _edges(introduced: str | None, fixed: str | None, last: str | None) -> list[tuple[Version | None, str]]:

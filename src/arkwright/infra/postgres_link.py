@@ -16,6 +16,7 @@ PATIENCE_S = 60  # how long one waits for the others
 RETURN_S = 5  # how long a server may be away before who reads or writes is told
 LOOKUP_S = 60  # the same where it must be asked what became of a write
 PAUSE_S = 0.05
+FORGOTTEN_S = 30  # after which that it was away when it was last tried says nothing of now
 TRIES = 3
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 # a query of the catalogue sees what others committed while one waited; to_regclass may answer from what it saw before
@@ -62,6 +63,7 @@ class PostgresLink:
         self._process = os.getpid()
         self._db: Any = None
         self._away: float | None = None  # since when nobody answers
+        self._tried = 0.0  # when nobody answered last
         self._closed = self._known = self._committing = False
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -219,12 +221,15 @@ class PostgresLink:
         """The connection, made anew where it went; a server that was there before may be away for a moment, which is
         waited for once, and not by everybody who asks one after the other.
         """
+        if time.monotonic() >= self._tried + FORGOTTEN_S:
+            self._away = None
         while self._db is None:
             try:
                 self._db = self._connect()
             except self.psycopg.Error as error:
-                self._away = self._away or time.monotonic()
-                if not self._known or time.monotonic() >= self._away + patience:
+                self._tried = time.monotonic()
+                self._away = self._away or self._tried
+                if not self._known or self._tried >= self._away + patience:
                     raise Away(f"{self.name} cannot be reached: {_line(error)}") from None
                 time.sleep(PAUSE_S)
         self._known, self._away = True, None

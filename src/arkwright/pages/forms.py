@@ -14,6 +14,7 @@ from arkwright.core.nouns import Actor, Release
 from arkwright.sites import Site
 from arkwright.web import context, cookies
 
+KEPT = ("reason", "how", "share", "release")  # what people chose and wrote, and want to have still when it was refused
 SAID_MOST, SAID_LASTS = 300, 60  # characters of what was done; seconds in which a page has to say it
 
 
@@ -73,13 +74,17 @@ async def shown(work: Callable[[], Response], again: Callable[[ArkwrightError], 
 async def decided(
     request: Request, place: str, work: Callable[[], str], again: Callable[[Request, ArkwrightError], Response] | None
 ) -> Response:
-    """Do it and go to `place`, which says so; or the page again with what the rules have against it."""
+    """Do it and go to `place`, which says so; or the page again with what the rules have against it, and what was
+    typed.
+    """
     try:
         said = await run_in_threadpool(work)
     except ArkwrightError as error:
         if again is None:
             raise
         refusal = error
+        form = await request.form()
+        request.state.typed = {name: text for name in KEPT if isinstance(text := form.get(name), str)}
         return await run_in_threadpool(lambda: again(request, refusal))
     return went(request, place, said)
 

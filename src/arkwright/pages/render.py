@@ -53,7 +53,9 @@ def _environment(*, linked: bool = True) -> Environment:
 
 
 def page(request: Request, template: str, *, status: int = 200, **said: Any) -> Response:
-    """A page in the words of its template; `me` is who looks, `may` tells what they may do."""
+    """A page in the words of its template; `me` is who looks, `may` tells what they may do, `typed` what they sent to
+    this form, if it was refused just now.
+    """
     at, known = context.context(request), context.known(request)
     me = known.account if known else None
     common = {
@@ -61,6 +63,7 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
         "me": me,
         "unread": inbox.unread(at.site, known.actor) if known else 0,
         "may": lambda right: known is not None and right in known.actor.rights,
+        "typed": lambda action: getattr(request.state, "typed", {}) if action == request.url.path else {},
         "at": at,
         "path": request.url.path,
         "query": request.query_params,

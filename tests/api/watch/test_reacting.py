@@ -1,11 +1,12 @@
 """Alarms and what is done about them: once, whoever watches and whoever is killed on the way."""
 
 import shutil
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 from tests.api.conftest import Site
 
+from arkwright.api.build import quiet
 from arkwright.api.decide import refuse, sign
 from arkwright.api.endpoints.emergency import stop
 from arkwright.api.endpoints.rollout import promote
@@ -17,7 +18,7 @@ from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.errors import Full
-from arkwright.core.nouns import Actor, Endpoint
+from arkwright.core.nouns import Actor, Endpoint, Run
 from arkwright.monitor.measured import Found, Streak
 
 ONE, TWO, THREE = (f"release:buys@{n}" for n in (1, 2, 3))
@@ -133,7 +134,7 @@ def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_on
 def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):
     up(two, [REST], share=0.2)
 
-    def full(_):
+    def full(*_):
         raise Full("the disk is full: nothing was written; make room")
 
     with monkeypatch.context() as patched:
@@ -297,14 +298,42 @@ def test_the_line_is_run_again_once_and_by_whoever_comes_after_one_that_was_kill
     assert [one.outcome for one in made] == ["begun"]
     ran = []
 
-    def killed(_):
+    def killed(*_):
         raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
         reacting.finish(two.site, "buys", killed)
-    reacting.finish(two.site, "buys", lambda _: ran.append(1) or "ran it")
-    reacting.finish(two.site, "buys", lambda _: ran.append(1) or "ran it")
+    reacting.finish(two.site, "buys", lambda *_: ran.append(1) or "ran it")
+    reacting.finish(two.site, "buys", lambda *_: ran.append(1) or "ran it")
     assert ran == [1]
+    (one,) = two.do(alarms.alarms).items
+    assert [(done.outcome, done.says) for done in one.reactions] == [("done", "ran it")]
+
+
+def test_who_loses_the_turn_on_the_way_leaves_the_line_to_whoever_has_it(two, monkeypatch):
+    up(two, ['do = ["run"]'])
+    watched(two, found(ONE))
+    two.shop.edit("shop.py", "fill_null(40)", "fill_null(38)")  # so that there is something to be made
+    held, asked = [True], []
+    monkeypatch.setattr(two.site.vault, "alone", lambda _: nullcontext(lambda: held[0]))
+    before = list(versions.all_of(two.site.ledger, Run))[-1].version
+
+    def rerun(since, may_go_on):
+        def asks():
+            asked.append(held[0])
+            held[0] = len(asked) < 4
+            may_go_on()
+
+        return rounds._rerun(two.site, two.folder, quiet, since, asks)
+
+    reacting.finish(two.site, "buys", rerun)
+    (one,) = two.do(alarms.alarms).items
+    assert [done.outcome for done in one.reactions] == ["begun"]
+    run = list(versions.all_of(two.site.ledger, Run))[-1]
+    assert (run.version, run.state) == (before + 1, "failed")
+    assert run.error == "the turn at the line that is run again is lost: the connection broke; it is done the next time"
+    held[0] = True
+    reacting.finish(two.site, "buys", lambda *_: "ran it")
     (one,) = two.do(alarms.alarms).items
     assert [(done.outcome, done.says) for done in one.reactions] == [("done", "ran it")]
 

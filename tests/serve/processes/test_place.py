@@ -259,6 +259,87 @@ def test_where_none_can_take_over_who_is_stuck_follows_at_last(played):
     played(play, load_time=0.1)
 
 
+def test_who_is_stuck_ends_when_the_others_moved_on_and_none_can_do_all_that_it_does(played):
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1", c="c@2") == {}
+        world.does["b@1"], world.does["a@2"] = FAILS, WAITS  # b's bytes are damaged: nobody loads it once more
+        assert set(await world.move(a="a@2", b="b@1", c="c@2")) == {"a"}
+        await world.crew.renew()
+        assert [one.serves["c"] for one in world.here()] == ["c@2"] * 2  # nothing else is to be served: it stays
+        assert await world.move(c="c@1", a="a@1", b="b@1") == {}
+        await world.crew.renew()
+        await until(lambda: world.serves() == [{"a": "a@1", "c": "c@1"}] * 2)
+
+    played(play, load_time=0.1)
+
+
+def test_who_hangs_in_something_else_while_it_is_moved_does_not_answer_on_with_what_was_before(played):
+    async def play(world):
+        assert await world.move(b="b@1", a="a@2") == {}
+        world.does["b@1"] = FAILS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert world.all[2].serves == {"a": "a@2"}
+        world.does["b@1"] = WAITS
+        assert await world.move(a="a@1", b="b@1") == {}
+        await world.crew.renew()
+        await until(lambda: world.serves() == [{"a": "a@1", "b": "b@1"}, {"a": "a@1"}])
+
+    played(play, load_time=0.1)
+
+
+def test_who_leaves_goes_back_too_when_a_move_is_refused(played):
+    async def play(world):
+        one, other = world.all
+        world.does["a@2"], world.only = WAITS, other
+        one.send_signal, one.kill = one.signals.append, lambda: one.end(-9)  # it still answers who is connected to it
+        moving = asyncio.create_task(world.move(a="a@2"))
+        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+        replaced = asyncio.create_task(world.crew._places[0].replace())
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        world.does["a@2"] = FAILS
+        other.kill()
+        assert await moving == {"a": "it is broken"}
+        await until(lambda: one.serves == {"a": "a@1"})
+        one.end(0)
+        await replaced
+
+    played(play)
+
+
+def test_a_stop_ends_who_hears_nothing_any_more(played):
+    async def play(world):
+        deaf, other = world.here()
+        deaf.writer.close()
+        await until(lambda: world.crew._places[0].worker.goes)
+        world.crew.halt({"a": (2, "stopped by ana")})
+        await until(lambda: other.halted)
+        assert (deaf.signals, other.signals) == ([signal.SIGKILL], [])
+        await until(lambda: len(world.all) == 3 and world.all[2].listens)
+        assert world.all[2].halted == other.halted
+
+    played(play)
+
+
+def test_a_move_waits_for_who_tries_it_as_long_as_that_one_loads_something(played, monkeypatch):
+    monkeypatch.setattr(place, "BIRTH", 0.0)
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        one, other = world.all
+        world.does["a@2"], world.crew._places[0]._load_time = WAITS, 0.1
+        moving = asyncio.create_task(world.move(a="a@2", b="b@1"))
+        await until(lambda: one.told[-1] == other.told[-1] == "a@2")
+        one.kill()
+        await until(lambda: len(world.all) == 3 and world.all[2].told)
+        await asyncio.sleep(0.5)
+        assert not moving.done()
+        world.gate.set()
+        assert await moving == {}
+
+    played(play)
+
+
 def test_a_line_that_is_torn_keeps_nobody_waiting(played):
     async def play(world):
         world.does["a@2"] = TEARS
@@ -336,7 +417,7 @@ def test_who_hears_nothing_any_more_is_followed_before_it_ends(played, moves):
     async def play(world):
         deaf = world.here()[0]
         deaf.writer.close()
-        await until(lambda: world.crew._places[0].worker.deaf)
+        await until(lambda: world.crew._places[0].worker.goes)
         moving = asyncio.create_task(world.move(a="a@2" if moves else "a@1"))
         await world.crew.renew()
         assert await moving == {}

@@ -90,6 +90,32 @@ def test_an_endpoint_that_is_gone_keeps_no_stop_and_no_end_waiting(tmp_path, mon
     assert [one for one in crew.did if one != "renew"] == ["move", ("halt", "b"), "leave_be", "close"]
 
 
+def test_who_asks_for_an_endpoint_that_is_just_taken_away_is_told_so(tmp_path):
+    """A later one of that name is served."""
+    told = []
+
+    class Slow:
+        async def move(self, order, names):
+            told.append(order)
+            await asyncio.sleep(0)
+            return {}
+
+    async def gone():
+        running = Supervisor(None, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
+        running._applying, running._crew = asyncio.Lock(), Slow()
+        served = Routing((Share(Served(tmp_path, "release:who@1", "1" * 64)),))
+        running._traffic = {"who": served}
+        going = asyncio.create_task(running._apply("who", None))
+        await asyncio.sleep(0)
+        why_not = await running._asked(control.Ask(1, "unload", "who"))
+        await going
+        await running._apply("who", served)
+        return why_not
+
+    assert asyncio.run(gone()) == "no endpoint is called 'who'"
+    assert [(list(order.traffic), order.unloaded) for order in told] == [([], []), (["who"], [])]
+
+
 def test_an_endpoint_that_is_gone_is_not_told_as_unloaded(tmp_path):
     """Who has one of that name later has it loaded."""
     told = []

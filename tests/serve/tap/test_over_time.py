@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from arkwright.serve.tap import writer
 from arkwright.serve.tap.over_time import begins, over_time
 from arkwright.serve.tap.segment import SHADOW
 
@@ -60,3 +61,14 @@ def test_the_last_slot_holds_this_moment():
     assert (since, seconds) == (datetime(2026, 11, 29, 7, 1, tzinfo=UTC), 60)
     assert since + timedelta(seconds=60 * seconds) > now
     assert begins(now, 30, 60)[1] == 1
+
+
+def test_an_answer_at_the_end_of_a_slot_is_in_it(place, monkeypatch):
+    last = datetime(2026, 3, 29, 0, 59, 59, 700_000, tzinfo=UTC)  # a second before clocks go forward
+    with monkeypatch.context() as clock:
+        clock.setattr(writer.time, "time_ns", lambda: int(last.timestamp() * 1000) * 10**6)
+        log(place)
+    done(place)
+    given = (place.folder, place.store, place.tables, place.scratch())
+    found = over_time(*given, last - timedelta(hours=1), last + timedelta(hours=1), 60)
+    assert {slot.at for slot in found} == {datetime(2026, 3, 29, 0, 59, tzinfo=UTC).timestamp()}

@@ -8,7 +8,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from arkwright.core.errors import Unknown
+from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Column
 from arkwright.core.where import parse
 from arkwright.serve.tap import compact as compacting
@@ -104,6 +104,23 @@ def test_the_last_label_of_a_row_is_joined(place):
     assert found(place, id="many").column("actual").to_pylist() == [None, False]
 
 
+def test_rows_are_found_by_their_labels(place):
+    """As by any other column; before the first label has come, none is."""
+    assert ids(place, where=(parse("actual=true"),)) == []
+    place.log(range(5))
+    done(place)
+    assert ids(place, where=(parse("actual=true"),)) == []
+    assert ids(place, where=(parse("actual="),)) == ["r4", "r3", "r2", "r1", "r0"]
+    label(place, ("r0", True), ("r1", False), ("r3", True))
+    assert ids(place, where=(parse("actual=true"),)) == ["r3", "r0"]
+    assert ids(place, where=(parse("actual=true"),), limit=1) == ["r3"]
+    assert ids(place, where=(parse("actual=false|id=r4"), parse("row=0"))) == ["r4", "r1"]
+    with pytest.raises(Unknown, match="'idd'"):
+        ids(place, where=(parse("actual=false|idd=r4"),))
+    with pytest.raises(Invalid, match="actual is true or false, not '1'"):
+        ids(place, where=(parse("actual=1"),))
+
+
 @pytest.mark.parametrize(
     ("classes", "labels", "actual", "kind"),
     [
@@ -138,6 +155,35 @@ def test_releases_with_other_columns_and_types_together(place):
     assert sorted((r["distance"], r["new"] or 0, r["label"], r["actual"]) for r in rows) == [
         ("1.0", 0, "true", "b"), ("far", 2, "a", "b"),
     ]  # fmt: skip
+
+
+def test_a_column_whose_type_is_another_is_told_as_text(place, monkeypatch):
+    """Of a release that had numbers, times and truths, and of one that has none of these there."""
+    monkeypatch.setattr(query, "FIRST", 1)
+    kinds = ("spent", "float", "str"), ("Stops", "int", "bool"), ("left", "datetime", "float"), ("n", "int", "float")
+    old, new = (tuple(Column(name=each[0], type=each[which]) for each in kinds) for which in (1, 2))
+    new = (*new[:1], Column(name="stops", type="bool"), *new[2:])  # SQL knows no upper case in names
+    bodies = ({"spent": 12.5, "Stops": 1, "left": "2028-02-29T23:59:59", "n": 3},
+              {"spent": "much", "stops": True, "left": 7.5, "n": 0.5})  # fmt: skip
+    for number, (columns, body) in enumerate(zip((old, new), bodies, strict=True)):
+        tap = Tap(place.folder, "late")
+        release = tap.release(f"release:late@{number}", DIGEST, signature(columns=columns))
+        answer = json.dumps({"prediction": said()}).encode()
+        tap.add(release, f"r{number}".encode(), b"", json.dumps(body).encode(), answer, 1)
+        tap.close()
+        done(place)
+    there = [tuple(row[name] for name in ("id", "spent", "left", "n")) for row in found(place).to_pylist()]
+    assert there == [("r1", "much", "7.5", 0.5), ("r0", "12.5", "2028-02-29 23:59:59", 3.0)]
+    assert {row.get("stops", row.get("Stops")) for row in found(place).to_pylist()} == {"1", "true"}
+    for text, some in [
+        ("spent=much", ["r1"]), ("spent!=much", ["r0"]), ("spent>=9", ["r0"]), ("left>=2028-02-29", ["r0"]),
+        ("left<8", ["r1"]), ("spent=much|left>=2028-02-29", ["r1", "r0"]), ("n<9", ["r1", "r0"]),
+    ]:  # fmt: skip
+        assert ids(place, where=(parse(text),)) == some, text
+        assert ids(place, where=(parse(text),), limit=5) == some, text
+    with pytest.raises(Invalid, match="spent holds words, which have no order"):
+        ids(place, where=(parse("spent>=much"),))
+    assert ids(place, where=(parse("spent=much"),), release="release:late@1") == ["r1"]
 
 
 def test_many_parts(place, monkeypatch):

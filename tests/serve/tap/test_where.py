@@ -13,7 +13,7 @@ from arkwright.core.errors import Invalid
 from arkwright.core.where import parse, spelt
 from arkwright.measures import cells as cut
 from arkwright.measures.sketch import of_numbers, of_words
-from arkwright.serve.tap.where import condition
+from arkwright.serve.tap.where import check, condition
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,20 @@ def test_typed(text, kind, sql):
 )
 def test_refused(text, kind, words):
     with pytest.raises(Invalid, match=words):
-        condition(parse(text), {parse(text)[0].column: kind})
+        check(parse(text), [{"another": pa.string()}, {parse(text)[0].column: kind}])
+
+
+def test_what_is_a_value_of_one_release_is_none_of_another():
+    layouts = [{"spent": pa.float64()}, {"spent": pa.string()}]
+    for text, number, words in [
+        ("spent=much", "FALSE", "CAST(\"spent\" AS VARCHAR) = 'much'"),
+        ("spent!=much", '"spent" IS NOT NULL', "CAST(\"spent\" AS VARCHAR) != 'much'"),
+        ("spent>=9", '("spent" >= 9 AND NOT isnan("spent"))', "FALSE"),
+    ]:
+        check(parse(text), layouts)
+        assert [condition(parse(text), kinds) for kinds in layouts] == [number, words]
+    with pytest.raises(Invalid, match="spent holds numbers, not 'much'"):
+        check(parse("spent>=much"), layouts)
 
 
 NAMES = st.sampled_from(["age", "a<b", "a=b | c", 'x"y', "a!", " a\n", "größe", "where"])

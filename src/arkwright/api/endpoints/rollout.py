@@ -1,10 +1,10 @@
 """Verbs that move an endpoint: promote (at once, as a canary or as a shadow first) and roll back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Outdated, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Endpoint, Release, Terms
 from arkwright.core.ports import Entry, Taken
-from arkwright.core.record import encode
+from arkwright.core.record import decode, encode
 from arkwright.release import folder as folders
 from arkwright.release import signing
 from arkwright.sites import Site
@@ -97,16 +97,39 @@ def back(site: Site, now: Endpoint, reason: str, bad: Collection[str] = ()) -> E
 
     On today's terms: what is redacted now was not always. Raises Refused when there is nothing to go back to.
     """
-    history = [e for e in versions.all_of(site.ledger, Endpoint, now.name) if e.version <= now.version]
-    gone = {ref for e, later in pairwise(history) if _back(later) for ref in _left(e, later)} | set(bad)
-    for before in reversed(history[:-1]):
+    gone, later = set(bad), now
+    for before in _earlier(site, now):
+        gone |= _gone([before, later])
         if before.shares != now.shares and not gone & set(before.shares) and (left := _left(now, before)):
-            said = _because(f"rolled back from {', '.join(left)}", reason)
-            moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said)
-            return replace(moved, stopped="", resumed=False)
+            gone |= _gone(_since_made(site, before))
+            if not gone & set(before.shares):
+                said = _because(f"rolled back from {', '.join(left)}", reason)
+                moved = replace(now, version=now.version + 1, shares=before.shares, shadows=(), reason=said)
+                return replace(moved, stopped="", resumed=False)
+        later = before
     why = "was rolled back from or broke a promise" if bad else "was rolled back from"
     were = f" but {', '.join(sorted(gone))}, which {why}" if gone else ""
     raise Refused(f"{now.ref} has answered with nothing else before{were}, so there is nothing to go back to")
+
+
+def _earlier(site: Site, now: Endpoint) -> Iterator[Endpoint]:
+    """Every move before this one, the newest first."""
+    for version in range(now.version - 1, 0, -1):
+        if event := site.ledger.get(Endpoint.KIND, f"{now.name}@{version}"):
+            yield decode(Endpoint, event.body)
+
+
+def _since_made(site: Site, move: Endpoint) -> list[Endpoint]:
+    """The moves up to this one, from when the oldest of its releases was made: nobody rolled back from it before."""
+    made = [site.ledger.get(Release.KIND, ref.removeprefix(f"{Release.KIND}:")) for ref in move.shares]
+    after = min(event.seq if event else 0 for event in made)
+    moves = (decode(Endpoint, event.body) for event in site.ledger.find(Endpoint.KIND, f"{move.name}@", after))
+    return list(takewhile(lambda one: one.version <= move.version, moves))
+
+
+def _gone(moves: Sequence[Endpoint]) -> set[str]:
+    """What was rolled back from in these moves, one after the other."""
+    return {ref for one, later in pairwise(moves) if _back(later) for ref in _left(one, later)}
 
 
 def must_pass(site: Site, release: Release) -> Entry:

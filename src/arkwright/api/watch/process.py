@@ -4,6 +4,7 @@ data.NAME, with the site's engines as JSON on its standard input. Whoever starte
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from arkwright.api import child
@@ -24,7 +25,7 @@ def main() -> None:
     folder, project, *names = sys.argv[1:]
     site = child.site(folder)
 
-    def rerun(since: str) -> str:
+    def rerun(since: str, _may_go_on: Callable[[], None]) -> str:
         return f"the job {_job(site, Path(project), since).id} runs the line again"
 
     for name in names:

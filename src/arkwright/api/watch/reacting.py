@@ -29,7 +29,8 @@ from arkwright.sites import Site
 BEGUN, DONE, REFUSED, DRY = "begun", "done", "refused", "dry-run"
 ENDED = "ended"  # behind the key of what was begun
 _PASSING = (Full, Away, Throttled)  # what is no answer: it is done the next time
-Rerun = Callable[[str], str]  # runs the line, or has it run, since this time; what to say of it
+# runs the line, or has it run, since this time, and asks at each step whether it may go on (Refused); what to say of it
+Rerun = Callable[[str, Callable[[], None]], str]
 
 
 def react(site: Site, about: str, now: float, reactions: Sequence[Reaction] = ()) -> list[Reacted]:
@@ -69,20 +70,21 @@ def go_on(site: Site, about: str) -> None:
 
 def finish(site: Site, about: str, rerun: Rerun) -> None:
     """Run the line where that was begun on record, once what is quick is done; one process at a time. Who goes on after
-    another was killed makes nothing again that was made.
+    another was killed makes nothing again that was made; who loses the turn on the way leaves it to the next one.
     """
     for event in list(site.ledger.find(Reacted.KIND, f"{about}/")):
         begun = decode(Reacted, event.body)
         if begun.outcome != BEGUN or site.ledger.get(Reacted.KIND, f"{event.key}/{ENDED}"):
             continue
-        with suppress(Refused), lease.held(site, "line that is run again"):
+        with suppress(Refused), lease.held(site, "line that is run again") as turn:
             if site.ledger.get(Reacted.KIND, f"{event.key}/{ENDED}"):
                 continue  # by another, until a moment ago
             try:
-                ended = replace(begun, outcome=DONE, says=rerun(event.at))
+                ended = replace(begun, outcome=DONE, says=rerun(event.at, turn.must_be_held))
             except _PASSING:
                 raise
             except ArkwrightError as error:
+                turn.must_be_held()  # else it is no answer
                 ended = replace(begun, outcome=REFUSED, says=str(error))
             with suppress(Taken):
                 site.ledger.append(MACHINE.name, [Entry(Reacted.KIND, f"{event.key}/{ENDED}", encode(ended))])

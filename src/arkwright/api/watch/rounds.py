@@ -127,8 +127,12 @@ def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list
     return answers.watched_with_beside(agreed.promises, since, until, late)
 
 
-def _rerun(site: Site, project: Path, say: Callable[[str], None], _since: str) -> str:
-    made = run(site, MACHINE, project, say=say)
+def _rerun(site: Site, project: Path, say: Callable[[str], None], _since: str, may_go_on: Callable[[], None]) -> str:
+    def step(what: str) -> None:
+        may_go_on()  # that takes hours, and another who has the turn by then begins anew
+        say(what)
+
+    made = run(site, MACHINE, project, say=step)
     return f"ran the line again: {made.run.ref} {made.run.state}" + (f": {made.problem}" if made.problem else "")
 
 

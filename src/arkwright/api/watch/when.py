@@ -31,7 +31,7 @@ def slow(window: LoggedWindow, promise: Promise) -> Explained:
     with window.site.scratch("latencies") as scratch, window.came(scratch) as came:
         out = scratch / "latencies.parquet"
         sql = (
-            f'SELECT CAST(epoch("at") AS BIGINT) // 60 * 60 AS begin, count(*) AS n, '  # noqa: S608 - names of ours
+            f'SELECT epoch_us("at") // {when.MINUTE * 1_000_000} * {when.MINUTE} AS begin, count(*) AS n, '  # noqa: S608 - names of ours
             f'count(*) FILTER ("latency_ms" > {limit!r}) AS slow FROM ({came.select}) WHERE "row" = 0 GROUP BY 1'
         )
         window.site.tables.write(sql, came.files, out)

@@ -104,6 +104,10 @@ class Loading(msgspec.Struct, tag=True):
     release: str
 
 
+class Leaving(msgspec.Struct, tag=True):
+    """Worker to supervisor: it was told to end, perhaps by somebody else."""
+
+
 class Ask(msgspec.Struct, tag=True):
     """Worker to supervisor: somebody wants this endpoint loaded or unloaded."""
 

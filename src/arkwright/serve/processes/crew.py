@@ -112,7 +112,8 @@ class Crew:
                 return why
         first, self.order = self.order is None, order
         for place in self._places:
-            place.settled(order, did.get(place.worker))
+            place.moved(order, did.get(place.worker))
+        self._tell_leaving(order)
         if first:
             await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
         else:
@@ -137,13 +138,19 @@ class Crew:
 
     async def _go_back(self) -> None:
         if self.order:
+            self._tell_leaving(self.order)
             await asyncio.gather(*(place.tell(self.order) for place in self._places if place.answers))
+
+    def _tell_leaving(self, order: control.Serve) -> None:
+        """They answer who is still connected to them. Nobody waits for that."""
+        for worker in self._leaving.values():
+            worker.say(order)
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""
         self._halted |= stopped
         for worker in self._everybody:
-            worker.send(control.Halt(stopped))
+            worker.halt(control.Halt(stopped))
 
     def greet(self, worker: Worker) -> None:
         """What a new worker is told before it is told what to serve."""

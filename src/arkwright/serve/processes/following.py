@@ -9,6 +9,7 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.trial import attempt
 
 log = logging.getLogger("arkwright.serve")
+AGAIN = 60.0  # seconds until what had no process is followed once more
 _Identity = tuple[str, str, str]
 
 
@@ -21,11 +22,14 @@ class Following:
         self._known: set[_Identity] = set()
         self._tried: dict[str, asyncio.Task[None]] = {}
         self._tasks: dict[asyncio.Task[None], Routing | None] = {}
+        self._newest: dict[str, asyncio.Task[None]] = {}
+        self._later: dict[str, tuple[asyncio.TimerHandle, Routing | None]] = {}
 
     @property
     def releases(self) -> set[str]:
         """What is on its way."""
-        return control.releases(routing for routing in self._tasks.values() if routing)
+        again = (routing for _, routing in self._later.values())
+        return control.releases(routing for routing in (*self._tasks.values(), *again) if routing)
 
     def loaded(self, traffic: Traffic) -> None:
         """All of this was loaded by the workers."""
@@ -37,8 +41,11 @@ class Following:
         """
         if name in self._tried:
             self._tried.pop(name).cancel()
+        if name in self._later:
+            self._later.pop(name)[0].cancel()
         task = asyncio.create_task(self._follow(name, routing))
-        self._tried[name], self._tasks[task] = task, routing
+        self._newest[name] = self._tried[name] = task
+        self._tasks[task] = routing
         task.add_done_callback(self._done)
 
     async def settled(self) -> None:
@@ -46,18 +53,25 @@ class Following:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
+        for later, _ in self._later.values():
+            later.cancel()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, name: str, routing: Routing | None) -> None:
-        why = await self._why_not(name, routing) if routing else None
-        del self._tried[name]  # from here on it is not called off
-        if routing and why:
-            refused(name, routing, why)
-        else:
-            await self._apply(name, routing)
+        try:
+            why = await self._why_not(name, routing) if routing else None
+            del self._tried[name]  # from here on it is not called off
+            if routing and why:
+                refused(name, routing, why)
+            else:
+                await self._apply(name, routing)
+        except OSError as error:  # which says nothing of the release: there is no process, or no file more
+            if self._newest[name] is asyncio.current_task():
+                log.error("endpoint:%s is not followed: %s; again in %g s", name, error, AGAIN)  # noqa: TRY400
+                self._later[name] = asyncio.get_running_loop().call_later(AGAIN, self.follow, name, routing), routing
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]

@@ -66,9 +66,19 @@ class Trial:
         if not self._found.done():
             self._found.set_result(None)
 
-    async def over(self) -> tuple[Worker, Mapping[str, str]] | None:
-        """Who tried it, and what fails."""
-        return await self._found
+    async def over(self, seconds: float) -> tuple[Worker, Mapping[str, str]] | None:
+        """Who tried it, and what fails. Raises TimeoutError when nobody loads anything for so long; there is patience
+        with each release that is loaded.
+        """
+        while True:
+            try:
+                return await within(seconds, self._over())
+            except TimeoutError:
+                if not (self.worker and self.worker.loading):
+                    raise
+
+    async def _over(self) -> tuple[Worker, Mapping[str, str]] | None:
+        return await asyncio.shield(self._found)
 
 
 class Place:
@@ -130,7 +140,7 @@ class Place:
             log.warning("a worker ended before it answered by what it was told; the next one is told before it answers")
             self._trial = trial = Trial(order, names)
             try:
-                tried = await within(BIRTH + self._load_time, trial.over())
+                tried = await trial.over(BIRTH + self._load_time)
             except TimeoutError:
                 return worker, dict.fromkeys(order.traffic, "a worker ended, and none came in its place")
             finally:
@@ -143,6 +153,12 @@ class Place:
         """Whether callers may meet the worker; as long as nobody knows what is served: whether it can be told."""
         return self.worker.answers if self._crew.order else not self.worker.gone and self.worker.hears
 
+    def moved(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
+        """As `settled`. Who is stuck did not do it: another is tried at once, however often none could take over."""
+        self.settled(order, failed)
+        if self.worker.stuck:
+            self.worker.behind, self._again, self._pause = True, 0.0, SOON
+
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
         self._left_out &= control.releases(order.traffic.values())
@@ -154,7 +170,8 @@ class Place:
     async def replace(self, *, wait: bool = True) -> bool:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
-        `wait`: until the old one has stopped. When the new one cannot do all that there is to do, the old one stays.
+        `wait`: until the old one has stopped. When the new one cannot do all that there is to do, the old one stays,
+        but one that answers with what is served no more.
         """
         async with self._turn:
             if self._over or not self.worker.opened:  # another comes already, which does no more than it can
@@ -166,6 +183,8 @@ class Place:
                 why = late(new.stuck, self._load_time) if new.stuck else failed or ended
                 log.error("the workers are not replaced: %s", why)
                 self._crew.let_go(new, signal.SIGKILL)
+                if old.behind and not new.gone:  # there are processes: one comes, and does what it can
+                    self._give_up(old)
                 return False
             self.worker, self._again, self._pause = new, 0.0, SOON
             if self._trial:
@@ -180,11 +199,11 @@ class Place:
         return True
 
     async def renew(self) -> None:
-        """Another takes the place of a worker that is stuck or deaf, has lost its keeper or lacks something; if it
+        """Another takes the place of a worker that is stuck, goes, has lost its keeper or lacks something; if it
         cannot, one is tried again later.
         """
         old = self.worker
-        if _now() >= self._again and not old.gone and (old.stuck or old.deaf or old.lacks or old.lost_its_keeper()):
+        if _now() >= self._again and not old.gone and (old.stuck or old.goes or old.lacks or old.lost_its_keeper()):
             self._wait()
             await self.replace(wait=False)
 

@@ -27,15 +27,15 @@ Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it ask
 class Worker:
     """`opened`: it was told to listen; `served`: it does, so it can live. `lacks`: what it should serve and cannot.
     `loading`: the release that it loads, or loaded when it ended; `stuck`: the one that takes too long; what else it is
-    told it does behind that. `deaf`: it can be told nothing any more, and goes on answering. `gone`: nothing is shared
-    with it, before it begins and when it has ended. `leaves`: it was told to end. `page`: what it notes of what it
-    computes.
+    told it does behind that, and it is `behind` when the others do that already. `gone`: nothing is shared with it,
+    before it begins and when it has ended. `leaves`: it was told to end. `goes`: somebody else told it to, or it can be
+    told nothing any more. `page`: what it notes of what it computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
         self.listening, self.gone = listening, True
-        self.opened = self.served = self.leaves = self.lonely = self.deaf = False
+        self.opened = self.served = self.behind = self.leaves = self.goes = self.lonely = False
         self.loading = self.stuck = ""
         self.lacks: Collection[str] = ()
         self._patience: asyncio.Task[None] | None = None  # with what it loads
@@ -54,12 +54,12 @@ class Worker:
     async def _begin(self) -> bool:
         """Whether there is a process at the other end of the wire."""
         ours, theirs = socket.socketpair()
-        page = shared_memory()
-        start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=control.LONGEST)
         try:
-            self.page = Page(page)
+            page = shared_memory()
+            start = msgspec.structs.replace(self._start, control=theirs.fileno(), page=page)
             try:
+                self.page = Page(page)
                 child = await self._nursery.born(start)
             finally:
                 theirs.close()
@@ -90,7 +90,7 @@ class Worker:
         """Send, and wait until it is done: endpoint -> why not. None when the worker dies meanwhile. Nobody waits for
         one that is stuck: its loop may go on answering, but what it loads can be called off by nobody.
         """
-        done = self._say(order)
+        done = self.say(order)
         while not done.done() and not self.stuck:
             await asyncio.wait((done,), timeout=_LOOK)
         if done.done():
@@ -106,7 +106,7 @@ class Worker:
     async def open(self) -> None:
         """Have it listen; returns when it does, or is gone."""
         self.opened = True
-        self.served = await self._say(control.Open()) is not None
+        self.served = await self.say(control.Open()) is not None
 
     @property
     def answers(self) -> bool:
@@ -123,7 +123,14 @@ class Worker:
         if self.hears:
             self._writer.write(control.line(news))
 
-    def _say(self, order: control.Serve | control.Open) -> asyncio.Future[dict[str, str] | None]:
+    def halt(self, news: control.Halt) -> None:
+        """At once. Who hears nothing would answer on: it is ended."""
+        self.send(news)
+        if not self.hears:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+    def say(self, order: control.Serve | control.Open) -> asyncio.Future[dict[str, str] | None]:
         """What fails of it, when it is done; None when the worker ends before."""
         done: asyncio.Future[dict[str, str] | None] = asyncio.get_running_loop().create_future()
         if self.hears:
@@ -137,11 +144,15 @@ class Worker:
         """What the worker says, until it is gone. It does what it is told in order."""
         try:
             while (said := await self._reader.readline()).endswith(b"\n"):  # a torn one is the last
-                message = control.read(said, control.Done | control.Ask | control.Loading | control.Born)
+                message = control.read(
+                    said, control.Done | control.Ask | control.Loading | control.Leaving | control.Born
+                )
                 if isinstance(message, control.Loading):
                     self._loads(message.release)
                 elif isinstance(message, control.Done):
                     self._settle(message.failed)
+                elif isinstance(message, control.Leaving):
+                    self.goes = True
                 elif isinstance(message, control.Ask):
                     task = asyncio.create_task(self._answer(message))
                     self._answers.add(task)
@@ -166,7 +177,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             await within(_LOOK, self.process.wait())
             return
-        self.deaf = True
+        self.goes = True
         try:
             await within(self._longest_stop, self.process.wait())
         except TimeoutError:
@@ -185,7 +196,7 @@ class Worker:
             self._patience = asyncio.create_task(self._lose_patience())
 
     def _be_patient(self) -> None:
-        self.stuck = ""
+        self.stuck, self.behind = "", False
         if self._patience:
             self._patience.cancel()
 
@@ -234,7 +245,7 @@ class Worker:
         self.leaves = True
         if self.gone:
             return False
-        process, killed = self.process, not self.served
+        process, killed = self.process, not self.opened
         if killed:
             sign = signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):

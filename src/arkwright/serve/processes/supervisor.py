@@ -131,8 +131,10 @@ class Supervisor:
         assert first is not None
         if self._serving.gateway is None:
             self._wanted = dict(first)
-            if why_not := await self._shadows(first):
-                raise Invalid(why_not)
+            try:
+                await self._shadows(first)
+            except OSError as error:
+                raise Invalid(str(error)) from error
             for name, why in (await self._crew.move(self._order(first), first)).items():
                 raise Invalid(f"{name} cannot be served: {why}")
             self._traffic = dict(first)
@@ -194,7 +196,9 @@ class Supervisor:
             self._crew.halt({name: (routing.version, routing.stopped) for name, routing in stopped.items()})
 
     async def _apply(self, name: str, routing: Routing | None) -> None:
-        """Have all workers answer so, or no more; where one cannot, all go on as before."""
+        """Have all workers answer so, or no more; where one cannot, all go on as before. Raises OSError when
+        there is no process for its shadows.
+        """
         async with self._applying:
             traffic = {one: before for one, before in self._traffic.items() if one != name}
             if routing is None:
@@ -203,8 +207,8 @@ class Supervisor:
             else:
                 traffic[name] = routing
                 named = () if routing.stopped else (name,)  # a stop is no question
-                why = await self._shadows(traffic) or (await self._crew.move(self._order(traffic), named)).get(name)
-                if why:
+                await self._shadows(traffic)
+                if why := (await self._crew.move(self._order(traffic), named)).get(name):
                     refused(name, routing, why)
                     return
                 if not routing.stopped:
@@ -219,23 +223,22 @@ class Supervisor:
 
     async def _asked(self, ask: control.Ask) -> str | None:
         """Load or unload an endpoint in every worker; why not, or None."""
-        if ask.name not in self._traffic:
-            return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
         async with self._applying:
+            if ask.name not in self._traffic:
+                return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
             unloaded = self._unloaded - {ask.name} if ask.verb == "load" else self._unloaded | {ask.name}
             why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
             if not why_not:
                 self._unloaded = unloaded
             return why_not
 
-    async def _shadows(self, traffic: Traffic) -> str:
-        """There is a process for them where there are any; or why not."""
+    async def _shadows(self, traffic: Traffic) -> None:
+        """There is a process for them where there are any. Raises OSError when none can be made."""
         try:
             if _shadowed(traffic):
                 await self._crew.cast_shadows()
         except OSError as error:
-            return f"its shadows have no process: {error}"
-        return ""
+            raise OSError(f"its shadows have no process: {error}") from error
 
 
 def _shadowed(traffic: Traffic) -> bool:

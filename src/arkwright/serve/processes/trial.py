@@ -20,7 +20,9 @@ LONGEST = 2**16  # bytes of an answer: what a pipe takes without a reader
 
 
 async def attempt(endpoint: str, served: Served, seconds: float) -> str | None:
-    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None."""
+    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None. Raises OSError when there is
+    no process for it.
+    """
     ours, theirs = os.pipe()
     os.set_blocking(ours, False)
     try:
@@ -30,8 +32,6 @@ async def attempt(endpoint: str, served: Served, seconds: float) -> str | None:
             said = os.read(ours, LONGEST)
     except TimeoutError:
         return late(served.release, seconds)
-    except OSError as error:
-        return f"{served.release} cannot be tried: {error.strerror}"
     finally:
         os.close(ours)
         os.close(theirs)

@@ -61,7 +61,7 @@ def _query(names: list[str], wanted: Wanted, seconds: int) -> str:
     asked = " UNION ALL ".join(f"SELECT {columns} FROM {name} {chosen}" for name in names)  # noqa: S608 - names of ours
     good = 'FILTER (WHERE "status" < 400)'
     return (
-        f'SELECT CAST(epoch("at") AS BIGINT) // {seconds} * {seconds} AS "at", "release", "shadow", '  # noqa: S608
+        f'SELECT epoch_us("at") // {seconds * 1_000_000} * {seconds} AS "at", "release", "shadow", '  # noqa: S608
         f'count(*) AS requests, count(*) FILTER (WHERE "status" >= 400) AS errors, '
         f'quantile_cont("latency_ms", 0.5) {good} AS p50_ms, quantile_cont("latency_ms", 0.99) {good} AS p99_ms '
         f"FROM ({asked}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"

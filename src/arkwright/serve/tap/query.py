@@ -4,8 +4,8 @@ The answer is a Parquet file that the engine of the socket `Tables` writes, so m
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from arkwright.core import arrow
 from arkwright.core.errors import Unknown, did_you_mean
 from arkwright.core.ports import Store, Tables
-from arkwright.core.quoting import quoted_text
+from arkwright.core.quoting import quoted_name, quoted_text
 from arkwright.core.where import Clause
 from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
@@ -26,7 +26,7 @@ from arkwright.serve.tap.labels import Kept, Value
 from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
 from arkwright.serve.tap.segment import Record, Release, segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
-from arkwright.serve.tap.where import condition
+from arkwright.serve.tap.where import Kinds, check, condition
 
 FEW = 10_000  # rows, of which the labels are looked for one by one
 FIRST = 100_000  # rows, the newest, or so many that are wanted, among which they are looked for before all others
@@ -84,11 +84,19 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
         there = _newest_first(folder, store, scratch, wanted)
         if not there:
             return _nothing(out)
-        found, count, read = _found(there, tables, scratch, wanted)
+        of_labels = tuple(clause for clause in wanted.where if any(one.column == ACTUAL for one in clause))
+        others = tuple(clause for clause in wanted.where if clause not in of_labels)
+        first = replace(wanted, where=others, limit=None) if of_labels else wanted
+        found, count, read = _found(there, tables, scratch, first)
     actual, said = _label_type(read), scratch / "labels.parquet"
     few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
     write_labels(folder, said, few)
-    return tables.write(_joined(actual), {"found": found, "labels": said}, out)
+    joined = _joined(_SQL_TYPES[actual])
+    if of_labels:
+        kinds = {field.name: field.type for field in pq.read_schema(found)} | {ACTUAL: actual}
+        _check(of_labels, [kinds])
+        joined = _held(joined, of_labels, kinds, wanted.limit)
+    return tables.write(joined, {"found": found, "labels": said}, out)
 
 
 def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list[tuple[str, int]]) -> int:
@@ -133,29 +141,57 @@ def _found(
     """(the wanted rows, how many, the files that were read). With a limit not all of them are: the newest first, twice
     as many rows each time, until what is left is older than all that were found.
     """
-    known = dict[str, pa.DataType]()
+    layouts = {part.layout: _kinds(path) for part, path in {part.layout: (part, path) for part, path in there}.values()}
+    _check(wanted.where, list(layouts.values()))
+    texts = _of_several_types(layouts.values())
     found, count, done, rows = scratch / "found0.parquet", 0, 0, 0
     while done < len(there):
-        some, most = list[Path](), max(FIRST, wanted.limit, 2 * rows) if wanted.limit else math.inf
+        some, most = list[tuple[Part, Path]](), max(FIRST, wanted.limit, 2 * rows) if wanted.limit else math.inf
         while done + len(some) < len(there) and rows < most:
-            part, path = there[done + len(some)]
-            some, rows = [*some, path], rows + part.rows
-        inputs = {f"p{number}": path for number, path in enumerate(some)}
+            some.append(there[done + len(some)])
+            rows += some[-1][0].rows
+        inputs = {f"p{number}": path for number, (_, path) in enumerate(some)}
         before = {"found": found} if done else {}
+        selects = [
+            *(f"SELECT * FROM {name}" for name in before),  # noqa: S608 - names of ours
+            *(_select(name, layouts[part.layout], wanted, texts) for name, (part, _) in zip(inputs, some, strict=True)),
+        ]
         found = scratch / f"found{done + len(some)}.parquet"
-        count = tables.write(_chosen(inputs, wanted, known, before), inputs | before, found)
+        count = tables.write(_chosen(selects, wanted), inputs | before, found)
         done += len(some)
         if count == wanted.limit and done < len(there) and _oldest(found) > there[done][0].until:
             break
-    _check(wanted, known, [path for _, path in there[done:]])
     return found, count, [path for _, path in there[:done]]
 
 
-def _check(wanted: Wanted, known: dict[str, pa.DataType], unread: Sequence[Path]) -> None:
-    """Raises Unknown for a column that no file has."""
-    for column in dict.fromkeys(one.column for clause in wanted.where for one in clause):
-        if column not in known and all(column not in pq.read_schema(path).names for path in unread):
-            raise Unknown(f"no prediction has a column {column!r}{did_you_mean(column, known)}")
+def _kinds(path: Path) -> Kinds:
+    return {field.name: field.type for field in pq.read_schema(path)}
+
+
+def _check(where: Sequence[Clause], layouts: Sequence[Kinds]) -> None:
+    """Raises Unknown for a column that no file has, Invalid for what is no value of it in any."""
+    known = {name: None for kinds in layouts for name in kinds}
+    for clause in where:
+        for one in clause:
+            if one.column not in known:
+                raise Unknown(f"no prediction has a column {one.column!r}{did_you_mean(one.column, known)}")
+        check(clause, layouts)
+
+
+def _of_several_types(layouts: Iterable[Kinds]) -> set[str]:
+    """Columns, in lower case as SQL knows them, that releases have with types of which none holds the values of all:
+    all of them are told as texts.
+    """
+    found: dict[str, set[pa.DataType]] = {}
+    for kinds in layouts:
+        for name, kind in kinds.items():
+            found.setdefault(name.lower(), set()).add(kind)
+    alike = (lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind), pa.types.is_temporal)
+    return {
+        name
+        for name, some in found.items()
+        if len(some) > 1 and not any(all(like(kind) for kind in some) for like in alike)
+    }
 
 
 def _oldest(found: Path) -> int:
@@ -163,19 +199,18 @@ def _oldest(found: Path) -> int:
     return int(pq.read_table(found, columns=["at"]).column("at").cast(pa.int64())[-1].as_py()) * 1000
 
 
-def _chosen(
-    parts: Mapping[str, Path], wanted: Wanted, known: dict[str, pa.DataType], before: Collection[str] = ()
-) -> str:
-    """Of these files, and of what was found `before`. The columns that they have are `known` then."""
-    selects = [f"SELECT * FROM {name}" for name in before]  # noqa: S608 - names of ours
-    for name, path in parts.items():
-        kinds = {field.name: field.type for field in pq.read_schema(path)}
-        known |= kinds
-        holds = [wanted.condition, *(f"({condition(clause, kinds)})" for clause in wanted.where)]
-        selects.append(f"SELECT * FROM {name} WHERE {' AND '.join(holds)}")  # noqa: S608
-    chosen = " UNION ALL BY NAME ".join(selects)
+def _select(name: str, kinds: Kinds, wanted: Wanted, texts: Collection[str]) -> str:
+    """The wanted rows of one file."""
+    cast = [f"CAST({one} AS VARCHAR) AS {one}" for one in (quoted_name(n) for n in kinds if n.lower() in texts)]
+    columns = f"* REPLACE ({', '.join(cast)})" if cast else "*"
+    holds = [wanted.condition, *(f"({condition(clause, kinds)})" for clause in wanted.where)]
+    return f"SELECT {columns} FROM {name} WHERE {' AND '.join(holds)}"  # noqa: S608 - names of ours
+
+
+def _chosen(selects: Sequence[str], wanted: Wanted) -> str:
+    """All of these, the newest first."""
     limit = f"LIMIT {wanted.limit}" if wanted.limit is not None else ""
-    return f'SELECT * FROM ({chosen}) ORDER BY "at" DESC, "id", "row" {limit}'  # noqa: S608
+    return f'SELECT * FROM ({" UNION ALL BY NAME ".join(selects)}) ORDER BY "at" DESC, "id", "row" {limit}'  # noqa: S608
 
 
 def _joined(actual: str) -> str:
@@ -187,13 +222,20 @@ def _joined(actual: str) -> str:
     )
 
 
-def _label_type(paths: list[Path]) -> str:
+def _held(joined: str, where: Sequence[Clause], kinds: Kinds, limit: int | None) -> str:
+    """Those of the joined rows that these clauses hold of, in the same order."""
+    holds = " AND ".join(f"({condition(clause, kinds)})" for clause in where)
+    most = f"LIMIT {limit}" if limit is not None else ""
+    return f'SELECT * FROM ({joined}) WHERE {holds} ORDER BY "at" DESC, "id", "row" {most}'  # noqa: S608
+
+
+def _label_type(paths: list[Path]) -> pa.DataType:
     """A label is what the answers are: of the label's type, or a number. Text where releases do not agree."""
     kinds = set()
     for path in paths:
         schema = pq.read_schema(path)
         kinds.add(schema.field("label" if "label" in schema.names else "value").type)
-    return _SQL_TYPES[kinds.pop()] if len(kinds) == 1 else "VARCHAR"
+    return kinds.pop() if len(kinds) == 1 else pa.string()
 
 
 def write_labels(folder: Path, path: Path, only: set[str] | None) -> None:

@@ -4,7 +4,7 @@ type, and what is no value of it is refused.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
@@ -13,10 +13,34 @@ from arkwright.core.quoting import quoted_name, quoted_text
 from arkwright.core.times import moment
 from arkwright.core.where import Clause, Where
 
+Kinds = Mapping[str, pa.DataType]  # the columns of a file
 
-def condition(clause: Clause, kinds: Mapping[str, pa.DataType]) -> str:
-    """Of columns of these types; one that is not there has no value, and is not empty either. Raises Invalid."""
-    return " OR ".join(_one(one, kinds[one.column]) if one.column in kinds else "FALSE" for one in clause)
+
+def check(clause: Clause, layouts: Iterable[Kinds]) -> None:
+    """Raises Invalid for what is a value of the column in none of the files that have it."""
+    for one in clause:
+        wrong: list[Invalid] = []
+        there = [kinds[one.column] for kinds in layouts if one.column in kinds]
+        for kind in there:
+            try:
+                _one(one, kind)
+            except Invalid as error:
+                wrong.append(error)
+        if wrong and len(wrong) == len(there):
+            raise wrong[0]
+
+
+def condition(clause: Clause, kinds: Kinds) -> str:
+    """Of one file; a column that is not there has no value, and is not empty either."""
+    return " OR ".join(_here(one, kinds[one.column]) if one.column in kinds else "FALSE" for one in clause)
+
+
+def _here(where: Where, kind: pa.DataType) -> str:
+    """What is no value of the column in this file, but of another release's, every value here is another than."""
+    try:
+        return _one(where, kind)
+    except Invalid:
+        return f"{quoted_name(where.column)} IS NOT NULL" if where.op == "!=" else "FALSE"
 
 
 def _one(where: Where, kind: pa.DataType) -> str:
