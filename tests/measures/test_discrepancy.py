@@ -1,4 +1,8 @@
-"""The maximum mean discrepancy: by its formula, beside the exact one of every pair of rows, by how often it errs."""
+"""The maximum mean discrepancy: by its formula, beside the exact one of every pair of rows, by how often it errs.
+
+The formula's 0.1772676349 (two normal distributions, kernel of width 1) is of all frequencies; a release has 32. So
+what is held against it closely is the mean over draws of frequencies, one draw only roughly.
+"""
 
 import math
 
@@ -68,6 +72,8 @@ def test_it_is_symmetric_and_nothing_beside_itself():
     same = of(known, np.zeros((30, 3)))
     assert discrepancy(same, same).chance == 1
     assert discrepancy(same, of(known, np.ones((30, 3)))).chance == 0
+    many = discrepancy(of(known, np.ones((30, 3))), of(known, np.ones((77, 3))))
+    assert (many.squared, many.chance) == (0, 1)
 
 
 @pytest.mark.parametrize(("dimensions", "sizes"), [(1, (60, 60)), (4, (300, 200)), (15, (400, 100))])

@@ -67,6 +67,29 @@ def test_words_that_are_frequent_by_luck_are_not_told_apart():
         assert (joint.mmd(found).low, joint.domain_auc(found).low <= 0.5) == (0, True)
 
 
+def zipf(rng, n, shift=0.0):
+    """Three numbers, the first of them moved, and 500 words of which the k-th comes as 1 / k."""
+    shares = 1 / np.arange(1, 501)
+    numbers = rng.normal(size=(3, n))
+    return pa.table({
+        "moved": numbers[0] + shift, "second": numbers[1], "third": numbers[2],
+        "word": rng.choice(500, n, p=shares / shares.sum()).astype(str),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("measure", [joint.mmd, joint.domain_auc])
+def test_of_numbers_and_words_one_window_in_twenty_is_called_changed_and_a_change_is_found(measure):
+    rng, alarms, found = np.random.default_rng(10), [], []
+    for _ in range(50):
+        known = reference(zipf(rng, 800))
+        for rows, shift, into in ((300, 0, alarms), (1000, 0, alarms), (1000, 0.4, found)):
+            came = known.count(zipf(rng, rows, shift), None, np.zeros(rows, np.int64))
+            note = measure(known.window(came)).note
+            into.append(float(note.split(";")[0].removeprefix("p = ")) < 0.05)
+    assert np.mean(alarms) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean(found) > 0.9
+
+
 def test_words_that_are_clearly_more_frequent_than_all_others_are():
     def words(share, seed):
         rng = np.random.default_rng(seed)

@@ -44,16 +44,20 @@ class Moments:
 
     @property
     def mean(self) -> Array:
-        """(SIZE,) of features whose products add up to the kernel: at most 1."""
-        found: Array = self.sums.sum(axis=0) / (float(self.rows.sum()) * STEPS * np.sqrt(PAIRS))
+        """(SIZE,) of features whose products add up to the kernel: at most 1. In steps first, which are whole numbers:
+        so it is the same for any number of rows that are all alike.
+        """
+        found: Array = self.sums.sum(axis=0) / float(self.rows.sum()) / (STEPS * np.sqrt(PAIRS))
         return found
 
     @property
     def covariance(self) -> Array:
-        """(SIZE, SIZE) of the same features, unbiased; there are two rows at least."""
-        mean, n = self.mean, self.n
-        raw = self.products.sum(axis=0) / (float(self.rows.sum()) * STEPS**2 * PAIRS)
-        found: Array = (raw - np.outer(mean, mean)) * (n / (n - 1))
+        """(SIZE, SIZE) of the same features, unbiased; there are two rows at least. In steps first, which are whole
+        numbers: so it is 0, and not nearly, where all rows are alike.
+        """
+        rows, n = float(self.rows.sum()), self.n
+        mean, raw = self.sums.sum(axis=0) / rows, self.products.sum(axis=0) / rows
+        found: Array = (raw - np.outer(mean, mean)) * (n / ((n - 1) * STEPS**2 * PAIRS))
         return found
 
 
