@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arkwright.core.errors import Corrupt
 from arkwright.monitor import following
 from arkwright.monitor.counting import reference
-from arkwright.monitor.following import Block, File, Log, follow
+from arkwright.monitor.following import Block, File, Log, follow, window
 from arkwright.monitor.kept import HOUR, Kept
 
 REFERENCE = reference(pa.table({"x": np.arange(100.0), "word": ["a", "b"] * 50}))
@@ -121,6 +121,57 @@ def test_a_new_minute_costs_a_minutes_work(tmp_path):
                       scan=lambda a, b: asked.append((a - START, b - START)) or scan(a, b))  # fmt: skip
         assert follow(kept, "r", REFERENCE, watched) == 6
     assert asked == [(2 * HOUR + 600, 2 * HOUR + 660)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 40 * HOUR - 1), min_size=1, max_size=60),
+    st.lists(st.integers(0, 40 * 60), max_size=3),
+    st.lists(st.tuples(st.integers(0, 40 * 60), st.integers(0, 25 * 60)), min_size=1, max_size=4),
+)
+def test_a_window_of_up_to_a_day_has_its_rows_to_the_minute_whenever_it_was(tmp_path_factory, seconds, looks, asked):
+    with closing(Kept(tmp_path_factory.mktemp("kept") / "x.db")) as kept:
+        for settled in (*sorted(look * 60 for look in looks), 40 * HOUR):
+            told = log([[s for s in seconds if s < settled]] if min(seconds) < settled else [], settled)
+            follow(kept, "r", REFERENCE, told)
+        for begin, long in asked:
+            since, until = begin * 60, min(begin + long, 40 * 60) * 60
+            found = window(kept, "r", REFERENCE, told, START + since + 7, START + until + 7)
+            there = [s for s in seconds if since <= s < until]
+            assert found.rows == len(there)
+            assert found.columns["x"].counts.sum() == len(there) if there else True
+        assert rows(kept) == len(seconds)
+
+
+def test_minutes_stay_for_a_day_and_are_read_once_more_only_where_none_are_kept(tmp_path):
+    seconds = list(range(0, 30 * HOUR, 30))
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        for settled in (10 * HOUR + 600, *range(10 * HOUR + 660, 12 * HOUR, 60), 30 * HOUR):
+            told = log([[s for s in seconds if s < settled]], settled)
+            follow(kept, "r", REFERENCE, told)
+        asked = []
+        told = replace(told, scan=lambda a, b: asked.append((a - START, b - START)) or log([seconds], 0).scan(a, b))
+        hour = 20 * HOUR + 600
+        for _ in range(2):
+            assert window(kept, "r", REFERENCE, told, START + hour, START + hour + HOUR).rows == 120
+        assert asked == [(20 * HOUR, 21 * HOUR), (21 * HOUR, 22 * HOUR)]
+        assert window(kept, "r", REFERENCE, told, START + 11 * HOUR - 600, START + 11 * HOUR + 600).rows == 40
+        longer = window(kept, "r", REFERENCE, told, START + 600, START + 29 * HOUR + 600)
+        assert longer.rows == 28 * 120
+        assert len(asked) == 2
+        kept.hours("other", REFERENCE, START + 48 * HOUR + 600)  # of a release that answers no more, too
+        assert window(kept, "r", REFERENCE, told, START + hour, START + hour + HOUR).rows == 120
+        assert len(asked) == 4
+        assert rows(kept) == len(seconds)
+
+
+def test_of_rows_that_are_gone_no_minutes_are_made(tmp_path):
+    seconds = list(range(0, 3 * HOUR, 30))
+    with closing(Kept(tmp_path / "x.db")) as kept:
+        follow(kept, "r", REFERENCE, log([seconds], 3 * HOUR))
+        gone = log([[s for s in seconds if s >= HOUR]], 3 * HOUR)
+        assert window(kept, "r", REFERENCE, gone, START + 600, START + 2 * HOUR).rows == 120
+        assert rows(kept) == len(seconds)
 
 
 def test_hours_that_are_over_are_one_slot(tmp_path):

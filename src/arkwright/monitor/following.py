@@ -10,7 +10,7 @@ import pyarrow as pa
 from arkwright.core.arrow_arrays import flags, numbers
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.counting import Answered, Counts, Reference
-from arkwright.monitor.kept import HOUR, MINUTE, Kept, Slots
+from arkwright.monitor.kept import DAY, HOUR, MINUTE, Kept, Slots
 
 MICRO = 1_000_000
 AT_ONCE = 24  # hours that are written together: who is killed repeats no more
@@ -66,6 +66,16 @@ def follow(kept: Kept, release: str, reference: Reference, log: Log) -> int:
     kept.hours(release, reference, until)
     kept.looked(release, (file.digest for file in log.files))
     return rows
+
+
+def window(kept: Kept, release: str, reference: Reference, log: Log, since: int, until: int) -> Counts:
+    """What was counted between, to the minute; of more than a day the hours that lie between as a whole. Where of an
+    hour no minutes are kept, its rows are read once more.
+    """
+    since, until = since // MINUTE * MINUTE, until // MINUTE * MINUTE
+    for hour in kept.undivided(release, since, until) if until - since <= DAY else ():
+        kept.divide(release, hour, _slots(reference, log.scan(hour, hour + HOUR), hour, hour))
+    return kept.window(release, reference, since, until)
 
 
 def _spans(log: Log, begin: int, until: int) -> list[tuple[int, int]]:

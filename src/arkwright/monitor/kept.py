@@ -1,7 +1,8 @@
 """What was counted, kept by slots of time: one SQLite file for an endpoint, small beside the predictions themselves.
 
-A slot is a minute, or an hour once that is over. Counts and the mark (up to when they are whole) are written together:
-who is killed on the way has neither, and counts the same again. Whatever is acknowledged is on the disk.
+A slot is a minute, and an hour once that is over, beside which its minutes stay for a day: a window may begin at any
+of them. Counts and the mark (up to when they are whole) are written together: who is killed on the way has neither, and
+counts the same again. Whatever is acknowledged is on the disk.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,19 +13,26 @@ from arkwright.monitor.database import Database
 from arkwright.monitor.packing import pack, unpack
 
 MINUTE, HOUR = 60, 3600  # seconds
-LAYOUT = 1
+DAY = 25 * HOUR  # a day, and the hour in which it begins: so long minutes stay
+LAYOUT = 2
 _TABLES = """
 CREATE TABLE slot (
     release TEXT NOT NULL, begin INTEGER NOT NULL, seconds INTEGER NOT NULL, rows INTEGER NOT NULL,
-    body BLOB NOT NULL, PRIMARY KEY (release, begin)
+    body BLOB NOT NULL, PRIMARY KEY (release, seconds, begin)
 ) STRICT;
 CREATE TABLE mark (release TEXT PRIMARY KEY, until INTEGER NOT NULL, files TEXT NOT NULL) STRICT;
 """
 _PUT = "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?)"
-_BETWEEN = "release = ? AND begin >= ? AND begin < ?"
-_SPANNED = "release = ?1 AND begin >= ?2 AND begin < ?3"
+_OTHER = "SELECT 1 FROM slot AS other WHERE other.release = slot.release AND other.seconds"
+_OF_HOUR = f"EXISTS ({_OTHER} = 3600 AND other.begin = slot.begin / 3600 * 3600"
+_DIVIDED = f"EXISTS ({_OTHER} = 60 AND other.begin >= slot.begin AND other.begin < slot.begin + 3600)"
+# each row once: hours that lie between as a whole, and minutes of the others
+_BETWEEN = (
+    "release = ?1 AND begin >= ?2 AND begin + seconds <= ?3 AND "
+    f"(seconds = 3600 OR NOT {_OF_HOUR} AND other.begin >= ?2 AND other.begin + 3600 <= ?3))"
+)
 _FIND = f"SELECT begin, seconds, body FROM slot WHERE {_BETWEEN} ORDER BY begin"  # noqa: S608 - fixed text
-_DROP = f"DELETE FROM slot WHERE {_BETWEEN}"  # noqa: S608
+_DROP = "DELETE FROM slot WHERE release = ? AND begin >= ? AND begin < ?"
 _MARK = "INSERT INTO mark VALUES (?, ?, '') ON CONFLICT DO UPDATE SET until = max(until, excluded.until)"
 Slots = Mapping[tuple[int, int], Counts]  # (begin, seconds) -> counts
 
@@ -51,9 +59,21 @@ class Kept:
         """Keep the counts between `since` and `until` in the place of those before, and move the mark up to it."""
         with self._db.transaction() as db:
             db.execute(_DROP, (release, since, until))
-            for (begin, seconds), counts in slots.items():
-                db.execute(_PUT, (release, begin, seconds, counts.rows, pack(counts)))
+            db.executemany(_PUT, _packed(release, slots))
             db.execute(_MARK, (release, until))
+
+    def undivided(self, release: str, since: int, until: int) -> list[int]:
+        """The hours that only partly lie between and of which no minutes are kept."""
+        sql = f"SELECT begin FROM slot WHERE release = ? AND seconds = 3600 AND begin = ? AND NOT {_DIVIDED}"  # noqa: S608 - fixed text
+        cut = {end // HOUR * HOUR for end in (since, until) if end % HOUR}
+        return [hour for hour in sorted(cut) if self._db.run(sql, release, hour).fetchone()]
+
+    def divide(self, release: str, hour: int, minutes: Slots) -> None:
+        """Keep these beside their hour, unless something else was counted of it."""
+        with self._db.transaction() as db:
+            sql = "SELECT rows FROM slot WHERE release = ? AND seconds = 3600 AND begin = ?"
+            if db.execute(sql, (release, hour)).fetchone() == (sum(one.rows for one in minutes.values()),):
+                db.executemany(_PUT, _packed(release, minutes))
 
     def looked(self, release: str, files: Iterable[str]) -> None:
         """These are the files by now, and all of them were looked at."""
@@ -67,14 +87,17 @@ class Kept:
 
     def rows_by(self, release: str, seconds: int, since: int, until: int) -> dict[int, int]:
         """How many rows are counted in each span of so many seconds, hours or longer, by when it begins."""
-        sql = f"SELECT begin / ?4 * ?4, sum(rows) FROM slot WHERE {_SPANNED} GROUP BY 1"  # noqa: S608 - fixed text
+        sql = f"SELECT begin / ?4 * ?4, sum(rows) FROM slot WHERE {_BETWEEN} GROUP BY 1"  # noqa: S608 - fixed text
         found = self._db.run(sql, release, since, until, seconds).fetchall()
         return {int(begin): int(rows) for begin, rows in found}
 
     def begins(self, release: str, rows: int, until: int) -> int:
-        """Where the last so many rows before `until` begin, to the slot; where there are fewer, all of them."""
+        """Where the last so many rows before `until` begin, to the minute or, where none are kept, the hour; all that
+        there are, where those are fewer.
+        """
         counted, begin = 0, until
-        sql = "SELECT begin, rows FROM slot WHERE release = ? AND begin < ? ORDER BY begin DESC"
+        finest = f"begin + seconds <= ? AND (seconds = 60 OR NOT {_DIVIDED})"
+        sql = f"SELECT begin, rows FROM slot WHERE release = ? AND {finest} ORDER BY begin DESC"  # noqa: S608 - fixed text
         for slot, some in self._db.run(sql, release, until):
             counted, begin = counted + int(some), int(slot)
             if counted >= rows:
@@ -82,19 +105,20 @@ class Kept:
         return begin
 
     def hours(self, release: str, reference: Reference, until: int) -> None:
-        """Make one slot of the minutes of each hour that is over by then."""
-        begun = self._db.run(
-            "SELECT DISTINCT begin / ?2 * ?2 FROM slot WHERE release = ?1 AND seconds < ?2 AND begin < ?3 / ?2 * ?2",
-            release, HOUR, until,
-        ).fetchall()  # fmt: skip
-        for (hour,) in begun:
+        """Make one slot of the minutes of each hour that is over by then, and forget those of whatever release that are
+        older than a day.
+        """
+        over, minutes = until // HOUR * HOUR, f"FROM slot WHERE seconds = 60 AND begin < ? AND {{}}{_OF_HOUR})"
+        begun = f"SELECT DISTINCT begin / 3600 * 3600 {minutes.format('NOT ')} AND release = ?"
+        for (hour,) in self._db.run(begun, over, release).fetchall():
             whole = self.window(release, reference, hour, hour + HOUR)
             with self._db.transaction() as db:
-                db.execute(_DROP, (release, hour, hour + HOUR))
                 db.execute(_PUT, (release, hour, HOUR, whole.rows, pack(whole)))
+        with self._db.transaction() as db:
+            db.execute(f"DELETE {minutes.format('')}", (over - DAY,))
 
     def slots(self, release: str, reference: Reference, since: int, until: int) -> Iterator[tuple[int, int, Counts]]:
-        """(begin, seconds, counts) that begin from `since` on and before `until`, in order."""
+        """(begin, seconds, counts) of the hours that lie between as a whole and of the minutes beside, in order."""
         for begin, seconds, body in self._db.run(_FIND, release, since, until).fetchall():
             try:
                 yield int(begin), int(seconds), unpack(bytes(body), reference)
@@ -107,3 +131,8 @@ class Kept:
         for _, _, counts in self.slots(release, reference, since, until):
             whole += counts
         return whole
+
+
+def _packed(release: str, slots: Slots) -> Iterator[tuple[str, int, int, int, bytes]]:
+    for (begin, seconds), counts in slots.items():
+        yield release, begin, seconds, counts.rows, pack(counts)

@@ -22,10 +22,9 @@ from arkwright.measures.operations import COUNTED
 from arkwright.measures.registry import Scope
 from arkwright.measures.scores import ALL
 from arkwright.measures.window import Window
-from arkwright.monitor import packing
+from arkwright.monitor import following, packing
 from arkwright.monitor.counting import Reference
 from arkwright.monitor.drifted import Drifted
-from arkwright.monitor.following import follow
 from arkwright.monitor.kept import Kept
 from arkwright.monitor.measured import Found
 from arkwright.serve.tap import labels
@@ -66,12 +65,12 @@ class Answers:
         self._live = Live(site, release)
         self._folder = site.predictions / endpoint.name
         self._folder.mkdir(parents=True, exist_ok=True)
-        came = log(site, self._folder, release)
-        self.settled = came.settled
+        self._came = log(site, self._folder, release)
+        self.settled = self._came.settled
         self._reference, self._without = _reference(site, release)
         if self._reference:
             with closing(self._kept()) as kept:
-                follow(kept, release.ref, self._reference, came)
+                following.follow(kept, release.ref, self._reference, self._came)
 
     def begins(self, window: str, until: int) -> int:
         """Where a window begins that ends then: a span of time before, or with the minute or hour that makes so many
@@ -147,8 +146,8 @@ class Answers:
         if self._reference is None:
             return self._without
         with closing(self._kept()) as kept:
-            window = self._reference.window(kept.window(self._release.ref, self._reference, since, until))
-        return replace(window, times=self._times)
+            counts = following.window(kept, self._release.ref, self._reference, self._came, since, until)
+        return replace(self._reference.window(counts), times=self._times)
 
     @cached_property
     def _times(self) -> frozenset[str]:
