@@ -252,18 +252,18 @@ def test_where_the_shadows_cannot_have_a_process_the_endpoint_stays_as_it_was(tm
         async def move(self, order, names):
             return {}
 
-    async def applied(routing):
+    served = Served(tmp_path, "release:who@1", "1" * 64)
+    without, shadowed = Routing((Share(served),)), Routing((Share(served, 0.0, shadow=True),), version=3)
+
+    async def applied():
         supervisor = Supervisor(list, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
         supervisor._crew, supervisor._applying = Crew(), asyncio.Lock()
-        try:
-            await supervisor._apply("who", routing)
-        except OSError as error:
-            assert str(error) == "its shadows have no process: no process can be forked"  # noqa: PT017
+        await supervisor._apply("who", without)
+        with pytest.raises(OSError, match="its shadows have no process: no process can be forked"):
+            await supervisor._apply("who", shadowed)
         return supervisor._traffic
 
-    served = Served(tmp_path, "release:who@1", "1" * 64)
-    assert asyncio.run(applied(Routing((Share(served),)))) == {"who": Routing((Share(served),))}
-    assert asyncio.run(applied(Routing((Share(served, 0.0, shadow=True),), version=3))) == {}
+    assert asyncio.run(applied()) == {"who": without}
 
 
 def test_who_starts_the_server_may_have_the_end_of_children_ignored(tmp_path):
