@@ -273,6 +273,23 @@ def test_who_is_stuck_ends_when_the_others_moved_on_and_none_can_do_all_that_it_
     played(play, load_time=0.1)
 
 
+def test_who_wakes_and_hangs_again_is_still_behind_the_others(played):
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1", c="c@2") == {}
+        world.only = one = world.all[0]
+        world.does |= {"a@2": WAITS, "b@1": FAILS, "c@1": WAITS}
+        assert set(await world.move(a="a@2", b="b@1", c="c@2")) == {"a"}
+        assert await world.move(c="c@1", a="a@1", b="b@1") == {}
+        world.gate.set()
+        world.gate = asyncio.Event()
+        await until(lambda: world.crew._places[0].worker.stuck == "c@1")
+        await world.crew.renew()
+        await until(lambda: one.returncode == -9 and len(world.serves()) == 2)
+        assert world.serves() == [{"a": "a@1", "b": "b@1", "c": "c@1"}, {"a": "a@1"}]  # and another tries c@1 later
+
+    played(play, load_time=0.1)
+
+
 def test_who_hangs_in_something_else_while_it_is_moved_does_not_answer_on_with_what_was_before(played):
     async def play(world):
         assert await world.move(b="b@1", a="a@2") == {}
@@ -303,6 +320,63 @@ def test_who_leaves_goes_back_too_when_a_move_is_refused(played):
         await until(lambda: one.serves == {"a": "a@1"})
         one.end(0)
         await replaced
+
+    played(play)
+
+
+def test_who_leaves_is_not_told_to_load_what_nobody_lived_to_serve(played):
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        world.does["b@1"] = KILLS
+        world.here()[0].kill()
+        await until(lambda: len(world.all) == 5 and world.all[4].listens)
+        leaving = world.all[4]
+        assert leaving.serves == {"a": "a@1"}
+        del world.does["b@1"]
+        leaving.send_signal, leaving.kill = leaving.signals.append, lambda: leaving.end(-9)
+        replaced = asyncio.create_task(world.crew._places[0].replace())
+        await until(lambda: len(world.all) == 6 and world.all[5].listens)
+        world.does |= {"b@1": KILLS, "a@2": FAILS}
+        assert set(await world.move(a="a@2", b="b@1")) == {"a"}
+        await asyncio.sleep(0.05)
+        assert (leaving.returncode, leaving.serves) == (None, {"a": "a@1"})
+        leaving.end(0)
+        await replaced
+
+    played(play)
+
+
+def test_who_never_began_is_told_nothing_when_it_is_let_go(played):
+    async def play(world):
+        leaving = world.crew.let_go(world.crew._places[0].worker.twin("replaced"), signal.SIGKILL)
+        await world.crew._go_back()
+        assert not leaving.done() or leaving.result() is None
+
+    played(play)
+
+
+def test_a_move_waits_for_nobody_who_died_loading_and_has_no_successor(played, monkeypatch):
+    monkeypatch.setattr(place, "BIRTH", 0.0)
+
+    async def play(world):
+        assert await world.move(b="b@1", a="a@1") == {}
+        one = world.all[0]
+        world.does["a@2"], world.only, world.crew._places[0]._load_time = WAITS, one, 0.2
+        moving = asyncio.create_task(world.crew.move(world.order(b="b@1", a="a@2"), ["a"]))
+        await until(lambda: one.told[-1] == "a@2")
+        world.does["b@1"], world.only = KILLS, None
+        born = world.born
+
+        async def once(start):
+            world.shut = len(world.all) > 2
+            return await born(start)
+
+        world.born = once
+        one.kill()
+        assert set(await asyncio.wait_for(moving, 20)) >= {"a"}
+        world.shut, world.born = False, born
+        del world.does["b@1"]
+        await until(lambda: len(world.serves()) == 2)
 
     played(play)
 

@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -127,6 +128,25 @@ def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path, monke
         assert not list(tmp_path.glob("arkwright-*"))
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port), timeout=5)
+
+
+def test_what_is_in_flight_is_answered_though_the_supervisor_was_killed_before_it_had_read_all(tmp_path):
+    at = {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}
+    with Supervised(tmp_path / "s", at, repository=True, drain_delay=0.0) as server:
+        said = []
+        asking = threading.Thread(target=lambda: said.append(server.call("/predict", {"distance": 4})[0]))
+        asking.start()
+        server.until(lambda: in_flight(server) == 1)
+        server.process.send_signal(signal.SIGSTOP)
+        with socket.create_connection(("127.0.0.1", server.port)) as loads:
+            loads.sendall(
+                b"POST /v2/repository/models/who/load HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+            )
+            server.until(lambda: in_flight(server) == 1)  # it has asked the supervisor by then
+            time.sleep(0.2)
+            server.process.kill()
+            asking.join(60)
+        assert said == [200]
 
 
 def ended(pidfd):
@@ -252,18 +272,18 @@ def test_where_the_shadows_cannot_have_a_process_the_endpoint_stays_as_it_was(tm
         async def move(self, order, names):
             return {}
 
-    async def applied(routing):
+    served = Served(tmp_path, "release:who@1", "1" * 64)
+    without, shadowed = Routing((Share(served),)), Routing((Share(served, 0.0, shadow=True),), version=3)
+
+    async def applied():
         supervisor = Supervisor(list, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
         supervisor._crew, supervisor._applying = Crew(), asyncio.Lock()
-        try:
-            await supervisor._apply("who", routing)
-        except OSError as error:
-            assert str(error) == "its shadows have no process: no process can be forked"  # noqa: PT017
+        await supervisor._apply("who", without)
+        with pytest.raises(OSError, match="its shadows have no process: no process can be forked"):
+            await supervisor._apply("who", shadowed)
         return supervisor._traffic
 
-    served = Served(tmp_path, "release:who@1", "1" * 64)
-    assert asyncio.run(applied(Routing((Share(served),)))) == {"who": Routing((Share(served),))}
-    assert asyncio.run(applied(Routing((Share(served, 0.0, shadow=True),), version=3))) == {}
+    assert asyncio.run(applied()) == {"who": without}
 
 
 def test_who_starts_the_server_may_have_the_end_of_children_ignored(tmp_path):

@@ -126,9 +126,13 @@ def inherited(start: Start) -> dict[str, int]:
 
 def without(order: Serve, left_out: Collection[str], *, question: bool = False) -> Serve:
     """The same, but nothing that these releases answer."""
-    lacking = naming(order, left_out)
-    traffic = {name: routing for name, routing in order.traffic.items() if name not in lacking}
-    return Serve(traffic, order.unloaded, lacking, question)
+    return msgspec.structs.replace(lacking(order, naming(order, left_out)), question=question)
+
+
+def lacking(order: Serve, names: Collection[str]) -> Serve:
+    """The same, but none of these endpoints."""
+    traffic = {name: routing for name, routing in order.traffic.items() if name not in names}
+    return Serve(traffic, order.unloaded, sorted(order.traffic.keys() - traffic.keys()))
 
 
 def naming(order: Serve, some: Collection[str]) -> list[str]:

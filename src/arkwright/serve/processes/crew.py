@@ -113,7 +113,6 @@ class Crew:
         first, self.order = self.order is None, order
         for place in self._places:
             place.moved(order, did.get(place.worker))
-        self._tell_leaving(order)
         if first:
             await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
         else:
@@ -138,13 +137,16 @@ class Crew:
 
     async def _go_back(self) -> None:
         if self.order:
-            self._tell_leaving(self.order)
+            self._take_back(self.order)
             await asyncio.gather(*(place.tell(self.order) for place in self._places if place.answers))
 
-    def _tell_leaving(self, order: control.Serve) -> None:
-        """They answer who is still connected to them. Nobody waits for that."""
+    def _take_back(self, order: control.Serve) -> None:
+        """Those that leave answer who is still connected to them: not with what is refused. Nobody waits for that, and
+        they try nothing that they could not do before.
+        """
         for worker in self._leaving.values():
-            worker.say(order)
+            if not worker.gone:
+                worker.say(control.lacking(order, worker.lacks))
 
     def halt(self, stopped: dict[str, tuple[int, str]]) -> None:
         """At once, whatever the workers are busy with: name -> (version, by whom and why)."""

@@ -74,7 +74,7 @@ class Trial:
             try:
                 return await within(seconds, self._over())
             except TimeoutError:
-                if not (self.worker and self.worker.loading):
+                if not (self.worker and self.worker.loading and not self.worker.gone):
                     raise
 
     async def _over(self) -> tuple[Worker, Mapping[str, str]] | None:
@@ -183,7 +183,7 @@ class Place:
                 why = late(new.stuck, self._load_time) if new.stuck else failed or ended
                 log.error("the workers are not replaced: %s", why)
                 self._crew.let_go(new, signal.SIGKILL)
-                if old.behind and not new.gone:  # there are processes: one comes, and does what it can
+                if old.behind and old.stuck and not new.gone:  # there are processes: one comes, and does what it can
                     self._give_up(old)
                 return False
             self.worker, self._again, self._pause = new, 0.0, SOON

@@ -126,7 +126,7 @@ class Worker:
     def halt(self, news: control.Halt) -> None:
         """At once. Who hears nothing would answer on: it is ended."""
         self.send(news)
-        if not self.hears:
+        if not self.hears and not self.leaves:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
 
@@ -196,7 +196,7 @@ class Worker:
             self._patience = asyncio.create_task(self._lose_patience())
 
     def _be_patient(self) -> None:
-        self.stuck, self.behind = "", False
+        self.stuck = ""
         if self._patience:
             self._patience.cancel()
 
@@ -206,6 +206,7 @@ class Worker:
 
     def _settle(self, failed: dict[str, str] | None) -> None:
         done = self._waiting.popleft()
+        self.behind = self.behind and bool(self._waiting)
         if not done.done():
             done.set_result(failed)
 

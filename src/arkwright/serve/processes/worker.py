@@ -73,7 +73,8 @@ async def serve(start: control.Start, standing: memoryview | None) -> None:
     listening.add_done_callback(lambda _: stopped.set())
     with beating(start.limits.answer_time, page.beat):
         await stopped.wait()
-        writer.write(control.line(control.Leaving()))
+        with contextlib.suppress(RuntimeError):  # the supervisor is gone: whoever waits is answered all the same
+            writer.write(control.line(control.Leaving()))
         if server.listening:
             await (server.leave() if replaced.is_set() else server.stop(hurried=hurried.is_set()))
     page.rest()
