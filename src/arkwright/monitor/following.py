@@ -10,7 +10,7 @@ import pyarrow as pa
 from arkwright.core.arrow_arrays import flags, numbers
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.counting import Answered, Counts, Reference
-from arkwright.monitor.kept import DAY, HOUR, MINUTE, Kept, Slots
+from arkwright.monitor.kept import HOUR, MINUTE, MINUTES_STAY, Kept, Slots
 
 MICRO = 1_000_000
 AT_ONCE = 24  # hours that are written together: who is killed repeats no more
@@ -73,7 +73,7 @@ def window(kept: Kept, release: str, reference: Reference, log: Log, since: int,
     hour no minutes are kept, its rows are read once more.
     """
     since, until = since // MINUTE * MINUTE, until // MINUTE * MINUTE
-    for hour in kept.undivided(release, since, until) if until - since <= DAY else ():
+    for hour in kept.undivided(release, since, until) if until - since <= MINUTES_STAY else ():
         kept.divide(release, hour, _slots(reference, log.scan(hour, hour + HOUR), hour, hour))
     return kept.window(release, reference, since, until)
 

@@ -13,7 +13,7 @@ from arkwright.monitor.database import Database
 from arkwright.monitor.packing import pack, unpack
 
 MINUTE, HOUR = 60, 3600  # seconds
-DAY = 25 * HOUR  # a day, and the hour in which it begins: so long minutes stay
+MINUTES_STAY = 25 * HOUR  # a day, and the hour in which it begins
 LAYOUT = 2
 _TABLES = """
 CREATE TABLE slot (
@@ -115,7 +115,7 @@ class Kept:
             with self._db.transaction() as db:
                 db.execute(_PUT, (release, hour, HOUR, whole.rows, pack(whole)))
         with self._db.transaction() as db:
-            db.execute(f"DELETE {minutes.format('')}", (over - DAY,))
+            db.execute(f"DELETE {minutes.format('')}", (over - MINUTES_STAY,))
 
     def slots(self, release: str, reference: Reference, since: int, until: int) -> Iterator[tuple[int, int, Counts]]:
         """(begin, seconds, counts) of the hours that lie between as a whole and of the minutes beside, in order."""

@@ -309,7 +309,7 @@ def test_who_leaves_goes_back_too_when_a_move_is_refused(played):
     async def play(world):
         one, other = world.all
         world.does["a@2"], world.only = WAITS, other
-        one.send_signal, one.kill = one.signals.append, lambda: one.end(-9)  # it still answers who is connected to it
+        one.linger()
         moving = asyncio.create_task(world.move(a="a@2"))
         await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
         replaced = asyncio.create_task(world.crew._places[0].replace())
@@ -333,7 +333,7 @@ def test_who_leaves_is_not_told_to_load_what_nobody_lived_to_serve(played):
         leaving = world.all[4]
         assert leaving.serves == {"a": "a@1"}
         del world.does["b@1"]
-        leaving.send_signal, leaving.kill = leaving.signals.append, lambda: leaving.end(-9)
+        leaving.linger()
         replaced = asyncio.create_task(world.crew._places[0].replace())
         await until(lambda: len(world.all) == 6 and world.all[5].listens)
         world.does |= {"b@1": KILLS, "a@2": FAILS}

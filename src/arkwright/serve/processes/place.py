@@ -7,7 +7,6 @@ that can do all of it takes its place later.
 """
 
 import asyncio
-import contextlib
 import logging
 import signal
 from collections import Counter
@@ -350,8 +349,7 @@ class Place:
         """Who keeps the place raises another."""
         if self._is_due(stuck.stuck):
             self._leave_out(stuck.stuck, late(stuck.stuck, self._load_time))
-        with contextlib.suppress(ProcessLookupError):
-            stuck.process.kill()
+        stuck.kill()
 
 
 def _now() -> float:

@@ -127,8 +127,12 @@ class Worker:
         """At once. Who hears nothing would answer on: it is ended."""
         self.send(news)
         if not self.hears and not self.leaves:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+            self.kill()
+
+    def kill(self) -> None:
+        """At once; it may have ended already."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
 
     def say(self, order: control.Serve | control.Open) -> asyncio.Future[dict[str, str] | None]:
         """What fails of it, when it is done; None when the worker ends before."""
@@ -161,8 +165,7 @@ class Worker:
             pass
         except (ValueError, IndexError) as error:  # of what it was not told nothing can be done
             log.error("a worker says what cannot be read: %s; another takes its place", error)  # noqa: TRY400
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+            self.kill()
         finally:
             self._be_patient()
             while self._waiting:
@@ -182,8 +185,7 @@ class Worker:
             await within(self._longest_stop, self.process.wait())
         except TimeoutError:
             log.error("a worker hears nothing any more and does not end: it is ended")  # noqa: TRY400
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+            self.kill()
 
     @property
     def _longest_stop(self) -> float:
@@ -256,8 +258,7 @@ class Worker:
             await asyncio.wait_for(process.wait(), self._longest_stop)
         except TimeoutError:
             killed = True
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            self.kill()
         return await process.wait() != 0 and not killed
 
     def forget(self) -> None:

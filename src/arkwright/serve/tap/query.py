@@ -141,7 +141,8 @@ def _found(
     """(the wanted rows, how many, the files that were read). With a limit not all of them are: the newest first, twice
     as many rows each time, until what is left is older than all that were found.
     """
-    layouts = {part.layout: _kinds(path) for part, path in {part.layout: (part, path) for part, path in there}.values()}
+    one_of = {part.layout: path for part, path in there}
+    layouts = {layout: _kinds(path) for layout, path in one_of.items()}
     _check(wanted.where, list(layouts.values()))
     texts = _of_several_types(layouts.values())
     found, count, done, rows = scratch / "found0.parquet", 0, 0, 0
