@@ -25,6 +25,7 @@ CHOICES = {
 }
 SILENT_S = 15.0  # seconds without a word of the server
 LONGEST_SUBJECT = 150
+_LOG_IN_FIRST = 530  # RFC 4954
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")  # one, with nothing around it
 
 
@@ -91,12 +92,14 @@ def _told(server: Mail) -> Iterator[None]:
         yield
     except smtplib.SMTPRecipientsRefused as error:
         code = max(code for code, _ in error.recipients.values())
-        raise Failed(f"{server.server} refused the address ({code})", never=code >= 500) from None
+        raise Failed(f"{server.server} refused the address ({code})", never=code >= 500, alone=True) from None
     except smtplib.SMTPAuthenticationError as error:
         raise Failed(
             f"{server.server} did not take user and password ({error.smtp_code}); see $ARKWRIGHT_MAIL_PASSWORD"
         ) from None
     except smtplib.SMTPResponseException as error:
+        if error.smtp_code == _LOG_IN_FIRST:
+            raise Failed(f"{server.server} wants user and password (530); see user in [mail]") from None
         raise Failed(f"{server.server} answered {error.smtp_code}") from None
     except smtplib.SMTPException as error:
         raise Failed(f"{server.server}: {str(error)[:120]}") from None
