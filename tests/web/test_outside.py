@@ -252,6 +252,7 @@ def test_a_provider_that_is_not_there(tmp_path):
     answer = door.ask("GET", "/login/oidc")
     assert (answer.status, str(tmp_path).encode() in answer.body) == (502, False)
     assert b"the provider 127.0.0.1 does not answer" in answer.body
+    assert b'type="password"' in answer.body  # there is another way in
     assert door.ask("GET", "/login").status == 200
 
 

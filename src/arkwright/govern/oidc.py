@@ -247,11 +247,11 @@ class Provider:
         if answer.status == 400 and method == "POST":
             raise Unproven("the provider does not take this answer back; log in once more")
         if answer.status != 200 or len(said) > MOST:
-            raise Unreachable(f"{host} answered {answer.status}")
+            raise Unreachable(f"the provider {host} answered {answer.status}")
         try:
             return msgspec.json.decode(said, type=dict[str, Any])
         except msgspec.MsgspecError:
-            raise Unreachable(f"{host} answered what cannot be read") from None
+            raise Unreachable(f"the provider {host} answered what cannot be read") from None
 
 
 def _key(said: Any) -> Any:

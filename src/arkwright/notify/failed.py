@@ -5,7 +5,8 @@ from arkwright.core.errors import ArkwrightError
 
 class Failed(ArkwrightError):
     """It was not taken. `after`: seconds that the receiver asks to wait. `never`: trying again would change nothing.
-    `gone`: the receiver wants to hear nothing any more. `alone`: it lies with this one reader, nobody else waits for it.
+    `gone`: the receiver wants to hear nothing any more. `alone`: it lies with this one reader, so that
+    nobody else waits for it.
     """
 
     def __init__(

@@ -1,6 +1,5 @@
 """Letters by SMTP, over TLS. What people wrote becomes text and nothing else: a line end in it makes no header."""
 
-import re
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from email.policy import SMTP
 from email.utils import localtime
 
 from arkwright.core.errors import Invalid
+from arkwright.core.mailbox import is_address
 from arkwright.core.settings import Mail
 from arkwright.core.visible import visible
 from arkwright.notify.failed import Failed
@@ -26,7 +26,6 @@ CHOICES = {
 SILENT_S = 15.0  # seconds without a word of the server
 LONGEST_SUBJECT = 150
 _LOG_IN_FIRST = 530  # RFC 4954
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")  # one, with nothing around it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,7 @@ def written(server: Mail, letter: Letter) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     try:
         message["From"] = Address("Arkwright", addr_spec=server.sender)
-        if not _ADDRESS.fullmatch(letter.to):
+        if not is_address(letter.to):
             raise ValueError  # noqa: TRY301 - as the library's own
         message["To"] = Address(addr_spec=letter.to)
     except (ValueError, MessageError, IndexError):

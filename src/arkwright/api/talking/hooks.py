@@ -116,7 +116,7 @@ def _add(site: Site, by: Actor, hook: Hook) -> Hooked:
     noun = _record(site, by, hook)
     state.begin(site.vault, hook.id, _end(site))
     hooks.put(site.vault, hook)
-    return Hooked(webhook=noun, secret=hook.key)
+    return Hooked(webhook=noun, secret=None if hook.format in forms.CHATS else hook.key)
 
 
 def _record(site: Site, by: Actor, hook: Hook, *, active: bool = True) -> Webhook:

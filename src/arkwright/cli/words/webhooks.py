@@ -47,8 +47,8 @@ def _trouble(one: Delivery) -> list[str]:
         tried = f"tried {many(one.tries, 'time')}, again {f'in {wait} s' if wait > 0 else 'now'}"
         lines.append(f"{output.escape(one.last)} ({one.last_at[:16]} UTC); {tried}")
     if one.aside:
-        last, count = one.aside[-1], many(len(one.aside), "message waits", "messages wait")
-        said = f"{count} while all else goes on, the last for {last.to}: {last.why}"
+        newest, count = one.aside[-1], many(len(one.aside), "message waits", "messages wait")
+        said = f"{count} while all else goes on, the last for {newest.to}: {newest.why}"
         lines.append(output.escape(said))
     if one.dead:
         last, count = one.dead[-1], many(len(one.dead), "message was", "messages were")
