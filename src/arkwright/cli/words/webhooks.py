@@ -32,7 +32,7 @@ def main(given: argparse.Namespace) -> int:
 def _how(one: Delivery) -> str:
     if one.off:
         return "[bold red]off[/]"
-    if one.tries:
+    if one.tries or (one.aside and one.last != "told"):
         return "[yellow]waits[/]"
     return "[green]told[/]" if one.last == "told" else "given up" if one.last else "nothing yet"
 
