@@ -29,6 +29,7 @@ def test_each_refusal_is_on_record(door):
     door.ask("GET", "/", Cookie="arkwright=viewer.a.b", Accept="text/html")
     door.ask("DELETE", "/nowhere/at/all")
     door.ask("GET", "/health", Host="evil.example")
+    assert door.do(denied, door.actor("owner"))[0].why.endswith("…"), "a long reason is seen to be cut"
     assert told(door) == [
         ("", False, "nothing", "GET /health", "", 403, 1),
         ("", False, "nothing", "DELETE no such page", "look", 401, 1),
