@@ -184,6 +184,16 @@ def test_a_column_whose_type_is_another_is_told_as_text(place, monkeypatch):
     with pytest.raises(Invalid, match="spent holds words, which have no order"):
         ids(place, where=(parse("spent>=much"),))
     assert ids(place, where=(parse("spent=much"),), release="release:late@1") == ["r1"]
+    label(place, ("r1", True))
+    for text, some in [
+        ("actual=true|spent>=9", ["r1", "r0"]), ("spent>=9|actual=false", ["r0"]), ("actual=false|left<8", ["r1"]),
+        ("actual=false|stops=", []), ("actual=true|spent=much", ["r1"]),
+    ]:  # fmt: skip
+        held = found(place, where=(parse(text),), limit=5)
+        assert held.column("id").to_pylist() == some, text
+        assert held.column_names == found(place).column_names
+    with pytest.raises(Invalid, match="spent holds words, which have no order"):
+        ids(place, where=(parse("actual=true|spent>=much"),))
 
 
 def test_many_parts(place, monkeypatch):
