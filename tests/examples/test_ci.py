@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from markdown_it import MarkdownIt
-from tests.api.conftest import at, walked
 
-__all__ = ["at", "walked"]  # fixtures
 CI = Path(__file__).parents[2] / "examples" / "ci"
 MARKER = "<!-- arkwright -->"
 BOT = {"login": "github-actions[bot]", "id": 7}
