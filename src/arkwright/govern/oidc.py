@@ -254,7 +254,7 @@ class Provider:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "does not answer in time"
     if isinstance(error, urllib3.exceptions.SSLError):
         return "could not prove who it is"
