@@ -9,8 +9,8 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from tests.api.conftest import Site
 from tests.rest.conftest import up
+from tests.walked import Site
 
 from arkwright.api import decide
 from arkwright.api.endpoints import emergency, rollout

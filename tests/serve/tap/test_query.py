@@ -1,7 +1,9 @@
 """Predictions are found again, wherever they are by now, with their labels."""
 
 import datetime as dt
+import errno
 import json
+import os
 import time
 
 import msgspec
@@ -293,3 +295,17 @@ def test_labels_are_found_by_their_ids_alone_however_many_there_are(place, monke
     assert label_index.places(logs[0], label_index.hashed(["r9"])) is None  # it was appended to: read as a whole
     label_log.forget(place.folder, -60)
     assert list((place.folder / "labels").iterdir()) == []
+
+
+def test_a_log_that_may_only_be_read_is_read(place, monkeypatch):
+    place.log(range(3))
+    done(place)
+    first, open_ = ids(place), os.open
+
+    def only_read(path, flags, *given, **more):
+        if flags & (os.O_RDWR | os.O_WRONLY) and str(path).startswith(str(place.folder)):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return open_(path, flags, *given, **more)
+
+    monkeypatch.setattr(os, "open", only_read)
+    assert ids(place) == first == ["r2", "r1", "r0"]
