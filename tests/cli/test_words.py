@@ -7,8 +7,8 @@ import pytest
 
 from arkwright.api.catalog import Answering, Live
 from arkwright.cli.main import main
-from arkwright.cli.words import diff, ledger, live, predict, run
-from arkwright.core.nouns import Decision, Endpoint, Gate, Release
+from arkwright.cli.words import diff, ledger, live, predict, role, run
+from arkwright.core.nouns import Account, Decision, Endpoint, Gate, Release
 from arkwright.core.rules import judge_gate
 
 GATE = Gate(name="production", promises=(), signed_by=("model-owner", "operations"))
@@ -68,3 +68,10 @@ def test_what_was_live_says_what_was_proven_and_no_reason_where_none_was_given(t
     assert "  signed by [b]ben as model-owner (declared, not proven)" in lines
     assert "  signed by cleo as operations: r" in lines
     assert any("release:late@3 (0.1 %)" in line for line in lines)
+
+
+def test_whoever_is_shut_out_is_told_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(role, "role", lambda *_, **__: Account(name="ben", version=2, role="none"))
+    (tmp_path / "arkwright.toml").touch()
+    assert main(["role", "ben", "--role", "none", "--project", str(tmp_path), "--by", "ana"]) == 0
+    assert capsys.readouterr().out == "✓ account:ben@2 is shut out\n"

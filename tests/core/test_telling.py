@@ -25,7 +25,7 @@ from arkwright.core.nouns import (
     Webhook,
 )
 from arkwright.core.record import encode
-from arkwright.core.telling import kind, tell, tell_you
+from arkwright.core.telling import CALLED, kind, tell, tell_you
 
 RUN = {"name": "late", "version": 4, "author": "ana", "started": "", "seed": 1, "code": "", "lock": ""}
 LATE = {"name": "late", "version": 3, "digest": "d", "recipe": "r", "run": "run:late@4"}
@@ -63,6 +63,7 @@ TOLD = [
         "grew",
     ),
     (Account(name="cleo", version=3, role="none", reason="left"), "ben shut out cleo", "left"),
+    (Account(name="owner", version=2, role="none", reason=f"{CALLED}ben"), "ben took the place of owner", ""),
     (
         Finding(subject="model:late@2", digest="d", promise="roc_auc >= 0.7", verdict="broken", value=0.6),
         "ben measured model:late@2: roc_auc >= 0.7 is broken",

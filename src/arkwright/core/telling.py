@@ -27,6 +27,8 @@ from arkwright.core.record import decode
 from arkwright.core.rules import alarmed, found
 from arkwright.core.versions import ENDED, TURN
 
+CALLED = "the first owner is called "  # why an account ended that nobody entered: they chose another name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -117,6 +119,8 @@ def _endpoint(event: Event) -> Told:
 def _account(event: Event) -> Told:
     noun = decode(Account, event.body)
     about = f"{noun.KIND}:{noun.name}"
+    if noun.role == "none" and noun.reason.startswith(CALLED):
+        return Told(by=event.by, says="took the place of", about=about)
     if noun.role == "none":
         return Told(by=event.by, says="shut out", about=about, text=noun.reason)
     a = "an" if noun.role[0] in "aeiou" else "a"

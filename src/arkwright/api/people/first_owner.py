@@ -8,6 +8,7 @@ from arkwright.core.errors import Refused
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode
+from arkwright.core.telling import CALLED
 from arkwright.govern import passwords, secrets
 from arkwright.sites import Site
 
@@ -47,7 +48,7 @@ def _called(site: Site, name: str) -> str:
     """An account of this name in the place of the first one, which ends; the secret with which to join as it."""
     fresh = Account(name=accounts.new_name(name), version=1, role="owner", reason="the first owner")
     before = accounts.account(site, FIRST)
-    gone = Account(name=FIRST, version=before.version + 1, role="none", reason=f"the first owner is called {name}")
+    gone = Account(name=FIRST, version=before.version + 1, role="none", reason=f"{CALLED}{name}")
     entries = [Entry(Account.KIND, f"{one.name}@{one.version}", encode(one)) for one in (fresh, gone)]
     try:
         site.ledger.append(name, entries)  # both or neither

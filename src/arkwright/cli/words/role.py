@@ -24,5 +24,6 @@ def main(given: argparse.Namespace) -> int:
     if given.json:
         output.as_json(changed)
     else:
-        output.console().print(f"[green]✓[/] {changed.ref} is {changed.role}, signs: {', '.join(changed.signs) or '–'}")
+        may = f"is {changed.role}, signs: {', '.join(changed.signs) or '–'}"
+        output.console().print(f"[green]✓[/] {changed.ref} {'is shut out' if changed.role == 'none' else may}")
     return 0
