@@ -12,8 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.walked"]
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 settings.load_profile("calm")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: a third of the time a test waits for a server, a browser or a clock."""
+    return len(os.sched_getaffinity(0)) + 1
+
 
 DATA_TOML = """
 project = "shop"

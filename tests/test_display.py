@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbclient import NotebookClient
-from tests.api.conftest import at, walked
 
 import arkwright.notebook  # noqa: F401 - it gives the classes their pictures
 from arkwright.api import decide, look
@@ -20,7 +19,6 @@ from arkwright.core.rules import Judgement
 from arkwright.data.profile.types import ColumnProfile, Frequent, Histogram, Profile
 from arkwright.display import MOST_ROWS
 
-__all__ = ["at", "walked"]
 EMPTY = {"svg", "rect"}
 ALLOWED = EMPTY | {"div", "p", "b", "code", "table", "thead", "tbody", "tr", "th", "td", "span", "details", "summary"}
 

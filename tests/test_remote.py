@@ -19,9 +19,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.api.conftest import Site, walked
 from tests.rest.conftest import up
 from tests.rest.test_gateway import ROW, until
+from tests.walked import Site
 
 import arkwright.remote
 from arkwright.api.verbs import VERBS
@@ -30,7 +30,6 @@ from arkwright.core.errors import ArkwrightError, Forbidden, Invalid, Outdated, 
 from arkwright.core.nouns import Actor, Comment, Endpoint
 from arkwright.govern import roles
 
-__all__ = ["walked"]  # a fixture
 LOOKS = {
     "profile": {"dataset": "visits"},
     "show": {"reference": "buys"},

@@ -5,9 +5,9 @@ import shutil
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
-from tests.api.conftest import Site, walked
 from tests.rest.conftest import up
 from tests.rest.test_gateway import ROW, until
+from tests.walked import Site
 
 import arkwright
 from arkwright.api.people import accounts, entering
@@ -15,7 +15,6 @@ from arkwright.api.verbs import VERBS
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
 
-__all__ = ["walked"]  # a fixture
 ACTS = sorted(name for name, verb in VERBS.items() if verb.acts and not verb.here)
 OF_ITS_OWN = {  # what no two of anything have in common: when it was and how long it took, secrets
     "at", "began", "ended", "started", "made", "expires", "secret", "seconds", "edits", "log",

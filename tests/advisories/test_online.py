@@ -1,7 +1,10 @@
 """Advisories over HTTP, from a real server on this machine: a file, and the API of osv.dev as it answers."""
 
+import io
+import socket
 import threading
-from contextlib import contextmanager
+import zipfile
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -159,6 +162,52 @@ def test_answers_of_another_kind_or_without_end(world, server, tmp_path, monkeyp
     world.answer = lambda *given: (200, {}, b"x" * 11)
     assert "gives more than" in look(f"{server}/all.zip", tmp_path)
     assert [path.suffix for path in (tmp_path / "advisories").iterdir()] == []  # nothing half is left
+
+
+def test_what_is_no_zip_takes_the_place_of_none(world, server, entry, tmp_path):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("one.json", msgspec.json.encode(entry()))
+    world.files["/all.zip"] = held.getvalue()
+    look(f"{server}/all.zip", tmp_path)
+    for wrong in (held.getvalue()[: len(held.getvalue()) // 2], b"<html>sign in</html>"):
+        world.files["/all.zip"] = wrong
+        assert ids(look(f"{server}/all.zip", tmp_path)) == ["GHSA-x84v-xcm2-53pg"]
+    assert "gives no whole zip" in look(f"{server}/all.zip", tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_an_answer_that_has_no_end_is_cut_and_its_server_left_alone_for_a_while(length, tmp_path, monkeypatch):
+    monkeypatch.setattr(https, "_WHOLE_S", 0.2)
+    with dripping(length) as (url, asked):
+        for _ in range(3):
+            assert "took too long" in look(f"{url}/all.json", tmp_path)
+    assert len(asked) == 1
+    assert not [*tmp_path.rglob("*.json")]
+
+
+@contextmanager
+def dripping(length):
+    """A server that gives a byte now and then; `length`: and says how many there will be."""
+    asked, over = [], threading.Event()
+
+    def drip():
+        line, _ = listener.accept()
+        with line:
+            asked.append(line.recv(65536))
+            line.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 9999\r\n" if length else b"") + b"\r\n")
+            with suppress(OSError):
+                while not over.wait(0.02):
+                    line.sendall(b"[")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_nobody_is_there(tmp_path):

@@ -21,24 +21,13 @@ def test_check_is_the_plan(at):
     assert [(m.name, m.dataset, m.features) for m in plan.models] == [("buys", "visits", "features")]
 
 
-def test_again_finds_the_same_digests(at):
+def test_again_finds_the_same_digests_from_the_recorded_code_and_keeps_nothing(at):
+    at.shop.edit("shop.py", "random_state=seed", "random_state=seed, C=0.001")
+    before = at.site.ledger.head()
     found = at.do(again)
     assert found.same
     assert set(found.then) == {"dataset:visits", "model:buys as skops", "model:buys as onnx"}
     assert not found.lock_changed
-
-
-def test_again_works_from_the_recorded_code(at):
-    at.shop.edit("shop.py", "random_state=seed", "random_state=seed, C=0.001")
-    assert at.do(again).same
-    assert at.run().run.made
-    assert at.do(again, run="shop@1").same
-    assert at.do(again).same
-
-
-def test_again_keeps_nothing(at):
-    before = at.site.ledger.head()
-    at.do(again)
     assert at.site.ledger.head() == before
 
 
@@ -57,6 +46,7 @@ def test_another_seed_is_another_run_of_the_same_code(at):
     assert second.run.seed == 7
     assert first.outcomes["buys"].trained.digest != second.outcomes["buys"].trained.digest
     assert at.do(again).same
+    assert at.do(again, run="shop@2").same
 
 
 def test_a_broken_promise_about_data_stops_the_line(shop):

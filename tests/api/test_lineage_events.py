@@ -62,6 +62,7 @@ def test_a_run_that_was_walked(at):
         ("duplicates", "duplicates(key) == 0", True),
     ]
     made = {one["name"]: one for one in end["outputs"]}
+    assert len(made) == len(end["outputs"])  # as a receiver tells them apart
     assert set(made) == {"dataset:visits", "model:buys", "release:buys"}
     assert made["dataset:visits"]["outputFacets"]["outputStatistics"]["rowCount"] == 400
     assert "roc_auc" in json.dumps(made["model:buys"]["facets"]["dataQualityAssertions"])

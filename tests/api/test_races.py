@@ -8,7 +8,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from tests.api.conftest import Site as Around
+from tests.walked import Site as Around
 
 from arkwright.api.decide import judgement, refuse, sign, why
 from arkwright.api.endpoints.emergency import resume, stop

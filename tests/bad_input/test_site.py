@@ -74,17 +74,16 @@ def test_a_full_disk_loses_nothing_and_room_heals_it(made_data, small_disk):
 
 
 def test_two_runs_at_once_make_one_release(made_model, tmp_path):
-    for round_ in range(2):
-        desk = Desk(tmp_path / f"round{round_}", made_model.files)
-        answers = [ended(process) for process in [start(desk, "run"), start(desk, "run")]]
-        assert [answer.code for answer in answers] == [0, 0], [answer.err for answer in answers]
-        site = desk.site()
-        for kind, count in ((Dataset, 2), (Model, 2), (Release, 1)):
-            made = list(versions.all_of(site.ledger, kind))
-            assert len(made) == len({noun.recipe for noun in made}) == count, made
-        runs = list(versions.all_of(site.ledger, Run))
-        assert [(run.version, run.state) for run in runs] == [(1, "finished"), (2, "finished")]
-        desk.sound()
+    desk = Desk(tmp_path / "both", made_model.files)
+    answers = [ended(process) for process in [start(desk, "run"), start(desk, "run")]]
+    assert [answer.code for answer in answers] == [0, 0], [answer.err for answer in answers]
+    site = desk.site()
+    for kind, count in ((Dataset, 2), (Model, 2), (Release, 1)):
+        made = list(versions.all_of(site.ledger, kind))
+        assert len(made) == len({noun.recipe for noun in made}) == count, made
+    runs = list(versions.all_of(site.ledger, Run))
+    assert [(run.version, run.state) for run in runs] == [(1, "finished"), (2, "finished")]
+    desk.sound()
 
 
 def test_everything_at_once_while_a_run_goes_on(shop):

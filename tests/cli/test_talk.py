@@ -33,6 +33,7 @@ def test_a_question_on_the_command_line(say):
     assert "nothing was said yet" in say("threads")
     assert "nobody has answered" in say("people")
     assert say("denied") == "nothing was refused that fits\n"
+    assert "this site has no accounts" in say("end", "5f2c81d0a4b7e693", code=7)
     told = say("discuss", "flights", "Why? @ben", "--question", by="cleo")
     assert "question 1 in thread 1, about run:flights@1; told: ben" in told
     say("discuss", "1", "The [red]disk[/].", by="ben")

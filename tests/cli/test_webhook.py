@@ -3,13 +3,10 @@
 import json
 
 import pytest
-from tests.api.conftest import at, walked
 
 from arkwright.cli.main import main
 from arkwright.notify import hooks, state
 from arkwright.notify.state import Kept, State
-
-__all__ = ["at", "walked"]
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """What words say: short enough to read, and never a next step that means something else."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from arkwright.api.catalog import Answering, Live
 from arkwright.cli.main import main
-from arkwright.cli.words import diff, ledger, predict, run
-from arkwright.core.nouns import Decision, Gate, Release
+from arkwright.cli.words import diff, ledger, live, predict, run
+from arkwright.core.nouns import Decision, Endpoint, Gate, Release
 from arkwright.core.rules import judge_gate
 
 GATE = Gate(name="production", promises=(), signed_by=("model-owner", "operations"))
@@ -50,3 +52,19 @@ def test_a_prediction_is_told_in_the_order_of_the_classes(tmp_path, monkeypatch,
     (tmp_path / "row.json").write_text("{}")
     assert main(["predict", "late", str(tmp_path / "row.json"), "--project", str(tmp_path), "--by", "ana"]) == 0
     assert json.dumps(json.loads(capsys.readouterr().out)) == json.dumps(said)
+
+
+def test_what_was_live_says_what_was_proven_and_no_reason_where_none_was_given(tmp_path, monkeypatch, capsys):
+    told = replace(said("[b]ben", "model-owner"), reason=""), replace(said("cleo", "operations"), proven=True)
+    answers = Answering(release=RELEASE.ref, share=0.001, digest="d" * 64, author="ana", findings=(), signatures=told,
+                        missing=())  # fmt: skip
+    now = Live(endpoint=Endpoint(name="late", version=1, shares={}, reason=""), asked="", since="2026-03-31T08:00:00",
+               until=None, by="olga", releases=(answers,))  # fmt: skip
+    (tmp_path / "arkwright.toml").touch()
+    monkeypatch.setattr(live, "live", lambda *_, **__: now)
+    assert main(["live", "late", "--project", str(tmp_path), "--by", "ana"]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert "moved by olga" in lines
+    assert "  signed by [b]ben as model-owner (declared, not proven)" in lines
+    assert "  signed by cleo as operations: r" in lines
+    assert any("release:late@3 (0.1 %)" in line for line in lines)

@@ -5,12 +5,12 @@ import signal
 
 from standardwebhooks.webhooks import Webhook as Judge
 from tests.notify.conftest import receiver
-from tests.rest.conftest import at, up, walked
+from tests.rest.conftest import up
 
 from arkwright.api.decide import refuse
 from arkwright.core.nouns import Actor
 
-__all__ = ["at", "receiver", "walked"]
+__all__ = ["receiver"]
 
 
 def test_it_is_told_by_rest_and_through_a_kill(at, receiver):

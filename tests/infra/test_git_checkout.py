@@ -115,6 +115,13 @@ def test_no_checkout_no_commit(git, tmp_path):
     assert find(git.folder / "nowhere" / "x.toml") is None
 
 
+def test_a_checkout_of_another_user_says_what_git_has_against_it(git, monkeypatch):
+    run, others = git_checkout._run, {"env": {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}}
+    monkeypatch.setattr(git_checkout, "_run", lambda folder, *words, **given: run(folder, *words, **given | others))
+    with pytest.raises(Refused, match=r"git refused: .*dubious ownership"):
+        git.commit()
+
+
 def test_a_held_index_changes_no_branch(git):
     (git.top / ".git" / "index.lock").touch()
     with pytest.raises(Refused, match=r"git refused: .*index\.lock"):

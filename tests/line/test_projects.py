@@ -1,9 +1,12 @@
 """Projects of every kind walk the whole line: frames, estimators, splits, sources, with and without features."""
 
+import gzip
 import json
 import sqlite3
 import textwrap
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from arkwright.api import build, decide
@@ -86,8 +89,12 @@ def released(folder):
     row = {"id": 1, "day": "2025-01-01", "color": "red", "size": 40.5, "weight": None}
     body = json.dumps({k: v for k, v in row.items() if k in names}).encode()
     said = answer.predict(site, ANA, folder, endpoint="m", rows=body)["prediction"]
-    assert build.again(site, ANA, folder).same
     return said, result
+
+
+def same(folder):
+    """Whether all is the same when it is made again."""
+    return build.again(local(folder), ANA, folder).same
 
 
 def forms(result):
@@ -109,6 +116,7 @@ def test_xgboost_regression_on_pandas(tmp_path):
     said, result = released(folder)
     assert 0 < said["value"] < 40
     assert forms(result) == ["onnx"]  # pandas stays in Python
+    assert same(folder)
 
 
 def test_raw_columns_into_a_pipeline(tmp_path):
@@ -152,6 +160,7 @@ def test_three_classes_of_text_by_group_on_arrow(tmp_path):
     said, _ = released(folder)
     assert set(said["probabilities"]) == set(COLORS)
     assert said["label"] in COLORS
+    assert same(folder)
 
 
 def test_a_row_class_and_a_module_beside(tmp_path):
@@ -206,28 +215,29 @@ def m(features: pl.DataFrame, y: pl.Series, seed: int) -> LGBMClassifier:
 """
 
 
-@pytest.mark.parametrize("source", ["rows.jsonl", "rows.csv.gz", "rows.parquet", "sqlite"])
-def test_sources(tmp_path, source):
-    folder = write(tmp_path / "p", POLARS, source=source if source != "sqlite" else "sqlite:///rows.db?table=rows")
+def test_sources(tmp_path):
+    """Rows of any kind of file, and of a database, are the same rows."""
+    folder = write(tmp_path / "p", POLARS, source="sqlite:///rows.db?table=rows")
     made = rows("classification")
-    if source == "rows.jsonl":
-        (folder / source).write_text("\n".join(json.dumps(r) for r in made))
-    elif source == "rows.csv.gz":
-        import gzip
-
-        (folder / source).write_bytes(gzip.compress(csv(made).encode()))
-    elif source == "rows.parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.Table.from_pylist(made), folder / source)
-    else:
-        with sqlite3.connect(folder / "rows.db") as base:
-            base.execute("CREATE TABLE rows (id INTEGER, day TEXT, color TEXT, size REAL, weight REAL, y INTEGER)")
-            base.executemany("INSERT INTO rows VALUES (:id, :day, :color, :size, :weight, :y)", made)
+    with sqlite3.connect(folder / "rows.db") as base:
+        base.execute("CREATE TABLE rows (id INTEGER, day TEXT, color TEXT, size REAL, weight REAL, y INTEGER)")
+        base.executemany("INSERT INTO rows VALUES (:id, :day, :color, :size, :weight, :y)", made)
+    (folder / "rows.jsonl").write_text("\n".join(json.dumps(r) for r in made))
+    (folder / "rows.csv.gz").write_bytes(gzip.compress(csv(made).encode()))
+    pq.write_table(pa.Table.from_pylist(made), folder / "rows.parquet")
+    with (folder / "arkwright.toml").open("a") as file:
+        for kind in ("jsonl", "csv.gz", "parquet"):
+            file.write(f'\n[data.{kind.partition(".")[0]}]\nsource = "rows.{kind}"\n')
     said, result = released(folder)
-    assert result.datasets["rows"].rows == 600
+    assert {name: dataset.rows for name, dataset in result.datasets.items()} == dict.fromkeys(
+        ("rows", "jsonl", "csv", "parquet"), 600
+    )
+    kept = [pq.read_table(local(folder).store.path(dataset.digest)).to_pylist() for dataset in result.datasets.values()]
+    assert [[(row["id"], row["size"], row["weight"], row["y"]) for row in table] for table in kept] == 4 * [
+        [(row["id"], row["size"], row["weight"], row["y"]) for row in made]
+    ]
     assert set(said["probabilities"]) == {"0", "1"}
+    assert same(folder)
 
 
 def test_bad_rows_are_kept_apart_and_counted(tmp_path):
@@ -253,8 +263,6 @@ class Row:
     dataset = result.datasets["rows"]
     assert (dataset.rows, dataset.quarantined) == (600, 2)
     assert sum(dataset.reasons.values()) == 2
-    import pyarrow.parquet as pq
-
     kept = pq.read_table(local(folder).store.path(dataset.quarantine)).to_pylist()
     assert len(kept) == 2
     assert any("large" in str(row.values()) for row in kept)
@@ -326,7 +334,7 @@ def test_a_file_that_is_edited_during_a_run_is_recorded_and_released_as_it_ran(t
     assert {name: store.path(recorded[name]).read_bytes() for name in was} == was
     lineage = json.loads(store.path(release.files["lineage.json"]).read_bytes())
     assert lineage["code"] == recorded
-    assert build.again(local(folder), ANA, folder).same
+    assert same(folder)
 
 
 @pytest.mark.parametrize("vectorizer", ["TfidfVectorizer()", "CountVectorizer(ngram_range=(1, 2))"])

@@ -119,8 +119,14 @@ def test_an_address_that_is_refused(serve):
         box.refuses["ben@example.org"] = code
         with pytest.raises(Failed, match=f"refused the address \\({code}\\)") as told:
             send(settings, None, LETTER)
-        assert told.value.never is never
+        assert (told.value.never, told.value.alone) == (never, True)
     assert box.taken == []
+
+
+def test_a_server_that_wants_a_password_is_told_so(serve, tls):
+    _, server = serve(tls_context=tls, require_starttls=True, authenticator=authenticates, auth_required=True)
+    with pytest.raises(Failed, match=r"wants user and password \(530\); see user in \[mail\]"):
+        send(Mail(server=server, sender="a@example.org"), None, LETTER)
 
 
 def test_nobody_there(serve):

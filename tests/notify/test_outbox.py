@@ -407,3 +407,34 @@ def test_waiting_grows_to_its_most():
     assert 1 <= waits[0] <= 3
     assert all(wait <= 5400 for wait in waits)
     assert 4 * 3600 < sum(2.0 * 4**n if n < 6 else 3600.0 for n in range(11)) < 7 * 3600
+
+
+def test_whoever_alone_cannot_be_told_now_delays_nobody_else(room):
+    got, full = [], ["cleo"]
+
+    class Letters:
+        id, begins = "mail", False
+
+        def parts(self, event):
+            def sent(who):
+                if who in full:
+                    raise Failed("refused the address (451)", alone=True)
+                got.append((who, event.seq))
+
+            return [Part(who, lambda who=who: sent(who)) for who in ("cleo", "ben")]
+
+    letters = Letters()
+    state.begin(room.vault, "mail", 0)
+    with room.open(Patience(tries=50, first=0.01, most=0.02), lambda: [letters]):
+        room.write(3)
+        aside = room.until(letters, lambda now: now.place == 3 and len(now.aside) == 3)
+        assert got == [("ben", 1), ("ben", 2), ("ben", 3)]
+        assert {one.to for one in aside.aside} == {"cleo"}
+        full.clear()
+        room.until(letters, lambda now: not now.aside)
+    assert sorted(got[3:]) == [("cleo", 1), ("cleo", 2), ("cleo", 3)]
+    full.append("cleo")
+    with room.open(subscribers=lambda: [letters]):
+        room.write()
+        found = room.until(letters, lambda now: now.dead)
+    assert (found.aside, [(dead.seq, dead.to) for dead in found.dead]) == ((), [(4, "cleo")])

@@ -5,12 +5,12 @@ from http.cookies import SimpleCookie
 from urllib.parse import unquote, urlencode
 
 import pytest
-from tests.api.conftest import Site
-from tests.rest.conftest import at, room, up, walked
+from tests.rest.conftest import room, up
+from tests.walked import Site
 
 from arkwright.web import cookies
 
-__all__ = ["at", "room", "walked"]  # fixtures
+__all__ = ["room"]  # fixtures
 FORM = {"Content_Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
 
 

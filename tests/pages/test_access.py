@@ -1,5 +1,6 @@
 """For everybody: by screen reader, without a mouse, on a phone, in the dark, without scripts; by axe-core's rules."""
 
+import html
 import re
 import shutil
 import time
@@ -8,8 +9,8 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from tests.api.conftest import Site
 from tests.rest.conftest import up
+from tests.walked import Site
 
 from arkwright.api import decide
 from arkwright.api.endpoints import emergency, rollout
@@ -139,9 +140,12 @@ def test_axe_finds_nothing_on_any_page(browser, lived_in, width):
         if kind(path) in seen:
             continue
         seen.add(kind(path))
-        page.goto(lived_in.address + path)
+        sent = page.goto(lived_in.address + path).text()
         found += unsuited(page, path)
         found += [f"{path}: {said}" for said in obeyed(page)]
+        title = html.unescape(re.search("<title>(.*?)</title>", sent, re.DOTALL)[1])
+        if page.title() != title:  # by a part of another page that came later
+            found.append(f"{path}: is called {page.title()}, not {title}")
         ahead += links(page)
     assert not found, "\n".join(found)
     assert {

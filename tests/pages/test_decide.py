@@ -31,6 +31,8 @@ def test_from_a_signature_to_the_way_back(house):
     assert (status, "is not what you looked at" in text) == (409, True)
     status, text = house.send(f"{R}/refuse", by="ben", role="model-owner", digest="0" * 64, reason="too <few>")
     assert (status, ">too &lt;few&gt;</textarea>" in text) == (409, True)
+    _, text = house.send("/releases/buys/refuse", by="ben", role="model-owner", digest="0" * 64, reason="too few")
+    assert ">too few</textarea>" in text, "also where the address names no version"
     status, text = house.send(f"{R}/refuse", by="ben", role="model-owner", digest=digest, reason="")
     assert (status, "a refusal needs a reason" in text) == (422, True)
     house.send(f"{R}/refuse", by="ben", role="model-owner", digest=digest, reason="too <b>few</b> rows")

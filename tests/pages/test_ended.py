@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import uvicorn
-from tests.api.conftest import Site
 from tests.rest.conftest import up
+from tests.walked import Site
 from tests.web.abroad import opened
 from tests.web.conftest import WORD, providing
 

@@ -1,9 +1,9 @@
 """Names and words as long as they may be: no page scrolls sideways because of what people wrote."""
 
 import pytest
-from tests.api.conftest import Site
 from tests.pages.test_access import LINK, LOGIN, browser, came_back, kind, links, window
 from tests.rest.conftest import up
+from tests.walked import Site
 
 from arkwright.api import decide
 from arkwright.api.endpoints import emergency, rollout

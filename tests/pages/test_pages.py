@@ -60,6 +60,21 @@ def test_whatever_was_found_can_be_discussed():
     assert re.search(r'<span class="more"><a href="/discussion/new\?about=model%3Abuys%401%23size_mb', str(said))
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"note": "trained today"}, "trained today"),
+        ({"note": "trained today", "n": 5}, "5 rows · trained today"),
+        ({"low": 0.25, "high": 1}, "95 % interval 0.25 to 1"),
+        ({"low": 0.25, "high": 1, "n": 5, "note": "so"}, "95 % interval 0.25 to 1, 5 rows · so"),
+    ],
+)
+def test_what_is_told_of_a_value_has_dots_between_and_none_before(more, told):
+    found = Finding(subject="", digest="0", promise="model_age_days <= 1", verdict="kept", value=0.5, **more)
+    said = str(_environment().get_template("macros.html").module.sentences([found]))
+    assert re.findall(r'<span class="more">(.*?)</span>', said) == [told]
+
+
 def test_hostile_text_is_shown_as_text(room):
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     # as on a site that had no accounts yet: the record may hold anything

@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.api.conftest import Site
-from tests.api.watch.test_reacting import twice
 from tests.pages.browser import chromium
 from tests.pages.conftest import House
 from tests.pages.seen import lived
 from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
+from tests.walked import Site
 
 from arkwright.api.endpoints.logged import predictions
 from arkwright.api.endpoints.rollout import promote
@@ -29,15 +28,14 @@ from arkwright.measures.window import Window
 from arkwright.pages import watch_charts, watch_report, why
 from arkwright.pages.draw.heat import heat
 
-__all__ = ["twice"]  # fixtures
 PAGE = "/endpoints/buys/watch"
 
 
 @pytest.fixture(scope="module")
-def seen(twice, tmp_path_factory, shop_at):
+def seen(walked_twice, tmp_path_factory, shop_at):
     folder = tmp_path_factory.mktemp("seen") / "shop"
     shop = shop_at(folder)
-    shutil.copytree(twice / ".arkwright", folder / ".arkwright")
+    shutil.copytree(walked_twice / ".arkwright", folder / ".arkwright")
     at = Site(shop)
     with pytest.MonkeyPatch.context() as patched:
         lived(at, patched, hours=24, step=6)
@@ -237,9 +235,9 @@ def test_of_ten_thousand_words_few_are_drawn_and_the_others_have_their_rows():
     assert len(rest.rows) < 1500
 
 
-def test_roll_back_says_to_what_and_asks_whether_one_is_sure(twice, tmp_path, shop_at):
+def test_roll_back_says_to_what_and_asks_whether_one_is_sure(walked_twice, tmp_path, shop_at):
     shop = shop_at(tmp_path / "shop")
-    shutil.copytree(twice / ".arkwright", tmp_path / "shop" / ".arkwright")
+    shutil.copytree(walked_twice / ".arkwright", tmp_path / "shop" / ".arkwright")
     at = Site(shop)
     at.do(promote, release="buys@1")
     at.do(promote, release="buys@2", share=0.2)

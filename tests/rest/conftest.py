@@ -10,13 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 import urllib3
-from tests.api.conftest import at, walked
 
 from arkwright.core import versions
 from arkwright.core.nouns import Account
 from arkwright.govern import secrets
 
-__all__ = ["at", "walked"]  # fixtures
 SIGNS = {"ben": ("model-owner",), "cleo": ("operations",)}
 PEOPLE = {"olga": "owner", "carl": "contributor", "vera": "viewer", "ben": "viewer", "cleo": "viewer"}
 

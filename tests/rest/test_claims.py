@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import pytest
 from starlette.routing import Route
-from tests.api.conftest import walked
 from tests.web.furnished import DONE, HOOK, WAITS, WHERE, furnished
 
 from arkwright.api.endpoints import rollout
@@ -18,7 +17,6 @@ from arkwright.core import record, versions
 from arkwright.mlflow import openapi as mlflow
 from arkwright.rest import openapi
 
-__all__ = ["walked"]  # a fixture
 DOCUMENT = openapi.document([(mlflow.TAG, mlflow.paths)])
 ROUTES = [(path, method.upper(), said) for path, each in DOCUMENT["paths"].items() for method, said in each.items()]
 ASKED = {

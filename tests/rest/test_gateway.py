@@ -23,7 +23,7 @@ ROW = {"country": "DE", "spent": 90.5, "age": None}
 def room(walked, tmp_path_factory, shop_at):
     import shutil
 
-    from tests.api.conftest import Site
+    from tests.walked import Site
 
     folder = tmp_path_factory.mktemp("room") / "shop"
     shop = shop_at(folder)
@@ -247,7 +247,7 @@ def test_titles_are_words():
 def test_nothing_is_left_of_it(walked, tmp_path, shop_at):
     import shutil
 
-    from tests.api.conftest import Site
+    from tests.walked import Site
 
     shop = shop_at(tmp_path / "shop")
     shutil.copytree(walked / ".arkwright", shop.folder / ".arkwright")

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from arkwright.api.jobs import jobs
 from arkwright.api.jobs import keeper as jobs_keeper
 from arkwright.api.jobs import process as job_process
 from arkwright.core import shapes, versions
+from arkwright.core.errors import Away
 from arkwright.core.nouns import Run
 from arkwright.core.record import encode
 from arkwright.line.line import Result
@@ -221,6 +224,41 @@ def ended(site, name="", events=0, **how):
         told.add("say", f"{name} {number}")
     told.close()
     return job.id
+
+
+def test_records_that_are_away_for_a_while_leave_no_job_at_work(at, monkeypatch):
+    """As where PostgreSQL is started anew: a job goes on meanwhile, and one that was lost hold of is over."""
+    vault, missed = type(at.site.vault), []
+
+    def work(site, module, *words, **_):
+        script = f"sleep 0.5; echo {{}} > {jobs.folder(site, words[1]) / jobs.ANSWER}"
+        return subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE)
+
+    def away(name):
+        method = getattr(vault, name)
+
+        def once(self, *words):
+            if missed.count(name) < 2 and threading.current_thread().name == "jobs" and words[0] == jobs.KIND:
+                missed.append(name)
+                raise Away("the vault cannot be reached")
+            return method(self, *words)
+
+        monkeypatch.setattr(vault, name, once)
+
+    monkeypatch.setattr(jobs_keeper.child, "begin", work)
+    for pause in ("_AWAY", "_AGAIN"):
+        monkeypatch.setattr(jobs_keeper, pause, 0.05)
+    with jobs_keeper.Keeper(at.site, at.folder):
+        first = jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+        until(lambda: at.do(jobs.job, at.ana, id=first).state == "working")
+        away("get")
+        away("swap")
+        until(lambda: at.do(jobs.job, at.ana, id=first).over)
+        assert (at.do(jobs.job, at.ana, id=first).state, sorted(missed)) == ("done", ["get", "get", "swap", "swap"])
+        monkeypatch.setattr(jobs_keeper.Keeper, "_wait", lambda *_: 1 / 0)
+        lost = jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+        until(lambda: at.do(jobs.job, at.ana, id=lost).over)
+    assert [one.kind for one in jobs.events(at.site, lost)] == ["end"]
 
 
 def test_a_stream_ends_though_its_end_was_never_told(room):

@@ -19,7 +19,7 @@ from arkwright.core.nouns import Decision, Endpoint, Release
 def room(walked, tmp_path_factory, shop_at):
     import shutil
 
-    from tests.api.conftest import Site
+    from tests.walked import Site
 
     folder = tmp_path_factory.mktemp("room") / "shop"
     shop = shop_at(folder)

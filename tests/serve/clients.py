@@ -17,8 +17,9 @@ def environment(name, version):
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests' processes may come here together
         if not done.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", python.parents[1]], check=True, timeout=120)
-            pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{name}=={version}"]
-            made = subprocess.run(pip, capture_output=True, text=True, check=False, timeout=600)
+            pip = [python, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
+            what = f"{name}=={version}"
+            made = subprocess.run([*pip, what], capture_output=True, text=True, check=False, timeout=600)
             assert made.returncode == 0, made.stderr[-2000:]
             done.touch()
     return python

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arkwright.core.errors import Corrupt, Full, Invalid, Refused, Unknown
-from arkwright.tracking import points, runs, words
+from arkwright.tracking import models, points, runs, words
 from arkwright.tracking.database import OFTEN, ROOM, Database
 
 
@@ -66,6 +66,10 @@ def test_a_parameter_is_logged_once_and_a_refused_request_leaves_nothing(databas
     with pytest.raises(Invalid, match="logged once"):
         database.write(runs.log, uid, metrics=[("loss", 0, 1, 1.0)], params=[("lr", "0.2")])
     assert database.read(runs.get, uid).metrics == {}
+    model = database.write(models.create, 0, name="ram", params=[("lr", "0.1")])
+    with pytest.raises(Invalid, match="logged once"):
+        database.write(models.put, model, params=[("depth", "3"), ("lr", "0.2")])
+    assert database.read(models.get, model).params == {"lr": "0.1"}
 
 
 def test_one_bad_request_takes_none_of_its_commit_with_it(database):
@@ -104,6 +108,23 @@ def test_names_taken_and_runs_deleted_are_refused_in_words(database):
         database.write(runs.log, uid, tags=[("a", "b")])
     with pytest.raises(Unknown):
         database.read(runs.get, "f" * 32)
+
+
+def test_an_experiment_that_is_there_is_not_restored_with_what_was_deleted_from_it(database):
+    uid = begun(database)
+    experiment = database.read(runs.get, uid).experiment
+    database.write(runs.change, uid, stage="deleted")
+    for stage in ("active", "deleted"):
+        with pytest.raises(Unknown, match=f"experiment {experiment} is {stage} already"):
+            database.write(runs.change_experiment, experiment, stage=stage)
+        assert database.read(runs.get, uid).stage == "deleted"
+        database.write(runs.change_experiment, experiment, stage="deleted") if stage == "active" else None
+
+
+def test_a_run_has_one_name(database):
+    begun(database)
+    with pytest.raises(Invalid, match="a run has one name: 'a', or 'b' as the tag"):
+        database.write(runs.begin, experiment=0, name="a", user="ana", tags=[(runs.NAME, "b")])
 
 
 @pytest.mark.parametrize(

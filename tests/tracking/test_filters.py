@@ -108,6 +108,11 @@ def test_whatever_mlflow_reads_is_read_the_same(text):
     assert same(ours(text), read)
 
 
+def test_a_list_as_python_writes_it_with_one_in_it():
+    text = f"run_id IN {('4f',)}"
+    assert same(ours(text), theirs(text))
+
+
 @given(filters, st.integers(0, 200), st.sampled_from(SIGNS), st.booleans())
 @settings(max_examples=300)
 def test_what_is_damaged_never_means_something_else(text, place, sign, cut):
@@ -125,7 +130,8 @@ def test_what_is_damaged_never_means_something_else(text, place, sign, cut):
         "params.a = b",
         "params.a > '1'", "wool.a = '1'", "attributes.wool = '1'", "a = '1'", "metrics.a = 1 OR metrics.b = 1", "and",
         "metrics.a = 1 and", "and metrics.a = 1", "metrics.a = 1 metrics.b = 1", "(metrics.a = 1)", "metrics.a = 1;",
-        "metrics.a IS NULL", "run_id IN ()", "run_id IN ('a'", "run_id IN 'a'", "run_id NOT 'a'", "dataset.size = '1'",
+        "metrics.a IS NULL", "run_id IN ()", "run_id IN (,)",
+        "run_id IN ('a',,)", "run_id IN ('a'", "run_id IN 'a'", "run_id NOT 'a'", "dataset.size = '1'",
         "params.a = 'x", "params.`a = 'x'", "start_time = 'x'", "1 = 1", "metrics.a = 0x1", "metrics.a = nan", "'",
         "\0",
         "params.a IS 'x'", "params.a IS NOT 'x'", "metrics. = 1", "metrics = 1", "x" * 30_000, "(" * 5000,

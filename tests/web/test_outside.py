@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from tests.web.abroad import SECRET, away, door, enter, opened, through, whose
+from tests.web.abroad import SECRET, away, door, enter, opened, through, value, whose
 from tests.web.conftest import BACK
 
 from arkwright.api.people import accounts
@@ -43,7 +43,10 @@ def test_whom_the_settings_let_in(door):
     assert "Log in with 127.0.0.1" in door.ask("GET", "/login").body.decode()
     ana = whose(door, enter(door, "ana"))
     assert (ana.name, ana.role, ana.email) == ("ana", "viewer", "ana@airport.example")
-    assert whose(door, enter(door, "sam")).role == "owner"  # by group
+    sam = enter(door, "sam")
+    assert whose(door, sam).role == "owner"  # by group
+    mine = door.ask("GET", "/account", Cookie=f"arkwright={value(sam, 'arkwright')}").body
+    assert (b"and no password" in mine, b"Change the password" in mine) == (True, False)
     assert enter(door, "tom").status == 403  # of another domain
     assert enter(door, "eve").status == 403  # whose address nobody verified
     assert versions.latest(door.site.ledger, Account, "eve") is None
@@ -251,7 +254,8 @@ def test_a_provider_that_is_not_there(tmp_path):
     door = opened(tmp_path / "site", "http://127.0.0.1:9")
     answer = door.ask("GET", "/login/oidc")
     assert (answer.status, str(tmp_path).encode() in answer.body) == (502, False)
-    assert b"the provider 127.0.0.1 does not answer" in answer.body
+    assert b"the provider 127.0.0.1 does not answer; try again" in answer.body
+    assert b'type="password"' in answer.body  # there is another way in
     assert door.ask("GET", "/login").status == 200
 
 

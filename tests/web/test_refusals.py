@@ -29,6 +29,7 @@ def test_each_refusal_is_on_record(door):
     door.ask("GET", "/", Cookie="arkwright=viewer.a.b", Accept="text/html")
     door.ask("DELETE", "/nowhere/at/all")
     door.ask("GET", "/health", Host="evil.example")
+    assert door.do(denied, door.actor("owner"))[0].why.endswith("…"), "a long reason is seen to be cut"
     assert told(door) == [
         ("", False, "nothing", "GET /health", "", 403, 1),
         ("", False, "nothing", "DELETE no such page", "look", 401, 1),
@@ -50,11 +51,12 @@ def test_a_wrong_password_is_on_record_without_a_word_of_it(door):
     assert b"secret" not in (door.folder / "denied.db").read_bytes()
 
 
-def test_whoever_only_looked_is_no_attempt(door):
+def test_whoever_is_led_to_the_login_was_refused_nothing_and_a_program_that_only_looks_was(door):
     assert door.ask("GET", "/", Accept="text/html").status == 303
-    assert door.ask("GET", "/api/show").status == 401
     assert door.ask("GET", "/api/show", **door.bearer("viewer")).status == 200
     assert told(door) == []
+    assert door.ask("GET", "/api/show").status == 401
+    assert told(door) == [("", False, "nothing", "GET /api/show", "look", 401, 1)]
 
 
 def test_a_secret_in_an_address_is_not_on_record(door):

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from starlette.routing import Match
-from tests.api.conftest import walked
 from tests.web.furnished import furnished
 from tests.web.test_tricks import CANARY, elsewhere, tell
 
@@ -22,7 +21,6 @@ from arkwright.core.nouns import Actor
 from arkwright.mlflow import openapi as mlflow
 from arkwright.rest import openapi
 
-__all__ = ["walked"]  # a fixture
 DOCUMENT = openapi.document([(mlflow.TAG, mlflow.paths)])
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 WORST = (

@@ -30,7 +30,7 @@ def read(path: Path, miss: Miss, what: str, then: str) -> Iterator[tuple[str, by
         raise Unknown(f"there are no {what} at {path}; {then}") from None
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         why = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-        raise Invalid(f"the {what} in {path.name} cannot be read: {why[:200].lower()}") from None
+        raise Invalid(f"the {what} in {path.name} cannot be read: {why[:1].lower()}{why[1:200]}") from None
 
 
 def _files(path: Path, miss: Miss) -> Iterator[tuple[str, bytes]]:
@@ -39,6 +39,8 @@ def _files(path: Path, miss: Miss) -> Iterator[tuple[str, bytes]]:
         yield from _folder(path, miss)
     elif zipfile.is_zipfile(path):
         yield from _zip(path, miss)
+    elif path.suffix == ".zip" and path.is_file():
+        raise zipfile.BadZipFile("it is no whole zip; bring it here once more")
     else:
         yield path.name, _bytes(path)
 

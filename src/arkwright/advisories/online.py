@@ -5,6 +5,7 @@ What is fetched is written wholly or not at all.
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,6 +61,8 @@ def fetch(url: str, folder: Path) -> Path:
             with half.open("wb") as out:
                 for block in blocks(url, answer, LARGEST_FILE):
                     out.write(block)
+            if own.suffix == ".zip" and not zipfile.is_zipfile(half):  # a page to sign in, such as a proxy has
+                raise ArkwrightError(f"{shown(url)} gives no whole zip; look at advisories.source in site.toml")
             mark.unlink(missing_ok=True)  # who is killed here fetches it once more
             publish(half, own)
             mark.write_text(str(answer.headers.get("ETag", ""))[:500], encoding="utf-8")

@@ -27,6 +27,16 @@ def escape(text: str) -> str:
     return plain(visible(text))
 
 
+def because(what: str, reason: str) -> str:
+    """What somebody did, in markup, and their own words for it, where they gave any."""
+    return f"{what}: {escape(reason)}" if reason else what
+
+
+def percent(part: float) -> str:
+    """A share that is small is not none, and one that is nearly all is not all."""
+    return f"{100 * part:.3g} %"
+
+
 class Say(Protocol):
     def __call__(self, text: str, /) -> None: ...
 

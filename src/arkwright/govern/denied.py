@@ -132,10 +132,14 @@ class Denials:
             raise ArkwrightError(f"{self.path} cannot be used: {error.strerror}") from None
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
 def _put(db: Any, one: Attempt, seen: tuple[float, float, int, str]) -> None:
     first, last, count, request = seen
     hour = int(last // WINDOW)
-    texts = (one.who[:LONGEST], one.proven, one.via, one.what[:LONGEST], one.right, one.why[:LONGEST], one.status)
+    texts = (one.who[:LONGEST], one.proven, one.via, one.what[:LONGEST], one.right, _short(one.why), one.status)
     address = one.address[:LONGEST]
     if not db.execute(_THERE, (hour, *texts, address)).fetchone():
         (lines,) = db.execute("SELECT count(*) FROM denied WHERE hour = ? AND who = ?", (hour, texts[0])).fetchone()

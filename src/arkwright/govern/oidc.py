@@ -242,16 +242,23 @@ class Provider:
             finally:
                 answer.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            why = type(error).__name__
-            raise Unreachable(f"the provider {host} does not answer ({why}); try again in a moment") from None
+            raise Unreachable(f"the provider {host} {_why(error)}; try again in a moment") from None
         if answer.status == 400 and method == "POST":
             raise Unproven("the provider does not take this answer back; log in once more")
         if answer.status != 200 or len(said) > MOST:
-            raise Unreachable(f"{host} answered {answer.status}")
+            raise Unreachable(f"the provider {host} answered {answer.status}")
         try:
             return msgspec.json.decode(said, type=dict[str, Any])
         except msgspec.MsgspecError:
-            raise Unreachable(f"{host} answered what cannot be read") from None
+            raise Unreachable(f"the provider {host} answered what cannot be read") from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "does not answer in time"
+    if isinstance(error, urllib3.exceptions.SSLError):
+        return "could not prove who it is"
+    return "does not answer"
 
 
 def _key(said: Any) -> Any:

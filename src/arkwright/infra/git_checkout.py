@@ -157,13 +157,17 @@ class Checkout:
 
 
 def find(file: Path) -> Checkout | None:
-    """The checkout in which this file is tracked; None where there is none, or no git."""
+    """The checkout in which this file is tracked; None where there is none, or no git. One that git does not trust,
+    since it is another user's, says so at the commit.
+    """
     folder = file.parent
     try:
         top = _run(folder, "rev-parse", "--show-toplevel")
         inside = _run(folder, "rev-parse", "--show-prefix")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if b"dubious ownership" in top.stderr:
+        return Checkout(folder, file.name)
     if top.returncode or inside.returncode or not top.stdout.strip():
         return None
     path = inside.stdout.decode().rstrip("\n") + file.name

@@ -18,6 +18,9 @@ from arkwright.core.settings import Advisories, Lineage, Login, Mail, Packages, 
 from arkwright.infra import postgres_address
 
 FILE = "site.toml"
+_ISSUER = re.compile(
+    r"https://[^/@#\s]+|http://(127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)"
+)  # read by nobody on the way
 S = TypeVar("S")
 
 
@@ -104,6 +107,12 @@ def _settings(given: dict[str, Any]) -> Settings:
     ):
         raise Invalid('address must be how people reach the control room, such as "https://arkwright.example.org"')
     settings = Settings(ledger, address, **read)
+    if settings.login and not _ISSUER.match(settings.login.issuer):
+        raise Invalid(
+            'login.issuer must be the provider\'s https address, such as "https://login.example.org/realms/ml"'
+        )
+    if settings.login and not settings.login.client:
+        raise Invalid("login.client must be what the provider calls this control room; it is empty")
     _networks(settings.webhooks)
     if settings.mail and not re.fullmatch(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", settings.mail.server):
         raise Invalid('mail.server must be host:port, such as "smtp.example.org:587"')

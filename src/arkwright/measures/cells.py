@@ -1,5 +1,6 @@
 """The cells of a column by its counts in the reference: words, or ranges of about as many rows; and what is missing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -126,6 +127,6 @@ def _range(column: str, edges: Array, among: Array) -> tuple[str, tuple[Clause, 
         return f"below {high:.6g}", ((Where(column, "<", repr(high)),),)
     if high is None:
         return f"{low:.6g} and more", ((Where(column, ">=", repr(low)),),)
-    if high == np.nextafter(low, np.inf):  # behind the largest
+    if high == math.nextafter(low, math.inf):  # behind the largest
         return f"{low:.6g}", ((Where(column, "=", repr(low)),),)
     return f"{low:.6g} to below {high:.6g}", ((Where(column, ">=", repr(low)),), (Where(column, "<", repr(high)),))

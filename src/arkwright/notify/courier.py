@@ -4,6 +4,7 @@ The ledger is the queue. What is kept beside it is how far it has been told, so 
 long a receiver is away, and messages come in the ledger's order.
 """
 
+import itertools
 import logging
 import random
 import threading
@@ -17,7 +18,7 @@ from arkwright.core.ports import Ledger, Vault
 from arkwright.core.record import now
 from arkwright.notify import state as states
 from arkwright.notify.parts import Part, Subscriber
-from arkwright.notify.state import Kept, Stale, State
+from arkwright.notify.state import Aside, Dead, Kept, Stale, State
 
 log = logging.getLogger("arkwright.notify")
 _LONGEST_WAIT, _PAUSE = 3600.0, 5.0  # seconds
@@ -95,11 +96,12 @@ class Courier:
     def _rest(self, found: State) -> None:
         """Until there is something to do."""
         wait = _LONGEST_WAIT if found.off else found.due - time.time()
+        most = max(0.0, min((_LONGEST_WAIT, *(one.due - time.time() for one in found.aside))))
         with self._news:
             if wait > 0:
-                self._news.wait_for(lambda: self._stopped or self._wished, min(wait, _LONGEST_WAIT))
+                self._news.wait_for(lambda: self._stopped or self._wished, min(wait, most))
             elif not found.again:
-                self._news.wait_for(lambda: self._stopped or self._wished or self._end > found.place, _LONGEST_WAIT)
+                self._news.wait_for(lambda: self._stopped or self._wished or self._end > found.place, most)
             self._wished = False
 
     def _work(self, found: State) -> State:
@@ -107,13 +109,14 @@ class Courier:
         for dead in found.again:
             if self._stopped:
                 return found
-            event = next(iter(self._ledger.find(after=dead.seq - 1)), None)
             found = replace(found, again=found.again[1:])
-            if event is None:
-                continue
-            for part in self._parts(event):
-                if part.to == dead.to:
-                    found = self._once_more(found, event, part)
+            for event, part in self._of(dead):
+                found = self._once_more(found, event, part)
+        for one in found.aside:
+            if self._stopped:
+                return found
+            if one.due <= time.time():
+                found = self._aside_once_more(found, one)
         for event in self._events(found):
             found = self._tell(found, event)
             if self._stopped or found.place != event.seq:
@@ -140,6 +143,11 @@ class Courier:
         found = replace(found, place=event.seq, done=(), tries=0, due=0.0)
         return self._note(found) if parts or event.seq % _STRIDE == 0 else found
 
+    def _of(self, kept: Dead | Aside) -> Iterator[tuple[Event, Part]]:
+        """The message that this was; nothing where it is none any more."""
+        for event in itertools.islice(self._ledger.find(after=kept.seq - 1), 1):
+            yield from ((event, part) for part in self._parts(event) if part.to == kept.to)
+
     def _parts(self, event: Event) -> tuple[Part, ...]:
         return tuple(self.subscriber.parts(event))
 
@@ -150,10 +158,14 @@ class Courier:
             found = replace(found, tries=tries, last=why, last_at=at)
             if getattr(error, "gone", False):
                 return replace(found, off=True)
-            if getattr(error, "never", False) or tries >= self._patience.tries:
+            never = getattr(error, "never", False) or tries >= self._patience.tries
+            wait = max(self._patience.wait(tries), getattr(error, "after", 0.0))
+            if getattr(error, "alone", False) and not never and len(found.aside) < states.MOST_ASIDE:
+                one = Aside(seq=event.seq, to=part.to, tries=tries, due=time.time() + wait, why=why)
+                return replace(found, aside=(*found.aside, one), done=(*found.done, part.to), tries=0)
+            if never:
                 log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, why)
                 return replace(found.given_up(event.seq, part.to, why, at), done=(*found.done, part.to), tries=0)
-            wait = max(self._patience.wait(tries), getattr(error, "after", 0.0))
             return replace(found, due=time.time() + wait)
         return replace(found, done=(*found.done, part.to), tries=0, due=0.0, last="told", last_at=now())
 
@@ -164,6 +176,21 @@ class Courier:
         if error is None:
             return self._note(replace(found, last="told", last_at=at))
         return self._note(replace(found.given_up(event.seq, part.to, str(error), at), last=str(error), last_at=at))
+
+    def _aside_once_more(self, found: State, one: Aside) -> State:
+        """One try of what waits by itself, which then waits on, or does not any more."""
+        found = replace(found, aside=tuple(other for other in found.aside if other != one))
+        for event, part in self._of(one):
+            error, tries = self._sent(event, part), one.tries + 1
+            if error is None:
+                found = replace(found, last="told", last_at=now())
+            elif getattr(error, "never", False) or tries >= self._patience.tries:
+                log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, error)
+                found = found.given_up(event.seq, part.to, str(error), now())
+            else:
+                later = replace(one, tries=tries, due=time.time() + self._patience.wait(tries), why=str(error))
+                found = replace(found, aside=(*found.aside, later))
+        return self._note(found)
 
     def _sent(self, event: Event, part: Part) -> ArkwrightError | None:
         """What kept it from being taken."""

@@ -1,6 +1,5 @@
 """Letters by SMTP, over TLS. What people wrote becomes text and nothing else: a line end in it makes no header."""
 
-import re
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from email.policy import SMTP
 from email.utils import localtime
 
 from arkwright.core.errors import Invalid
+from arkwright.core.mailbox import is_address
 from arkwright.core.settings import Mail
 from arkwright.core.visible import visible
 from arkwright.notify.failed import Failed
@@ -25,7 +25,7 @@ CHOICES = {
 }
 SILENT_S = 15.0  # seconds without a word of the server
 LONGEST_SUBJECT = 150
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")  # one, with nothing around it
+_LOG_IN_FIRST = 530  # RFC 4954
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def written(server: Mail, letter: Letter) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     try:
         message["From"] = Address("Arkwright", addr_spec=server.sender)
-        if not _ADDRESS.fullmatch(letter.to):
+        if not is_address(letter.to):
             raise ValueError  # noqa: TRY301 - as the library's own
         message["To"] = Address(addr_spec=letter.to)
     except (ValueError, MessageError, IndexError):
@@ -91,12 +91,14 @@ def _told(server: Mail) -> Iterator[None]:
         yield
     except smtplib.SMTPRecipientsRefused as error:
         code = max(code for code, _ in error.recipients.values())
-        raise Failed(f"{server.server} refused the address ({code})", never=code >= 500) from None
+        raise Failed(f"{server.server} refused the address ({code})", never=code >= 500, alone=True) from None
     except smtplib.SMTPAuthenticationError as error:
         raise Failed(
             f"{server.server} did not take user and password ({error.smtp_code}); see $ARKWRIGHT_MAIL_PASSWORD"
         ) from None
     except smtplib.SMTPResponseException as error:
+        if error.smtp_code == _LOG_IN_FIRST:
+            raise Failed(f"{server.server} wants user and password (530); see user in [mail]") from None
         raise Failed(f"{server.server} answered {error.smtp_code}") from None
     except smtplib.SMTPException as error:
         raise Failed(f"{server.server}: {str(error)[:120]}") from None

@@ -63,7 +63,9 @@ def run_event(ledger: Ledger, event: Event, namespace: str, source: str) -> Json
     """One event of a run. What came before the line is an input: the snapshots of its sources."""
     run = decode(Run, event.body)
     made = [_noun(ledger, ref) for ref in (*run.made, *run.reused)]
-    nouns = list({noun.ref: noun for noun in made if noun}.values())
+    # a receiver knows a dataset by its name: of several versions the newest stands for all
+    newest = {(noun.KIND, noun.name): noun for noun in sorted(filter(None, made), key=lambda noun: noun.version)}
+    nouns = list(newest.values())
     ins = [noun for noun in nouns if isinstance(noun, Dataset) and not noun.parents]
     outs = [noun for noun in nouns if noun not in ins]
     return {

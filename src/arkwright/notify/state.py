@@ -7,7 +7,7 @@ from arkwright.core.ports import Vault
 from arkwright.core.record import decode, encode
 
 KIND, WISH = "told", "tell-again"  # the vault's kinds: how far; the last wish to try again what was given up
-MOST_DEAD = 100  # of one subscriber, the newest
+MOST_DEAD, MOST_ASIDE = 100, 100  # of one subscriber: the newest that were given up; that wait by themselves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +21,24 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A message that waits by itself, for one reader cannot be told now: of which event, to whom, how often it was
+    tried, when it is tried again (seconds since 1970), and why it waits.
+    """
+
+    seq: int
+    to: str
+    tries: int
+    due: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """`place`: the last event that is done with. Of the one behind it: who has been told (`done`), how often it was
     tried, and when it is tried again (seconds since 1970). `last`: what came of the last message, and when.
-    `again`: given up before, to be tried once more. `off`: the receiver wants to hear nothing any more. `granted`: the
-    last wish that is in here.
+    `aside`: of events that are done with, what still waits. `again`: given up before, to be tried once more. `off`: the
+    receiver wants to hear nothing any more. `granted`: the last wish that is in here.
     """
 
     place: int
@@ -34,6 +47,7 @@ class State:
     due: float = 0.0
     last: str = ""
     last_at: str = ""
+    aside: tuple[Aside, ...] = ()
     dead: tuple[Dead, ...] = ()
     again: tuple[Dead, ...] = ()
     off: bool = False
@@ -90,7 +104,8 @@ def granted(vault: Vault, name: str, state: State) -> State | None:
     if wished in ("", state.granted):
         return None
     again = (*state.again, *state.dead)
-    return replace(state, again=again, dead=(), due=0.0, tries=0, off=False, granted=wished)
+    aside = tuple(replace(one, due=0.0) for one in state.aside)
+    return replace(state, again=again, aside=aside, dead=(), due=0.0, tries=0, off=False, granted=wished)
 
 
 def forget(vault: Vault, name: str) -> None:

@@ -4,6 +4,7 @@ The way back is the one page that a GET lets somebody in by: the provider sends 
 cookie of this very browser, the provider's signature, and is done once.
 """
 
+import logging
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -16,13 +17,14 @@ from starlette.routing import Route
 from arkwright.api.people import linking, outside
 from arkwright.api.people.entering import Known
 from arkwright.core.errors import ArkwrightError, Unknown, Unproven
-from arkwright.govern.oidc import Asked, Provider
+from arkwright.govern.oidc import Asked, Provider, Unreachable
 from arkwright.govern.secrets import SESSION
 from arkwright.pages import account
 from arkwright.pages.enter import address, again, entered, onto, told
 from arkwright.web import context, cookies, onward
 from arkwright.web.routes import PUBLIC, route
 
+log = logging.getLogger("arkwright.control")
 BACK = "/login/oidc/callback"
 
 
@@ -44,7 +46,12 @@ def routes() -> Sequence[Route]:
 
 
 async def away(request: Request) -> Response:
-    return await leave(request, invitation=request.path_params.get("invitation", ""))
+    """A provider that is away keeps nobody from a password."""
+    try:
+        return await leave(request, invitation=request.path_params.get("invitation", ""))
+    except Unreachable as error:
+        log.warning("nobody logs in through the provider: %s", error)
+        return await run_in_threadpool(again, request, "login.html", error, login=onward.login(onto(request)))
 
 
 async def leave(request: Request, *, invitation: str = "", session: str = "") -> Response:
@@ -83,6 +90,8 @@ async def back(request: Request) -> Response:
 
 
 def _refused(request: Request, error: ArkwrightError) -> Response:
+    if isinstance(error, Unreachable):
+        log.warning("nobody logs in through the provider: %s", error)
     known = context.known(request)
     if known and known.via == SESSION:
         return account.shown(request, error)

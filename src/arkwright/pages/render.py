@@ -63,7 +63,7 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
         "me": me,
         "unread": inbox.unread(at.site, known.actor) if known else 0,
         "may": lambda right: known is not None and right in known.actor.rights,
-        "typed": lambda action: getattr(request.state, "typed", {}) if action == request.url.path else {},
+        "typed": lambda action: getattr(request.state, "typed", {}) if _verb(action) == _verb(request.url.path) else {},
         "at": at,
         "path": request.url.path,
         "query": request.query_params,
@@ -78,6 +78,11 @@ def page(request: Request, template: str, *, status: int = 200, **said: Any) -> 
     if common["done"]:
         cookies.drop(answer, at.address, cookies.SAID)  # said once
     return answer
+
+
+def _verb(path: str) -> str:
+    """What a form's address does; the noun before it may be spelt in several ways, such as with no version."""
+    return path.rpartition("/")[2]
 
 
 def alone(template: str, **said: Any) -> str:

@@ -119,6 +119,12 @@ class _Tokens:
             raise Invalid(f"Invalid clause(s) in filter string: {token[:80]!r} is no name, such as metrics.loss")
         return token
 
+    def passed(self, sign: str) -> bool:
+        """Whether this sign came next; it is behind us then."""
+        found = not self.at_end and self._found[self._place] == ("sign", sign)
+        self._place += found
+        return found
+
     def word(self, *words: str) -> str:
         """The next word, in capitals, which has to be one of these. Raises Invalid."""
         said, token = self.next(" or ".join(words))
@@ -180,7 +186,7 @@ def _text(tokens: _Tokens, kind: str) -> str:
 def _list(tokens: _Tokens) -> tuple[str, ...]:
     tokens.word("(")
     found = [_text(tokens, "a list")]
-    while tokens.word(",", ")") == ",":
+    while tokens.word(",", ")") == "," and not tokens.passed(")"):  # `('a',)` is how Python writes a list of one
         found.append(_text(tokens, "a list"))
     return tuple(found)
 

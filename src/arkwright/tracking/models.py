@@ -112,7 +112,7 @@ def remove(db: Any, uid: str) -> None:
 def put(db: Any, uid: str, *, params: Pairs = (), tags: Pairs = ()) -> None:
     """Raises Unknown, Invalid."""
     id = number_of(db, uid)  # noqa: A001
-    runs.put_pairs(db, "model_param", id, params, "parameter", words.PARAM)
+    runs.put_params(db, "model_param", id, params)
     runs.put_pairs(db, "model_tag", id, tags, "tag", words.TAG)
     db.execute("UPDATE model SET changed = ? WHERE id = ?", (words.now(), id))
 

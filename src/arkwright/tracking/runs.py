@@ -110,6 +110,8 @@ def tag_experiment(db: Any, id: int, key: str, value: str) -> None:  # noqa: A00
 def change_experiment(db: Any, id: int, *, name: str | None = None, stage: str | None = None) -> None:  # noqa: A002
     """Rename, delete or restore. Raises Unknown, Refused."""
     kept = get_experiment(db, id=id)
+    if stage == kept.stage:  # its runs are left as they are
+        raise Unknown(f"experiment {id} is {stage} already")
     if name is not None:
         if kept.stage != ACTIVE:
             raise Invalid(f"experiment {id} is deleted: it cannot be renamed")
@@ -141,6 +143,8 @@ def begin(
         raise Invalid(f"experiment {experiment} is deleted: it takes no new runs")
     uid, at = uid or words.fresh(), words.now()
     tagged = dict(tags)
+    if name and tagged.get(NAME, name) != name:
+        raise Invalid(f"a run has one name: {name[:80]!r}, or {tagged[NAME][:80]!r} as the tag {NAME} says")
     name = name or tagged.get(NAME) or f"run-{uid[:8]}"
     lease = at + LEASE_MS if leased else None
     row = (uid, experiment, words.text(name, words.TAG, "the run's name"), user, RUNNING, ACTIVE)
@@ -198,17 +202,7 @@ def log(
     run = number_of(db, uid, active=True)
     if metrics:
         points.add(db, run, metrics)
-    for key, value in params:
-        words.key(key, "parameter")
-        words.text(value, words.PARAM, f"the parameter {key[:80]}")
-        row = db.execute("SELECT value FROM param WHERE owner = ? AND key = ?", (run, key)).fetchone()
-        if row is None:
-            db.execute("INSERT INTO param VALUES (?, ?, ?)", (run, key, value))
-        elif row[0] != value:
-            raise Invalid(
-                f"the parameter {key[:80]!r} is {row[0][:80]!r} and cannot become {value[:80]!r}: a parameter is "
-                f"logged once; take another name, or a tag"
-            )
+    put_params(db, "param", run, params)
     put_pairs(db, "run_tag", run, tags, "tag", words.TAG)
     if lease:
         # still held: a run that was thought lost (a laptop slept) is running after all
@@ -266,6 +260,21 @@ def put_pairs(db: Any, table: str, owner: int, pairs: Pairs, what: str, most: in
         db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", (owner, key, value))  # noqa: S608
         if table == "run_tag" and key == NAME:
             db.execute("UPDATE run SET name = ? WHERE id = ?", (value, owner))
+
+
+def put_params(db: Any, table: str, owner: int, params: Pairs) -> None:
+    """Raises Invalid: a parameter that was logged with another value is not changed."""
+    for key, value in params:
+        words.key(key, "parameter")
+        words.text(value, words.PARAM, f"the parameter {key[:80]}")
+        row = db.execute(f"SELECT value FROM {table} WHERE owner = ? AND key = ?", (owner, key)).fetchone()  # noqa: S608
+        if row is None:
+            db.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", (owner, key, value))  # noqa: S608
+        elif row[0] != value:
+            raise Invalid(
+                f"the parameter {key[:80]!r} is {row[0][:80]!r} and cannot become {value[:80]!r}: a parameter is "
+                f"logged once; take another name, or a tag"
+            )
 
 
 def names(db: Any, uids: Iterable[str]) -> dict[str, str]:

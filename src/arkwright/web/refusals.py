@@ -20,8 +20,9 @@ from arkwright.web.routes import PUBLIC
 
 log = logging.getLogger("arkwright.control")
 REFUSALS = {401: "not proven", 403: "no right to it", 429: "too often"}
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+LED = 303  # to the page to log in
 SAFE = ("GET", "HEAD", "OPTIONS")
+METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
 
 
 class Refusals:
@@ -38,7 +39,7 @@ class Refusals:
             if message["type"] == "http.response.start":
                 error = scope.get("arkwright.refused")
                 status = error.status if error else message["status"]
-                if status in REFUSALS and _counts(scope, status):
+                if status in REFUSALS and not (message["status"] == LED and _showed_nothing(scope)):
                     await anyio.to_thread.run_sync(self._note, scope, status, str(error or ""), limiter=self._turn)
             await send(message)
 
@@ -78,10 +79,10 @@ class Refusals:
         return name if there else "", False, "password" if claimed is not None else via if secret else "nothing"
 
 
-def _counts(scope: Scope, status: int) -> bool:
-    """Not whoever merely looked without having logged in."""
+def _showed_nothing(scope: Scope) -> bool:
+    """Whoever is led to the log-in then was refused nothing."""
     shown = scope.get("arkwright.shown") or ("", "")
-    return status != 401 or scope["method"] not in SAFE or bool(shown[1]) or "authorization" in Headers(scope=scope)
+    return not shown[1] and "authorization" not in Headers(scope=scope)
 
 
 def place(routes: Sequence[BaseRoute], scope: Scope) -> tuple[str, str]:

@@ -24,32 +24,29 @@ from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.ports import Serving
 from arkwright.sites import Site
 
-from .test_rollout import ONE, ROW, TWO, ask, first, made, served, until
+from .test_rollout import ONE, ROW, TWO, ask, served, until
 from .test_served import post
-
-__all__ = ["first"]  # a fixture
 
 LOG = 'gate  = "production"\nlog = { redact = ["age"], keep = "30d" }\n'
 
 
 @pytest.fixture
-def alone(first, tmp_path, monkeypatch):
+def alone(second, tmp_path, monkeypatch):
     """The site of a project in which `buys` was promoted, carried to where nothing else is; one works in an empty
     folder there.
     """
-    first.shop.edit("arkwright.toml", 'gate  = "production"\n', LOG)
-    first.do(promote, release="buys@1")
-    made(first, 2)
-    first.site.ledger.close()
-    shutil.move(first.site.folder, tmp_path / "carried")
-    shutil.rmtree(first.folder)
+    second.shop.edit("arkwright.toml", 'gate  = "production"\n', LOG)
+    second.do(promote, release="buys@1")
+    second.site.ledger.close()
+    shutil.move(second.site.folder, tmp_path / "carried")
+    shutil.rmtree(second.folder)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     site = Site(tmp_path / "carried")
     return SimpleNamespace(
         site=site,
         folder=tmp_path / "empty",
-        do=lambda verb, **words: verb(site, first.ana, site.folder, **words),
+        do=lambda verb, **words: verb(site, second.ana, site.folder, **words),
     )
 
 
@@ -208,30 +205,28 @@ def test_who_serves_needs_no_private_key(alone):
         alone.do(promote, release="buys@2")
 
 
-def test_a_rollout_goes_on_there_as_the_project_has_it(first, tmp_path):
-    first.shop.edit(
+def test_a_rollout_goes_on_there_as_the_project_has_it(second, tmp_path):
+    second.shop.edit(
         "arkwright.toml", 'gate  = "production"\n', 'gate  = "production"\nrollout = { canary = 0.25, hold = "2h" }\n'
     )
-    assert first.do(promote, release="buys@1").terms.canary == 0.25
-    made(first, 2)
-    site, nowhere = Site(first.site.folder), tmp_path / "nowhere"
-    assert promote(site, first.ana, nowhere, release="buys@2").shares == {TWO: 0.25, ONE: 0.75}
+    assert second.do(promote, release="buys@1").terms.canary == 0.25
+    site, nowhere = Site(second.site.folder), tmp_path / "nowhere"
+    assert promote(site, second.ana, nowhere, release="buys@2").shares == {TWO: 0.25, ONE: 0.75}
     with pytest.raises(Refused, match="must be tried for 2h"):
-        promote(site, first.ana, nowhere, release="buys@2")
-    assert promote(site, first.ana, nowhere, release="buys@2", share=1.0).shares == {TWO: 1.0}
+        promote(site, second.ana, nowhere, release="buys@2")
+    assert promote(site, second.ana, nowhere, release="buys@2", share=1.0).shares == {TWO: 1.0}
 
 
-def test_terms_change_when_it_is_promoted_and_not_before(first):
-    before = versions.latest(first.site.ledger, Endpoint, "buys")
+def test_terms_change_when_it_is_promoted_and_not_before(second):
+    before = versions.latest(second.site.ledger, Endpoint, "buys")
     assert (before.terms.model, before.terms.gate, before.terms.redact) == ("buys", "production", ())
-    first.shop.edit("arkwright.toml", 'gate  = "production"\n', LOG)
-    after = first.do(promote, release="buys@1")
+    second.shop.edit("arkwright.toml", 'gate  = "production"\n', LOG)
+    after = second.do(promote, release="buys@1")
     assert (after.version, after.reason, after.shares) == (2, "its terms changed", before.shares)
     assert (after.terms.redact, after.terms.keep) == (("age",), "30d")
-    assert first.do(promote, release="buys@1") == after
-    made(first, 2)
-    assert first.do(promote, release="buys@2").terms == after.terms
-    assert first.do(rollback, endpoint="buys").terms == after.terms
+    assert second.do(promote, release="buys@1") == after
+    assert second.do(promote, release="buys@2").terms == after.terms
+    assert second.do(rollback, endpoint="buys").terms == after.terms
 
 
 def test_a_project_that_says_otherwise_by_now_is_told(first):
@@ -273,7 +268,7 @@ def test_the_old_one_stays_however_many_do_not_load(first):
         first.shop.edit("shop.py", "import polars as pl", "import polars as pl\n" + HANGS)
         first.shop.edit("shop.py", *BY_HAND)
         for version in (2, 3):
-            made(first, version)
+            first.made(version)
             first.do(promote, release=f"buys@{version}")
             words = f"endpoint:buys@{version} cannot be served: release:buys@{version} did not load within 3 s: "
             until(lambda: words in log.read_text())  # noqa: B023

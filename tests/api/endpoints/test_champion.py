@@ -8,9 +8,8 @@ import duckdb
 from arkwright.api.endpoints.logged import label, predictions, save
 from arkwright.api.endpoints.rollout import promote
 
-from .test_rollout import ONE, ROW, TWO, first, made, served, until
+from .test_rollout import ONE, ROW, TWO, served, until
 
-__all__ = ["first"]  # a fixture
 COMPARED = """
 SELECT release, any_value(shadow) AS aside, count(*) AS labelled, avg((label = actual)::INT) AS accuracy,
        avg(-ln(CASE WHEN actual = 1 THEN probability_1 ELSE 1 - probability_1 END)) AS log_loss
@@ -31,18 +30,17 @@ def found(at):
     return at.do(predictions, endpoint="buys", limit=100_000)
 
 
-def test_both_are_held_against_the_same_labels(first, tmp_path):
-    made(first, 2)
-    first.do(promote, release="buys@2", shadow=True)
-    with served(first) as (address, _):
-        until(lambda: asked(address, "early") and True in found(first).column("shadow").to_pylist())  # it is loaded
+def test_both_are_held_against_the_same_labels(second, tmp_path):
+    second.do(promote, release="buys@2", shadow=True)
+    with served(second) as (address, _):
+        until(lambda: asked(address, "early") and True in found(second).column("shadow").to_pylist())  # it is loaded
         answers = [asked(address, f"order-{i}") for i in range(20)]
         assert {release for release, _ in answers} == {ONE}
-        until(lambda: sum(id_.startswith("order") for id_ in found(first).column("id").to_pylist()) == 40)
+        until(lambda: sum(id_.startswith("order") for id_ in found(second).column("id").to_pylist()) == 40)
         truths = [{"id": f"order-{i}", "label": said if i < 15 else 1 - said} for i, (_, said) in enumerate(answers)]
-        first.do(label, endpoint="buys", labels=truths)
+        second.do(label, endpoint="buys", labels=truths)
     out = tmp_path / "both.parquet"
-    assert first.do(save, endpoint="buys", out=out) > 40
+    assert second.do(save, endpoint="buys", out=out) > 40
     champion, challenger = duckdb.execute(COMPARED, [str(out)]).fetchall()
     assert champion[:4] == (ONE, False, 20, 0.75)
     assert challenger[:3] == (TWO, True, 20)

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from tests.api.endpoints.test_rollout import ONE, ROW, TWO, ask, first, made, served, until
+from tests.api.endpoints.test_rollout import ONE, ROW, TWO, ask, served, until
 
 from arkwright.api.catalog import live
 from arkwright.api.decide import refuse
@@ -17,7 +17,6 @@ from arkwright.core import versions
 from arkwright.core.errors import Invalid, Outdated, Refused
 from arkwright.core.nouns import Endpoint
 
-__all__ = ["first"]  # a fixture
 WHY = "it says yes to everybody"
 TOLD = f"buys is stopped by ana: {WHY}"
 
@@ -59,18 +58,17 @@ def test_only_with_a_reason(first):
     assert versions.latest(first.site.ledger, Endpoint, "buys").version == 1
 
 
-def test_a_release_that_is_to_answer_alone_starts_it_again(first):
-    made(first, 2)
-    first.do(stop, endpoint="buys", reason=WHY)
+def test_a_release_that_is_to_answer_alone_starts_it_again(second):
+    second.do(stop, endpoint="buys", reason=WHY)
     for words in ({"share": 0.1}, {"shadow": True}):
         with pytest.raises(Refused, match=f"is stopped by ana: {WHY}; to have {TWO} alone answer: --share 1; to go on"):
-            first.do(promote, release="buys@2", **words)
-    moved = first.do(promote, release="buys@2")
+            second.do(promote, release="buys@2", **words)
+    moved = second.do(promote, release="buys@2")
     assert (moved.shares, moved.stopped, moved.version) == ({TWO: 1.0}, "", 3)
-    first.do(stop, endpoint="buys", reason=WHY)
-    assert first.do(promote, release="buys@2").stopped == ""
-    first.do(stop, endpoint="buys", reason=WHY)
-    back = first.do(rollback, endpoint="buys")
+    second.do(stop, endpoint="buys", reason=WHY)
+    assert second.do(promote, release="buys@2").stopped == ""
+    second.do(stop, endpoint="buys", reason=WHY)
+    back = second.do(rollback, endpoint="buys")
     assert (back.shares, back.stopped, back.version) == ({ONE: 1.0}, "", 7)
 
 
@@ -81,18 +79,17 @@ def test_what_the_gate_holds_back_is_not_resumed(first):
         first.do(resume, endpoint="buys")
 
 
-def test_whoever_moves_it_meanwhile_does_not_get_in_the_way(first, monkeypatch):
-    made(first, 2)
+def test_whoever_moves_it_meanwhile_does_not_get_in_the_way(second, monkeypatch):
     move, moves = versions.move, []
 
     def late(ledger, by, moved):
         if not moves:
             moves.append(moved)
-            first.do(promote, release="buys@2")
+            second.do(promote, release="buys@2")
         return move(ledger, by, moved)
 
     monkeypatch.setattr(versions, "move", late)
-    stopped = first.do(stop, endpoint="buys", reason=WHY)
+    stopped = second.do(stop, endpoint="buys", reason=WHY)
     assert (stopped.version, stopped.shares, stopped.stopped) == (3, {TWO: 1.0}, "ana")
 
 

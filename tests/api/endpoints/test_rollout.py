@@ -14,7 +14,6 @@ from contextlib import contextmanager
 import pytest
 from tests.serve.supervised import workers
 
-from arkwright.api.decide import sign
 from arkwright.api.endpoints import rollout, traffic
 from arkwright.api.endpoints.rollout import promote, rollback
 from arkwright.core import versions
@@ -25,68 +24,45 @@ ROW = {"country": "DE", "spent": 90.5, "age": None}
 ONE, TWO, THREE = (f"release:buys@{version}" for version in (1, 2, 3))
 
 
-def signed(at, version):
-    at.do(sign, at.ben, release=f"buys@{version}")
-    at.do(sign, at.cleo, release=f"buys@{version}")
-
-
-def made(at, version):
-    """The next release, with everybody's signature."""
-    at.shop.edit("shop.py", f"fill_null({42 - version})", f"fill_null({41 - version})")
-    at.run()
-    signed(at, version)
-
-
-@pytest.fixture
-def first(at):
-    signed(at, 1)
-    at.do(promote, release="buys@1")
-    return at
-
-
 def agreed(at, **rollout):
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in rollout.items())
     at.shop.edit("arkwright.toml", "[endpoint.buys]\n", f"[endpoint.buys.rollout]\n{lines}\n[endpoint.buys]\n")
 
 
-def test_as_a_canary_first_and_then_all(first):
-    agreed(first, canary=0.1)
-    made(first, 2)
-    tried = first.do(promote, release="buys@2", reason="fewer alarms")
+def test_as_a_canary_first_and_then_all(second):
+    agreed(second, canary=0.1)
+    tried = second.do(promote, release="buys@2", reason="fewer alarms")
     assert (tried.shares, tried.reason) == ({TWO: 0.1, ONE: 0.9}, f"{TWO} answers 10 % of the requests: fewer alarms")
-    assert first.do(promote, release="buys@2").shares == {TWO: 1.0}
-    assert first.do(promote, release="buys@2").version == 3
+    assert second.do(promote, release="buys@2").shares == {TWO: 1.0}
+    assert second.do(promote, release="buys@2").version == 3
 
 
-def test_a_canary_is_held(first):
-    agreed(first, canary=0.25, hold="2h")
-    made(first, 2)
-    first.do(promote, release="buys@2")
+def test_a_canary_is_held(second):
+    agreed(second, canary=0.25, hold="2h")
+    second.do(promote, release="buys@2")
     with pytest.raises(Refused, match=r"release:buys@2 must be tried for 2h before it goes on, 1[12]\d min from now"):
-        first.do(promote, release="buys@2")
-    assert first.do(promote, release="buys@2", share=1.0).shares == {TWO: 1.0}
+        second.do(promote, release="buys@2")
+    assert second.do(promote, release="buys@2", share=1.0).shares == {TWO: 1.0}
 
 
-def test_a_shadow_answers_nothing_and_then_goes_on(first):
-    agreed(first, shadow=True, canary=0.5)
-    made(first, 2)
-    shadow = first.do(promote, release="buys@2")
+def test_a_shadow_answers_nothing_and_then_goes_on(second):
+    agreed(second, shadow=True, canary=0.5)
+    shadow = second.do(promote, release="buys@2")
     assert (shadow.shares, shadow.shadows) == ({ONE: 1.0}, (TWO,))
-    canary = first.do(promote, release="buys@2")
+    canary = second.do(promote, release="buys@2")
     assert (canary.shares, canary.shadows) == ({TWO: 0.5, ONE: 0.5}, ())
 
 
-def test_a_share_by_hand(first):
-    made(first, 2)
-    assert first.do(promote, release="buys@2", share=0.2).shares == {TWO: 0.2, ONE: 0.8}
-    assert first.do(promote, release="buys@2", share=0.7).shares == pytest.approx({TWO: 0.7, ONE: 0.3})
-    made(first, 3)
-    assert first.do(promote, release="buys@3", share=0.5).shares == pytest.approx({THREE: 0.5, TWO: 0.35, ONE: 0.15})
+def test_a_share_by_hand(second):
+    assert second.do(promote, release="buys@2", share=0.2).shares == {TWO: 0.2, ONE: 0.8}
+    assert second.do(promote, release="buys@2", share=0.7).shares == pytest.approx({TWO: 0.7, ONE: 0.3})
+    second.made(3)
+    assert second.do(promote, release="buys@3", share=0.5).shares == pytest.approx({THREE: 0.5, TWO: 0.35, ONE: 0.15})
     for share in (0.0, -0.1, 1.01, float("nan")):
         with pytest.raises(Invalid, match="goes above 0 up to 1"):
-            first.do(promote, release="buys@3", share=share)
+            second.do(promote, release="buys@3", share=share)
     with pytest.raises(Invalid, match="a shadow has no share"):
-        first.do(promote, release="buys@3", share=0.1, shadow=True)
+        second.do(promote, release="buys@3", share=0.1, shadow=True)
 
 
 def test_what_cannot_be(first):
@@ -98,36 +74,34 @@ def test_what_cannot_be(first):
 
 
 def test_a_first_release_is_no_shadow(at):
-    signed(at, 1)
+    at.signed(1)
     with pytest.raises(Refused, match="nothing answers at buys yet"):
         at.do(promote, release="buys@1", shadow=True)
 
 
-def test_back_from_a_canary(first):
-    made(first, 2)
-    first.do(promote, release="buys@2", share=0.1)
-    back = first.do(rollback, endpoint="buys", reason="slower")
+def test_back_from_a_canary(second):
+    second.do(promote, release="buys@2", share=0.1)
+    back = second.do(rollback, endpoint="buys", reason="slower")
     assert (back.shares, back.version) == ({ONE: 1.0}, 3)
     assert back.reason == f"rolled back from {TWO}: slower"
     with pytest.raises(Refused, match="nothing to go back to"):
-        first.do(rollback, endpoint="buys")
+        second.do(rollback, endpoint="buys")
 
 
-def test_two_who_move_it_at_once(first, monkeypatch):
+def test_two_who_move_it_at_once(second, monkeypatch):
     """One of them is told; nothing is overwritten."""
-    made(first, 2)
     move, moves = rollout.move, []
 
     def late(site, by, moved, releases):
         if not moves:  # somebody else is quicker
             moves.append(moved)
-            first.do(promote, release="buys@2", share=0.3)
+            second.do(promote, release="buys@2", share=0.3)
         return move(site, by, moved, releases)
 
     monkeypatch.setattr(rollout, "move", late)
     with pytest.raises(Refused, match="somebody else moved the endpoint buys just now"):
-        first.do(promote, release="buys@2")
-    assert versions.latest(first.site.ledger, Endpoint, "buys").shares == {TWO: 0.3, ONE: 0.7}
+        second.do(promote, release="buys@2")
+    assert versions.latest(second.site.ledger, Endpoint, "buys").shares == {TWO: 0.3, ONE: 0.7}
 
 
 @contextmanager
@@ -183,38 +157,36 @@ def until(true):
         time.sleep(0.02)
 
 
-def test_what_is_served_follows_the_endpoint(first):
-    with served(first) as (address, _):
+def test_what_is_served_follows_the_endpoint(second):
+    with served(second) as (address, _):
         assert ask(address) == (200, ONE)
         status, said = ask(address, Arkwright_Release=TWO)
         assert (status, "has no version '2'" in said) == (404, True)
-        made(first, 2)
-        first.do(promote, release="buys@2", share=0.3)
+        second.do(promote, release="buys@2", share=0.3)
         until(lambda: ask(address, Arkwright_Release="2") == (200, TWO))
         keys = [f"customer-{i}" for i in range(300)]
         before = {key: ask(address, Arkwright_Key=key)[1] for key in keys}
         count = Counter(before.values())[TWO]
         assert abs(count - 90) < 4 * (300 * 0.3 * 0.7) ** 0.5
         assert ask(address, Arkwright_Release="release:buys@1", Arkwright_Key=keys[0]) == (200, ONE)
-        first.do(promote, release="buys@2", share=0.6)
+        second.do(promote, release="buys@2", share=0.6)
         until(lambda: Counter(ask(address, Arkwright_Key=key)[1] for key in keys)[TWO] > count)
         after = {key: ask(address, Arkwright_Key=key)[1] for key in keys}
         assert all(after[key] == TWO for key in keys if before[key] == TWO)
-        first.do(promote, release="buys@2")
+        second.do(promote, release="buys@2")
         until(lambda: ask(address, Arkwright_Release="1")[0] == 404)
         assert {ask(address, Arkwright_Key=key) for key in keys[:50]} == {(200, TWO)}
-        first.do(rollback, endpoint="buys")
+        second.do(rollback, endpoint="buys")
         until(lambda: ask(address, Arkwright_Release="2")[0] == 404)
 
 
-def test_what_could_not_be_followed_is_tried_again(first, monkeypatch):
+def test_what_could_not_be_followed_is_tried_again(second, monkeypatch):
     """A disk that was full. Until then it is told once, and the other endpoints move on."""
-    made(first, 2)
-    path = first.site.store.path(versions.resolve(first.site.ledger, Release, "buys@2").files["model.onnx"])
-    with traffic._Watch(first.site, (), strict=True) as watch:
+    path = second.site.store.path(versions.resolve(second.site.ledger, Release, "buys@2").files["model.onnx"])
+    with traffic._Watch(second.site, (), strict=True) as watch:
         (share,) = watch(())["buys"].shares
         assert share.served.release == ONE
-        first.do(promote, release="buys@2")
+        second.do(promote, release="buys@2")
         path.rename(path.with_suffix(".away"))
         assert watch({ONE})["buys"].shares == (share,)
         assert watch({ONE}) is None
@@ -225,14 +197,13 @@ def test_what_could_not_be_followed_is_tried_again(first, monkeypatch):
         assert watch({TWO}) is None
 
 
-def test_what_does_not_verify_is_not_served_and_the_old_one_goes_on(first):
-    made(first, 2)
-    release = versions.resolve(first.site.ledger, Release, "buys@2")
-    path = first.site.store.path(release.files["model.onnx"])
-    log = first.folder / "log"
-    with served(first, "--workers", "2") as (address, server):
+def test_what_does_not_verify_is_not_served_and_the_old_one_goes_on(second):
+    release = versions.resolve(second.site.ledger, Release, "buys@2")
+    path = second.site.store.path(release.files["model.onnx"])
+    log = second.folder / "log"
+    with served(second, "--workers", "2") as (address, server):
         server.send_signal(signal.SIGSTOP)  # so that it looks when all is done
-        first.do(promote, release="buys@2")
+        second.do(promote, release="buys@2")
         path.chmod(0o644)
         path.write_bytes(path.read_bytes()[:-1] + b"\0")
         server.send_signal(signal.SIGCONT)

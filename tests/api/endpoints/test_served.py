@@ -23,9 +23,7 @@ from arkwright.api.endpoints.rollout import promote
 from arkwright.cli.main import main
 from arkwright.serve.telemetry import minutes
 
-from .test_rollout import ONE, ROW, TWO, ask, first, made, served, until
-
-__all__ = ["first"]  # a fixture
+from .test_rollout import ONE, ROW, TWO, ask, served, until
 
 
 @pytest.fixture
@@ -74,12 +72,12 @@ def test_a_server_begins_with_little_and_says_at_once_where_it_answers(first, mo
     assert not found & (heavy | {"rich", "email", "importlib.metadata", "uvloop", "sqlalchemy"})
 
 
-def test_predictions_are_logged_unless_it_says_otherwise(first, capsys):
-    project = ["--project", str(first.folder), "--by", "ana"]
-    with served(first) as (address, _):
+def test_predictions_are_logged_unless_it_says_otherwise(second, capsys):
+    project = ["--project", str(second.folder), "--by", "ana"]
+    with served(second) as (address, _):
         headers, answer = post(address, "/predict", [ROW, ROW | {"spent": 1.5}])
         id_ = headers["X-Request-Id"]
-        until(lambda: first.do(predictions, endpoint="buys", id=id_).num_rows == 2)
+        until(lambda: second.do(predictions, endpoint="buys", id=id_).num_rows == 2)
         assert main(["label", "buys", "--id", id_, "--row", "1", "--label", "0", *project]) == 0
         assert capsys.readouterr().out == "✓ 1 label kept\n"
         assert post(address, "/endpoints/buys/labels", {"id": id_, "label": 1})[1] == {"labels": 1}
@@ -87,18 +85,17 @@ def test_predictions_are_logged_unless_it_says_otherwise(first, capsys):
         found = json.loads(capsys.readouterr().out)
         assert [row["label"] for row in found] == [one["label"] for one in answer["predictions"]]
         assert [(row["row"], row["actual"], row["release"]) for row in found] == [(0, 1, ONE), (1, 0, ONE)]
-        first.shop.edit(
+        second.shop.edit(
             "arkwright.toml", 'gate  = "production"\n', 'gate  = "production"\nlog = { redact = ["age"] }\n'
         )
-        made(first, 2)
-        first.do(promote, release="buys@2", share=0.5)
+        second.do(promote, release="buys@2", share=0.5)
         until(lambda: ask(address, Arkwright_Release="2") == (200, TWO))
         headers, _ = post(address, "/predict", ROW | {"age": 77}, Arkwright_Release="2")
-        until(lambda: first.do(predictions, endpoint="buys", id=headers["X-Request-Id"]).num_rows == 1)
-        (row,) = first.do(predictions, endpoint="buys", id=headers["X-Request-Id"]).to_pylist()
+        until(lambda: second.do(predictions, endpoint="buys", id=headers["X-Request-Id"]).num_rows == 1)
+        (row,) = second.do(predictions, endpoint="buys", id=headers["X-Request-Id"]).to_pylist()
         assert (row["release"], row["country"], row.get("age")) == (TWO, "DE", None)
-        assert first.do(label, endpoint="buys", labels=[{"id": headers["X-Request-Id"], "label": 1}]).unknown == 0
-    kept = list(minutes.read(first.site.predictions / "buys", ONE, 0, time.time()))
+        assert second.do(label, endpoint="buys", labels=[{"id": headers["X-Request-Id"], "label": 1}]).unknown == 0
+    kept = list(minutes.read(second.site.predictions / "buys", ONE, 0, time.time()))
     assert (sum(one.codes["200"] for one in kept if one.codes), sum(one.rows for one in kept)) == (1, 2)
 
 

@@ -45,6 +45,12 @@ def test_only_what_was_proven_counts_and_what_was_before_stays(at):
     assert at.do(promote, owner, release="buys").version == 1
 
 
+@pytest.mark.parametrize("address", ["bén@exämple.org", "a@b.c, d@e.f", "nobody", "x@y.z\nBcc: a@b.c"])
+def test_an_address_that_no_letter_could_reach_is_refused_at_once(at, address):
+    with pytest.raises(Invalid, match="no e-mail address in plain letters"):
+        at.do(accounts.invite, name="olga", role="owner", email=address)
+
+
 def test_who_does_not_hold_the_role_cannot_sign_in_it(at):
     owner = enter(at, "olga", role="owner")
     with pytest.raises(Forbidden, match="no right to sign as operations"):

@@ -106,7 +106,7 @@ def test_what_the_project_could_not_be_loaded_with_is_refused_at_once(at, asked,
 
 
 def test_a_column_of_the_row_class_counts_before_any_run(shop):
-    from tests.api.conftest import Site
+    from tests.walked import Site
 
     at = Site(shop)
     with pytest.raises(Unknown, match='did you mean "spent"'):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from tests.api.answering import answered, rows
-from tests.api.watch.test_reacting import ONE, TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
+from tests.api.watch.test_reacting import ONE, TWO, endpoint, up
 
 from arkwright.api.watch import clock
 from arkwright.api.watch.clock import PROCESS, Clock
@@ -20,7 +20,7 @@ HALT = 'of = "canary"\ndo = ["halt", "discuss"]'
 
 
 @pytest.fixture
-def drifted(two, monkeypatch):  # noqa: F811
+def drifted(two, monkeypatch):
     """A canary whose rows have moved away; the live one has few, which prove nothing."""
     up(two, [HALT], share=0.2)
     answered(two, rows(400, shift=200), monkeypatch, release="buys@2")
@@ -47,12 +47,12 @@ def test_a_bad_canary_is_halted_by_itself(drifted, monkeypatch):
     assert events(drifted, Alarm) == ["buys/1"]
 
 
-def test_nothing_is_watched_where_nothing_is_promised(two):  # noqa: F811
+def test_nothing_is_watched_where_nothing_is_promised(two):
     up(two, promises=())
     assert Clock(two.site, two.folder)._due() == []
 
 
-def test_as_often_as_it_is_said(two):  # noqa: F811
+def test_as_often_as_it_is_said(two):
     up(two, watch='every = "1h"')
     clock = Clock(two.site, two.folder)
     assert clock._due() == [("buys",)]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tests.api.conftest import Site
 from tests.conftest import rows
 from tests.notify.conftest import receiver
+from tests.walked import Site
 
 from arkwright.api import lease
 from arkwright.api.watch import clock as watch_clock

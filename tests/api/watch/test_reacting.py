@@ -1,13 +1,11 @@
 """Alarms and what is done about them: once, whoever watches and whoever is killed on the way."""
 
-import shutil
 from contextlib import nullcontext, suppress
 
 import pytest
-from tests.api.conftest import Site
 
 from arkwright.api.build import quiet
-from arkwright.api.decide import refuse, sign
+from arkwright.api.decide import refuse
 from arkwright.api.endpoints.emergency import stop
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.jobs import jobs
@@ -25,30 +23,6 @@ ONE, TWO, THREE = (f"release:buys@{n}" for n in (1, 2, 3))
 PROMISE = "psi(spent) < 0.2"
 NOW = 1_750_000_000
 BROKEN, KEPT = Streak("broken", 0), Streak("kept", 0)
-
-
-@pytest.fixture(scope="session")
-def twice(walked, tmp_path_factory, shop_at):
-    """Two releases, both signed."""
-    folder = tmp_path_factory.mktemp("twice") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    made = Site(shop)
-    shop.edit("shop.py", "fill_null(40)", "fill_null(39)")
-    made.run()
-    for version in (1, 2):
-        made.do(sign, made.ben, release=f"buys@{version}")
-        made.do(sign, made.cleo, release=f"buys@{version}")
-    made.site.ledger.close()
-    return folder
-
-
-@pytest.fixture
-def two(twice, tmp_path, shop_at):
-    folder = tmp_path / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(twice / ".arkwright", folder / ".arkwright")
-    return Site(shop)
 
 
 def up(at, reactions="", watch="", promises=(PROMISE,), **canary):

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from tests.api.answering import answered
-from tests.api.conftest import Site
+from tests.walked import Site
 
 from arkwright.api.decide import sign
 from arkwright.api.endpoints.logged import label, predictions

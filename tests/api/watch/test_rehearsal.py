@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.api.answering import answered, rows
-from tests.api.watch.test_reacting import TWO, endpoint, twice, two, up  # noqa: F401 - fixtures
+from tests.api.watch.test_reacting import TWO, endpoint, up
 
 from arkwright.api.endpoints.emergency import resume, stop
 from arkwright.api.watch.rehearsal import rehearse_watch
@@ -17,7 +17,7 @@ HOUR = 3600
 
 
 @pytest.fixture
-def past(two, monkeypatch):  # noqa: F811
+def past(two, monkeypatch):
     """Two days ago a canary was let in; half a day ago its rows moved away, and later they came back."""
     with monkeypatch.context() as patched:
         ago = (datetime.now(UTC) - timedelta(days=2)).isoformat(timespec="milliseconds")

@@ -1,5 +1,6 @@
 """What an endpoint promises is measured on what came: counted once, added up, whatever was killed on the way."""
 
+import errno
 import json
 import time
 from contextlib import closing
@@ -17,7 +18,7 @@ from arkwright.api.watch.rounds import watch
 from arkwright.api.watch.window import Answers
 from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.errors import Unknown
+from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.monitor.measured import Measured
 from arkwright.serve.tap.parts import Index
@@ -170,6 +171,24 @@ def test_what_stops_one_endpoint_stops_no_other(live, monkeypatch):
     (part,) = _compacted(live)
     live.site.store.path(part.digest).unlink()
     with pytest.raises(Unknown, match="holds no"):
+        live.do(watch)
+    with closing(Measured(live.site.watched / "late.measured.db")) as measured:
+        assert measured.last() is not None
+
+
+def test_a_disk_that_stops_one_endpoint_stops_no_other_and_is_told_in_a_line(live, monkeypatch):
+    with (live.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
+    live.do(promote, release="buys", endpoint="late")
+    begun = Measured.__init__
+
+    def full(self, path):
+        if path.name.startswith("buys."):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        begun(self, path)
+
+    monkeypatch.setattr(Measured, "__init__", full)
+    with pytest.raises(ArkwrightError, match=r"^buys is not watched: read-only file system \(.*buys.measured.db\)"):
         live.do(watch)
     with closing(Measured(live.site.watched / "late.measured.db")) as measured:
         assert measured.last() is not None

@@ -49,7 +49,7 @@ def served(tmp_path_factory):
 
 def test_it_finds_nothing(served, tmp_path):
     st = clients.environment("schemathesis", "4.32.5").with_name("st")
-    asked = ["--checks", "all", "--max-examples", "30", "--seed", "1", "--workers", "2", "--no-color"]
+    asked = ["--checks", "all", "--max-examples", "10", "--seed", "1", "--workers", "2", "--no-color"]
     asked += ["--continue-on-failure", "--generation-database", "none"]
     asked += ["--exclude-path-regex", "/unload$|guarded.*/infer$"]  # what is unloaded, or refused, answers nobody
     url, config = f"http://127.0.0.1:{served.port}/openapi.json", HERE / "schemathesis.toml"

@@ -1,7 +1,9 @@
 """Predictions are found again, wherever they are by now, with their labels."""
 
 import datetime as dt
+import errno
 import json
+import os
 import time
 
 import msgspec
@@ -184,6 +186,16 @@ def test_a_column_whose_type_is_another_is_told_as_text(place, monkeypatch):
     with pytest.raises(Invalid, match="spent holds words, which have no order"):
         ids(place, where=(parse("spent>=much"),))
     assert ids(place, where=(parse("spent=much"),), release="release:late@1") == ["r1"]
+    label(place, ("r1", True))
+    for text, some in [
+        ("actual=true|spent>=9", ["r1", "r0"]), ("spent>=9|actual=false", ["r0"]), ("actual=false|left<8", ["r1"]),
+        ("actual=false|stops=", []), ("actual=true|spent=much", ["r1"]),
+    ]:  # fmt: skip
+        held = found(place, where=(parse(text),), limit=5)
+        assert held.column("id").to_pylist() == some, text
+        assert held.column_names == found(place).column_names
+    with pytest.raises(Invalid, match="spent holds words, which have no order"):
+        ids(place, where=(parse("actual=true|spent>=much"),))
 
 
 def test_many_parts(place, monkeypatch):
@@ -283,3 +295,17 @@ def test_labels_are_found_by_their_ids_alone_however_many_there_are(place, monke
     assert label_index.places(logs[0], label_index.hashed(["r9"])) is None  # it was appended to: read as a whole
     label_log.forget(place.folder, -60)
     assert list((place.folder / "labels").iterdir()) == []
+
+
+def test_a_log_that_may_only_be_read_is_read(place, monkeypatch):
+    place.log(range(3))
+    done(place)
+    first, open_ = ids(place), os.open
+
+    def only_read(path, flags, *given, **more):
+        if flags & (os.O_RDWR | os.O_WRONLY) and str(path).startswith(str(place.folder)):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return open_(path, flags, *given, **more)
+
+    monkeypatch.setattr(os, "open", only_read)
+    assert ids(place) == first == ["r2", "r1", "r0"]

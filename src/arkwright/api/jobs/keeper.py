@@ -19,7 +19,7 @@ from arkwright.api import child
 from arkwright.api.jobs import jobs
 from arkwright.api.jobs import process as job_process
 from arkwright.core.alongside import Alongside
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Away
 from arkwright.core.locks import lock
 from arkwright.core.record import decode, encode, now
 from arkwright.core.visible import visible
@@ -30,6 +30,8 @@ from arkwright.sites import Site
 log = logging.getLogger("arkwright.control")
 _LOOK, _GRACE = 0.2, 10.0  # seconds between two looks; in which a job that is called off may put away its things
 _LOOK_ROUND = 5.0  # seconds between two looks whether a run somewhere else was killed
+_AWAY = 1.0  # seconds between two tries to say how a job ended, while the records cannot be reached
+_AGAIN = 5.0  # seconds after what went wrong otherwise
 
 
 class Keeper(Alongside):
@@ -60,12 +62,11 @@ class Keeper(Alongside):
                 found = jobs.waiting(self._site)
                 if found:
                     self._have_done(found)
-            except (ArkwrightError, OSError) as error:
-                log.error("jobs are not kept: %s; trying again", error)  # noqa: TRY400
-                self._stopped.wait(5)
-            except Exception:  # jobs that nobody keeps would be followed for ever
-                log.exception("jobs are not kept; trying again")
-                self._stopped.wait(5)
+            except Exception as error:  # jobs that nobody keeps would be followed for ever
+                foreseen = isinstance(error, ArkwrightError | OSError)
+                log.exception("jobs are not kept: %s; trying again", error, exc_info=not foreseen)  # noqa: TRY401
+                begun = False  # what was at work lost its keeper
+                self._stopped.wait(_AGAIN)
 
     def _cut_off(self) -> None:
         for found in jobs.jobs(self._site, jobs.NOBODY, self._project):
@@ -101,7 +102,9 @@ class Keeper(Alongside):
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(_LOOK), ""
-            record = self._site.vault.get(jobs.KIND, working.id)
+            record: str | None = encode(working)
+            with contextlib.suppress(Away):  # it goes on meanwhile: nobody can call it off then
+                record = self._site.vault.get(jobs.KIND, working.id)
             if self._stopped.is_set() or record != encode(working):
                 called_off = decode(jobs.Job, record).problem if record else None
                 why = visible(called_off or "the control room that did it was stopped").replace("\n", " ")
@@ -113,10 +116,18 @@ class Keeper(Alongside):
                     return process.wait(), why
 
     def _end(self, working: jobs.Job, state: str, error: str | None = None, problem: str | None = None) -> None:
-        """Say how it ended, in its record and behind its events; a person who stopped it meanwhile was first."""
+        """Say how it ended, in its record and behind its events; a person who stopped it meanwhile was first. Raises
+        Away where the records cannot be reached until all is stopped.
+        """
         ended = replace(working, state=state, ended=now(), error=error, problem=problem)
-        if not jobs.move(self._site, working, ended):
-            ended = decode(jobs.Job, self._site.vault.get(jobs.KIND, working.id) or encode(ended))
+        while True:
+            try:
+                if not jobs.move(self._site, working, ended):
+                    ended = decode(jobs.Job, self._site.vault.get(jobs.KIND, working.id) or encode(ended))
+                break
+            except Away:
+                if self._stopped.wait(_AWAY):
+                    raise
         jobs.tell_end(self._site, ended)
 
 

@@ -1,6 +1,5 @@
 """Verbs about accounts: invite, change roles, hand out tokens; and what an account may do. Who comes in: `entering`."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from arkwright.api.people.signing import signing
 from arkwright.core import versions
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, Unproven, did_you_mean
+from arkwright.core.mailbox import is_address
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode, valid_name
@@ -239,8 +239,8 @@ def _handed(secret: str, lasts: float) -> Handed:
 
 def _email(site: Site, name: str, email: str) -> str:
     """Raises Invalid for what is no address, Refused for one that another account has."""
-    if email and not re.fullmatch(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,190}", email):
-        raise Invalid(f"{email[:80]!r} is no e-mail address")
+    if email and not is_address(email):
+        raise Invalid(f"{email[:80]!r} is no e-mail address in plain letters, such as ben@example.org")
     if has_address(site, email, but=name):
         raise Refused(f"another account has the address {email}")
     return email

@@ -12,7 +12,7 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import decode, encode, valid_name
 from arkwright.notify import address, choice, forms, hooks, state
 from arkwright.notify.hooks import Hook
-from arkwright.notify.state import Dead
+from arkwright.notify.state import Aside, Dead
 from arkwright.sites import Site
 
 OWN = MAIL, LINEAGE = "mail", "openlineage"  # who is told as `site.toml` says
@@ -30,7 +30,8 @@ class Hooked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """Who is told, and how that goes. `waiting`: events behind the last one that is done with; `tries` of the next
-    message so far, and `next_try` (seconds since 1970); `last`: what came of the last try; `dead`: what was given up.
+    message so far, and `next_try` (seconds since 1970); `last`: what came of the last try; `aside`: what waits by
+    itself, for one reader cannot be told now; `dead`: what was given up.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Delivery:
     next_try: float
     last: str
     last_at: str
+    aside: tuple[Aside, ...]
     dead: tuple[Dead, ...]
     off: bool
 
@@ -114,7 +116,7 @@ def _add(site: Site, by: Actor, hook: Hook) -> Hooked:
     noun = _record(site, by, hook)
     state.begin(site.vault, hook.id, _end(site))
     hooks.put(site.vault, hook)
-    return Hooked(webhook=noun, secret=hook.key)
+    return Hooked(webhook=noun, secret=None if hook.format in forms.CHATS else hook.key)
 
 
 def _record(site: Site, by: Actor, hook: Hook, *, active: bool = True) -> Webhook:
@@ -170,6 +172,7 @@ def _delivery(site: Site, name: str, noun: Webhook, end: int) -> Delivery:
         next_try=now.due,
         last=now.last,
         last_at=now.last_at,
+        aside=now.aside,
         dead=now.dead,
         off=now.off,
     )

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from arkwright.api import lease
 from arkwright.api.build import quiet, run
@@ -53,13 +54,13 @@ def watch(
     found: list[Watched | WatchedData] = []
     trouble = Trouble()
     if endpoints or not names:
-        with trouble:
+        with trouble("the site"):
             found += rounds(site, endpoints or versions.names(site.ledger, Endpoint), rerun, say)
     if not names:
         data = list(datasets.watched(project))
         datasets.leave(site, data)
     for name in data:
-        with trouble:
+        with trouble(f"{DATA}{name}"):
             found += watch_one(site, project, name, rerun, say)
     trouble.told()
     return tuple(found)
@@ -76,26 +77,34 @@ def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], 
         compact.once(site)
         for name in names:
             turn.must_be_held()
-            with trouble:
+            with trouble(name):
                 found += _round(site, name, turn, say)
     for name in names:
-        with trouble:
+        with trouble(name):
             finish(site, name, rerun)
     trouble.told()
     return tuple(found)
 
 
 class Trouble:
-    """Entered for one after the other: what goes wrong with one is kept, until all had their turn. Who may not watch at
-    all is told at once.
+    """Entered for one after the other, by name: what goes wrong with one is kept, until all had their turn. Who may not
+    watch at all is told at once.
     """
 
     def __init__(self) -> None:
         self._first: ArkwrightError | None = None
+        self._name = ""
+
+    def __call__(self, name: str) -> Self:
+        self._name = name
+        return self
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, OSError):
+            why = (error.strerror or str(error)).lower() + (f" ({error.filename})" if error.filename else "")
+            error = ArkwrightError(f"{self._name} is not watched: {why}; mend it, and watch again")
         if not isinstance(error, ArkwrightError) or isinstance(error, Refused):
             return False
         self._first = self._first or error

@@ -4,6 +4,7 @@ import argparse
 
 from arkwright.api.catalog import live
 from arkwright.cli import context, output
+from arkwright.core.nouns import Decision
 from arkwright.core.times import moment
 
 
@@ -23,15 +24,20 @@ def main(given: argparse.Namespace) -> int:
     screen = output.console()
     until = f"until {found.until[:19]}" if found.until else "and still so"
     screen.print(f"{found.endpoint.ref}, since {found.since[:19]} UTC {until}")
-    screen.print(f"moved by {output.escape(found.by)}: {output.escape(found.endpoint.reason)}")
+    screen.print(output.because(f"moved by {output.escape(found.by)}", found.endpoint.reason))
     if found.endpoint.stopped:
         screen.print(f"[bold red]stopped[/] by {output.escape(found.endpoint.stopped)}: nothing answers")
     for one in found.releases:
-        part = f"{one.share:.0%}" if one.share else "a shadow"
+        part = output.percent(one.share) if one.share else "a shadow"
         screen.print()
         screen.print(output.findings(one.findings, title=f"{one.release} ({part}), digest {one.digest[:12]}"))
         for d in one.signatures:
-            screen.print(f"  signed by {output.escape(d.by)} as {d.role}: {output.escape(d.reason)}")
+            screen.print(output.because(f"  {_signed(d)}", d.reason))
         for line in one.missing:
             screen.print(f"  [bold red]·[/] {output.escape(line)}")
     return 0
+
+
+def _signed(by: Decision) -> str:
+    known = "" if by.proven else " (declared, not proven)"
+    return f"signed by {output.escape(by.by)} as {output.escape(by.role)}{known}"

@@ -22,6 +22,8 @@ def main(given: argparse.Namespace) -> int:
     screen = output.console()
     for each in found:
         screen.print(one(each))
-    if not found:
+    if not found and given.state:
+        screen.print(f"no proposal is {output.escape(given.state)}")
+    elif not found:
         screen.print('nothing is proposed; begin with: arkwright propose gate.NAME "recall >= 0.7" --reason "…"')
     return 0

@@ -60,7 +60,8 @@ def _glance(found: Glance) -> None:
     releases = [(r.ref, r.gate.name, r.author, r.digest[:12]) for r in found.releases]
     screen.print(output.table(("release", "gate", "author", "digest"), releases))
     screen.print()
-    shares = [(e.ref, ", ".join(f"{share:.0%} {ref}" for ref, share in e.shares.items())) for e in found.endpoints]
+    answers = [", ".join(f"{output.percent(part)} {ref}" for ref, part in e.shares.items()) for e in found.endpoints]
+    shares = zip((e.ref for e in found.endpoints), answers, strict=True)
     screen.print(output.table(("endpoint", "answers with"), shares))
     screen.print()
     runs = [(r.ref, r.state, r.author, r.started[:19], sum(r.seconds.values())) for r in found.runs]

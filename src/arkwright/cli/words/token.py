@@ -5,9 +5,10 @@ import getpass
 import os
 import sys
 
-from arkwright.api.people.accounts import token
+from arkwright.api.people.accounts import has_accounts, token
 from arkwright.api.people.entering import prove_password
 from arkwright.cli import context, output
+from arkwright.core.errors import Unproven
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
 
@@ -37,6 +38,8 @@ def asked(given: argparse.Namespace, site: Site) -> Actor:
     """Whoever gives the password, at the terminal or as the first line of a pipe; or who holds $ARKWRIGHT_TOKEN."""
     if os.environ.get("ARKWRIGHT_TOKEN"):
         return context.actor(given)
+    if not has_accounts(site):
+        raise Unproven("this site has no accounts, so there is no password to prove; they begin with: arkwright up")
     name = context.actor(given).name
     print(f"password of {name}: ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.isatty():

@@ -32,7 +32,7 @@ def main(given: argparse.Namespace) -> int:
 def _how(one: Delivery) -> str:
     if one.off:
         return "[bold red]off[/]"
-    if one.tries:
+    if one.tries or (one.aside and one.last != "told"):
         return "[yellow]waits[/]"
     return "[green]told[/]" if one.last == "told" else "given up" if one.last else "nothing yet"
 
@@ -46,6 +46,10 @@ def _trouble(one: Delivery) -> list[str]:
         wait = round(one.next_try - time.time())
         tried = f"tried {many(one.tries, 'time')}, again {f'in {wait} s' if wait > 0 else 'now'}"
         lines.append(f"{output.escape(one.last)} ({one.last_at[:16]} UTC); {tried}")
+    if one.aside:
+        newest, count = one.aside[-1], many(len(one.aside), "message waits", "messages wait")
+        said = f"{count} while all else goes on, the last for {newest.to}: {newest.why}"
+        lines.append(output.escape(said))
     if one.dead:
         last, count = one.dead[-1], many(len(one.dead), "message was", "messages were")
         said = f"{count} given up, the last of event {last.seq}: {last.why}"

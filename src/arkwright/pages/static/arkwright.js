@@ -186,6 +186,8 @@
   };
   document.addEventListener("DOMContentLoaded", () => liven(document));
   document.addEventListener("htmx:after:swap", () => liven(document));
+  // a part of another page brings its title along, which is this page's only where its address becomes this one's
+  document.addEventListener("htmx:before:swap", ({ detail }) => { if (!detail.ctx.push) detail.ctx.title = null; });
   // logged in again meanwhile: what said otherwise goes
   document.addEventListener("htmx:before:request", () => document.getElementById("ended")?.replaceChildren());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => liven(document));

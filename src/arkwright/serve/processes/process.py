@@ -77,6 +77,7 @@ class Worker:
             return False
         self.process = child
         self._hearing = asyncio.create_task(self._hear())
+        self._ending = asyncio.create_task(self._end())
         watching = watchdog.watch(self.process, self.page, self._start.limits.answer_time)
         self._watching = asyncio.create_task(watching)
         self.gone = False
@@ -236,9 +237,14 @@ class Worker:
         return True
 
     async def ended(self) -> int:
-        """How, when what it said last is heard. Something that it forked may hold its end of the wire."""
+        """How, when what it said last is heard."""
+        return await asyncio.shield(self._ending)
+
+    async def _end(self) -> int:
+        """Something that it forked may hold its end of the wire: nobody waits for that."""
         code = await self.process.wait()
         await asyncio.wait((self._hearing,), timeout=_LAST_WORDS)
+        self._hearing.cancel()
         return code
 
     async def stop(self, sign: signal.Signals = signal.SIGTERM) -> bool:

@@ -61,7 +61,8 @@ class Waiting:
 
     def flush(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.concat_tables(self._tables), ROW_GROUP)
+            whole = pa.concat_tables(self._tables).combine_chunks()  # hundreds of pieces of a column take longer
+            self._writer.write_table(whole, ROW_GROUP)
         self._tables, self._rows, self._size = [], 0, 0
 
 

@@ -1,5 +1,6 @@
 """Small files that are there or not there, and lock files that are held for a while."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,10 +36,21 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock file, alone or shared; whether it was got. Without `wait` somebody else's lock gives False."""
-    handle = opened(path)
+    """Hold a lock file, alone or shared; whether it was got. Without `wait` somebody else's lock gives False. Shared
+    it is had of a disk, too, that may only be read.
+    """
+    handle = _to_read(path) if shared else opened(path)
     try:
         got = lock(handle, shared=shared, wait=wait)
         yield got
     finally:
         os.close(handle)
+
+
+def _to_read(path: Path) -> int:
+    try:
+        return opened(path)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

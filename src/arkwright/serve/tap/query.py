@@ -31,13 +31,14 @@ from arkwright.serve.tap.where import Kinds, check, condition
 FEW = 10_000  # rows, of which the labels are looked for one by one
 FIRST = 100_000  # rows, the newest, or so many that are wanted, among which they are looked for before all others
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
+_ASIDE = "what else may hold"  # beside a row while its label is looked for, numbered by the clause
 _LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.string()), ("place", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which predictions: answered from `since` on and before `until` (UTC without a zone), by `release`, with `id`, and
-    `where` columns have these values, all of it.
+    `where` columns have these values, all of it. `aside`: clauses that are told of each row, in a column each.
     """
 
     since: datetime | None = None
@@ -46,6 +47,7 @@ class Wanted:
     id: str | None = None
     limit: int | None = None
     where: tuple[Clause, ...] = ()
+    aside: tuple[Clause, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -86,16 +88,15 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
             return _nothing(out)
         of_labels = tuple(clause for clause in wanted.where if any(one.column == ACTUAL for one in clause))
         others = tuple(clause for clause in wanted.where if clause not in of_labels)
-        first = replace(wanted, where=others, limit=None) if of_labels else wanted
+        aside = tuple(tuple(one for one in clause if one.column != ACTUAL) for clause in of_labels)
+        first = replace(wanted, where=others, aside=aside, limit=None) if of_labels else wanted
         found, count, read = _found(there, tables, scratch, first)
     actual, said = _label_type(read), scratch / "labels.parquet"
     few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
     write_labels(folder, said, few)
     joined = _joined(_SQL_TYPES[actual])
     if of_labels:
-        kinds = {**_kinds(found), ACTUAL: actual}
-        _check(of_labels, [kinds])
-        joined = _held(joined, of_labels, kinds, wanted.limit)
+        joined = _held(joined, of_labels, actual, wanted.limit)
     return tables.write(joined, {"found": found, "labels": said}, out)
 
 
@@ -143,7 +144,7 @@ def _found(
     """
     one_of = {part.layout: path for part, path in there}
     layouts = {layout: _kinds(path) for layout, path in one_of.items()}
-    _check(wanted.where, list(layouts.values()))
+    _check((*wanted.where, *wanted.aside), list(layouts.values()))
     texts = _of_several_types(layouts.values())
     found, count, done, rows = scratch / "found0.parquet", 0, 0, 0
     while done < len(there):
@@ -204,6 +205,7 @@ def _select(name: str, kinds: Kinds, wanted: Wanted, texts: Collection[str]) -> 
     """The wanted rows of one file."""
     cast = [f"CAST({one} AS VARCHAR) AS {one}" for one in (quoted_name(n) for n in kinds if n.lower() in texts)]
     columns = f"* REPLACE ({', '.join(cast)})" if cast else "*"
+    columns += "".join(f', ({condition(one, kinds)}) AS "{_ASIDE} {n}"' for n, one in enumerate(wanted.aside))
     holds = [wanted.condition, *(f"({condition(clause, kinds)})" for clause in wanted.where)]
     return f"SELECT {columns} FROM {name} WHERE {' AND '.join(holds)}"  # noqa: S608 - names of ours
 
@@ -223,11 +225,16 @@ def _joined(actual: str) -> str:
     )
 
 
-def _held(joined: str, where: Sequence[Clause], kinds: Kinds, limit: int | None) -> str:
+def _held(joined: str, where: Sequence[Clause], actual: pa.DataType, limit: int | None) -> str:
     """Those of the joined rows that these clauses hold of, in the same order."""
-    holds = " AND ".join(f"({condition(clause, kinds)})" for clause in where)
+    kinds = {ACTUAL: actual}
+    said = [tuple(one for one in clause if one.column == ACTUAL) for clause in where]
+    _check(said, [kinds])
+    holds = " AND ".join(f'({condition(clause, kinds)} OR "{_ASIDE} {n}")' for n, clause in enumerate(said))
     most = f"LIMIT {limit}" if limit is not None else ""
-    return f'SELECT * FROM ({joined}) WHERE {holds} ORDER BY "at" DESC, "id", "row" {most}'  # noqa: S608
+    aside = ", ".join(f'"{_ASIDE} {n}"' for n in range(len(said)))
+    held = f"SELECT * EXCLUDE ({aside}) FROM ({joined}) WHERE {holds}"  # noqa: S608 - names of ours
+    return f'{held} ORDER BY "at" DESC, "id", "row" {most}'
 
 
 def _label_type(paths: list[Path]) -> pa.DataType:

@@ -31,8 +31,8 @@ def check(clause: Clause, layouts: Iterable[Kinds]) -> None:
 
 
 def condition(clause: Clause, kinds: Kinds) -> str:
-    """Of one file; a column that is not there has no value, and is not empty either."""
-    return " OR ".join(_here(one, kinds[one.column]) if one.column in kinds else "FALSE" for one in clause)
+    """Of one file; a column that is not there has no value, and is not empty either. Of no word: FALSE."""
+    return " OR ".join(_here(one, kinds[one.column]) if one.column in kinds else "FALSE" for one in clause) or "FALSE"
 
 
 def _here(where: Where, kind: pa.DataType) -> str:

@@ -1,0 +1,92 @@
+"""Projects whose line was walked once, for all tests: a line takes seconds. Every test gets a copy of its own."""
+
+import shutil
+
+import pytest
+
+from arkwright.api import build
+from arkwright.api.decide import sign
+from arkwright.api.endpoints.rollout import promote
+from arkwright.core.nouns import Actor
+from arkwright.sites import local
+
+
+class Site:
+    """A project with its site, and the people around it."""
+
+    def __init__(self, shop):
+        self.shop, self.folder, self.site = shop, shop.folder, local(shop.folder)
+        self.ana = Actor(name="ana")
+        self.ben = Actor(name="ben", role="model-owner")
+        self.cleo = Actor(name="cleo", role="operations")
+
+    def do(self, verb, by=None, **words):
+        """One verb, as every face calls it."""
+        return verb(self.site, by or self.ana, self.folder, **words)
+
+    def run(self, **words):
+        return self.do(build.run, **words)
+
+    def signed(self, version):
+        self.do(sign, self.ben, release=f"buys@{version}")
+        self.do(sign, self.cleo, release=f"buys@{version}")
+
+    def made(self, version):
+        """The next release, with everybody's signature."""
+        self.shop.edit("shop.py", f"fill_null({42 - version})", f"fill_null({41 - version})")
+        self.run()
+        self.signed(version)
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory, shop_at):
+    made = Site(shop_at(tmp_path_factory.mktemp("walked") / "shop"))
+    result = made.run()
+    assert result.problem is None
+    made.site.ledger.close()
+    return made.folder
+
+
+@pytest.fixture
+def at(walked, tmp_path, shop_at):
+    folder = tmp_path / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
+    return Site(shop)
+
+
+@pytest.fixture(scope="session")
+def walked_twice(walked, tmp_path_factory, shop_at):
+    """Two releases, both signed."""
+    folder = tmp_path_factory.mktemp("twice") / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
+    made = Site(shop)
+    made.signed(1)
+    made.made(2)
+    made.site.ledger.close()
+    return folder
+
+
+@pytest.fixture
+def two(walked_twice, tmp_path, shop_at):
+    folder = tmp_path / "shop"
+    shop = shop_at(folder)
+    shutil.copytree(walked_twice / ".arkwright", folder / ".arkwright")
+    return Site(shop)
+
+
+@pytest.fixture
+def first(at):
+    """`buys@1` answers; there is no other."""
+    at.signed(1)
+    at.do(promote, release="buys@1")
+    return at
+
+
+@pytest.fixture
+def second(two):
+    """`buys@1` answers, and `buys@2`, which the code makes now, may."""
+    two.shop.edit("shop.py", "fill_null(40)", "fill_null(39)")
+    two.do(promote, release="buys@1")
+    return two
