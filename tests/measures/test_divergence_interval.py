@@ -90,6 +90,10 @@ def test_merging_cells_brings_distributions_no_farther_apart(distance):
         assert distance(*merged) <= distance(p, q) + 1e-12
 
 
+def test_what_is_as_far_as_can_be_is_no_farther_when_it_is_rounded():
+    assert pearson(1 / 5)(np.array([1, 1, 2, 0]), np.array([0, 0, 0, 1])) == 1
+
+
 def truths(p, q, share):
     return [float(distance.of(p, q)[0]) for distance in (*DISTANCES[:3], pearson(share))]
 

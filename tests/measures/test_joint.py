@@ -39,7 +39,8 @@ def test_what_did_not_move_is_not_found():
     assert moved.low == 0
     assert moved.value < 0.05
     assert "95 % of such windows stay under" in moved.note
-    assert told.low < 0.5 < told.high
+    assert told.low == 0.5
+    assert told.value < 0.53
 
 
 @pytest.mark.parametrize("measure", [joint.mmd, joint.domain_auc])
@@ -77,17 +78,16 @@ def zipf(rng, n, shift=0.0):
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("measure", [joint.mmd, joint.domain_auc])
-def test_of_numbers_and_words_one_window_in_twenty_is_called_changed_and_a_change_is_found(measure):
+def test_of_numbers_and_words_one_window_in_twenty_is_called_changed_and_a_change_is_found():
     rng, alarms, found = np.random.default_rng(10), [], []
     for _ in range(50):
         known = reference(zipf(rng, 800))
         for rows, shift, into in ((300, 0, alarms), (1000, 0, alarms), (1000, 0.4, found)):
             came = known.count(zipf(rng, rows, shift), None, np.zeros(rows, np.int64))
-            note = measure(known.window(came)).note
-            into.append(float(note.split(";")[0].removeprefix("p = ")) < 0.05)
-    assert np.mean(alarms) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
-    assert np.mean(found) > 0.9
+            notes = [measure(known.window(came)).note for measure in (joint.mmd, joint.domain_auc)]
+            into.append([float(note.split(";")[0].removeprefix("p = ")) < 0.05 for note in notes])
+    assert np.mean(alarms, axis=0).max() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean(found, axis=0).min() > 0.9
 
 
 def test_words_that_are_clearly_more_frequent_than_all_others_are():

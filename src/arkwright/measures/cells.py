@@ -9,13 +9,14 @@ import numpy as np
 from arkwright.core.errors import Invalid
 from arkwright.core.where import Clause, Where, others
 from arkwright.measures.causes import EMPTY, OTHERS, finds, short
-from arkwright.measures.divergence import scipy
+from arkwright.measures.divergence import grouped, scipy
 from arkwright.measures.evaluation import Array
 from arkwright.measures.sketch import OFTEN, VALUES, Sketch
 
 MOST = 1000  # cells of a column
 EVERY = VALUES + 1  # each word that the reference names, and the rest
 _LUCK = 0.001  # the chance that any word seems to have moved where nothing did
+_TOGETHER = 3  # times the rows of a cell, of rare words in one: fewer hide what many do together, more what one does
 _OWN = 2 * OFTEN  # rows of the reference to be expected of a word with a cell of its own: hardly ever under OFTEN
 
 
@@ -71,8 +72,8 @@ def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
     """The cell of each bin, for what is held against the reference: of words those that moved by more than luck would,
     and the most frequent ones of both sides together. Those that were most frequent in the reference alone were so by
     luck, too, and are rarer in any window. For the same reason a word that is about as rare as those without a name
-    stays with them. `least`: rows to be expected of a word on either side, or it has no cell of its own, unless it
-    moved. Raises Invalid for no number of cells.
+    stays with them. `least`: rows to be expected of a cell on either side; words with fewer, unless they moved, go
+    together with others that are about as frequent. Raises Invalid for no number of cells.
     """
     if before.of_numbers:
         return of_bins(before, bins)
@@ -80,15 +81,26 @@ def of_both(before: Sketch, now: Sketch, bins: int, least: float = 0) -> Array:
         _must_be_some(bins)
     both = before.counts[:-1] + now.counts[:-1]
     rows = max(1, before.n + now.n)
-    enough = both * min(before.n, now.n) >= least * rows
-    if before.counts[-1]:
-        enough &= both * before.n >= _OWN * rows
+    expected = both * (min(before.n, now.n) / rows)
+    known = both * before.n >= (_OWN * rows if before.counts[-1] else 0)
     moved = _by_more_than_luck(before, both, before.n / rows) | _by_more_than_luck(now, both, now.n / rows)
     own = np.lexsort((-both, ~moved))
-    own = own[(enough | moved)[own]][: bins - 1]
-    of = np.full(len(before.counts), len(own))
+    own = own[(known & (expected >= least) | moved)[own]][: bins - 1]
+    of = np.full(len(before.counts), -1)
     of[own] = np.arange(len(own))
+    rare = np.flatnonzero(known & (of[:-1] < 0)) if least else np.zeros(0, np.int64)
+    groups = min(bins - 1 - len(own), int(expected[rare].sum() // (_TOGETHER * least))) if len(rare) else 0
+    if groups:
+        rare = _by_rank(expected, rare)
+        of[rare] = len(own) + grouped(expected[rare], groups)
+    of[of < 0] = len(own) + groups
     return of
+
+
+def _by_rank(expected: Array, words: Array) -> Array:
+    """The most frequent of these words first; those as frequent as each other in no order: the reference's is luck."""
+    mixed = np.random.default_rng(len(words)).permutation(words)
+    return np.asarray(mixed[np.argsort(-expected[mixed], kind="stable")])
 
 
 def _by_more_than_luck(side: Sketch, both: Array, share: float) -> Array:

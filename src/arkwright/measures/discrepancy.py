@@ -26,15 +26,19 @@ class Discrepancy:
 
 
 def discrepancy(before: Moments, now: Moments) -> Discrepancy:
-    """The squared distance of the mean features, less what chance adds to it.
+    """Of the mean features."""
+    return judged(now.mean - before.mean, before.covariance / before.n + now.covariance / now.n)
+
+
+def judged(apart: Array, error: Array) -> Discrepancy:
+    """The squared length of what two means are apart, (k,), less what chance adds; `error` (k, k): its covariance.
 
     Where nothing changed it is a weighted sum of chi-squares, the weights the eigenvalues of the means' covariance; its
     tail is that of a chi-square with the same first three moments (Hall 1983; Buckley and Eagleson 1988).
     """
-    apart = now.mean - before.mean
-    error = before.covariance / before.n + now.covariance / now.n
     found = float(apart @ apart)
-    first, second, third = (float((np.linalg.eigvalsh(error) ** power).sum()) for power in (1, 2, 3))
+    weights = np.linalg.eigvalsh(error)
+    first, second, third = (float((weights**power).sum()) for power in (1, 2, 3))
     if third <= 0:  # nothing varies at all
         return Discrepancy(found, found, found, 0.0 if found > 0 else 1.0, 0.0)
     unit, freedom = third / second, second**3 / third**2

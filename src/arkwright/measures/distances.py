@@ -26,7 +26,7 @@ class Distance:
     def __call__(self, p: Array, q: Array) -> float:
         """Between two lists of counts."""
         used = (p + q) > 0
-        return self.found(p[used], q[used])[0]
+        return min(self.most, self.found(p[used], q[used])[0])  # what is as far as can be, also when rounded
 
     def found(self, p: Array, q: Array) -> Found:
         a, b = self.shares(p, q)

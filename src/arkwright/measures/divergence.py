@@ -17,7 +17,6 @@ from arkwright.measures.intervals import Interval, Z, stretch, wilsons
 
 Shares = tuple[Array, Array]
 ALL = slice(None)
-ENOUGH = 5  # rows to be expected of a cell on either side, for Pearson's test to be one (Cochran 1954)
 KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
 
 
@@ -137,21 +136,9 @@ def chi_square(p: Array, q: Array) -> tuple[float, int]:
     return float(((table - expected) ** 2 / expected).sum()), table.shape[1] - 1
 
 
-def chi_square_p(statistic: float, freedom: int) -> float:
+def chi_square_p(statistic: float, freedom: float) -> float:
     """The chance of so large a statistic or a larger one where nothing changed."""
     return float(scipy("special").chdtrc(freedom, statistic)) if freedom else 1.0
-
-
-def chance(p: Array, q: Array) -> float:
-    """Of such counts or less likely ones where nothing changed: Pearson's test of the cells with enough rows, Fisher's
-    exact one (1922) of each other, adjusted for their number (Bonferroni).
-    """
-    few = (p + q) * min(p.sum(), q.sum()) < ENOUGH * (p + q).sum()
-    dense = p[~few], q[~few]
-    tried = [chi_square_p(*chi_square(*dense))] if len(dense[0]) > 1 and min(map(np.sum, dense)) > 0 else []
-    if (few := few & (p + q > 0)).any():
-        tried += exact(p, q, few).tolist()
-    return min(1.0, len(tried) * min(tried)) if tried else 1.0
 
 
 def exact(p: Array, q: Array, of: Array | slice = ALL) -> Array:
@@ -160,6 +147,13 @@ def exact(p: Array, q: Array, of: Array | slice = ALL) -> Array:
     """
     law, given = scipy("stats").hypergeom, (int(p.sum() + q.sum()), (p + q)[of].astype(np.int64), int(q.sum()))
     return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q[of], *given), law.sf(q[of] - 1, *given))))
+
+
+def grouped(expected: Array, groups: int) -> Array:
+    """(k,) in which of so many groups each cell is: neighbours go together, so that each has about as many rows."""
+    middle = np.cumsum(expected) - expected / 2
+    into: Array = np.minimum((middle / expected.sum() * groups).astype(np.int64), groups - 1)
+    return into
 
 
 def cramers_v(p: Array, q: Array) -> float:

@@ -9,12 +9,13 @@ cells say is a lower end of all of them.
 import numpy as np
 
 from arkwright.measures.distances import Distance, pearson
-from arkwright.measures.divergence import ENOUGH, noncentrality, scipy
+from arkwright.measures.divergence import grouped, noncentrality, scipy
 from arkwright.measures.evaluation import Array
 from arkwright.measures.intervals import Interval
 
 Sides = tuple[Array, Array]
 _TAIL = 0.025
+_ENOUGH = 5  # rows to be expected of a cell on either side, for a divergence to be about a chi-square
 _DRAWN_IN = 0.25  # rows of a cell: what a divergence of few rows a cell has too much, about
 
 
@@ -23,7 +24,7 @@ def interval(distance: Distance, p: Array, q: Array) -> Interval:
     used = (p + q) > 0
     sides = p[used].astype(np.float64), q[used].astype(np.float64)
     n, m = (float(side.sum()) for side in sides)
-    few = (sides[0] + sides[1]) * min(n, m) < ENOUGH * (n + m)
+    few = (sides[0] + sides[1]) * min(n, m) < _ENOUGH * (n + m)
     value = distance(*sides)
     return min(_low(distance, sides, few), value), min(distance.most, max(_high(distance, sides, few), value))
 
@@ -78,12 +79,11 @@ def _merged(sides: Sides, few: Array) -> Sides:
     both = sides[0] + sides[1]
     n, m = (float(side.sum()) for side in sides)
     expected = both[few] * min(n, m) / (n + m)
-    dense, groups = int(np.count_nonzero(~few)), int(expected.sum() // ENOUGH)
+    dense, groups = int(np.count_nonzero(~few)), int(expected.sum() // _ENOUGH)
     into = np.empty(len(few), np.int64)
     into[~few] = np.arange(dense)
     if groups:
-        middle = np.cumsum(expected) - expected / 2
-        into[few] = dense + np.minimum((middle / expected.sum() * groups).astype(np.int64), groups - 1)
+        into[few] = dense + grouped(expected, groups)
     else:
         into[few] = int(both[~few].argmin()) if dense else 0
     p, q = (np.bincount(into, side, max(1, dense + groups)) for side in sides)

@@ -10,7 +10,7 @@ import numpy as np
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
-from arkwright.measures import divergence
+from arkwright.measures import contingency, divergence
 from arkwright.measures.cells import EVERY, of_both
 from arkwright.measures.distances import HELLINGER, JENSEN_SHANNON, PSI, Distance, pearson
 from arkwright.measures.divergence_interval import interval
@@ -159,8 +159,8 @@ def significance(window: Window, column: str) -> tuple[float, float]:
     if before.of_numbers and before.n and now.n:
         value = divergence.kolmogorov_smirnov(before.counts, now.counts)
         return divergence.kolmogorov_p(value, before.n, now.n), value
-    p, q = cells(window, column, 50, divergence.ENOUGH)
-    return divergence.chance(p, q), divergence.cramers_v(p, q)
+    p, q = cells(window, column, 50, contingency.ENOUGH)
+    return contingency.chance(p, q), divergence.cramers_v(p, q)
 
 
 def holm(chances: list[float]) -> list[float]:

@@ -42,13 +42,10 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Rows by chance, and the same again of as many: their places, how many each stands for, and whether it is in the
-    second half.
-    """
+    """Rows by chance, and the same again of as many: their places, and how many each stands for."""
 
     rows: Array
     weight: int
-    second: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ class Joint:
         chosen = _chosen(len(table), MOST * len(np.unique(minutes)), int(minutes.min()))
         given = _standardised(table.take(integers(chosen.rows)), self.features)
         went = trail.of(self.features.columns, minutes[chosen.rows], chosen.weight, *self.features.levels(given))
-        return Together(moments.of(self.features.of(given), chosen.weight, chosen.second), went)
+        return Together(moments.of(self.features.of(given), chosen.weight), went)
 
 
 def chosen(n: int) -> Chosen:
@@ -99,8 +96,7 @@ def joint(some: pa.Table, which: Chosen, sketches: Mapping[str, Sketch]) -> Join
     whole = replace(bare, frequencies=_frequencies(given, bare, clear))
     found = moments.empty()
     for begin in range(first, len(some), _AT_ONCE):
-        block = slice(begin, begin + _AT_ONCE)
-        found += moments.of(whole.of(given.take(block)), which.weight, which.second[block])
+        found += moments.of(whole.of(given.take(slice(begin, begin + _AT_ONCE))), which.weight)
     return Joint(whole, found)
 
 
@@ -133,8 +129,7 @@ def _share(words: Sketch, told_apart: tuple[str, ...]) -> float:
 def _chosen(n: int, most: int, seed: int) -> Chosen:
     rng = np.random.default_rng([seed, n])
     weight = max(1, -(-n // most))
-    rows = rng.choice(n, -(-n // weight), replace=False) if n else np.zeros(0, np.int64)
-    return Chosen(rows, weight, (np.arange(len(rows)) + int(rng.integers(2))) % 2 == 1)
+    return Chosen(rng.choice(n, -(-n // weight), replace=False) if n else np.zeros(0, np.int64), weight)
 
 
 def _standardised(table: pa.Table, known: Features) -> Standardised:

@@ -16,8 +16,10 @@ _Weight = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class PackedMoments(msgspec.Struct, array_like=True):
-    rows: tuple[_Weight, _Weight]
-    squares: tuple[_Weight, _Weight]
+    """In parts that add up: one of them, or two halves as they were kept before."""
+
+    rows: tuple[_Weight, ...]
+    squares: tuple[_Weight, ...]
     sums: bytes
     products: bytes
 
@@ -85,19 +87,13 @@ def unpack_together(told: PackedTogether, reference: Joint) -> Together:
 
 
 def _pack_moments(given: Moments) -> PackedMoments:
-    rows, squares = ((int(one[0]), int(one[1])) for one in (given.rows, given.squares))
-    products = np.stack([one[_UPPER] for one in given.products])
-    return PackedMoments(rows, squares, _narrow(given.sums), _narrow(products))
+    return PackedMoments((given.rows,), (given.squares,), _narrow(given.sums), _narrow(given.products[_UPPER]))
 
 
 def _unpack_moments(told: PackedMoments) -> Moments:
-    upper = _whole(told.products).reshape(2, -1)
-    products = np.zeros((2, SIZE, SIZE), np.int64)
-    for number in (0, 1):
-        products[number][_UPPER] = upper[number]
-        products[number].T[_UPPER] = upper[number]
-    sums = _whole(told.sums).reshape(2, SIZE)
-    return Moments(np.array(told.rows, np.int64), np.array(told.squares, np.int64), sums, products)
+    products = np.zeros((SIZE, SIZE), np.int64)
+    products[_UPPER] = products.T[_UPPER] = _whole(told.products).reshape(-1, len(_UPPER[0])).sum(axis=0)
+    return Moments(sum(told.rows), sum(told.squares), _whole(told.sums).reshape(-1, SIZE).sum(axis=0), products)
 
 
 def _narrow(given: Array) -> bytes:
