@@ -184,6 +184,17 @@ def test_a_fallback_that_is_no_model(shop):
     assert f"arkwright.toml:{place}: no model is called 'buyz'; did you mean \"buys\"?" in mistakes(shop)
 
 
+def test_a_fallback_of_which_nothing_is_released(shop):
+    shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\nfallback = "rules"\n')
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[model.rules]\nfrom = "visits"\ntarget = "buys"\ntask = "classification"\n')
+    why = "no endpoint asks for rules, so no release of it is made; add [endpoint.rules]"
+    assert f"arkwright.toml:{line_of(shop, 'fallback')}: {why}" in mistakes(shop)
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[endpoint.rules]\nmodel = "rules"\ngate = "production"\n')
+    assert toml.read(shop.folder).spec.endpoint["buys"].fallback == "rules"
+
+
 def test_the_line_of_a_reaction_is_named(shop):
     shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\npromises = ["rows >= 1"]\n')
     with (shop.folder / "arkwright.toml").open("a") as file:

@@ -1,5 +1,6 @@
 """The clock: endpoints are watched by themselves, by one process at a time, whoever is killed."""
 
+import os
 import random
 import signal
 import subprocess
@@ -59,6 +60,28 @@ def test_as_often_as_it_is_said(two):
     assert clock._due() == []
     clock._begun["buys"] -= 3601
     assert clock._due() == [("buys",)]
+
+
+def test_what_another_process_looked_at_is_not_looked_at_again_until_it_looks_no_more(two):
+    up(two, watch='every = "1h"')
+    kept = two.site.watched / "buys.measured.db"
+    kept.parent.mkdir(exist_ok=True)
+    kept.touch()
+    clock, looked = Clock(two.site, two.folder), time.time()
+
+    def due(ago):
+        os.utime(kept, (looked - ago, looked - ago))
+        return clock._due()
+
+    assert due(3600) == []  # the other is just about to begin
+    assert due(3700) == [("buys",)]
+    clock._begun["buys"] -= 3601
+    clock._reap()
+    assert due(60) == []
+    clock._own["buys"] = kept.stat().st_mtime  # it was our own, and took a minute
+    assert clock._due() == [("buys",)]
+    clock._begun["buys"] -= 3601
+    assert due(-60) == [("buys",)]  # a clock went back
 
 
 def round_of(at):

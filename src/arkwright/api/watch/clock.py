@@ -5,6 +5,7 @@ processes aside. A source that hangs holds up nothing but the next look at itsel
 import logging
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from arkwright.api import child
@@ -23,11 +24,12 @@ PROCESS = "arkwright.api.watch.process"  # by name: it brings what counts, and a
 LOOK = 1.0  # seconds between two looks at what is due
 GRACE = 10.0  # seconds in which a round may end that is called off
 AT_ONCE = 4  # datasets
+FIRST = 60.0  # seconds in which another process that looked last is let look again
 
 
 class Clock(Alongside):
-    """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, one at a time
-    does.
+    """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, the one that
+    looked last goes on, and the others take over when it does not.
     """
 
     def __init__(self, site: Site, project: Path) -> None:
@@ -38,6 +40,7 @@ class Clock(Alongside):
         self._data: dict[str, int] = {}  # seconds, of datasets that are watched
         self._written: object | None = None  # what the project's file was when it was read
         self._begun: dict[str, float] = {}
+        self._own: dict[str, float] = {}  # when it was looked at last, as the file has it, when our own look was over
         self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
 
     def _run(self) -> None:
@@ -60,7 +63,10 @@ class Clock(Alongside):
         """What is to be begun now, each in a process of its own: endpoints together, datasets alone."""
         known = {**self._endpoints(), **self._datasets()}
         now, busy = time.monotonic(), {name for names in self._at_work for name in names}
-        waiting = [name for name, every in known.items() if now - self._begun.get(name, -every) >= every]
+        waiting = [
+            name for name, every in known.items()
+            if now - self._begun.get(name, -every) >= every and not self._another_looks(name, every)
+        ]  # fmt: skip
         datasets = [name for name in waiting if name.startswith(DATA) and name not in busy]
         free = AT_ONCE - sum(name.startswith(DATA) for name in busy)
         found: list[tuple[str, ...]] = [(name,) for name in datasets[: max(0, free)]]
@@ -68,6 +74,16 @@ class Clock(Alongside):
             found += [some] if (some := tuple(name for name in waiting if not name.startswith(DATA))) else []
         self._begun |= {name: now for names in found for name in names}
         return found
+
+    def _another_looks(self, name: str, every: int) -> bool:
+        looked = self._looked(name)
+        return looked != self._own.get(name) and 0 <= time.time() - looked < every + min(every / 2, FIRST)
+
+    def _looked(self, name: str) -> float:
+        """When something was found last, whoever looked; 0 where nothing ever was."""
+        with suppress(OSError):
+            return (self._site.watched / f"{name}.measured.db").stat().st_mtime
+        return 0.0
 
     def _endpoints(self) -> dict[str, int]:
         """Those that promise something, and how often they are to be watched."""
@@ -110,6 +126,7 @@ class Clock(Alongside):
         for names, process in list(self._at_work.items()):
             if process.poll() is not None:
                 del self._at_work[names]
+                self._own |= {name: self._looked(name) for name in names}
                 if process.returncode:
                     log.error("a round of the watch ended (%d); it is made good by the next one", process.returncode)
 
