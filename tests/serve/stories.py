@@ -17,7 +17,7 @@ from arkwright.serve.processes import control
 LOAD_TIME = 4.0
 BAD = {"fails", "kills", "tears", "hangs"}
 SETTLED = 400.0  # seconds after all faults
-UNHEARD = 60.0  # seconds in which who lost its wire is replaced or ended
+UNHEARD = 45.0  # seconds in which who lost its wire, or hangs on its way, is replaced or ended
 
 
 class Broken(AssertionError):
@@ -146,7 +146,10 @@ class World:
                     continue
                 if seen.leaves or seen.behind:
                     continue
-                if not seen.hears and self.now < self.lost.setdefault(one, self.now) + UNHEARD:
+                late = (
+                    not seen.hears or seen.stuck or seen._waiting
+                )  # it hears nothing, or is still about what it was told
+                if late and self.now < self.lost.setdefault((one, name, *releases), self.now) + UNHEARD:
                     continue
                 self.broken(f"{when}: {one} answers {name} with {releases}, served is {served}")
 
