@@ -17,7 +17,7 @@ from arkwright.serve.processes import control
 LOAD_TIME = 4.0
 BAD = {"fails", "kills", "tears", "hangs"}
 SETTLED = 400.0  # seconds after all faults
-UNHEARD = 60.0  # seconds in which who lost its wire is replaced or ended
+UNHEARD = 45.0  # seconds in which who lost its wire, or hangs on its way, is replaced or ended
 
 
 class Broken(AssertionError):
@@ -32,7 +32,7 @@ class World:
         self.does, self.was, self.gates, self.shut = {}, [], {}, False
         self.all, self.workers, self.moving, self.log, self.refused = [], {}, None, [], {}
         self.ready = False
-        self.failed, self.before = "", None
+        self.failed, self.before, self.rejected = "", None, set()
         self.excused, self.halted, self.lost = [], {}, {}
         self.ledger, self.told = {"a": self.routing("a", 1), "b": self.routing("b", 1)}, None
         self.highest = dict(self.ledger)
@@ -106,6 +106,7 @@ class World:
         self.moving = self.before = None
         self.note(f"moved: {why or 'accepted'}")
         self.steady("just moved")
+        self.rejected = control.releases(order.traffic.values()) - control.releases(self.crew.order.traffic.values())
         asked = [name for name in names if name in order.traffic]
         for name in asked:
             self.judge(name, order, why, begun, served, stuck)
@@ -144,9 +145,12 @@ class World:
                 )
                 if releases <= served or seen is None:
                     continue
-                if seen.leaves or seen.behind:
+                if seen.behind or (seen.leaves and not (releases & self.rejected and seen.hears and not seen._waiting)):
                     continue
-                if not seen.hears and self.now < self.lost.setdefault(one, self.now) + UNHEARD:
+                late = (
+                    not seen.hears or seen.stuck or seen._waiting
+                )  # it hears nothing, or is still about what it was told
+                if late and self.now < self.lost.setdefault((one, name, *releases), self.now) + UNHEARD:
                     continue
                 self.broken(f"{when}: {one} answers {name} with {releases}, served is {served}")
 

@@ -63,3 +63,9 @@ def test_whatever_happens_in_whatever_order_what_is_served_is_answered(scenes, b
 def test_nobody_waits_for_the_wire_of_who_died_while_it_came():
     """What it forked holds it; what it said last came late, and meanwhile there was more to do."""
     tell([("hup",), ("wait", 0.3), ("route", "b", 2), ("kill", 2)], [Birth(wire=0.6, silent=1e6)])
+
+
+def test_who_gets_free_just_when_a_move_is_refused_and_hangs_on_its_way_back_answers_no_more_with_what_was_refused():
+    """It did what it hung in, which nobody knew yet when it was told to go back."""
+    hung = [("does", "a@2", "hangs"), ("route", "a", 2), ("until", "stuck", 6.0), ("does", "a@1", "hangs", 0.0, 1)]
+    tell([("kill", 1), ("wait", 2.0), *hung, ("wait", 0.45), ("free", "a@2"), ("wait", 90.0)], [Birth(wire=0.6)])

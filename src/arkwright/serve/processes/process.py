@@ -96,13 +96,16 @@ class Worker:
             await asyncio.wait((done,), timeout=_LOOK)
         if done.done():
             return done.result()
-        if not order.question:
-            done.add_done_callback(self._did_late)
+        done.add_done_callback(self._tried_late if order.question else self._did_late)
         why = late(self.stuck, self._start.load_time)
         return {name: why for name, routing in order.traffic.items() if self.stuck in control.releases((routing,))}
 
     def _did_late(self, done: "asyncio.Future[dict[str, str] | None]") -> None:
         self.lacks = {*self.lacks, *(done.result() or ())}
+
+    def _tried_late(self, _: "asyncio.Future[dict[str, str] | None]") -> None:
+        """Perhaps it does what was refused meanwhile, until it has gone back."""
+        self.behind = bool(self._waiting)
 
     async def open(self) -> None:
         """Have it listen; returns when it does, or is gone."""
