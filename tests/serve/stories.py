@@ -174,7 +174,7 @@ class World:
         """What is not as it must be at last, or nothing."""
         if self.stray():
             return f"stray: {self.stray()}"
-        if self.moving or self.crew._leaving or self.super._following._tasks or self.super._following._later:
+        if self.moving or self.crew._leaving or self.super._following._under_way or self.super._following._newest:
             return f"busy: moving {self.moving}, leaving {self.crew._leaving}, {self.super._following.releases}"
         order = self.crew.order
         for one in self.crew._places:

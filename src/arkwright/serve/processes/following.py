@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 
 from arkwright.core.ports import Routing, Served, Traffic
 from arkwright.serve.processes import control
@@ -13,6 +15,24 @@ AGAIN = 60.0  # seconds until what had no process is followed once more
 _Identity = tuple[str, str, str]
 
 
+@dataclass(eq=False, slots=True)
+class _Way:
+    """An endpoint on its way to `routing`. `is_tried`: from here on it is not called off. `later`: when it is followed
+    once more.
+    """
+
+    routing: Routing | None
+    task: asyncio.Task[None] | None = None
+    is_tried: bool = False
+    later: asyncio.TimerHandle | None = None
+
+    def call_off(self) -> None:
+        if self.task and not self.is_tried:
+            self.task.cancel()
+        if self.later:
+            self.later.cancel()
+
+
 class Following:
     """Tries what was never loaded here, and has `apply` do the rest; what is newer takes the place of what is tried."""
 
@@ -20,16 +40,14 @@ class Following:
         """`seconds`: how long a release may take to load."""
         self._seconds, self._apply = seconds, apply
         self._known: set[_Identity] = set()
-        self._tried: dict[str, asyncio.Task[None]] = {}
-        self._tasks: dict[asyncio.Task[None], Routing | None] = {}
-        self._newest: dict[str, asyncio.Task[None]] = {}
-        self._later: dict[str, tuple[asyncio.TimerHandle, Routing | None]] = {}
+        self._newest: dict[str, _Way] = {}  # of each endpoint
+        self._under_way: dict[asyncio.Task[None], _Way] = {}  # older ones, too, that could not be called off
 
     @property
     def releases(self) -> set[str]:
         """What is on its way."""
-        again = (routing for _, routing in self._later.values())
-        return control.releases(routing for routing in (*self._tasks.values(), *again) if routing)
+        ways = (*self._newest.values(), *self._under_way.values())
+        return control.releases(way.routing for way in ways if way.routing)
 
     def loaded(self, traffic: Traffic) -> None:
         """All of this was loaded by the workers."""
@@ -39,42 +57,43 @@ class Following:
         """Have the endpoint answer so, when all its releases can be loaded; None: it is gone. What is tried for it is
         no longer wanted.
         """
-        if name in self._tried:
-            self._tried.pop(name).cancel()
-        if name in self._later:
-            self._later.pop(name)[0].cancel()
-        task = asyncio.create_task(self._follow(name, routing))
-        self._newest[name] = self._tried[name] = task
-        self._tasks[task] = routing
-        task.add_done_callback(self._done)
+        if before := self._newest.get(name):
+            before.call_off()
+        self._newest[name] = way = _Way(routing)
+        way.task = asyncio.create_task(self._follow(name, way))
+        self._under_way[way.task] = way
+        way.task.add_done_callback(partial(self._done, name))
 
     async def settled(self) -> None:
         """Until all that is on its way now has arrived, or was refused."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def close(self) -> None:
-        for later, _ in self._later.values():
-            later.cancel()
-        tasks = tuple(self._tasks)
+        for way in self._newest.values():
+            way.call_off()
+        tasks = tuple(self._under_way)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, name: str, routing: Routing | None) -> None:
+    async def _follow(self, name: str, way: _Way) -> None:
+        routing = way.routing
         try:
             why = await self._why_not(name, routing) if routing else None
-            del self._tried[name]  # from here on it is not called off
+            way.is_tried = True
             if routing and why:
                 refused(name, routing, why)
             else:
                 await self._apply(name, routing)
         except OSError as error:  # which says nothing of the release: there is no process, or no file more
-            if self._newest[name] is asyncio.current_task():
+            if self._newest.get(name) is way:
                 log.error("endpoint:%s is not followed: %s; again in %g s", name, error, AGAIN)  # noqa: TRY400
-                self._later[name] = asyncio.get_running_loop().call_later(AGAIN, self.follow, name, routing), routing
+                way.later = asyncio.get_running_loop().call_later(AGAIN, self.follow, name, routing)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
+    def _done(self, name: str, task: asyncio.Task[None]) -> None:
+        way = self._under_way.pop(task)
+        if self._newest.get(name) is way and not way.later:
+            del self._newest[name]
         if not task.cancelled() and (error := task.exception()):
             log.error("an endpoint is not followed: %r", error)
 

@@ -17,9 +17,9 @@ from typing import Protocol
 from arkwright.core.errors import Invalid
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import BIRTH, how
+from arkwright.serve.processes.newborn import Trial
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.processes.trial import late
-from arkwright.serve.processes.waits import within
 
 log = logging.getLogger("arkwright.serve")
 SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
@@ -40,44 +40,6 @@ class Crew(Protocol):
     def bury(self, worker: Worker) -> None: ...
     def let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]": ...
     def fail(self, error: BaseException) -> None: ...
-
-
-class Trial:
-    """A move that is tried in `worker`, which follows one that died and answers nobody yet."""
-
-    def __init__(self, order: control.Serve, names: Collection[str]) -> None:
-        """`names`: if any of them fails the move is refused."""
-        self.order, self._names = order, names
-        self.worker: Worker | None = None
-        self._found: asyncio.Future[tuple[Worker, Mapping[str, str]] | None] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def ends(self, worker: Worker, failed: Mapping[str, str]) -> None:
-        if not self._found.done():
-            self._found.set_result((worker, failed))
-
-    def refuses(self, failed: Mapping[str, str]) -> bool:
-        return not failed.keys().isdisjoint(self._names)
-
-    def is_void(self) -> None:
-        """Another worker answers here, which was told nothing of it."""
-        if not self._found.done():
-            self._found.set_result(None)
-
-    async def over(self, seconds: float) -> tuple[Worker, Mapping[str, str]] | None:
-        """Who tried it, and what fails. Raises TimeoutError when nobody loads anything for so long; there is patience
-        with each release that is loaded.
-        """
-        while True:
-            try:
-                return await within(seconds, self._over())
-            except TimeoutError:
-                if not (self.worker and self.worker.loading and not self.worker.gone):
-                    raise
-
-    async def _over(self) -> tuple[Worker, Mapping[str, str]] | None:
-        return await asyncio.shield(self._found)
 
 
 class Place:

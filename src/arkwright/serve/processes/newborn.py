@@ -1,0 +1,46 @@
+"""A move that is tried in a newborn worker, after one died of it: what ends the newborn is the release, no request."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from arkwright.serve.processes import control
+from arkwright.serve.processes.process import Worker
+from arkwright.serve.processes.waits import within
+
+
+class Trial:
+    """A move that is tried in `worker`, which follows one that died and answers nobody yet."""
+
+    def __init__(self, order: control.Serve, names: Collection[str]) -> None:
+        """`names`: if any of them fails the move is refused."""
+        self.order, self._names = order, names
+        self.worker: Worker | None = None
+        self._found: asyncio.Future[tuple[Worker, Mapping[str, str]] | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    def ends(self, worker: Worker, failed: Mapping[str, str]) -> None:
+        if not self._found.done():
+            self._found.set_result((worker, failed))
+
+    def refuses(self, failed: Mapping[str, str]) -> bool:
+        return not failed.keys().isdisjoint(self._names)
+
+    def is_void(self) -> None:
+        """Another worker answers here, which was told nothing of it."""
+        if not self._found.done():
+            self._found.set_result(None)
+
+    async def over(self, seconds: float) -> tuple[Worker, Mapping[str, str]] | None:
+        """Who tried it, and what fails. Raises TimeoutError when nobody loads anything for so long; there is patience
+        with each release that is loaded.
+        """
+        while True:
+            try:
+                return await within(seconds, self._over())
+            except TimeoutError:
+                if not (self.worker and self.worker.loading and not self.worker.gone):
+                    raise
+
+    async def _over(self) -> tuple[Worker, Mapping[str, str]] | None:
+        return await asyncio.shield(self._found)
