@@ -68,7 +68,7 @@ class Born:
     async def serve(self, order):
         failed = {}
         for name, routing in order.traffic.items():
-            for release in control.releases((routing,)) - set(self.serves.values()):
+            for release in sorted(control.loaded(routing, shadow=False) - set(self.serves.values())):
                 self.told.append(release)
                 self.say(control.Loading(release))
                 match self.world.does.get(release):
@@ -86,7 +86,8 @@ class Born:
         if self.returncode is None:
             kept = failed if order.question else ()
             old = {name: release for name, release in self.serves.items() if name in kept}
-            new = {name: next(iter(control.releases((r,)))) for name, r in order.traffic.items() if name not in failed}
+            able = {name: control.loaded(r, shadow=False) for name, r in order.traffic.items() if name not in failed}
+            new = {name: min(some) for name, some in able.items() if some}
             self.serves, self.lacking = old | new, order.lacking
             self.say(control.Loading(""))
             self.say(control.Done(failed))

@@ -10,6 +10,7 @@ from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.processes import control, place, process
+from arkwright.serve.processes.place import LeftOut
 
 
 @pytest.fixture
@@ -735,14 +736,24 @@ def test_where_all_end_just_when_they_are_to_be_asked_their_successors_are(playe
     played(play)
 
 
-async def left_out(world, *places):
+async def left_out(world, *places, to=None):
     """a@1 ends whoever loads it at these places; b answers with b@1 everywhere."""
-    assert await world.crew.move(world.order(a="a@1", b="b@1"), ["a"]) == {}
+    assert await world.crew.move(to or world.order(a="a@1", b="b@1"), ["a"]) == {}
     await world.crew.ready()
     world.does["a@1"] = KILLS
     for one in [world.here()[number] for number in places]:
         one.kill()
     await until(lambda: all("a" in world.here()[n].lacking and world.here()[n].listens for n in places))
+
+
+def of(world, *releases, shadow=None):
+    """An endpoint that answers with these, a part each, beside a shadow."""
+    shares = tuple(Share(Served(world.folder, release, "d"), 1 / len(releases)) for release in releases)
+    return Routing(shares + ((Share(Served(world.folder, shadow, "d"), 0.0, shadow=True),) if shadow else ()))
+
+
+def order(world, **routings):
+    return control.Serve({"b": of(world, "b@1")} | routings, [])
 
 
 @pytest.mark.parametrize("places", [(0,), (0, 1)], ids=["at one place", "everywhere"])
@@ -751,8 +762,8 @@ def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out(played, plac
 
     async def play(world):
         await left_out(world, *places)
-        told = {"b": "a@1 is left out at one place at least, for workers ended or hung while they loaded it"}
-        assert await world.crew.move(world.order(a="a@1", b="a@1"), ["b"]) == told
+        with pytest.raises(LeftOut, match="of a@1 one ends or holds up workers that load it"):
+            await world.crew.move(world.order(a="a@1", b="a@1"), ["b"])
         assert [one["b"] for one in world.serves()] == ["b@1"] * 2
         assert await world.crew.move(world.order(a="a@1", b="b@2"), ["b"]) == {}
         assert [one["b"] for one in world.serves()] == ["b@2"] * 2
@@ -760,15 +771,62 @@ def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out(played, plac
     played(play)
 
 
-def test_what_no_place_can_try_beside_what_is_left_out_is_refused(played):
+def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out_meanwhile(played):
+    async def play(world):
+        assert await world.crew.move(world.order(a="a@1", b="b@1"), ["a"]) == {}
+        world.does |= {"a@1": KILLS, "b@2": WAITS}
+        both = order(world, a=of(world, "a@1"), b=of(world, "a@1", "b@2"))
+        moving = asyncio.create_task(world.crew.move(both, ["b"]))
+        await until(lambda: all(one.told[-1] == "b@2" for one in world.here()))
+        world.here()[0].kill()
+        await until(lambda: world.crew._places[0]._left_out)
+        world.gate.set()
+        with pytest.raises(LeftOut):
+            await moving
+        await until(lambda: [one.get("b") for one in world.serves()] == ["b@1"] * 2)
+
+    played(play)
+
+
+def test_what_no_place_can_try_beside_what_is_left_out_is_refused_for_now(played):
     async def play(world):
         await left_out(world, 0, 1)
-        both = Routing(tuple(Share(Served(world.folder, release, "d"), 0.5) for release in ("a@1", "a@2")))
-        order = control.Serve(world.order(b="b@1").traffic | {"a": both}, [])
-        assert set(await world.crew.move(order, ["a"])) == {"a"}
+        with pytest.raises(LeftOut, match="of a@1, a@2 one ends"):
+            await world.crew.move(order(world, a=of(world, "a@1", "a@2")), ["a"])
         assert not [one for one in world.all if "a@2" in one.told]
         assert await world.crew.move(world.order(b="b@1", a="a@2"), ["a"]) == {}
         assert world.serves() == [{"a": "a@2", "b": "b@1"}] * 2
+
+    played(play)
+
+
+def test_back_to_what_is_left_out_everywhere_is_a_move_and_so_is_less_of_it(played):
+    """Nothing is lost by it, and what heals answers as it was said last."""
+
+    async def play(world):
+        await left_out(world, 0, 1, to=order(world, a=of(world, "a@1", "a@2")))
+        assert await world.crew.move(order(world, a=of(world, "a@1")), ["a"]) == {}
+
+    played(play)
+
+
+def test_who_is_stopped_goes_on_beside_a_place_that_leaves_out_what_it_needs(played):
+    async def play(world):
+        await left_out(world, 0)
+        del world.does["a@1"]
+        stopped = Routing((), stopped="by ana: wait")
+        assert await world.crew.move(order(world, a=of(world, "a@1"), b=stopped), []) == {}
+        assert await world.crew.move(order(world, a=of(world, "a@1"), b=of(world, "a@1")), ["b"]) == {}
+
+    played(play)
+
+
+def test_a_shadow_that_is_left_out_where_callers_are_answered_is_no_matter(played):
+    async def play(world):
+        await left_out(world, 0, 1)
+        moved = order(world, a=of(world, "a@2", shadow="a@1"))
+        assert await world.crew.move(moved, ["a"]) == {}
+        assert all("a@2" in one.told for one in world.here())
 
     played(play)
 
@@ -777,9 +835,7 @@ def test_one_place_at_which_it_is_left_out_decides_nothing(played):
     async def play(world):
         await left_out(world, 0)
         del world.does["a@1"]
-        both = Routing(tuple(Share(Served(world.folder, release, "d"), 0.5) for release in ("a@1", "a@2")))
-        order = control.Serve(world.order(b="b@1").traffic | {"a": both}, [])
-        assert await world.crew.move(order, ["a"]) == {}
+        assert await world.crew.move(order(world, a=of(world, "a@1", "a@2")), ["a"]) == {}
         assert "a@2" in world.here()[1].told
 
     played(play)

@@ -124,9 +124,9 @@ def inherited(start: Start) -> dict[str, int]:
     return {name: fd for name in INHERITED if (fd := getattr(start, name)) >= 0}
 
 
-def without(order: Serve, left_out: Collection[str], *, question: bool = False) -> Serve:
-    """The same, but nothing that these releases answer."""
-    return msgspec.structs.replace(lacking(order, naming(order, left_out)), question=question)
+def without(order: Serve, left_out: Collection[str], *, shadow: bool, question: bool = False) -> Serve:
+    """The same, but nothing for which these releases are loaded."""
+    return msgspec.structs.replace(lacking(order, naming(order, left_out, shadow=shadow)), question=question)
 
 
 def lacking(order: Serve, names: Collection[str]) -> Serve:
@@ -135,9 +135,9 @@ def lacking(order: Serve, names: Collection[str]) -> Serve:
     return Serve(traffic, order.unloaded, sorted(order.traffic.keys() - traffic.keys()))
 
 
-def naming(order: Serve, some: Collection[str]) -> list[str]:
-    """The endpoints that answer with one of these releases."""
-    return [name for name, routing in order.traffic.items() if not releases((routing,)).isdisjoint(some)]
+def naming(order: Serve, some: Collection[str], *, shadow: bool) -> list[str]:
+    """The endpoints for which one of these releases is loaded: where callers are answered, or where the shadows are."""
+    return [name for name, routing in order.traffic.items() if not loaded(routing, shadow=shadow).isdisjoint(some)]
 
 
 def line(message: Any) -> bytes:
@@ -151,6 +151,11 @@ def read(data: bytes, kind: Any) -> Any:
 def _path(kind: type, value: Any) -> Any:
     assert kind is Path
     return Path(value)
+
+
+def loaded(routing: Routing, *, shadow: bool) -> set[str]:
+    """The releases that a worker which answers callers has at work for it, or with `shadow` that of the shadows."""
+    return {share.served.release for share in routing.shares if share.shadow == shadow}
 
 
 def releases(routings: Iterable[Routing]) -> set[str]:

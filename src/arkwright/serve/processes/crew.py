@@ -17,7 +17,7 @@ from arkwright.core.ports import Serving
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import Nursery
 from arkwright.serve.processes.files import Room
-from arkwright.serve.processes.place import Place
+from arkwright.serve.processes.place import LeftOut, Place
 from arkwright.serve.processes.process import Asked, Worker
 from arkwright.serve.processes.sockets import processors
 from arkwright.serve.processes.waits import called_off, until, within
@@ -96,11 +96,15 @@ class Crew:
         before: endpoint -> why not.
 
         Who is just being born, or stuck, decides nothing, unless there is nobody else: the one does before it answers
-        what is served then, the other behind what it is stuck in.
+        what is served then, the other behind what it is stuck in. Raises LeftOut where an endpoint that answers would
+        not any more, or nobody could try it; all go on as before.
         """
         did: dict[Worker, Mapping[str, str]] = {}
         judged: set[Place] = set()  # once each: who comes after one that did it decides nothing more
+        aside: list[set[str]] = []  # what was not tried, of each that judged and answers callers
         while judges := [place for place in await self._judges(did) if place not in judged]:
+            await self._must_stay(order, names)
+            aside += [place.leaves_out(order) for place in judges if not place.worker.shadow]
             found = dict(zip(judges, await asyncio.gather(*(place.has(order, names) for place in judges)), strict=True))
             if self.order:
                 judged |= {place for place, (_, failed) in found.items() if failed is not None}
@@ -110,9 +114,7 @@ class Crew:
             if why:
                 await self._go_back()
                 return why
-        if untried := self._untried(order, names, judged):
-            await self._go_back()
-            return untried
+        await self._must_stay(order, names, aside)
         first, self.order = self.order is None, order
         for place in self._places:
             place.moved(order, did.get(place.worker))
@@ -135,11 +137,23 @@ class Crew:
                 return self._untold(did) or await self._judges(did)  # they ended just now
         return list(filter(_able, self._untold(did)))
 
-    def _untried(self, order: control.Serve, names: Collection[str], judged: Collection[Place]) -> dict[str, str]:
-        """Which of these endpoints nobody that answers callers could try: it needs what is left out everywhere."""
-        asked = [place.leaves_out(order) for place in self._places[: len(self._listening)] if place in judged]
-        nobody = [name for name in names if asked and all(name in left_out for left_out in asked)]
-        return dict.fromkeys(nobody, "some of its releases end or hold up every worker that loads them")
+    async def _must_stay(
+        self, order: control.Serve, names: Collection[str], aside: Sequence[Collection[str]] = ()
+    ) -> None:
+        """Raises LeftOut, as `move` does, after all went back. `aside`: what those did not try that were asked."""
+        lost = set().union(*(place.loses(order, names) for place in self._places))
+        if self.order and aside:
+            lost |= {name for name in self._gaining(order, names) if all(name in one for one in aside)}
+        if lost:
+            await self._go_back()
+            some = ", ".join(sorted(control.releases(order.traffic[name] for name in lost)))
+            raise LeftOut(f"of {some} one ends or holds up workers that load it")
+
+    def _gaining(self, order: control.Serve, names: Collection[str]) -> list[str]:
+        """Which of these get a release that they do not have."""
+        before = self.order.traffic if self.order else {}
+        asked = {name: control.releases((order.traffic[name],)) for name in names if name in order.traffic}
+        return [name for name, some in asked.items() if name not in before or some - control.releases((before[name],))]
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
         return [place for place in self._places if place.answers and place.worker not in did]

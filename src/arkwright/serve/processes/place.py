@@ -23,9 +23,12 @@ from arkwright.serve.processes.trial import late
 
 log = logging.getLogger("arkwright.serve")
 SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
-_LEFT_OUT = "left out at one place at least, for workers ended or hung while they loaded it"
 _MOST_STILLBORN = 5
 _MOST_DEATHS = 2  # of those that load one release: one may be chance
+
+
+class LeftOut(OSError):
+    """A move needs what ends or holds up the workers that load it, now: it is tried again later."""
 
 
 class Crew(Protocol):
@@ -82,7 +85,7 @@ class Place:
         in it would answer with what is served no more: it ends, and the next one goes without what it hung in.
         """
         worker, before = self.worker, self.worker.stuck
-        failed = await worker.tell(control.without(order, self._left_out))
+        failed = await worker.tell(self._without(order))
         if failed is not None and worker is self.worker:
             self.settled(order, failed)
         if worker.stuck and not before and worker is self.worker:
@@ -94,9 +97,7 @@ class Place:
         """
         while True:
             worker = self.worker
-            if lost := self._would_lose(order, names):
-                return worker, lost
-            failed = await worker.tell(control.without(order, self._left_out, question=True))
+            failed = await worker.tell(self._without(order, question=True))
             if failed is not None or worker.leaves:
                 return worker, failed
             if self.worker is not worker and (self.worker.opened or self._crew.order is None):
@@ -112,18 +113,19 @@ class Place:
             if tried:
                 return tried
 
-    def _would_lose(self, order: control.Serve, names: Collection[str]) -> dict[str, str]:
+    def loses(self, order: control.Serve, names: Collection[str]) -> set[str]:
         """Which of these endpoints answer here now, and would not if this were done: they need what is left out."""
-        now = self._crew.order.traffic.keys() - self.worker.lacks if self._crew.order else set()
-        return {
-            name: f"{min(control.releases((order.traffic[name],)) & self._left_out)} is {_LEFT_OUT}"
-            for name in self.leaves_out(order)
-            if name in names and name in now
-        }
+        if not (before := self._crew.order):
+            return set()
+        on = {name for name, routing in before.traffic.items() if not routing.stopped}
+        return (on & self.leaves_out(order) & set(names)) - set(self.worker.lacks) - self.leaves_out(before)
 
-    def leaves_out(self, order: control.Serve) -> list[str]:
+    def leaves_out(self, order: control.Serve) -> set[str]:
         """The endpoints of which nothing is tried here."""
-        return control.naming(order, self._left_out)
+        return set(control.naming(order, self._left_out, shadow=self.worker.shadow))
+
+    def _without(self, order: control.Serve, *, question: bool = False) -> control.Serve:
+        return control.without(order, self._left_out, shadow=self.worker.shadow, question=question)
 
     @property
     def answers(self) -> bool:
@@ -140,7 +142,7 @@ class Place:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
         self._left_out &= control.releases(order.traffic.values())
         if failed is not None:
-            self.worker.lacks = {*failed, *control.naming(order, self._left_out)}
+            self.worker.lacks = {*failed, *self.leaves_out(order)}
 
     # who comes
 
@@ -212,7 +214,7 @@ class Place:
             trial = self._trial if self._trial and order is self._trial.order else None
             if trial:
                 trial.worker = worker
-            told = await worker.tell(order if worker is self.coming else control.without(order, self._left_out))
+            told = await worker.tell(order if worker is self.coming else self._without(order))
             if trial and told is not None and not self._is_due(worker.stuck):
                 trial.ends(worker, told)
                 if worker.stuck or trial.refuses(told):
@@ -271,7 +273,8 @@ class Place:
         if dead.opened or not dead.loading:
             return
         if self._trial and self._tried_in(dead):
-            self._trial.ends(dead, _lethal(self._trial.order, dead.loading, ended))
+            needing = control.naming(self._trial.order, (dead.loading,), shadow=dead.shadow)
+            self._trial.ends(dead, dict.fromkeys(needing, _ended(dead.loading, ended)))
             self._trial = None  # at once: nobody else tries it
         if not self._is_due(dead.loading):
             return
@@ -336,10 +339,6 @@ def _now() -> float:
 
 def _pause(stillborn: int) -> float:
     return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number
-
-
-def _lethal(order: control.Serve, release: str, ended: str) -> dict[str, str]:
-    return dict.fromkeys(control.naming(order, (release,)), _ended(release, ended))
 
 
 def _ended(release: str, ended: str) -> str:

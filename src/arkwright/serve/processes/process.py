@@ -34,7 +34,7 @@ class Worker:
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
-        self.listening, self.gone = listening, True
+        self.listening, self.gone, self.shadow = listening, True, start.shadow
         self.opened = self.served = self.behind = self.leaves = self.goes = self.lonely = False
         self.loading = self.stuck = ""
         self.lacks: Collection[str] = ()

@@ -21,6 +21,7 @@ from arkwright.serve.processes.crew import Crew
 from arkwright.serve.processes.files import Room, raised, room
 from arkwright.serve.processes.folder import shared
 from arkwright.serve.processes.following import Following, refused
+from arkwright.serve.processes.place import LeftOut
 from arkwright.serve.processes.sockets import address, listen, reserve, unix
 from arkwright.serve.processes.waits import called_off, first_of, unless
 from arkwright.serve.telemetry import otlp
@@ -196,8 +197,8 @@ class Supervisor:
             self._crew.halt({name: (routing.version, routing.stopped) for name, routing in stopped.items()})
 
     async def _apply(self, name: str, routing: Routing | None) -> None:
-        """Have all workers answer so, or no more; where one cannot, all go on as before. Raises OSError when
-        there is no process for its shadows.
+        """Have all workers answer so, or no more; where one cannot, all go on as before. Raises OSError for what may
+        be otherwise later: there is no process for its shadows, or it needs what ends workers now.
         """
         async with self._applying:
             traffic = {one: before for one, before in self._traffic.items() if one != name}
@@ -227,7 +228,10 @@ class Supervisor:
             if ask.name not in self._traffic:
                 return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
             unloaded = self._unloaded - {ask.name} if ask.verb == "load" else self._unloaded | {ask.name}
-            why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
+            try:
+                why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
+            except LeftOut as error:
+                return f"{error}; unload it first, and it is tried at once"
             if not why_not:
                 self._unloaded = unloaded
             return why_not
