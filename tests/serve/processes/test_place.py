@@ -403,12 +403,12 @@ def test_a_move_waits_for_who_tries_it_as_long_as_that_one_loads_something(playe
     async def play(world):
         assert await world.move(b="b@1", a="a@1") == {}
         one, other = world.all
-        world.does["a@2"], world.crew._places[0]._load_time = WAITS, 0.1
+        world.does["a@2"], world.crew._places[0]._load_time = WAITS, 0.5
         moving = asyncio.create_task(world.move(a="a@2", b="b@1"))
         await until(lambda: one.told[-1] == other.told[-1] == "a@2")
         one.kill()
         await until(lambda: len(world.all) == 3 and world.all[2].told)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.2)
         assert not moving.done()
         world.gate.set()
         assert await moving == {}
