@@ -19,6 +19,7 @@ from arkwright.core import shapes, versions
 from arkwright.core.errors import ArkwrightError, Away
 from arkwright.core.nouns import Run
 from arkwright.core.record import encode
+from arkwright.line import line
 from arkwright.line.line import Result
 from arkwright.project.plan import Plan
 
@@ -190,6 +191,12 @@ def test_a_run_whose_process_was_killed_says_so(gate, room):
     assert "\na line of the log\n" in log
     assert log.endswith(f"failed: {killed}\n")
     assert list((room.at.site.folder / "logs").iterdir()) == []
+
+
+def test_what_goes_on_record_does_not_say_where_the_records_are():
+    there = Away("the ledger in postgresql://ann@db.example:5433/shop cannot be reached: db.example refused")
+    (kind, said), why = jobs.fault(there), line._why(there)
+    assert (kind, said, why) == ("Away", *["the ledger cannot be reached; try again in a moment"] * 2)
 
 
 def test_how_a_process_ended():
