@@ -40,7 +40,7 @@ def room(tmp_path_factory):
     door.do(accounts.role, owner, name="gone", role="none", reason="left")
     for kind in (secrets.SESSION, secrets.TOKEN):  # as if the end of their secrets had been missed
         door.bad[f"shut out, {kind}"] = secrets.issue(door.site.vault, kind, "gone", 3600)
-    door.site.denied.note = lambda *_: None  # it is tested elsewhere, and waits for the disk
+    door.site.denied.write = lambda: None  # it is tested elsewhere, and waits for the disk
     return door
 
 

@@ -1,6 +1,8 @@
 """What is refused is on record, in the verb "denied" and on its page: who, what, why, from where; never a secret."""
 
+import asyncio
 import sqlite3
+import time
 
 import pytest
 from tests.web.conftest import WORD, Door
@@ -78,6 +80,24 @@ def test_it_refuses_even_where_nothing_can_be_written(door, caplog):
     assert str(door.folder) in caplog.text
 
 
+def test_strangers_who_come_together_are_written_together(tmp_path, monkeypatch):
+    """So they are in nobody's way for long."""
+    door, commits, file = Door(tmp_path), [], store.Denials._file
+
+    def slow(denials):
+        commits.append(time.sleep(0.02))
+        return file(denials)
+
+    monkeypatch.setattr(store.Denials, "_file", slow)
+
+    async def together():
+        return await asyncio.gather(*(door.asked("GET", "/api/show", client=f"10.0.0.{n}") for n in range(60)))
+
+    assert {answer.status for answer in asyncio.run(together())} == {401}
+    assert len(commits) < 20
+    assert len(door.do(denied, door.actor("owner"))) == 60
+
+
 def test_a_flood_fills_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "AN_HOUR", 5)
     monkeypatch.setattr(store, "MOST", 20)
@@ -93,7 +113,8 @@ def test_a_flood_fills_nothing(tmp_path, monkeypatch):
     for hour in range(40):
         monkeypatch.setattr(store.time, "time", lambda hour=hour: 2e9 + 3600 * hour)
         attempt = store.Attempt(who="", proven=False, via="", what="x", right="", why="", status=401, address="")
-        door.site.denied.note(attempt, "1")
+        door.site.denied.take(attempt, "1")
+        door.site.denied.write()
     with sqlite3.connect(door.folder / "denied.db") as db:
         assert db.execute("SELECT count(*) FROM denied").fetchone() == (20,)
 

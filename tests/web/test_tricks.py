@@ -32,7 +32,7 @@ def room(tmp_path_factory):
     (outside / "canary").write_text(CANARY)
     door = Door(outside / "project" / "site")
     door.outside = outside
-    door.site.denied.note = lambda *_: None
+    door.site.denied.write = lambda: None
     return door
 
 

@@ -75,7 +75,7 @@ def room(walked, tmp_path_factory, shop_at):
     door.outside, door.folder = outside, outside / "project"
     door.canary = outside.with_name("link") / "canary"  # spelt otherwise: what was sent may be kept, and shown
     door.canary.parent.symlink_to(outside)
-    door.site.denied.note = lambda *_: None
+    door.site.denied.write = lambda: None
     return door
 
 

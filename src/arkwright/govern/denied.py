@@ -80,19 +80,22 @@ class Denied:
 
 
 class Denials:
-    """Attempts that come together share one commit; each is told when it is on the disk."""
+    """Attempts are taken first and written then: those that come together share one commit."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._writing, self._taking = threading.Lock(), threading.Lock()
         self._waiting: dict[Attempt, tuple[float, float, int, str]] = {}
 
-    def note(self, attempt: Attempt, request: str) -> None:
-        """Raises ArkwrightError when it cannot be written."""
+    def take(self, attempt: Attempt, request: str) -> None:
+        """Have it written by whoever writes next. `request`: its id."""
         now = time.time()
         with self._taking:
             first, _, count, _ = self._waiting.get(attempt, (now, now, 0, ""))
             self._waiting[attempt] = (first, now, count + 1, request)
+
+    def write(self) -> None:
+        """What was taken is on the disk then. Raises ArkwrightError when it cannot be written."""
         with self._writing:  # whoever comes second finds its own written
             with self._taking:
                 taken, self._waiting = self._waiting, {}

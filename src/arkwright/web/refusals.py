@@ -26,7 +26,9 @@ METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
 
 
 class Refusals:
-    """Of one control room. One thread writes: what comes meanwhile is written together."""
+    """Of one control room. One thread writes: what comes meanwhile is written together, so no flood of strangers is
+    in anybody's way.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -40,30 +42,35 @@ class Refusals:
                 error = scope.get("arkwright.refused")
                 status = error.status if error else message["status"]
                 if status in REFUSALS and not (message["status"] == LED and _showed_nothing(scope)):
-                    await anyio.to_thread.run_sync(self._note, scope, status, str(error or ""), limiter=self._turn)
+                    await self._note(scope, status, str(error or ""))
             await send(message)
 
         return sending
 
-    def _note(self, scope: Scope, status: int, why: str) -> None:
+    async def _note(self, scope: Scope, status: int, why: str) -> None:
+        try:
+            attempt = await anyio.to_thread.run_sync(self._attempt, scope, status, why)
+            self._site.denied.take(attempt, scope["arkwright.request"])
+            await anyio.to_thread.run_sync(self._site.denied.write, limiter=self._turn)
+        except ArkwrightError as error:  # it is refused all the same
+            where = scope.get("arkwright.place", ("",))[0]
+            log.error("a refusal is not on record (%s %s): %s", where, status, error)  # noqa: TRY400
+
+    def _attempt(self, scope: Scope, status: int, why: str) -> Attempt:
         method = scope["method"] if scope["method"] in METHODS else "another method"
         where, right = scope.get("arkwright.place") or ("", "")
         client = scope.get("client")
-        try:
-            who, proven, via = self._who(scope)
-            attempt = Attempt(
-                who=who,
-                proven=proven,
-                via=via,
-                what=f"{method} {where or 'no such page'}",
-                right="" if right == PUBLIC else right,
-                why=why or REFUSALS[status],
-                status=status,
-                address=network(client[0]) if client else "",
-            )
-            self._site.denied.note(attempt, scope["arkwright.request"])
-        except ArkwrightError as error:  # it is refused all the same
-            log.error("a refusal is not on record (%s %s, %s): %s", method, where, status, error)  # noqa: TRY400
+        who, proven, via = self._who(scope)
+        return Attempt(
+            who=who,
+            proven=proven,
+            via=via,
+            what=f"{method} {where or 'no such page'}",
+            right="" if right == PUBLIC else right,
+            why=why or REFUSALS[status],
+            status=status,
+            address=network(client[0]) if client else "",
+        )
 
     def _who(self, scope: Scope) -> tuple[str, bool, str]:
         """The account, whether that was proven, and what was shown. A name is kept only if an account has it: people
