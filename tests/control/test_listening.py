@@ -1,6 +1,8 @@
 """Where the control room listens: what has to hold beyond this machine, and callers who are slow on purpose."""
 
 import asyncio
+import json
+import re
 import signal
 import socket
 import ssl
@@ -10,6 +12,7 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from unittest.mock import MagicMock
 
 import pytest
 import urllib3
@@ -125,6 +128,18 @@ def test_by_which_names_and_how_it_is_called():
     assert "10.1.2.3" in listening.hosts(Listening(host="10.1.2.3"))
     with pytest.raises(Invalid, match="take another --port"):
         listening.opened(Listening(host="192.0.2.1"))
+
+
+def test_behind_a_proxy_it_says_on_which_port_it_listens(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(server._Server, "run", lambda _, sockets: sockets[0].close())
+    for module in ("sys", "gc", "faulthandler"):  # what is of the whole process
+        monkeypatch.setattr(server, module, MagicMock())
+    Site(tmp_path).ledger.close()  # there is one
+    words = ["up", "--port", "0", "--public-url", "https://room.example", "--site", str(tmp_path)]
+    assert main(words) == 0
+    assert re.search(r"is at https://room.example .*\n  it listens on 127.0.0.1:\d{4,5}\n", capsys.readouterr().out)
+    assert main([*words, "--json"]) == 0
+    assert re.fullmatch(r"127.0.0.1:\d{4,5}", json.loads(capsys.readouterr().out)["listens"])
 
 
 def certificate(folder, host="localhost"):

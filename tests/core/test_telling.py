@@ -64,6 +64,8 @@ TOLD = [
     ),
     (Account(name="cleo", version=3, role="none", reason="left"), "ben shut out cleo", "left"),
     (Account(name="owner", version=2, role="none", reason=f"{CALLED}ben"), "ben took the place of owner", ""),
+    (Account(name="cleo", version=2, role="none", reason=f"{CALLED}ben"), "ben shut out cleo", f"{CALLED}ben"),
+    (Account(name="owner", version=2, role="none", reason=f"{CALLED}me"), "ben shut out owner", f"{CALLED}me"),
     (
         Finding(subject="model:late@2", digest="d", promise="roc_auc >= 0.7", verdict="broken", value=0.6),
         "ben measured model:late@2: roc_auc >= 0.7 is broken",

@@ -35,6 +35,17 @@ def test_what_was_written_is_read(tmp_path):
         ('[mail]\nserver = "h:25"\nfrom = "a@b.c"\ntls = "maybe"', "[mail]: Invalid enum value 'maybe'"),
         ('[login]\nissuer = "nonsense"\nclient = "a"', "login.issuer must be the provider's https address"),
         ('[login]\nissuer = "http://sso.example"\nclient = "a"', "login.issuer must be the provider's https address"),
+        *(
+            (f'[login]\nissuer = "{place}"\nclient = "a"', "login.issuer must be the provider's https address")
+            for place in (
+                "https://user:pw@sso.example",
+                "https://:pw@sso.example",
+                "https://sso.example/a b",
+                "https://sso.example#x",
+                "https://sso.example:port",
+                "http://localhost:pw@evil.example",
+            )
+        ),
         ('[login]\nissuer = "https://sso.example"\nclient = ""', "login.client must be what the provider calls"),
         ('[openlineage]\nnamespace = "x"', "missing required field `to`"),
         ("ledger = [", "cannot be read"),

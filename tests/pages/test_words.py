@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from arkwright.cli import output
-from arkwright.core.counted import many
+from arkwright.core.counted import many, percent
 from arkwright.pages import words
 
 
@@ -27,6 +27,14 @@ from arkwright.pages import words
 )
 def test_how_long_ago(seconds, said):
     assert words.ago(datetime.now(UTC) - timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [(1, "100 %"), (0.9996, "99.9 %"), (0.99951, "99.9 %"), (0.5, "50 %"), (0.0004, "0.04 %"), (0, "0 %")],
+)
+def test_nearly_all_is_not_all(part, said):
+    assert percent(part) == said
 
 
 def test_when_something_is_due():

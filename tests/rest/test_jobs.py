@@ -16,9 +16,10 @@ from arkwright.api.jobs import jobs
 from arkwright.api.jobs import keeper as jobs_keeper
 from arkwright.api.jobs import process as job_process
 from arkwright.core import shapes, versions
-from arkwright.core.errors import Away
+from arkwright.core.errors import ArkwrightError, Away
 from arkwright.core.nouns import Run
 from arkwright.core.record import encode
+from arkwright.line import line
 from arkwright.line.line import Result
 from arkwright.project.plan import Plan
 
@@ -192,6 +193,12 @@ def test_a_run_whose_process_was_killed_says_so(gate, room):
     assert list((room.at.site.folder / "logs").iterdir()) == []
 
 
+def test_what_goes_on_record_does_not_say_where_the_records_are():
+    there = Away("the ledger in postgresql://ann@db.example:5433/shop cannot be reached: db.example refused")
+    (kind, said), why = jobs.fault(there), line._why(there)
+    assert (kind, said, why) == ("Away", *["the ledger cannot be reached; try again in a moment"] * 2)
+
+
 def test_how_a_process_ended():
     assert "out of memory" in jobs_keeper.ended(-9, short_of_memory=True)
     assert "out of memory" not in jobs_keeper.ended(-11, short_of_memory=True)
@@ -226,39 +233,86 @@ def ended(site, name="", events=0, **how):
     return job.id
 
 
-def test_records_that_are_away_for_a_while_leave_no_job_at_work(at, monkeypatch):
-    """As where PostgreSQL is started anew: a job goes on meanwhile, and one that was lost hold of is over."""
+@pytest.fixture
+def kept(at, monkeypatch):
+    """Jobs here are words of a shell in the job's folder; what begins one, and what breaks its records."""
     vault, missed = type(at.site.vault), []
 
-    def work(site, module, *words, **_):
-        script = f"sleep 0.5; echo {{}} > {jobs.folder(site, words[1]) / jobs.ANSWER}"
-        return subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE)
+    def begin(script):
+        def work(site, module, *words, **_):
+            folder = jobs.folder(site, words[1])
+            return subprocess.Popen(["sh", "-c", f"sleep 0.3; {script}"], cwd=folder, stdin=subprocess.PIPE)
 
-    def away(name):
+        monkeypatch.setattr(jobs_keeper.child, "begin", work)
+        return jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+
+    def broken(name, *errors):
         method = getattr(vault, name)
 
-        def once(self, *words):
-            if missed.count(name) < 2 and threading.current_thread().name == "jobs" and words[0] == jobs.KIND:
-                missed.append(name)
-                raise Away("the vault cannot be reached")
-            return method(self, *words)
+        def first(self, *words):
+            if threading.current_thread().name != "jobs" or words[0] != jobs.KIND or missed.count(name) == len(errors):
+                return method(self, *words)
+            missed.append(name)
+            if not isinstance(error := errors[missed.count(name) - 1], Away):
+                method(self, *words)  # it landed
+            raise error
 
-        monkeypatch.setattr(vault, name, once)
+        monkeypatch.setattr(vault, name, first)
+        return missed
 
-    monkeypatch.setattr(jobs_keeper.child, "begin", work)
     for pause in ("_AWAY", "_AGAIN"):
         monkeypatch.setattr(jobs_keeper, pause, 0.05)
+    return begin, broken
+
+
+ANSWERED = f"echo {{}} > {jobs.ANSWER}"
+AWAY = Away("the vault cannot be reached")
+UNKNOWN = ArkwrightError("the vault lost its connection while this was written; whether it was is not known")
+
+
+def test_records_that_are_away_for_a_while_leave_no_job_at_work(at, kept, monkeypatch):
+    """As where PostgreSQL is started anew: a job goes on meanwhile, and one that was lost hold of is over."""
+    begin, broken = kept
     with jobs_keeper.Keeper(at.site, at.folder):
-        first = jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+        first = begin(ANSWERED)
         until(lambda: at.do(jobs.job, at.ana, id=first).state == "working")
-        away("get")
-        away("swap")
-        until(lambda: at.do(jobs.job, at.ana, id=first).over)
+        broken("get", AWAY, AWAY)
+        missed = broken("swap", AWAY, UNKNOWN)
+        until(lambda: [one for one in jobs.events(at.site, first) if one.kind == "end"])
         assert (at.do(jobs.job, at.ana, id=first).state, sorted(missed)) == ("done", ["get", "get", "swap", "swap"])
         monkeypatch.setattr(jobs_keeper.Keeper, "_wait", lambda *_: 1 / 0)
-        lost = jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+        lost = begin("")
         until(lambda: at.do(jobs.job, at.ana, id=lost).over)
-    assert [one.kind for one in jobs.events(at.site, lost)] == ["end"]
+    assert [(one.kind, one.text) for one in jobs.events(at.site, lost)] == [("end", f"cut: {jobs_keeper.LOST}")]
+
+
+def test_who_keeps_jobs_next_reads_how_one_ended(at, kept):
+    begin, _ = kept
+    done, failed, cut = begin(ANSWERED), begin(""), begin("")
+    (jobs.folder(at.site, done) / jobs.ANSWER).write_text('{"problem": "a promise is broken"}')
+    (jobs.folder(at.site, failed) / job_process.FAULT).write_text('["Refused", "no"]')
+    for one in (at.do(jobs.job, at.ana, id=name) for name in (done, failed, cut)):
+        jobs.move(at.site, one, replace(one, state="working"))
+    with jobs_keeper.Keeper(at.site, at.folder):
+        until(lambda: at.do(jobs.job, at.ana, id=cut).over)
+    over = [at.do(jobs.job, at.ana, id=name) for name in (done, failed, cut)]
+    assert [(one.state, one.error, one.problem) for one in over] == [
+        ("done", None, "a promise is broken"),
+        ("failed", "Refused", "no"),
+        ("cut", None, jobs_keeper.ENDED),
+    ]
+
+
+def test_how_a_run_was_killed_is_told_when_the_records_are_back(at, kept, monkeypatch):
+    begin, broken = kept
+    brought = []
+    monkeypatch.setattr(jobs_keeper, "bring_in", lambda site, why=None: why and brought.append((len(missed), why)))
+    with jobs_keeper.Keeper(at.site, at.folder):
+        name = begin(f"printf run:shop@1 > {jobs.RUN}; kill -9 $$")
+        until(lambda: at.do(jobs.job, at.ana, id=name).state == "working")
+        missed = broken("swap", AWAY, AWAY)
+        until(lambda: [one for one in jobs.events(at.site, name) if one.kind == "end"])
+    assert brought == [(2, {"run:shop@1": jobs_keeper.ended(-9, short_of_memory=False)})]
 
 
 def test_a_stream_ends_though_its_end_was_never_told(room):

@@ -8,6 +8,7 @@ from tests.web.conftest import BASE, WORD, Door
 from arkwright.api.people import accounts, entering, first_owner
 from arkwright.core import versions
 from arkwright.core.nouns import Account
+from arkwright.govern import secrets
 
 
 class Empty(Door):
@@ -48,6 +49,9 @@ def test_under_a_name_of_their_own(empty):
     assert empty.post(place, name="eve", password=WORD).status == 401  # once
     assert "eve" not in names(empty)
     assert empty.do(first_owner.invitation) is None
+    session = secrets.issue(empty.site.vault, secrets.SESSION, "ada", 60)
+    for shown in ("/people", "/people/owner"):
+        assert b"never entered" in empty.ask("GET", shown, Cookie=f"arkwright={session}").body
 
 
 def test_a_name_or_a_password_that_cannot_be_changes_nothing(empty):

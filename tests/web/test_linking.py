@@ -179,6 +179,18 @@ def known_as(door, answer):
     return entering.prove(door.site, "session", value(answer, "arkwright"))
 
 
+def test_who_was_unlinked_and_shut_out_is_said_to_be_shut_out(tmp_path):
+    door = opened(tmp_path / "site", "http://127.0.0.1:9")
+    owner = door.actor("owner")
+    door.do(accounts.invite, owner, name="tom")
+    outside.enter(door.site, TOM, invitation=door.do(accounts.invite, owner, name="tom").secret)
+    door.do(linking.unlink, owner, name="tom", reason="left")
+    door.do(accounts.role, owner, name="tom", role="none", reason="left")
+    for place in ("/people", "/people/tom"):
+        text = door.ask("GET", place, Cookie=session(door, "owner")).body.decode()
+        assert ("shut out" in text, "never entered" in text) == (True, False)
+
+
 def test_two_accounts_that_link_the_same_person_at_once(tmp_path, monkeypatch):
     door = opened(tmp_path / "site", "http://127.0.0.1:9")
     one, two = known(door, "viewer"), known(door, "contributor")

@@ -14,7 +14,7 @@ import urllib3
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from tests.web.abroad import LOGIN, SECRET, away, door, enter, opened, through, value, whose
-from tests.web.conftest import BACK
+from tests.web.conftest import BACK, WORD
 
 from arkwright.api.people import accounts, outside
 from arkwright.core import versions
@@ -271,6 +271,21 @@ def test_a_provider_that_is_not_there(tmp_path):
     assert b"the provider 127.0.0.1 does not answer; try again" in answer.body
     assert b'type="password"' in answer.body  # there is another way in
     assert door.ask("GET", "/login").status == 200
+
+
+def test_who_is_invited_may_choose_a_password_where_the_provider_is_not_there(tmp_path, caplog):
+    door = opened(tmp_path / "site", "http://127.0.0.1:9")
+    secret = door.do(accounts.invite, door.actor("owner"), name="zoe").secret
+    for _ in range(3):
+        answer = door.ask("GET", f"/join/{secret}/oidc?next=/runs")
+    form, page = f'<form method="post" action="/join/{secret}?next=/runs"', answer.body.decode()
+    assert (answer.status, form in page, 'value="zoe"' in page) == (502, True, True)
+    assert f'href="/join/{secret}/oidc?next=/runs"' in page
+    assert len([one for one in caplog.records if "through the provider" in one.message]) == 1  # not one for each
+    refused = door.post(f"/join/{secret}?next=/runs", password="short").body.decode()
+    assert (form in refused, f'href="/join/{secret}/oidc?next=/runs"' in refused) == (True, True)
+    assert door.post(f"/join/{secret}?next=/runs", password=WORD).headers["location"] == "/runs"
+    assert door.ask("GET", f"/join/{secret}/oidc").status == 410
 
 
 def test_guesses_at_the_way_back_are_counted(door):

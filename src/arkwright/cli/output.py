@@ -32,11 +32,6 @@ def because(what: str, reason: str) -> str:
     return f"{what}: {escape(reason)}" if reason else what
 
 
-def percent(part: float) -> str:
-    """A share that is small is not none, and one that is nearly all is not all."""
-    return f"{100 * part:.3g} %"
-
-
 class Say(Protocol):
     def __call__(self, text: str, /) -> None: ...
 

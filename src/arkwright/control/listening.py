@@ -84,8 +84,13 @@ def address(said: Listening, port: int) -> str:
     """As people call it."""
     if said.public_url:
         return said.public_url.rstrip("/")
+    return f"{'https' if said.cert else 'http'}://{here(said, port)}"
+
+
+def here(said: Listening, port: int) -> str:
+    """Host and port, as a proxy before it reaches it."""
     shown = f"[{said.host}]" if ":" in said.host else said.host
-    return f"{'https' if said.cert else 'http'}://{shown}:{port}"
+    return f"{shown}:{port}"
 
 
 def hosts(said: Listening) -> frozenset[str]:

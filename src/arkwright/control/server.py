@@ -20,7 +20,7 @@ from arkwright.api.watch.clock import Clock
 from arkwright.control import https
 from arkwright.control.app import application
 from arkwright.control.careful import careful
-from arkwright.control.listening import Listening, check, hosts, opened
+from arkwright.control.listening import Listening, check, here, hosts, opened
 from arkwright.control.listening import address as called
 from arkwright.control.plane import Plane
 from arkwright.core.nouns import Actor
@@ -32,14 +32,18 @@ DRAIN = 30  # seconds in which what is asked is still answered when it is stoppe
 TURN_S = 0.0005  # a thread's turn while others wait: the loop's, for an answer that is ready, comes ten times as soon
 
 
-def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Callable[[str, str | None], None]) -> None:
-    """Serve until stopped. `ready` gets the address, and the link that lets the first owner in while there is none.
+def up(
+    site: Site, by: Actor, project: Path, *, listening: Listening, ready: Callable[[str, str, str | None], None]
+) -> None:
+    """Serve until stopped. `ready` gets the address, the host and port on which it listens, and the link that lets the
+    first owner in while there is none.
 
     Raises Refused where other machines would reach what is not protected.
     """
     check(site, listening)
     door = opened(listening)
-    address = called(listening, door.getsockname()[1])
+    port = door.getsockname()[1]
+    address = called(listening, port)
     secret = first_owner.invitation(site, by, project)
     site.reserve.keep()
     link = f"{address}/join/{secret}" if secret else None
@@ -58,7 +62,7 @@ def up(site: Site, by: Actor, project: Path, *, listening: Listening, ready: Cal
         faulthandler.enable()  # native code that crashes says where
         sys.setswitchinterval(TURN_S)
         gc.freeze()  # what is loaded by now stays: long lists need not have it searched for garbage
-        ready(address, link)
+        ready(address, here(listening, port), link)
         _Server(configured(app, listening), app).run(sockets=[door])
 
 

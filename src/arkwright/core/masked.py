@@ -1,4 +1,4 @@
-"""Text that is kept or shown to others without the secrets that a program let slip into it."""
+"""Text that is kept or shown to others, without secrets that a program let slip into it or where the records are."""
 
 import hashlib
 import os
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 _PASSWORD = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]*://[^\s/@:]*:)[^\s/@]+(?=@)")
 _SECRET = re.compile(r"PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+_AWAY = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+ (cannot be reached|lost its connection).*", re.DOTALL)
+_DATABASE = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+?(?=:?\s|$)")
 _SHORTEST = 8  # characters: what is shorter stands in too many texts by accident
 HIDDEN = "•••"
 
@@ -43,6 +45,11 @@ def masked(text: str, environment: Mapping[str, str] | None = None, others: Mark
         for secret in {piece for piece in pieces if _mark(others.key, piece) in known}:
             text = text.replace(secret, HIDDEN)
     return _PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
+
+
+def serverless(text: str) -> str:
+    """An error's message without the server of the records, and what that said."""
+    return _DATABASE.sub(r"\1", _AWAY.sub(r"\1 \2; try again in a moment", text))
 
 
 def _secrets(environment: Mapping[str, str]) -> list[str]:

@@ -27,7 +27,8 @@ from arkwright.core.record import decode
 from arkwright.core.rules import alarmed, found
 from arkwright.core.versions import ENDED, TURN
 
-CALLED = "the first owner is called "  # why an account ended that nobody entered: they chose another name
+FIRST = "owner"  # what the first account is called until its owner says otherwise
+CALLED = "the first owner is called "  # why that one ended then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,11 @@ def named(reference: str) -> str:
     """What something is about, as people say it: an account by its name alone, a proposal by its number."""
     kind, _, name = reference.partition(":")
     return name if kind == Account.KIND else f"{kind} {name}" if kind == Proposal.KIND else reference
+
+
+def replaced(noun: Account) -> bool:
+    """Whether it is the first account, which ended when its owner chose another name: nobody was shut out."""
+    return noun.name == FIRST and noun.role == "none" and noun.reason.startswith(CALLED)
 
 
 def kind(word: str) -> str:
@@ -119,7 +125,7 @@ def _endpoint(event: Event) -> Told:
 def _account(event: Event) -> Told:
     noun = decode(Account, event.body)
     about = f"{noun.KIND}:{noun.name}"
-    if noun.role == "none" and noun.reason.startswith(CALLED):
+    if replaced(noun) and noun.reason == f"{CALLED}{event.by}":
         return Told(by=event.by, says="took the place of", about=about)
     if noun.role == "none":
         return Told(by=event.by, says="shut out", about=about, text=noun.reason)

@@ -23,6 +23,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from arkwright.core.errors import ArkwrightError, Invalid, Unproven
+from arkwright.core.secure import is_secure
 from arkwright.core.settings import Login
 
 SIGNED = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
@@ -273,15 +274,8 @@ def _key(said: Any) -> Any:
 
 
 def _secure(place: Any, what: str) -> str:
-    """Raises Invalid unless nobody on the way reads it: https, or this machine."""
-    try:
-        parts = urlsplit(place) if isinstance(place, str) else None
-        ok = parts and (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
-        )
-    except ValueError:
-        ok = False
-    if not ok or not parts or not parts.hostname or parts.username or parts.fragment:
+    """Raises Invalid unless nobody on the way reads it."""
+    if not is_secure(place):
         raise Invalid(f"{what} has to be an https address")
     return str(place)
 

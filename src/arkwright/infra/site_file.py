@@ -14,13 +14,11 @@ import msgspec
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.kinds import in_toml
+from arkwright.core.secure import is_secure
 from arkwright.core.settings import Advisories, Lineage, Login, Mail, Packages, Webhooks
 from arkwright.infra import postgres_address
 
 FILE = "site.toml"
-_ISSUER = re.compile(
-    r"https://[^/@#\s]+|http://(127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)"
-)  # read by nobody on the way
 S = TypeVar("S")
 
 
@@ -107,7 +105,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     ):
         raise Invalid('address must be how people reach the control room, such as "https://arkwright.example.org"')
     settings = Settings(ledger, address, **read)
-    if settings.login and not _ISSUER.match(settings.login.issuer):
+    if settings.login and not is_secure(settings.login.issuer):
         raise Invalid(
             'login.issuer must be the provider\'s https address, such as "https://login.example.org/realms/ml"'
         )

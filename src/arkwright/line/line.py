@@ -12,6 +12,7 @@ import msgspec
 
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.masked import serverless
 from arkwright.core.nouns import Dataset, Finding, Model, Release, Run
 from arkwright.core.record import digest_of, encode, now
 from arkwright.core.rules import Judgement, found
@@ -222,7 +223,7 @@ def _why(error: BaseException) -> str:
     """What stopped a run, for its record."""
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "stopped by Ctrl-C"
-    return str(error) if isinstance(error, ArkwrightError) else type(error).__name__
+    return serverless(str(error)) if isinstance(error, ArkwrightError) else type(error).__name__
 
 
 def _end(walk: Walk, record: Run, state: str, error: str | None) -> Run:

@@ -64,12 +64,22 @@ def log_out(request: Request) -> Response:
 
 
 def join(request: Request) -> Response:
-    """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more."""
+    return joining(request)
+
+
+def joining(request: Request, error: ArkwrightError | None = None) -> Response:
+    """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more. `error`:
+    why the other way in is closed.
+    """
+    site = context.context(request).site
     try:
-        name = entering.invited(context.context(request).site, request.path_params["invitation"])
-    except Unproven as error:
-        return errors.shown(request, 410, str(error))  # who has no account yet cannot log in first
-    return page(request, "join.html", name=name, chooses=first_owner.chooses(context.context(request).site, name))
+        name = entering.invited(site, request.path_params["invitation"])
+    except Unproven as used:
+        return errors.shown(request, 410, str(used))  # who has no account yet cannot log in first
+    chooses = first_owner.chooses(site, name)
+    if error:
+        return again(request, "join.html", error, name=name, chooses=chooses)
+    return page(request, "join.html", name=name, chooses=chooses)
 
 
 async def joined(request: Request) -> Response:

@@ -20,7 +20,7 @@ from arkwright.core.errors import ArkwrightError, Unknown, Unproven
 from arkwright.govern.oidc import Asked, Provider, Unreachable
 from arkwright.govern.secrets import SESSION
 from arkwright.pages import account
-from arkwright.pages.enter import address, again, entered, onto, told
+from arkwright.pages.enter import address, again, entered, joining, onto, told
 from arkwright.web import context, cookies, onward
 from arkwright.web.routes import PUBLIC, route
 
@@ -47,10 +47,13 @@ def routes() -> Sequence[Route]:
 
 async def away(request: Request) -> Response:
     """A provider that is away keeps nobody from a password."""
+    invitation = request.path_params.get("invitation", "")
     try:
-        return await leave(request, invitation=request.path_params.get("invitation", ""))
+        return await leave(request, invitation=invitation)
     except Unreachable as error:
-        log.warning("nobody logs in through the provider: %s", error)
+        _log(request, error)
+        if invitation:
+            return await run_in_threadpool(joining, request, error)
         return await run_in_threadpool(again, request, "login.html", error, login=onward.login(onto(request)))
 
 
@@ -91,7 +94,7 @@ async def back(request: Request) -> Response:
 
 def _refused(request: Request, error: ArkwrightError) -> Response:
     if isinstance(error, Unreachable):
-        log.warning("nobody logs in through the provider: %s", error)
+        _log(request, error)
     known = context.known(request)
     if known and known.via == SESSION:
         return account.shown(request, error)
@@ -100,6 +103,11 @@ def _refused(request: Request, error: ArkwrightError) -> Response:
     except Unproven:
         to = onward.HOME
     return again(request, "login.html", error, login=onward.login(to))
+
+
+def _log(request: Request, error: Unreachable) -> None:
+    if context.context(request).entry.first("the provider"):
+        log.warning("nobody logs in through the provider: %s", error)
 
 
 def _who_asked(request: Request, kept: Kept) -> Known:

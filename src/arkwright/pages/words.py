@@ -10,8 +10,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from arkwright.collaborate import markdown
+from arkwright.core import counted
 from arkwright.core.alarms import DATA, READABLE, UNCHANGED, Alarm, subject
-from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import parse
 from arkwright.core.times import zoned
@@ -88,7 +88,7 @@ def span(seconds: float | None) -> str:
 
 
 def percent(part: float | None) -> str:
-    return NONE if part is None else f"{100 * part:.3g} %"
+    return NONE if part is None else counted.percent(part)
 
 
 def moment(value: str | float | datetime) -> datetime | None:
@@ -141,7 +141,7 @@ def ago(at: datetime) -> str:
     far = passed if passed > 0 else _JUST_BEGUN - passed
     for length, word in _SPANS:
         if far >= length:
-            text = many(int(far // length), word)
+            text = counted.many(int(far // length), word)
             return f"{text} ago" if passed > 0 else f"in {text}"
     return "just now" if passed >= 0 else "in a moment"
 

@@ -1,6 +1,5 @@
 """What every handler has at hand: the site, the project, and who asks."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +9,10 @@ from starlette.requests import Request
 
 from arkwright.api.people.entering import Known
 from arkwright.core.errors import ArkwrightError, Unproven
+from arkwright.core.masked import serverless
 from arkwright.core.nouns import Actor
 from arkwright.sites import Site
 from arkwright.web.entry import Entry
-
-_AWAY = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+ (cannot be reached|lost its connection).*", re.DOTALL)
-_DATABASE = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+?(?=:?\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,7 @@ def actor(request: Request) -> Actor:
 
 def placeless(text: str, at: Context) -> str:
     """A message without where things are kept: neither folders, nor the server of the records and what it said."""
-    text = _AWAY.sub(r"\1 \2; try again in a moment", text)
-    text = _DATABASE.sub(r"\1", text)
+    text = serverless(text)
     for place, word in ((at.site.folder, "the site"), (at.project, "the project")):
         text = text.replace(str(place), word)
     return text

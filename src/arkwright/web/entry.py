@@ -51,6 +51,10 @@ class Entry:
         """The same for what asks a provider: a few at a time, and counted by address alone."""
         return await self._counted(self._outside, [f"outside {network(address)}"], work)
 
+    def first(self, what: str) -> bool:
+        """Whether it is for the first time within a minute: what any stranger can cause is not logged each time."""
+        return self._wrong.hit(RateLimitItemPerMinute(1), f"first {what}")
+
     async def _counted(self, turn: anyio.CapacityLimiter, keys: list[str], work: Callable[[], T]) -> T:
         def checked() -> T:
             after = max((self._after(key) for key in keys), default=0)

@@ -17,6 +17,7 @@ import msgspec
 
 from arkwright.api.verbs import VERBS
 from arkwright.core.errors import BY_NAME, ArkwrightError, Corrupt, Refused, Throttled, Unknown, did_you_mean
+from arkwright.core.masked import serverless
 from arkwright.core.nouns import Actor, Run
 from arkwright.core.record import decode, encode, now
 from arkwright.core.visible import visible
@@ -242,5 +243,5 @@ def forget_old(site: Site) -> list[str]:
 def fault(error: Exception) -> tuple[str, str]:
     """(kind, message) of what a verb raised."""
     if isinstance(error, ArkwrightError):
-        return type(error).__name__, str(error)
+        return type(error).__name__, serverless(str(error))
     return ArkwrightError.__name__, f"unexpected: {type(error).__name__}; the job's log says more"

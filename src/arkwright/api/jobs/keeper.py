@@ -32,6 +32,9 @@ _LOOK, _GRACE = 0.2, 10.0  # seconds between two looks; in which a job that is c
 _LOOK_ROUND = 5.0  # seconds between two looks whether a run somewhere else was killed
 _AWAY = 1.0  # seconds between two tries to say how a job ended, while the records cannot be reached
 _AGAIN = 5.0  # seconds after what went wrong otherwise
+End = tuple[str, str | None, str | None]  # a job's state, its error and its problem
+ENDED = "the server ended while it was worked on; begin it anew"
+LOST = "the server lost hold of it while it was worked on, and its own log says why; begin it anew"
 
 
 class Keeper(Alongside):
@@ -50,12 +53,12 @@ class Keeper(Alongside):
             self._keep()
 
     def _keep(self) -> None:
-        begun, looked = False, 0.0
+        begun, looked, why = False, 0.0, ENDED
         while not self._stopped.wait(_LOOK):
             try:
                 if not begun:
-                    self._cut_off()
-                    begun = True
+                    self._cut_off(why)
+                    begun, why = True, LOST
                 if time.monotonic() - looked > _LOOK_ROUND:
                     bring_in(self._site)
                     looked = time.monotonic()
@@ -68,10 +71,12 @@ class Keeper(Alongside):
                 begun = False  # what was at work lost its keeper
                 self._stopped.wait(_AGAIN)
 
-    def _cut_off(self) -> None:
+    def _cut_off(self, why: str) -> None:
+        """What nobody works on any more; where it left how it ended, that was only not on record."""
         for found in jobs.jobs(self._site, jobs.NOBODY, self._project):
             if found.state == jobs.WORKING:
-                self._end(found, "cut", problem="the server ended while it was worked on; begin it anew")
+                end = _left(jobs.folder(self._site, found.id)) or ("cut", None, why)
+                jobs.tell_end(self._site, self._ended(found, *end))
         for name in jobs.forget_old(self._site):
             shutil.rmtree(jobs.folder(self._site, name), ignore_errors=True)
 
@@ -87,15 +92,15 @@ class Keeper(Alongside):
         how = ended(code, short_of_memory=memory.killed() > short)
         if told and code == -signal.SIGKILL:
             how = f"{told}; it did not end within {_GRACE:.0f} s, and was killed"
-        if run := jobs.run_of(self._site, working.id):
-            bring_in(self._site, {run: how})
         if self._stopped.is_set() and code:
-            self._end(working, "cut", problem="the server was stopped while it was worked on; begin it anew")
-        elif code == 0:
-            made = msgspec.json.decode((folder / jobs.ANSWER).read_bytes())
-            self._end(working, "done", problem=made.get("problem") if isinstance(made, dict) else None)
+            end: End = "cut", None, "the server was stopped while it was worked on; begin it anew"
         else:
-            self._end(working, "failed", *_fault(folder, how))
+            crashed = f"{how}; its log in the site's folder jobs says more"
+            end = _left(folder) or ("failed", ArkwrightError.__name__, crashed)
+        over = self._ended(working, *end)
+        if run := jobs.run_of(self._site, working.id):
+            bring_in(self._site, {run: how})  # now that the records are reached: nobody else knows how
+        jobs.tell_end(self._site, over)
 
     def _wait(self, process: "subprocess.Popen[bytes]", working: jobs.Job) -> tuple[int, str]:
         """Its exit code, and why it was told to stop, if it was."""
@@ -115,20 +120,22 @@ class Keeper(Alongside):
                     process.kill()
                     return process.wait(), why
 
-    def _end(self, working: jobs.Job, state: str, error: str | None = None, problem: str | None = None) -> None:
-        """Say how it ended, in its record and behind its events; a person who stopped it meanwhile was first. Raises
-        Away where the records cannot be reached until all is stopped.
+    def _ended(self, working: jobs.Job, state: str, error: str | None, problem: str | None) -> jobs.Job:
+        """Put on record how it ended; a person who stopped it meanwhile was first. Raises ArkwrightError where the
+        records cannot be written until all is stopped.
         """
-        ended = replace(working, state=state, ended=now(), error=error, problem=problem)
+        ended, told = replace(working, state=state, ended=now(), error=error, problem=problem), False
         while True:
             try:
-                if not jobs.move(self._site, working, ended):
-                    ended = decode(jobs.Job, self._site.vault.get(jobs.KIND, working.id) or encode(ended))
-                break
-            except Away:
+                if jobs.move(self._site, working, ended):
+                    return ended
+                return decode(jobs.Job, self._site.vault.get(jobs.KIND, working.id) or encode(ended))
+            except ArkwrightError as away:  # or it broke while it was written: to say it again changes nothing
+                if not told:
+                    log.error("how the job %s ended is not on record: %s; trying again", working.id, away)  # noqa: TRY400
+                told = True
                 if self._stopped.wait(_AWAY):
                     raise
-        jobs.tell_end(self._site, ended)
 
 
 def ended(code: int, *, short_of_memory: bool) -> str:
@@ -141,8 +148,12 @@ def ended(code: int, *, short_of_memory: bool) -> str:
     return f"{killed}: {'the system was out of memory' if short_of_memory else 'somebody ended it, as kill -9 does'}"
 
 
-def _fault(folder: Path, how: str) -> tuple[str, str]:
+def _left(folder: Path) -> End | None:
+    """How a job ended, as its process left it; None where it left nothing."""
     with contextlib.suppress(OSError, ArkwrightError):
         kind, message = decode(tuple[str, str], (folder / job_process.FAULT).read_bytes())
-        return kind, message
-    return ArkwrightError.__name__, f"{how}; its log in the site's folder jobs says more"
+        return "failed", kind, message
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        made = msgspec.json.decode((folder / jobs.ANSWER).read_bytes())
+        return "done", None, made.get("problem") if isinstance(made, dict) else None
+    return None

@@ -13,6 +13,7 @@ from arkwright.core.mailbox import is_address
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode, valid_name
+from arkwright.core.telling import replaced
 from arkwright.govern import passwords, roles, secrets
 from arkwright.sites import Site
 
@@ -184,6 +185,13 @@ class Standing:
     ways: tuple[str, ...]
     sessions: int
     tokens: int
+
+    @property
+    def said(self) -> str:
+        """In a word or two."""
+        if self.account.role == "none":
+            return "never entered" if replaced(self.account) else "shut out"
+        return "joined" if self.entered else "invited"
 
 
 def accounts(site: Site, by: Actor, project: Path) -> tuple[Standing, ...]:

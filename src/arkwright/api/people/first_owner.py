@@ -8,11 +8,9 @@ from arkwright.core.errors import Refused
 from arkwright.core.nouns import Account, Actor
 from arkwright.core.ports import Entry, Taken
 from arkwright.core.record import encode
-from arkwright.core.telling import CALLED
+from arkwright.core.telling import CALLED, FIRST
 from arkwright.govern import passwords, secrets
 from arkwright.sites import Site
-
-FIRST = "owner"  # what the first account is called until its owner says otherwise
 
 
 def invitation(site: Site, by: Actor, project: Path) -> str | None:

@@ -4,6 +4,7 @@ import argparse
 
 from arkwright.api.catalog import live
 from arkwright.cli import context, output
+from arkwright.core.counted import percent
 from arkwright.core.nouns import Decision
 from arkwright.core.times import moment
 
@@ -28,7 +29,7 @@ def main(given: argparse.Namespace) -> int:
     if found.endpoint.stopped:
         screen.print(f"[bold red]stopped[/] by {output.escape(found.endpoint.stopped)}: nothing answers")
     for one in found.releases:
-        part = output.percent(one.share) if one.share else "a shadow"
+        part = percent(one.share) if one.share else "a shadow"
         screen.print()
         screen.print(output.findings(one.findings, title=f"{one.release} ({part}), digest {one.digest[:12]}"))
         for d in one.signatures:

@@ -8,6 +8,7 @@ import msgspec
 
 from arkwright.api.look import Glance, Shown, file, show
 from arkwright.cli import context, output
+from arkwright.core.counted import percent
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Dataset
 from arkwright.measures.words import sentence
@@ -60,7 +61,7 @@ def _glance(found: Glance) -> None:
     releases = [(r.ref, r.gate.name, r.author, r.digest[:12]) for r in found.releases]
     screen.print(output.table(("release", "gate", "author", "digest"), releases))
     screen.print()
-    answers = [", ".join(f"{output.percent(part)} {ref}" for ref, part in e.shares.items()) for e in found.endpoints]
+    answers = [", ".join(f"{percent(part)} {ref}" for ref, part in e.shares.items()) for e in found.endpoints]
     shares = zip((e.ref for e in found.endpoints), answers, strict=True)
     screen.print(output.table(("endpoint", "answers with"), shares))
     screen.print()

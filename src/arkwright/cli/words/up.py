@@ -40,11 +40,13 @@ def main(given: argparse.Namespace) -> int:
     if given.ledger:
         site = choose_ledger(site, given.ledger)
 
-    def ready(address: str, link: str | None) -> None:
+    def ready(address: str, listens: str, link: str | None) -> None:
         if given.json:
-            output.as_json({"address": address, "join": link})
+            output.as_json({"address": address, "listens": listens, "join": link})
         else:
             print(f"✓ the control room is at {address}  (Ctrl-C stops it)")  # noqa: T201
+            if not address.endswith(f"://{listens}"):
+                print(f"  it listens on {listens}")  # noqa: T201
             if link:
                 print(f"  the first owner enters here, once: {link}")  # noqa: T201
         sys.stdout.flush()
