@@ -1,11 +1,14 @@
 """Tests of counts: with few rows in a cell they are as exact as with many, and changes are found."""
 
+import time
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from arkwright.measures import drift
-from arkwright.measures.contingency import pearson
+from arkwright.measures.contingency import chance, pearson
 from arkwright.measures.divergence import chi_square
 from arkwright.measures.sketch import of_words
 from arkwright.measures.window import Window
@@ -32,6 +35,29 @@ def test_large_statistics_are_as_rare_as_is_said(cells, here):
         q = drawn[int(np.flatnonzero(statistics == limit)[0])]
         assert chi_square(cells - q, q)[0] == pytest.approx(limit)
         assert alpha / 2 < pearson(cells - q, q) < 2 * alpha
+
+
+def test_of_few_tables_every_one_is_looked_at():
+    """Whichever of the three words comes four times of four: three of 81 equally likely orders."""
+    assert pearson(np.array([10_000] * 3), np.array([4, 0, 0])) == pytest.approx(3 / 81, rel=1e-3)
+    assert pearson(np.array([4, 0, 0]), np.array([10_000] * 3)) == pytest.approx(3 / 81, rel=1e-3)
+    for rows in (6, 7, 12, 20):  # beside a million rows, where nothing changed
+        alarms = 0.0
+        for came in combinations_with_replacement(range(3), rows):
+            q = np.bincount(came, minlength=3)
+            if chance(np.array([500_000, 250_000, 250_000]), q) < 0.05:
+                alarms += stats.multinomial.pmf(q, rows, [0.5, 0.25, 0.25])
+        assert alarms <= 0.05
+
+
+def test_counts_too_large_for_products_of_64_bits_are_judged_at_once():
+    huge = np.array([10**10] * 2)
+    begun = time.process_time()
+    assert chance(huge, huge) == 1
+    assert chance(huge, huge + np.array([0, 400_000])) == pytest.approx(stats.norm.sf(2) * 2, rel=0.01)
+    assert chance(huge, np.array([6, 0])) == pytest.approx(2 / 64, rel=1e-3)
+    assert chance(np.array([10**10, 1, 2]), np.array([10**10, 5, 0])) == pytest.approx(2 * 2 * 7 / 64, rel=1e-3)
+    assert time.process_time() - begun < 1
 
 
 def test_two_cells_are_fishers():

@@ -54,6 +54,15 @@ def test_the_farther_apart_the_better():
     assert told(np.zeros((50, 1)), np.zeros((50, 1))).area == 0.5
 
 
+def test_the_same_rows_twice_are_as_little_apart_as_any_two_samples():
+    """A mean that did not move at all moved in no direction, of which a variance could be known."""
+    many = np.random.default_rng(3).normal(size=(600, 3))
+    same, other = told(many[:300], many[:300]), told(many[:300], many[300:])
+    assert same.area == same.low == 0.5
+    assert same.high == pytest.approx(other.high, abs=0.06)
+    assert same.critical == pytest.approx(other.critical, abs=0.01)
+
+
 KINDS = {
     "a little": lambda y: y + 0.3,
     "one column": lambda y: y + np.eye(1, y.shape[1])[0],

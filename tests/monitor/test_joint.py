@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -91,6 +92,10 @@ def test_two_halves_as_they_were_kept_before_are_read_as_one():
     told.moments = both
     read = joint_packing.unpack_together(told, REFERENCE.joint).moments
     assert sums(Counts(joint=replace(one + other, moments=read))) == sums(Counts(joint=one + other))
+    for name in ("rows", "squares", "sums", "products"):  # and not if one of them is torn
+        told.moments = msgspec.structs.replace(both, **{name: getattr(halves[0], name)})
+        with pytest.raises(ValueError, match=r"reshape|parts"):
+            joint_packing.unpack_together(told, REFERENCE.joint)
 
 
 def _bytes(*parts):

@@ -3,18 +3,24 @@
 `p` and `q` are (k,) counts in the same cells, of the reference and of the window.
 """
 
+from functools import cache
+from itertools import combinations
+from math import comb
+
 import numpy as np
 
 from arkwright.measures.divergence import chi_square, chi_square_p, exact
 from arkwright.measures.evaluation import Array
 
 ENOUGH = 1  # rows to be expected of a cell on either side, for Pearson's test: fewer are too unlike a chi-square
+_TABLES = 5000  # that are looked at one by one: of three cells those of 98 rows, of four of 29, of five of 16
 
 
 def chance(p: Array, q: Array) -> float:
     """Of such counts or less likely ones where nothing changed: Pearson's test of the cells with enough rows, Fisher's
     exact one (1922) of each other, adjusted for their number (Bonferroni).
     """
+    p, q = p.astype(np.float64), q.astype(np.float64)  # products of whole numbers would be too large for 64 bits
     few = (p + q) * min(p.sum(), q.sum()) < ENOUGH * (p + q).sum()
     dense = p[~few], q[~few]
     tried = [pearson(*dense)] if len(dense[0]) > 1 and min(map(np.sum, dense)) > 0 else []
@@ -25,16 +31,38 @@ def chance(p: Array, q: Array) -> float:
 
 def pearson(p: Array, q: Array) -> float:
     """The chance of Pearson's statistic or a larger one where nothing changed, given how many rows each cell and each
-    side has: of two cells exact, else the tail of a chi-square with the same three moments. That of k - 1 degrees of
-    freedom is one for cells of five rows and more alone (Cochran 1954).
+    side has: exact of two cells and where few tables are possible, else the tail of a chi-square with the same three
+    moments. That of k - 1 degrees of freedom is one for cells of five rows and more alone (Cochran 1954).
     """
     if len(p) == 2:
-        return float(exact(p, q)[0])
+        return float(exact(p, q, np.argsort(p + q)[:1])[0])  # the other one says the same
+    if comb(int(min(p.sum(), q.sum())) + len(p) - 1, len(p) - 1) <= _TABLES:
+        return _of_all_tables(*sorted((p, q), key=np.sum))
     mean, variance, third = _moments((p + q).astype(np.float64), float(q.sum() / (p + q).sum()))
     if variance < 1e-12:  # it is the same whatever comes
         return 1.0
     unit, freedom = third / variance / 4, 8 * variance**3 / third**2
     return chi_square_p(max(0.0, (chi_square(p, q)[0] - mean) / unit + freedom), freedom)
+
+
+def _of_all_tables(fewer: Array, more: Array) -> float:
+    """The share of the tables with the same sums whose statistic is as large or larger, each as likely as it is."""
+    k, m, cells = len(fewer), int(fewer.sum()), fewer + more
+    share, rows, tables = m / float(cells.sum()), np.arange(m + 1), _tables(m, k)
+    off = (rows - share * cells[:, None]) ** 2 / cells[:, None]
+    likely = np.maximum(cells[:, None] + 1 - rows[1:], 0) * (share / rows[1:])  # times that of a row less in the cell
+    likely = np.hstack([np.ones((k, 1)), np.cumprod(likely, axis=1)])
+    statistic, weight = (one[np.arange(k), tables] for one in (off, likely))
+    statistic, weight = statistic.sum(axis=1), weight.prod(axis=1)
+    found = float(off[np.arange(k), fewer.astype(np.int64)].sum())
+    return float(weight[statistic >= found * (1 - 1e-9)].sum() / weight.sum())
+
+
+@cache
+def _tables(rows: int, k: int) -> Array:
+    """(n, k) each way to share so many rows out among k cells: k - 1 bars among them."""
+    bars = np.array(list(combinations(range(rows + k - 1), k - 1)))
+    return np.diff(bars, axis=1, prepend=-1, append=rows + k - 1) - 1
 
 
 def _moments(cells: Array, share: float) -> tuple[float, float, float]:

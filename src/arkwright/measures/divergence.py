@@ -17,6 +17,8 @@ from arkwright.measures.intervals import Interval, Z, stretch, wilsons
 
 Shares = tuple[Array, Array]
 ALL = slice(None)
+_NORMAL = 100  # rows by which those of a cell vary on either side
+_MANY = 10**7  # rows of both sides
 KOLMOGOROV = 1.3580986393225505  # the 95 % point of Kolmogorov's distribution
 
 
@@ -143,10 +145,19 @@ def chi_square_p(statistic: float, freedom: float) -> float:
 
 def exact(p: Array, q: Array, of: Array | slice = ALL) -> Array:
     """(k,) the chance of each cell's rows now, or of more that lie as far on the same side, twice; `of`: only of these
-    cells. Fisher 1922.
+    cells. Fisher 1922. What would take him seconds is told by laws that are as near: of cells that vary by many rows
+    the normal one, of others among very many rows the binomial one, which is a little wider.
     """
-    law, given = scipy("stats").hypergeom, (int(p.sum() + q.sum()), (p + q)[of].astype(np.int64), int(q.sum()))
-    return np.asarray(np.minimum(1, 2 * np.minimum(law.cdf(q[of], *given), law.sf(q[of] - 1, *given))))
+    side = p if p.sum() < q.sum() else q  # either says the same
+    here, cells = (one[of].astype(np.int64) for one in (side, p + q))
+    m, n = int(side.sum()), int(p.sum() + q.sum())
+    spread = np.sqrt(cells * (m / n) * (1 - m / n) * (1 - cells / n))
+    tails = scipy("special").ndtr(-np.maximum(0, np.abs(here - cells * (m / n)) - 0.5) / np.maximum(spread, 1))
+    few = spread < _NORMAL
+    here, cells, known = here[few], cells[few], scipy("stats")
+    law = known.hypergeom(n, cells, m) if n < _MANY else known.binom(np.minimum(cells, m), np.maximum(cells, m) / n)
+    tails[few] = np.minimum(law.cdf(here), law.sf(here - 1))
+    return np.asarray(np.minimum(1, 2 * tails))
 
 
 def grouped(expected: Array, groups: int) -> Array:

@@ -45,8 +45,11 @@ def separation(before: Moments, now: Moments) -> Separation:
     apart = alike.T @ (now.mean - before.mean)
     error = luck * (spreads[0] / before.n + spreads[1] / now.n)
     found = judged(apart, product(product(alike.T, error), alike))
-    along = alike @ apart
-    spread = float(along @ (spreads[0] + spreads[1]) @ along) / max(float(apart @ apart), 1e-300)
+    varies = product(product(alike.T, spreads[0] + spreads[1]), alike)
+    if squared := float(apart @ apart):
+        spread = float(apart @ varies @ apart) / squared
+    else:  # the same rows twice have moved in no direction: as of those in which luck moves
+        spread = float((varies**2).sum()) / max(float(np.trace(varies)), _LEAST)
     ends = (found.squared, found.low, found.high, found.critical)
     area, low, high, critical = (_normal.cdf(math.sqrt(max(0.0, end) / max(spread, _LEAST))) for end in ends)
     return Separation(area, min(low, area), max(high, area), found.chance, critical)

@@ -91,9 +91,14 @@ def _pack_moments(given: Moments) -> PackedMoments:
 
 
 def _unpack_moments(told: PackedMoments) -> Moments:
+    """Raises ValueError for parts that are not all there."""
+    parts = len(told.rows)
+    sums, upper = _whole(told.sums).reshape(parts, SIZE), _whole(told.products).reshape(parts, len(_UPPER[0]))
+    if len(told.squares) != parts:
+        raise ValueError(f"its squares are of {len(told.squares)} parts, its rows of {parts}")
     products = np.zeros((SIZE, SIZE), np.int64)
-    products[_UPPER] = products.T[_UPPER] = _whole(told.products).reshape(-1, len(_UPPER[0])).sum(axis=0)
-    return Moments(sum(told.rows), sum(told.squares), _whole(told.sums).reshape(-1, SIZE).sum(axis=0), products)
+    products[_UPPER] = products.T[_UPPER] = upper.sum(axis=0)
+    return Moments(sum(told.rows), sum(told.squares), sums.sum(axis=0), products)
 
 
 def _narrow(given: Array) -> bytes:
