@@ -87,8 +87,8 @@ def asked(method: str, url: str, headers: dict[str, str] | None = None, body: by
 
 @contextmanager
 def _connection(url: str) -> Iterator[HTTPConnection]:
-    parts = urllib3.util.parse_url(url)
-    host = (parts.host or "").strip("[]")
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     if parts.scheme == "https":
         made: HTTPConnection = HTTPSConnection(host, parts.port, timeout=_CONNECT_S, cert_reqs="CERT_REQUIRED")
     else:
