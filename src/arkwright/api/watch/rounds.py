@@ -102,8 +102,11 @@ class Trouble:
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, BrokenPipeError):  # who listens to what is said has gone
+            return False
         if isinstance(error, OSError):
-            why = (error.strerror or str(error)).lower() + (f" ({error.filename})" if error.filename else "")
+            why = (error.strerror or str(error)).lower() or type(error).__name__
+            why += f" ({error.filename})" if error.filename else ""
             error = ArkwrightError(f"{self._name} is not watched: {why}; mend it, and watch again")
         if not isinstance(error, ArkwrightError) or isinstance(error, Refused):
             return False
