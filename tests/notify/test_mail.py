@@ -123,6 +123,22 @@ def test_an_address_that_is_refused(serve):
     assert box.taken == []
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "why"),
+    [
+        (530, "5.7.0 Authentication required", r"wants user and password \(530\); see user in \[mail\]"),
+        (421, "4.3.2 Closing", r"answered 421"),
+        (452, "4.3.1 Insufficient system storage", r"answered 452"),
+    ],
+)
+def test_what_a_server_says_of_itself_gives_up_no_letter_and_lets_all_wait(serve, code, said, why):
+    box, server = serve()
+    box.refuses["ben@example.org"] = f"{code} {said};"
+    with pytest.raises(Failed, match=why) as told:
+        send(Mail(server=server, sender="a@example.org", tls="none"), None, LETTER)
+    assert (told.value.never, told.value.alone) == (False, False)
+
+
 def test_a_server_that_wants_a_password_is_told_so(serve, tls):
     _, server = serve(tls_context=tls, require_starttls=True, authenticator=authenticates, auth_required=True)
     with pytest.raises(Failed, match=r"wants user and password \(530\); see user in \[mail\]"):

@@ -22,6 +22,7 @@ from arkwright.notify.failed import Failed
 from arkwright.notify.hooks import Receiver
 from arkwright.notify.outbox import Outbox
 from arkwright.notify.parts import Part
+from arkwright.notify.state import Aside, State
 
 QUICK = Patience(tries=3, first=0.01, most=0.02)
 HERE = address.networks(["127.0.0.1/32"])
@@ -202,9 +203,11 @@ def test_a_wish_is_granted_once_and_the_next_one_too(room):
     for _ in range(2):
         state.wish(room.vault, hook.id)
         before = replace(state.get(room.vault, hook.id).given_up(1, "x", "why", "at"), off=True, tries=3, due=7.0)
+        before = replace(before, aside=(Aside(seq=1, to="y", tries=11, due=2e9, why="full"),))
         kept = state.Kept(room.vault, hook.id)
         after = state.granted(room.vault, hook.id, before)
         assert (after.dead, [one.to for one in after.again], after.off, after.tries) == ((), ["x"], False, 0)
+        assert [(one.tries, one.due) for one in after.aside] == [(0, 0.0)]  # it has all its tries before it
         kept.change(replace(after, again=()))
         assert state.granted(room.vault, hook.id, kept.state()) is None
     state.forget(room.vault, hook.id)
@@ -438,3 +441,45 @@ def test_whoever_alone_cannot_be_told_now_delays_nobody_else(room):
         room.write()
         found = room.until(letters, lambda now: now.dead)
     assert (found.aside, [(dead.seq, dead.to) for dead in found.dead]) == ((), [(4, "cleo")])
+
+
+def aside(seq, to):
+    return Aside(seq=seq, to=to, tries=1, due=2e9, why="full")
+
+
+def test_of_too_many_that_wait_the_oldest_of_whoever_has_the_most_gives_way(monkeypatch):
+    monkeypatch.setattr(state, "MOST_ASIDE", 4)
+    found = State(place=9)
+    for seq, to in ((2, "ben"), (1, "ben"), (3, "ben"), (4, "ana")):
+        found = found.put_aside(aside(seq, to), "at")
+    assert found.dead == ()
+    found = found.put_aside(aside(5, "ben"), "at").put_aside(aside(6, "cleo"), "at")
+    assert [(one.seq, one.to) for one in found.aside] == [(3, "ben"), (4, "ana"), (5, "ben"), (6, "cleo")]
+    assert [(one.seq, one.to, one.why) for one in found.dead] == [
+        (1, "ben", "4 others wait already: full"),
+        (2, "ben", "4 others wait already: full"),
+    ]
+
+
+def test_one_full_mailbox_never_stops_everybody_s_mail(room, monkeypatch):
+    monkeypatch.setattr(state, "MOST_ASIDE", 2)
+    letters = Letters()
+    letters.broken = {"ben": [Failed("full", alone=True) for _ in range(4)]}
+    state.begin(room.vault, "letters", 0)
+    with room.open(Patience(first=3600.0), lambda: [letters]):
+        room.write(4)
+        found = room.until(letters, lambda now: now.place == 4)
+    assert [seq for seq, to in letters.told if to == "cleo"] == [1, 2, 3, 4]
+    assert ([one.seq for one in found.aside], [one.seq for one in found.dead]) == ([3, 4], [1, 2])
+
+
+def test_what_waits_for_nobody_any_more_is_given_up_and_not_forgotten(room):
+    room.write()
+    letters = Letters()
+    state.begin(room.vault, "letters", 1)
+    kept = state.Kept(room.vault, "letters")
+    kept.change(replace(kept.state(), aside=(replace(aside(1, "dora"), due=0.0),)))
+    with room.open(subscribers=lambda: [letters]):
+        found = room.until(letters, lambda now: not now.aside)
+    (dead,) = found.dead
+    assert (dead.seq, dead.to, dead.why) == (1, "dora", "nobody of that name is to be told of it any more")

@@ -80,6 +80,7 @@ def test_what_was_given_up_is_listed_and_tried_once_more(allowing, receiver):
     at, why = allowing, "<script>alert(1)</script>"
     at.do(decide.refuse, at.ben, release="buys", reason="too low")
     at.do(webhook, name="ci", url=receiver.url + TOLD, on=["decisions"])
+    at.do(webhook, name="team", url=f"{receiver.url}/team", format="slack")
     seq = next(event.seq for event in at.site.ledger.find("decision"))
     kept = state.Kept(at.site.vault, hooks.get(at.site.vault, "ci").id)
     kept.change(kept.state().given_up(seq, "", why, "2026-11-29T08:00:00+00:00"))
@@ -89,6 +90,7 @@ def test_what_was_given_up_is_listed_and_tried_once_more(allowing, receiver):
         for said in ("1 message was given up", f'href="/ledger?before={seq + 1}#e{seq}"', "&lt;script&gt;alert(1)"):
             assert said in text
         assert why not in text
+        assert ("/webhooks/ci/rotate" in text, "/webhooks/team/rotate" in text) == (True, False)  # chats have no key
         assert f'id="e{seq}"' in house.page(f"/ledger?before={seq + 1}")[1]
         assert house.send(f"{PLACE}/ci/again")[0] == 303
         receiver.wait(TOLD)

@@ -13,14 +13,16 @@ import pytest
 import urllib3
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from tests.web.abroad import SECRET, away, door, enter, opened, through, value, whose
+from tests.web.abroad import LOGIN, SECRET, away, door, enter, opened, through, value, whose
 from tests.web.conftest import BACK
 
-from arkwright.api.people import accounts
+from arkwright.api.people import accounts, outside
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account
+from arkwright.govern.oidc import Person
 from arkwright.infra import site_file
+from arkwright.sites import Site
 
 __all__ = ["door"]  # a fixture
 
@@ -55,6 +57,18 @@ def test_whom_the_settings_let_in(door):
 def test_a_name_alone_opens_nothing(door):
     door.enter("ana", "owner")
     assert enter(door, "ana").status == 409
+
+
+def test_an_address_that_no_letter_reaches_is_not_kept(tmp_path):
+    """It is good for coming in all the same."""
+    (tmp_path / "site.toml").write_text(LOGIN.format(issuer="http://127.0.0.1:9", secret=tmp_path / "secret"))
+    site = Site(tmp_path)
+    for name, email, kept in (
+        ("zoe", "zoé@airport.example", ""),
+        ("ana", "ana@airport.example", "ana@airport.example"),
+    ):
+        outside.enter(site, Person(issuer="http://127.0.0.1:9", subject=name, name=name, email=email, groups=()))
+        assert accounts.account(site, name).email == kept
 
 
 def test_passwords_go_on(door):

@@ -160,9 +160,9 @@ class Courier:
                 return replace(found, off=True)
             never = getattr(error, "never", False) or tries >= self._patience.tries
             wait = max(self._patience.wait(tries), getattr(error, "after", 0.0))
-            if getattr(error, "alone", False) and not never and len(found.aside) < states.MOST_ASIDE:
+            if getattr(error, "alone", False) and not never:
                 one = Aside(seq=event.seq, to=part.to, tries=tries, due=time.time() + wait, why=why)
-                return replace(found, aside=(*found.aside, one), done=(*found.done, part.to), tries=0)
+                return replace(found.put_aside(one, at), done=(*found.done, part.to), tries=0)
             if never:
                 log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, why)
                 return replace(found.given_up(event.seq, part.to, why, at), done=(*found.done, part.to), tries=0)
@@ -180,7 +180,10 @@ class Courier:
     def _aside_once_more(self, found: State, one: Aside) -> State:
         """One try of what waits by itself, which then waits on, or does not any more."""
         found = replace(found, aside=tuple(other for other in found.aside if other != one))
-        for event, part in self._of(one):
+        parts = list(self._of(one))
+        if not parts:
+            found = found.given_up(one.seq, one.to, "nobody of that name is to be told of it any more", now())
+        for event, part in parts:
             error, tries = self._sent(event, part), one.tries + 1
             if error is None:
                 found = replace(found, last="told", last_at=now())

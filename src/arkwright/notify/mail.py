@@ -25,7 +25,8 @@ CHOICES = {
 }
 SILENT_S = 15.0  # seconds without a word of the server
 LONGEST_SUBJECT = 150
-_LOG_IN_FIRST = 530  # RFC 4954
+_CLOSING, _LOG_IN_FIRST = 421, 530  # RFC 5321, RFC 4954
+_ITS_OWN = b"4.3."  # how its words begin where the mail system is in trouble, not a mailbox (RFC 3463)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +91,32 @@ def _told(server: Mail) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
-        code = max(code for code, _ in error.recipients.values())
-        raise Failed(f"{server.server} refused the address ({code})", never=code >= 500, alone=True) from None
+        raise _no_to_the_address(server, *next(iter(error.recipients.values()))) from None
     except smtplib.SMTPAuthenticationError as error:
         raise Failed(
             f"{server.server} did not take user and password ({error.smtp_code}); see $ARKWRIGHT_MAIL_PASSWORD"
         ) from None
     except smtplib.SMTPResponseException as error:
-        if error.smtp_code == _LOG_IN_FIRST:
-            raise Failed(f"{server.server} wants user and password (530); see user in [mail]") from None
-        raise Failed(f"{server.server} answered {error.smtp_code}") from None
+        raise _no(server, error.smtp_code) from None
     except smtplib.SMTPException as error:
         raise Failed(f"{server.server}: {str(error)[:120]}") from None
     except ssl.SSLError as error:
         raise Failed(f"{server.server} could not prove who it is: {error.reason or 'no certificate fits'}") from None
     except OSError as error:
         raise Failed(f"{server.server} cannot be reached: {str(error.strerror or error).lower()[:120]}") from None
+
+
+def _no_to_the_address(server: Mail, code: int, said: bytes) -> Failed:
+    """It may be about this reader alone; what the server says of itself keeps everybody's letters waiting."""
+    if code in (_CLOSING, _LOG_IN_FIRST) or said.startswith(_ITS_OWN):
+        return _no(server, code)
+    return Failed(f"{server.server} refused the address ({code})", never=code >= 500, alone=True)
+
+
+def _no(server: Mail, code: int) -> Failed:
+    if code == _LOG_IN_FIRST:
+        return Failed(f"{server.server} wants user and password (530); see user in [mail]")
+    return Failed(f"{server.server} answered {code}")
 
 
 def known(wants: str) -> str:

@@ -7,7 +7,9 @@ from arkwright.core.nouns import Event
 
 
 class Part(NamedTuple):
-    """One message about an event: whose it is, and how it is sent, which raises Failed."""
+    """One message about an event: `to` whom, by a name that stays theirs wherever they are reached; and how it is sent,
+    which raises Failed.
+    """
 
     to: str
     send: Callable[[], None]

@@ -1,6 +1,7 @@
 """How far a subscriber has been told, kept in the vault: nothing is lost by a crash, and a message may come twice."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from arkwright.core.ports import Vault
@@ -12,7 +13,7 @@ MOST_DEAD, MOST_ASIDE = 100, 100  # of one subscriber: the newest that were give
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dead:
-    """A message that was given up: of which event, to whom, why, when (UTC)."""
+    """A message that was given up: of which event, whose part of it, why, when (UTC)."""
 
     seq: int
     to: str
@@ -56,6 +57,16 @@ class State:
     def given_up(self, seq: int, to: str, why: str, at: str) -> "State":
         dead = (*self.dead, Dead(seq=seq, to=to, why=why, at=at))
         return replace(self, dead=dead[-MOST_DEAD:])
+
+    def put_aside(self, one: Aside, at: str) -> "State":
+        """Where too many wait, the oldest of whoever has the most is given up: nobody else waits for a full mailbox."""
+        found = replace(self, aside=(*self.aside, one))
+        if len(found.aside) <= MOST_ASIDE:
+            return found
+        most = Counter(each.to for each in found.aside).most_common(1)[0][0]
+        oldest = min((each for each in found.aside if each.to == most), key=lambda each: each.seq)
+        found = replace(found, aside=tuple(each for each in found.aside if each != oldest))
+        return found.given_up(oldest.seq, oldest.to, f"{MOST_ASIDE} others wait already: {oldest.why}", at)
 
 
 class Kept:
@@ -104,7 +115,7 @@ def granted(vault: Vault, name: str, state: State) -> State | None:
     if wished in ("", state.granted):
         return None
     again = (*state.again, *state.dead)
-    aside = tuple(replace(one, due=0.0) for one in state.aside)
+    aside = tuple(replace(one, due=0.0, tries=0) for one in state.aside)
     return replace(state, again=again, aside=aside, dead=(), due=0.0, tries=0, off=False, granted=wished)
 
 

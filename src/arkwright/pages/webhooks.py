@@ -40,6 +40,7 @@ def _all(request: Request, refused: ArkwrightError | None) -> Response:
         section=PLACE,
         told=hooks.webhooks(at.site, by, at.project),
         own=hooks.OWN,
+        chats=shapes.CHATS,
         words=choice.WORDS,
         usual=choice.USUAL,
         shapes=shapes.FORMS,

@@ -69,19 +69,23 @@ def test_what_is_on_record_holds_no_secret(open_at):
     at = open_at
     made = at.do(webhook, name="ci", url="http://127.0.0.1:9/services/T0/rare", format="slack")
     assert made.secret is None  # a chat checks no signature
-    turned = at.do(webhook, name="ci", rotate=True)
-    assert turned.secret.startswith("whsec_")
+    with pytest.raises(Refused, match="ci tells a chat as slack, which checks no signature: there is no key to change"):
+        at.do(webhook, name="ci", rotate=True)
+    turned = at.do(webhook, name="ci", format="cloudevents")
+    assert turned.secret.startswith("whsec_")  # what signs from now on was never shown
+    assert at.do(webhook, name="ci", rotate=True).secret.startswith("whsec_")
+    assert at.do(webhook, name="ci", format="teams").secret is None
     assert at.do(webhook, name="ci", on=["moves"]).secret is None
     gone = at.do(unhook, name="ci")
-    assert (gone.version, gone.active) == (4, False)
+    assert (gone.version, gone.active) == (6, False)
     everything = "".join(event.body for event in at.site.ledger.find())
     for secret in ("rare", turned.secret):
         assert secret not in everything
     nouns = [decode(Webhook, event.body) for event in at.site.ledger.find(Webhook.KIND)]
-    assert [(noun.version, noun.on[0], noun.active) for noun in nouns][-2:] == [(3, "moves", True), (4, "moves", False)]
+    assert [(noun.version, noun.on[0], noun.active) for noun in nouns][-2:] == [(5, "moves", True), (6, "moves", False)]
     assert at.do(webhooks) == ()
     assert list(at.site.vault.find(state.KIND)) == []
-    assert at.do(webhook, name="ci", url="http://127.0.0.1:9/").webhook.version == 5
+    assert at.do(webhook, name="ci", url="http://127.0.0.1:9/").webhook.version == 7
 
 
 def test_changing_where_keeps_how_far(open_at):

@@ -5,7 +5,7 @@ from tests.notify.conftest import until
 from tests.notify.test_mail import certificate, serve
 
 from arkwright.api import build
-from arkwright.api.people.accounts import invite
+from arkwright.api.people.accounts import invite, role
 from arkwright.api.talking import telling
 from arkwright.api.talking.letters import mail
 from arkwright.api.talking.talk import discuss
@@ -80,6 +80,23 @@ def test_the_inbox_by_mail_and_an_end_to_it(people):
     assert [(to, subject) for to, subject, _ in found] == [
         ("cleo@example.org", "a release waits for your signature as operations: release:buys@2")
     ]
+
+
+def test_a_letter_that_waits_goes_to_its_reader_s_new_address(people):
+    """Nobody reads a full mailbox any better for waiting: another address is the way out."""
+    at = people
+    at.do(mail, proven("ben"), wants="mentions")
+    at.box.refuses["ben@example.org"] = 452
+    at.do(discuss, at.olga, about="buys", text="@ben")
+    state.begin(at.site.vault, "mail", int(at.site.ledger.head().partition(":")[0]) - 1)
+    subscribers = telling.Subscribers(at.site, lambda ref: f"https://room.example/{ref}")
+    with Outbox(at.site.ledger, at.site.vault, subscribers, look=0.02):
+        until(lambda: state.get(at.site.vault, "mail").aside)
+        assert [one.to for one in state.get(at.site.vault, "mail").aside] == ["ben"]
+        at.do(role, at.olga, name="ben", email="ben@other.example", reason="the old one is full")
+        state.wish(at.site.vault, "mail")
+        until(lambda: not state.get(at.site.vault, "mail").aside)
+    assert [to for _, (to,), _ in at.box.taken] == ["ben@other.example"]
 
 
 def test_what_is_refused(people):

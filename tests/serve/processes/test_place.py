@@ -8,6 +8,7 @@ from msgspec import structs
 from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
+from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.processes import control, place, process
 
 
@@ -730,5 +731,55 @@ def test_where_all_end_just_when_they_are_to_be_asked_their_successors_are(playe
         for one in world.all[:2]:
             one.kill()
         assert await moving == {"a": "it is broken"}
+
+    played(play)
+
+
+async def left_out(world, *places):
+    """a@1 ends whoever loads it at these places; b answers with b@1 everywhere."""
+    assert await world.crew.move(world.order(a="a@1", b="b@1"), ["a"]) == {}
+    await world.crew.ready()
+    world.does["a@1"] = KILLS
+    for one in [world.here()[number] for number in places]:
+        one.kill()
+    await until(lambda: all("a" in world.here()[n].lacking and world.here()[n].listens for n in places))
+
+
+@pytest.mark.parametrize("places", [(0,), (0, 1)], ids=["at one place", "everywhere"])
+def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out(played, places):
+    """Nobody would load it there, and its callers would get nothing by a move that was accepted."""
+
+    async def play(world):
+        await left_out(world, *places)
+        told = {"b": "a@1 is left out at one place at least, for workers ended or hung while they loaded it"}
+        assert await world.crew.move(world.order(a="a@1", b="a@1"), ["b"]) == told
+        assert [one["b"] for one in world.serves()] == ["b@1"] * 2
+        assert await world.crew.move(world.order(a="a@1", b="b@2"), ["b"]) == {}
+        assert [one["b"] for one in world.serves()] == ["b@2"] * 2
+
+    played(play)
+
+
+def test_what_no_place_can_try_beside_what_is_left_out_is_refused(played):
+    async def play(world):
+        await left_out(world, 0, 1)
+        both = Routing(tuple(Share(Served(world.folder, release, "d"), 0.5) for release in ("a@1", "a@2")))
+        order = control.Serve(world.order(b="b@1").traffic | {"a": both}, [])
+        assert set(await world.crew.move(order, ["a"])) == {"a"}
+        assert not [one for one in world.all if "a@2" in one.told]
+        assert await world.crew.move(world.order(b="b@1", a="a@2"), ["a"]) == {}
+        assert world.serves() == [{"a": "a@2", "b": "b@1"}] * 2
+
+    played(play)
+
+
+def test_one_place_at_which_it_is_left_out_decides_nothing(played):
+    async def play(world):
+        await left_out(world, 0)
+        del world.does["a@1"]
+        both = Routing(tuple(Share(Served(world.folder, release, "d"), 0.5) for release in ("a@1", "a@2")))
+        order = control.Serve(world.order(b="b@1").traffic | {"a": both}, [])
+        assert await world.crew.move(order, ["a"]) == {}
+        assert "a@2" in world.here()[1].told
 
     played(play)

@@ -6,6 +6,7 @@ import time
 from arkwright.api.people import accounts, entering
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Refused, Unproven
+from arkwright.core.mailbox import is_address
 from arkwright.core.nouns import Account
 from arkwright.core.ports import Taken
 from arkwright.core.record import NAME, digest_of
@@ -60,9 +61,14 @@ def _new(site: Site, person: Person, key: str) -> str:
             f"there is an account called {name} already; if it is yours, log in with its password and link the two, "
             "else ask an owner to invite you under another name"
         )
-    email = "" if accounts.has_address(site, person.email) else person.email
+    is_good = is_address(person.email) and not accounts.has_address(site, person.email)
     fresh = Account(
-        name=name, version=1, role=role, signs=(), email=email, reason=f"entered through {person.issuer}"[:200]
+        name=name,
+        version=1,
+        role=role,
+        signs=(),
+        email=person.email if is_good else "",
+        reason=f"entered through {person.issuer}"[:200],
     )
     try:
         versions.move(site.ledger, name, fresh)

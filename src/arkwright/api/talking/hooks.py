@@ -62,8 +62,10 @@ def webhook(
 ) -> Hooked:
     """Have what happens told to an address from now on; or change what is there: where, of what, in which form.
 
-    `rotate`: another key, beside which the old one signs for a day. `again`: what was given up is tried once more.
-    Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed.
+    `rotate`: another key, beside which the old one signs for a day; who was a chat and now gets signatures is given one
+    too. `again`: what was given up is tried once more.
+    Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed, and for a key
+    of a chat.
     """
     allow(site, by, "own")
     if name in OWN:
@@ -81,6 +83,10 @@ def webhook(
         return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)))
     after = replace(before, url=url or before.url, format=format or before.format)
     after = replace(after, on=choice.known(on) if on else before.on)
+    is_chat = after.format in forms.CHATS
+    if rotate and is_chat:
+        raise Refused(f"{name} tells a chat as {after.format}, which checks no signature: there is no key to change")
+    rotate = rotate or (before.format in forms.CHATS and not is_chat)
     after = hooks.rotated(after, time.time()) if rotate else after
     noun = _record(site, by, after) if after != before else _noun(after, _version(site, name))
     hooks.put(site.vault, after)

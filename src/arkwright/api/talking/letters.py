@@ -72,9 +72,10 @@ class Postman:
 
     def parts(self, event: Event) -> Sequence[Part]:
         send, password = mails.send, os.environ.get(PASSWORD)
-        return tuple(Part(one.to, partial(send, self.server, password, one)) for one in self._letters(event))
+        return tuple(Part(who, partial(send, self.server, password, one)) for who, one in self._letters(event))
 
-    def _letters(self, event: Event) -> Iterator[Letter]:
+    def _letters(self, event: Event) -> Iterator[tuple[str, Letter]]:
+        """Each with whose it is: an address may change while a letter waits."""
         wanted = dict(self.site.vault.find(mails.WANTS))
         if not wanted:
             return
@@ -83,7 +84,7 @@ class Postman:
         for who, why in reasons.items():
             account = newest.get(who)
             if account and account.email and account.role != "none":
-                yield self._letter(event, account, why)
+                yield who, self._letter(event, account, why)
 
     def _reasons(self, event: Event, wanted: Collection[str]) -> dict[str, str]:
         """Who is told of it, and why; that a release waits for somebody counts before that it is there."""

@@ -110,6 +110,9 @@ class Crew:
             if why:
                 await self._go_back()
                 return why
+        if untried := self._untried(order, names, judged):
+            await self._go_back()
+            return untried
         first, self.order = self.order is None, order
         for place in self._places:
             place.moved(order, did.get(place.worker))
@@ -131,6 +134,12 @@ class Crew:
             if not any(map(_able, answering)):
                 return self._untold(did) or await self._judges(did)  # they ended just now
         return list(filter(_able, self._untold(did)))
+
+    def _untried(self, order: control.Serve, names: Collection[str], judged: Collection[Place]) -> dict[str, str]:
+        """Which of these endpoints nobody that answers callers could try: it needs what is left out everywhere."""
+        asked = [place.leaves_out(order) for place in self._places[: len(self._listening)] if place in judged]
+        nobody = [name for name in names if asked and all(name in left_out for left_out in asked)]
+        return dict.fromkeys(nobody, "some of its releases end or hold up every worker that loads them")
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
         return [place for place in self._places if place.answers and place.worker not in did]

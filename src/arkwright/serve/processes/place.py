@@ -23,6 +23,7 @@ from arkwright.serve.processes.trial import late
 
 log = logging.getLogger("arkwright.serve")
 SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
+_LEFT_OUT = "left out at one place at least, for workers ended or hung while they loaded it"
 _MOST_STILLBORN = 5
 _MOST_DEATHS = 2  # of those that load one release: one may be chance
 
@@ -93,6 +94,8 @@ class Place:
         """
         while True:
             worker = self.worker
+            if lost := self._would_lose(order, names):
+                return worker, lost
             failed = await worker.tell(control.without(order, self._left_out, question=True))
             if failed is not None or worker.leaves:
                 return worker, failed
@@ -108,6 +111,19 @@ class Place:
                 self._trial = None
             if tried:
                 return tried
+
+    def _would_lose(self, order: control.Serve, names: Collection[str]) -> dict[str, str]:
+        """Which of these endpoints answer here now, and would not if this were done: they need what is left out."""
+        now = self._crew.order.traffic.keys() - self.worker.lacks if self._crew.order else set()
+        return {
+            name: f"{min(control.releases((order.traffic[name],)) & self._left_out)} is {_LEFT_OUT}"
+            for name in self.leaves_out(order)
+            if name in names and name in now
+        }
+
+    def leaves_out(self, order: control.Serve) -> list[str]:
+        """The endpoints of which nothing is tried here."""
+        return control.naming(order, self._left_out)
 
     @property
     def answers(self) -> bool:
