@@ -3,6 +3,7 @@
 import io
 import socket
 import threading
+import time
 import zipfile
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -95,7 +96,7 @@ def serving(world):
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(https, "_TRIES", https._TRIES.new(backoff_factor=0, total=1))
+    monkeypatch.setattr(https, "_PAUSES", (0.0, 0.0))
 
 
 def look(source, tmp_path, now=NOW):
@@ -176,10 +177,21 @@ def test_what_is_no_zip_takes_the_place_of_none(world, server, entry, tmp_path):
     assert "gives no whole zip" in look(f"{server}/all.zip", tmp_path / "elsewhere")
 
 
-@pytest.mark.parametrize("length", [True, False])
-def test_an_answer_that_has_no_end_is_cut_and_its_server_left_alone_for_a_while(length, tmp_path, monkeypatch):
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (HEAD + b"Content-Length: 9999\r\n\r\n", b"["),
+        (HEAD + b"\r\n", b"["),
+        (HEAD + b"X-Long: ", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+)
+def test_an_answer_that_has_no_end_is_cut_and_its_server_left_alone_for_a_while(first, then, tmp_path, monkeypatch):
     monkeypatch.setattr(https, "_WHOLE_S", 0.2)
-    with dripping(length) as (url, asked):
+    with dripping(first, then) as (url, asked):
         for _ in range(3):
             assert "took too long" in look(f"{url}/all.json", tmp_path)
     assert len(asked) == 1
@@ -187,18 +199,20 @@ def test_an_answer_that_has_no_end_is_cut_and_its_server_left_alone_for_a_while(
 
 
 @contextmanager
-def dripping(length):
-    """A server that gives a byte now and then; `length`: and says how many there will be."""
+def dripping(first, then):
+    """A server that gives a little now and then."""
     asked, over = [], threading.Event()
 
     def drip():
         line, _ = listener.accept()
         with line:
             asked.append(line.recv(65536))
-            line.sendall(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 9999\r\n" if length else b"") + b"\r\n")
+            line.sendall(first)
             with suppress(OSError):
-                while not over.wait(0.02):
-                    line.sendall(b"[")
+                for _ in range(150):  # who is not cut off goes wrong after three seconds
+                    if over.wait(0.02):
+                        break
+                    line.sendall(then)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip)
@@ -208,6 +222,16 @@ def dripping(length):
         finally:
             over.set()
             thread.join()
+
+
+def test_who_is_busy_is_asked_again_at_once_and_then_left_alone(world, server, tmp_path):
+    answer = world.answer
+    world.answer = lambda *given: (answer(*given)[0], {"Retry-After": "3"}, b"")
+    world.status, begun = 503, time.monotonic()
+    for _ in range(2):
+        assert "answers 503; it is asked the next time" in look(f"{server}/all.zip", tmp_path)
+    assert len(world.asked) == len(https._PAUSES)
+    assert time.monotonic() - begun < 2
 
 
 def test_nobody_is_there(tmp_path):

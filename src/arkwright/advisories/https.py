@@ -3,24 +3,27 @@
 Whoever watches waits for the answer. So who gives none is not asked again for a while, by this process.
 """
 
+import http.client
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from typing import Self
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from arkwright.core.errors import ArkwrightError, Invalid
 
-_PATIENCE = urllib3.Timeout(connect=10, read=30)  # seconds without a byte
-_WHOLE_S = 120.0  # for an answer; osv.dev's export of PyPI has some 20 MB
+_CONNECT_S, _SILENT_S = 10.0, 30.0  # the second without a byte
+_WHOLE_S = 120.0  # for a question, asked again or not, and its answer; osv.dev's export of PyPI has some 20 MB
 _REST_S = 300.0
-_TRIES = urllib3.Retry(
-    3, read=1, redirect=False, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), allowed_methods=None,
-    raise_on_status=False,
-)  # fmt: skip
+_PAUSES = (0.0, 0.5, 1.5)  # seconds before each try, whatever a server says of when to ask again
+_BUSY = (429, 502, 503, 504)
+_TROUBLE = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 _BLOCK = 1 << 18
 _silent: dict[str, tuple[float, str]] = {}  # who gave no answer: until when nobody is asked there, and why
 
@@ -43,55 +46,127 @@ def address(url: str, setting: str) -> str:
     return url
 
 
+class Answer:
+    """Its head, and its body while `asked` is entered."""
+
+    def __init__(self, url: str, came: urllib3.BaseHTTPResponse, end: "_End") -> None:
+        self.status, self.headers = came.status, came.headers
+        self._url, self._came, self._end = url, came, end
+
+    def blocks(self, most: int) -> Iterator[bytes]:
+        """The body. Raises ArkwrightError where it has more than `most` bytes, or does not end."""
+        size = 0
+        try:
+            for block in self._came.stream(_BLOCK, decode_content=False):
+                size += len(block)
+                if size > most:
+                    many = f"more than {most >> 20} MiB"
+                    raise ArkwrightError(f"{shown(self._url)} gives {many}; look at its source in site.toml")
+                yield block
+        except _TROUBLE as error:
+            if not self._end.came:
+                raise _unanswered(self._url, f"broke off: {type(error).__name__}") from None
+        if self._end.came:  # what was cut may read as an end
+            raise _late(self._url)
+
+
 @contextmanager
-def asked(
-    method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
-) -> Iterator[urllib3.BaseHTTPResponse]:
+def asked(method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Iterator[Answer]:
+    """Raises ArkwrightError where nobody answers, or only that it is busy."""
     until, why = _silent.get(shown(url), (0.0, ""))
     if time.monotonic() < until:
         raise ArkwrightError(why)
     given = {"User-Agent": "arkwright", "Accept-Encoding": "identity", **(headers or {})}
-    with urllib3.PoolManager(cert_reqs="CERT_REQUIRED", timeout=_PATIENCE, retries=_TRIES) as http:
+    with _connection(url) as connection, _End() as end:
+        came = _came(connection, end, (method, url, body, given))
         try:
-            answer = http.request(method, url, headers=given, body=body, preload_content=False, redirect=False)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _unanswered(url, f"cannot be reached: {type(error).__name__}") from None
-        try:
-            yield answer
+            yield Answer(url, came, end)
         finally:
-            answer.close()
+            came.close()
 
 
-def blocks(url: str, answer: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
-    size, cut = 0, threading.Event()
-    over = threading.Timer(_WHOLE_S, _cut, (answer, cut))
-    over.daemon = True
-    over.start()
+@contextmanager
+def _connection(url: str) -> Iterator[HTTPConnection]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        made: HTTPConnection = HTTPSConnection(host, parts.port, timeout=_CONNECT_S, cert_reqs="CERT_REQUIRED")
+    else:
+        made = HTTPConnection(host, parts.port, timeout=_CONNECT_S)
     try:
-        for block in answer.stream(_BLOCK, decode_content=False):
-            size += len(block)
-            if size > most:
-                raise ArkwrightError(f"{shown(url)} gives more than {most >> 20} MiB; look at its source in site.toml")
-            yield block
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        if not cut.is_set():
-            raise _unanswered(url, f"broke off: {type(error).__name__}") from None
+        yield made
     finally:
-        over.cancel()
-    if cut.is_set():  # what was cut may read as an end
-        raise _unanswered(url, f"took too long: more than {_WHOLE_S:.0f} s")
+        made.close()
 
 
-def _cut(answer: urllib3.BaseHTTPResponse, cut: threading.Event) -> None:
-    cut.set()
-    with suppress(OSError, RuntimeError, ValueError):  # it is over already
-        answer.shutdown()
+_Question = tuple[str, str, bytes | None, dict[str, str]]  # method, address, body, headers
+
+
+def _came(connection: HTTPConnection, end: "_End", question: _Question) -> urllib3.BaseHTTPResponse:
+    method, url, body, headers = question
+    why, silent = "", 0
+    for pause in _PAUSES:
+        time.sleep(pause)
+        try:
+            connection.close()
+            connection.timeout = _CONNECT_S
+            connection.connect()
+            end.cuts(connection.sock)
+            connection.timeout = _SILENT_S
+            connection.request(method, urllib3.util.parse_url(url).request_uri, body, headers, preload_content=False)
+            came = connection.getresponse()
+        except _TROUBLE as error:
+            why = f"cannot be reached: {type(error).__name__}"
+            silent += isinstance(error, TimeoutError)  # connected, and no byte came
+        else:
+            if came.status not in _BUSY:
+                return came
+            came.close()
+            why = f"answers {came.status}"
+        if end.came:
+            raise _late(url)
+        if silent == 2:
+            break
+    raise _unanswered(url, why)
+
+
+class _End:
+    """Entered for a question and its answer. Once the time is over it `came`: nothing more is read."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._line: socket.socket | None = None
+        self._timer = threading.Timer(_WHOLE_S, self._come)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def cuts(self, line: socket.socket) -> None:
+        """What is read from now on."""
+        self._line = line
+        if self.came:
+            self._come()
+
+    def _come(self) -> None:
+        self.came = True
+        if self._line:
+            with suppress(OSError):  # it is over already
+                socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # beneath TLS, which sees a torn line
 
 
 def _unanswered(url: str, why: str) -> ArkwrightError:
     said = f"{shown(url)} {why}; it is asked the next time"
     _silent[shown(url)] = (time.monotonic() + _REST_S, said)
     return ArkwrightError(said)
+
+
+def _late(url: str) -> ArkwrightError:
+    return _unanswered(url, f"took too long: more than {_WHOLE_S:.0f} s")
 
 
 def _here(host: str) -> bool:

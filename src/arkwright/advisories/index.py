@@ -8,7 +8,7 @@ from urllib.parse import quote
 from arkwright.advisories import versions
 from arkwright.advisories.entry import normal
 from arkwright.advisories.files import LARGEST
-from arkwright.advisories.https import asked, blocks, shown
+from arkwright.advisories.https import asked, shown
 from arkwright.core.errors import ArkwrightError, Invalid
 
 _READ = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"  # PEP 691's
@@ -26,7 +26,7 @@ def _versions(url: str, name: str) -> list[str]:
             return []
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status} for {name}; look at packages.source")
-        body = b"".join(blocks(where, answer, LARGEST))
+        body = b"".join(answer.blocks(LARGEST))
     try:
         return versions.linked(body) if body.lstrip()[:1] == b"<" else versions.decode(body).get(name, [])
     except Invalid:

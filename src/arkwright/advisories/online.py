@@ -16,7 +16,7 @@ import msgspec
 from arkwright.advisories.database import Database
 from arkwright.advisories.entry import ECOSYSTEM, normal
 from arkwright.advisories.files import LARGEST
-from arkwright.advisories.https import asked, blocks, shown
+from arkwright.advisories.https import asked, shown
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import ArkwrightError
 from arkwright.measures.shipped import Packages
@@ -59,7 +59,7 @@ def fetch(url: str, folder: Path) -> Path:
         with writing(f"the advisories in {folder}", half):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with half.open("wb") as out:
-                for block in blocks(url, answer, LARGEST_FILE):
+                for block in answer.blocks(LARGEST_FILE):
                     out.write(block)
             if own.suffix == ".zip" and not zipfile.is_zipfile(half):  # a page to sign in, such as a proxy has
                 raise ArkwrightError(f"{shown(url)} gives no whole zip; look at advisories.source in site.toml")
@@ -90,7 +90,7 @@ def ask(url: str, packages: Packages, found: Database, now: Any) -> None:
             if answer.status != 200:
                 found.miss(f"{shown(url)}, {number[:60]}", f"it answers {answer.status}")
                 continue
-            found.take(b"".join(blocks(where, answer, LARGEST)), f"{shown(url)}, {number[:60]}", wanted, now)
+            found.take(b"".join(answer.blocks(LARGEST)), f"{shown(url)}, {number[:60]}", wanted, now)
     found.newest = now
 
 
@@ -115,7 +115,7 @@ def _told(url: str, value: Any, kind: type[T]) -> T:
     with asked("POST", url, {"Content-Type": "application/json"}, msgspec.json.encode(value)) as answer:
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
-        body = b"".join(blocks(url, answer, LARGEST))
+        body = b"".join(answer.blocks(LARGEST))
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError):

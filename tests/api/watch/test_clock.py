@@ -11,7 +11,7 @@ import pytest
 from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import ONE, TWO, endpoint, up
 
-from arkwright.api.watch import clock
+from arkwright.api.watch import clock, looked, rounds
 from arkwright.api.watch.clock import PROCESS, Clock
 from arkwright.core.alarms import Alarm, Reacted
 from arkwright.core.nouns import Endpoint
@@ -64,29 +64,42 @@ def test_as_often_as_it_is_said(two):
 
 def test_what_another_process_looked_at_is_not_looked_at_again_until_it_looks_no_more(two):
     up(two, watch='every = "1h"')
-    kept = two.site.watched / "buys.measured.db"
-    kept.parent.mkdir(exist_ok=True)
-    kept.touch()
-    clock, looked = Clock(two.site, two.folder), time.time()
+    clock, now = Clock(two.site, two.folder), time.time()
 
-    def due(ago):
-        os.utime(kept, (looked - ago, looked - ago))
+    def due(ago, by="another"):
+        looked.note(two.site, "buys", by)
+        os.utime(two.site.watched / "buys.looked", (now - ago, now - ago))
         return clock._due()
 
     assert due(3600) == []  # the other is just about to begin
     assert due(3700) == [("buys",)]
     clock._begun["buys"] -= 3601
-    clock._reap()
     assert due(60) == []
-    clock._own["buys"] = kept.stat().st_mtime  # it was our own, and took a minute
-    assert clock._due() == [("buys",)]
+    assert due(60, clock._name) == [("buys",)]
     clock._begun["buys"] -= 3601
-    assert due(-60) == [("buys",)]  # a clock went back
+    assert due(-20) == []  # the clock of a file server is ahead
+    assert due(-120) == [("buys",)]  # a clock went back
+
+
+def test_only_a_look_that_ended_well_keeps_the_turn(two, monkeypatch):
+    up(two)
+    kept = two.site.watched / "buys.measured.db"
+    monkeypatch.setattr(rounds, "react", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        two.do(rounds.watch, names=["buys"])
+    assert kept.exists()
+    assert Clock(two.site, two.folder)._due() == [("buys",)]
+    monkeypatch.undo()
+    two.do(rounds.watch, names=["buys"])
+    clock = Clock(two.site, two.folder)
+    assert clock._due() == []
+    os.utime(kept, (0, 0))  # who reads it may touch it
+    assert clock._due() == []
 
 
 def round_of(at):
     process = subprocess.Popen(
-        [sys.executable, "-m", PROCESS, str(at.site.folder), str(at.folder), "buys"], stdin=subprocess.PIPE
+        [sys.executable, "-m", PROCESS, str(at.site.folder), str(at.folder), "us", "buys"], stdin=subprocess.PIPE
     )
     process.stdin.write(encode(dict(at.site.engines)).encode() + b"\n")
     process.stdin.close()

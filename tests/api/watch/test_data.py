@@ -427,6 +427,17 @@ def test_when_the_clock_looks(shop):
     assert clock._due() == four  # a file with a mistake changes nothing
 
 
+def test_a_look_that_cannot_read_the_source_leaves_it_to_another_process(here):
+    here.says(buyers=buyers(promises=""))
+    source = here.folder / "buyers.csv"
+    away = source.rename(here.folder / "away.csv")
+    here.look()
+    assert Clock(here.site, here.folder)._due() == [("data.buyers",)]
+    away.rename(source)
+    here.look()
+    assert Clock(here.site, here.folder)._due() == []
+
+
 def test_what_explains_an_alarm_of_a_dataset(here, monkeypatch, capsys):
     promises = ["rows >= 500", "missing(country) <= 0.01", "duplicates(key) == 0", "mean(spent) <= 1"]
     spec = buyers(promises=f"promises = {json.dumps(promises)}\nkey = ['id']\n")

@@ -14,7 +14,7 @@ from arkwright.api.endpoints import terms
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import log
-from arkwright.api.watch.rounds import watch
+from arkwright.api.watch.rounds import Trouble, watch
 from arkwright.api.watch.window import Answers
 from arkwright.cli.main import main
 from arkwright.core import versions
@@ -192,6 +192,16 @@ def test_a_disk_that_stops_one_endpoint_stops_no_other_and_is_told_in_a_line(liv
         live.do(watch)
     with closing(Measured(live.site.watched / "late.measured.db")) as measured:
         assert measured.last() is not None
+
+
+def test_trouble_without_words_has_a_name_and_a_listener_that_is_gone_is_none():
+    trouble = Trouble()
+    with trouble("late"):
+        raise TimeoutError
+    with pytest.raises(ArkwrightError, match=r"^late is not watched: TimeoutError; mend it"):
+        trouble.told()
+    with pytest.raises(BrokenPipeError), trouble("late"):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
 
 def test_an_endpoint_that_is_not_there(live):

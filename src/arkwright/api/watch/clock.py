@@ -5,11 +5,11 @@ processes aside. A source that hangs holds up nothing but the next look at itsel
 import logging
 import subprocess
 import time
-from contextlib import suppress
+import uuid
 from pathlib import Path
 
 from arkwright.api import child
-from arkwright.api.watch import datasets
+from arkwright.api.watch import datasets, looked
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.alongside import Alongside
@@ -24,12 +24,12 @@ PROCESS = "arkwright.api.watch.process"  # by name: it brings what counts, and a
 LOOK = 1.0  # seconds between two looks at what is due
 GRACE = 10.0  # seconds in which a round may end that is called off
 AT_ONCE = 4  # datasets
-FIRST = 60.0  # seconds in which another process that looked last is let look again
+FIRST = 60.0  # seconds in which who looked last goes first; as far the clock of a disk may be ahead
 
 
 class Clock(Alongside):
     """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, the one that
-    looked last goes on, and the others take over when it does not.
+    looked last, and came to an end of it, goes on, and the others take over when it does not.
     """
 
     def __init__(self, site: Site, project: Path) -> None:
@@ -40,7 +40,7 @@ class Clock(Alongside):
         self._data: dict[str, int] = {}  # seconds, of datasets that are watched
         self._written: object | None = None  # what the project's file was when it was read
         self._begun: dict[str, float] = {}
-        self._own: dict[str, float] = {}  # when it was looked at last, as the file has it, when our own look was over
+        self._name = uuid.uuid4().hex  # what our own looks are known by
         self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
 
     def _run(self) -> None:
@@ -76,14 +76,9 @@ class Clock(Alongside):
         return found
 
     def _another_looks(self, name: str, every: int) -> bool:
-        looked = self._looked(name)
-        return looked != self._own.get(name) and 0 <= time.time() - looked < every + min(every / 2, FIRST)
-
-    def _looked(self, name: str) -> float:
-        """When something was found last, whoever looked; 0 where nothing ever was."""
-        with suppress(OSError):
-            return (self._site.watched / f"{name}.measured.db").stat().st_mtime
-        return 0.0
+        who, when = looked.last(self._site, name)
+        first = min(every / 2, FIRST)
+        return who != self._name and -first <= time.time() - when < every + first
 
     def _endpoints(self) -> dict[str, int]:
         """Those that promise something, and how often they are to be watched."""
@@ -117,7 +112,7 @@ class Clock(Alongside):
 
     def _round(self, names: tuple[str, ...]) -> subprocess.Popen[bytes]:
         """Begin one. Killed on the way it is made good by the next one."""
-        process = child.begin(self._site, PROCESS, str(self._project), *names)
+        process = child.begin(self._site, PROCESS, str(self._project), self._name, *names)
         assert process.stdin
         process.stdin.close()
         return process
@@ -126,7 +121,6 @@ class Clock(Alongside):
         for names, process in list(self._at_work.items()):
             if process.poll() is not None:
                 del self._at_work[names]
-                self._own |= {name: self._looked(name) for name in names}
                 if process.returncode:
                     log.error("a round of the watch ended (%d); it is made good by the next one", process.returncode)
 

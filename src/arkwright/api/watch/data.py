@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 
 from arkwright.api import lease
-from arkwright.api.watch import alarms
+from arkwright.api.watch import alarms, looked
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.data_causes import DataExplainer
 from arkwright.api.watch.datasets import promised
 from arkwright.api.watch.reacting import Rerun, finish, react
-from arkwright.core.alarms import DATA, Reaction, subject
+from arkwright.core.alarms import DATA, READABLE, Reaction, subject
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import parse
@@ -46,10 +46,10 @@ class WatchedData:
 
 
 def watch_one(
-    site: Site, project: Path, name: str, rerun: Rerun, say: Callable[[str], None]
+    site: Site, project: Path, name: str, rerun: Rerun, say: Callable[[str], None], by: str = looked.BY_HAND
 ) -> tuple[WatchedData, ...]:
-    """Look at one dataset, and do what is due. Raises Refused while another process looks at it; Invalid where it is
-    not to be watched, or the project has mistakes.
+    """Look at one dataset, and do what is due. `by`: what looks that end well are known by. Raises Refused while
+    another process looks at it; Invalid where it is not to be watched, or the project has mistakes.
     """
     spec, watch = spec_of(project, name)
     about = f"{DATA}{name}"
@@ -59,6 +59,8 @@ def watch_one(
         turn.must_be_held()
         made = _noticed(site, about, spec, watch, found)
     finish(site, about, rerun)
+    if found[READABLE].verdict == "kept":  # else another process may have what it takes to read it
+        looked.note(site, about, by)
     return made
 
 

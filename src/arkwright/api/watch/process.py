@@ -1,5 +1,6 @@
-"""The process of one round of the watch: `python -m arkwright.api.watch.process SITE PROJECT NAME…`, of endpoints and
-data.NAME, with the site's engines as JSON on its standard input. Whoever started it may end it at any moment.
+"""The process of one round of the watch: `python -m arkwright.api.watch.process SITE PROJECT BY NAME…`, of endpoints
+and data.NAME, with the site's engines as JSON on its standard input. BY: what the looks of who started it are known by.
+Whoever started it may end it at any moment.
 """
 
 import logging
@@ -22,7 +23,7 @@ NOWHERE = ("stopped", "cut")  # where a job has not run to an end
 
 
 def main() -> None:
-    folder, project, *names = sys.argv[1:]
+    folder, project, by, *names = sys.argv[1:]
     site = child.site(folder)
 
     def rerun(since: str, _may_go_on: Callable[[], None]) -> str:
@@ -31,9 +32,9 @@ def main() -> None:
     for name in names:
         try:
             if name.startswith(DATA):
-                watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet)
+                watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet, by)
             else:
-                rounds(site, [name], rerun)
+                rounds(site, [name], rerun, quiet, by)
         except Refused as error:
             log.info("%s is not watched now: %s", name, error)
         except ArkwrightError as error:

@@ -14,7 +14,7 @@ from arkwright.api import lease
 from arkwright.api.build import quiet, run
 from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
-from arkwright.api.watch import alarms, datasets
+from arkwright.api.watch import alarms, datasets, looked
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.causes import Explainer
 from arkwright.api.watch.data import WatchedData, watch_one
@@ -66,8 +66,11 @@ def watch(
     return tuple(found)
 
 
-def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None] = quiet) -> tuple[Watched, ...]:
-    """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again.
+def rounds(
+    site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None], by: str = looked.BY_HAND
+) -> tuple[Watched, ...]:
+    """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again; `by`: what the
+    looks that end well are known by.
 
     What stops one of them is raised when the others were watched.
     """
@@ -82,6 +85,8 @@ def rounds(site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], 
     for name in names:
         with trouble(name):
             finish(site, name, rerun)
+            if name not in trouble.names:
+                looked.note(site, name, by)
     trouble.told()
     return tuple(found)
 
@@ -92,6 +97,7 @@ class Trouble:
     """
 
     def __init__(self) -> None:
+        self.names: set[str] = set()
         self._first: ArkwrightError | None = None
         self._name = ""
 
@@ -102,12 +108,16 @@ class Trouble:
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, BrokenPipeError):  # who listens to what is said has gone
+            return False
         if isinstance(error, OSError):
-            why = (error.strerror or str(error)).lower() + (f" ({error.filename})" if error.filename else "")
+            why = (error.strerror or str(error)).lower() or type(error).__name__
+            why += f" ({error.filename})" if error.filename else ""
             error = ArkwrightError(f"{self._name} is not watched: {why}; mend it, and watch again")
         if not isinstance(error, ArkwrightError) or isinstance(error, Refused):
             return False
         self._first = self._first or error
+        self.names.add(self._name)
         return True
 
     def told(self) -> None:

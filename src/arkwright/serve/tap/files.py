@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from arkwright.core.locks import lock, opened
@@ -40,6 +40,9 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[b
     it is had of a disk, too, that may only be read.
     """
     handle = _to_read(path) if shared else opened(path)
+    if handle is None:
+        yield True
+        return
     try:
         got = lock(handle, shared=shared, wait=wait)
         yield got
@@ -47,10 +50,13 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[b
         os.close(handle)
 
 
-def _to_read(path: Path) -> int:
+def _to_read(path: Path) -> int | None:
+    """None on a disk that may only be read, where nobody ever locked it."""
     try:
         return opened(path)
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
+    with suppress(FileNotFoundError):
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return None
