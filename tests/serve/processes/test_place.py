@@ -737,8 +737,9 @@ def test_where_all_end_just_when_they_are_to_be_asked_their_successors_are(playe
 
 
 async def left_out(world, *places, to=None):
-    """a@1 ends whoever loads it at these places; b answers with b@1 everywhere."""
-    assert await world.crew.move(to or world.order(a="a@1", b="b@1"), ["a"]) == {}
+    """a@1 ends whoever loads it at these places; b answers with b@1 everywhere, unless it fails by now."""
+    b, _ = world.does.pop("b@1", None), await world.crew.move(to or world.order(a="a@1", b="b@1"), ["a"])
+    world.does["b@1"] = b
     await world.crew.ready()
     world.does["a@1"] = KILLS
     for one in [world.here()[number] for number in places]:
@@ -837,5 +838,51 @@ def test_one_place_at_which_it_is_left_out_decides_nothing(played):
         del world.does["a@1"]
         assert await world.crew.move(order(world, a=of(world, "a@1", "a@2")), ["a"]) == {}
         assert "a@2" in world.here()[1].told
+
+    played(play)
+
+
+def test_what_is_only_a_shadow_any_more_is_not_left_out_for_ever_where_callers_are_answered(played):
+    async def play(world):
+        await left_out(world, 0)
+        del world.does["a@1"]
+        assert await world.crew.move(order(world, a=of(world, "a@2", shadow="a@1")), ["a"]) == {}
+        assert await world.crew.move(order(world, a=of(world, "a@1")), ["a"]) == {}
+
+    played(play)
+
+
+def test_a_shadow_that_ends_workers_is_refused_when_it_is_to_answer(played):
+    async def play(world):
+        assert await world.crew.move(order(world, a=of(world, "a@2", shadow="a@1")), ["a"]) == {}
+        world.does["a@1"] = KILLS
+        why = {"a": "a@1: workers end while they load it (SIGKILL)"}
+        assert await world.crew.move(order(world, a=of(world, "a@1")), ["a"]) == why
+        await until(lambda: [one.get("a") for one in world.serves()] == ["a@2"] * 2)
+        assert [place._left_out for place in world.crew._places] == [set(), set()]
+
+    played(play)
+
+
+def test_another_shadow_beside_what_is_left_out_everywhere_is_a_move(played):
+    async def play(world):
+        await left_out(world, 0, 1)
+        assert await world.crew.move(order(world, a=of(world, "a@1", shadow="a@2")), ["a"]) == {}
+
+    played(play)
+
+
+def test_who_can_do_more_takes_over_though_it_cannot_do_all(played, monkeypatch):
+    """What is broken for good keeps nothing else left out."""
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        world.does["b@1"] = FAILS
+        await left_out(world, 0)
+        assert set(world.crew._places[0].worker.lacks) == {"a", "b"}
+        del world.does["a@1"]
+        await world.crew.renew()
+        assert world.here()[0].serves == {"a": "a@1"}
+        assert set(world.crew._places[0].worker.lacks) == {"b"}
 
     played(play)

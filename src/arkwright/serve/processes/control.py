@@ -158,6 +158,11 @@ def loaded(routing: Routing, *, shadow: bool) -> set[str]:
     return {share.served.release for share in routing.shares if share.shadow == shadow}
 
 
+def at_work(order: Serve, *, shadow: bool) -> set[str]:
+    """As `loaded`, for all endpoints."""
+    return {release for routing in order.traffic.values() for release in loaded(routing, shadow=shadow)}
+
+
 def releases(routings: Iterable[Routing]) -> set[str]:
     """That any of them answers with."""
     return {share.served.release for routing in routings for share in routing.shares}

@@ -104,10 +104,11 @@ class Crew:
         aside: list[set[str]] = []  # what was not tried, of each that judged and answers callers
         while judges := [place for place in await self._judges(did) if place not in judged]:
             await self._must_stay(order, names)
-            aside += [place.leaves_out(order) for place in judges if not place.worker.shadow]
+            before = {place: place.leaves_out(order) for place in judges}
             found = dict(zip(judges, await asyncio.gather(*(place.has(order, names) for place in judges)), strict=True))
-            if self.order:
-                judged |= {place for place, (_, failed) in found.items() if failed is not None}
+            done = {place for place, (_, failed) in found.items() if failed is not None}
+            aside += [before[place] | place.leaves_out(order) for place in done if not place.worker.shadow]
+            judged |= done if self.order else set()
             now = {worker: failed for worker, failed in found.values() if failed is not None}
             did |= now
             why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
@@ -150,10 +151,11 @@ class Crew:
             raise LeftOut(f"of {some} one ends or holds up workers that load it")
 
     def _gaining(self, order: control.Serve, names: Collection[str]) -> list[str]:
-        """Which of these get a release that they do not have."""
+        """Which of these get a release to answer with that they do not have."""
         before = self.order.traffic if self.order else {}
-        asked = {name: control.releases((order.traffic[name],)) for name in names if name in order.traffic}
-        return [name for name, some in asked.items() if name not in before or some - control.releases((before[name],))]
+        has = {name: control.loaded(before[name], shadow=False) for name in names if name in before}
+        asked = {name: control.loaded(order.traffic[name], shadow=False) for name in names if name in order.traffic}
+        return [name for name, some in asked.items() if name not in has or some - has[name]]
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
         return [place for place in self._places if place.answers and place.worker not in did]

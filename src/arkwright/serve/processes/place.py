@@ -117,7 +117,7 @@ class Place:
         """Which of these endpoints answer here now, and would not if this were done: they need what is left out."""
         if not (before := self._crew.order):
             return set()
-        on = {name for name, routing in before.traffic.items() if not routing.stopped}
+        on = {name for name, routing in before.traffic.items() if control.loaded(routing, shadow=self.worker.shadow)}
         return (on & self.leaves_out(order) & set(names)) - set(self.worker.lacks) - self.leaves_out(before)
 
     def leaves_out(self, order: control.Serve) -> set[str]:
@@ -140,7 +140,7 @@ class Place:
 
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
-        self._left_out &= control.releases(order.traffic.values())
+        self._left_out &= control.at_work(order, shadow=self.worker.shadow)
         if failed is not None:
             self.worker.lacks = {*failed, *self.leaves_out(order)}
 
@@ -149,15 +149,15 @@ class Place:
     async def replace(self, *, wait: bool = True) -> bool:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
-        `wait`: until the old one has stopped. When the new one cannot do all that there is to do, the old one stays,
-        but one that answers with what is served no more.
+        `wait`: until the old one has stopped. When the new one cannot do all that there is to do, nor more than the old
+        one, that one stays, unless it answers with what is served no more.
         """
         async with self._turn:
             if self._over or not self.worker.opened:  # another comes already, which does no more than it can
                 return True
             old, new = self.worker, self.worker.twin("replaced")
             failed = await self._comes(new)
-            if failed or failed is None:
+            if failed is None or (failed and not failed.keys() < set(old.lacks)):
                 ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
                 why = late(new.stuck, self._load_time) if new.stuck else failed or ended
                 log.error("the workers are not replaced: %s", why)
@@ -165,7 +165,7 @@ class Place:
                 if old.behind and old.stuck and not new.gone:  # there are processes: one comes, and does what it can
                     self._give_up(old)
                 return False
-            self.worker, self._again, self._pause = new, 0.0, SOON
+            self.worker, self._again, self._pause, new.lacks = new, 0.0, SOON, set(failed)
             if self._trial:
                 self._trial.is_void()
             self._left_out.clear()
@@ -289,7 +289,8 @@ class Place:
 
     def _is_due(self, release: str) -> bool:
         """Whether it is served now. Who tries a move may load others: of these alone the move says something."""
-        return self._crew.order is not None and release in control.releases(self._crew.order.traffic.values())
+        order = self._crew.order
+        return order is not None and release in control.at_work(order, shadow=self.worker.shadow)
 
     def _leave_out(self, release: str, why: str) -> None:
         """Raises Invalid while none has served yet."""

@@ -231,7 +231,7 @@ class Supervisor:
             try:
                 why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
             except LeftOut as error:
-                return f"{error}; unload it first, and it is tried at once"
+                return str(error)
             if not why_not:
                 self._unloaded = unloaded
             return why_not
