@@ -13,6 +13,7 @@ from tests.serve.actor import Actor, Birth
 
 from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.processes import control
+from arkwright.serve.processes.place import LeftOut
 
 LOAD_TIME = 4.0
 BAD = {"fails", "kills", "tears", "hangs"}
@@ -71,7 +72,7 @@ class World:
         return f"{served.release} {bad}" if bad and not self.blind else None
 
     def refuse(self, name, routing, why):
-        self.refused[name] = routing
+        self.refused.setdefault(name, []).append(routing)
         self.note(f"refused {name}@{routing.version}: {why}")
 
     async def born(self, start):
@@ -102,8 +103,13 @@ class World:
         stuck = {place.worker.stuck for place in self.crew._places}  # which goes for it, if it is tried once more
         self.note(f"move {self.shown(order)} for {sorted(names)}")
         served = control.releases(self.before.traffic.values()) if self.before else set()
-        why = await real()
-        self.moving = self.before = None
+        try:
+            why = await real()
+        except LeftOut as error:
+            self.note(f"not now: {error}")
+            raise
+        finally:
+            self.moving = self.before = None
         self.note(f"moved: {why or 'accepted'}")
         self.steady("just moved")
         self.rejected = control.releases(order.traffic.values()) - control.releases(self.crew.order.traffic.values())
@@ -192,7 +198,7 @@ class World:
                 return f"{one.worker.process} answers, due is {due}"
         for name in self.ledger.keys() | self.super._traffic.keys():
             now = self.super._traffic.get(name)
-            if now != self.ledger.get(name) and self.refused.get(name) != self.ledger.get(name):
+            if now != self.ledger.get(name) and self.ledger.get(name) not in self.refused.get(name, []):
                 return f"{name} is {now}, and the ledger says {self.ledger.get(name)}"
         return ""
 
@@ -313,7 +319,7 @@ class World:
             await self.settle(running)
         self.note("- ends")
         self.clock.signals[signal.Signals[ends or "SIGTERM"]]()
-        self.moving = None
+        self.moving, self.rejected = None, set()  # nobody goes back any more
         await asyncio.wait((running,), timeout=300)
         if not running.done():
             self.broken("it does not end")
