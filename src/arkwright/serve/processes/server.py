@@ -121,7 +121,9 @@ class Server:
         self._halted = {
             name: one for name, one in self._halted.items() if name in self._untold or _still(one, traffic.get(name))
         }
-        self._halted |= {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
+        for name, routing in traffic.items():  # one that is older than an emergency stop is on its way still
+            if routing.stopped and routing.version >= self._halted.get(name, (0, ""))[0]:
+                self._halted[name] = routing.version, routing.stopped
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
         await self._retire(before, self.app.routes)
