@@ -112,14 +112,15 @@ def test_what_is_stopped_while_it_is_left_out_here_stays_stopped(page, releases,
     assert asyncio.run(served()) == [["one"], ["one", "two"]]
 
 
-def test_an_older_stop_that_comes_late_takes_nothing_from_a_newer_one(page, releases):
+@pytest.mark.parametrize("late", [True, False], ids=["a stop", "a removal"])
+def test_what_is_older_and_comes_late_takes_nothing_from_an_emergency_stop(page, releases, late):
     """Moves go their way one after the other, an emergency stop at once."""
 
     async def served():
         server = Server(Limits(), page=page)
         await server.serve({"one": routing(releases, 1)})
         server.halt({"one": (4, "stopped again")})
-        await server.serve({"one": Routing((), version=2, stopped="stopped")})
+        await server.serve({"one": Routing((), version=2, stopped="stopped")} if late else {})
         await server.serve({"one": routing(releases, 2, number=3)})
         between = list(server.app.routes)
         await server.serve({"one": routing(releases, 2, number=5)})

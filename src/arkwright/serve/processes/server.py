@@ -62,7 +62,8 @@ class Server:
         self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
         self.hung: Callable[[], None] | None = None  # what to do when a model never ends
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
-        self._halted: dict[str, tuple[int, str]] = {}
+        self._halted: dict[str, tuple[int, str]] = {}  # until a later version of each is served
+        self._gone: set[str] = set()  # of these, what is served no more
         self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
         self._untold: Collection[str] = ()  # endpoints of which no version is told: the next may be older than a stop
         self._retiring: set[asyncio.Task[None]] = set()
@@ -124,6 +125,7 @@ class Server:
         for name, routing in traffic.items():  # one that is older than an emergency stop is on its way still
             if routing.stopped and routing.version >= self._halted.get(name, (0, ""))[0]:
                 self._halted[name] = routing.version, routing.stopped
+        self._gone = self._halted.keys() - traffic.keys()
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
         await self._retire(before, self.app.routes)
@@ -144,7 +146,8 @@ class Server:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
         stopped = dict.fromkeys(self._lacking, "not loaded here; the server's log says why")
         stopped |= dict.fromkeys(self.app.repository.unloaded, "unloaded; load it over the repository")
-        stopped |= {name: why for name, (_, why) in self._halted.items() if name not in self._untold}
+        aside = {*self._untold, *self._gone}
+        stopped |= {name: why for name, (_, why) in self._halted.items() if name not in aside}
         self.app.install(answering, stopped)
         self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before
@@ -216,8 +219,8 @@ class Server:
 
 
 def _still(halted: tuple[int, str], routing: Routing | None) -> bool:
-    """Whether what is told now is no later than that it was stopped."""
-    return routing is not None and routing.version <= halted[0]
+    """Whether what is told now is no later than that it was stopped: that it is gone may be older, too."""
+    return routing is None or routing.version <= halted[0]
 
 
 async def aside(make: Callable[[], T]) -> T:
