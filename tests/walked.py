@@ -38,6 +38,12 @@ class Site:
         self.signed(version)
 
 
+def copied(walked, shop):
+    """What was walked, in a project of its own."""
+    shutil.copytree(walked / ".arkwright", shop.folder / ".arkwright")
+    return Site(shop)
+
+
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory, shop_at):
     made = Site(shop_at(tmp_path_factory.mktemp("walked") / "shop"))
@@ -49,31 +55,22 @@ def walked(tmp_path_factory, shop_at):
 
 @pytest.fixture
 def at(walked, tmp_path, shop_at):
-    folder = tmp_path / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    return Site(shop)
+    return copied(walked, shop_at(tmp_path / "shop"))
 
 
 @pytest.fixture(scope="session")
 def walked_twice(walked, tmp_path_factory, shop_at):
     """Two releases, both signed."""
-    folder = tmp_path_factory.mktemp("twice") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    made = Site(shop)
+    made = copied(walked, shop_at(tmp_path_factory.mktemp("twice") / "shop"))
     made.signed(1)
     made.made(2)
     made.site.ledger.close()
-    return folder
+    return made.folder
 
 
 @pytest.fixture
 def two(walked_twice, tmp_path, shop_at):
-    folder = tmp_path / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked_twice / ".arkwright", folder / ".arkwright")
-    return Site(shop)
+    return copied(walked_twice, shop_at(tmp_path / "shop"))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """In a browser: where one was going before the log-in, and a session that ends while a page is open."""
 
 import re
-import shutil
 import socket
 import threading
 from urllib.parse import parse_qs, urlsplit
@@ -9,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import uvicorn
 from tests.rest.conftest import up
-from tests.walked import Site
+from tests.walked import copied
 from tests.web.abroad import opened
 from tests.web.conftest import WORD, providing
 
@@ -28,10 +27,7 @@ PASSWORD = "a long enough password"
 @pytest.fixture(scope="module")
 def room(walked, tmp_path_factory, shop_at):
     """A thread that is long enough to be scrolled, and an endpoint."""
-    folder = tmp_path_factory.mktemp("ended") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    at = Site(shop)
+    at = copied(walked, shop_at(tmp_path_factory.mktemp("ended") / "shop"))
     with up(at) as room:
         rights = ("look", "talk", "self", "work", "own")
         for name, role in (("ben", "model-owner"), ("cleo", "operations")):

@@ -2,7 +2,6 @@
 
 import html
 import re
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from tests.pages.conftest import House
 from tests.pages.seen import lived
 from tests.pages.test_access import unsuited, window
 from tests.rest.conftest import up
-from tests.walked import Site
+from tests.walked import copied
 
 from arkwright.api.endpoints.logged import predictions
 from arkwright.api.endpoints.rollout import promote
@@ -33,10 +32,7 @@ PAGE = "/endpoints/buys/watch"
 
 @pytest.fixture(scope="module")
 def seen(walked_twice, tmp_path_factory, shop_at):
-    folder = tmp_path_factory.mktemp("seen") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked_twice / ".arkwright", folder / ".arkwright")
-    at = Site(shop)
+    at = copied(walked_twice, shop_at(tmp_path_factory.mktemp("seen") / "shop"))
     with pytest.MonkeyPatch.context() as patched:
         lived(at, patched, hours=24, step=6)
     return at
@@ -236,9 +232,7 @@ def test_of_ten_thousand_words_few_are_drawn_and_the_others_have_their_rows():
 
 
 def test_roll_back_says_to_what_and_asks_whether_one_is_sure(walked_twice, tmp_path, shop_at):
-    shop = shop_at(tmp_path / "shop")
-    shutil.copytree(walked_twice / ".arkwright", tmp_path / "shop" / ".arkwright")
-    at = Site(shop)
+    at = copied(walked_twice, shop_at(tmp_path / "shop"))
     at.do(promote, release="buys@1")
     at.do(promote, release="buys@2", share=0.2)
     with up(at) as made:

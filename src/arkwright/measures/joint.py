@@ -31,7 +31,7 @@ def mmd(window: Window) -> Reading:
     value, low, high, critical = (
         math.sqrt(max(0.0, squared)) for squared in (found.squared, found.low, found.high, found.critical)
     )
-    note = f"p = {found.chance:.3g}; where nothing changed, 95 % of such windows stay under {critical:.3g}"
+    note = _luck(found.chance, critical)
     return Reading(value, min(low, value), max(high, value), n=round(now.n), note=note)
 
 
@@ -47,8 +47,12 @@ def domain_auc(window: Window) -> Reading:
     """
     before, now = _both(window)
     found = separation.separation(before, now)
-    note = f"p = {found.chance:.3g}; where nothing changed, 95 % of such windows stay under {found.critical:.3g}"
+    note = _luck(found.chance, found.critical)
     return Reading(found.area, found.low, found.high, n=round(now.n), note=note)
+
+
+def _luck(chance: float, critical: float) -> str:
+    return f"p = {chance:.3g}; where nothing changed, 95 % of such windows stay under {critical:.3g}"
 
 
 def _both(window: Window) -> tuple[Moments, Moments]:
