@@ -43,7 +43,7 @@ class Stage(Server):
 
     def __init__(self, actor, shadow):
         self._actor, self._shadow, self.loads, self._observer, self.versions = actor, shadow, None, None, {}
-        self._halted, self._lacking, self._untold, self._gone = {}, (), set(), set()
+        self._halted, self._lacking, self._untold = {}, (), ()
         self._retiring, self._listener = set(), None
         self.app = SimpleNamespace(
             routes={}, stopped={}, lacking=False, install=self._put, repository=SimpleNamespace(unloaded=())

@@ -63,7 +63,6 @@ class Server:
         self.hung: Callable[[], None] | None = None  # what to do when a model never ends
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}  # until a later version of each is served
-        self._gone: set[str] = set()  # of these, what is served no more
         self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
         self._untold: Collection[str] = ()  # endpoints of which no version is told: the next may be older than a stop
         self._retiring: set[asyncio.Task[None]] = set()
@@ -118,14 +117,9 @@ class Server:
             return failed
         before = (*self.app.routes.values(), *routes.values())
         self._lacking = {*failed, *lacking} - routes.keys()
-        self._untold = {*unloaded, *lacking}
-        self._halted = {
-            name: one for name, one in self._halted.items() if name in self._untold or _still(one, traffic.get(name))
-        }
-        for name, routing in traffic.items():  # one that is older than an emergency stop is on its way still
-            if routing.stopped and routing.version >= self._halted.get(name, (0, ""))[0]:
-                self._halted[name] = routing.version, routing.stopped
-        self._gone = self._halted.keys() - traffic.keys()
+        told = {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
+        self._halted = told | {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
+        self._untold = {*unloaded, *lacking, *(self._halted.keys() - traffic.keys())}
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
         await self._retire(before, self.app.routes)
@@ -146,8 +140,7 @@ class Server:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
         stopped = dict.fromkeys(self._lacking, "not loaded here; the server's log says why")
         stopped |= dict.fromkeys(self.app.repository.unloaded, "unloaded; load it over the repository")
-        aside = {*self._untold, *self._gone}
-        stopped |= {name: why for name, (_, why) in self._halted.items() if name not in aside}
+        stopped |= {name: why for name, (_, why) in self._halted.items() if name not in self._untold}
         self.app.install(answering, stopped)
         self.app.lacking = bool(self._lacking)
         self.front.heads.clear()  # they know the short ways of before
