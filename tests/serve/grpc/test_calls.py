@@ -273,13 +273,16 @@ def test_no_call_is_lost_when_the_server_stops_under_load(folders):
     """What was sent before is answered. What comes later may be refused, by gRPC's core as CANCELLED until the client
     has seen that the connection ends; nothing hangs and no answer is wrong.
     """
-    with Serving({"f32": folders["f32"]}) as serving, serving.stub() as stub:
+    with Serving({"f32": folders["f32"]}, queue_time=LONG) as serving, serving.stub() as stub:
+        held = stub.ModelInfer.future(rows(HELD))  # nothing is known yet of what a run takes, so all may wait behind it
+        serving.wait("held")
         before = [stub.ModelInfer.future(rows(300, i)) for i in range(200)]
         for _ in before:
             serving.wait("added", 300)  # it has come
         serving.stop()
+        serving.go()
         later = [stub.ModelInfer.future(rows(1, i)) for i in range(1000)]
-        assert {call.code() for call in before} == {Code.OK}
+        assert {call.code() for call in (held, *before)} == {Code.OK}
         assert [answered(call.result())[0] for call in before] == list(range(200))
         assert {call.code() for call in later} <= {Code.OK, Code.UNAVAILABLE, Code.CANCELLED}
         for i, call in enumerate(later):
