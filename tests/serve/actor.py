@@ -61,7 +61,7 @@ class Stage(Server):
 
     async def _lane(self, name, share):
         served = share.served
-        await self.loads(served.release)
+        await self.loads(served.release, name)
         await self._actor.load(served.release)
         loaded = SimpleNamespace(
             endpoint=name, release=served.release, digest=served.digest, version=served.release.rpartition("@")[2]
@@ -152,9 +152,9 @@ class Actor:
         if not self.deaf:
             self._stopped.set()
 
-    async def _say(self, release):
+    async def _say(self, release, name=""):
         self.loading = release
-        self.wire.write(control.line(control.Loading(release)))
+        self.wire.write(control.line(control.Loading(release, name)))
 
     async def _open(self):
         self.listens = True

@@ -776,7 +776,7 @@ def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out_meanwhile(pl
     async def play(world):
         assert await world.crew.move(world.order(a="a@1", b="b@1"), ["a"]) == {}
         world.does |= {"a@1": KILLS, "b@2": WAITS}
-        both = order(world, a=of(world, "a@1"), b=of(world, "a@1", "b@2"))
+        both = control.Serve({"a": of(world, "a@1"), "b": of(world, "a@1", "b@2")}, [])
         moving = asyncio.create_task(world.crew.move(both, ["b"]))
         await until(lambda: all(one.told[-1] == "b@2" for one in world.here()))
         world.here()[0].kill()
@@ -791,10 +791,13 @@ def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out_meanwhile(pl
 
 def test_what_no_place_can_try_beside_what_is_left_out_is_refused_for_now(played):
     async def play(world):
+        world.does["b@1"] = FAILS
         await left_out(world, 0, 1)
         with pytest.raises(LeftOut, match="of a@1, a@2 one ends"):
             await world.crew.move(order(world, a=of(world, "a@1", "a@2")), ["a"])
         assert not [one for one in world.all if "a@2" in one.told]
+        assert [one.told[-1] for one in world.here()] == ["b@1"] * 2  # which failed: nobody goes back to it once more
+        world.does.clear()
         assert await world.crew.move(world.order(b="b@1", a="a@2"), ["a"]) == {}
         assert world.serves() == [{"a": "a@2", "b": "b@1"}] * 2
 

@@ -99,9 +99,10 @@ class Done(msgspec.Struct, tag=True):
 
 
 class Loading(msgspec.Struct, tag=True):
-    """Worker to supervisor: this release is loaded just now; empty when none is any more."""
+    """Worker to supervisor: this release is loaded just now for this endpoint; empty when none is any more."""
 
     release: str
+    endpoint: str = ""
 
 
 class Leaving(msgspec.Struct, tag=True):
@@ -161,6 +162,11 @@ def loaded(routing: Routing, *, shadow: bool) -> set[str]:
 def at_work(order: Serve, *, shadow: bool) -> set[str]:
     """As `loaded`, for all endpoints."""
     return {release for routing in order.traffic.values() for release in loaded(routing, shadow=shadow)}
+
+
+def lanes(order: Serve, *, shadow: bool) -> set[tuple[str, str]]:
+    """As `at_work`, each with its endpoint: of one release there is a copy for each."""
+    return {(name, one) for name, routing in order.traffic.items() for one in loaded(routing, shadow=shadow)}
 
 
 def releases(routings: Iterable[Routing]) -> set[str]:
