@@ -56,6 +56,7 @@ class Place:
         self._deaths = Counter[str]()  # of those that never listened, by what they loaded
         self._trial: Trial | None = None
         self._left_out: set[str] = set()  # releases that no worker here lived to serve
+        self._spared: set[str] = set()  # that ended or held up who was to take over: the next one goes without
         self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
         self._over = False
         self._keeping: asyncio.Task[None] | None = None
@@ -92,8 +93,9 @@ class Place:
             self._give_up(worker)
 
     async def has(self, order: control.Serve, names: Collection[str]) -> tuple[Worker, Mapping[str, str] | None]:
-        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile. Who dies is followed by
-        one that tries it before it answers anybody: what ends that one is the release, and no request.
+        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile, or none comes in its
+        place. Who dies is followed by one that tries it before it answers anybody: what ends that one is the release,
+        and no request.
         """
         while True:
             worker = self.worker
@@ -107,7 +109,7 @@ class Place:
             try:
                 tried = await trial.over(BIRTH + self._load_time)
             except TimeoutError:
-                return worker, dict.fromkeys(order.traffic, "a worker ended, and none came in its place")
+                return worker, None
             finally:
                 self._trial = None
             if tried:
@@ -140,7 +142,8 @@ class Place:
 
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
-        self._left_out &= control.at_work(order, shadow=self.worker.shadow)
+        at_work = control.at_work(order, shadow=self.worker.shadow)
+        self._left_out, self._spared = self._left_out & at_work, self._spared & at_work
         if failed is not None:
             self.worker.lacks = {*failed, *self.leaves_out(order)}
 
@@ -150,25 +153,31 @@ class Place:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
         `wait`: until the old one has stopped. When the new one cannot do all that there is to do, nor more than the old
-        one, that one stays, unless it answers with what is served no more.
+        one, that one stays, unless it answers with what is served no more; what ended the new one is spared the next,
+        if that does more all the same.
         """
         async with self._turn:
             if self._over or not self.worker.opened:  # another comes already, which does no more than it can
                 return True
             old, new = self.worker, self.worker.twin("replaced")
+            if not self._lacking(()) < set(old.lacks):
+                self._spared.clear()
             failed = await self._comes(new)
-            if failed is None or (failed and not failed.keys() < set(old.lacks)):
+            lacks = self._lacking(failed or ())
+            if failed is None or (lacks and not lacks < set(old.lacks)):
                 ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
                 why = late(new.stuck, self._load_time) if new.stuck else failed or ended
                 log.error("the workers are not replaced: %s", why)
+                if self._is_due(ending := new.stuck or new.loading):
+                    self._spared.add(ending)
                 self._crew.let_go(new, signal.SIGKILL)
                 if old.behind and old.stuck and not new.gone:  # there are processes: one comes, and does what it can
                     self._give_up(old)
                 return False
-            self.worker, self._again, self._pause, new.lacks = new, 0.0, SOON, set(failed)
+            self.worker, self._again, self._pause, new.lacks = new, 0.0, SOON, lacks
             if self._trial:
                 self._trial.is_void()
-            self._left_out.clear()
+            self._left_out = set(self._spared)
             self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
@@ -214,7 +223,8 @@ class Place:
             trial = self._trial if self._trial and order is self._trial.order else None
             if trial:
                 trial.worker = worker
-            told = await worker.tell(order if worker is self.coming else self._without(order))
+            left_out = self._spared if worker is self.coming else self._left_out
+            told = await worker.tell(control.without(order, left_out, shadow=worker.shadow))
             if trial and told is not None and not self._is_due(worker.stuck):
                 trial.ends(worker, told)
                 if worker.stuck or trial.refuses(told):
@@ -223,6 +233,11 @@ class Place:
                 return None
             failed = told
         return failed
+
+    def _lacking(self, failed: Collection[str]) -> set[str]:
+        """What who takes over lacks: that, and what it was spared."""
+        order = self._crew.order
+        return {*failed, *(control.naming(order, self._spared, shadow=self.worker.shadow) if order else ())}
 
     def _due(self, worker: Worker) -> control.Serve | None:
         """What it is to do: who is to take another's place decides nothing."""
