@@ -111,8 +111,8 @@ class Supervisor:
         finally:
             if renewing:
                 await called_off(renewing)  # a new worker may be loading for long
+            await self._following.close()  # no move has shadows come any more
             await self._crew.leave_be()
-            await self._following.close()
             await self._crew.close(self._sign)
         if self._failed:
             raise self._failed
