@@ -168,8 +168,8 @@ class Place:
                 ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
                 why = late(new.stuck, self._load_time) if new.stuck else failed or ended
                 log.error("the workers are not replaced: %s", why)
-                if self._is_due(ending := new.stuck or new.loading):
-                    self._spared.add(ending)
+                due = self._is_due(ending := new.stuck or new.loading)
+                self._spared = self._spared | {ending} if due else set()  # else it did no more: the next tries all
                 self._crew.let_go(new, signal.SIGKILL)
                 if old.behind and old.stuck and not new.gone:  # there are processes: one comes, and does what it can
                     self._give_up(old)
