@@ -32,9 +32,7 @@ _MOST_DEATHS = 2  # of those that load one release: one may be chance
 
 
 class LeftOut(OSError):
-    """A move needs what ends or holds up the workers that load it, now: it is tried again later. `asked`: whether any
-    were asked for it.
-    """
+    """A move needs what ends or holds up workers now: it is tried again later. `asked`: whether any were for it."""
 
     asked = False
 
@@ -64,7 +62,7 @@ class Place:
         self._deaths = Counter[str]()  # of those that never listened, by what they loaded
         self._trial: Trial | None = None
         self._left_out: set[str] = set()  # releases that no worker here lived to serve
-        self._beyond: set[str] = set()  # those of them that ended who tried all again: the next one does without
+        self._spared: set[str] = set()  # that ended or held up who was to take over: the next one goes without
         self._put_off = PutOff()
         self._aside: Wish | None = None  # which `coming` tries just now, and answers nobody
         self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
@@ -103,15 +101,14 @@ class Place:
             self._give_up(worker)
 
     async def has(self, order: control.Serve, names: Collection[str]) -> tuple[Worker, Mapping[str, str] | None]:
-        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile. Who dies is followed by
-        one that tries it before it answers anybody: what ends that one is the release, and no request. So does one that
-        is just being born; None when none lives to try it.
+        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile, or none comes in its
+        place. Who dies is followed by one that tries it before it answers anybody: what ends that one is the release,
+        and no request. So does one that is just being born.
         """
-        told = False
         while True:
             worker = self.worker
             if worker.opened or self._crew.order is None:
-                failed, told = await worker.tell(self._without(order, question=True)), True
+                failed = await worker.tell(self._without(order, question=True))
                 if failed is not None or worker.leaves:
                     return worker, failed
                 if self.worker is not worker and (self.worker.opened or self._crew.order is None):
@@ -121,8 +118,7 @@ class Place:
             try:
                 tried = await trial.over(BIRTH + self._load_time)
             except TimeoutError:
-                why = dict.fromkeys(order.traffic, "a worker ended, and none came in its place")
-                return worker, why if told else None
+                return worker, None
             finally:
                 self._trial = None
             if tried:
@@ -159,9 +155,7 @@ class Place:
         return self.worker.answers if self._crew.order else not self.worker.gone and self.worker.hears
 
     def moved(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
-        """As `settled`. Who is stuck did not do it: another is tried at once, however often none could take over. So it
-        is for who lacks something: what kept it from that may have left.
-        """
+        """As `settled`. Another is tried at once for who is stuck or lacks something: what held it up may have left."""
         self.settled(order, failed)
         self._put_off.clear()  # whoever tries that just now is of no use
         self.worker.behind |= bool(self.worker.stuck)
@@ -170,8 +164,8 @@ class Place:
 
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
-        self._left_out = self._not_in(order) & control.at_work(order, shadow=self.worker.shadow)
-        self._beyond &= self._left_out
+        at_work = control.at_work(order, shadow=self.worker.shadow)
+        self._left_out, self._spared = self._not_in(order) & at_work, self._spared & at_work
         if failed is not None:
             self.worker.lacks = {*failed, *self.leaves_out(order)}
 
@@ -181,32 +175,35 @@ class Place:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
         `wait`: until the old one has stopped. When the new one cannot do all that there is to do, nor more than the old
-        one, that one stays, unless it answers with what is served no more.
+        one, that one stays, unless it answers with what is served no more; what ended the new one is spared the next,
+        if that does more all the same.
         """
         async with self._turn:
             if self._over or not self.worker.opened:  # another comes already, which does no more than it can
                 return True
             old, new = self.worker, self.worker.twin("replaced")
+            if not self._lacking(()) < set(old.lacks):
+                self._spared.clear()
             failed = await self._comes(new)
-            if failed is None or (failed and not failed.keys() < set(old.lacks)):
+            lacks = self._lacking(failed or ())
+            if failed is None or (lacks and not lacks < set(old.lacks)):
                 last = new.begun[-1][1] if new.begun else ""
                 ended = failed or f"the new one ended at once{f', loading {last}' if last else ''}"
                 log.error("the workers are not replaced: %s", late(last, self._load_time) if new.stuck else ended)
+                guilty = failed is None and self._is_due(last)
+                self._spared = self._spared | {last} if guilty else set()  # else it did no more: the next tries all
                 self._crew.let_go(new, signal.SIGKILL)
-                beyond = self._beyond | {last}
-                self._beyond = beyond if failed is None and beyond < self._left_out else set()
                 if old.behind and old.stuck and not new.gone:  # there are processes: one comes, and does what it can
                     self._give_up(old)
                 return False
-            self.worker, new.lacks = new, set(failed)
+            self.worker, new.lacks = new, lacks
             if self._trial:
                 self._trial.is_void()
-            self._left_out, self._beyond = self._beyond, set()
+            self._left_out = set(self._spared)
+            self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
             await new.open()
-            if new.served:
-                self._deaths.clear()
         if wait and not old.stuck:  # which may never leave by itself
             await asyncio.wait((leaving,))
         return True
@@ -240,14 +237,12 @@ class Place:
         self._again, self._pause = _now() + self._pause, min(2 * self._pause, SELDOM)
 
     async def _comes(self, new: Worker) -> Mapping[str, str] | None:
-        """What fails in who is to take another's place, or is not tried in it; None when it ended, or hangs."""
+        """What fails in who is to take another's place; None when it ended, or hangs."""
         self.coming = new
         try:
             await new.start()
             self._crew.greet(new)
-            failed = await self._catch_up(new)
-            beyond = control.naming(self._crew.order, self._beyond, shadow=new.shadow) if self._crew.order else ()
-            return failed if failed is None else {**dict.fromkeys(beyond, "it is left out"), **failed}
+            return await self._catch_up(new)
         except OSError as error:
             return {"a worker": str(error)}
         except asyncio.CancelledError:
@@ -278,8 +273,12 @@ class Place:
 
     def _dared(self, order: control.Serve) -> control.Serve:
         """What who comes does of it: for that one nobody waits."""
-        spared = self._left_out - self._aside.releases if self._aside else self._beyond
-        return control.without(order, spared, shadow=self.worker.shadow)
+        left_out = self._left_out - self._aside.releases if self._aside else self._spared
+        return control.without(order, left_out, shadow=self.worker.shadow)
+
+    def _lacking(self, failed: Collection[str]) -> set[str]:
+        """What who takes over lacks: that, and what it was spared."""
+        return {*failed, *control.naming(self._crew.order, self._spared, shadow=self.worker.shadow)}
 
     def _due(self, worker: Worker) -> control.Serve | None:
         """What it is to do: who is to take another's place decides nothing."""
@@ -343,14 +342,12 @@ class Place:
         """Whether it began what is only tried, and nothing that is no part of that: the next one does without."""
         if self._trial is None or one is not self._trial.worker:
             return False
-        order = self._crew.order
-        begun, due = {*one.begun}, control.lanes(order, shadow=one.shadow) if order else set()
-        return not begun <= due and begun <= control.lanes(self._trial.order, shadow=one.shadow)
+        due, tried = (control.lanes(order, shadow=one.shadow) for order in (self._crew.order, self._trial.order))
+        return not due >= {*one.begun} and tried >= {*one.begun}
 
     def _is_due(self, release: str) -> bool:
         """Whether it is served now."""
-        order = self._crew.order
-        return order is not None and release in control.at_work(order, shadow=self.worker.shadow)
+        return release in control.at_work(self._crew.order, shadow=self.worker.shadow)
 
     def _leave_out(self, release: str, why: str) -> None:
         """Raises Invalid while none has served yet."""

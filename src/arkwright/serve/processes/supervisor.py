@@ -112,8 +112,8 @@ class Supervisor:
         finally:
             if renewing:
                 await called_off(renewing)  # a new worker may be loading for long
+            await self._following.close()  # no move has shadows come any more
             await self._crew.leave_be()
-            await self._following.close()
             await self._crew.close(self._sign)
         if self._failed:
             raise self._failed
@@ -240,6 +240,7 @@ class Supervisor:
         async with self._applying:
             if ask.name not in self._traffic:
                 return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
+            self._traffic[ask.name] = self._traffic.pop(ask.name)  # what is loaded last is what is asked for
             unloaded = self._unloaded - {ask.name} if ask.verb == "load" else self._unloaded | {ask.name}
             try:
                 why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
