@@ -147,7 +147,7 @@ class World(Musts):
         return living[at % len(living)] if living else None
 
     def harmed(self, at):
-        """Who that is, if anybody lives. Ended before it answered it tells against what it began last, or what it tries."""
+        """Who that is, if anybody lives. Ended before it answered: for what it began last, or what it tries."""
         if (one := self.one(at)) and not (one in self.workers and self.workers[one].served):
             self.blame(one.last)
             self.excused += [(self.now, release) for release in one.told]
