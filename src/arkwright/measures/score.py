@@ -74,7 +74,7 @@ def average_precision(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source="Brier 1950; interval Student 1908",
+    source="Brier 1950; interval Hall 1992",
     tasks=_TASKS,
     larger_is_better=False,
     words="the mean squared error of the probabilities (0 is best) is {limit}",
@@ -92,7 +92,7 @@ def brier(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source="Good 1952; interval Student 1908",
+    source="Good 1952; interval Hall 1992",
     tasks=_TASKS,
     larger_is_better=False,
     words="the mean surprise about what really happened (log loss, 0 is best) is {limit}",
