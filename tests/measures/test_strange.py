@@ -117,6 +117,8 @@ def test_groups_of_nothing_else():
     found = worst_group(e, accuracy, "by", at_least=1)
     assert (found.value, found.note) == (0, "new 0 (40 rows), of 3 groups")
     assert "new left out: without 40 of a class" in gap(e, brier, "by", at_least=1).note
+    half = worst_group(made(6, 3, groups={"by": np.full(200, "all")}), log_loss, "by")
+    assert half.note.endswith("(200 rows; without 40 of a class that the model does not have), of 1 groups")
     mixed = made(6, 3, groups={"by": np.where(np.arange(200) % 2, "odd", "even")})
     for measure in (accuracy, f1, precision, recall):  # counted for all groups at once
         values = [measure(mixed.take(mixed.groups["by"] == name)).value for name in ("odd", "even")]
