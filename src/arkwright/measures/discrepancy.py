@@ -15,8 +15,8 @@ from arkwright.measures.moments import Moments
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Between two samples: `value` without bias, so it may lie below 0; `chance`: of so large a one or a larger one where
-    nothing changed; `critical`: what it stays under in 95 % of such windows.
+    """Between two samples: `value` without bias, so it may lie below 0; `chance`: of so large a one or a larger one
+    where nothing changed; `critical`: what it stays under in 95 % of such windows.
     """
 
     value: float
