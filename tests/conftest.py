@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.walked"]
+pytest_plugins = ["tests.walked", "tests.warm"]
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 settings.load_profile("calm")
 
