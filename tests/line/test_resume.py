@@ -24,7 +24,7 @@ def start(warm):
 
     def started(folder: Path) -> "subprocess.Popen[bytes]":
         nothing = subprocess.DEVNULL
-        return warm.arkwright(
+        return warm.command_line(
             "run", "--by", "ana", "--json", cwd=folder, stdout=nothing, stderr=nothing, start_new_session=True
         )
 

@@ -66,7 +66,7 @@ def test_nobody_waits_for_what_hangs_and_a_later_one_takes_its_place(tmp_path, c
 def test_a_trial_ends_with_its_server(tmp_path):
     """However that ended: nobody is left to end what hangs."""
     begun = tmp_path / "begun"
-    code = HOLDS.replace("\nre.match", f"\nimport pathlib\npathlib.Path({str(begun)!r}).touch()\nre.match")
+    code = HOLDS.replace(NEVER, f"{NEVER}\nimport pathlib\npathlib.Path({str(begun)!r}).touch()")
     good, bad = who_release(tmp_path / "who@1"), who_release(tmp_path / "who@2", code)
     with Supervised(tmp_path / "s", {"who": one(good, 1)}, load_time=600.0) as server:
         server.say({"who": one(bad, 2)})
