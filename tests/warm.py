@@ -53,7 +53,7 @@ class Warm:
         settings = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-c", SERVER, str(theirs.fileno())]
         self.server = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(),), env=self._environment | settings, cwd=HOUSE
+            command, pass_fds=(theirs.fileno(),), env=self._environment | settings, cwd=HOUSE, start_new_session=True
         )
         theirs.close()
         return own
