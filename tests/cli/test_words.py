@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from arkwright.api.arriving.brought import Left
+from arkwright.api.arriving.importing import Imported
 from arkwright.api.catalog import Answering, Live
 from arkwright.cli.main import main
-from arkwright.cli.words import diff, ledger, live, predict, role, run
+from arkwright.cli.words import diff, imports, ledger, live, predict, role, run
 from arkwright.core.nouns import Account, Decision, Endpoint, Gate, Release
 from arkwright.core.rules import judge_gate
 
@@ -34,6 +36,16 @@ def said(by, role, *, yes=True):
 def test_the_next_step_names_the_version(decisions, wanted):
     """An older release may be made again by the same recipe, and `late` alone would mean a newer one."""
     assert run.next_step(RELEASE, judge_gate(RELEASE, "m", [], decisions)).endswith(wanted)
+
+
+def test_what_an_import_left_stands_on_a_line_each(capsys):
+    left = (Left(what="the model a\nb", why="it was deleted\r\nhere"), Left(what="c", why="d"))
+    counts = dict.fromkeys(
+        ("experiments", "runs", "changed", "same", "points", "files", "size", "models", "registered", "versions"), 0
+    )
+    imports._print(Imported(origin="", left=left, **counts))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["  the model a b: it was deleted here", "  c: d"]
 
 
 def test_a_key_of_the_ledger_is_short():

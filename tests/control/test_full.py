@@ -175,7 +175,7 @@ def test_pages_give_away_no_path_either(room):
         if answer.status_code != 303:
             break
     assert answer.status_code == 507
-    assert "the disk is full: nothing was written to the vault the site/vault.db" in answer.text
+    assert "the disk is full: nothing was written to the vault vault.db" in answer.text
     assert str(room.folder) not in answer.text
     answer = room.post("/people", data={"name": "zed", "role": "viewer"}, headers=PAGE)
     assert answer.status_code == 507

@@ -120,6 +120,13 @@ def test_what_makes_no_sense_is_refused(door_folder, tmp_path, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_a_secret_that_cannot_be_read_is_told_before_anybody_needs_it(tmp_path, capsys):
+    login = '[login]\nissuer = "https://sso.example"\nclient = "a"\nsecret_file = "/nowhere"\n'
+    (tmp_path / "site.toml").write_text(login)
+    assert main(["up", "--port", "0", "--site", str(tmp_path)]) == 1
+    assert "login.secret_file cannot be read: no such file or directory" in capsys.readouterr().err
+
+
 def test_by_which_names_and_how_it_is_called():
     said = Listening(host="0.0.0.0", public_url="https://Arkwright.example:8443")
     assert listening.hosts(said) == {"127.0.0.1", "localhost", "::1", "arkwright.example"}

@@ -42,6 +42,7 @@ def test_what_was_written_is_read(tmp_path):
                 "https://:pw@sso.example",
                 "https://sso.example/a b",
                 "https://sso.example#x",
+                "https://sso.example?tenant=x",
                 "https://sso.example:port",
                 "http://localhost:pw@evil.example",
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 import mlflow
 
@@ -46,6 +47,8 @@ def test_files_go_there_and_come_back(client, run, tmp_path):
     ]
     assert [f.path for f in client.list_artifacts(run.run_id, "folder")] == ["folder/a.txt", "folder/deep"]
     assert client.list_artifacts(run.run_id, "nothing") == []
+    with pytest.raises(requests.HTTPError, match="invalid path '/'"):
+        client.list_artifacts(run.run_id, "/")
     got = client.download_artifacts(run.run_id, "", str(tmp_path))
     for name in ("a.txt", "deep/b.bin"):
         wanted = (tmp_path / "in" / name).read_bytes()

@@ -38,9 +38,12 @@ def up(
     """Serve until stopped. `ready` gets the address, the host and port on which it listens, and the link that lets the
     first owner in while there is none.
 
-    Raises Refused where other machines would reach what is not protected.
+    Raises Refused where other machines would reach what is not protected; Unreachable where nobody could log in through
+    the provider, because its secret cannot be read.
     """
     check(site, listening)
+    if site.provider:
+        site.provider.secret()
     door = opened(listening)
     port = door.getsockname()[1]
     address = called(listening, port)

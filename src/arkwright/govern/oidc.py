@@ -132,7 +132,7 @@ class Provider:
             "client_id": self.login.client,
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        secret = self._secret()
+        secret = self.secret()
         about = self._about()
         if secret and "client_secret_basic" in about.get(
             "token_endpoint_auth_methods_supported", ["client_secret_basic"]
@@ -143,13 +143,15 @@ class Provider:
             words["client_secret"] = secret
         return self._asked("POST", about["token_endpoint"], urlencode(words), headers)
 
-    def _secret(self) -> str | None:
+    def secret(self) -> str | None:
+        """What proves this control room to the provider. Raises Unreachable where its file cannot be read."""
         if self.login.secret_file is None:
             return os.environ.get(SECRET)
         try:
             return Path(self.login.secret_file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise Unreachable(f"login.secret_file cannot be read: {type(error).__name__}") from None
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise Unreachable(f"login.secret_file cannot be read: {why.lower()}") from None
 
     def _proven(self, token: Any, nonce: str) -> dict[str, Any]:
         """The claims of an ID token (Core 1.0, 3.1.3.7). Raises Unproven."""

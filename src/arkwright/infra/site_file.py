@@ -105,7 +105,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     ):
         raise Invalid('address must be how people reach the control room, such as "https://arkwright.example.org"')
     settings = Settings(ledger, address, **read)
-    if settings.login and not is_secure(settings.login.issuer):
+    if settings.login and ("?" in settings.login.issuer or not is_secure(settings.login.issuer)):
         raise Invalid(
             'login.issuer must be the provider\'s https address, such as "https://login.example.org/realms/ml"'
         )

@@ -71,7 +71,7 @@ async def delete(request: Request) -> Response:
 
 
 async def listed(request: Request, given: List) -> Response:
-    files = await looked(tracking(request).artifacts.list, given.path.rstrip("/"))
+    files = await looked(tracking(request).artifacts.list, given.path.rstrip("/") or given.path)
     return answer({"files": [said(file, file.path.rpartition("/")[2]) for file in files]})
 
 

@@ -1,5 +1,6 @@
 """What every handler has at hand: the site, the project, and who asks."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ def placeless(text: str, at: Context) -> str:
     """A message without where things are kept: neither folders, nor the server of the records and what it said."""
     text = serverless(text)
     for place, word in ((at.site.folder, "the site"), (at.project, "the project")):
-        text = text.replace(str(place), word)
+        text = text.replace(f"{place}{os.sep}", "").replace(str(place), word)
     return text
 
 
