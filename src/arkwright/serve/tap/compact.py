@@ -28,7 +28,7 @@ from arkwright.serve.tap.segment import Record, Release, Segment, is_closed, seg
 from arkwright.serve.tap.tables import Builder, layout
 
 BATCH = 256 << 20  # bytes of segments that become one entry
-RUN, RUN_BYTES = 1024, 2 << 20  # so many records, or bytes of a segment, are read at once
+RUN, RUN_BYTES = 2048, 2 << 20  # so many records, or bytes of a segment, are read at once
 SMALL = 64 << 20  # a part below it is merged with others
 MERGE = 16  # so many small parts of one layout make one
 DAY_NS = 86_400 * 10**9  # longest span of what is merged
