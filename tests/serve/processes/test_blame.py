@@ -250,7 +250,6 @@ def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch):
 
     async def play(world):
         await put(world, "a", of(world, 2, "a@2"))
-        world.ledger.update(b=of(world, 1, "b@1"))
         await put(world, "b", of(world, 2, "b@1"))
         bad.add("b@1")
         kill(world)
@@ -302,7 +301,7 @@ def test_who_hangs_in_something_else_wakes_and_fails_keeps_nothing_of_before(at)
     """It lacks b and a moves; it hangs in b, gets free while another comes, and cannot load what a moved to."""
     tell([
         ("does", "b@1", "fails", 0.0, 0), ("kill", 0), ("wait", 0.9),
-        ("does", "b@1", "hangs", 0.0, 0), ("does", "a@2", "fails", 0.0, 0), ("route", "a", 2),
+        ("does", "b@1", "hangs", 0.0, 0), ("does", "a@2", "fails", 0.0, 0), ("route", "a", "a@2"),
         ("until", "stuck", 9.0), ("until", "moved", 3.0), ("wait", at), ("free", "b@1"), ("wait", 30.0),
     ], ends=None)  # fmt: skip
 
