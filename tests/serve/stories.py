@@ -234,9 +234,11 @@ class World(Musts):
         excused = self.tainted - {""} or "process" in str(error) or died > _MOST_STILLBORN
         if not self.early or not isinstance(error, (Invalid, OSError)) or not excused:
             self.broken(f"it ended by itself: {error!r}")
-        for task in asyncio.all_tasks():  # as it is when the loop of a process ends
+        for task in asyncio.all_tasks():  # as it is when a process ends
             if task.get_coro().__qualname__ == "Place.start":
                 task.cancel()
+        for seen in self.workers.values():
+            seen._writer.close()
         return False
 
     async def tell(self, steps, running):
