@@ -16,7 +16,7 @@ from arkwright.api.jobs import jobs
 from arkwright.api.jobs import keeper as jobs_keeper
 from arkwright.api.jobs import process as job_process
 from arkwright.core import shapes, versions
-from arkwright.core.errors import ArkwrightError, Away
+from arkwright.core.errors import ArkwrightError, Away, Unknown
 from arkwright.core.nouns import Run
 from arkwright.core.record import encode
 from arkwright.line import line
@@ -222,6 +222,16 @@ def test_a_job_ends_in_order_with_its_server(gate, at):
     assert not processes(at.folder, "arkwright.")
     assert last_run(at.site).error == "the control room that did it was stopped"
     assert json.loads(at.site.vault.get(jobs.KIND, first.rpartition("/")[2]))["state"] == "cut"
+
+
+def test_a_job_of_another_control_room_is_told_as_that(at):
+    """Which shares the records, and has a folder of its own."""
+    name = jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+    jobs.folder(at.site, name).rmdir()
+    for verb in (jobs.job, jobs.stop_job, jobs.answer):
+        with pytest.raises(Unknown, match="was begun at another control room"):
+            at.do(verb, at.ana, id=name)
+    assert json.loads(at.site.vault.get(jobs.KIND, name))["state"] == "waiting"
 
 
 def ended(site, name="", events=0, **how):
