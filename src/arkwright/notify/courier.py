@@ -107,12 +107,6 @@ class Courier:
 
     def _work(self, found: State) -> State:
         """Tell what there is to tell until something fails."""
-        for dead in found.again:
-            if self._stopped:
-                return found
-            found = replace(found, again=found.again[1:])
-            for event, part in self._of(dead):
-                found = self._once_more(found, event, part)
         for event in self._events(found):
             found = self._tell(found, event)
             if self._stopped or found.place != event.seq:
@@ -120,6 +114,10 @@ class Courier:
         began = time.time()
         while not self._stopped and found.due <= began and (due := [one for one in found.aside if one.due <= began]):
             found = self._aside_once_more(found, due[0])
+        for dead in () if self._stopped else found.again[:1]:  # one, and then what is new: nothing waits for all of them
+            found = replace(found, again=found.again[1:])
+            for event, part in self._of(dead):
+                found = self._once_more(found, event, part)
         return found if found == self._kept.state() else self._note(found)
 
     def _events(self, found: State) -> Iterator[Event]:
