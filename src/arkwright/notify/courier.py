@@ -114,7 +114,7 @@ class Courier:
         began = time.time()
         while not self._stopped and found.due <= began and (due := [one for one in found.aside if one.due <= began]):
             found = self._aside_once_more(found, due[0])
-        for dead in () if self._stopped else found.again[:1]:  # one, and then what is new: nothing waits for all of them
+        for dead in () if self._stopped else found.again[:1]:  # one, and then what is new: it waits for no more
             found = replace(found, again=found.again[1:])
             for event, part in self._of(dead):
                 found = self._once_more(found, event, part)
