@@ -14,10 +14,11 @@ import pytest
 from arkwright.core.nouns import Column
 from arkwright.infra.disk_store import DiskStore
 from arkwright.serve.tap import compact as compacting
+from arkwright.serve.tap.blocks import frame
 from arkwright.serve.tap.compact import compact
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import COMPACT_LOCK, Index
-from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, segments
+from arkwright.serve.tap.segment import ARROW, INFER, RECORDS, SHADOW, segments
 from arkwright.serve.tap.writer import Tap
 
 from .conftest import COLUMNS, DIGEST, fill, one, row, said, signature
@@ -324,6 +325,16 @@ def test_what_comes_before_a_record_that_makes_no_sense_is_kept(place, monkeypat
     assert done(place).rows == 2
     assert ids(place) == ["r0", "r1"]
     assert "speaks of a release that it does not name" in caplog.text
+    assert len(list(place.folder.glob("*.damaged"))) == 1
+
+
+def test_blocks_before_one_that_cannot_be_read_are_kept(place, caplog):
+    place.log(range(3))
+    (path,) = segments(place.folder)
+    path.write_bytes(path.read_bytes() + frame(RECORDS, b"no records"))
+    assert done(place).rows == 3
+    assert ids(place) == ["r0", "r1", "r2"]
+    assert "holds records of another version" in caplog.text
     assert len(list(place.folder.glob("*.damaged"))) == 1
 
 

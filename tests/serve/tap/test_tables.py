@@ -10,6 +10,7 @@ from arkwright.core.nouns import Column
 from arkwright.serve.tap import tables
 from arkwright.serve.tap.segment import SHADOW, Record, Release
 from arkwright.serve.tap.tables import Builder
+from arkwright.serve.tap.together import Together
 
 KINDS = ("float", "str", "int", "bool", "date", "datetime", "bytes")
 COLUMNS = tuple(Column(name=kind, type=kind, nullable=True) for kind in KINDS)
@@ -47,11 +48,11 @@ def record(chance, number, classes, odd):
     return Record(number * 10**6, number, status, flags, release, 0, 0, ids, b"me", body, told)
 
 
-@pytest.mark.parametrize("classes", [(0, 1), (False, True), ("a", "b", "c"), (1, "x"), ()])
+@pytest.mark.parametrize("classes", [(0, 1), (False, True), ("a", "b", "c"), (1, "x"), ("1", 1), ()])
 def test_many_together_are_what_each_is_alone(classes, monkeypatch):
     chance = random.Random(3)
     releases = {n: Release(n, f"release:late@{n}", f"{n}" * 64, COLUMNS, classes) for n in range(2)}
-    together, read = 0, Builder._together
+    together, read = 0, Together.table
 
     def counting(*words):
         nonlocal together
@@ -59,16 +60,26 @@ def test_many_together_are_what_each_is_alone(classes, monkeypatch):
         together += found is not None
         return found
 
-    monkeypatch.setattr(Builder, "_together", counting)
+    monkeypatch.setattr(Together, "table", counting)
     for other in (None, *BODIES, *ANSWERS):
         some = [record(chance, number, classes, 0.3 if other is None else 0.001) for number in range(40)]
         if other is not None:
             some[20] = Record(1, 1, 200, 0, 0, 0, 0, b"r", b"me", other, other)
         found = []
-        for few in (1, 1000):
+        for few in (2, 1000):
             monkeypatch.setattr(tables, "FEW", few)
             builder = Builder(releases[0])
             found.append(pa.concat_tables([*builder.add(some, "late", releases), builder.table()]))
         assert repr(found[0].to_pylist()) == repr(found[1].to_pylist())
         assert len(found[0]) >= len(some)
     assert together > 3
+
+
+def test_a_class_whose_name_no_field_can_have():
+    classes = ('say "so"', "a\\b\n")
+    release = Release(0, "release:late@1", "1" * 64, COLUMNS, classes)
+    told = json.dumps({"prediction": {"label": classes[0], "probabilities": dict.fromkeys(classes, 0.5)}}).encode()
+    builder = Builder(release)
+    some = [Record(n, 1, 200, 0, 0, 0, 0, b"r", b"me", b"{}", told) for n in range(20)]
+    found = pa.concat_tables([*builder.add(some, "late", {0: release}), builder.table()]).to_pylist()
+    assert [(row["label"], row["probability_a\\b\n"]) for row in found] == [(classes[0], 0.5)] * 20

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import Table
 
 from arkwright.core.errors import Corrupt
 from arkwright.core.ports import Store
@@ -21,13 +22,13 @@ from arkwright.core.record import digest_file
 from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.files import locked, sync_folder
+from arkwright.serve.tap.groups import Groups
 from arkwright.serve.tap.parts import COMPACT_LOCK, INDEX_LOCK, Entry, Index, Part
 from arkwright.serve.tap.segment import Record, Release, Segment, is_closed, segments
 from arkwright.serve.tap.tables import Builder, layout
 
 BATCH = 256 << 20  # bytes of segments that become one entry
-ROW_GROUP, GROUP_BYTES = 131_072, 32 << 20  # so many rows, or bytes of them in memory, are written at once
-DICTIONARY = 256 << 10  # bytes; a column with more in its dictionary is smaller without, and written faster
+RUN, RUN_BYTES = 2048, 2 << 20  # so many records, or bytes of a segment, are read at once
 SMALL = 64 << 20  # a part below it is merged with others
 MERGE = 16  # so many small parts of one layout make one
 DAY_NS = 86_400 * 10**9  # longest span of what is merged
@@ -46,26 +47,6 @@ class Compacted:
     removed: int = 0
 
 
-class Waiting:
-    """Tables that wait until they are a row group."""
-
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer, self._tables, self._rows, self._size = writer, list[pa.Table](), 0, 0
-
-    def add(self, table: pa.Table) -> None:
-        self._tables.append(table)
-        self._rows += len(table)
-        self._size += table.get_total_buffer_size()
-        if self._rows >= ROW_GROUP or self._size >= GROUP_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._rows:
-            whole = pa.concat_tables(self._tables).combine_chunks()  # hundreds of pieces of a column take longer
-            self._writer.write_table(whole, ROW_GROUP)
-        self._tables, self._rows, self._size = [], 0, 0
-
-
 @dataclass(slots=True)
 class _Draft:
     """A Parquet file that is being written, and what its part will say."""
@@ -73,31 +54,26 @@ class _Draft:
     layout: str
     path: Path
     builder: Builder
-    writer: pq.ParquetWriter
-    waiting: "Waiting" = field(init=False)
+    groups: Groups
     rows: int = 0
     since: int = 2**63 - 1
     until: int = 0
     releases: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.waiting = Waiting(self.writer)
-
     def add(self, records: Sequence[Record], endpoint: str, releases: Mapping[int, Release]) -> None:
         for table in self.builder.add(records, endpoint, releases):
             self._write(table)
-        times = [record.at for record in records]
-        self.since, self.until = min(self.since, *times), max(self.until, *times)
+        times = sorted(record.at for record in records)
+        self.since, self.until = min(self.since, times[0]), max(self.until, times[-1])
         self.releases.update(releases[number].ref for number in {record.release for record in records})
 
     def close(self) -> None:
         self._write(self.builder.table())
-        self.waiting.flush()
-        self.writer.close()
+        self.groups.close()
 
-    def _write(self, table: pa.Table) -> None:
+    def _write(self, table: Table) -> None:
         self.rows += len(table)
-        self.waiting.add(table)
+        self.groups.add(table)
 
     def part(self) -> Part:
         return Part(
@@ -137,7 +113,7 @@ def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None =
 
 
 def write_parts(
-    paths: Sequence[Path], scratch: Path, choose: Choose = lambda record, _: record
+    paths: Sequence[Path], scratch: Path, choose: Choose | None = None
 ) -> tuple[list[tuple[Part, Path]], list[Path]]:
     """Parquet files of these segments in `scratch`, one for each layout; and the segments that are of another version
     or altered, which were read as far as they make sense. `choose`: what is taken of a record before it is read, or
@@ -161,32 +137,47 @@ def write_parts(
     return [(draft.part(), draft.path) for draft in drafts.values()], damaged
 
 
-def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path, choose: Choose) -> None:
+def _read(segment: Segment, drafts: dict[str, _Draft], scratch: Path, choose: Choose | None) -> None:
     layouts: dict[int, str] = {}
-    for records in segment:
+    for run in _runs(segment):
         assert segment.header
-        wrong: Corrupt | None = None
-        chosen: dict[str, list[Record]] = {}
-        for record in records:
-            release = segment.releases.get(record.release)
-            if release is None:
-                wrong = Corrupt(f"{segment.path} speaks of a release that it does not name")
-                break  # what came before it is kept
-            if (one := choose(record, release)) is not None:
-                key = layouts.get(record.release) or layouts.setdefault(record.release, layout(release))
-                chosen.setdefault(key, []).append(one)
-        for key, some in chosen.items():
+        numbers = {record.release for record in run}
+        unknown = numbers - segment.releases.keys()
+        records = list(takewhile(lambda record: record.release in segment.releases, run)) if unknown else run
+        if choose is not None:
+            records = [one for record in records if (one := choose(record, segment.releases[record.release]))]
+        layouts |= {number: layout(segment.releases[number]) for number in numbers - unknown - layouts.keys()}
+        for key, some in _apart(records, layouts).items():
             draft = drafts.get(key)
             if draft is None:
                 builder, path = Builder(segment.releases[some[0].release]), scratch / f"{key}.parquet"
-                draft = drafts[key] = _Draft(key, path, builder, _writer(path, builder.schema))
+                draft = drafts[key] = _Draft(key, path, builder, Groups(path, builder.schema))
             draft.add(some, segment.header.endpoint, segment.releases)
-        if wrong:
-            raise wrong
+        if unknown:
+            raise Corrupt(f"{segment.path} speaks of a release that it does not name")
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", version="2.6", dictionary_pagesize_limit=DICTIONARY)
+def _apart(records: list[Record], layouts: Mapping[int, str]) -> dict[str, list[Record]]:
+    """Those of each layout; mostly it is one."""
+    keys = {layouts[number] for number in {record.release for record in records}}
+    if len(keys) == 1:
+        return {keys.pop(): records}
+    return {key: [record for record in records if layouts[record.release] == key] for key in sorted(keys)}
+
+
+def _runs(segment: Segment) -> Iterator[list[Record]]:
+    """Blocks that lie together, so many that a column of theirs is worth an array, in a bounded memory."""
+    run, begun = list[Record](), segment.read
+    try:
+        for block in segment:
+            run += block
+            if len(run) >= RUN or segment.read - begun >= RUN_BYTES:
+                yield run
+                run, begun = [], segment.read
+    except Corrupt:
+        yield run
+        raise
+    yield run
 
 
 def _clean(folder: Path, index: Index, store: Store) -> None:
@@ -303,13 +294,12 @@ def _by_layout(index: Index, group: set[str]) -> dict[str, list[Part]]:
 def _merged(store: Store, scratch: Path, key: str, parts: list[Part]) -> tuple[Part, Path]:
     path = scratch / f"{key}.parquet"
     files = [pq.ParquetFile(store.path(part.digest)) for part in parts]
-    with _writer(path, files[0].schema_arrow) as writer:
-        waiting = Waiting(writer)
-        for file in files:
-            for number in range(file.num_row_groups):
-                waiting.add(file.read_row_group(number))
-            file.close()
-        waiting.flush()
+    groups = Groups(path, files[0].schema_arrow)
+    for file in files:
+        for number in range(file.num_row_groups):
+            groups.add(file.read_row_group(number))
+        file.close()
+    groups.close()
     part = Part(
         digest=digest_file(path),
         layout=key,

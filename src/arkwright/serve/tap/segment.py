@@ -109,6 +109,11 @@ class Segment:
                 self.releases[release.index] = release
 
     @property
+    def read(self) -> int:
+        """Bytes up to behind the last block that was read."""
+        return self._blocks.end
+
+    @property
     def torn(self) -> int:
         """Bytes behind the last whole block, once every block was read: what a crash tore off."""
         return os.fstat(self._file.fileno()).st_size - self._blocks.end
