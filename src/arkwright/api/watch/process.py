@@ -1,12 +1,15 @@
 """The process of one round of the watch: `python -m arkwright.api.watch.process SITE PROJECT BY NAME…`, of endpoints
 and data.NAME, with the site's engines as JSON on its standard input. BY: what the looks of who started it are known by.
-Whoever started it may end it at any moment.
+Whoever started it may end it at any moment. It ends with 4 where another was at one of them.
 """
 
 import logging
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from arkwright.api import child
 from arkwright.api.build import quiet
@@ -20,27 +23,53 @@ from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 NOWHERE = ("stopped", "cut")  # where a job has not run to an end
+LONGEST = 3600.0  # seconds for an endpoint; a dataset says it itself
 
 
-def main() -> None:
+class _TooLong(BaseException):
+    """Nobody on the way takes it for an answer: it is as if the process were killed."""
+
+
+def main() -> int:
     folder, project, by, *names = sys.argv[1:]
     site = child.site(folder)
 
     def rerun(since: str, _may_go_on: Callable[[], None]) -> str:
         return f"the job {_job(site, Path(project), since).id} runs the line again"
 
+    code = 0
     for name in names:
         try:
             if name.startswith(DATA):
                 watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet, by)
             else:
-                rounds(site, [name], rerun, quiet, by)
+                with _within(LONGEST):
+                    rounds(site, [name], rerun, quiet, by)
         except Refused as error:
             log.info("%s is not watched now: %s", name, error)
+            code = Refused.exit_code
+        except _TooLong:
+            log.error("%s is not watched: that took longer than %g s; trying again", name, LONGEST)  # noqa: TRY400
         except ArkwrightError as error:
             log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
         except Exception:  # of one endpoint: the others are watched all the same
             log.exception("%s is not watched; trying again", name)
+    return code
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raises _TooLong then, and again and again where it is lost on the way."""
+
+    def over(_: int, __: FrameType | None) -> None:
+        raise _TooLong
+
+    signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 60.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _job(site: Site, project: Path, since: str) -> jobs.Job:
@@ -51,4 +80,4 @@ def _job(site: Site, project: Path, since: str) -> jobs.Job:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
