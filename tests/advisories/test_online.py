@@ -150,6 +150,17 @@ def test_an_advisory_that_the_api_does_not_give_is_told(world, server, entry, tm
     assert advised.unread[0].endswith(", GHSA-1 cannot be read: it answers 500")
 
 
+def test_what_the_api_gives_before_the_time_is_over_counts(world, server, entry, tmp_path, monkeypatch):
+    world.entries = {f"GHSA-{n}": entry(f"GHSA-{n}") for n in range(4)}
+    answer = world.answer
+    world.answer = lambda *given: time.sleep(0.2 if "vulns" in given[1] else 0) or answer(*given)
+    monkeypatch.setattr(https, "WHOLE_S", 0.5)
+    advised = look(server, tmp_path)
+    assert (len(advised.known) + advised.unreadable, advised.failed) == (4, True)
+    assert advised.known
+    assert advised.unread[-1].endswith("took too long: more than 0 s; it is asked the next time")
+
+
 @pytest.mark.parametrize("status", [301, 404, 429, 500])
 def test_a_server_that_does_not_answer_well(world, server, tmp_path, status):
     world.status = status

@@ -57,8 +57,8 @@ class Desk:
         if not online.is_file(place):
             found = Database()
             with https.End() as end:
-                online.ask(place, packages, found, now, end)
-            return found, place.partition("://")[2], False
+                whole = online.ask(place, packages, found, now, end)
+            return found, place.partition("://")[2], not whole
         folder, failed = self.folder / "advisories", False
         try:
             with https.End() as end:

@@ -90,19 +90,26 @@ def _place(url: str, folder: Path) -> Path:
     return folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}{Path(urlsplit(url).path).suffix}"
 
 
-def ask(url: str, packages: Packages, found: Database, now: Any, end: End) -> None:
-    """What the API knows of these packages, put into `found`. Raises ArkwrightError."""
-    base = url.rstrip("/")
+def ask(url: str, packages: Packages, found: Database, now: Any, end: End) -> bool:
+    """What the API knows of these packages, put into `found`; whether all of it came. Raises ArkwrightError where
+    nobody knows what there is.
+    """
+    base, whole = url.rstrip("/"), True
     wanted = {normal(name) for name, _ in packages}
     for number in sorted({one for start in range(0, len(packages), AT_ONCE)
                           for one in _ids(base, packages[start : start + AT_ONCE], end)}):  # fmt: skip
-        where = f"{base}/v1/vulns/{quote(number, safe='')}"
-        with asked(end, "GET", where) as answer:
-            if answer.status != 200:
-                found.miss(f"{shown(url)}, {number[:60]}", f"it answers {answer.status}")
-                continue
-            found.take(b"".join(answer.blocks(LARGEST)), f"{shown(url)}, {number[:60]}", wanted, now)
+        where, called = f"{base}/v1/vulns/{quote(number, safe='')}", f"{shown(url)}, {number[:60]}"
+        try:
+            with asked(end, "GET", where) as answer:
+                if answer.status == 200:
+                    found.take(b"".join(answer.blocks(LARGEST)), called, wanted, now)
+                else:
+                    found.miss(called, f"it answers {answer.status}")
+        except ArkwrightError as error:  # of hundreds some are known when the time is over, and the others may be one
+            found.miss(called, str(error))
+            whole = False
     found.newest = now
+    return whole
 
 
 def _ids(base: str, packages: Packages, end: End) -> Iterator[str]:

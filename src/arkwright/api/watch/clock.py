@@ -72,10 +72,16 @@ class Clock(Alongside):
         free = AT_ONCE - sum(name.startswith(DATA) for name in busy)
         found: list[tuple[str, ...]] = [(name,) for name in datasets[: max(0, free)]]
         if all(name.startswith(DATA) for name in busy):  # one round of endpoints at a time
-            found += [some] if (some := tuple(name for name in waiting if not name.startswith(DATA))) else []
+            some = [name for name in waiting if not name.startswith(DATA)]
+            found += [tuple(sorted(some, key=self._failed))] if some else []
         for name in (name for names in found for name in names):
             self._begun[name], self._before[name] = now, looked.last(self._site, name)
         return found
+
+    def _failed(self, name: str) -> float:
+        """When a look at it did, seconds since 1970: at what a process ends it comes to no other."""
+        last = looked.last(self._site, name)
+        return 0.0 if last.well else last.at
 
     def _another_looks(self, name: str, every: int) -> bool:
         last, first = looked.last(self._site, name), _first(every)
@@ -121,22 +127,27 @@ class Clock(Alongside):
 
     def _reap(self) -> None:
         for names, process in list(self._at_work.items()):
-            if process.poll() is not None:
+            if (code := process.poll()) is not None:
                 del self._at_work[names]
-                if process.returncode not in (0, Refused.exit_code):
-                    log.error("a round of the watch ended (%d); it is made good by the next one", process.returncode)
-                for name in names:
-                    self._ended(name, refused=process.returncode == Refused.exit_code)
+                self._ended(names, code)
 
-    def _ended(self, name: str, *, refused: bool) -> None:
+    def _ended(self, names: tuple[str, ...], code: int) -> None:
         """Who found out all looks again when it is time. Who was refused tries again soon: who is at it may hang. Who
-        failed leaves a whole span of time to the others.
+        failed leaves a whole span of time to the others, and what the process ended at is looked at last.
         """
-        last, every = looked.last(self._site, name), {**self._every, **self._data}.get(name, 0)
-        ours = last.by == self._name and last != self._before.get(name)
-        if not (ours and last.well):
-            soon = refused and not ours
-            self._begun[name] = time.monotonic() - (every - _first(every) if soon else 0.0)
+        last = {name: looked.last(self._site, name) for name in names}
+        ours = {name for name in names if last[name].by == self._name and last[name] != self._before.get(name)}
+        refused, now = code == Refused.exit_code, time.monotonic()
+        for name in names:
+            every = {**self._every, **self._data}.get(name, 0)
+            if name not in ours:
+                self._begun[name] = now - (every - _first(every) if refused else 0.0)
+            elif not last[name].well:
+                self._begun[name] = now
+        at = [name for name in names if name not in ours][:1] if code and not refused else []
+        for name in at:
+            log.error("the watch of %s ended (%d); it is made good by the next one", name, code)
+            looked.note(self._site, name, self._name, well=False)
 
     def _call_off(self) -> None:
         for process in self._at_work.values():

@@ -1,15 +1,14 @@
 """The process of one round of the watch: `python -m arkwright.api.watch.process SITE PROJECT BY NAME…`, of endpoints
 and data.NAME, with the site's engines as JSON on its standard input. BY: what the looks of who started it are known by.
-Whoever started it may end it at any moment. It ends with 4 where another was at one of them.
+Whoever started it may end it at any moment. It ends with 4 where another was at one of them, and is killed by its own
+alarm where it hangs.
 """
 
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from arkwright.api import child
 from arkwright.api.build import quiet
@@ -23,11 +22,7 @@ from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 NOWHERE = ("stopped", "cut")  # where a job has not run to an end
-LONGEST = 3600.0  # seconds for an endpoint; a dataset says it itself
-
-
-class _TooLong(BaseException):
-    """Nobody on the way takes it for an answer: it is as if the process were killed."""
+LONGEST = 3600  # seconds for an endpoint; a dataset says it itself
 
 
 def main() -> int:
@@ -39,37 +34,20 @@ def main() -> int:
 
     code = 0
     for name in names:
+        signal.alarm(0 if name.startswith(DATA) else LONGEST)
         try:
             if name.startswith(DATA):
                 watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet, by)
             else:
-                with _within(LONGEST):
-                    rounds(site, [name], rerun, quiet, by)
+                rounds(site, [name], rerun, quiet, by)
         except Refused as error:
             log.info("%s is not watched now: %s", name, error)
             code = Refused.exit_code
-        except _TooLong:
-            log.error("%s is not watched: that took longer than %g s; trying again", name, LONGEST)  # noqa: TRY400
         except ArkwrightError as error:
             log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
         except Exception:  # of one endpoint: the others are watched all the same
             log.exception("%s is not watched; trying again", name)
     return code
-
-
-@contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """Raises _TooLong then, and again and again where it is lost on the way."""
-
-    def over(_: int, __: FrameType | None) -> None:
-        raise _TooLong
-
-    signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 60.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _job(site: Site, project: Path, since: str) -> jobs.Job:
