@@ -88,6 +88,14 @@ def test_a_change_among_words_of_few_rows_is_found(k, rows, least):
     assert np.mean(found) > least
 
 
+@pytest.mark.parametrize(
+    ("before", "now"), [([10] * 50 + [0], [0] * 50 + [40]), ([400, 400] + [4] * 50, [5, 5] + [1] * 45 + [0] * 5)]
+)
+def test_rows_that_went_from_many_small_cells_into_one_or_back_are_found(before, now):
+    """A column that is wholly missing by now is the first."""
+    assert chance(np.array(before), np.array(now)) < 1e-10
+
+
 def test_rare_words_that_grew_together_are_found():
     """A thousand words, less than a row to be expected of most of them in the window."""
     rng = np.random.default_rng(3)

@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 from arkwright.measures import features, moments
 from arkwright.measures.discrepancy import discrepancy
 from arkwright.measures.features import PAIRS, Features, Standardised
+from arkwright.measures.separation import separation
 
 NO_WORDS = np.zeros(0)
 
@@ -40,7 +41,7 @@ def exact(x, y, width):
 def test_two_normal_distributions_are_as_far_apart_as_the_formula_says():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2000, 1)), rng.normal(1, 1, (2000, 1))
-    found = [discrepancy(of(known, x), of(known, y)).squared for known in (kernel(1, 1, seed) for seed in range(20))]
+    found = [discrepancy(of(known, x), of(known, y)).value for known in (kernel(1, 1, seed) for seed in range(20))]
     assert np.mean(found) == pytest.approx(0.1772676349, abs=0.02)
     assert found == pytest.approx([0.1772676349] * 20, rel=0.25)  # one draw of 32 frequencies
 
@@ -56,7 +57,7 @@ def test_it_is_about_the_exact_one(dimensions):
         y = rng.normal(size=(600, dimensions)) * rng.choice([1, 1.5]) + moved
         width = features.width(Standardised(x, np.zeros((600, 0), int)))
         known = kernel(dimensions, width)
-        ours, theirs = discrepancy(of(known, x), of(known, y)).squared, exact(x, y, width)
+        ours, theirs = discrepancy(of(known, x), of(known, y)).value, exact(x, y, width)
         off.append(math.sqrt(ours) / math.sqrt(theirs) - 1)
     assert np.abs(off).max() < 0.15
     assert np.median(np.abs(off)) < 0.08
@@ -66,24 +67,38 @@ def test_it_is_symmetric_and_nothing_beside_itself():
     rng, known = np.random.default_rng(2), kernel(3, 2)
     first, second = of(known, rng.normal(size=(400, 3))), of(known, rng.normal(0.3, 1, (300, 3)))
     there, back = discrepancy(first, second), discrepancy(second, first)
-    assert (there.squared, there.chance, there.high) == pytest.approx((back.squared, back.chance, back.high))
+    assert (there.value, there.chance, there.high) == pytest.approx((back.value, back.chance, back.high))
     assert discrepancy(first, first).chance > 0.999
     assert discrepancy(first, first).low == 0
     same = of(known, np.zeros((30, 3)))
     assert discrepancy(same, same).chance == 1
     assert discrepancy(same, of(known, np.ones((30, 3)))).chance == 0
     many = discrepancy(of(known, np.ones((30, 3))), of(known, np.ones((77, 3))))
-    assert (many.squared, many.chance) == (0, 1)
+    assert (many.value, many.chance) == (0, 1)
+
+
+def test_what_rarely_comes_cries_no_wolf_where_it_did_not_come():
+    """Few rows without it say that nothing ever varies: of how much it does, the many rows know."""
+    rng, known = np.random.default_rng(8), kernel(1, 1.4)
+
+    def rare(rows):
+        return of(known, (rng.random((rows, 1)) < 0.03) * 6.0)
+
+    pairs = [(before, rare(30)) for before in [rare(1000) for _ in range(20)] for _ in range(10)]
+    for distance, nothing in ((discrepancy, 0), (separation, 0.5)):
+        found = [distance(*pair) for pair in pairs]
+        assert np.mean([one.chance < 0.05 for one in found]) < 0.1
+        assert np.mean([one.low > nothing for one in found]) < 0.1
 
 
 @pytest.mark.parametrize(("dimensions", "sizes"), [(1, (60, 60)), (4, (300, 200)), (15, (400, 100))])
 def test_where_nothing_changed_one_window_in_twenty_is_called_changed(dimensions, sizes):
     rng, known = np.random.default_rng(3), kernel(dimensions, 1.4 * math.sqrt(dimensions))
     found = [discrepancy(*(of(known, rng.normal(size=(n, dimensions))) for n in sizes)) for _ in range(400)]
-    for alarms in ((one.chance < 0.05 for one in found), (one.squared > one.critical for one in found)):
+    for alarms in ((one.chance < 0.05 for one in found), (one.value > one.critical for one in found)):
         assert 0.02 < sum(alarms) / 400 < 0.085
     assert sum(one.low > 0 for one in found) / 400 < 0.05
-    assert np.mean([one.squared for one in found]) == pytest.approx(0, abs=3e-4)  # without bias
+    assert np.mean([one.value for one in found]) == pytest.approx(0, abs=3e-4)  # without bias
 
 
 @pytest.mark.parametrize(("dimensions", "shift"), [(1, 0.1), (4, 0.3), (3, 1.0)])

@@ -37,28 +37,28 @@ def told(before, now):
 def test_where_nothing_changed_nothing_is_told_apart(dimensions, sizes):
     rng = np.random.default_rng(2)
     found = [told(*(rng.normal(size=(n, dimensions)) for n in sizes)) for _ in range(250)]
-    assert np.median([one.area for one in found]) < 0.53
+    assert np.median([one.value for one in found]) < 0.53
     assert sum(one.low > 0.5 for one in found) / 250 < 0.055
     assert sum(one.chance < 0.05 for one in found) / 250 < 0.085
-    assert sum(one.area > one.critical for one in found) == sum(one.chance < 0.05 for one in found)
+    assert sum(one.value > one.critical for one in found) == sum(one.chance < 0.05 for one in found)
 
 
 def test_the_farther_apart_the_better():
     rng = np.random.default_rng(3)
     before = rng.normal(size=(1500, 3))
-    found = [told(before, before + shift).area for shift in (0, 0.25, 0.5, 1, 2, 4)]
+    found = [told(before, before + shift).value for shift in (0, 0.25, 0.5, 1, 2, 4)]
     assert found == sorted(found)
     assert found[0] < 0.55
     assert found[-1] > 0.99
-    assert told(np.zeros((50, 1)), np.full((50, 1), 2.0)).area == pytest.approx(1)
-    assert told(np.zeros((50, 1)), np.zeros((50, 1))).area == 0.5
+    assert told(np.zeros((50, 1)), np.full((50, 1), 2.0)).value == pytest.approx(1)
+    assert told(np.zeros((50, 1)), np.zeros((50, 1))).value == 0.5
 
 
 def test_the_same_rows_twice_are_as_little_apart_as_any_two_samples():
     """A mean that did not move at all moved in no direction, of which a variance could be known."""
     many = np.random.default_rng(3).normal(size=(600, 3))
     same, other = told(many[:300], many[:300]), told(many[:300], many[300:])
-    assert same.area == same.low == 0.5
+    assert same.value == same.low == 0.5
     assert same.high == pytest.approx(other.high, abs=0.06)
     assert same.critical == pytest.approx(other.critical, abs=0.01)
 
@@ -86,8 +86,8 @@ def test_it_is_about_scikit_learns_discriminant_on_the_same_features(kind, dimen
             fitted = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(x[train], y[train])
         theirs.append(roc_auc_score(y[test], fitted.decision_function(x[test])))
     found = told(before, now)
-    assert found.area == pytest.approx(np.mean(theirs), abs=0.04)
-    assert found.low < found.area < found.high
+    assert found.value == pytest.approx(np.mean(theirs), abs=0.04)
+    assert found.low < found.value < found.high
 
 
 def test_a_column_that_moved_alone_is_found_as_a_regression_of_the_rows_would():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from arkwright.measures.evaluation import Evaluation
+from arkwright.measures.evaluation import STRANGE, Evaluation
 from arkwright.measures.registry import Score, measures
 from arkwright.measures.score import accuracy, brier, recall, roc_auc
 
@@ -61,7 +61,7 @@ def evaluations(draw):
             score = (score + 0.1) / (score + 0.1).sum(axis=1, keepdims=True)
     made = Evaluation(
         task=task,
-        truth=column(elements, kind),
+        truth=column(st.just(kind(STRANGE)) | elements, kind),
         label=column(elements, kind),
         score=score,
         groups={"by": column(st.sampled_from(["a", "b", None, math.nan, 3]), object)} if draw(st.booleans()) else {},
@@ -113,7 +113,7 @@ def test_scores_that_are_no_numbers(measure, bad):
         ({"score": [[0.4, 0.5]] * 4}, None),
         ({"score": [[0.2, 0.2, 0.2]] * 4}, "the scores are no probabilities: those of a row do not add up to 1"),
         ({"truth": [0, 1, 2, 1]}, "class 2 occurs, but the model has the classes 0 to 1"),
-        ({"truth": [0, 1, -1, 1]}, "the truth are not class codes"),
+        ({"truth": [0, 1, -2, 1]}, "the truth are not class codes"),
         ({"truth": [0, 1, 0.5, 1]}, "the truth are not class codes"),
         ({"truth": [0, 1, math.nan, 1]}, "1 of 4 truth are not finite numbers"),
         ({"truth": ["a", "b", "a", "b"]}, "the truth are not one number for each row"),

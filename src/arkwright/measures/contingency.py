@@ -17,16 +17,24 @@ _TABLES = 5000  # that are looked at one by one: of three cells those of 98 rows
 
 
 def chance(p: Array, q: Array) -> float:
-    """Of such counts or less likely ones where nothing changed: Pearson's test of the cells with enough rows, Fisher's
-    exact one (1922) of each other, adjusted for their number (Bonferroni).
+    """Of such counts or less likely ones where nothing changed: Pearson's test of the cells with enough rows beside all
+    others as one, Fisher's exact one (1922) of each other, adjusted for their number (Bonferroni).
     """
     p, q = p.astype(np.float64), q.astype(np.float64)  # products of whole numbers would be too large for 64 bits
-    few = (p + q) * min(p.sum(), q.sum()) < ENOUGH * (p + q).sum()
-    dense = p[~few], q[~few]
-    tried = [pearson(*dense)] if len(dense[0]) > 1 and min(map(np.sum, dense)) > 0 else []
+    if not (p.sum() and q.sum()):
+        return 1.0
+    few = _few(p, q)
+    dense = [np.append(side[~few], side[few].sum()) for side in (p, q)]
+    enough = ~_few(*dense)
+    tried = [pearson(*(side[enough] for side in dense))] if enough.sum() > 1 else []
     if (few := few & (p + q > 0)).any():
         tried += exact(p, q, few).tolist()
     return min(1.0, len(tried) * min(tried)) if tried else 1.0
+
+
+def _few(p: Array, q: Array) -> Array:
+    """Which cells have too few rows for Pearson's test."""
+    return np.asarray((p + q) * min(p.sum(), q.sum()) < ENOUGH * (p + q).sum())
 
 
 def pearson(p: Array, q: Array) -> float:

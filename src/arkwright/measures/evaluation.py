@@ -11,6 +11,7 @@ from arkwright.core.errors import Invalid
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
+STRANGE = -1  # a true class that the model does not have: all such classes are one
 
 
 class Undefined(Exception):
@@ -19,12 +20,15 @@ class Undefined(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """n held-out rows. Classes are codes 0 … k-1; a binary model's positive class is 1."""
+    """n held-out rows. Classes are codes 0 … k-1; a binary model's positive class is 1. A true class that the model
+    does not have is STRANGE: it is never answered, so such a row is wrong, and neither positive nor negative.
+    """
 
     task: str  # classification | regression
     truth: Array  # (n,) class codes, or values
     label: Array  # (n,) answered class codes, or values
     score: Array | None = None  # (n,) probability of class 1, or (n, k) of every class; None for regression
+    classes: int = 0  # that the model has; 0: as many as the score or the codes show
     groups: dict[str, Array] = field(default_factory=dict)  # column -> (n,) group of each row
     original: "Evaluation | None" = None  # the same rows answered by the model as it was trained
     latencies_ms: Array | None = None  # (rounds, calls) milliseconds of one-row calls
@@ -60,6 +64,11 @@ class Evaluation:
             test_rows=None if self.test_rows is None else self.test_rows[rows],
             inputs={name: values[rows] for name, values in self.inputs.items()},
         )
+
+    @property
+    def strange(self) -> Array:
+        """(n,) which rows of a classification are truly of a class that the model does not have."""
+        return np.asarray(self.truth == STRANGE)
 
     def once(self, what: Hashable, find: Callable[[], T]) -> T:
         """What several measures ask of the same rows, found for the first and kept for the others."""

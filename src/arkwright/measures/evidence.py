@@ -4,29 +4,30 @@ from typing import Any
 
 import numpy as np
 
-from arkwright.measures.evaluation import Array, Evaluation, Undefined
+from arkwright.measures.evaluation import STRANGE, Array, Evaluation, Undefined
 
 
 def answers(evaluation: Evaluation, threshold: float | None = None) -> tuple[Array, Array, int]:
-    """(truth, label, k): (n,) class codes twice, and the number of classes.
+    """(truth, label, k): (n,) class codes twice, and the number of classes. In the truth k is what is none of them.
 
     With a `threshold`, the label is 1 where the score of a two-class model reaches it.
     """
     if threshold is not None:
-        positive, score = binary_scores(evaluation)
-        return positive.astype(np.int64), (score >= threshold).astype(np.int64), 2
-    truth, label = _codes(evaluation.truth, "truth"), _codes(evaluation.label, "answers")
+        truth, score = binary_scores(evaluation)
+        return truth, (score >= threshold).astype(np.int64), 2
+    truth, label = _codes(evaluation.truth, "truth", STRANGE), _codes(evaluation.label, "answers")
     k = _classes(evaluation, int(max(truth.max(), label.max())) + 1)
     _in_range(truth, label, k)
-    return truth, label, k
+    return _placed(truth, k), label, k
 
 
 def scores(evaluation: Evaluation) -> tuple[Array, Array]:
     """(truth, score): (n,) class codes; (n,) score of class 1, or (n, k) of every class when there are more than two.
+    In the truth k is what is none of them.
 
     A float32 score stays float32. Raises Undefined for a score that is missing or no number.
     """
-    truth = _codes(evaluation.truth, "truth")
+    truth = _codes(evaluation.truth, "truth", STRANGE)
     if evaluation.score is None:
         raise Undefined("the model gives no score")
     score = np.asarray(evaluation.score)
@@ -38,15 +39,15 @@ def scores(evaluation: Evaluation) -> tuple[Array, Array]:
         raise Undefined(f"{bad} of {score.size} scores are not finite numbers")
     k = _classes(evaluation, 2)
     _in_range(truth, truth, k)
-    return truth, score[:, 1] if score.ndim == 2 and k == 2 else score
+    return _placed(truth, k), score[:, 1] if score.ndim == 2 and k == 2 else score
 
 
 def binary_scores(evaluation: Evaluation) -> tuple[Array, Array]:
-    """(positive, score): (n,) bool and (n,) float64 of a two-class model."""
+    """(truth, score): (n,) class codes and (n,) float64 of a two-class model."""
     truth, score = scores(evaluation)
     if score.ndim == 2:
         raise Undefined(f"a threshold needs a model of two classes; this one has {score.shape[1]}")
-    return truth == 1, score.astype(np.float64, copy=False)
+    return truth, score.astype(np.float64, copy=False)
 
 
 def probabilities(evaluation: Evaluation) -> tuple[Array, Array]:
@@ -98,7 +99,7 @@ def _numbers(given: Any, what: str) -> Array:
     return found.astype(np.float64, copy=False)
 
 
-def _codes(given: Any, what: str) -> Array:
+def _codes(given: Any, what: str, least: int = 0) -> Array:
     found = np.asarray(given)
     if found.dtype.kind not in "biu" or found.size == 0:
         numbers = _numbers(found, what)
@@ -106,15 +107,20 @@ def _codes(given: Any, what: str) -> Array:
             raise Undefined(f"the {what} are not class codes")
         found = numbers
     codes = found.astype(np.int64)
-    if codes.ndim != 1 or codes.min() < 0:
+    if codes.ndim != 1 or codes.min() < least:
         raise Undefined(f"the {what} are not class codes")
     return codes
 
 
 def _classes(evaluation: Evaluation, seen: int) -> int:
     if evaluation.score is None or np.ndim(evaluation.score) != 2:
-        return max(2, seen)
+        return max(2, evaluation.classes, seen)
     return int(np.shape(evaluation.score)[1])
+
+
+def _placed(truth: Array, k: int) -> Array:
+    strange = truth == STRANGE
+    return np.where(strange, k, truth) if strange.any() else truth
 
 
 def _in_range(truth: Array, label: Array, k: int) -> None:

@@ -27,7 +27,7 @@ class _Groups:
     """The g groups judged, and what was found in each."""
 
     names: list[str]
-    rows: Array  # (g,)
+    rows: list[str]  # how many, and what the measure says of them
     values: Array  # (g,)
     lows: Array  # (g,)
     highs: Array  # (g,)
@@ -35,7 +35,7 @@ class _Groups:
 
     def said(self, *which: int) -> str:
         """Which groups these are, and who was left out."""
-        named = [f"{self.names[i]} {self.values[i]:.6g} ({self.rows[i]} rows)" for i in which]
+        named = [f"{self.names[i]} {self.values[i]:.6g} ({self.rows[i]})" for i in which]
         text = " against ".join(named) + f", of {len(self.names)} groups"
         text += "".join(f"; {sentence}" for sentence in self.left_out)
         return text if len(text) <= _LONGEST_NOTE else text[:_LONGEST_NOTE] + " …"
@@ -152,7 +152,7 @@ def _judge(evaluation: Evaluation, score: Score, by: By, at_least: int, fewest: 
             left_out.append(f"{name} left out: {reading.note}")
             continue
         names.append(name)
-        rows.append(size)
+        rows.append(f"{size} rows" + (f"; {reading.note}" if reading.note else ""))
         ends = [reading.value if end is None else end for end in (reading.low, reading.high)]
         found.append((reading.value, *ends))
     if len(names) < fewest:
@@ -163,7 +163,7 @@ def _judge(evaluation: Evaluation, score: Score, by: By, at_least: int, fewest: 
             f"{wanted} of {of} to judge {score.name} in is missing{': ' + why if why else ''}"[:_LONGEST_NOTE]
         )
     values, lows, highs = np.array(found).T
-    return _Groups(names, np.array(rows), values, lows, highs, left_out)
+    return _Groups(names, rows, values, lows, highs, left_out)
 
 
 def _spelt(by: By) -> str:

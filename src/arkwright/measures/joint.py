@@ -7,10 +7,11 @@ Numbers are compared in standard deviations, words by value; times are left out,
 import math
 
 from arkwright.core.promises import Reading
-from arkwright.measures import discrepancy, separation
+from arkwright.measures.discrepancy import Distance, discrepancy
 from arkwright.measures.evaluation import Undefined
 from arkwright.measures.moments import Moments
 from arkwright.measures.registry import endpoint_measure
+from arkwright.measures.separation import separation
 from arkwright.measures.window import Window
 
 _LEAST = 20  # rows on each side: fewer have no covariance to speak of
@@ -27,12 +28,7 @@ def mmd(window: Window) -> Reading:
     Interval: of the noncentral chi-square that its square is about; with few rows it begins at 0, whatever was found.
     """
     before, now = _both(window)
-    found = discrepancy.discrepancy(before, now)
-    value, low, high, critical = (
-        math.sqrt(max(0.0, squared)) for squared in (found.squared, found.low, found.high, found.critical)
-    )
-    note = _luck(found.chance, critical)
-    return Reading(value, min(low, value), max(high, value), n=round(now.n), note=note)
+    return _reading(discrepancy(before, now).through(lambda squared: math.sqrt(max(0.0, squared))), now)
 
 
 @endpoint_measure(
@@ -46,13 +42,12 @@ def domain_auc(window: Window) -> Reading:
     p-value, and what chance alone stays under. Interval: as of `mmd`, of the squared distance between the two.
     """
     before, now = _both(window)
-    found = separation.separation(before, now)
-    note = _luck(found.chance, found.critical)
-    return Reading(found.area, found.low, found.high, n=round(now.n), note=note)
+    return _reading(separation(before, now), now)
 
 
-def _luck(chance: float, critical: float) -> str:
-    return f"p = {chance:.3g}; where nothing changed, 95 % of such windows stay under {critical:.3g}"
+def _reading(found: Distance, now: Moments) -> Reading:
+    note = f"p = {found.chance:.3g}; where nothing changed, 95 % of such windows stay under {found.critical:.3g}"
+    return Reading(found.value, found.low, found.high, n=round(now.n), note=note)
 
 
 def _both(window: Window) -> tuple[Moments, Moments]:

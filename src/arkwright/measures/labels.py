@@ -43,8 +43,9 @@ def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
     truth, score = evidence.scores(evaluation)
     if score.ndim == 1:
         score = np.stack([1 - score, score], axis=1)
-    own = score[np.arange(len(truth)), truth]
-    not_worse = (score >= own[:, None]).sum(axis=1)
+    rows = np.flatnonzero(truth < score.shape[1])
+    own = score[rows, truth[rows]]
+    not_worse = (score[rows] >= own[:, None]).sum(axis=1)
     return _share(int((not_worse <= k).sum()), len(truth), len(truth))
 
 
@@ -83,7 +84,7 @@ def recall(evaluation: Evaluation | Part, at_precision: float | None = None, thr
     if at_precision is not None:
         return _on_curve(tally.rows(evaluation), at_precision, best=curves.best_recall, reach="precision")
     found = tally.of(evaluation, threshold)
-    return _macro(found, found.true, "the truth never is class {}")
+    return _macro(found, found.true, _judged(found), "the truth never is class {}")
 
 
 @model_measure(
@@ -106,7 +107,8 @@ def precision(evaluation: Evaluation | Part, at_recall: float | None = None, thr
     if at_recall is not None:
         return _on_curve(tally.rows(evaluation), at_recall, best=curves.best_precision, reach="recall")
     found = tally.of(evaluation, threshold)
-    return _macro(found, found.answered, "class {} is never answered")
+    classes = _judged(found)
+    return _macro(found, found.answered, classes[classes < found.k], "class {} is never answered")
 
 
 @model_measure(
@@ -142,7 +144,8 @@ def balanced_accuracy(evaluation: Evaluation | Part, threshold: float | None = N
     found = tally.of(evaluation, threshold)
     classes = np.flatnonzero(found.true)
     if len(classes) < 2:
-        raise Undefined(f"every row is of class {classes[0]}")
+        one = f"class {classes[0]}" if classes[0] < found.k else "a class that the model does not have"
+        raise Undefined(f"every row is of {one}")
     value, (low, high) = intervals.macro(_parts(found, found.true, classes))
     return Reading(value, low, high, n=len(found))
 
@@ -185,7 +188,7 @@ def _macro_f1(found: Tally, counts: Array) -> Array:
 
 
 def _judged(found: Tally) -> Array:
-    """The classes judged: the positive one of two, or all that occur."""
+    """The classes judged: the positive one of two, or all that occur, with what the model has no class for as one."""
     return np.array([1]) if found.k == 2 else np.flatnonzero(found.true + found.answered)
 
 
@@ -194,8 +197,7 @@ def _parts(found: Tally, of: Array, classes: Array) -> list[tuple[int, int]]:
     return list(zip(found.right[classes].tolist(), of[classes].tolist(), strict=True))
 
 
-def _macro(found: Tally, of: Array, empty: str) -> Reading:
-    classes = _judged(found)
+def _macro(found: Tally, of: Array, classes: Array, empty: str) -> Reading:
     parts = _parts(found, of, classes)
     for c, (_, count) in zip(classes, parts, strict=True):
         if not count:
@@ -222,7 +224,8 @@ def _one_of(measure: str, threshold: float | None, **given: float | None) -> Non
 
 
 def _on_curve(evaluation: Evaluation, wanted: float, *, best: Callable[[Array, float], Array], reach: str) -> Reading:
-    positive, score = evidence.binary_scores(evaluation)
+    truth, score = evidence.binary_scores(evaluation)
+    positive = truth == 1
     if not positive.any():
         raise Undefined("no row is positive")
     at = curves.steps(positive, score)

@@ -14,7 +14,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, NewType, Protocol
@@ -126,11 +126,13 @@ def model_measure(
     larger_is_better: bool | None = True,
     timed: bool = False,
     counted: bool = False,
+    of_known: bool = False,
     words: str = "",
     not_on_traffic: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
     """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `counted`: it rests
-    on `tally.of`, so that every group is counted at once; `words`: how it is said in plain words, as `measures.words`
+    on `tally.of`, so that every group is counted at once; `of_known`: it has no value for a row of a class that the
+    model does not have, so those are left out and told; `words`: how it is said in plain words, as `measures.words`
     reads it; `not_on_traffic`: why it needs more than rows, their answers and their labels.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
@@ -138,7 +140,7 @@ def model_measure(
 
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
-        measured = _defined(own, tasks, function)
+        measured = _defined(own, tasks, _of_known(function) if of_known else function)
         return Measure(own, "model", source, measured, tasks, larger_is_better, timed, counted, words, not_on_traffic)
 
     return make
@@ -200,6 +202,22 @@ def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]
         if not all(x is None or math.isfinite(x) for x in (value, low, high)):
             return Reading(None, n=found.n, note=f"{name} is too large for a number")
         return Reading(value, low, high, n=found.n, note=found.note)
+
+    return measured
+
+
+def _of_known(function: Callable[..., Reading]) -> Callable[..., Reading]:
+    @functools.wraps(function)
+    def measured(given: Evaluation, *args: Any, **kwargs: Any) -> Reading:
+        strange = given.strange
+        if not strange.any():
+            return function(given, *args, **kwargs)
+        told = f"without {np.count_nonzero(strange):,} of a class that the model does not have"
+        try:
+            found = function(given.take(~strange), *args, **kwargs)
+        except Undefined as why:
+            raise Undefined(f"{told}; {why}") from None
+        return replace(found, note=f"{told}; {found.note}" if found.note else told)
 
     return measured
 

@@ -45,6 +45,7 @@ _BINS = 15
 @model_measure(
     source="DeLong, DeLong and Clarke-Pearson 1988; Sun and Xu 2014",
     tasks=_TASKS,
+    of_known=True,
     words="a real case gets a higher score than another in {limit:share} of all pairs",
 )
 def roc_auc(evaluation: Evaluation) -> Reading:
@@ -62,6 +63,7 @@ def roc_auc(evaluation: Evaluation) -> Reading:
 @model_measure(
     source="Boyd, Eng and Page 2013; variance Efron 1982",
     tasks=_TASKS,
+    of_known=True,
     words="down the list by score, {limit:share} of what is reported is real on average",
 )
 def average_precision(evaluation: Evaluation) -> Reading:
@@ -76,6 +78,7 @@ def average_precision(evaluation: Evaluation) -> Reading:
 @model_measure(
     source="Brier 1950; interval Student 1908",
     tasks=_TASKS,
+    of_known=True,
     larger_is_better=False,
     words="the mean squared error of the probabilities (0 is best) is {limit}",
 )
@@ -94,6 +97,7 @@ def brier(evaluation: Evaluation) -> Reading:
 @model_measure(
     source="Good 1952; interval Student 1908",
     tasks=_TASKS,
+    of_known=True,
     larger_is_better=False,
     words="the mean surprise about what really happened (log loss, 0 is best) is {limit}",
 )
@@ -113,6 +117,7 @@ def log_loss(evaluation: Evaluation) -> Reading:
 @model_measure(
     source="Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017",
     tasks=_TASKS,
+    of_known=True,
     larger_is_better=False,
     words="what the probabilities say and what really happens differ by {limit:points} on average",
 )

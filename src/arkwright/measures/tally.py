@@ -18,7 +18,7 @@ _MOST = 2**24  # cells of all groups together; beyond, each group's rows are cou
 @dataclass(frozen=True, slots=True)
 class Tally:
     """`counts` (c,) of the rows that are of class `truth` (c,) and answered as class `label` (c,), none of them 0, of
-    `k` classes.
+    `k` classes. Rows of none of these are of one class more, k: it is never answered.
     """
 
     truth: Array
@@ -31,21 +31,21 @@ class Tally:
 
     @property
     def right(self) -> Array:
-        """(k,) rows of each class that are answered so."""
-        return self._by(np.where(self.truth == self.label, self.truth, self.k))[: self.k]
+        """(k + 1,) rows of each class that are answered so."""
+        return self._by(self.truth, self.counts * (self.truth == self.label))
 
     @property
     def true(self) -> Array:
-        """(k,) rows of each class."""
-        return self._by(self.truth)
+        """(k + 1,) rows of each class."""
+        return self._by(self.truth, self.counts)
 
     @property
     def answered(self) -> Array:
-        """(k,) rows answered as each class."""
-        return self._by(self.label)
+        """(k + 1,) rows answered as each class."""
+        return self._by(self.label, self.counts)
 
-    def _by(self, classes: Array) -> Array:
-        return np.bincount(classes, self.counts, self.k).astype(np.int64)
+    def _by(self, classes: Array, counts: Array) -> Array:
+        return np.bincount(classes, counts, self.k + 1).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ def _cells(evaluation: Evaluation, threshold: float | None) -> _Cells:
 
 def _found(truth: Array, label: Array, k: int) -> _Cells:
     pairs = truth * k + label
-    if k * k <= _DENSE:
-        there, places = np.arange(k * k), pairs.astype(np.min_scalar_type(k * k))
+    if (k + 1) * k <= _DENSE:
+        there, places = np.arange((k + 1) * k), pairs.astype(np.min_scalar_type((k + 1) * k))
     else:
         there, places = np.unique(pairs, return_inverse=True)
     return _Cells(*np.divmod(there, k), places, k)

@@ -89,7 +89,7 @@ _BOOSTERS = ("lightgbm.sklearn.LGBMClassifier", "xgboost.sklearn.XGBClassifier")
 
 
 def _in_order(score: Array, own: Sequence[Any], shape: tuple[int, int], classes: Sequence[Class], name: str) -> Array:
-    """Probabilities (n, k) in the order of `classes`; a class that the estimator never saw has none."""
+    """Probabilities (n, k) in the order of `classes`. No served form answers a class that the estimator never saw."""
     if score.shape != shape:
         raise Invalid(f"{name} answers probabilities of shape {score.shape}, not {shape}: one per row and class")
     if not ((score > -_ROUNDING) & (score < 1 + _ROUNDING)).all():
@@ -99,6 +99,12 @@ def _in_order(score: Array, own: Sequence[Any], shape: tuple[int, int], classes:
         if value not in classes:
             raise Invalid(f"{name} answers {value!r}, which is no class of the target")
         ordered[:, list(classes).index(value)] = score[:, place]
+    lost = [value for value in classes if value not in own]
+    if lost:
+        raise Invalid(
+            f"{name} learnt no class {lost[0]!r}, of which every row may be held out: split by stratified, or leave "
+            "its rows out of the dataset"
+        )
     return ordered
 
 

@@ -161,12 +161,38 @@ def test_what_a_rule_answered_has_no_score(logged):
     assert auc.note == "200 of 200 rows have labels; without 50 that have no score"
 
 
-def test_a_label_that_is_no_class_of_this_release(logged):
-    logged.answer([{}] * 5, [yes(0.9)] * 5)
-    logged.label([1, 1, 0, 2, "x"])
+def test_a_label_that_is_no_class_of_this_release_is_a_wrong_answer(logged):
+    logged.answer([{}] * 8, [yes(0.9)] * 4 + [yes(0.1)] * 2 + [yes(0.9), {"prediction": {}}])
+    logged.label([1, 1, 0, 2, 0, "x", "1", 1])
+    right, precise, specific, brier, changed = logged.found(
+        "accuracy > 0", "precision > 0", "specificity > 0", "brier < 1", "error_changes() == 0"
+    )
+    assert (right.value, precise.value, specific.value) == pytest.approx((4 / 7, 3 / 5, 1 / 2))
+    assert right.note == (
+        "7 of 8 rows have labels, 2 of them of a class that release:buys@1 does not have, "
+        "not counting 1 whose answer is no class of release:buys@1"
+    )
+    assert brier.n == 5
+    assert brier.note == f"{right.note}; without 2 of a class that the model does not have"
+    assert changed.note.endswith("there are 7 of the 32 rows after which a change shows")
+
+
+@pytest.mark.parametrize("classes", [(0, 1), (False, True), ("0", "1")])
+def test_a_class_is_one_however_its_labels_are_kept(tmp_path, monkeypatch, classes):
+    """As where a release of 0 and 1 stands beside one of false and true: to Python they are equal."""
+    logged = Logged(tmp_path / "site", monkeypatch, classes=classes)
+    logged.answer([{}] * 6, [{"prediction": {"label": classes[1]}}] * 6)
+    logged.label([1, 1.0, "1", True, "true", "1e0"])
     (one,) = logged.found("accuracy > 0")
-    assert one.value == pytest.approx(2 / 3)
-    assert one.note == "3 of 5 rows have labels, 2 more have one or an answer that release:buys@1 does not know"
+    assert one.value == pytest.approx(5 / 6)
+
+
+def test_nothing_but_labels_that_are_no_class(logged):
+    logged.answer([{"country": "DE"}] * 60, [yes(0.9)] * 60)
+    logged.label(["x"] * 60)
+    right, auc, worst = logged.found("accuracy > 0", "roc_auc > 0", "worst_group(accuracy, by=country) > 0")
+    assert (right.value, right.n, auc.value, worst.value) == (0, 60, None, 0)
+    assert auc.note.endswith("without 60 of a class that the model does not have; there are no rows")
 
 
 def test_one_class_and_one_row_prove_nothing(logged):
@@ -215,13 +241,22 @@ def test_of_several_classes(tmp_path, monkeypatch):
     assert auc.value > 0.5
 
 
+def test_of_several_classes_of_which_one_did_not_come(tmp_path, monkeypatch):
+    logged = Logged(tmp_path / "site", monkeypatch, classes=("a", "b", "c"))
+    logged.answer([{}] * 4, [{"prediction": {"label": one}, "rule": "vip"} for one in "aabb"])
+    logged.label(["a", "b", "b", "b"])
+    recall, positive = logged.found("recall > 0", "positive_rate > 0")
+    assert recall.value == pytest.approx((1 + 2 / 3) / 2)  # of "b" alone it were 2 / 3
+    assert positive.note.endswith("positive_rate needs a model of two classes; this one has 3")
+
+
 def test_of_numbers(tmp_path, monkeypatch):
     logged = Logged(tmp_path / "site", monkeypatch, classes=())
     logged.answer([{}] * 6, [{"prediction": {"value": v}} for v in (1, 2, 3.5, 4, 5, "broken")])
     logged.label([1, 2, 3, 4, None, 6.0])
     mae, recall = logged.found("mae < 1", "recall > 0")
     assert mae.value == pytest.approx(0.125)
-    assert mae.note == "4 of 6 rows have labels, 1 more have one or an answer that release:buys@1 does not know"
+    assert mae.note == "4 of 6 rows have labels, not counting 1 whose label or answer is no number"
     assert (recall.value, recall.note) == (None, "recall is for classification; this model does regression")
 
 

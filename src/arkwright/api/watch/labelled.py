@@ -16,11 +16,13 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures import traffic
-from arkwright.measures.evaluation import Array, Evaluation
+from arkwright.measures.evaluation import STRANGE, Array, Evaluation
 from arkwright.serve.tap import window as logged
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 from arkwright.train.answers import groups_of
+
+_EQUAL = {"true": "1", "false": "0", "1": "true", "0": "false"}  # labels of a release that says 0 and 1, or the words
 
 
 def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
@@ -41,13 +43,15 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
 
 
 def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[pa.Table, Evaluation]:
-    """One of so many rows whose labels have come and that have a score, where the release gives one: of these columns
-    those that every row was logged with, and what was answered and true.
+    """One of so many rows whose labels have come, are of a class that the release has, and that have a score, where it
+    gives one: of these columns those that every row was logged with, and what was answered and true.
     """
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
         by, table = _table(window, came, scratch, columns, every)
     truth, label, usable = _answers(window.layout, table)
     score = _score(window.layout, table)
+    if window.layout.classes:
+        usable &= truth != STRANGE
     if score is not None:
         usable &= _there(score)
     found = Evaluation(task=window.signature.task, truth=truth, label=label, score=score).take(usable)
@@ -94,15 +98,16 @@ def _realised(window: LoggedWindow, came: Came, scratch: Path, words: set[str]) 
     by, table = _table(window, came, scratch, words, 1)
     rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608
     truth, label, usable = _answers(window.layout, table)
-    note = _said(rows, int(usable.sum()), table, window)
     score = _score(window.layout, table)
     whole = Evaluation(
         task=window.signature.task,
         truth=truth,
         label=label,
         score=score,
+        classes=len(window.layout.classes),
         groups={column: groups_of(table.column(name)) for column, name in by.items()},
     ).take(usable)
+    note = _said(rows, len(table), whole, window)
     if score is None or whole.score is None:
         return _Realised(whole, whole, note)
     there = _there(whole.score)
@@ -133,16 +138,16 @@ def _there(score: Array) -> Array:
 
 
 def _classes(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:
-    """(truth, label, usable): (n,) class codes twice, and whether both are classes of this release."""
-    names = pa.array(list(layout.classes), pa.string())
-    codes = [pc.index_in(table.column(name).cast(pa.string()), names) for name in (ACTUAL, layout.answer[0])]
-    usable: Array = pc.and_(pc.is_valid(codes[0]), pc.is_valid(codes[1])).to_numpy()
-    truth, label = (pc.fill_null(one, 0).to_numpy().astype(np.int64) for one in codes)
-    return truth, label, usable
+    """(truth, label, usable): (n,) class codes twice, and whether the answer is a class of this release."""
+    own, k = list(layout.classes), len(layout.classes)
+    names = pa.array([*own, *(_EQUAL.get(one, one) for one in own)], pa.string())
+    found = [pc.index_in(table.column(name).cast(pa.string()), names) for name in (ACTUAL, layout.answer[0])]
+    truth, label = (np.where(pc.is_valid(one), pc.fill_null(one, 0).to_numpy() % k, STRANGE) for one in found)
+    return truth, label, label != STRANGE
 
 
 def _values(table: pa.Table, layout: Layout) -> tuple[Array, Array, Array]:
-    """The same of numbers, and whether both are finite."""
+    """(truth, label, usable): (n,) numbers twice, and whether both are finite."""
     truth = np.array([_number(text) for text in table.column(ACTUAL).to_pylist()], np.float64)
     label = table.column(layout.answer[0]).to_numpy().astype(np.float64)
     usable: Array = np.isfinite(truth) & np.isfinite(label)
@@ -164,15 +169,19 @@ def _score(layout: Layout, table: pa.Table) -> Array | None:
     return chances[1] if len(chances) == 2 else np.column_stack(chances)
 
 
-def _said(rows: int, usable: int, table: pa.Table, window: LoggedWindow) -> str:
-    name = window.folder.name
+def _said(rows: int, labels: int, whole: Evaluation, window: LoggedWindow) -> str:
+    """`whole`: those of the labels that tell something."""
     if not rows:
         return "no rows came"
-    if not len(table):
-        return f"none of the {rows:,} rows has a label yet; send labels: arkwright label {name}"
-    unusable = len(table) - usable
-    more = f", {unusable:,} more have one or an answer that {window.release.ref} does not know" if unusable else ""
-    return f"{usable:,} of {rows:,} rows have labels{more}"
+    if not labels:
+        return f"none of the {rows:,} rows has a label yet; send labels: arkwright label {window.folder.name}"
+    told, ref, unusable = f"{len(whole):,} of {rows:,} rows have labels", window.release.ref, labels - len(whole)
+    if strange := int(whole.strange.sum()) if whole.classes else 0:
+        told += f", {strange:,} of them of a class that {ref} does not have"
+    if unusable:
+        why = f"answer is no class of {ref}" if whole.classes else "label or answer is no number"
+        told += f", not counting {unusable:,} whose {why}"
+    return told
 
 
 def _and(*notes: Any) -> str:

@@ -63,7 +63,7 @@ class Worse:
         assert kept
         rows, now = self._unlabelled if estimate else self._labelled
         if not rows:
-            return Explained(note="no row came that tells" if estimate else "no labels came"), 0
+            return Explained(note="no row came that tells" if estimate else "no label came that tells"), 0
         before = kept.judged if judged else kept.expected if estimate else kept.erred
         told = [Told(kept.cells[c], before[c], now[c]) for c in columns if c in before and c in now]
         if judged and name in expected.MEASURES:

@@ -284,7 +284,7 @@ def _texts(labels: Sequence[Value]) -> Any:
     try:
         return pa.array(labels).cast(pa.string())
     except pa.ArrowException:  # of several types
-        return [str(label).lower() if isinstance(label, bool) else str(label) for label in labels]
+        return [pa.scalar(label).cast(pa.string()).as_py() for label in labels]
 
 
 def _nothing(out: Path) -> int:
