@@ -11,6 +11,7 @@ demo: $(VENV)/.demo  ## raw data to a live endpoint, on real flights
 	@$(BIN)/python scripts/demo.py
 
 test: $(VENV)/.test browser proxies  ## every test
+	@$(BIN)/python -m compileall -q src  # once, not in each of the hundreds of processes that the tests start
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.test  ## lint, format, types, layers, laws

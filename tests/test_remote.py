@@ -4,7 +4,6 @@ import http.server
 import inspect
 import json
 import math
-import shutil
 import socket
 import ssl
 import threading
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.rest.conftest import up
 from tests.rest.test_gateway import ROW, until
-from tests.walked import Site
+from tests.walked import copied
 
 import arkwright.remote
 from arkwright.api.verbs import VERBS
@@ -55,10 +54,7 @@ LOOKS = {
 
 @pytest.fixture(scope="module")
 def room(walked, tmp_path_factory, shop_at):
-    folder = tmp_path_factory.mktemp("room") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    with up(Site(shop)) as made:
+    with up(copied(walked, shop_at(tmp_path_factory.mktemp("room") / "shop"))) as made:
         made.at.shop.edit("shop.py", "fill_null(40)", "fill_null(39)")
         yield made
 

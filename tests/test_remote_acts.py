@@ -1,13 +1,12 @@
 """What acts, said from afar and said here: on two equal projects the same answers, errors and records."""
 
 import json
-import shutil
 from dataclasses import fields, is_dataclass, replace
 
 import pytest
 from tests.rest.conftest import up
 from tests.rest.test_gateway import ROW, until
-from tests.walked import Site
+from tests.walked import copied
 
 import arkwright
 from arkwright.api.people import accounts, entering
@@ -52,11 +51,9 @@ class Here:
 @pytest.fixture(scope="module")
 def pair(walked, tmp_path_factory, shop_at):
     def made(word):
-        folder = tmp_path_factory.mktemp(word) / "shop"
-        shop = shop_at(folder)
-        shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-        (folder / ".arkwright" / "site.toml").write_text('[webhooks]\nallow = ["127.0.0.0/8"]\n')
-        return Site(shop)
+        at = copied(walked, shop_at(tmp_path_factory.mktemp(word) / "shop"))
+        (at.folder / ".arkwright" / "site.toml").write_text('[webhooks]\nallow = ["127.0.0.0/8"]\n')
+        return at
 
     with up(made("there")) as there, up(made("here")) as here:
         for room in (there, here):

@@ -1,5 +1,7 @@
 """Projects whose line was walked once, for all tests: a line takes seconds. Every test gets a copy of its own."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
@@ -44,13 +46,27 @@ def copied(walked, shop):
     return Site(shop)
 
 
+def once(folders, name, walk):
+    """The project that `walk(folder)` leaves in its folder, made by the first of pytest's processes that comes here."""
+    place = folders.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    with (place / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / name).exists():
+            making = folders.mktemp(name)
+            walk(making).site.ledger.close()
+            making.rename(place / name)
+    return place / name
+
+
 @pytest.fixture(scope="session")
 def walked(tmp_path_factory, shop_at):
-    made = Site(shop_at(tmp_path_factory.mktemp("walked") / "shop"))
-    result = made.run()
-    assert result.problem is None
-    made.site.ledger.close()
-    return made.folder
+    def walk(folder):
+        made = Site(shop_at(folder))
+        assert made.run().problem is None
+        return made
+
+    return once(tmp_path_factory, "walked", walk)
 
 
 @pytest.fixture
@@ -61,11 +77,14 @@ def at(walked, tmp_path, shop_at):
 @pytest.fixture(scope="session")
 def walked_twice(walked, tmp_path_factory, shop_at):
     """Two releases, both signed."""
-    made = copied(walked, shop_at(tmp_path_factory.mktemp("twice") / "shop"))
-    made.signed(1)
-    made.made(2)
-    made.site.ledger.close()
-    return made.folder
+
+    def walk(folder):
+        made = copied(walked, shop_at(folder))
+        made.signed(1)
+        made.made(2)
+        return made
+
+    return once(tmp_path_factory, "twice", walk)
 
 
 @pytest.fixture

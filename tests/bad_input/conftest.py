@@ -7,13 +7,12 @@ import os
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests.bad_input.warm import Warm
 from tests.conftest import DATA_CODE, DATA_TOML, MODEL_CODE, MODEL_TOML, rows
 
 from arkwright.cli.main import main
@@ -204,28 +203,6 @@ def _copies(made: Desk, tmp_path: Path) -> Desk:
     folder = tmp_path / "shop"
     shutil.copytree(made.folder, folder, symlinks=True)
     return Desk(folder, made.files)
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    started = Warm()
-    yield started
-    started.close()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick(request: pytest.FixtureRequest, warm: Warm) -> Iterator[None]:
-    """Workers that start at once, in the modules that say QUICK = True: those that are not about processes."""
-    with pytest.MonkeyPatch.context() as patch:
-        if getattr(request.module, "QUICK", False):
-            patch.setattr("arkwright.infra.process_runner.subprocess", warm)
-        yield
-
-
-@pytest.fixture
-def quickly(monkeypatch: pytest.MonkeyPatch, warm: Warm) -> None:
-    """The same for one test."""
-    monkeypatch.setattr("arkwright.infra.process_runner.subprocess", warm)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import unicodedata
 
 from tests.conftest import DATA_CODE, DATA_TOML, rows
 
-QUICK = True
 LINES = rows().splitlines()
 
 

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 
 from .conftest import as_a_person, rows
 
-QUICK = True
 PACKED = gzip.compress(rows().encode())
 NO_ROWS = "rows >= 100 is broken, found 0"
 

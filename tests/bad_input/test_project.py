@@ -29,7 +29,6 @@ def told(desk, *cases, words=("check",)):
     desk.restore()
 
 
-QUICK = True
 TOML_FILE = "arkwright.toml"
 
 

@@ -117,7 +117,7 @@ def test_a_killed_run_leaves_nothing_that_the_next_does_not_sweep(desk):
 # the clock ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_clock_set_back_changes_no_order(desk, monkeypatch, quickly):
+def test_a_clock_set_back_changes_no_order(desk, monkeypatch):
     first = desk.dataset()
     now = record.now
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="milliseconds")
@@ -156,7 +156,7 @@ def ledger_bytes(desk):
     return desk.path(".arkwright/ledger.db").read_bytes()
 
 
-def test_a_flipped_byte_in_the_ledger(shop, quickly):
+def test_a_flipped_byte_in_the_ledger(shop):
     """In the body of an event: everything that reads it refuses and names it."""
     shop.path("rows.json").write_text(ROW)
     (release,) = [event for event in shop.events() if event.kind == "release"]
@@ -176,7 +176,7 @@ def test_a_flipped_byte_in_the_ledger(shop, quickly):
     shop.told(shop.ask("run"), 6, said)
 
 
-def test_a_flipped_byte_in_the_structure_of_the_ledger(desk, quickly):
+def test_a_flipped_byte_in_the_structure_of_the_ledger(desk):
     """Not in a text but in what holds the pages together: still one line and no traceback."""
     path, before = desk.path(".arkwright/ledger.db"), ledger_bytes(desk)
     for at in (0, 18, 100, 103, 4096, 4099, 4105, 8192, len(before) - 4096):
@@ -189,7 +189,7 @@ def test_a_flipped_byte_in_the_structure_of_the_ledger(desk, quickly):
     desk.works()
 
 
-def test_a_flipped_byte_in_the_store(shop, quickly):
+def test_a_flipped_byte_in_the_store(shop):
     """What is damaged is refused by name, and a run makes it anew."""
     shop.path("rows.json").write_text(ROW)
     rows_file = str(shop.path("rows.json"))

@@ -76,6 +76,7 @@ def test_a_file_that_cannot_be_imported(desk, top, said):
     desk.fails(2, said)
 
 
+@pytest.mark.usefixtures("cold")
 def test_what_it_prints_goes_to_the_log_of_the_run(desk):
     desk.edit("shop.py", "\n\ndef visits", "\nprint('at the top')\n\n\ndef visits")
     noise = "    print('x' * 1_000_000)\n    print('out', flush=True)\n    print('err', file=sys.stderr)\n"
@@ -89,11 +90,13 @@ def test_what_it_prints_goes_to_the_log_of_the_run(desk):
     assert all(word in text for word in ("at the top", "are not kept", "\nout\n", "\nerr\n"))
 
 
+@pytest.mark.usefixtures("cold")
 def test_it_cannot_read_what_is_meant_for_the_worker(desk):
     desk.edit("shop.py", LAST, "    input('go on? ')\n" + LAST)
     desk.fails(2, "EOFError")
 
 
+@pytest.mark.usefixtures("cold")
 def test_it_may_move_and_start_things_that_go_with_the_run(desk):
     start = "    import subprocess\n    child = subprocess.Popen(['sleep', '600'])\n"
     keep = f"    open({str(desk.path('child'))!r}, 'a').write(f'{{child.pid}}\\n')\n    os.chdir('/')\n"
@@ -103,6 +106,7 @@ def test_it_may_move_and_start_things_that_go_with_the_run(desk):
         assert not desk.alive(int(pid))
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_function_that_fails_on_real_rows_only(desk):
     fails = "    if len(buyers) == 399:\n        raise ValueError(f'{len(buyers)} is too many')\n"
     for body, said in (
@@ -120,7 +124,7 @@ def test_a_function_that_fails_on_real_rows_only(desk):
     desk.works()
 
 
-def test_a_model_that_is_none(shop, quickly):
+def test_a_model_that_is_none(shop):
     """One project for all: what was made before a mistake is not made again."""
     fit = "LogisticRegression(random_state=seed).fit(features, again)"
     for body, said in (
@@ -139,6 +143,6 @@ def test_a_model_that_is_none(shop, quickly):
     shop.works()
 
 
-def test_features_that_do_not_give_a_row_for_each_row(shop, quickly):
+def test_features_that_do_not_give_a_row_for_each_row(shop):
     shop.edit("shop.py", "return visits.select(", "return (visits.head(399) if len(visits) == 400 else visits).select(")
     shop.refused(2, "features() gave 399 rows for 400; one for each is due")

@@ -9,7 +9,6 @@ from tests.conftest import DATA_CODE, DATA_TOML, rows
 from arkwright.core import versions
 from arkwright.core.nouns import Finding
 
-QUICK = True
 LINES = rows().splitlines()
 
 

@@ -22,6 +22,11 @@ PROJECT = Path(__file__).parents[2] / "examples" / "flights"
 STEPS = ("legs", "board", "departures")
 SOURCES = {"flights": "Flight", "weather": "Weather", "planes": "Plane", "airports": "Airport"}
 KEY = ("scheduled_at", "carrier", "flight")
+OF_A_FLIGHT = (
+    "year", "month", "day", "carrier", "flight", "tailnum", "origin", "dest", "sched_dep_time", "sched_arr_time",
+    "dep_time", "dep_delay", "arr_time", "arr_delay", "air_time",
+)  # fmt: skip
+DAY = timedelta(days=1)
 TYPES = {int: "BIGINT", float: "DOUBLE", str: "VARCHAR", datetime: "TIMESTAMP"}
 
 Row = dict[str, typing.Any]
@@ -296,22 +301,21 @@ def by_hand(house: "duckdb.DuckDBPyConnection") -> Iterator[Row]:
         local = day.replace(hour=0, minute=0, tzinfo=None) + timedelta(hours=value // 100, minutes=value % 100)
         return local.replace(tzinfo=zone).astimezone(UTC)
 
-    for row in rows(house, "SELECT * FROM flights"):
+    half = timedelta(hours=11)  # whatever is nearer than this is the nearest: days are 23 hours at least
+    for row in rows(house, f"SELECT {', '.join(OF_A_FLIGHT)} FROM flights"):
         day = datetime(row["year"], row["month"], row["day"], tzinfo=UTC)
         due = row["scheduled_at"] = clock(day, row["sched_dep_time"], new_york)
         zone = zones.get(row["dest"], ZoneInfo("America/Puerto_Rico"))
-        row["planned"] = (
-            min(t for d in (0, 1) if (t := clock(day + timedelta(days=d), row["sched_arr_time"], zone)) > due) - due
-        )
+        row["planned"] = next(t for d in (0, 1) if (t := clock(day + d * DAY, row["sched_arr_time"], zone)) > due) - due
         row["departed_at"] = row["landed_at"] = None
         if row["dep_time"] is not None:
-            nearest = [clock(day + timedelta(days=d), row["dep_time"], new_york) for d in (-1, 0, 1)]
             wanted = due + timedelta(minutes=row["dep_delay"])
-            row["departed_at"] = min(nearest, key=lambda at: abs(at - wanted))
+            days = (clock(day + d * DAY, row["dep_time"], new_york) for d in (0, 1, -1))
+            row["departed_at"] = next(at for at in days if abs(at - wanted) < half)
         if row["arr_delay"] is not None:
             earliest = row["departed_at"] + timedelta(minutes=row["air_time"])
-            later = [clock(day + timedelta(days=d), row["arr_time"], zone) for d in (-1, 0, 1, 2, 3)]
-            row["landed_at"] = min(at for at in later if at > earliest)
+            days = (clock(day + d * DAY, row["arr_time"], zone) for d in (-1, 0, 1, 2, 3))
+            row["landed_at"] = next(at for at in days if at > earliest)
         yield row
 
 
@@ -345,9 +349,11 @@ def test_features_by_brute_force(built: "duckdb.DuckDBPyConnection", flown: list
     due = {place: [r["scheduled_at"] for r in found] for place, found in near.items()}
     tails = {(r["scheduled_at"], r["carrier"], r["flight"]): r["tailnum"] for found in near.values() for r in found}
     weather = {(w["origin"], w["time_hour"]): w for w in rows(built, "SELECT * FROM weather")}
-    sample = random.Random(0).sample(
-        rows(built, "SELECT * FROM departures ORDER BY scheduled_at, carrier, flight"), 700
-    )
+    count = rows(built, "SELECT count(*) AS n FROM departures")[0]["n"]
+    drawn = ", ".join(map(str, random.Random(0).sample(range(count), 700)))
+    ordered = "row_number() OVER (ORDER BY scheduled_at, carrier, flight) - 1"
+    sample = rows(built, f"SELECT * FROM departures QUALIFY {ordered} IN ({drawn})")
+    assert len(sample) == 700
     for made in sample:
         at = made["scheduled_at"].replace(tzinfo=UTC)
         look = at - timedelta(hours=1)

@@ -6,6 +6,7 @@
 import hashlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -17,48 +18,61 @@ CYCLES = int(os.environ.get("ARKWRIGHT_CYCLES", "30"))
 WRITERS = 4
 
 LEDGER = """
-import sys
-from pathlib import Path
 from arkwright.core.ports import Entry
 from arkwright.infra.sqlite_ledger import SqliteLedger
-ledger = SqliteLedger(Path(sys.argv[1]) / "ledger.db")
-print("ready", flush=True)
-number = 0
-while True:
-    number += 1
-    entries = [Entry("a", f"{sys.argv[2]}/{number}/{part}", "x" * (number % 7 * 500)) for part in range(number % 3 + 1)]
-    print(ledger.append(sys.argv[2], entries), entries[-1].key, len(entries), flush=True)
+
+def write(folder, name):
+    ledger = SqliteLedger(folder / "ledger.db")
+    print("ready", flush=True)
+    number = 0
+    while True:
+        number += 1
+        entries = [Entry("a", f"{name}/{number}/{part}", "x" * (number % 7 * 500)) for part in range(number % 3 + 1)]
+        print(ledger.append(name, entries), entries[-1].key, len(entries), flush=True)
 """
 STORE = """
-import sys
-from pathlib import Path
 from arkwright.infra.disk_store import DiskStore
-store = DiskStore(Path(sys.argv[1]) / "store")
-print("ready", flush=True)
-number = 0
-while True:
-    number += 1
-    data = f"{sys.argv[2]} {number} ".encode() * (number % 5 * 20_000 + 1)
-    print(store.put_bytes(data), len(data), flush=True)
+
+def write(folder, name):
+    store = DiskStore(folder / "store")
+    print("ready", flush=True)
+    number = 0
+    while True:
+        number += 1
+        data = f"{name} {number} ".encode() * (number % 5 * 20_000 + 1)
+        print(store.put_bytes(data), len(data), flush=True)
+"""
+FORKED = """
+import os, sys
+from pathlib import Path
+
+for number, pipe in enumerate(sys.argv[3:]):
+    if os.fork() == 0:
+        sys.stdout = os.fdopen(int(pipe), "w")
+        write(Path(sys.argv[1]), f"{sys.argv[2]}-{number}")
+os.wait()
 """
 
 
 def kill_writers(script, folder, cycles, check):
+    """Writers are processes that share nothing but their imports, which take longest."""
     chance = random.Random(cycles)
     acknowledged = []
     for cycle in range(cycles):
-        command = [sys.executable, "-c", script, str(folder)]
-        running = [
-            subprocess.Popen([*command, f"{cycle}-{n}"], stdout=subprocess.PIPE, text=True) for n in range(WRITERS)
-        ]
-        for process in running:
-            assert process.stdout.readline() == "ready\n"
+        pipes = [os.pipe() for _ in range(WRITERS)]
+        ends = [end for _, end in pipes]
+        command = [sys.executable, "-c", script + FORKED, str(folder), str(cycle), *map(str, ends)]
+        running = subprocess.Popen(command, pass_fds=ends, start_new_session=True)
+        for end in ends:
+            os.close(end)
+        said = [os.fdopen(begin) for begin, _ in pipes]
+        assert [pipe.readline() for pipe in said] == ["ready\n"] * WRITERS
         time.sleep(chance.random() * 0.05)
-        for process in running:
-            process.kill()
-        for process in running:
-            lines = process.communicate()[0].splitlines(keepends=True)
-            acknowledged += [line.split() for line in lines if line.endswith("\n")]
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        for pipe in said:
+            with pipe:
+                acknowledged += [line.split() for line in pipe if line.endswith("\n")]
         check(acknowledged)
     return acknowledged
 

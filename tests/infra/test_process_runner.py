@@ -11,6 +11,8 @@ from arkwright.core.errors import Invalid
 from arkwright.infra.process_runner import ProcessRunner
 from arkwright.testing.runner import RunnerContract
 
+pytestmark = pytest.mark.usefixtures("cold")
+
 
 class TestContract(RunnerContract):
     def make(self):

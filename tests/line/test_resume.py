@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,14 +15,20 @@ from arkwright.core.nouns import Actor, Dataset, Model, Release, Run
 from arkwright.line.ending import VANISHED
 from arkwright.sites import Site, local
 
-RUN = [sys.executable, "-m", "arkwright.cli.main", "run", "--by", "ana", "--json"]
 KILLS = 5
 
 
-def start(folder: Path) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        RUN, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+@pytest.fixture(scope="module")
+def start(warm):
+    """A run on the command line. Its worker ends with it, and has its imports behind it: nothing is written in them."""
+
+    def started(folder: Path) -> "subprocess.Popen[bytes]":
+        nothing = subprocess.DEVNULL
+        return warm.command_line(
+            "run", "--by", "ana", "--json", cwd=folder, stdout=nothing, stderr=nothing, start_new_session=True
+        )
+
+    return started
 
 
 def releases(site: Site) -> list[Release]:
@@ -39,16 +44,15 @@ def made(site: Site) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, shop_at):
+def undisturbed(tmp_path_factory, shop_at, start):
     shop = shop_at(tmp_path_factory.mktemp("undisturbed") / "shop")
     begin = time.monotonic()
     assert start(shop.folder).wait() == 0
     return made(local(shop.folder)), time.monotonic() - begin
 
 
-def killed(folder: Path, seconds: float) -> bool:
+def killed(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
     """Whether a run was still at work when it was killed."""
-    process = start(folder)
     time.sleep(seconds)
     at_work = process.poll() is None
     with contextlib.suppress(ProcessLookupError):
@@ -58,12 +62,12 @@ def killed(folder: Path, seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_same_release_however_often_it_is_killed(undisturbed, seed, shop):
+def test_the_same_release_however_often_it_is_killed(undisturbed, start, seed, shop):
     """Each run goes on where the one before was killed, and is killed itself, always later."""
     expected, seconds = undisturbed
     chance = random.Random(seed)
     moments = [(part + chance.random()) / KILLS for part in range(KILLS)]
-    assert sum([killed(shop.folder, seconds * moment) for moment in moments]) > 0, "the runs were over"
+    assert sum([killed(start(shop.folder), seconds * moment) for moment in moments]) > 0, "the runs were over"
     assert start(shop.folder).wait() == 0
     site = local(shop.folder)
     assert made(site) == expected
@@ -75,7 +79,7 @@ def test_the_same_release_however_often_it_is_killed(undisturbed, seed, shop):
     assert not list(site.store.verify())
 
 
-def test_ctrl_c_leaves_nothing_half_written(undisturbed, shop):
+def test_ctrl_c_leaves_nothing_half_written(undisturbed, start, shop):
     expected, seconds = undisturbed
     process = start(shop.folder)
     time.sleep(seconds * 0.6)

@@ -1,12 +1,11 @@
 """A control room with accounts, as `arkwright up` starts it."""
 
-import shutil
 from http.cookies import SimpleCookie
 from urllib.parse import unquote, urlencode
 
 import pytest
 from tests.rest.conftest import room, up
-from tests.walked import Site
+from tests.walked import copied
 
 from arkwright.web import cookies
 
@@ -37,8 +36,5 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(walked, tmp_path_factory, shop_at):
-    folder = tmp_path_factory.mktemp("house") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    with up(Site(shop)) as made:
+    with up(copied(walked, shop_at(tmp_path_factory.mktemp("house") / "shop"))) as made:
         yield House(made)

@@ -2,7 +2,6 @@
 
 import html
 import re
-import shutil
 import time
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 from tests.rest.conftest import up
-from tests.walked import Site
+from tests.walked import copied
 
 from arkwright.api import decide
 from arkwright.api.endpoints import emergency, rollout
@@ -39,11 +38,8 @@ LOGIN = '[login]\nissuer = "http://127.0.0.1:9"\nclient = "arkwright"\n'  # whic
 @pytest.fixture(scope="module")
 def lived_in(walked, tmp_path_factory, shop_at):
     """A room in which something happened: signed, promoted, asked and answered."""
-    folder = tmp_path_factory.mktemp("lived") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    (folder / ".arkwright" / "site.toml").write_text(LOGIN)
-    at = Site(shop)
+    at = copied(walked, shop_at(tmp_path_factory.mktemp("lived") / "shop"))
+    (at.folder / ".arkwright" / "site.toml").write_text(LOGIN)
     looked(at.site)
     with up(at) as room:
         rights = ("look", "talk", "self", "work", "own")

@@ -4,12 +4,11 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import pytest
 import urllib3
+from tests import warm
 
 from arkwright.core import versions
 from arkwright.core.nouns import Account
@@ -61,12 +60,10 @@ def people(site):
 
 @contextmanager
 def up(at, *words):
-    """`arkwright up` as a process; stopped by SIGINT, as people do it."""
-    command = [sys.executable, "-m", "arkwright.cli.main", "up", "--port", "0", "--json", "--project", str(at.folder)]
+    """`arkwright up` as a process, which has its imports behind it; stopped by SIGINT, as people do it."""
+    command = ["up", "--port", "0", "--json", "--project", str(at.folder), *words]
     with (at.folder / "up.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, stderr=log, env=os.environ | {"ARKWRIGHT_BY": "olga"}
-        )
+        process = warm.began.arkwright(*command, errors=log, env=os.environ | {"ARKWRIGHT_BY": "olga"})
     try:
         assert select.select([process.stdout], [], [], 120)[0], "it never said where it is"
         said = process.stdout.readline()

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import jsonschema
 import pytest
 from tests.rest.conftest import up
+from tests.walked import copied
 from tests.web.test_tricks import TRICKS
 
 from arkwright.core.errors import ArkwrightError
@@ -21,14 +22,7 @@ ROW = {"country": "DE", "spent": 90.5, "age": None}
 
 @pytest.fixture(scope="module")
 def room(walked, tmp_path_factory, shop_at):
-    import shutil
-
-    from tests.walked import Site
-
-    folder = tmp_path_factory.mktemp("room") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    with up(Site(shop)) as made:
+    with up(copied(walked, shop_at(tmp_path_factory.mktemp("room") / "shop"))) as made:
         sign(made)
         promote(made)
         yield made
@@ -245,13 +239,8 @@ def test_titles_are_words():
 
 
 def test_nothing_is_left_of_it(walked, tmp_path, shop_at):
-    import shutil
-
-    from tests.walked import Site
-
-    shop = shop_at(tmp_path / "shop")
-    shutil.copytree(walked / ".arkwright", shop.folder / ".arkwright")
-    with up(Site(shop)) as made:
+    at = copied(walked, shop_at(tmp_path / "shop"))
+    with up(at) as made:
         assert room_is_ready(made)  # where nothing was promoted, nothing is waited for
         assert "no endpoint is called 'buys'" in problem(predict(made))
         sign(made)
@@ -262,7 +251,7 @@ def test_nothing_is_left_of_it(walked, tmp_path, shop_at):
         made.process.kill()
         made.process.wait()
         until(lambda: not any(alive(pid) for pid in family), 30)
-    with up(Site(shop)) as made:
+    with up(at) as made:
         ready(made)
         (child,) = children(made.process.pid, "plane_process")
         family = [child, *descendants(child)]

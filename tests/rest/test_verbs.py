@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.rest.conftest import up
+from tests.walked import copied
 
 from arkwright.api.look import Glance, Shown
 from arkwright.core import shapes, versions
@@ -17,14 +18,7 @@ from arkwright.core.nouns import Decision, Endpoint, Release
 
 @pytest.fixture(scope="module")
 def room(walked, tmp_path_factory, shop_at):
-    import shutil
-
-    from tests.walked import Site
-
-    folder = tmp_path_factory.mktemp("room") / "shop"
-    shop = shop_at(folder)
-    shutil.copytree(walked / ".arkwright", folder / ".arkwright")
-    with up(Site(shop)) as made:
+    with up(copied(walked, shop_at(tmp_path_factory.mktemp("room") / "shop"))) as made:
         yield made
 
 

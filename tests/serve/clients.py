@@ -16,8 +16,10 @@ def environment(name, version):
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests' processes may come here together
         if not done.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", python.parents[1]], check=True, timeout=120)
-            pip = [python, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check"]
+            bare = [sys.executable, "-m", "venv", "--clear", "--without-pip", python.parents[1]]
+            subprocess.run(bare, check=True, timeout=120)
+            ours = [sys.executable, "-m", "pip", "--python", python]
+            pip = [*ours, "install", "-q", "--no-compile", "--disable-pip-version-check"]
             what = f"{name}=={version}"
             made = subprocess.run([*pip, what], capture_output=True, text=True, check=False, timeout=600)
             assert made.returncode == 0, made.stderr[-2000:]

@@ -10,7 +10,7 @@ from arkwright.measures.evaluation import Array, Evaluation, Undefined
 from arkwright.measures.registry import model_measure
 
 _TASKS = ("regression",)
-_MEAN = "Willmott and Matsuura 2005; interval Student 1908"
+_MEAN = "Willmott and Matsuura 2005; interval Hall 1992"
 
 
 @model_measure(
@@ -64,7 +64,7 @@ def bias(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source="Armstrong 1985; interval Student 1908",
+    source="Armstrong 1985; interval Hall 1992",
     tasks=_TASKS,
     larger_is_better=False,
     words="the mean error is {limit:share} of the true value",

@@ -76,7 +76,7 @@ def average_precision(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source="Brier 1950; interval Student 1908",
+    source="Brier 1950; interval Hall 1992",
     tasks=_TASKS,
     of_known=True,
     larger_is_better=False,
@@ -95,7 +95,7 @@ def brier(evaluation: Evaluation) -> Reading:
 
 
 @model_measure(
-    source="Good 1952; interval Student 1908",
+    source="Good 1952; interval Hall 1992",
     tasks=_TASKS,
     of_known=True,
     larger_is_better=False,

@@ -15,7 +15,9 @@ from arkwright.serve.processes.supervisor import serve
 
 ROW = {"km": 1.0, "aa": 0.0, "delay": 2.0}
 WAITS = CODE + "\nwhile True:\n    time.sleep(0.01)\n"
-HOLDS = CODE + "\nimport re\nre.match('(a+)+$', 'a' * 60 + 'b')\n"  # all the while with the interpreter's lock
+NEVER = "import ctypes\nnever = ctypes.create_string_buffer(64)"  # a lock that is free, once
+TAKEN = "ctypes.PyDLL(None).pthread_mutex_lock(never)"  # all the while with the interpreter's lock, and no work done
+HOLDS = CODE + f"\n{NEVER}\nwhile True:\n    {TAKEN}\n"
 ENOUGH = 20  # seconds for a good release on a busy machine
 hangs = pytest.mark.parametrize("code", [WAITS, HOLDS], ids=["waits", "holds the lock"])
 
@@ -64,7 +66,7 @@ def test_nobody_waits_for_what_hangs_and_a_later_one_takes_its_place(tmp_path, c
 def test_a_trial_ends_with_its_server(tmp_path):
     """However that ended: nobody is left to end what hangs."""
     begun = tmp_path / "begun"
-    code = HOLDS.replace("\nre.match", f"\nimport pathlib\npathlib.Path({str(begun)!r}).touch()\nre.match")
+    code = HOLDS.replace(NEVER, f"{NEVER}\nimport pathlib\npathlib.Path({str(begun)!r}).touch()")
     good, bad = who_release(tmp_path / "who@1"), who_release(tmp_path / "who@2", code)
     with Supervised(tmp_path / "s", {"who": one(good, 1)}, load_time=600.0) as server:
         server.say({"who": one(bad, 2)})
@@ -119,10 +121,10 @@ def test_a_new_endpoint_that_hangs_leaves_the_others_alone(tmp_path):
         assert release(server, "who") == "release:who@1"
 
 
-@pytest.mark.parametrize("loop", ["time.sleep(0.01)", "re.match('(a+)+$', 'a' * 60 + 'b')"], ids=["waits", "holds"])
+@pytest.mark.parametrize("loop", ["time.sleep(0.01)", TAKEN], ids=["waits", "holds"])
 def test_workers_that_are_stuck_are_replaced(tmp_path, loop):
     """It loaded when it was tried, and not in the workers: as a database that went away meanwhile."""
-    only_here = f"\nimport re\nimport sys\nwhile not sys.argv[0].endswith('tried.py'):\n    {loop}\n"
+    only_here = f"\n{NEVER}\nimport sys\nwhile not sys.argv[0].endswith('tried.py'):\n    {loop}\n"
     good, bad = who_release(tmp_path / "who@1"), who_release(tmp_path / "who@2", CODE + only_here)
     with Supervised(tmp_path / "s", {"who": one(good, 1)}, workers=2, load_time=5.0) as server:
         before = set(server.workers())
