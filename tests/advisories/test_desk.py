@@ -13,7 +13,9 @@ MADE = datetime(2026, 11, 28, 3, 4, 5, tzinfo=UTC)
 
 
 def look(settings, folder, after=timedelta()):
-    return Desk(settings, folder, lambda: MADE + after).look([("requests", "2.19.0")])
+    """What is known, or why nothing is."""
+    found = Desk(settings, folder, lambda: MADE + after).look([("requests", "2.19.0")])
+    return found if found.age else found.stale
 
 
 def test_a_path_is_meant_from_the_sites_folder(entry, written, tmp_path):

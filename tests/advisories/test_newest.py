@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 from tests.advisories.test_online import World, _no_pauses, server, serving
 
-from arkwright.advisories import files, versions
+from arkwright.advisories import files, https, versions
 from arkwright.advisories.newest import NewestDesk
 from arkwright.core.errors import Invalid
 from arkwright.core.settings import Packages
@@ -35,7 +36,9 @@ def written(folder, name, data):
 
 
 def look(folder, source="versions.json", packages=PACKAGES, after=timedelta(), **more):
-    return NewestDesk(Packages(source=source, **more), folder, lambda: datetime.now(UTC) + after).look(packages)
+    """What is known, or why nothing is."""
+    found = NewestDesk(Packages(source=source, **more), folder, lambda: datetime.now(UTC) + after).look(packages)
+    return found if found.age else found.stale
 
 
 def newer(found):
@@ -117,7 +120,7 @@ def test_what_is_no_list_of_versions(tmp_path, data, why):
 
 
 def test_without_a_source_the_reason_is_told(tmp_path):
-    assert "under [packages] in site.toml" in NewestDesk(None, tmp_path).look(PACKAGES)
+    assert "under [packages] in site.toml" in NewestDesk(None, tmp_path).look(PACKAGES).stale
     assert "packages.source: over http:// anybody" in look(tmp_path, "http://index.example.org/simple/")
     assert "packages.source holds a password" in look(tmp_path, "https://ana:secret@index.example.org/simple/")
     (tmp_path / "site.toml").write_text('[packages]\nsource = "versions.json"\nmax_age = "60d"\n')
@@ -153,9 +156,9 @@ def test_an_index_is_asked_of_each_package_once_a_day(world, server, tmp_path):
     assert asked(world) == []
     more = look(tmp_path, place, packages=[("mine", "0.1")])  # of another release: the index does not have it
     assert more.unknown == ("mine 0.1, no version of it is known",)
-    assert asked(world) == ["/simple/jinja2/", "/simple/mine/", "/simple/numpy/"]
+    assert asked(world) == ["/simple/mine/"]
     look(tmp_path, place, after=DAY)
-    assert len(asked(world)) == 3
+    assert asked(world) == ["/simple/jinja2/", "/simple/numpy/"]
 
 
 def test_where_the_index_does_not_answer_what_it_said_is_as_good_as_its_age(world, server, tmp_path):
@@ -163,10 +166,35 @@ def test_where_the_index_does_not_answer_what_it_said_is_as_good_as_its_age(worl
     look(tmp_path, place)
     world.status = 503
     found = look(tmp_path, place, after=2 * DAY)
-    assert (newer(found), found.stale) == (BOTH, "")
+    assert (newer(found), found.stale, found.failed) == (BOTH, "", True)
     assert "at most 30d may be" in look(tmp_path, place, after=40 * DAY).stale
     assert "answers 503; it is asked the next time" in look(tmp_path, place, packages=[("mine", "0.1")])
     assert [one.suffix for one in (tmp_path / "packages").iterdir()] == [".json"]
+
+
+def test_one_package_without_an_answer_has_the_others_asked_no_sooner(world, server, tmp_path):
+    answer, place = world.answer, f"{server}/simple"
+    world.answer = lambda *given: (500, {}, b"") if "jinja2" in given[1] and answer(*given) else answer(*given)
+    for _ in range(3):
+        assert "answers 500 for jinja2" in look(tmp_path, place)
+    assert asked(world) == ["/simple/jinja2/", "/simple/numpy/", "/simple/jinja2/", "/simple/jinja2/"]
+    world.answer = answer
+    found = look(tmp_path, place, after=DAY / 2)
+    assert (newer(found), found.failed) == (BOTH, False)
+    assert f"{datetime.now(UTC):%Y-%m-%d}" in found.age, "as of the oldest answer"
+
+
+def test_all_questions_of_a_look_end_together_and_the_next_look_goes_on(world, server, tmp_path, monkeypatch):
+    answer = world.answer
+    world.answer = lambda *given: time.sleep(0.1) or answer(*given)
+    some = [(f"p{n}", "1") for n in range(8)]
+    world.files = {f"/simple/{name}/": project(name, f"{name}-1.tar.gz") for name, _ in some}
+    monkeypatch.setattr(https, "WHOLE_S", 0.5)
+    begun = time.monotonic()
+    assert "took too long" in look(tmp_path, f"{server}/simple", packages=some)
+    assert time.monotonic() - begun < 0.8
+    https._silent.clear()
+    assert look(tmp_path, f"{server}/simple", packages=some).newer == ()
 
 
 def test_an_index_that_knows_html_alone(world, server, tmp_path):
@@ -189,5 +217,5 @@ def test_an_index_that_speaks_otherwise(world, server, tmp_path):
         world.files["/simple/numpy/"] = odd
         assert "has no list of files for numpy (PEP 691 or PEP 503)" in look(tmp_path, f"{server}/simple/")
     world.status = 301
-    assert "answers 301 for jinja2; look at packages.source" in look(tmp_path, f"{server}/simple/")
+    assert "answers 301 for numpy; look at packages.source" in look(tmp_path, f"{server}/simple/")
     assert "cannot be reached" in look(tmp_path, "http://127.0.0.1:1/")

@@ -1,6 +1,7 @@
 """Advisories over HTTP, from a real server on this machine: a file, and the API of osv.dev as it answers."""
 
 import io
+import os
 import socket
 import threading
 import time
@@ -100,7 +101,9 @@ def _no_pauses(monkeypatch):
 
 
 def look(source, tmp_path, now=NOW):
-    return Desk(Advisories(source=source), tmp_path, lambda: now).look(PACKAGES)
+    """What is known, or why nothing is."""
+    found = Desk(Advisories(source=source), tmp_path, lambda: now).look(PACKAGES)
+    return found if found.age else found.stale
 
 
 def ids(advised):
@@ -120,7 +123,8 @@ def test_where_nobody_answers_what_was_fetched_is_as_good_as_its_age(world, serv
     world.files["/all.json"] = msgspec.json.encode([entry()])
     look(f"{server}/all.json", tmp_path)
     world.status = 503
-    assert ids(look(f"{server}/all.json", tmp_path)) == ["GHSA-x84v-xcm2-53pg"]
+    found = look(f"{server}/all.json", tmp_path)
+    assert (ids(found), found.failed) == (["GHSA-x84v-xcm2-53pg"], True)
     late = look(f"{server}/all.json", tmp_path, NOW.replace(year=2027))
     assert "366 days old, at most 7d may be" in late.stale
     assert "answers 503" in look(f"{server}/other.zip", tmp_path)
@@ -144,6 +148,17 @@ def test_an_advisory_that_the_api_does_not_give_is_told(world, server, entry, tm
     advised = look(server, tmp_path)
     assert (advised.known, advised.unreadable) == ((), 1)
     assert advised.unread[0].endswith(", GHSA-1 cannot be read: it answers 500")
+
+
+def test_what_the_api_gives_before_the_time_is_over_counts(world, server, entry, tmp_path, monkeypatch):
+    world.entries = {f"GHSA-{n}": entry(f"GHSA-{n}") for n in range(4)}
+    answer = world.answer
+    world.answer = lambda *given: time.sleep(0.2 if "vulns" in given[1] else 0) or answer(*given)
+    monkeypatch.setattr(https, "WHOLE_S", 0.5)
+    advised = look(server, tmp_path)
+    assert (len(advised.known) + advised.unreadable, advised.failed) == (4, True)
+    assert advised.known
+    assert advised.unread[-1].endswith("took too long: more than 0 s; it is asked the next time")
 
 
 @pytest.mark.parametrize("status", [301, 404, 429, 500])
@@ -190,7 +205,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
     ],
 )
 def test_an_answer_that_has_no_end_is_cut_and_its_server_left_alone_for_a_while(first, then, tmp_path, monkeypatch):
-    monkeypatch.setattr(https, "_WHOLE_S", 0.2)
+    monkeypatch.setattr(https, "WHOLE_S", 0.2)
     with dripping(first, then) as (url, asked):
         for _ in range(3):
             assert "took too long" in look(f"{url}/all.json", tmp_path)
@@ -232,6 +247,29 @@ def test_who_is_busy_is_asked_again_at_once_and_then_left_alone(world, server, t
         assert "answers 503; it is asked the next time" in look(f"{server}/all.zip", tmp_path)
     assert len(world.asked) == len(https._PAUSES)
     assert time.monotonic() - begun < 2
+
+
+def test_a_name_that_is_not_found_out_holds_up_nobody(tmp_path, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5) and [])
+    monkeypatch.setattr(https, "WHOLE_S", 0.2)
+    begun = time.monotonic()
+    assert look("https://osv.example.org/all.zip", tmp_path).startswith("osv.example.org ")
+    assert time.monotonic() - begun < 1
+    over.set()
+
+
+def test_what_was_left_behind_by_who_was_killed_goes_and_what_is_being_fetched_stays(world, server, entry, tmp_path):
+    world.files["/all.json"] = msgspec.json.encode([entry()])
+    look(f"{server}/all.json", tmp_path)
+    [own] = (tmp_path / "advisories").glob("*.json")
+    old, young = (own.with_name(f"{own.name}.half-{n}") for n in (1, 2))
+    for half, age in ((old, 3 * https.WHOLE_S), (young, 0)):
+        half.write_bytes(b"PK")
+        os.utime(half, (time.time() - age, time.time() - age))
+    world.files["/all.json"] = msgspec.json.encode([entry("GHSA-2")])
+    look(f"{server}/all.json", tmp_path)
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_nobody_is_there(tmp_path):

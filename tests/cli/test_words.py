@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from arkwright.api.arriving.brought import Left
+from arkwright.api.arriving import brought
 from arkwright.api.arriving.importing import Imported
 from arkwright.api.catalog import Answering, Live
 from arkwright.cli.main import main
@@ -39,7 +39,7 @@ def test_the_next_step_names_the_version(decisions, wanted):
 
 
 def test_what_an_import_left_stands_on_a_line_each(capsys):
-    left = (Left(what="the model a\nb", why="it was deleted\r\nhere"), Left(what="c", why="d"))
+    left = (brought.left("the model a\nb", "it was deleted\r\nhere"), brought.left("c", "d"))
     counts = dict.fromkeys(
         ("experiments", "runs", "changed", "same", "points", "files", "size", "models", "registered", "versions"), 0
     )

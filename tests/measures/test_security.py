@@ -78,7 +78,9 @@ def test_old_advisories_or_none_prove_nothing():
     assert reading.note.startswith("the advisories are 8 days old")
     assert "GHSA-1" in reading.note  # but what is known is told
     assert found("vulnerabilities <= 9", stale="the advisories are 8 days old")[0] == "unproven"
-    word, reading = judged("vulnerabilities == 0", Shipped(packages=PACKAGES, advised="there are no advisories"))
+    word, reading = judged(
+        "vulnerabilities == 0", Shipped(packages=PACKAGES, advised=Advised(stale="there are no advisories"))
+    )
     assert (word, reading.note) == ("unproven", "there are no advisories")
     assert judged("vulnerabilities == 0", Shipped(advised=Advised()))[0] == "unproven"
 
@@ -156,7 +158,10 @@ def test_packages_of_which_nobody_knows_leave_it_unproven():
     assert f"not counted: {unknown[0]}" in reading.note
     assert aged("outdated(major) <= 0", MAJOR, unknown=unknown)[0] == "broken"
     assert aged("outdated(major) <= 0", MAJOR, stale="they are old")[1].note.startswith("they are old; requests")
-    assert judged("outdated <= 0", Shipped(packages=PACKAGES, newest="nobody knows"))[1].note == "nobody knows"
+    assert (
+        judged("outdated <= 0", Shipped(packages=PACKAGES, newest=Newest(stale="nobody knows")))[1].note
+        == "nobody knows"
+    )
     assert judged("outdated <= 0", Shipped(newest=Newest()))[0] == "unproven"
     with pytest.raises(Unknown, match="behind is major, minor or any"):
         aged("outdated(mayor) <= 0")

@@ -1,5 +1,6 @@
 """Letters, through a real SMTP server with and without TLS."""
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -91,6 +92,8 @@ def test_a_letter_over_starttls_with_a_password(serve, tls):
         send(settings, "wrong", LETTER)
     assert "wrong" not in str(told.value)
     assert not told.value.never
+    with pytest.raises(Failed, match=r"user and password have to be plain letters; see \$ARKWRIGHT_MAIL_PASSWORD"):
+        send(settings, "rär", LETTER)
 
 
 def test_a_letter_over_tls_from_the_start(serve, tls, monkeypatch):
@@ -137,6 +140,44 @@ def test_what_a_server_says_of_itself_gives_up_no_letter_and_lets_all_wait(serve
     with pytest.raises(Failed, match=why) as told:
         send(Mail(server=server, sender="a@example.org", tls="none"), None, LETTER)
     assert (told.value.never, told.value.alone) == (False, False)
+
+
+def test_a_letter_that_is_refused_after_it_was_sent_is_judged_by_itself(serve):
+    box, server = serve()
+    settings = Mail(server=server, sender="a@example.org", tls="none")
+    for said, expected in (
+        ("554 5.7.1 looks like spam", (True, True)),
+        ("451 4.7.1 later", (False, True)),
+        ("452 4.3.1 no room", (False, False)),
+    ):
+
+        async def data(server, session, envelope, said=said):
+            return said
+
+        box.handle_DATA = data
+        with pytest.raises(Failed, match=r"refused the letter|answered 452") as told:
+            send(settings, None, LETTER)
+        assert (told.value.never, told.value.alone) == expected
+
+
+def test_a_server_has_long_to_look_at_a_letter_and_who_gets_no_answer_waits_by_themselves(serve, monkeypatch):
+    """Whoever hangs up before it answers sends the letter twice (RFC 1047)."""
+    box, server = serve()
+    settings = Mail(server=server, sender="a@example.org", tls="none")
+
+    async def data(server, session, envelope):
+        box.taken.append(envelope.rcpt_tos)
+        await asyncio.sleep(0.2)
+        return "250 OK"
+
+    box.handle_DATA = data
+    monkeypatch.setattr(mail, "SILENT_S", 0.1)
+    send(settings, None, LETTER)
+    assert len(box.taken) == 1
+    monkeypatch.setattr(mail, "LOOKS_S", 0.1)
+    with pytest.raises(Failed, match=r"does not say whether it took the letter: .*timed out") as told:
+        send(settings, None, LETTER)
+    assert (told.value.never, told.value.alone, told.value.after) == (False, True, 3600.0)
 
 
 def test_a_server_that_wants_a_password_is_told_so(serve, tls):

@@ -443,6 +443,46 @@ def test_whoever_alone_cannot_be_told_now_delays_nobody_else(room):
     assert (found.aside, [(dead.seq, dead.to) for dead in found.dead]) == ((), [(4, "cleo")])
 
 
+class Refusing:
+    """Tells one of thirty people of each event, and is always refused in the same way."""
+
+    id, begins = "mail", False
+
+    def __init__(self, **how):
+        self.how, self.tried = how, []
+
+    def parts(self, event):
+        return [Part(f"p{event.seq % 30}", lambda: self.send(event.seq))]
+
+    def send(self, seq):
+        self.tried.append(seq)
+        raise Failed("refused (451)", **self.how)
+
+
+def test_what_everybody_is_refused_with_is_the_servers_own_and_loses_no_letter(room):
+    letters = Refusing(alone=True)
+    state.begin(room.vault, "mail", 0)
+    with room.open(Patience(first=3600.0), lambda: [letters]):
+        room.write(115)
+        found = room.until(letters, lambda now: now.due)
+        assert letters.tried == [1, 2, 3, 4, 5, 6]
+    assert (found.place, [one.to for one in found.aside], found.dead) == (5, ["p1", "p2", "p3", "p4", "p5"], ())
+
+
+def test_a_server_that_takes_nothing_is_tried_once_and_not_for_each_that_waits(room):
+    room.write(9)
+    letters = Refusing(after=5000.0)
+    state.begin(room.vault, "mail", 9)
+    kept = state.Kept(room.vault, "mail")
+    kept.change(replace(kept.state(), aside=tuple(replace(aside(seq, f"p{seq}"), due=0.0) for seq in range(1, 10))))
+    with room.open(Patience(first=0.01), lambda: [letters]):
+        found = room.until(letters, lambda now: all(one.due > time.time() + 4000 for one in now.aside))
+        assert (letters.tried, found.last, len(found.aside)) == ([1], "refused (451)", 9)
+        room.write(1)
+        room.until(letters, lambda now: now.due > time.time() + 4000)
+        assert letters.tried == [1, 10], "what is new is tried all the same, and before the others"
+
+
 def aside(seq, to):
     return Aside(seq=seq, to=to, tries=1, due=2e9, why="full")
 

@@ -188,10 +188,14 @@ def test_a_fallback_of_which_nothing_is_released(shop):
     shop.edit("arkwright.toml", 'model = "buys"\n', 'model = "buys"\nfallback = "rules"\n')
     with (shop.folder / "arkwright.toml").open("a") as file:
         file.write('\n[model.rules]\nfrom = "visits"\ntarget = "buys"\ntask = "classification"\n')
-    why = "no endpoint asks for rules, so no release of it is made; add [endpoint.rules]"
+    why = 'no endpoint says model = "rules" and gate = "production", so no release that may take over is made'
     assert f"arkwright.toml:{line_of(shop, 'fallback')}: {why}" in mistakes(shop)
     with (shop.folder / "arkwright.toml").open("a") as file:
-        file.write('\n[endpoint.rules]\nmodel = "rules"\ngate = "production"\n')
+        file.write(
+            '\n[gate.loose]\npromises = ["agreement >= 0.9"]\n\n[endpoint.rules]\nmodel = "rules"\ngate = "loose"\n'
+        )
+    assert why in mistakes(shop), "what passed another gate may not take over"
+    shop.edit("arkwright.toml", 'gate = "loose"', 'gate = "production"')
     assert toml.read(shop.folder).spec.endpoint["buys"].fallback == "rules"
 
 

@@ -16,7 +16,7 @@ from arkwright.api.jobs import jobs
 from arkwright.api.jobs import keeper as jobs_keeper
 from arkwright.api.jobs import process as job_process
 from arkwright.core import shapes, versions
-from arkwright.core.errors import ArkwrightError, Away
+from arkwright.core.errors import ArkwrightError, Away, Unknown
 from arkwright.core.nouns import Run
 from arkwright.core.record import encode
 from arkwright.line import line
@@ -197,6 +197,9 @@ def test_what_goes_on_record_does_not_say_where_the_records_are():
     there = Away("the ledger in postgresql://ann@db.example:5433/shop cannot be reached: db.example refused")
     (kind, said), why = jobs.fault(there), line._why(there)
     assert (kind, said, why) == ("Away", *["the ledger cannot be reached; try again in a moment"] * 2)
+    unknown = "lost its connection while this was written; whether it was is not known"
+    lost = ArkwrightError(f"the vault in postgresql://db.example/shop {unknown} ({there}); look before you try again")
+    assert jobs.fault(lost)[1] == f"the vault {unknown}; look before you try again"
 
 
 def test_how_a_process_ended():
@@ -219,6 +222,16 @@ def test_a_job_ends_in_order_with_its_server(gate, at):
     assert not processes(at.folder, "arkwright.")
     assert last_run(at.site).error == "the control room that did it was stopped"
     assert json.loads(at.site.vault.get(jobs.KIND, first.rpartition("/")[2]))["state"] == "cut"
+
+
+def test_a_job_of_another_control_room_is_told_as_that(at):
+    """Which shares the records, and has a folder of its own."""
+    name = jobs.begin(at.site, at.ana, at.folder, verb="check", words={}).id
+    jobs.folder(at.site, name).rmdir()
+    for verb in (jobs.job, jobs.stop_job, jobs.answer):
+        with pytest.raises(Unknown, match="was begun at another control room"):
+            at.do(verb, at.ana, id=name)
+    assert json.loads(at.site.vault.get(jobs.KIND, name))["state"] == "waiting"
 
 
 def ended(site, name="", events=0, **how):
@@ -267,33 +280,42 @@ def kept(at, monkeypatch):
 
 ANSWERED = f"echo {{}} > {jobs.ANSWER}"
 AWAY = Away("the vault cannot be reached")
+CANCELLED = ArkwrightError("the vault in postgresql://db.example/shop: canceling statement due to statement timeout")
 UNKNOWN = ArkwrightError("the vault lost its connection while this was written; whether it was is not known")
 
 
-def test_records_that_are_away_for_a_while_leave_no_job_at_work(at, kept, monkeypatch):
-    """As where PostgreSQL is started anew: a job goes on meanwhile, and one that was lost hold of is over."""
+def test_records_that_are_away_for_a_while_leave_no_job_at_work(at, kept, monkeypatch, caplog):
+    """As where PostgreSQL is started anew: a job goes on meanwhile, and one that was lost hold of is over, though it
+    does not end when it is told to.
+    """
     begin, broken = kept
+    monkeypatch.setattr(jobs_keeper, "_GRACE", 0.05)
     with jobs_keeper.Keeper(at.site, at.folder):
         first = begin(ANSWERED)
         until(lambda: at.do(jobs.job, at.ana, id=first).state == "working")
-        broken("get", AWAY, AWAY)
+        broken("get", CANCELLED, AWAY)
         missed = broken("swap", AWAY, UNKNOWN)
         until(lambda: [one for one in jobs.events(at.site, first) if one.kind == "end"])
         assert (at.do(jobs.job, at.ana, id=first).state, sorted(missed)) == ("done", ["get", "get", "swap", "swap"])
+        assert "jobs are not kept" not in caplog.text
         monkeypatch.setattr(jobs_keeper.Keeper, "_wait", lambda *_: 1 / 0)
-        lost = begin("")
-        until(lambda: at.do(jobs.job, at.ana, id=lost).over)
+        lost = begin("exec sleep 300")
+        until(lambda: at.do(jobs.job, at.ana, id=lost).over, 20)
     assert [(one.kind, one.text) for one in jobs.events(at.site, lost)] == [("end", f"cut: {jobs_keeper.LOST}")]
 
 
-def test_who_keeps_jobs_next_reads_how_one_ended(at, kept):
+def test_who_keeps_jobs_next_reads_how_one_ended(at, kept, caplog):
     begin, _ = kept
     done, failed, cut = begin(ANSWERED), begin(""), begin("")
     (jobs.folder(at.site, done) / jobs.ANSWER).write_text('{"problem": "a promise is broken"}')
     (jobs.folder(at.site, failed) / job_process.FAULT).write_text('["Refused", "no"]')
     for one in (at.do(jobs.job, at.ana, id=name) for name in (done, failed, cut)):
         jobs.move(at.site, one, replace(one, state="working"))
+    lease = at.site.folder / "jobs" / "lock"
+    lease.mkdir()
     with jobs_keeper.Keeper(at.site, at.folder):
+        until(lambda: "jobs are not kept: [Errno 21] Is a directory" in caplog.text)
+        lease.rmdir()
         until(lambda: at.do(jobs.job, at.ana, id=cut).over)
     over = [at.do(jobs.job, at.ana, id=name) for name in (done, failed, cut)]
     assert [(one.state, one.error, one.problem) for one in over] == [

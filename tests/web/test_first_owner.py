@@ -41,8 +41,9 @@ def test_the_form_asks_for_a_name_and_offers_one(empty):
 
 
 def test_under_a_name_of_their_own(empty):
-    place = link(empty)
+    place, second = link(empty), link(empty)  # as two control rooms tell them that begin on the same records
     assert empty.post(place, name=" ada ", password=WORD).status == 303
+    assert empty.ask("GET", second).status == 410
     assert names(empty) == {"ada": ("owner", ("password",)), "owner": ("none", ())}
     assert empty.post("/login", name="ada", password=WORD).status == 303
     assert empty.post("/login", name="owner", password=WORD).status == 401
@@ -74,7 +75,7 @@ def test_a_name_or_a_password_that_cannot_be_changes_nothing(empty):
 
 
 def test_cut_off_between_the_name_and_the_password(empty, monkeypatch):
-    """The next start lets in whoever the first owner is called by then."""
+    """The next start lets in whoever the first owner is called by then, and so does the link that is there."""
     place = link(empty)
     with monkeypatch.context() as cut:
         cut.setattr(entering, "join", lambda *_, **__: 1 / 0)
@@ -83,8 +84,11 @@ def test_cut_off_between_the_name_and_the_password(empty, monkeypatch):
     again = link(empty)
     assert again.startswith("/join/ada.")
     assert 'name="name"' not in empty.ask("GET", again).body.decode()
-    assert empty.post(again, password=WORD).status == 303
-    assert names(empty)["ada"] == ("owner", ("password",))
+    refused = empty.post(place, name="eve", password=WORD)
+    assert (refused.status, b"the first owner is called ada since" in refused.body) == (409, True)
+    assert empty.post(place, name="ada", password=WORD).status == 303
+    assert empty.ask("GET", again).status == 410
+    assert names(empty) == {"ada": ("owner", ("password",)), "owner": ("none", ())}
 
 
 def test_who_is_invited_later_is_called_as_they_were(door):

@@ -6,6 +6,7 @@ import hmac
 import json
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -16,10 +17,11 @@ from joserfc.jwk import RSAKey
 from tests.web.abroad import LOGIN, SECRET, away, door, enter, opened, through, value, whose
 from tests.web.conftest import BACK, WORD
 
-from arkwright.api.people import accounts, outside
+from arkwright.api.people import accounts, linking, outside
 from arkwright.core import versions
-from arkwright.core.errors import Invalid
-from arkwright.core.nouns import Account
+from arkwright.core.errors import Invalid, Refused, Unproven
+from arkwright.core.nouns import Account, Actor
+from arkwright.govern import secrets
 from arkwright.govern.oidc import Person
 from arkwright.infra import site_file
 from arkwright.sites import Site
@@ -69,6 +71,39 @@ def test_an_address_that_no_letter_reaches_is_not_kept(tmp_path):
     ):
         outside.enter(site, Person(issuer="http://127.0.0.1:9", subject=name, name=name, email=email, groups=()))
         assert accounts.account(site, name).email == kept
+
+
+def test_who_was_cut_off_between_the_account_and_the_link_enters_later_and_nobody_else(tmp_path, monkeypatch):
+    (tmp_path / "site.toml").write_text(LOGIN.format(issuer="http://127.0.0.1:9", secret=tmp_path / "secret"))
+    site = Site(tmp_path)
+    ada = Person(issuer="http://127.0.0.1:9", subject="1", name="ada", email="a@airport.example", groups=())
+    other = replace(ada, subject="2")
+    with monkeypatch.context() as cut:
+        cut.setattr(outside, "_link", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            outside.enter(site, ada)
+        cut.setattr(outside.versions, "move", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            outside.enter(site, replace(ada, subject="3", name="ben"))
+    with pytest.raises(Refused, match="there is an account called ada already"):
+        outside.enter(site, other)
+    assert outside.enter(site, ada)
+    for person in (other, replace(other, name="ben")):  # who is called as somebody who is about to enter
+        with pytest.raises(Refused):
+            outside.enter(site, person)
+    owner = Actor(name="olga", proven=True, rights=("own",))
+    linking.unlink(site, owner, tmp_path, name="ada", reason="left")
+    accounts.invite(site, owner, tmp_path, name="ben")
+    for person in (ada, replace(ada, subject="3", name="ben")):  # what an owner did since counts
+        with pytest.raises(Refused, match="already"):
+            outside.enter(site, person)
+
+
+def test_an_invitation_left_over_lets_nobody_into_an_account_that_somebody_entered(door):
+    left = secrets.issue(door.site.vault, secrets.INVITE, "viewer", 1000)  # as two owners leave who invite at once
+    eve = Person(issuer="https://i", subject="9", name="eve", email="", groups=())
+    with pytest.raises(Unproven, match="was used"):
+        outside.enter(door.site, eve, invitation=left)
 
 
 def test_passwords_go_on(door):
@@ -217,8 +252,8 @@ FORGED = {
 }  # fmt: skip
 
 
-def asked(door, server, *, state=None, **more):
-    place, cookie = away(door)
+def asked(door, server, *, state=None, path="/login/oidc", **more):
+    place, cookie = away(door, path)
     query = {name: values[0] for name, values in parse_qs(urlsplit(place).query).items()}
     server.nonce, server.query = query["nonce"], query
     words = {"code": "c", "state": state or query["state"], **more}
@@ -261,7 +296,7 @@ def test_what_is_sent_and_that_the_same_without_a_lie_opens(tmp_path, liar):
 def test_a_provider_that_says_nonsense(tmp_path, liar, about):
     liar.about = about
     door = opened(tmp_path / "site", liar.issuer)
-    assert door.ask("GET", "/login/oidc").status in (422, 502)
+    assert door.ask("GET", "/login/oidc").status == 502
 
 
 def test_a_provider_that_is_not_there(tmp_path):
@@ -286,6 +321,16 @@ def test_who_is_invited_may_choose_a_password_where_the_provider_is_not_there(tm
     assert (form in refused, f'href="/join/{secret}/oidc?next=/runs"' in refused) == (True, True)
     assert door.post(f"/join/{secret}?next=/runs", password=WORD).headers["location"] == "/runs"
     assert door.ask("GET", f"/join/{secret}/oidc").status == 410
+
+
+def test_who_is_invited_may_choose_a_password_where_the_provider_is_gone_on_the_way_back(tmp_path, liar):
+    liar.about = {"token_endpoint": "http://127.0.0.1:9/t"}
+    door = opened(tmp_path / "site", liar.issuer)
+    secret = door.do(accounts.invite, door.actor("owner"), name="zoe").secret
+    answer = asked(door, liar, path=f"/join/{secret}/oidc?next=/runs")
+    form, page = f'<form method="post" action="/join/{secret}?next=/runs"', answer.body.decode()
+    assert (answer.status, form in page, 'value="zoe"' in page) == (502, True, True)
+    assert f'href="/join/{secret}/oidc?next=/runs"' in page
 
 
 def test_guesses_at_the_way_back_are_counted(door):

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from dataclasses import replace
 
 import pytest
 from tests.web.conftest import WORD, Door
@@ -10,7 +11,10 @@ from tests.web.conftest import WORD, Door
 from arkwright.api.people import accounts
 from arkwright.api.people.audit import denied
 from arkwright.cli.main import main
+from arkwright.core.errors import ArkwrightError
 from arkwright.govern import denied as store
+
+ATTEMPT = store.Attempt(who="x", proven=False, via="", what="x", right="", why="", status=401, address="")
 
 
 def told(door):
@@ -98,6 +102,38 @@ def test_strangers_who_come_together_are_written_together(tmp_path, monkeypatch)
     assert len(door.do(denied, door.actor("owner"))) == 60
 
 
+def test_what_could_not_be_written_is_written_with_the_next_and_told_once(tmp_path, monkeypatch, caplog):
+    """As where the one commit that many share fails, and where nothing can be written for long."""
+    door, opened, file = Door(tmp_path), [], store.Denials._file
+    denials, failing = door.site.denied, [False]
+
+    def breaks(*words):
+        opened.append(words)
+        if len(opened) == 1 or failing[0]:
+            raise ArkwrightError("denied.db cannot be used: database is locked")
+        return file(*words)
+
+    monkeypatch.setattr(store.Denials, "_file", breaks)
+
+    async def together():
+        return await asyncio.gather(*(door.asked("GET", "/api/show", client=f"10.0.0.{n}") for n in range(60)))
+
+    assert {answer.status for answer in asyncio.run(together())} == {401}
+    assert sum(one.count for one in door.do(denied, door.actor("owner"))) == 60
+    assert caplog.text.count("not on record") == 1
+    monkeypatch.setattr(store, "AN_HOUR", 2)
+    opened.clear()
+    failing[0] = True
+    for number in (1, 2, 3, 3):
+        denials.take(replace(ATTEMPT, address=str(number)), f"{number}")
+        with pytest.raises(ArkwrightError, match="locked"):
+            denials.write()
+    assert [words[1:] for words in opened] == [(), (0,), (0,), (0,)], "nobody waits behind whoever waited in vain"
+    failing[0] = False
+    denials.write()
+    assert [(d.address, d.count) for d in denials.find("x", 0, 9e9, 9)] == [("3", 2), ("2", 1)]
+
+
 def test_a_flood_fills_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "AN_HOUR", 5)
     monkeypatch.setattr(store, "MOST", 20)
@@ -112,8 +148,7 @@ def test_a_flood_fills_nothing(tmp_path, monkeypatch):
     assert [d.who for d in found].count("viewer") == 1  # a flood of strangers does not hide a colleague
     for hour in range(40):
         monkeypatch.setattr(store.time, "time", lambda hour=hour: 2e9 + 3600 * hour)
-        attempt = store.Attempt(who="", proven=False, via="", what="x", right="", why="", status=401, address="")
-        door.site.denied.take(attempt, "1")
+        door.site.denied.take(ATTEMPT, "1")
         door.site.denied.write()
     with sqlite3.connect(door.folder / "denied.db") as db:
         assert db.execute("SELECT count(*) FROM denied").fetchone() == (20,)

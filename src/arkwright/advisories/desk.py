@@ -27,41 +27,45 @@ class Desk:
     folder: Path
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def look(self, packages: Packages) -> Advised | str:
-        """What is known of them; why nothing is, in a line."""
+    def look(self, packages: Packages) -> Advised:
+        """What is known of them."""
         if self.settings is None:
-            return _NONE
+            return Advised(stale=_NONE)
         now = self.clock()
         try:
-            found, where = self._read(self.settings.source, packages, now)
+            found, where, failed = self._read(self.settings.source, packages, now)
         except ArkwrightError as error:
-            return str(error)
+            return Advised(stale=str(error), failed=True)
         if found.newest is None:
-            return f"no advisory in {where} says when it was modified"
+            return Advised(stale=f"no advisory in {where} says when it was modified")
         return Advised(
             known=matches(packages, found.entries),
             age=f"advisories of {found.newest:%Y-%m-%d} from {where}",
             unread=tuple(found.unread),
             unreadable=found.unreadable,
             stale=stale(f"advisories from {where}", found.newest, now, self.settings.max_age),
+            failed=failed,
         )
 
-    def _read(self, source: str, packages: Packages, now: datetime) -> tuple[Database, str]:
+    def _read(self, source: str, packages: Packages, now: datetime) -> tuple[Database, str, bool]:
+        """(what is known, where from, whether that is of an earlier time as nobody answers now)"""
         names = [name for name, _ in packages]
         if "://" not in source:
             path = self.folder / source
-            return database.read(path, names, now), path.name
+            return database.read(path, names, now), path.name, False
         place = https.address(source, "advisories.source")
         if not online.is_file(place):
             found = Database()
-            online.ask(place, packages, found, now)
-            return found, place.partition("://")[2]
-        folder = self.folder / "advisories"
+            with https.End() as end:
+                whole = online.ask(place, packages, found, now, end)
+            return found, place.partition("://")[2], not whole
+        folder, failed = self.folder / "advisories", False
         try:
-            path = online.fetch(place, folder)
+            with https.End() as end:
+                path = online.fetch(place, folder, end)
         except ArkwrightError:
             old = online.kept(place, folder)
             if old is None:
                 raise
-            path = old  # as good as its age, which is looked at
-        return database.read(path, names, now), place.partition("://")[2]
+            path, failed = old, True  # as good as its age, which is looked at
+        return database.read(path, names, now), place.partition("://")[2], failed

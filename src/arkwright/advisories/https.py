@@ -1,6 +1,7 @@
-"""A question over HTTPS: what comes is bounded, in bytes and in time, no redirect is followed, no proxy asked.
+"""Questions over HTTPS: what comes is bounded, in bytes and in time, no redirect is followed, no proxy asked.
 
-Whoever watches waits for the answer. So who gives none is not asked again for a while, by this process.
+Whoever watches waits for the answers. So all questions of a look end together, and who gives no answer is not asked
+again for a while, by this process.
 """
 
 import http.client
@@ -8,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import Self
@@ -19,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from arkwright.core.errors import ArkwrightError, Invalid
 
 _CONNECT_S, _SILENT_S = 10.0, 30.0  # the second without a byte
-_WHOLE_S = 120.0  # for a question, asked again or not, and its answer; osv.dev's export of PyPI has some 20 MB
+WHOLE_S = 120.0  # for all questions of a look, asked again or not; osv.dev's export of PyPI has some 20 MB
 _REST_S = 300.0
 _PAUSES = (0.0, 0.5, 1.5)  # seconds before each try, whatever a server says of when to ask again
 _BUSY = (429, 502, 503, 504)
@@ -49,7 +51,7 @@ def address(url: str, setting: str) -> str:
 class Answer:
     """Its head, and its body while `asked` is entered."""
 
-    def __init__(self, url: str, came: urllib3.BaseHTTPResponse, end: "_End") -> None:
+    def __init__(self, url: str, came: urllib3.BaseHTTPResponse, end: "End") -> None:
         self.status, self.headers = came.status, came.headers
         self._url, self._came, self._end = url, came, end
 
@@ -71,13 +73,15 @@ class Answer:
 
 
 @contextmanager
-def asked(method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Iterator[Answer]:
-    """Raises ArkwrightError where nobody answers, or only that it is busy."""
+def asked(
+    end: "End", method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
+) -> Iterator[Answer]:
+    """Raises ArkwrightError where nobody answers before the end, or only that it is busy."""
     until, why = _silent.get(shown(url), (0.0, ""))
     if time.monotonic() < until:
         raise ArkwrightError(why)
     given = {"User-Agent": "arkwright", "Accept-Encoding": "identity", **(headers or {})}
-    with _connection(url) as connection, _End() as end:
+    with _connection(url) as connection:
         came = _came(connection, end, (method, url, body, given))
         try:
             yield Answer(url, came, end)
@@ -102,15 +106,17 @@ def _connection(url: str) -> Iterator[HTTPConnection]:
 _Question = tuple[str, str, bytes | None, dict[str, str]]  # method, address, body, headers
 
 
-def _came(connection: HTTPConnection, end: "_End", question: _Question) -> urllib3.BaseHTTPResponse:
+def _came(connection: HTTPConnection, end: "End", question: _Question) -> urllib3.BaseHTTPResponse:
     method, url, body, headers = question
     why, silent = "", 0
     for pause in _PAUSES:
         time.sleep(pause)
+        if end.came:
+            raise _late(url)
         try:
             connection.close()
             connection.timeout = _CONNECT_S
-            connection.connect()
+            _connect(connection, end)
             end.cuts(connection.sock)
             connection.timeout = _SILENT_S
             connection.request(method, urllib3.util.parse_url(url).request_uri, body, headers, preload_content=False)
@@ -130,13 +136,32 @@ def _came(connection: HTTPConnection, end: "_End", question: _Question) -> urlli
     raise _unanswered(url, why)
 
 
-class _End:
-    """Entered for a question and its answer. Once the time is over it `came`: nothing more is read."""
+def _connect(connection: HTTPConnection, end: "End") -> None:
+    """In a thread that is left behind at the end: looking up a name has no limit, and each of its addresses one."""
+    made: Future[None] = Future()
+
+    def connect() -> None:
+        try:
+            connection.connect()
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told
+            made.set_exception(error)
+        else:
+            made.set_result(None)
+
+    threading.Thread(target=connect, name="connects", daemon=True).start()
+    made.result(end.left())
+
+
+class End:
+    """Entered for a look, with all its questions and their answers. Once the time is over it `came`: nothing more is
+    read.
+    """
 
     def __init__(self) -> None:
         self.came = False
         self._line: socket.socket | None = None
-        self._timer = threading.Timer(_WHOLE_S, self._come)
+        self._at = time.monotonic() + WHOLE_S
+        self._timer = threading.Timer(WHOLE_S, self._come)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -145,6 +170,10 @@ class _End:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+
+    def left(self) -> float:
+        """Seconds until it comes."""
+        return max(0.0, self._at - time.monotonic())
 
     def cuts(self, line: socket.socket) -> None:
         """What is read from now on."""
@@ -166,7 +195,7 @@ def _unanswered(url: str, why: str) -> ArkwrightError:
 
 
 def _late(url: str) -> ArkwrightError:
-    return _unanswered(url, f"took too long: more than {_WHOLE_S:.0f} s")
+    return _unanswered(url, f"took too long: more than {WHOLE_S:.0f} s")
 
 
 def _here(host: str) -> bool:

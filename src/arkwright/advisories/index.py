@@ -2,26 +2,20 @@
 knows nothing else.
 """
 
-from collections.abc import Collection
 from urllib.parse import quote
 
 from arkwright.advisories import versions
-from arkwright.advisories.entry import normal
 from arkwright.advisories.files import LARGEST
-from arkwright.advisories.https import asked, shown
+from arkwright.advisories.https import End, asked, shown
 from arkwright.core.errors import ArkwrightError, Invalid
 
 _READ = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"  # PEP 691's
 
 
-def ask(url: str, names: Collection[str]) -> dict[str, list[str]]:
-    """The versions of each, none of one that the index does not have. Raises ArkwrightError."""
-    return {name: _versions(url, name) for name in sorted({normal(name) for name in names})}
-
-
-def _versions(url: str, name: str) -> list[str]:
+def ask(url: str, name: str, end: End) -> list[str]:
+    """The versions of the package of this normal name, none where the index does not have it. Raises ArkwrightError."""
     where = f"{url.rstrip('/')}/{quote(name, safe='')}/"
-    with asked("GET", where, {"Accept": _READ}) as answer:
+    with asked(end, "GET", where, {"Accept": _READ}) as answer:
         if answer.status == 404:
             return []
         if answer.status != 200:

@@ -3,9 +3,11 @@
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -25,6 +27,13 @@ _NONE = (
 )
 
 
+class _Answered(msgspec.Struct):
+    """The versions of one package, and when an index said so."""
+
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    versions: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class NewestDesk:
     """`setting`: what `site.toml` says; `folder`: the site's, from which a path is meant."""
@@ -33,50 +42,64 @@ class NewestDesk:
     folder: Path
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def look(self, packages: Packages) -> Newest | str:
-        """Which of them have newer versions; why nobody knows, in a line."""
+    def look(self, packages: Packages) -> Newest:
+        """Which of them have newer versions."""
         if self.setting is None:
-            return _NONE
+            return Newest(stale=_NONE)
         now = self.clock()
         try:
-            found, at, where = self._read(self.setting.source, {normal(name) for name, _ in packages}, now)
+            found, at, where, failed = self._read(self.setting.source, {normal(name) for name, _ in packages}, now)
         except ArkwrightError as error:
-            return str(error)
+            return Newest(stale=str(error), failed=True)
         newer, unknown = behind(packages, found)
-        age = f"versions of {at:%Y-%m-%d} from {where}"
         return Newest(
-            newer=newer, unknown=unknown, age=age, stale=stale(f"versions from {where}", at, now, self.setting.max_age)
+            newer=newer,
+            unknown=unknown,
+            age=f"versions of {at:%Y-%m-%d} from {where}",
+            stale=stale(f"versions from {where}", at, now, self.setting.max_age),
+            failed=failed,
         )
 
-    def _read(self, source: str, names: set[str], now: datetime) -> tuple[dict[str, list[str]], datetime, str]:
-        """(versions by name, of when they are, where from)"""
+    def _read(self, source: str, names: set[str], now: datetime) -> tuple[dict[str, list[str]], datetime, str, bool]:
+        """(versions by name, as of when, where from, whether that is of an earlier time as nobody answers now)"""
         if "://" not in source:
             path = self.folder / source
-            return versions.read(path, names).versions, _changed(path), path.name
+            return versions.read(path, names).versions, _changed(path), path.name, False
         place = https.address(source, "packages.source")
         own = self._kept(place)
-        known = versions.read(own).versions if own.is_file() else {}
-        whole = names <= known.keys()
-        if not whole or now - _changed(own) >= ASKED_EVERY:
-            try:
-                known = index.ask(place, names | known.keys())  # what other releases have too
-                self._keep(own, known)
-                return known, now, https.shown(place)
-            except ArkwrightError:
-                if not whole:
-                    raise
-        return known, _changed(own), https.shown(place)  # as good as its age, which is looked at
+        known = _answered(own)
+        due = sorted(name for name in names if name not in known or abs(now - known[name].at) >= ASKED_EVERY)
+        wrong: ArkwrightError | None = None
+        with https.End() as end:
+            for name in due:
+                try:
+                    known[name] = _Answered(now, index.ask(place, name, end))
+                except ArkwrightError as error:  # of one package, or of an index that is not asked again for a while
+                    wrong = wrong or error
+        if due:
+            self._keep(own, known)  # of the others too, which are asked no sooner for it
+        if wrong and not names <= known.keys():
+            raise wrong
+        at = min((known[name].at for name in names), default=now)  # as good as its age, which is looked at
+        return {name: known[name].versions for name in names}, at, https.shown(place), wrong is not None
 
     def _kept(self, place: str) -> Path:
-        """What the index answered last, as a file that could have been brought here."""
+        """What the index answered last."""
         return self.folder / "packages" / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.json"
 
-    def _keep(self, own: Path, found: dict[str, list[str]]) -> None:
+    def _keep(self, own: Path, found: dict[str, _Answered]) -> None:
         half = own.with_name(f"{own.name}.half-{os.getpid()}")
         with writing(f"the versions in {own.parent}", half):
             own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             half.write_bytes(msgspec.json.encode(found))
             publish(half, own)
+
+
+def _answered(own: Path) -> dict[str, _Answered]:
+    """By the normal name; nothing where nobody was asked, or what is there is none."""
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(own.read_bytes(), type=dict[str, _Answered])
+    return {}
 
 
 def _changed(path: Path) -> datetime:

@@ -5,8 +5,10 @@ What is fetched is written wholly or not at all.
 
 import hashlib
 import os
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,7 +18,7 @@ import msgspec
 from arkwright.advisories.database import Database
 from arkwright.advisories.entry import ECOSYSTEM, normal
 from arkwright.advisories.files import LARGEST
-from arkwright.advisories.https import asked, shown
+from arkwright.advisories.https import WHOLE_S, End, asked, shown
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import ArkwrightError
 from arkwright.measures.shipped import Packages
@@ -45,18 +47,18 @@ def is_file(url: str) -> bool:
     return urlsplit(url).path.endswith((".zip", ".json"))
 
 
-def fetch(url: str, folder: Path) -> Path:
+def fetch(url: str, folder: Path, end: End) -> Path:
     """The file there, kept in `folder` and asked for again only where it changed. Raises ArkwrightError."""
     own = _place(url, folder)
     mark = own.with_suffix(".etag")
     known = mark.read_text(encoding="utf-8") if own.is_file() and mark.is_file() else ""
-    with asked("GET", url, {"If-None-Match": known} if known else {}) as answer:
+    with asked(end, "GET", url, {"If-None-Match": known} if known else {}) as answer:
         if answer.status == 304 and known:
             return own
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
-        half = own.with_name(f"{own.name}.half-{os.getpid()}")
-        with writing(f"the advisories in {folder}", half):
+        half, left = own.with_name(f"{own.name}.half-{os.getpid()}"), _left_behind(own)
+        with writing(f"the advisories in {folder}", half, *left):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with half.open("wb") as out:
                 for block in answer.blocks(LARGEST_FILE):
@@ -69,6 +71,15 @@ def fetch(url: str, folder: Path) -> Path:
     return own
 
 
+def _left_behind(own: Path) -> list[Path]:
+    """Halves of it by who was killed: nobody who still writes has written nothing for so long."""
+    found = []
+    for half in own.parent.glob(f"{own.name}.half-*"):
+        with suppress(FileNotFoundError):  # it has its name by now
+            found += [half] if time.time() - half.stat().st_mtime > 2 * WHOLE_S else []
+    return found
+
+
 def kept(url: str, folder: Path) -> Path | None:
     """What was fetched from there before."""
     own = _place(url, folder)
@@ -79,28 +90,35 @@ def _place(url: str, folder: Path) -> Path:
     return folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}{Path(urlsplit(url).path).suffix}"
 
 
-def ask(url: str, packages: Packages, found: Database, now: Any) -> None:
-    """What the API knows of these packages, put into `found`. Raises ArkwrightError."""
-    base = url.rstrip("/")
+def ask(url: str, packages: Packages, found: Database, now: Any, end: End) -> bool:
+    """What the API knows of these packages, put into `found`; whether all of it came. Raises ArkwrightError where
+    nobody knows what there is.
+    """
+    base, whole = url.rstrip("/"), True
     wanted = {normal(name) for name, _ in packages}
     for number in sorted({one for start in range(0, len(packages), AT_ONCE)
-                          for one in _ids(base, packages[start : start + AT_ONCE])}):  # fmt: skip
-        where = f"{base}/v1/vulns/{quote(number, safe='')}"
-        with asked("GET", where) as answer:
-            if answer.status != 200:
-                found.miss(f"{shown(url)}, {number[:60]}", f"it answers {answer.status}")
-                continue
-            found.take(b"".join(answer.blocks(LARGEST)), f"{shown(url)}, {number[:60]}", wanted, now)
+                          for one in _ids(base, packages[start : start + AT_ONCE], end)}):  # fmt: skip
+        where, called = f"{base}/v1/vulns/{quote(number, safe='')}", f"{shown(url)}, {number[:60]}"
+        try:
+            with asked(end, "GET", where) as answer:
+                if answer.status == 200:
+                    found.take(b"".join(answer.blocks(LARGEST)), called, wanted, now)
+                else:
+                    found.miss(called, f"it answers {answer.status}")
+        except ArkwrightError as error:  # of hundreds some are known when the time is over, and the others may be one
+            found.miss(called, str(error))
+            whole = False
     found.newest = now
+    return whole
 
 
-def _ids(base: str, packages: Packages) -> Iterator[str]:
+def _ids(base: str, packages: Packages, end: End) -> Iterator[str]:
     """Of every advisory on one of them, page by page."""
     queries: list[dict[str, Any]] = [
         {"package": {"name": normal(name), "ecosystem": ECOSYSTEM}, "version": version} for name, version in packages
     ]
     for _ in range(_MOST_PAGES):
-        results = _told(f"{base}/v1/querybatch", {"queries": queries}, _Results).results
+        results = _told(f"{base}/v1/querybatch", {"queries": queries}, _Results, end).results
         if len(results) != len(queries):
             raise ArkwrightError(f"{shown(base)} answers otherwise than osv.dev does; look at advisories.source")
         yield from (one.id for result in results for one in result.vulns)
@@ -111,8 +129,8 @@ def _ids(base: str, packages: Packages) -> Iterator[str]:
     raise ArkwrightError(f"{shown(base)} has no end of pages; look at advisories.source in site.toml")
 
 
-def _told(url: str, value: Any, kind: type[T]) -> T:
-    with asked("POST", url, {"Content-Type": "application/json"}, msgspec.json.encode(value)) as answer:
+def _told(url: str, value: Any, kind: type[T], end: End) -> T:
+    with asked(end, "POST", url, {"Content-Type": "application/json"}, msgspec.json.encode(value)) as answer:
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
         body = b"".join(answer.blocks(LARGEST))

@@ -73,16 +73,16 @@ def _store(site: Site) -> str:
 def _advisories(site: Site) -> str:
     """Of when they are. Raises ArkwrightError where they prove nothing."""
     found = site.advisories.look(())
-    if isinstance(found, str) or found.stale:
-        raise ArkwrightError(found if isinstance(found, str) else found.stale)
+    if found.stale:
+        raise ArkwrightError(found.stale)
     return found.age
 
 
 def _newest(site: Site) -> str:
     """Of when they are. Raises ArkwrightError where they prove nothing."""
     found = site.newest.look([("numpy", version("numpy"))])  # any package will do
-    if isinstance(found, str) or found.stale:
-        raise ArkwrightError(found if isinstance(found, str) else found.stale)
+    if found.stale:
+        raise ArkwrightError(found.stale)
     return found.age
 
 

@@ -60,9 +60,10 @@ class Plane(Alongside):
             try:
                 if self._look():
                     pause = LOOK if self._serve() else min(pause * 2, LONGEST_PAUSE)
-            except (ArkwrightError, OSError) as error:
+            except Exception as error:  # endpoints that nobody serves would be asked for ever
                 pause = min(pause * 2, LONGEST_PAUSE)
-                log.error("the endpoints are not served: %s; trying again", error)  # noqa: TRY400
+                foreseen = isinstance(error, ArkwrightError | OSError)
+                log.exception("the endpoints are not served: %s; trying again", error, exc_info=not foreseen)  # noqa: TRY401
 
     def _look(self) -> bool:
         """Whether any endpoint was ever promoted."""

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 _PASSWORD = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]*://[^\s/@:]*:)[^\s/@]+(?=@)")
 _SECRET = re.compile(r"PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
-_AWAY = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+ (cannot be reached|lost its connection).*", re.DOTALL)
+_AWAY = re.compile(
+    r"(the (?:ledger|vault)) in postgresql://\S+ (cannot be reached|lost its connection)"
+    r"( while this was written; whether it was is not known)?.*",
+    re.DOTALL,
+)
 _DATABASE = re.compile(r"(the (?:ledger|vault)) in postgresql://\S+?(?=:?\s|$)")
 _SHORTEST = 8  # characters: what is shorter stands in too many texts by accident
 HIDDEN = "•••"
@@ -49,7 +53,13 @@ def masked(text: str, environment: Mapping[str, str] | None = None, others: Mark
 
 def serverless(text: str) -> str:
     """An error's message without the server of the records, and what that said."""
-    return _DATABASE.sub(r"\1", _AWAY.sub(r"\1 \2; try again in a moment", text))
+    return _DATABASE.sub(r"\1", _AWAY.sub(_briefly, text))
+
+
+def _briefly(found: re.Match[str]) -> str:
+    where, what, unknown = found.groups()
+    then = f"{unknown}; look before you try again" if unknown else "; try again in a moment"
+    return f"{where} {what}{then}"
 
 
 def _secrets(environment: Mapping[str, str]) -> list[str]:

@@ -62,13 +62,16 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a measure found: a value, its 95 % interval where it is an estimate, and the rows it rests on."""
+    """What a measure found: a value, its 95 % interval where it is an estimate, and the rows it rests on. `failed`:
+    what it takes could not be had just now; another process may have it.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     n: int | None = None
     note: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,31 +79,57 @@ class Denied:
     request: str
 
 
+Seen = tuple[float, float, int, str]  # first and last, in seconds since 1970; how often; the last request's id
+
+
 class Denials:
-    """Attempts are taken first and written then: those that come together share one commit."""
+    """Attempts are taken first and written then: those that come together share one commit. What cannot be written
+    waits for whoever writes next: the newest `AN_HOUR`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._writing, self._taking = threading.Lock(), threading.Lock()
-        self._waiting: dict[Attempt, tuple[float, float, int, str]] = {}
+        self._waiting: dict[Attempt, Seen] = {}
+        self._failed = False
 
     def take(self, attempt: Attempt, request: str) -> None:
         """Have it written by whoever writes next. `request`: its id."""
         now = time.time()
         with self._taking:
-            first, _, count, _ = self._waiting.get(attempt, (now, now, 0, ""))
-            self._waiting[attempt] = (first, now, count + 1, request)
+            self._add(attempt, (now, now, 1, request))
 
     def write(self) -> None:
         """What was taken is on the disk then. Raises ArkwrightError when it cannot be written."""
         with self._writing:  # whoever comes second finds its own written
             with self._taking:
                 taken, self._waiting = self._waiting, {}
-            if taken:
-                with self._file() as db, db:
+            if not taken:
+                return
+            try:
+                # after somebody waited in vain nobody else does, however many came meanwhile
+                with self._file(0) if self._failed else self._file() as db, db:
                     for one, seen in taken.items():
                         _put(db, one, seen)
                     db.execute(_OLD, (MOST,))
+            except BaseException:
+                self._failed = True
+                self._take_back(taken)
+                raise
+            self._failed = False
+
+    def _take_back(self, taken: dict[Attempt, Seen]) -> None:
+        with self._taking:
+            since, self._waiting = self._waiting, taken
+            for one, seen in since.items():
+                self._add(one, seen)
+            for one in list(self._waiting)[:-AN_HOUR]:
+                del self._waiting[one]
+
+    def _add(self, one: Attempt, seen: Seen) -> None:
+        first, last, count, request = seen
+        before = self._waiting.get(one, (first, last, 0, request))
+        self._waiting[one] = (before[0], last, before[2] + count, request)
 
     def find(self, who: str | None, since: float, until: float, limit: int) -> list[Denied]:
         """The newest first."""
@@ -115,11 +141,11 @@ class Denials:
         return [Denied(**dict(zip(names, row, strict=True)) | {"proven": bool(row[1])}) for row in rows]
 
     @contextmanager
-    def _file(self) -> Iterator[Any]:
+    def _file(self, patience: float = PATIENCE_S) -> Iterator[Any]:
         """Opened for each use: there are few, and no process inherits a connection."""
         try:
             self.path.touch(0o600)
-            with closing(sqlite.connect(str(self.path), PATIENCE_S)) as db:
+            with closing(sqlite.connect(str(self.path), patience)) as db:
                 db.execute("PRAGMA synchronous = FULL")
                 (layout,) = db.execute("PRAGMA user_version").fetchone()
                 if layout < LAYOUT:
@@ -139,7 +165,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _put(db: Any, one: Attempt, seen: tuple[float, float, int, str]) -> None:
+def _put(db: Any, one: Attempt, seen: Seen) -> None:
     first, last, count, request = seen
     hour = int(last // WINDOW)
     texts = (one.who[:LONGEST], one.proven, one.via, one.what[:LONGEST], one.right, _short(one.why), one.status)

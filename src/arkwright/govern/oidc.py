@@ -68,7 +68,8 @@ class Provider:
 
     def __init__(self, login: Login) -> None:
         self.login = login
-        _secure(login.issuer, "login.issuer")
+        if not is_secure(login.issuer):
+            raise Invalid("login.issuer has to be an https address")
         self._http = urllib3.PoolManager(retries=False, timeout=PATIENCE, maxsize=4)
         self._lock = threading.Lock()
         self._said: tuple[float, dict[str, Any]] | None = None
@@ -119,7 +120,7 @@ class Provider:
                     f"the provider calls itself {str(said.get('issuer'))[:200]!r}, not as login.issuer does"
                 )
             for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-                _secure(said.get(name), name)
+                _secure(said, name)
             self._said = time.monotonic(), said
             return said
 
@@ -214,7 +215,7 @@ class Provider:
 
     def _more(self, access: str, subject: str) -> dict[str, Any]:
         """What the token left out (Core 1.0, 5.3.2: of the same subject only)."""
-        place = _secure(self._about()["userinfo_endpoint"], "userinfo_endpoint")
+        place = _secure(self._about(), "userinfo_endpoint")
         said = self._asked("GET", place, headers={"Authorization": f"Bearer {access}"})
         if said.get("sub") != subject:
             raise Unproven("the provider speaks of somebody else")
@@ -275,10 +276,11 @@ def _key(said: Any) -> Any:
         return None
 
 
-def _secure(place: Any, what: str) -> str:
-    """Raises Invalid unless nobody on the way reads it."""
+def _secure(said: Mapping[str, Any], name: str) -> str:
+    """A place that the provider says. Raises Unreachable unless nobody on the way reads what is sent there."""
+    place = said.get(name)
     if not is_secure(place):
-        raise Invalid(f"{what} has to be an https address")
+        raise Unreachable(f"the provider's {name} is no https address")
     return str(place)
 
 

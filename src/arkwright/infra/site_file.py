@@ -14,12 +14,15 @@ import msgspec
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.kinds import in_toml
+from arkwright.core.mailbox import is_address
 from arkwright.core.secure import is_secure
 from arkwright.core.settings import Advisories, Lineage, Login, Mail, Packages, Webhooks
 from arkwright.infra import postgres_address
 
 FILE = "site.toml"
 S = TypeVar("S")
+_LABEL = r"[A-Za-z0-9-]{1,63}"
+_SERVER = re.compile(rf"(\[[0-9a-f:.]+\]|{_LABEL}(\.{_LABEL})*\.?):(?P<port>[0-9]{{1,5}})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +115,17 @@ def _settings(given: dict[str, Any]) -> Settings:
     if settings.login and not settings.login.client:
         raise Invalid("login.client must be what the provider calls this control room; it is empty")
     _networks(settings.webhooks)
-    if settings.mail and not re.fullmatch(r"(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", settings.mail.server):
-        raise Invalid('mail.server must be host:port, such as "smtp.example.org:587"')
-    if settings.mail and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", settings.mail.sender):
-        raise Invalid("mail.from must be an e-mail address")
+    if settings.mail:
+        _mail(settings.mail)
     return settings
+
+
+def _mail(mail: Mail) -> None:
+    found = _SERVER.fullmatch(mail.server)
+    if not found or not 0 < int(found["port"]) < 1 << 16:
+        raise Invalid('mail.server must be host:port, such as "smtp.example.org:587"')
+    if not is_address(mail.sender) or not all(re.split("[.@]", mail.sender)):
+        raise Invalid("mail.from must be an e-mail address in plain letters, such as arkwright@example.org")
 
 
 def _section(name: str, kind: type[S], given: Any) -> S:

@@ -92,7 +92,7 @@ class _Look:
         bad = f"{many(made.quarantined, 'row')} more did not fit" if made.quarantined else ""
         found = {READABLE: _judged(READABLE, 1, made.rows, bad), UNCHANGED: self._unchanged(made)}
         stood_on, measured = self._measured(made)
-        self._keep(made, stood_on, measured)
+        self._keep(made, stood_on, {text: one for text, one in measured.items() if not one.failed})
         return found | measured
 
     def _make(self, step: DataStep) -> Made:
@@ -204,8 +204,8 @@ def _each(measure: Callable[[Sequence[str]], dict[str, Judged]], promises: Seque
     try:
         return measure(promises)
     except ArkwrightError as error:
-        if len(promises) == 1:
-            return {promises[0]: _judged(promises[0], None, None, str(error))}
+        if len(promises) == 1:  # it does not fit, or takes more than there is here: the message is all that is known
+            return {promises[0]: replace(_judged(promises[0], None, None, str(error)), failed=True)}
         return {text: one for promise in promises for text, one in _each(measure, [promise]).items()}
 
 

@@ -48,10 +48,8 @@ def shipped(site: Site, model: Model, packages: Packages, *, files: int = 0, alt
     )
 
 
-def _without_ignored(ledger: Ledger, advised: Advised | str, now: datetime) -> Advised | str:
+def _without_ignored(ledger: Ledger, advised: Advised, now: datetime) -> Advised:
     """With a word beside each that does not count for now."""
-    if isinstance(advised, str):
-        return advised
     said = ignored.latest(ledger)
     known = (replace(one, ignored=str(ignored.of(one.names, said, now) or "")) for one in advised.known)
     return replace(advised, known=tuple(known))

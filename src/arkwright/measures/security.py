@@ -25,8 +25,6 @@ def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high",
     or none, nothing is proven; the note names the worst, and what is ignored.
     """
     advised = shipped.advised
-    if isinstance(advised, str):
-        raise Undefined(advised or "no advisories were looked at")
     if not shipped.packages:
         raise Undefined("the bill of materials names no packages")
     least = SEVERITIES.index(severity)
@@ -36,9 +34,8 @@ def vulnerabilities(shipped: Shipped, severity: Literal["low", "medium", "high",
     unclear = [one for one in maybe if not _clear(one)]
     note = _said(shipped, advised, worse, unclear, [one for one in known if one.ignored])
     if advised.stale:
-        return Reading(None, note=f"{advised.stale}; {note}" if known else advised.stale)
-    count, doubts = len(worse), len(unclear) + advised.unreadable
-    return Reading(count, count, count + doubts, note=note) if doubts else Reading(count, note=note)
+        return Reading(None, note=f"{advised.stale}; {note}" if known else advised.stale, failed=advised.failed)
+    return _counted(len(worse), len(unclear) + advised.unreadable, note, failed=advised.failed)
 
 
 @release_measure(
@@ -54,17 +51,14 @@ def outdated(shipped: Shipped, behind: Literal["major", "minor", "any"] = "any")
     behind.
     """
     newest = shipped.newest
-    if isinstance(newest, str):
-        raise Undefined(newest or "no newest versions were looked at")
     if not shipped.packages:
         raise Undefined("the bill of materials names no packages")
     kinds = _BEHIND[: _BEHIND.index(behind) + 1]
     older = sorted((one for one in newest.newer if one.by in kinds), key=_furthest)
     note = _listed(shipped, newest, older)
     if newest.stale:
-        return Reading(None, note=f"{newest.stale}; {note}" if older else newest.stale)
-    count, doubts = len(older), len(newest.unknown)
-    return Reading(count, count, count + doubts, note=note) if doubts else Reading(count, note=note)
+        return Reading(None, note=f"{newest.stale}; {note}" if older else newest.stale, failed=newest.failed)
+    return _counted(len(older), len(newest.unknown), note, failed=newest.failed)
 
 
 @release_measure(
@@ -91,6 +85,12 @@ def tampered_files(shipped: Shipped) -> Reading:
         raise Undefined("the record names no files of the release")
     note = "; ".join(shipped.altered[:_SHOWN]) or f"{many(shipped.files, 'file')} and the signature were read"
     return Reading(len(shipped.altered), note=note)
+
+
+def _counted(count: int, doubts: int, note: str, *, failed: bool) -> Reading:
+    """With an interval up to what may be one more."""
+    low, high = (count, count + doubts) if doubts else (None, None)
+    return Reading(count, low, high, note=note, failed=failed)
 
 
 def _clear(one: Advisory) -> bool:

@@ -37,7 +37,8 @@ class Advised:
     """What a database of advisories says of some packages. `age`: in words, as of when it is.
 
     `unread`: entries that cannot be read, a line for each of the first ones, and `unreadable`, how many: each may be
-    about one of the packages. `stale`: why a database that finds nothing proves nothing; empty where it does.
+    about one of the packages. `stale`: why a database that finds nothing proves nothing, or why there is none; empty
+    where it does. `failed`: the source gave no answer just now; another process may get one.
     """
 
     known: tuple[Advisory, ...] = ()
@@ -45,6 +46,7 @@ class Advised:
     unread: tuple[str, ...] = ()
     unreadable: int = 0
     stale: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,26 +67,28 @@ class Newer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
     """Which of some packages have newer versions. `unknown`: a line for each of which nobody can tell; `age`: in words,
-    as of when it is known; `stale`: why versions of then prove nothing, empty where they do.
+    as of when it is known; `stale`: why versions of then prove nothing, or why none are known, empty where they do.
+    `failed`: the source gave no answer just now; another process may get one.
     """
 
     newer: tuple[Newer, ...] = ()
     unknown: tuple[str, ...] = ()
     age: str = ""
     stale: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
-    """A release at the moment `now`, in UTC. `advised`: what is known of its packages, or why nothing is; `newest`:
-    which of them have newer versions, or why nobody knows.
+    """A release at the moment `now`, in UTC. `advised`: what is known of its packages; `newest`: which of them have
+    newer versions.
 
     Of a live one: `files`, how many it has; `altered`: what is wrong with them and with its signature.
     """
 
     packages: Packages = ()
-    advised: Advised | str = ""
-    newest: Newest | str = ""
+    advised: Advised = Advised(stale="no advisories were looked at")
+    newest: Newest = Newest(stale="no newest versions were looked at")
     trained: datetime | None = None
     now: datetime | None = None
     files: int = 0

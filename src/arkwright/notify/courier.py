@@ -23,6 +23,7 @@ from arkwright.notify.state import Aside, Dead, Kept, Stale, State
 log = logging.getLogger("arkwright.notify")
 _LONGEST_WAIT, _PAUSE = 3600.0, 5.0  # seconds
 _STRIDE = 1000  # events of no interest, after which the place is noted
+_EVERYBODY = 5  # others who are refused in the same words: then it lies with none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +99,25 @@ class Courier:
         wait = _LONGEST_WAIT if found.off else found.due - time.time()
         most = max(0.0, min((_LONGEST_WAIT, *(one.due - time.time() for one in found.aside))))
         with self._news:
-            if wait > 0:
-                self._news.wait_for(lambda: self._stopped or self._wished, min(wait, most))
+            if wait > 0:  # what waits by itself waits for this too
+                self._news.wait_for(lambda: self._stopped or self._wished, wait)
             elif not found.again:
                 self._news.wait_for(lambda: self._stopped or self._wished or self._end > found.place, most)
             self._wished = False
 
     def _work(self, found: State) -> State:
         """Tell what there is to tell until something fails."""
-        for dead in found.again:
-            if self._stopped:
-                return found
-            found = replace(found, again=found.again[1:])
-            for event, part in self._of(dead):
-                found = self._once_more(found, event, part)
-        for one in found.aside:
-            if self._stopped:
-                return found
-            if one.due <= time.time():
-                found = self._aside_once_more(found, one)
         for event in self._events(found):
             found = self._tell(found, event)
             if self._stopped or found.place != event.seq:
                 return found
+        began = time.time()
+        while not self._stopped and found.due <= began and (due := [one for one in found.aside if one.due <= began]):
+            found = self._aside_once_more(found, due[0])
+        for dead in () if self._stopped else found.again[:1]:  # one, and then what is new: it waits for no more
+            found = replace(found, again=found.again[1:])
+            for event, part in self._of(dead):
+                found = self._once_more(found, event, part)
         return found if found == self._kept.state() else self._note(found)
 
     def _events(self, found: State) -> Iterator[Event]:
@@ -160,7 +157,8 @@ class Courier:
                 return replace(found, off=True)
             never = getattr(error, "never", False) or tries >= self._patience.tries
             wait = max(self._patience.wait(tries), getattr(error, "after", 0.0))
-            if getattr(error, "alone", False) and not never:
+            others = {one.to for one in found.aside if one.why == why} - {part.to}
+            if getattr(error, "alone", False) and not never and len(others) < _EVERYBODY:
                 one = Aside(seq=event.seq, to=part.to, tries=tries, due=time.time() + wait, why=why)
                 return replace(found.put_aside(one, at), done=(*found.done, part.to), tries=0)
             if never:
@@ -178,7 +176,7 @@ class Courier:
         return self._note(replace(found.given_up(event.seq, part.to, str(error), at), last=str(error), last_at=at))
 
     def _aside_once_more(self, found: State, one: Aside) -> State:
-        """One try of what waits by itself, which then waits on, or does not any more."""
+        """One try of what waits by itself, which then waits on, or does not any more; all do where nobody is told."""
         found = replace(found, aside=tuple(other for other in found.aside if other != one))
         parts = list(self._of(one))
         if not parts:
@@ -187,11 +185,16 @@ class Courier:
             error, tries = self._sent(event, part), one.tries + 1
             if error is None:
                 found = replace(found, last="told", last_at=now())
-            elif getattr(error, "never", False) or tries >= self._patience.tries:
+                continue
+            due = time.time() + max(self._patience.wait(tries), getattr(error, "after", 0.0))
+            if not (getattr(error, "alone", False) or getattr(error, "never", False)):
+                rest = tuple(replace(other, due=max(other.due, due)) for other in found.aside)
+                found = replace(found, aside=rest, last=str(error), last_at=now())
+            if getattr(error, "never", False) or tries >= self._patience.tries:
                 log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, error)
                 found = found.given_up(event.seq, part.to, str(error), now())
             else:
-                later = replace(one, tries=tries, due=time.time() + self._patience.wait(tries), why=str(error))
+                later = replace(one, tries=tries, due=due, why=str(error))
                 found = replace(found, aside=(*found.aside, later))
         return self._note(found)
 

@@ -56,6 +56,11 @@ def put(vault: Vault, hook: Hook) -> None:
     vault.put(KIND, hook.name, encode(hook))
 
 
+def swap(vault: Vault, before: Hook, after: Hook) -> bool:
+    """Compare-and-set: False where it was changed or removed since."""
+    return vault.swap(KIND, before.name, encode(before), encode(after))
+
+
 def remove(vault: Vault, hook: Hook) -> None:
     vault.remove(KIND, hook.name)
 

@@ -10,6 +10,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import localtime
+from typing import Any
 
 from arkwright.core.errors import Invalid
 from arkwright.core.mailbox import is_address
@@ -24,9 +25,38 @@ CHOICES = {
     "inbox": "whatever comes into your inbox, and releases that wait for your signature",
 }
 SILENT_S = 15.0  # seconds without a word of the server
+LOOKS_S = 600.0  # in which it may look at a letter (RFC 5321, 4.5.3.2.6): whoever hangs up before sends it twice
+HUNG_S = 3600.0  # after which a letter that it hung on is sent again: nobody else's goes out while it hangs
 LONGEST_SUBJECT = 150
 _CLOSING, _LOG_IN_FIRST = 421, 530  # RFC 5321, RFC 4954
 _ITS_OWN = b"4.3."  # how its words begin where the mail system is in trouble, not a mailbox (RFC 3463)
+
+
+class _Unsaid(smtplib.SMTPException):
+    """Nobody knows whether the letter was taken."""
+
+    def __init__(self, error: smtplib.SMTPServerDisconnected) -> None:
+        super().__init__(str(error))
+        self.hung = isinstance(error.__context__, TimeoutError)
+
+
+class _Line(smtplib.SMTP):
+    """A line to a server that may look at a letter for long, and is to be quick otherwise."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        assert self.sock
+        self.sock.settimeout(LOOKS_S)
+        try:
+            return super().data(msg)
+        except smtplib.SMTPServerDisconnected as error:
+            raise _Unsaid(error) from None
+        finally:
+            if self.sock:
+                self.sock.settimeout(SILENT_S)
+
+
+class _SecureLine(_Line, smtplib.SMTP_SSL):
+    """The same, encrypted from the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +70,15 @@ class Letter:
 
 
 def send(server: Mail, password: str | None, letter: Letter) -> None:
-    """Hand one letter in. Raises Failed, for good where this address is refused."""
+    """Hand one letter in. Raises Failed, for good where this address or this letter is refused."""
     message = written(server, letter)
     with _told(server), _connected(server) as line:
         if server.user:
-            line.login(server.user, password or "")
+            try:
+                line.login(server.user, password or "")
+            except UnicodeError:
+                said = f"for {server.server} user and password have to be plain letters; see $ARKWRIGHT_MAIL_PASSWORD"
+                raise Failed(said) from None
         line.send_message(message, server.sender, [letter.to])
 
 
@@ -72,9 +106,9 @@ def _connected(server: Mail) -> Iterator[smtplib.SMTP]:
     host, _, port = server.server.rpartition(":")
     host, secure = host.strip("[]"), ssl.create_default_context()
     if server.tls == "tls":
-        line: smtplib.SMTP = smtplib.SMTP_SSL(host, int(port), timeout=SILENT_S, context=secure)
+        line: _Line = _SecureLine(host, int(port), timeout=SILENT_S, context=secure)
     else:
-        line = smtplib.SMTP(host, int(port), timeout=SILENT_S)
+        line = _Line(host, int(port), timeout=SILENT_S)
     try:
         if server.tls == "starttls":
             line.starttls(context=secure)
@@ -91,7 +125,12 @@ def _told(server: Mail) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
-        raise _no_to_the_address(server, *next(iter(error.recipients.values()))) from None
+        raise _no_to_one(server, "address", *next(iter(error.recipients.values()))) from None
+    except smtplib.SMTPDataError as error:
+        raise _no_to_one(server, "letter", error.smtp_code, error.smtp_error) from None
+    except _Unsaid as error:
+        said = f"{server.server} does not say whether it took the letter: {str(error)[:80]}"
+        raise Failed(said, alone=True, after=HUNG_S if error.hung else 0.0) from None
     except smtplib.SMTPAuthenticationError as error:
         raise Failed(
             f"{server.server} did not take user and password ({error.smtp_code}); see $ARKWRIGHT_MAIL_PASSWORD"
@@ -106,11 +145,11 @@ def _told(server: Mail) -> Iterator[None]:
         raise Failed(f"{server.server} cannot be reached: {str(error.strerror or error).lower()[:120]}") from None
 
 
-def _no_to_the_address(server: Mail, code: int, said: bytes) -> Failed:
-    """It may be about this reader alone; what the server says of itself keeps everybody's letters waiting."""
-    if code in (_CLOSING, _LOG_IN_FIRST) or said.startswith(_ITS_OWN):
+def _no_to_one(server: Mail, what: str, code: int, said: bytes | str) -> Failed:
+    """It may be about this reader or this letter alone; what the server says of itself keeps all letters waiting."""
+    if code in (_CLOSING, _LOG_IN_FIRST) or (isinstance(said, bytes) and said.startswith(_ITS_OWN)):
         return _no(server, code)
-    return Failed(f"{server.server} refused the address ({code})", never=code >= 500, alone=True)
+    return Failed(f"{server.server} refused the {what} ({code})", never=code >= 500, alone=True)
 
 
 def _no(server: Mail, code: int) -> Failed:

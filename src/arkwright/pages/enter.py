@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -64,22 +65,25 @@ def log_out(request: Request) -> Response:
 
 
 def join(request: Request) -> Response:
-    return joining(request)
+    return joining(request, request.path_params["invitation"], onto(request))
 
 
-def joining(request: Request, error: ArkwrightError | None = None) -> Response:
-    """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more. `error`:
-    why the other way in is closed.
+def joining(request: Request, invitation: str, to: str, error: ArkwrightError | None = None) -> Response:
+    """Whose account it is, for who wants to keep the password; or that the invitation is of no use any more. `to`: a
+    path of this room; `error`: why the other way in is closed.
     """
     site = context.context(request).site
     try:
-        name = entering.invited(site, request.path_params["invitation"])
+        name = entering.invited(site, invitation)
     except Unproven as used:
         return errors.shown(request, 410, str(used))  # who has no account yet cannot log in first
-    chooses = first_owner.chooses(site, name)
-    if error:
-        return again(request, "join.html", error, name=name, chooses=chooses)
-    return page(request, "join.html", name=name, chooses=chooses)
+    words: dict[str, Any] = {
+        "invitation": invitation,
+        "to": to,
+        "name": name,
+        "chooses": first_owner.chooses(site, name),
+    }
+    return again(request, "join.html", error, **words) if error else page(request, "join.html", **words)
 
 
 async def joined(request: Request) -> Response:
@@ -91,7 +95,8 @@ async def joined(request: Request) -> Response:
         secret = await at.entry.hashing(first_owner.join, at.site, NOBODY, at.project, **words)
     except ArkwrightError as error:
         chooses = await run_in_threadpool(_chooses, at.site, invitation)
-        return again(request, "join.html", error, name=name if chooses else None, chooses=chooses)
+        said = {"invitation": invitation, "to": onto(request), "name": name if chooses else None, "chooses": chooses}
+        return again(request, "join.html", error, **said)
     return await run_in_threadpool(entered, request, secret, to=onto(request))
 
 

@@ -53,7 +53,7 @@ async def away(request: Request) -> Response:
     except Unreachable as error:
         _log(request, error)
         if invitation:
-            return await run_in_threadpool(joining, request, error)
+            return await run_in_threadpool(joining, request, invitation, onto(request), error)
         return await run_in_threadpool(again, request, "login.html", error, login=onward.login(onto(request)))
 
 
@@ -99,9 +99,12 @@ def _refused(request: Request, error: ArkwrightError) -> Response:
     if known and known.via == SESSION:
         return account.shown(request, error)
     try:
-        to = onward.ours(_kept(request).next)
+        kept = _kept(request)
     except Unproven:
-        to = onward.HOME
+        return again(request, "login.html", error, login=onward.login(onward.HOME))
+    to = onward.ours(kept.next)
+    if kept.invitation and isinstance(error, Unreachable):
+        return joining(request, kept.invitation, to, error)
     return again(request, "login.html", error, login=onward.login(to))
 
 

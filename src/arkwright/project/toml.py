@@ -179,9 +179,12 @@ def _check_reactions(name: str, endpoint: EndpointSpec, spec: ProjectSpec, lines
     if endpoint.fallback is not None and endpoint.fallback not in spec.model:
         near = did_you_mean(endpoint.fallback, spec.model)
         problems.add(lines.of("endpoint", name, "fallback"), f"no model is called {endpoint.fallback!r}{near}")
-    elif endpoint.fallback is not None and all(one.model != endpoint.fallback for one in spec.endpoint.values()):
-        why = f"no endpoint asks for {endpoint.fallback}, so no release of it is made"
-        problems.add(lines.of("endpoint", name, "fallback"), f"{why}; add [endpoint.{endpoint.fallback}]")
+    elif endpoint.fallback is not None and all(
+        (one.model, one.gate) != (endpoint.fallback, endpoint.gate) for one in spec.endpoint.values()
+    ):
+        both = f'model = "{endpoint.fallback}" and gate = "{endpoint.gate}"'
+        why = f"no endpoint says {both}, so no release that may take over is made; say so under [endpoint.…]"
+        problems.add(lines.of("endpoint", name, "fallback"), why)
     for reaction in endpoint.reactions:
         if reaction.to is not None and reaction.to not in endpoint.promises:
             near = did_you_mean(reaction.to, endpoint.promises)

@@ -51,7 +51,7 @@ class Guard:
     ) -> None:
         self.app, self.context = app, context
         self.refused, self.shown, self.ended = refused, shown, ended
-        self._refusals = Refusals(context.site)
+        self._refusals = Refusals(context.site, context.entry)
         self._proofs = Proofs(context.site)
         self._index = Index(routes)
 

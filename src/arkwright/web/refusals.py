@@ -15,7 +15,7 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Account
 from arkwright.govern.denied import Attempt
 from arkwright.sites import Site
-from arkwright.web.entry import network
+from arkwright.web.entry import Entry, network
 from arkwright.web.routes import PUBLIC
 
 log = logging.getLogger("arkwright.control")
@@ -30,8 +30,8 @@ class Refusals:
     in anybody's way.
     """
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, entry: Entry) -> None:
+        self._site, self._entry = site, entry
         self._turn = anyio.CapacityLimiter(1)
 
     def noting(self, scope: Scope, send: Send) -> Send:
@@ -53,8 +53,9 @@ class Refusals:
             self._site.denied.take(attempt, scope["arkwright.request"])
             await anyio.to_thread.run_sync(self._site.denied.write, limiter=self._turn)
         except ArkwrightError as error:  # it is refused all the same
-            where = scope.get("arkwright.place", ("",))[0]
-            log.error("a refusal is not on record (%s %s): %s", where, status, error)  # noqa: TRY400
+            if self._entry.first("not on record"):
+                where = scope.get("arkwright.place", ("",))[0]
+                log.error("a refusal is not on record (%s %s): %s", where, status, error)  # noqa: TRY400
 
     def _attempt(self, scope: Scope, status: int, why: str) -> Attempt:
         method = scope["method"] if scope["method"] in METHODS else "another method"

@@ -14,7 +14,7 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import NAME
-from arkwright.serve.tap.compact import Compacted, compact
+from arkwright.serve.tap.compact import compact
 from arkwright.serve.telemetry import minutes
 from arkwright.sites import Site
 from arkwright.work.parent import dies_with
@@ -22,19 +22,20 @@ from arkwright.work.parent import dies_with
 log = logging.getLogger("arkwright.compact")
 
 
-def once(site: Site) -> dict[str, Compacted]:
-    """Compact every endpoint; what was done. One endpoint's trouble is logged and does not stop the others."""
-    done = {}
+def once(site: Site) -> frozenset[str]:
+    """Compact every endpoint; those of which that failed. One endpoint's trouble is logged and stops no other."""
+    failed = set()
     for folder in _folders(site.predictions):
         try:
             keep = _keep(site, folder.name)
             with site.scratch("compact") as scratch:
-                done[folder.name] = compact(folder, site.store, scratch, keep_s=keep)
+                compact(folder, site.store, scratch, keep_s=keep)
             if keep is not None:
                 minutes.forget(folder, keep)
         except (ArkwrightError, OSError) as error:
             log.warning("%s: predictions were not compacted: %s", folder.name, error)
-    return done
+            failed.add(folder.name)
+    return frozenset(failed)
 
 
 def _folders(predictions: Path) -> Iterator[Path]:

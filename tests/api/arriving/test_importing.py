@@ -156,7 +156,7 @@ def test_what_proves_who_asks_travels_encrypted_or_not_at_all(here, monkeypatch)
 
 
 def test_a_server_says_nothing_that_a_terminal_obeys(here, fake):
-    name = "\x1b]0;evil\x07\u202ewool"
+    name = "\x1b]0;evil\x07\u202ewo\nol"
     fake.answers["experiments/search"] = {"experiments": [{"experiment_id": "7", "name": name}]}
     fake.answers["runs/search"] = {"runs": [run("\x1b[2J")]}
     told = []

@@ -89,19 +89,24 @@ def test_back_from_a_canary(second):
 
 
 def test_two_who_move_it_at_once(second, monkeypatch):
-    """One of them is told; nothing is overwritten."""
-    move, moves = rollout.move, []
+    """One of them is told; nothing is overwritten. Who does the same twice at once did it once."""
+    move, moves, words = rollout.move, [], {"share": 0.3}
 
     def late(site, by, moved, releases):
         if not moves:  # somebody else is quicker
             moves.append(moved)
-            second.do(promote, release="buys@2", share=0.3)
+            second.do(promote, release="buys@2", **words)
         return move(site, by, moved, releases)
 
     monkeypatch.setattr(rollout, "move", late)
     with pytest.raises(Refused, match="somebody else moved the endpoint buys just now"):
         second.do(promote, release="buys@2")
     assert versions.latest(second.site.ledger, Endpoint, "buys").shares == {TWO: 0.3, ONE: 0.7}
+    moves.clear()
+    words.clear()
+    moved = second.do(promote, release="buys@2")
+    assert moved == versions.latest(second.site.ledger, Endpoint, "buys") == moves[0]
+    assert moved.shares == {TWO: 1.0}
 
 
 @contextmanager

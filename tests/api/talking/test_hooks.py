@@ -98,6 +98,23 @@ def test_changing_where_keeps_how_far(open_at):
     assert version == 2  # nothing changed, so nothing is written
 
 
+def test_what_was_removed_meanwhile_is_not_brought_back(open_at, monkeypatch):
+    """By whoever looked at it before."""
+    at, url, resolve = open_at, "http://127.0.0.1:9/", hooks.address.resolve
+
+    def removes(*_):
+        monkeypatch.setattr(hooks.address, "resolve", resolve)
+        at.do(unhook, name="ci")
+
+    for words in ({"url": url, "again": True}, {"url": f"{url}x"}):
+        at.do(webhook, name="ci", url=url)
+        monkeypatch.setattr(hooks.address, "resolve", removes)
+        with pytest.raises(Refused, match="somebody else changed ci just now"):
+            at.do(webhook, name="ci", **words)
+        assert (at.do(webhooks), list(at.site.vault.find(state.WISH))) == ((), [])
+        assert not decode(Webhook, at.site.ledger.last(Webhook.KIND, "ci@").body).active
+
+
 def test_where_nothing_may_be_sent(at):
     before = at.site.ledger.head()
     for url in (*WALLED, *MALFORMED, "http://1.1.1.1/", "https://1.1.1.1:22/"):

@@ -6,16 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import ONE, TWO, endpoint, up
 
-from arkwright.api.watch import clock, looked, rounds
+from arkwright.api.build import quiet
+from arkwright.api.watch import clock, looked, process, rounds
 from arkwright.api.watch.clock import PROCESS, Clock
 from arkwright.core.alarms import Alarm, Reacted
+from arkwright.core.errors import Refused
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import encode
+from arkwright.work import compact as work
 
 HALT = 'of = "canary"\ndo = ["halt", "discuss"]'
 
@@ -95,6 +99,93 @@ def test_only_a_look_that_ended_well_keeps_the_turn(two, monkeypatch):
     assert clock._due() == []
     os.utime(kept, (0, 0))  # who reads it may touch it
     assert clock._due() == []
+
+
+def aged(at, seconds):
+    """What was noted is so old."""
+    os.utime(at.site.watched / "buys.looked", (time.time() - seconds, time.time() - seconds))
+
+
+def test_who_cannot_do_all_of_a_look_leaves_the_turn_to_another_who_keeps_it(two, monkeypatch):
+    up(two, watch='every = "1h"')
+    (two.site.predictions / "buys").mkdir(parents=True, exist_ok=True)
+    one, other = Clock(two.site, two.folder), Clock(two.site, two.folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "compact", lambda *_, **__: Path("/proc/self").mkdir())
+        rounds.rounds(two.site, ["buys"], None, quiet, one._name)
+        two.do(rounds.watch, names=["buys"])  # by hand: it is not told which of them may do it
+    assert looked.last(two.site, "buys").by == one._name
+    assert other._due() == [], "whoever is begun anew again and again looks once a minute"
+    aged(two, 61)
+    assert other._due() == [("buys",)]
+    rounds.rounds(two.site, ["buys"], None, quiet, other._name)
+    aged(two, 3601)
+    assert one._due() == []
+
+
+class Ended:
+    """A round that did."""
+
+    def __init__(self, code):
+        self.returncode = code
+        self.poll = lambda: code
+
+
+def test_who_was_refused_tries_again_soon_and_who_failed_leaves_a_span_to_the_others(two):
+    up(two, watch='every = "1h"')
+    clock = Clock(two.site, two.folder)
+
+    def waits(code, **noted):
+        clock._begun.clear()
+        assert clock._due() == [("buys",)]
+        clock._begun["buys"] -= 4000  # it took long
+        if noted:
+            looked.note(two.site, "buys", clock._name, **noted)
+        clock._at_work["buys",] = Ended(code)
+        clock._reap()
+        return round(clock._begun["buys"] + 3600 - time.monotonic())
+
+    assert waits(Refused.exit_code) == 60
+    assert waits(0, well=False) == waits(-9) == waits(0) == 3600
+    assert waits(0, well=True) == -400, "it is overdue"
+    assert waits(-9) == 3600, "what was noted is of the look before"
+
+
+def test_an_endpoint_that_hangs_shuts_out_nobody(two, monkeypatch):
+    """The process ends with an alarm; the endpoint at which it did comes last in the next one."""
+    clock = Clock(two.site, two.folder)
+    monkeypatch.setattr(clock, "_endpoints", lambda: dict.fromkeys(("dead", "far", "near"), 60))
+    names = ("dead", "far", "near")
+    assert clock._due() == [names]
+    looked.note(two.site, "dead", clock._name)
+    clock._at_work[names] = Ended(-signal.SIGALRM)
+    clock._reap()
+    clock._begun.clear()
+    assert clock._due() == [("dead", "near", "far")]
+
+
+def test_a_look_at_an_endpoint_has_a_bound_and_who_is_refused_says_so(monkeypatch):
+    seen = []
+
+    def watched(_, names, *__):
+        seen.extend(names)
+        raise Refused("another is at it")
+
+    monkeypatch.setattr(process, "rounds", watched)
+    monkeypatch.setattr(process, "watch_one", watched)
+    monkeypatch.setattr(process.child, "site", lambda _: None)
+    monkeypatch.setattr(signal, "alarm", seen.append)
+    monkeypatch.setattr(sys, "argv", ["", "site", "project", "us", "far", "near"])
+    assert process.main() == Refused.exit_code
+    assert seen == [process.LONGEST, "far", process.LONGEST, "near"]
+
+
+def test_what_was_noted_by_nobody_stops_no_watch(two):
+    up(two)
+    looked.note(two.site, "buys", "us")
+    (two.site.watched / "buys.looked").write_bytes(b"\xff\xfe\x00")
+    aged(two, 999)
+    assert Clock(two.site, two.folder)._due() == [("buys",)]
 
 
 def round_of(at):

@@ -15,6 +15,7 @@ from tests.walked import Site
 from arkwright.api import lease
 from arkwright.api.watch import clock as watch_clock
 from arkwright.api.watch import data as watch_data
+from arkwright.api.watch import looked
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.causes import causes
 from arkwright.api.watch.clock import Clock
@@ -436,6 +437,24 @@ def test_a_look_that_cannot_read_the_source_leaves_it_to_another_process(here):
     away.rename(source)
     here.look()
     assert Clock(here.site, here.folder)._due() == []
+
+
+def test_what_could_not_be_measured_is_measured_the_next_time_and_left_to_another_process(here, monkeypatch):
+    here.says(buyers=buyers(promises='promises = ["rows >= 1"]\n'))
+
+    def no_memory(_, task, __):
+        raise Invalid(f"{task} ran out of memory")
+
+    def look():
+        watch_data.watch_one(here.site, here.folder, "buyers", None, lambda _: None, "us")
+        return looked.last(here.site, "data.buyers").well
+
+    real = Here.call
+    with monkeypatch.context() as patched:
+        patched.setattr(Here, "call", lambda *given: (no_memory if given[1] == "measure_data" else real)(*given))
+        assert not look()
+    assert look()
+    assert verdicts(here.look())["rows >= 1"] == "kept"
 
 
 def test_what_explains_an_alarm_of_a_dataset(here, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Alarms and what is done about them: once, whoever watches and whoever is killed on the way."""
 
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,8 @@ from arkwright.api.talking.talk import threads
 from arkwright.api.watch import alarms, process, reacting, rounds
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
-from arkwright.core.alarms import Alarm, Reacted
-from arkwright.core.errors import Full
+from arkwright.core.alarms import Alarm, Reacted, Reaction
+from arkwright.core.errors import Full, Refused
 from arkwright.core.nouns import Actor, Endpoint, Run
 from arkwright.monitor.measured import Found, Streak
 
@@ -225,6 +226,19 @@ def test_the_fallback_takes_over(two):
     _, made = watched(two, found(ONE))
     assert [one.says for one in made] == [f"fell back from {ONE} to {TWO}"]
     assert endpoint(two).shares == {TWO: 1.0}
+
+
+def test_the_fallback_is_none_that_broke_a_promise_here_or_passed_another_gate(two, monkeypatch):
+    two.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\nfallback = "buys"\n')
+    up(two, share=1.0)
+    ((alarmed,), _) = watched(two, found(TWO))
+    doing = reacting._Doing(two.site, alarmed.alarm, Reaction(do=("fallback",)), "fallback")
+    now = endpoint(two)
+    with monkeypatch.context() as patched:
+        patched.setattr(reacting._Doing, "_endpoint", lambda _: replace(now, terms=replace(now.terms, gate="strict")))
+        with pytest.raises(Refused, match=f"of buys for the gate strict may take over; {TWO} broke a promise here"):
+            doing.fallback()
+    assert doing.fallback().says == f"fell back from {TWO} to {ONE}"
 
 
 def test_a_discussion_with_those_who_are_named(two):

@@ -6,11 +6,13 @@ from importlib.metadata import version
 
 import pytest
 
+from arkwright.api.build import quiet
 from arkwright.api.decide import sign, why
 from arkwright.api.doctor import doctor
 from arkwright.api.endpoints.rollout import SIGNATURE, promote
 from arkwright.api.ignoring import ignore
-from arkwright.api.watch.rounds import watch
+from arkwright.api.watch import looked
+from arkwright.api.watch.rounds import rounds, watch
 from arkwright.cli.main import main
 from arkwright.core import ignored, versions
 from arkwright.core.errors import Invalid
@@ -103,6 +105,16 @@ def test_a_live_release_is_looked_at_again_every_day(live):
     second = watched(live)[SAFE]
     assert (second.verdict, second.value) == ("broken", 1)
     assert second.note.startswith(f"numpy {version('numpy')}: GHSA-1 high (fixed in 99.1)")
+
+
+def test_a_source_that_cannot_be_asked_is_told_to_whoever_may_have_the_next_look(live):
+    (live.folder / ".arkwright" / "advisories.json").unlink()
+    (one,) = [one for one in rounds(live.site, ["buys"], None, quiet, "us") if one.failed]
+    assert (one.promise, one.verdict) == (SAFE, "unproven")
+    assert not looked.last(live.site, "buys").well
+    known(live)
+    rounds(live.site, ["buys"], None, quiet, "us")
+    assert looked.last(live.site, "buys").well
 
 
 def test_altered_bytes_and_a_signature_that_is_not_there_are_found(live):

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from arkwright.api.arriving.brought import Told
+from arkwright.api.arriving.brought import Told, line
 from arkwright.core.durable import writing
 from arkwright.core.errors import Invalid, Refused, Unknown
-from arkwright.core.visible import visible
 from arkwright.tracking import words
 from arkwright.tracking.importing import reading, said, taking
 from arkwright.tracking.importing.reading import Curve, Place
@@ -69,7 +68,7 @@ class Bringing:
         seen = told.runs + told.models + told.changed + told.same
         new = f"{told.points:,} new points, {told.files:,} new files"
         if page:
-            self.say(f"{visible(what)}: {seen:,} runs and models until now, {new}")
+            self.say(f"{line(what)}: {seen:,} runs and models until now, {new}")
 
     def _traces(self, given: said.Experiment) -> None:
         try:

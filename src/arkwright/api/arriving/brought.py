@@ -46,5 +46,10 @@ class Told:
 
 
 def left(what: str, why: object) -> Left:
-    """Bounded, and nothing that a terminal would obey: a server may say anything."""
-    return Left(what=visible(what[:300]), why=visible(str(why)[:300]))
+    """Bounded: a server may say anything."""
+    return Left(what=line(what[:300]), why=line(str(why)[:300]))
+
+
+def line(text: str) -> str:
+    """One line, with nothing in it that a terminal would obey."""
+    return visible(" ".join(text.split()))

@@ -246,8 +246,11 @@ def move(site: Site, by: Actor, moved: Endpoint, releases: Sequence[Release], be
         except Taken:
             if any(site.ledger.get(entry.kind, entry.key) for entry in beside):
                 raise
-            if site.ledger.get(Endpoint.KIND, key) is None:
+            there = site.ledger.get(Endpoint.KIND, key)
+            if there is None:
                 continue  # somebody decided on one of them just now
+            if not beside and (there.by, there.body) == (by.name, encode(moved)):
+                return moved  # the same person did the same just now: twice at once is once
             raise Refused(f"somebody else moved the endpoint {moved.name} just now; look at it and try again") from None
         return moved
 

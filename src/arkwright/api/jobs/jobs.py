@@ -112,10 +112,12 @@ def jobs(site: Site, by: Actor, project: Path) -> tuple[Job, ...]:
 
 
 def job(site: Site, by: Actor, project: Path, *, id: str) -> Job:  # noqa: A002 - what it is called everywhere
-    """Raises Unknown."""
+    """Raises Unknown, also for one that another control room on the same records has."""
     found = site.vault.get(KIND, id)
     if found is None:
         raise Unknown(f"there is no job {id[:40]!r}; the last {MOST_KEPT} are remembered")
+    if not folder(site, id).is_dir():
+        raise Unknown(f"the job {id} was begun at another control room on the same records; ask there")
     return decode(Job, found)
 
 

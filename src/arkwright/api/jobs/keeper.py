@@ -19,7 +19,7 @@ from arkwright.api import child
 from arkwright.api.jobs import jobs
 from arkwright.api.jobs import process as job_process
 from arkwright.core.alongside import Alongside
-from arkwright.core.errors import ArkwrightError, Away
+from arkwright.core.errors import ArkwrightError
 from arkwright.core.locks import lock
 from arkwright.core.record import decode, encode, now
 from arkwright.core.visible import visible
@@ -46,11 +46,16 @@ class Keeper(Alongside):
 
     def _run(self) -> None:
         place = self._site.folder / "jobs"
-        place.mkdir(parents=True, exist_ok=True)
-        with (place / "lock").open("ab") as lease:
-            while not self._stopped.is_set() and not lock(lease.fileno()):
-                self._stopped.wait(1)
-            self._keep()
+        while not self._stopped.is_set():
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                with (place / "lock").open("ab") as lease:
+                    while not self._stopped.is_set() and not lock(lease.fileno()):
+                        self._stopped.wait(1)
+                    self._keep()
+            except OSError as error:
+                log.error("jobs are not kept: %s; trying again", error)  # noqa: TRY400
+                self._stopped.wait(_AGAIN)
 
     def _keep(self) -> None:
         begun, looked, why = False, 0.0, ENDED
@@ -88,7 +93,11 @@ class Keeper(Alongside):
         with (folder / "log").open("ab") as log_file:
             words, output = (str(self._project), working.id), log_file.fileno()
             with child.begin(self._site, job_process.__name__, *words, output=output, errors=output) as process:
-                code, told = self._wait(process, working)
+                try:
+                    code, told = self._wait(process, working)
+                except BaseException:  # else whoever leaves here waits for as long as it takes
+                    _end(process, LOST)
+                    raise
         how = ended(code, short_of_memory=memory.killed() > short)
         if told and code == -signal.SIGKILL:
             how = f"{told}; it did not end within {_GRACE:.0f} s, and was killed"
@@ -108,17 +117,12 @@ class Keeper(Alongside):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(_LOOK), ""
             record: str | None = encode(working)
-            with contextlib.suppress(Away):  # it goes on meanwhile: nobody can call it off then
+            with contextlib.suppress(ArkwrightError):  # it goes on meanwhile: nobody can call it off then
                 record = self._site.vault.get(jobs.KIND, working.id)
             if self._stopped.is_set() or record != encode(working):
                 called_off = decode(jobs.Job, record).problem if record else None
                 why = visible(called_off or "the control room that did it was stopped").replace("\n", " ")
-                child.tell(process, why)
-                try:
-                    return process.wait(_GRACE), why
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    return process.wait(), why
+                return _end(process, why), why
 
     def _ended(self, working: jobs.Job, state: str, error: str | None, problem: str | None) -> jobs.Job:
         """Put on record how it ended; a person who stopped it meanwhile was first. Raises ArkwrightError where the
@@ -136,6 +140,16 @@ class Keeper(Alongside):
                 told = True
                 if self._stopped.wait(_AWAY):
                     raise
+
+
+def _end(process: "subprocess.Popen[bytes]", why: str) -> int:
+    """Tell it to stop, and kill it where it does not; its exit code."""
+    child.tell(process, why)
+    try:
+        return process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def ended(code: int, *, short_of_memory: bool) -> str:

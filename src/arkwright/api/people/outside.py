@@ -7,15 +7,16 @@ from arkwright.api.people import accounts, entering
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Refused, Unproven
 from arkwright.core.mailbox import is_address
-from arkwright.core.nouns import Account
+from arkwright.core.nouns import Account, Event
 from arkwright.core.ports import Taken
-from arkwright.core.record import NAME, digest_of
+from arkwright.core.record import NAME, decode, digest_of
 from arkwright.core.settings import Login
 from arkwright.govern import roles, secrets
 from arkwright.govern.oidc import Asked, Person
 from arkwright.sites import Site
 
 USED = "oidc-used"
+CLAIMED = "oidc-claimed"  # the vault's kind: a name -> the provider's person for whom its account is being made
 FRESH = 600.0  # seconds in which a log-in elsewhere has to come back
 
 
@@ -45,6 +46,8 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
 
 def _invited(site: Site, key: str, invitation: str) -> str:
     name = entering.invited(site, invitation)
+    if accounts.can_enter(site, name) or accounts.account(site, name).role == "none":
+        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
     if not site.vault.remove(secrets.INVITE, "/".join(invitation.split(".")[:2])):
         raise Unproven("this invitation was used just now")
     return _link(site, name, key)
@@ -55,12 +58,17 @@ def _new(site: Site, person: Person, key: str) -> str:
     role = _allowed(login, person) if login else None
     if role is None:
         raise Forbidden("nobody of that name was invited here; ask an owner for an invitation")
-    name = _name(person)
-    if versions.latest(site.ledger, Account, name) is not None:
+    name, entered = _name(person), f"entered through {person.issuer}"[:200]
+    if last := site.ledger.last(Account.KIND, f"{name}@"):
+        if _was_cut_off(site, last, name, key, entered):
+            return _link(site, name, key)
         raise Refused(
             f"there is an account called {name} already; if it is yours, log in with its password and link the two, "
             "else ask an owner to invite you under another name"
         )
+    claims = site.vault.add(CLAIMED, name, key)
+    if not claims and site.vault.get(CLAIMED, name) != key:
+        raise Refused(f"somebody else began to enter as {name}; ask an owner to invite you under another name")
     is_good = is_address(person.email) and not accounts.has_address(site, person.email)
     fresh = Account(
         name=name,
@@ -68,19 +76,29 @@ def _new(site: Site, person: Person, key: str) -> str:
         role=role,
         signs=(),
         email=person.email if is_good else "",
-        reason=f"entered through {person.issuer}"[:200],
+        reason=entered,
     )
     try:
         versions.move(site.ledger, name, fresh)
     except Taken:
+        if claims:
+            site.vault.remove(CLAIMED, name)
         raise Refused(f"there is an account called {name} already; ask an owner to invite you") from None
     return _link(site, name, key)
+
+
+def _was_cut_off(site: Site, last: Event, name: str, key: str, entered: str) -> bool:
+    """Whether this account was made for this very person, nobody changed it since, and nobody entered it yet."""
+    made = last.by == name and last.key == f"{name}@1" and decode(Account, last.body).reason == entered
+    return made and site.vault.get(CLAIMED, name) == key and not accounts.can_enter(site, name)
 
 
 def _link(site: Site, name: str, key: str) -> str:
     if not site.vault.add(accounts.LINK, key, name):
         raise Refused("you came in through another door just now; log in once more")
-    site.vault.put(accounts.LINKED, name, key)
+    if not site.vault.add(accounts.LINKED, name, key):
+        site.vault.remove(accounts.LINK, key)
+        raise Unproven(f"somebody else entered as {name} just now; ask an owner to invite you under another name")
     return name
 
 

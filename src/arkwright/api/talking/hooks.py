@@ -64,13 +64,13 @@ def webhook(
 
     `rotate`: another key, beside which the old one signs for a day; who was a chat and now gets signatures is given one
     too. `again`: what was given up is tried once more.
-    Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed, and for a key
-    of a chat.
+    Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed, for a key of a
+    chat, and where somebody changed or removed it just now.
     """
     allow(site, by, "own")
     if name in OWN:
         return _own(site, name, url, again=again)
-    before = hooks.get(site.vault, valid_name(name, "webhook"))
+    version, before = _version(site, name), hooks.get(site.vault, valid_name(name, "webhook"))
     if before is None and url is None:
         known = [hook.name for hook in hooks.all_of(site.vault)]
         hint = did_you_mean(name, known) or "; to add it, say its address"
@@ -80,7 +80,7 @@ def webhook(
     if url is not None:
         address.resolve(address.parse(url), address.networks(site.outside.webhooks.allow))
     if before is None:
-        return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)))
+        return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)), version)
     after = replace(before, url=url or before.url, format=format or before.format)
     after = replace(after, on=choice.known(on) if on else before.on)
     is_chat = after.format in forms.CHATS
@@ -88,8 +88,9 @@ def webhook(
         raise Refused(f"{name} tells a chat as {after.format}, which checks no signature: there is no key to change")
     rotate = rotate or (before.format in forms.CHATS and not is_chat)
     after = hooks.rotated(after, time.time()) if rotate else after
-    noun = _record(site, by, after) if after != before else _noun(after, _version(site, name))
-    hooks.put(site.vault, after)
+    noun = _record(site, by, after, version) if after != before else _noun(after, version)
+    if not hooks.swap(site.vault, before, after):
+        raise _changed(name)
     if again or after.url != before.url:
         state.wish(site.vault, after.id)
     return Hooked(webhook=noun, secret=after.key if rotate else None)
@@ -106,33 +107,37 @@ def webhooks(site: Site, by: Actor, project: Path) -> tuple[Delivery, ...]:
 def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
     """Tell it nothing any more; its address and its key are forgotten. Raises Unknown."""
     allow(site, by, "own")
-    hook = hooks.get(site.vault, name)
+    version, hook = _version(site, name), hooks.get(site.vault, name)
     if hook is None:
         known = [one.name for one in hooks.all_of(site.vault)]
         raise Unknown(f"no webhook is called {name[:80]!r}{did_you_mean(name[:80], known)}")
-    noun = _record(site, by, hook, active=False)
+    noun = _record(site, by, hook, version, active=False)
     hooks.remove(site.vault, hook)
     state.forget(site.vault, hook.id)
     return noun
 
 
-def _add(site: Site, by: Actor, hook: Hook) -> Hooked:
+def _add(site: Site, by: Actor, hook: Hook, version: int) -> Hooked:
     if sum(1 for _ in hooks.all_of(site.vault)) >= MOST:
         raise Refused(f"there are {MOST} webhooks, which is the most; remove one: arkwright unhook NAME")
-    noun = _record(site, by, hook)
+    noun = _record(site, by, hook, version)
     state.begin(site.vault, hook.id, _end(site))
     hooks.put(site.vault, hook)
     return Hooked(webhook=noun, secret=None if hook.format in forms.CHATS else hook.key)
 
 
-def _record(site: Site, by: Actor, hook: Hook, *, active: bool = True) -> Webhook:
-    """On record without what is secret. Raises Refused where somebody changed it just now."""
-    noun = _noun(hook, _version(site, hook.name) + 1, active=active)
+def _record(site: Site, by: Actor, hook: Hook, version: int, *, active: bool = True) -> Webhook:
+    """On record without what is secret, behind this version. Raises Refused where somebody changed it just now."""
+    noun = _noun(hook, version + 1, active=active)
     try:
         site.ledger.append(by.name, [Entry(noun.KIND, f"{noun.name}@{noun.version}", encode(noun))])
     except Taken:
-        raise Refused(f"somebody else changed {hook.name} just now; look at it and try again") from None
+        raise _changed(hook.name) from None
     return noun
+
+
+def _changed(name: str) -> Refused:
+    return Refused(f"somebody else changed {name} just now; look at it and try again")
 
 
 def _noun(hook: Hook, version: int, *, active: bool = True) -> Webhook:

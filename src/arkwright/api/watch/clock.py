@@ -14,7 +14,7 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.alongside import Alongside
 from arkwright.core.durations import seconds
-from arkwright.core.errors import ArkwrightError
+from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Endpoint
 from arkwright.project import toml
 from arkwright.sites import Site
@@ -24,12 +24,12 @@ PROCESS = "arkwright.api.watch.process"  # by name: it brings what counts, and a
 LOOK = 1.0  # seconds between two looks at what is due
 GRACE = 10.0  # seconds in which a round may end that is called off
 AT_ONCE = 4  # datasets
-FIRST = 60.0  # seconds in which who looked last goes first; as far the clock of a disk may be ahead
+FIRST = 60.0  # seconds in which who looked last goes first, or who failed last; a disk's clock may be ahead as far
 
 
 class Clock(Alongside):
     """Has endpoints and datasets watched while it is entered, beside the control room. Where several do, the one that
-    looked last, and came to an end of it, goes on, and the others take over when it does not.
+    looked last, and found all out, goes on, and the others take over when it does not.
     """
 
     def __init__(self, site: Site, project: Path) -> None:
@@ -39,7 +39,8 @@ class Clock(Alongside):
         self._stamp: object | None = None
         self._data: dict[str, int] = {}  # seconds, of datasets that are watched
         self._written: object | None = None  # what the project's file was when it was read
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, float] = {}  # since when it is counted how long ago our last look was
+        self._before: dict[str, looked.Look] = {}  # what was noted when ours began
         self._name = uuid.uuid4().hex  # what our own looks are known by
         self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
 
@@ -71,14 +72,21 @@ class Clock(Alongside):
         free = AT_ONCE - sum(name.startswith(DATA) for name in busy)
         found: list[tuple[str, ...]] = [(name,) for name in datasets[: max(0, free)]]
         if all(name.startswith(DATA) for name in busy):  # one round of endpoints at a time
-            found += [some] if (some := tuple(name for name in waiting if not name.startswith(DATA))) else []
-        self._begun |= {name: now for names in found for name in names}
+            some = [name for name in waiting if not name.startswith(DATA)]
+            found += [tuple(sorted(some, key=self._failed))] if some else []
+        for name in (name for names in found for name in names):
+            self._begun[name], self._before[name] = now, looked.last(self._site, name)
         return found
 
+    def _failed(self, name: str) -> float:
+        """When a look at it did, seconds since 1970: at what a process ends it comes to no other."""
+        last = looked.last(self._site, name)
+        return 0.0 if last.well else last.at
+
     def _another_looks(self, name: str, every: int) -> bool:
-        who, when = looked.last(self._site, name)
-        first = min(every / 2, FIRST)
-        return who != self._name and -first <= time.time() - when < every + first
+        last, first = looked.last(self._site, name), _first(every)
+        lasts = every + first if last.well else first
+        return last.by != self._name and -first <= time.time() - last.at < lasts
 
     def _endpoints(self) -> dict[str, int]:
         """Those that promise something, and how often they are to be watched."""
@@ -119,10 +127,27 @@ class Clock(Alongside):
 
     def _reap(self) -> None:
         for names, process in list(self._at_work.items()):
-            if process.poll() is not None:
+            if (code := process.poll()) is not None:
                 del self._at_work[names]
-                if process.returncode:
-                    log.error("a round of the watch ended (%d); it is made good by the next one", process.returncode)
+                self._ended(names, code)
+
+    def _ended(self, names: tuple[str, ...], code: int) -> None:
+        """Who found out all looks again when it is time. Who was refused tries again soon: who is at it may hang. Who
+        failed leaves a whole span of time to the others, and what the process ended at is looked at last.
+        """
+        last = {name: looked.last(self._site, name) for name in names}
+        ours = {name for name in names if last[name].by == self._name and last[name] != self._before.get(name)}
+        refused, now = code == Refused.exit_code, time.monotonic()
+        for name in names:
+            every = {**self._every, **self._data}.get(name, 0)
+            if name not in ours:
+                self._begun[name] = now - (every - _first(every) if refused else 0.0)
+            elif not last[name].well:
+                self._begun[name] = now
+        at = [name for name in names if name not in ours][:1] if code and not refused else []
+        for name in at:
+            log.error("the watch of %s ended (%d); it is made good by the next one", name, code)
+            looked.note(self._site, name, self._name, well=False)
 
     def _call_off(self) -> None:
         for process in self._at_work.values():
@@ -134,3 +159,7 @@ class Clock(Alongside):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _first(every: int) -> float:
+    return min(every / 2, FIRST)

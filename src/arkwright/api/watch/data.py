@@ -48,7 +48,7 @@ class WatchedData:
 def watch_one(
     site: Site, project: Path, name: str, rerun: Rerun, say: Callable[[str], None], by: str = looked.BY_HAND
 ) -> tuple[WatchedData, ...]:
-    """Look at one dataset, and do what is due. `by`: what looks that end well are known by. Raises Refused while
+    """Look at one dataset, and do what is due. `by`: what the looks are known by. Raises Refused while
     another process looks at it; Invalid where it is not to be watched, or the project has mistakes.
     """
     spec, watch = spec_of(project, name)
@@ -59,8 +59,8 @@ def watch_one(
         turn.must_be_held()
         made = _noticed(site, about, spec, watch, found)
     finish(site, about, rerun)
-    if found[READABLE].verdict == "kept":  # else another process may have what it takes to read it
-        looked.note(site, about, by)
+    whole = found[READABLE].verdict == "kept" and not any(one.failed for one in found.values())
+    looked.note(site, about, by, well=whole)
     return made
 
 

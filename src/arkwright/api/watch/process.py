@@ -1,9 +1,11 @@
 """The process of one round of the watch: `python -m arkwright.api.watch.process SITE PROJECT BY NAME…`, of endpoints
 and data.NAME, with the site's engines as JSON on its standard input. BY: what the looks of who started it are known by.
-Whoever started it may end it at any moment.
+Whoever started it may end it at any moment. It ends with 4 where another was at one of them, and is killed by its own
+alarm where it hangs.
 """
 
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,16 +22,19 @@ from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 NOWHERE = ("stopped", "cut")  # where a job has not run to an end
+LONGEST = 3600  # seconds for an endpoint; a dataset says it itself
 
 
-def main() -> None:
+def main() -> int:
     folder, project, by, *names = sys.argv[1:]
     site = child.site(folder)
 
     def rerun(since: str, _may_go_on: Callable[[], None]) -> str:
         return f"the job {_job(site, Path(project), since).id} runs the line again"
 
+    code = 0
     for name in names:
+        signal.alarm(0 if name.startswith(DATA) else LONGEST)
         try:
             if name.startswith(DATA):
                 watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet, by)
@@ -37,10 +42,12 @@ def main() -> None:
                 rounds(site, [name], rerun, quiet, by)
         except Refused as error:
             log.info("%s is not watched now: %s", name, error)
+            code = Refused.exit_code
         except ArkwrightError as error:
             log.error("%s is not watched: %s; trying again", name, error)  # noqa: TRY400
         except Exception:  # of one endpoint: the others are watched all the same
             log.exception("%s is not watched; trying again", name)
+    return code
 
 
 def _job(site: Site, project: Path, since: str) -> jobs.Job:
@@ -51,4 +58,4 @@ def _job(site: Site, project: Path, since: str) -> jobs.Job:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

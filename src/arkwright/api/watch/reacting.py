@@ -224,21 +224,27 @@ class _Doing:
         return self._moved(moved, f"halted {bad}")
 
     def rollback(self) -> Reacted:
-        now = self._endpoint()
-        bad = {one.alarm.release for _, one in of(self.site, [now.name]) if one.state != "over"}
-        moved = back(self.site, now, "", bad)
+        moved = back(self.site, self._endpoint(), "", self._bad())
         return self._moved(moved, f"rolled back from {self.alarm.release} to {', '.join(moved.shares)}")
 
     def fallback(self) -> Reacted:
-        now = self._endpoint()
-        assert now.terms
-        for release in reversed(list(versions.all_of(self.site.ledger, Release, now.terms.fallback or ""))):
+        now, bad = self._endpoint(), self._bad()
+        terms = now.terms
+        assert terms
+        for release in reversed(list(versions.all_of(self.site.ledger, Release, terms.fallback or ""))):
+            if release.ref in bad or release.gate.name != terms.gate:
+                continue
             with suppress(Refused):
                 must_pass(self.site, release)
                 seal(self.site, MACHINE, release)
                 moved = replace(now, version=now.version + 1, shares={release.ref: 1.0}, shadows=(), resumed=False)
                 return self._moved(moved, f"fell back from {self.alarm.release} to {release.ref}")
-        raise Refused(f"no release of {now.terms.fallback} may be deployed")
+        broke = f"; {', '.join(sorted(bad))} broke a promise here"
+        raise Refused(f"no release of {terms.fallback} for the gate {terms.gate} may take over{broke}")
+
+    def _bad(self) -> set[str]:
+        """The releases that broke a promise here which has not held again."""
+        return {one.alarm.release for _, one in of(self.site, [self.alarm.about]) if one.state != "over"}
 
     def _moved(self, moved: Endpoint, says: str) -> Reacted:
         """Together with the reaction, or neither."""

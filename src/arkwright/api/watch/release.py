@@ -35,7 +35,7 @@ class Live:
         try:
             return reading(promise, self._shipped)
         except ArkwrightError as error:
-            return Reading(None, note=str(error))
+            return Reading(None, note=str(error), failed=True)
 
     @cached_property
     def _shipped(self) -> Shipped:

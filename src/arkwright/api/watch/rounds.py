@@ -70,25 +70,26 @@ def rounds(
     site: Site, names: Sequence[str], rerun: Rerun, say: Callable[[str], None], by: str = looked.BY_HAND
 ) -> tuple[Watched, ...]:
     """Watch these endpoints once, one process at a time. `rerun`: how a reaction has the line run again; `by`: what the
-    looks that end well are known by.
+    looks are known by.
 
     What stops one of them is raised when the others were watched.
     """
-    found: list[Watched] = []
+    found: dict[str, list[Watched]] = {}
     trouble = Trouble()
     with lease.held(site, "watch") as turn:
-        compact.once(site)
+        behind = compact.once(site)
         for name in names:
             turn.must_be_held()
             with trouble(name):
-                found += _round(site, name, turn, say)
+                found[name] = _round(site, name, turn, say)
     for name in names:
         with trouble(name):
             finish(site, name, rerun)
-            if name not in trouble.names:
-                looked.note(site, name, by)
+        with trouble(name):
+            whole = name not in trouble.names and name not in behind and not any(one.failed for one in found[name])
+            looked.note(site, name, by, well=whole)
     trouble.told()
-    return tuple(found)
+    return tuple(one for some in found.values() for one in some)
 
 
 class Trouble:

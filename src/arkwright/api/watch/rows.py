@@ -35,7 +35,7 @@ def _readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str
                 try:
                     found |= _measured(window, came, {text: plan})
                 except ArkwrightError as error:
-                    found[text] = Reading(None, note=str(error))
+                    found[text] = Reading(None, note=str(error), failed=True)
     return found
 
 

@@ -38,7 +38,8 @@ class Watched:
     """One promise of an endpoint, measured on what one release answered `since` and `until` (UTC).
 
     `verdict`: kept | broken | unproven, by the 95 % interval from `low` to `high`; `n`: the rows it rests on. `shadow`:
-    the release only gets a copy of each request; `alarm`: the one that stands about it.
+    the release only gets a copy of each request; `alarm`: the one that stands about it; `failed`: what it takes could
+    not be had just now.
     """
 
     endpoint: str
@@ -54,6 +55,7 @@ class Watched:
     until: datetime
     shadow: bool = False
     alarm: str | None = None
+    failed: bool = False
 
 
 class Answers:
@@ -171,6 +173,7 @@ class Answers:
             since=datetime.fromtimestamp(since, UTC),
             until=datetime.fromtimestamp(until, UTC),
             shadow=self._release.ref in self._endpoint.shadows,
+            failed=reading.failed,
         )
 
 

@@ -41,7 +41,6 @@ def _print(done: Imported) -> None:
     if done.left:
         screen.print(f"\n[bold]{len(done.left):,} not taken[/]")
     for one in done.left[:SHOWN]:
-        line = " ".join(f"{one.what}: {one.why}".split())  # names may have line ends there
-        screen.print(f"  {output.escape(line)}", soft_wrap=True)
+        screen.print(f"  {output.escape(f'{one.what}: {one.why}')}", soft_wrap=True)
     if len(done.left) > SHOWN:
         screen.print(f"  … and {len(done.left) - SHOWN:,} more: --json names them all")
