@@ -1,6 +1,6 @@
 """A process that is none: it obeys as a worker does, with a real `Server` whose lanes are played.
 
-What it may do: take its time, die by itself or by what it loads, hang, lose its wire, leave slowly.
+What it may do: take its time, die by itself or by what it loads, hang, lose its wire, leave slowly, or be frozen.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Stage(Server):
 
     async def _lane(self, name, share):
         served = share.served
-        await self.loads(served.release)
+        await self.loads(served.release, name)
         await self._actor.load(served.release)
         loaded = SimpleNamespace(
             endpoint=name, release=served.release, digest=served.digest, version=served.release.rpartition("@")[2]
@@ -90,6 +90,9 @@ class Wire:
     def hears_nothing(self):
         self._raw.transport.pause_reading()
 
+    def hears_again(self):
+        self._raw.transport.resume_reading()
+
     async def drain(self):
         pass
 
@@ -98,13 +101,17 @@ class Wire:
 
 
 class Actor:
-    """`alive`: it is; `returncode`: how it ended, as soon as that is seen. `listens`: callers may meet it."""
+    """`alive`: it is; `returncode`: how it ended, as soon as that is seen. `listens`: callers may meet it. `running`:
+    set but while it is frozen; `froze`: how often it was.
+    """
 
     def __init__(self, pid, world, birth, start, sock):
         self.pid, self.world, self.birth, self.shadow, self.number = pid, world, birth, start.shadow, start.worker
         self.alive, self.listens, self.deaf, self.returncode = True, False, False, None
-        self.loading, self.told, self.left = "", [], None
+        self.loading, self.last, self.told, self.left = "", "", [], None
         self.over, self._stopped, self._replaced = asyncio.Event(), asyncio.Event(), False
+        self.running, self.freezes, self.froze, self._signals = asyncio.Event(), asyncio.Event(), 0, []
+        self.running.set()
         self.stage, self.wire, self.reader, self._sock = Stage(self, start.shadow), None, None, sock
         self._life = asyncio.create_task(self._live())
 
@@ -119,13 +126,21 @@ class Actor:
         return self.stage.versions[self.stage.app.routes[name]]
 
     @property
+    def drains(self):
+        return self.left == -NEVER
+
+    @property
     def is_met(self):
         """Whether anybody may be answered by it: who is busy on its connection for another second."""
         here = self.left is None or self.world.now < self.left + LEAVE
-        return self.alive and self.listens and here
+        return self.alive and self.listens and here and self.running.is_set()
+
+    async def _sleep(self, seconds):
+        await asyncio.sleep(seconds)
+        await self.running.wait()
 
     async def _live(self):
-        await asyncio.sleep(self.birth.boots)
+        await self._sleep(self.birth.boots)
         self.reader, raw = await asyncio.open_connection(sock=self._sock, limit=control.LONGEST)
         self.wire = Wire(raw, self.birth.wire)
         self.wire.write(control.line(control.Born(self.pid)))
@@ -136,15 +151,16 @@ class Actor:
         )
         listening.add_done_callback(self._heard_all)
         await self._stopped.wait()
+        await self.running.wait()
         self.wire.write(control.line(control.Leaving()))
         if self.listens:
             if self._replaced:
                 self.left = self.world.now
-                await asyncio.sleep(LEAVE)
+                await self._sleep(LEAVE)
             else:
-                await asyncio.sleep(self.world.serving.drain_delay)
+                await self._sleep(self.world.serving.drain_delay)
             self.left = -NEVER
-            await asyncio.sleep(self.birth.drains)
+            await self._sleep(0.0 if self.world.healed else self.birth.drains)
         self.end(0)
 
     def _heard_all(self, listening):
@@ -152,18 +168,20 @@ class Actor:
         if not self.deaf:
             self._stopped.set()
 
-    async def _say(self, release):
-        self.loading = release
-        self.wire.write(control.line(control.Loading(release)))
+    async def _say(self, release, name=""):
+        await self.running.wait()
+        self.loading, self.last = release, release or self.last
+        self.wire.write(control.line(control.Loading(release, name)))
 
     async def _open(self):
+        await self.running.wait()
         self.listens = True
         self.asked()
 
     async def load(self, release):
         self.told.append(release)
         kind, seconds = self.world.what(release, self)
-        await asyncio.sleep(seconds if kind != "crashes" else 0)
+        await self._sleep(seconds if kind != "crashes" else 0)
         match kind:
             case "fails":
                 raise Invalid(f"{release} is broken")
@@ -176,9 +194,10 @@ class Actor:
                 await asyncio.sleep(NEVER)
             case "hangs":
                 await self.world.gate(release).wait()
+                await self.running.wait()
 
     async def idle(self):
-        await asyncio.sleep(self.birth.idle)
+        await self._sleep(self.birth.idle)
 
     def asked(self):
         """Who is met is asked for something: what crashes on it ends the process."""
@@ -198,10 +217,31 @@ class Actor:
             self.deaf = not notices
             self.wire.close()
 
+    def freeze(self):
+        """It does nothing until it goes on, and is ended meanwhile by SIGKILL alone."""
+        self.running.clear()
+        self.freezes.set()
+        self.froze += 1
+        if self.wire:
+            self.wire.hears_nothing()
+
+    def go_on(self):
+        if self.running.is_set():
+            return
+        self.running.set()
+        self.freezes.clear()
+        if self.wire and self.alive:
+            self.wire.hears_again()
+        self.asked()
+        while self._signals and self.alive:
+            self.send_signal(self._signals.pop(0))
+
     def end(self, code):
         if not self.alive:
             return
         self.alive = False
+        if self.birth.wire:  # what it said last comes late
+            self.world.blame(*self.told)
         self._life.cancel()
         asyncio.get_running_loop().call_later(self.birth.exit, self._seen, code)
         if self.wire:
@@ -223,9 +263,13 @@ class Actor:
     def send_signal(self, sign):
         if self.returncode is not None:
             raise ProcessLookupError
-        if sign == signal.SIGKILL or (self.wire is None and sign != signal.SIGCONT):
+        if sign == signal.SIGCONT:
+            self.go_on()
+        elif not self.running.is_set() and sign != signal.SIGKILL:
+            self._signals.append(sign)
+        elif sign == signal.SIGKILL or self.wire is None:
             self.end(-sign)
-        elif sign != signal.SIGCONT:
+        else:
             self._replaced |= sign == signal.SIGHUP
             self._stopped.set()
 

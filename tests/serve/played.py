@@ -70,7 +70,7 @@ class Born:
         for name, routing in order.traffic.items():
             for release in sorted(control.loaded(routing, shadow=False) - set(self.serves.values())):
                 self.told.append(release)
-                self.say(control.Loading(release))
+                self.say(control.Loading(release, name))
                 match self.world.does.get(release):
                     case "kills":
                         self.end(-9)

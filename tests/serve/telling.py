@@ -16,6 +16,7 @@ from tests.serve.stories import World
 from arkwright.serve.processes import crew, following, place, process, supervisor, waits, worker
 from arkwright.serve.processes.files import Room
 
+FROZEN = 20.0  # seconds without a sign of life
 SHORTER = ((place, "BIRTH", 60.0), (place, "SELDOM", 8.0), (process, "BIRTH", 15.0), (following, "AGAIN", 8.0))
 
 
@@ -33,8 +34,15 @@ class Heard(logging.Handler):
         self.emit = lambda record: world.note(f"  log: {record.getMessage()}")
 
 
-async def forever(*_):
-    await asyncio.Event().wait()
+async def watched(one, *_):
+    """Who gives no sign of life is ended."""
+    while True:
+        await one.freezes.wait()
+        froze = one.froze
+        await asyncio.sleep(FROZEN)
+        if froze == one.froze and not one.running.is_set():
+            one.kill()
+            return
 
 
 async def here(do, *said):
@@ -54,12 +62,12 @@ def played(clock, births, places, how):
             (process, "shared_memory", lambda: os.open(os.devnull, os.O_RDONLY)),
             (process, "Forked", world.by_pid),
             (process, "forks", lambda: False),
-            (process.watchdog, "watch", forever),
+            (process.watchdog, "watch", watched),
             (process.Worker, "_begin", begun(world)),
             (crew, "Nursery", lambda _: world),
             (crew.Crew, "__init__", made(world)),
             (crew.Crew, "move", moved(world)),
-            (crew.Crew, "halt", halted(world)),
+            (place.Place, "_leave_out", left_out(world)),
             (following, "attempt", world.attempt),
             (following, "refused", world.refuse),
             (supervisor, "refused", world.refuse),
@@ -96,6 +104,14 @@ def made(world, real=crew.Crew.__init__):
     return make
 
 
+def left_out(world, real=place.Place._leave_out):
+    def leave_out(self, release, why):
+        world.leaves_out(self, release)
+        real(self, release, why)
+
+    return leave_out
+
+
 def moved(world, real=crew.Crew.move):
     async def move(self, order, names):
         return await world.move(lambda: real(self, order, names), order, names)
@@ -103,16 +119,7 @@ def moved(world, real=crew.Crew.move):
     return move
 
 
-def halted(world, real=crew.Crew.halt):
-    def halt(self, stopped):
-        world.note(f"halt {stopped}")
-        world.halted |= {name: version for name, (version, _) in stopped.items()}
-        real(self, stopped)
-
-    return halt
-
-
-def tell(steps, births=(), ends="SIGTERM", places=2, **how):
+def tell(steps, births=(), ends="SIGTERM", places=2, early=(), guilty=(), **how):
     """Raises Broken, or what else comes of it."""
     clock, tasks, errors = Clock(), [], []
 
@@ -125,7 +132,7 @@ def tell(steps, births=(), ends="SIGTERM", places=2, **how):
     asyncio.set_event_loop(clock)
     with played(clock, births, places, how) as world:
         try:
-            clock.run_until_complete(world.run(steps, ends))
+            clock.run_until_complete(world.run(steps, ends, early, guilty))
             if unseen := [task for task in tasks if task.done() and not task.cancelled() and task._log_traceback]:
                 world.broken(f"nobody saw {[task.exception() for task in unseen]}")
             if errors:

@@ -357,7 +357,8 @@ def test_who_never_began_is_told_nothing_when_it_is_let_go(played):
     played(play)
 
 
-def test_a_move_waits_for_nobody_who_died_loading_and_has_no_successor(played, monkeypatch):
+def test_a_move_waits_for_nobody_who_died_loading_and_has_no_successor_nor_is_it_refused(played, monkeypatch):
+    """That there is no process says nothing of the release: the other place did it."""
     monkeypatch.setattr(place, "BIRTH", 0.0)
 
     async def play(world):
@@ -375,10 +376,10 @@ def test_a_move_waits_for_nobody_who_died_loading_and_has_no_successor(played, m
 
         world.born = once
         one.kill()
-        assert set(await asyncio.wait_for(moving, 20)) >= {"a"}
+        assert await asyncio.wait_for(moving, 20) == {}
         world.shut, world.born = False, born
-        del world.does["b@1"]
-        await until(lambda: len(world.serves()) == 2)
+        world.does.clear()
+        await until(lambda: world.serves() == [{"a": "a@2", "b": "b@1"}] * 2)
 
     played(play)
 
@@ -776,7 +777,7 @@ def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out_meanwhile(pl
     async def play(world):
         assert await world.crew.move(world.order(a="a@1", b="b@1"), ["a"]) == {}
         world.does |= {"a@1": KILLS, "b@2": WAITS}
-        both = order(world, a=of(world, "a@1"), b=of(world, "a@1", "b@2"))
+        both = control.Serve({"a": of(world, "a@1"), "b": of(world, "a@1", "b@2")}, [])
         moving = asyncio.create_task(world.crew.move(both, ["b"]))
         await until(lambda: all(one.told[-1] == "b@2" for one in world.here()))
         world.here()[0].kill()
@@ -791,10 +792,14 @@ def test_an_endpoint_that_answers_does_not_move_to_what_is_left_out_meanwhile(pl
 
 def test_what_no_place_can_try_beside_what_is_left_out_is_refused_for_now(played):
     async def play(world):
+        world.does["b@1"] = FAILS
         await left_out(world, 0, 1)
+        before = [list(one.told) for one in world.here()]
         with pytest.raises(LeftOut, match="of a@1, a@2 one ends"):
             await world.crew.move(order(world, a=of(world, "a@1", "a@2")), ["a"])
         assert not [one for one in world.all if "a@2" in one.told]
+        assert [list(one.told) for one in world.here()] == before  # nobody goes back to b@1 once more, which failed
+        world.does.clear()
         assert await world.crew.move(world.order(b="b@1", a="a@2"), ["a"]) == {}
         assert world.serves() == [{"a": "a@2", "b": "b@1"}] * 2
 
@@ -879,10 +884,36 @@ def test_who_can_do_more_takes_over_though_it_cannot_do_all(played, monkeypatch)
     async def play(world):
         world.does["b@1"] = FAILS
         await left_out(world, 0)
-        assert set(world.crew._places[0].worker.lacks) == {"a", "b"}
+        for _ in range(2):  # the first dies of a@1; the next one goes without, and so does no more
+            assert set(world.crew._places[0].worker.lacks) == {"a", "b"}
+            await world.crew.renew()
         del world.does["a@1"]
         await world.crew.renew()
         assert world.here()[0].serves == {"a": "a@1"}
         assert set(world.crew._places[0].worker.lacks) == {"b"}
+
+    played(play)
+
+
+def test_what_ends_workers_for_good_keeps_nothing_else_left_out(played, monkeypatch):
+    """Who is to take over dies of it; the next one goes without, and does more than the old one all the same."""
+    monkeypatch.setattr(place, "SOON", 0.0)
+
+    async def play(world):
+        assert await world.move(a="a@1", b="b@1") == {}
+        world.does["a@1"] = world.does["b@1"] = KILLS
+        here = world.crew._places[0]
+        world.here()[0].kill()
+        await until(lambda: here.worker.lacks and here.worker.served)
+        assert set(here.worker.lacks) == {"a", "b"}
+        del world.does["b@1"]
+        await world.crew.renew()
+        assert set(here.worker.lacks) == {"a", "b"}
+        await world.crew.renew()
+        assert (set(here.worker.lacks), here._left_out, world.here()[0].lacking) == ({"a"}, {"a@1"}, ["a"])
+        del world.does["a@1"]
+        await world.crew.renew()
+        assert (here.worker.lacks, here._left_out) == (set(), set())
+        assert world.here()[0].serves == {"a": "a@1", "b": "b@1"}
 
     played(play)

@@ -41,7 +41,7 @@ def test_what_is_stopped_while_another_endpoint_is_loaded(page, releases):
         server, before = Server(Limits(), page=page), len(page._free)
         await server.serve({"one": routing(releases, 1), "two": routing(releases, 1)})
 
-        async def loads(release):
+        async def loads(release, endpoint):
             if release:
                 server.halt({"two": (2, "stopped")})
                 await asyncio.gather(*server._retiring)

@@ -99,9 +99,10 @@ class Done(msgspec.Struct, tag=True):
 
 
 class Loading(msgspec.Struct, tag=True):
-    """Worker to supervisor: this release is loaded just now; empty when none is any more."""
+    """Worker to supervisor: this release is loaded just now for this endpoint; empty when none is any more."""
 
     release: str
+    endpoint: str = ""
 
 
 class Leaving(msgspec.Struct, tag=True):
@@ -135,9 +136,10 @@ def lacking(order: Serve, names: Collection[str]) -> Serve:
     return Serve(traffic, order.unloaded, sorted(order.traffic.keys() - traffic.keys()))
 
 
-def naming(order: Serve, some: Collection[str], *, shadow: bool) -> list[str]:
+def naming(order: Serve | None, some: Collection[str], *, shadow: bool) -> list[str]:
     """The endpoints for which one of these releases is loaded: where callers are answered, or where the shadows are."""
-    return [name for name, routing in order.traffic.items() if not loaded(routing, shadow=shadow).isdisjoint(some)]
+    traffic = order.traffic if order else {}
+    return [name for name, routing in traffic.items() if not loaded(routing, shadow=shadow).isdisjoint(some)]
 
 
 def line(message: Any) -> bytes:
@@ -158,9 +160,15 @@ def loaded(routing: Routing, *, shadow: bool) -> set[str]:
     return {share.served.release for share in routing.shares if share.shadow == shadow}
 
 
-def at_work(order: Serve, *, shadow: bool) -> set[str]:
+def at_work(order: Serve | None, *, shadow: bool) -> set[str]:
     """As `loaded`, for all endpoints."""
-    return {release for routing in order.traffic.values() for release in loaded(routing, shadow=shadow)}
+    return {release for _, release in lanes(order, shadow=shadow)}
+
+
+def lanes(order: Serve | None, *, shadow: bool) -> set[tuple[str, str]]:
+    """As `at_work`, each with its endpoint: of one release there is a copy for each."""
+    traffic = order.traffic if order else {}
+    return {(name, one) for name, routing in traffic.items() for one in loaded(routing, shadow=shadow)}
 
 
 def releases(routings: Iterable[Routing]) -> set[str]:

@@ -97,13 +97,38 @@ class Crew:
 
         Who is just being born, or stuck, decides nothing, unless there is nobody else: the one does before it answers
         what is served then, the other behind what it is stuck in. Raises LeftOut where an endpoint that answers would
-        not any more, or nobody could try it; all go on as before.
+        not any more, or nobody could try it; OSError where nobody lives to. All go on as before.
         """
         did: dict[Worker, Mapping[str, str]] = {}
+        self._must_stay(order, names, [place.leaves_out(order) for place in self._answering])
+        try:
+            why = await self._ask(order, names, did)
+        except OSError as error:
+            if isinstance(error, LeftOut):
+                error.asked = bool(did)
+            await self._go_back()
+            raise
+        if why:
+            await self._go_back()
+            return why
+        first, self.order = self.order is None, order
+        for place in self._places:
+            place.moved(order, did.get(place.worker))
+        if first:
+            await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
+        else:  # also who was not waited for: it may do later what it was asked, and what fails then stays as it was
+            telling = {*self._untold(did), *(place for place in self._places if place.worker.late)}
+            await asyncio.gather(*(place.tell(order) for place in telling))
+        return {}
+
+    async def _ask(
+        self, order: control.Serve, names: Collection[str], did: dict[Worker, Mapping[str, str]]
+    ) -> dict[str, str]:
+        """Why not, of `names`, by all that can do it. `did`: gets who did it, and what fails. Raises OSError."""
         judged: set[Place] = set()  # once each: who comes after one that did it decides nothing more
         aside: list[set[str]] = []  # what was not tried, of each that judged and answers callers
         while judges := [place for place in await self._judges(did) if place not in judged]:
-            await self._must_stay(order, names)
+            self._must_stay(order, names, [place.leaves_out(order) for place in self._answering])
             before = {place: place.leaves_out(order) for place in judges}
             found = dict(zip(judges, await asyncio.gather(*(place.has(order, names) for place in judges)), strict=True))
             done = {place for place, (_, failed) in found.items() if failed is not None}
@@ -111,42 +136,39 @@ class Crew:
             judged |= done if self.order else set()
             now = {worker: failed for worker, failed in found.values() if failed is not None}
             did |= now
-            why = {name: why for failed in now.values() for name, why in failed.items() if name in names}
-            if why:
-                await self._go_back()
+            if why := {name: why for failed in now.values() for name, why in failed.items() if name in names}:
                 return why
-        await self._must_stay(order, names, aside)
-        first, self.order = self.order is None, order
-        for place in self._places:
-            place.moved(order, did.get(place.worker))
-        if first:
-            await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
-        else:
-            await asyncio.gather(*(place.tell(order) for place in self._untold(did)))
+            if not now and not any(place.answers for place in self._answering):
+                if names:
+                    raise OSError("no worker lives to try it")
+                return {}
+        self._must_stay(order, names, aside)
         return {}
 
     async def _judges(self, did: Container[Worker]) -> list[Place]:
         """Who can do it and was not asked yet. It is waited until one of those that answer callers can, but not for
-        ever where all are stuck.
+        ever: where all are stuck these are asked, and where none lives to answer who is just being born.
         """
-        answering = self._places[: len(self._listening)]
-        if not any(place.worker in did for place in answering):
-            await until(lambda: any(place.answers for place in answering))
+        if not any(place.worker in did for place in self._answering):
             with contextlib.suppress(TimeoutError):
-                await within(self._serving.load_time, until(lambda: any(map(_able, answering))))
-            if not any(map(_able, answering)):
-                return self._untold(did) or await self._judges(did)  # they ended just now
+                await within(self._serving.load_time, until(lambda: any(map(_able, self._answering))))
+            if not any(map(_able, self._answering)):
+                return self._untold(did) or self._answering
         return list(filter(_able, self._untold(did)))
 
-    async def _must_stay(
-        self, order: control.Serve, names: Collection[str], aside: Sequence[Collection[str]] = ()
-    ) -> None:
-        """Raises LeftOut, as `move` does, after all went back. `aside`: what those did not try that were asked."""
+    @property
+    def _answering(self) -> list[Place]:
+        """All but that of the shadows."""
+        return self._places[: len(self._listening)]
+
+    def _must_stay(self, order: control.Serve, names: Collection[str], aside: Sequence[Collection[str]]) -> None:
+        """Raises LeftOut, as `move` does. `aside`: what is not tried, at each place that counts."""
         lost = set().union(*(place.loses(order, names) for place in self._places))
         if self.order and aside:
             lost |= {name for name in self._gaining(order, names) if all(name in one for one in aside)}
         if lost:
-            await self._go_back()
+            for place in self._places:
+                place.wants(order, lost)
             some = ", ".join(sorted(control.releases(order.traffic[name] for name in lost)))
             raise LeftOut(f"of {some} one ends or holds up workers that load it")
 
@@ -159,6 +181,10 @@ class Crew:
 
     def _untold(self, did: Container[Worker]) -> list[Place]:
         return [place for place in self._places if place.answers and place.worker not in did]
+
+    def lacks(self, name: str) -> bool:
+        """Whether it should answer and does nowhere."""
+        return all(name in place.worker.lacks for place in self._answering if place.answers)
 
     async def _go_back(self) -> None:
         if self.order:

@@ -26,6 +26,11 @@ class Trial:
     def refuses(self, failed: Mapping[str, str]) -> bool:
         return not failed.keys().isdisjoint(self._names)
 
+    def is_ended_by(self, endpoint: str, why: str) -> None:
+        """Who tried it ended or hangs: by what this endpoint needs, if it is asked for, or beside what is."""
+        assert self.worker
+        self.ends(self.worker, dict.fromkeys({endpoint} & {*self._names} or self._names, why))
+
     def is_void(self) -> None:
         """Another worker answers here, which was told nothing of it."""
         if not self._found.done():

@@ -4,6 +4,9 @@ A worker begins behind what the others do: it is told what is served now, and to
 meanwhile; only then does it listen. So nobody is answered by what is no longer served, and no move waits for who is
 just being born. What ends or holds up two workers here is left out of the next one, whose callers are told; another
 that can do all of it takes its place later.
+
+One rule says what that was. What ends or holds up who never answered anybody is the move that is tried in it, if it has
+begun to load anything for that alone; else what it began last, though that be loaded: a thread of it may go on.
 """
 
 import asyncio
@@ -19,7 +22,8 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import BIRTH, how
 from arkwright.serve.processes.newborn import Trial
 from arkwright.serve.processes.process import Worker
-from arkwright.serve.processes.trial import late
+from arkwright.serve.processes.putoff import PutOff, Wish
+from arkwright.serve.processes.trial import deadly, late
 
 log = logging.getLogger("arkwright.serve")
 SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
@@ -28,7 +32,9 @@ _MOST_DEATHS = 2  # of those that load one release: one may be chance
 
 
 class LeftOut(OSError):
-    """A move needs what ends or holds up the workers that load it, now: it is tried again later."""
+    """A move needs what ends or holds up workers now: it is tried again later. `asked`: whether any were for it."""
+
+    asked = False
 
 
 class Crew(Protocol):
@@ -56,6 +62,9 @@ class Place:
         self._deaths = Counter[str]()  # of those that never listened, by what they loaded
         self._trial: Trial | None = None
         self._left_out: set[str] = set()  # releases that no worker here lived to serve
+        self._spared: set[str] = set()  # that ended or held up who was to take over: the next one goes without
+        self._put_off = PutOff()
+        self._aside: Wish | None = None  # which `coming` tries just now, and answers nobody
         self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
         self._over = False
         self._keeping: asyncio.Task[None] | None = None
@@ -92,22 +101,24 @@ class Place:
             self._give_up(worker)
 
     async def has(self, order: control.Serve, names: Collection[str]) -> tuple[Worker, Mapping[str, str] | None]:
-        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile. Who dies is followed by
-        one that tries it before it answers anybody: what ends that one is the release, and no request.
+        """Have the worker do it: who did, and what fails; None when it was replaced meanwhile, or none comes in its
+        place. Who dies is followed by one that tries it before it answers anybody: what ends that one is the release,
+        and no request. So does one that is just being born.
         """
         while True:
             worker = self.worker
-            failed = await worker.tell(self._without(order, question=True))
-            if failed is not None or worker.leaves:
-                return worker, failed
-            if self.worker is not worker and (self.worker.opened or self._crew.order is None):
-                continue  # another is here already, and not told of it by anybody else
-            log.warning("a worker ended before it answered by what it was told; the next one is told before it answers")
+            if worker.opened or self._crew.order is None:
+                failed = await worker.tell(self._without(order, question=True))
+                if failed is not None or worker.leaves:
+                    return worker, failed
+                if self.worker is not worker and (self.worker.opened or self._crew.order is None):
+                    continue  # another is here already, and not told of it by anybody else
+                log.warning("a worker ended before it answered by what it was told; the next is told before it answers")
             self._trial = trial = Trial(order, names)
             try:
                 tried = await trial.over(BIRTH + self._load_time)
             except TimeoutError:
-                return worker, dict.fromkeys(order.traffic, "a worker ended, and none came in its place")
+                return worker, None
             finally:
                 self._trial = None
             if tried:
@@ -122,10 +133,21 @@ class Place:
 
     def leaves_out(self, order: control.Serve) -> set[str]:
         """The endpoints of which nothing is tried here."""
-        return set(control.naming(order, self._left_out, shadow=self.worker.shadow))
+        return set(control.naming(order, self._not_in(order), shadow=self.worker.shadow))
+
+    def _not_in(self, order: control.Serve) -> set[str]:
+        """What is left out of it."""
+        return self._left_out - self._put_off.readmitted(order)
 
     def _without(self, order: control.Serve, *, question: bool = False) -> control.Serve:
-        return control.without(order, self._left_out, shadow=self.worker.shadow, question=question)
+        return control.without(order, self._not_in(order), shadow=self.worker.shadow, question=question)
+
+    def wants(self, order: control.Serve, names: Collection[str]) -> None:
+        """A move of these was put off, perhaps for what is left out here: another tries that aside."""
+        for name in names:
+            needed = self._left_out & control.loaded(order.traffic[name], shadow=self.worker.shadow)
+            if needed and self._put_off.put(name, order, frozenset(needed)):
+                self._again, self._pause = 0.0, SOON
 
     @property
     def answers(self) -> bool:
@@ -133,14 +155,17 @@ class Place:
         return self.worker.answers if self._crew.order else not self.worker.gone and self.worker.hears
 
     def moved(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
-        """As `settled`. Who is stuck did not do it: another is tried at once, however often none could take over."""
+        """As `settled`. Another is tried at once for who is stuck or lacks something: what held it up may have left."""
         self.settled(order, failed)
-        if self.worker.stuck:
-            self.worker.behind, self._again, self._pause = True, 0.0, SOON
+        self._put_off.clear()  # whoever tries that just now is of no use
+        self.worker.behind |= bool(self.worker.stuck)
+        if self.worker.stuck or self.worker.lacks:
+            self._again, self._pause = 0.0, SOON
 
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
-        self._left_out &= control.at_work(order, shadow=self.worker.shadow)
+        at_work = control.at_work(order, shadow=self.worker.shadow)
+        self._left_out, self._spared = self._not_in(order) & at_work, self._spared & at_work
         if failed is not None:
             self.worker.lacks = {*failed, *self.leaves_out(order)}
 
@@ -150,25 +175,31 @@ class Place:
         """A new worker takes over before the old one stops: on the same socket, so nobody is turned away.
 
         `wait`: until the old one has stopped. When the new one cannot do all that there is to do, nor more than the old
-        one, that one stays, unless it answers with what is served no more.
+        one, that one stays, unless it answers with what is served no more; what ended the new one is spared the next,
+        if that does more all the same.
         """
         async with self._turn:
             if self._over or not self.worker.opened:  # another comes already, which does no more than it can
                 return True
             old, new = self.worker, self.worker.twin("replaced")
+            if not self._lacking(()) < set(old.lacks):
+                self._spared.clear()
             failed = await self._comes(new)
-            if failed is None or (failed and not failed.keys() < set(old.lacks)):
-                ended = f"the new one ended at once{f', loading {new.loading}' if new.loading else ''}"
-                why = late(new.stuck, self._load_time) if new.stuck else failed or ended
-                log.error("the workers are not replaced: %s", why)
+            lacks = self._lacking(failed or ())
+            if failed is None or (lacks and not lacks < set(old.lacks)):
+                last = new.begun[-1][1] if new.begun else ""
+                ended = failed or f"the new one ended at once{f', loading {last}' if last else ''}"
+                log.error("the workers are not replaced: %s", late(last, self._load_time) if new.stuck else ended)
+                guilty = failed is None and self._is_due(last)
+                self._spared = self._spared | {last} if guilty else set()  # else it did no more: the next tries all
                 self._crew.let_go(new, signal.SIGKILL)
                 if old.behind and old.stuck and not new.gone:  # there are processes: one comes, and does what it can
                     self._give_up(old)
                 return False
-            self.worker, self._again, self._pause, new.lacks = new, 0.0, SOON, set(failed)
+            self.worker, new.lacks = new, lacks
             if self._trial:
                 self._trial.is_void()
-            self._left_out.clear()
+            self._left_out = set(self._spared)
             self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
@@ -184,13 +215,29 @@ class Place:
         old = self.worker
         if _now() >= self._again and not old.gone and (old.stuck or old.goes or old.lacks or old.lost_its_keeper()):
             self._wait()
-            await self.replace(wait=False)
+            if not await self.replace(wait=False) and (wish := self._put_off.next()):
+                await self._try(wish)
+
+    async def _try(self, wish: Wish) -> None:
+        """Have one that answers nobody do what was put off: if it lives, who answers may be asked for it."""
+        async with self._turn:
+            if self._over or not self.worker.opened:
+                return
+            self._aside, new = wish, self.worker.twin("replaced")
+            try:
+                wish.lives = await self._comes(new) is not None and not (new.gone or new.leaves)
+            finally:
+                self._aside = None
+            self._crew.let_go(new, signal.SIGKILL)
 
     def _wait(self) -> None:
+        """Who took over may end at once, too: only when it was quiet for long one comes soon again."""
+        if _now() > self._again + SELDOM:
+            self._pause = SOON
         self._again, self._pause = _now() + self._pause, min(2 * self._pause, SELDOM)
 
     async def _comes(self, new: Worker) -> Mapping[str, str] | None:
-        """What fails in who is to take another's place; None when it ended."""
+        """What fails in who is to take another's place; None when it ended, or hangs."""
         self.coming = new
         try:
             await new.start()
@@ -214,19 +261,29 @@ class Place:
             trial = self._trial if self._trial and order is self._trial.order else None
             if trial:
                 trial.worker = worker
-            told = await worker.tell(order if worker is self.coming else self._without(order))
-            if trial and told is not None and not self._is_due(worker.stuck):
-                trial.ends(worker, told)
-                if worker.stuck or trial.refuses(told):
-                    self._trial = None  # at once: nobody else tries it, and this one answers with what is served
+            told = await worker.tell(self._dared(order) if worker is self.coming else self._without(order))
             if told is None or worker.stuck:
                 return None
+            if trial:
+                trial.ends(worker, told)
+            if trial and trial.refuses(told) and self._trial is trial:
+                self._trial = None  # at once: nobody else tries it, and this one answers with what is served
             failed = told
         return failed
 
+    def _dared(self, order: control.Serve) -> control.Serve:
+        """What who comes does of it: for that one nobody waits."""
+        left_out = self._left_out - self._aside.releases if self._aside else self._spared
+        return control.without(order, left_out, shadow=self.worker.shadow)
+
+    def _lacking(self, failed: Collection[str]) -> set[str]:
+        """What who takes over lacks: that, and what it was spared."""
+        return {*failed, *control.naming(self._crew.order, self._spared, shadow=self.worker.shadow)}
+
     def _due(self, worker: Worker) -> control.Serve | None:
         """What it is to do: who is to take another's place decides nothing."""
-        return self._trial.order if self._trial and worker is not self.coming else self._crew.order
+        other = self._aside if worker is self.coming else self._trial
+        return other.order if other else self._crew.order
 
     # who follows the dead
 
@@ -247,7 +304,7 @@ class Place:
             self._must_go_on(stillborn, code)
             self._crew.bury(worker)
             self._blame(worker, how(code))
-            if self.coming and self._left_out:  # it tries what may hang it, and callers wait here
+            if self.coming and (self._left_out or self._aside):  # it tries what may hang it, and callers wait here
                 self._crew.let_go(self.coming, signal.SIGKILL)
             if stillborn:
                 await asyncio.sleep(_pause(stillborn))
@@ -266,37 +323,38 @@ class Place:
         if not keeping.cancelled() and (error := keeping.exception()):
             self._crew.fail(error)
 
-    def _blame(self, dead: Worker, ended: str) -> None:
-        """What it loaded is left out of the next one, if it never lived and is not the first of them; and a move is
-        refused that was tried in it.
+    def _blame(self, one: Worker, ended: str = "") -> None:
+        """Whoever ended or is stuck: the move is refused that was tried in it; or what it began last, and what holds up
+        who answers, is left out of the next one, if it is not the first that ended so.
         """
-        if dead.opened or not dead.loading:
-            return
-        if self._trial and self._tried_in(dead):
-            needing = control.naming(self._trial.order, (dead.loading,), shadow=dead.shadow)
-            self._trial.ends(dead, dict.fromkeys(needing, _ended(dead.loading, ended)))
+        name, release = one.begun[-1] if one.begun else ("", one.stuck)
+        why = late(release, self._load_time) if one.stuck else deadly(release, ended)
+        if self._trial and self._tried_in(one):
+            self._trial.is_ended_by(name, why)
             self._trial = None  # at once: nobody else tries it
-        if not self._is_due(dead.loading):
-            return
-        self._deaths[dead.loading] += 1
-        if self._deaths[dead.loading] >= _MOST_DEATHS:
-            self._leave_out(dead.loading, _ended(dead.loading, ended))
+        elif release and self._is_due(release):
+            self._deaths[release] += _MOST_DEATHS if one.stuck else 1
+            if self._deaths[release] >= _MOST_DEATHS:
+                self._leave_out(release, why)
+        one.begun.clear()  # once: who is stuck ends, too
 
-    def _tried_in(self, dead: Worker) -> bool:
-        """Whether it died of what was only tried: the next one does without."""
-        tried = self._trial is not None and dead is self._trial.worker and not dead.opened
-        return tried and bool(dead.loading) and not self._is_due(dead.loading)
+    def _tried_in(self, one: Worker) -> bool:
+        """Whether it began what is only tried, and nothing that is no part of that: the next one does without."""
+        if self._trial is None or one is not self._trial.worker:
+            return False
+        due, tried = (control.lanes(order, shadow=one.shadow) for order in (self._crew.order, self._trial.order))
+        return not due >= {*one.begun} and tried >= {*one.begun}
 
     def _is_due(self, release: str) -> bool:
-        """Whether it is served now. Who tries a move may load others: of these alone the move says something."""
-        order = self._crew.order
-        return order is not None and release in control.at_work(order, shadow=self.worker.shadow)
+        """Whether it is served now."""
+        return release in control.at_work(self._crew.order, shadow=self.worker.shadow)
 
     def _leave_out(self, release: str, why: str) -> None:
         """Raises Invalid while none has served yet."""
         if not self._crew.is_ready:
             raise Invalid(why)
         self._left_out.add(release)
+        self._put_off.doubt()
         self._wait()
         log.error("%s; a worker goes without it until another can load it", why)
 
@@ -324,13 +382,13 @@ class Place:
             self._give_up(worker)
         elif failed is not None and (order := self._crew.order):
             self.settled(order, failed)
-            self._deaths.clear()
             await worker.open()
+            if worker.served:
+                self._deaths.clear()
 
     def _give_up(self, stuck: Worker) -> None:
         """Who keeps the place raises another."""
-        if self._is_due(stuck.stuck):
-            self._leave_out(stuck.stuck, late(stuck.stuck, self._load_time))
+        self._blame(stuck)
         stuck.kill()
 
 
@@ -340,7 +398,3 @@ def _now() -> float:
 
 def _pause(stillborn: int) -> float:
     return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number
-
-
-def _ended(release: str, ended: str) -> str:
-    return f"{release}: workers end while they load it ({ended})"

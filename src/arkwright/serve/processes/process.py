@@ -27,16 +27,19 @@ Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it ask
 class Worker:
     """`opened`: it was told to listen; `served`: it does, so it can live. `lacks`: what it should serve and cannot.
     `loading`: the release that it loads, or loaded when it ended; `stuck`: the one that takes too long; what else it is
-    told it does behind that, and it is `behind` when the others do that already. `gone`: nothing is shared with it,
-    before it begins and when it has ended. `leaves`: it was told to end. `goes`: somebody else told it to, or it can be
-    told nothing any more. `page`: what it notes of what it computes.
+    told it does behind that, and it is `behind` when the others do that already. `late`: it was asked something, and
+    nobody waited until it had done that. `begun`: what it began to load, each for its endpoint, until it has `served`:
+    of this each may end it, loaded or not. `gone`: nothing is shared with it, before it begins and when it has ended.
+    `leaves`: it was told to end. `goes`: somebody else told it to, or it can be told nothing any more. `page`: what it
+    notes of what it computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
         """`start` lacks what is its own: its end of the wire and its page."""
         self.listening, self.gone, self.shadow = listening, True, start.shadow
-        self.opened = self.served = self.behind = self.leaves = self.goes = self.lonely = False
+        self.opened = self.served = self.behind = self.late = self.leaves = self.goes = self.lonely = False
         self.loading = self.stuck = ""
+        self.begun: list[tuple[str, str]] = []
         self.lacks: Collection[str] = ()
         self._patience: asyncio.Task[None] | None = None  # with what it loads
         self._parting: asyncio.Task[None] | None = None  # with who hears nothing any more
@@ -94,6 +97,7 @@ class Worker:
         done = self.say(order)
         while not done.done() and not self.stuck:
             await asyncio.wait((done,), timeout=_LOOK)
+        self.late = order.question and not done.done()
         if done.done():
             return done.result()
         done.add_done_callback(self._tried_late if order.question else self._did_late)
@@ -111,6 +115,8 @@ class Worker:
         """Have it listen; returns when it does, or is gone."""
         self.opened = True
         self.served = await self.say(control.Open()) is not None
+        if self.served:
+            self.begun.clear()
 
     @property
     def answers(self) -> bool:
@@ -156,7 +162,7 @@ class Worker:
                     said, control.Done | control.Ask | control.Loading | control.Leaving | control.Born
                 )
                 if isinstance(message, control.Loading):
-                    self._loads(message.release)
+                    self._loads(message)
                 elif isinstance(message, control.Done):
                     self._settle(message.failed)
                 elif isinstance(message, control.Leaving):
@@ -195,10 +201,12 @@ class Worker:
     def _longest_stop(self) -> float:
         return self._start.limits.drain_delay + self._start.limits.drain_time + _GRACE
 
-    def _loads(self, release: str) -> None:
-        self.loading = release
+    def _loads(self, message: control.Loading) -> None:
+        self.loading = message.release
         self._be_patient()
-        if release:
+        if message.release and not self.served:
+            self.begun.append((message.endpoint, message.release))
+        if message.release:
             self._patience = asyncio.create_task(self._lose_patience())
 
     def _be_patient(self) -> None:

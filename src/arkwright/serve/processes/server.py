@@ -59,7 +59,7 @@ class Server:
         self.front.crowded = self.app.crowded
         self.front.limited = observer.limited if observer else None
         self.front.refusals = observer.answered if observer else None
-        self.loads: Callable[[str], Awaitable[None]] | None = None  # who is told what is loaded just now, or ""
+        self.loads: Callable[[str, str], Awaitable[None]] | None = None  # told what is loaded just now, or ""
         self.hung: Callable[[], None] | None = None  # what to do when a model never ends
         self.beside: list[Callable[[], Awaitable[None]]] = []  # how what shares the queues stops
         self._halted: dict[str, tuple[int, str]] = {}  # until a later version of each is served
@@ -111,7 +111,7 @@ class Server:
                 if question and name in self.app.routes:
                     routes[name] = self.app.routes[name]
         if self.loads:
-            await self.loads("")
+            await self.loads("", "")
         if question and overtaken():
             await self._retire(routes.values(), self.app.routes)
             return failed
@@ -195,7 +195,7 @@ class Server:
         """Load aside: a session takes a while to make, and the loop goes on answering."""
         served = share.served
         if self.loads:
-            await self.loads(served.release)
+            await self.loads(served.release, name)
         loaded = await aside(partial(load_served, served, name))
         lane = Lane(loaded, self.limits, page=self._page, shadow=self._shadow)
         lane.batcher.when_hung = self.hung

@@ -83,6 +83,7 @@ class Supervisor:
         self._unloaded: frozenset[str] = frozenset()
         self._following = Following(serving.load_time, self._apply)
         self._wanted: dict[str, Routing] = {}
+        self._put_off: dict[str, Routing] = {}  # endpoint -> what workers tried, and which would have cost an answer
         self._failed: BaseException | None = None
         self._sign = signal.SIGTERM
 
@@ -111,8 +112,8 @@ class Supervisor:
         finally:
             if renewing:
                 await called_off(renewing)  # a new worker may be loading for long
+            await self._following.close()  # no move has shadows come any more
             await self._crew.leave_be()
-            await self._following.close()
             await self._crew.close(self._sign)
         if self._failed:
             raise self._failed
@@ -209,13 +210,25 @@ class Supervisor:
                 traffic[name] = routing
                 named = () if routing.stopped else (name,)  # a stop is no question
                 await self._shadows(traffic)
-                if why := (await self._crew.move(self._order(traffic), named)).get(name):
+                if why := await self._why_not(name, routing, self._order(traffic), named):
                     refused(name, routing, why)
                     return
                 if not routing.stopped:
                     releases = ", ".join(control.releases((routing,)))
                     log.info("endpoint:%s@%d answers with %s", name, routing.version, releases)
             self._traffic = traffic
+
+    async def _why_not(self, name: str, routing: Routing, order: control.Serve, named: Collection[str]) -> str | None:
+        """Have all do it. What is put off after some were asked may have ended them: that is tried twice at most."""
+        try:
+            return (await self._crew.move(order, named)).get(name)
+        except LeftOut as error:
+            if not error.asked:
+                raise
+            if self._put_off.pop(name, None) is routing:
+                return str(error)
+            self._put_off[name] = routing
+            raise
 
     def _order(self, traffic: Traffic, unloaded: Collection[str] | None = None) -> control.Serve:
         unloaded = self._unloaded if unloaded is None else unloaded
@@ -227,13 +240,16 @@ class Supervisor:
         async with self._applying:
             if ask.name not in self._traffic:
                 return f"no endpoint is called {ask.name!r}{did_you_mean(ask.name, self._traffic)}"
+            self._traffic[ask.name] = self._traffic.pop(ask.name)  # what is loaded last is what is asked for
             unloaded = self._unloaded - {ask.name} if ask.verb == "load" else self._unloaded | {ask.name}
             try:
                 why_not = (await self._crew.move(self._order(self._traffic, unloaded), (ask.name,))).get(ask.name)
-            except LeftOut as error:
+            except OSError as error:
                 return str(error)
             if not why_not:
                 self._unloaded = unloaded
+            if not why_not and ask.verb == "load" and self._crew.lacks(ask.name):
+                return f"{ask.name} cannot be loaded by any worker now, which is tried again; the server's log says why"
             return why_not
 
     async def _shadows(self, traffic: Traffic) -> None:

@@ -44,6 +44,11 @@ def late(release: str, seconds: float) -> str:
     return f"{release} did not load within {seconds:g} s: its code waits, goes on without end, or needs more time"
 
 
+def deadly(release: str, ended: str) -> str:
+    """What is said of one that ends workers."""
+    return f"{release}: workers end while they load it ({ended})"
+
+
 async def _load(asked: control.Try, seconds: float) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

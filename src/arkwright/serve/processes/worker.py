@@ -102,9 +102,9 @@ def _set(*events: asyncio.Event) -> None:
         event.set()
 
 
-async def _say(writer: asyncio.StreamWriter, release: str) -> None:
+async def _say(writer: asyncio.StreamWriter, release: str, endpoint: str) -> None:
     """Tell the supervisor what is loaded just now. It is on its way before anything is: code may halt this process."""
-    writer.write(control.line(control.Loading(release)))
+    writer.write(control.line(control.Loading(release, endpoint)))
     while writer.transport.get_write_buffer_size() and not writer.transport.is_closing():  # noqa: ASYNC110 - at most once
         await asyncio.sleep(0)
 
