@@ -113,6 +113,7 @@ def test_mean_covers():
 def test_mean_of_shares_is_careful_where_nothing_varies():
     assert intervals.mean_of_shares(np.zeros(20)) == intervals.wilson(0, 20)
     assert intervals.mean_of_shares(np.ones(20)) == intervals.wilson(20, 20)
+    assert intervals.mean_of_shares(np.full(1000, 0.1)) == pytest.approx(intervals.wilson(100, 1000))  # 0.1 is no sum
     low, high = intervals.mean_of_shares(np.array([0, 0, 0.2, 0.2]))
     assert (low, high) == (0.0, pytest.approx(0.1 + 3.182446 * 0.1 / math.sqrt(3)))
 

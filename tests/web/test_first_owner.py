@@ -5,10 +5,14 @@ import re
 import pytest
 from tests.web.conftest import BASE, WORD, Door
 
-from arkwright.api.people import accounts, entering, first_owner
+from arkwright.api.people import accounts, entering, first_owner, outside
 from arkwright.core import versions
+from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Account
-from arkwright.govern import secrets
+from arkwright.govern import passwords, secrets
+from arkwright.govern.oidc import Person
+
+OLGA = Person(issuer="https://i", subject="1", name="olga", email="", groups=())
 
 
 class Empty(Door):
@@ -106,3 +110,59 @@ def test_an_invitation_that_was_used_says_so_and_asks_nobody_to_log_in(door):
     assert answer.status == 410
     assert b"This invitation is of no use any more" in answer.body
     assert b"Log in first" not in answer.body
+
+
+def test_a_link_of_a_start_before_opens_the_owner_who_came_through_the_provider(empty):
+    old, new = link(empty), link(empty)
+    assert outside.enter(empty.site, OLGA, invitation=new.rpartition("/")[2])
+    assert names(empty) == {"owner": ("owner", ("provider",))}
+    assert empty.do(first_owner.invitation) is None
+    answer = empty.post(old, password=WORD)
+    assert answer.status != 303
+
+
+def test_one_link_by_password_and_by_provider_at_once(empty, monkeypatch):
+    one = link(empty).rpartition("/")[2]
+    hashed = passwords.hashed
+
+    def meanwhile(*words):
+        monkeypatch.setattr(passwords, "hashed", hashed)
+        outside.enter(empty.site, OLGA, invitation=one)
+        return hashed(*words)
+
+    monkeypatch.setattr(passwords, "hashed", meanwhile)
+    with pytest.raises(ArkwrightError):
+        empty.do(first_owner.join, invitation=one, password=WORD)
+    assert names(empty) == {"owner": ("owner", ("provider",))}
+
+
+def test_one_takes_another_name_while_another_sets_owners_password(empty, monkeypatch):
+    """Two links: while B's password as owner is hashed, A takes another name and is cut off."""
+    a, b = (link(empty).rpartition("/")[2] for _ in range(2))
+    hashed = passwords.hashed
+
+    def meanwhile(*words):
+        monkeypatch.setattr(passwords, "hashed", hashed)
+        with monkeypatch.context() as cut:
+            cut.setattr(first_owner, "_secret", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                empty.do(first_owner.join, invitation=a, name="ada", password=WORD)
+        return hashed(*words)
+
+    monkeypatch.setattr(passwords, "hashed", meanwhile)
+    with pytest.raises(ArkwrightError):
+        empty.do(first_owner.join, invitation=b, name="owner", password=WORD)
+    assert empty.do(first_owner.invitation) or any(role != "none" and ways for role, ways in names(empty).values())
+
+
+def test_of_two_links_for_one_who_was_cut_off_one_opens(empty, monkeypatch):
+    """A is called ada and was cut off; two more starts tell links for ada, of which one is used at the provider."""
+    place = link(empty)
+    with monkeypatch.context() as cut:
+        cut.setattr(entering, "join", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            empty.do(first_owner.join, invitation=place.rpartition("/")[2], name="ada", password=WORD)
+    x, y = link(empty), link(empty)
+    assert outside.enter(empty.site, OLGA, invitation=x.rpartition("/")[2])
+    answer = empty.post(y, password=WORD)
+    assert answer.status != 303

@@ -94,7 +94,7 @@ def mean_of_shares(rows: Array) -> Interval:
 
     Where all rows are alike they vary no less than yes and no would, so Wilson's interval is on the safe side.
     """
-    if float(rows.std()) == 0:
+    if float(np.ptp(rows)) <= 1e-9 * float(np.abs(rows).max()):  # but for rounding
         return wilson(float(rows.mean()) * len(rows), len(rows))
     low, high = mean(rows)
     return max(0.0, low), min(1.0, high)

@@ -17,13 +17,14 @@ from arkwright.core.nouns import Event
 from arkwright.core.ports import Ledger, Vault
 from arkwright.core.record import now
 from arkwright.notify import state as states
+from arkwright.notify.failed import Failed
 from arkwright.notify.parts import Part, Subscriber
 from arkwright.notify.state import Aside, Dead, Kept, Stale, State
 
 log = logging.getLogger("arkwright.notify")
 _LONGEST_WAIT, _PAUSE = 3600.0, 5.0  # seconds
 _STRIDE = 1000  # events of no interest, after which the place is noted
-_EVERYBODY = 5  # others who are refused in the same words: then it lies with none of them
+_EVERYBODY = 5  # readers: where more hear the same no, and nobody is told in between, it lies with none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Courier:
         self._ledger, self._vault, self._patience = ledger, vault, patience
         self._news = threading.Condition()
         self._end, self._wish, self._stopped, self._wished = 0, "", False, False
+        self._refused: dict[str, set[str]] = {}  # since anybody was told: in which words, and who
         # what is to be told may hang for as long as a message may take: nobody waits for it at the end
         self._thread = threading.Thread(target=self._run, name=f"tells {subscriber.id}", daemon=True)
         self._thread.start()
@@ -67,6 +69,9 @@ class Courier:
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
+
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         name = self.subscriber.id
@@ -111,10 +116,10 @@ class Courier:
             found = self._tell(found, event)
             if self._stopped or found.place != event.seq:
                 return found
-        began = time.time()
-        while not self._stopped and found.due <= began and (due := [one for one in found.aside if one.due <= began]):
-            found = self._aside_once_more(found, due[0])
-        for dead in () if self._stopped else found.again[:1]:  # one, and then what is new: it waits for no more
+        due = [one for one in found.aside if max(one.due, found.due) <= time.time()]
+        for one in () if self._stopped else due[:1]:  # one, and then what is new: it waits for no more
+            found = self._aside_once_more(found, one)
+        for dead in () if self._stopped else found.again[:1]:  # the same
             found = replace(found, again=found.again[1:])
             for event, part in self._of(dead):
                 found = self._once_more(found, event, part)
@@ -149,17 +154,17 @@ class Courier:
         return tuple(self.subscriber.parts(event))
 
     def _try(self, found: State, event: Event, part: Part) -> State:
-        error = self._sent(event, part)
-        if error is not None:
+        if (error := self._sent(event, part)) is not None:
+            error = self._judged(error, part.to)
             tries, why, at = found.tries + 1, str(error), now()
             found = replace(found, tries=tries, last=why, last_at=at)
             if getattr(error, "gone", False):
                 return replace(found, off=True)
             never = getattr(error, "never", False) or tries >= self._patience.tries
             wait = max(self._patience.wait(tries), getattr(error, "after", 0.0))
-            others = {one.to for one in found.aside if one.why == why} - {part.to}
-            if getattr(error, "alone", False) and not never and len(others) < _EVERYBODY:
+            if getattr(error, "alone", False) and not never:
                 one = Aside(seq=event.seq, to=part.to, tries=tries, due=time.time() + wait, why=why)
+                found = found.put_off(one.due, part.to) if getattr(error, "after", 0.0) else found
                 return replace(found.put_aside(one, at), done=(*found.done, part.to), tries=0)
             if never:
                 log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, why)
@@ -186,10 +191,13 @@ class Courier:
             if error is None:
                 found = replace(found, last="told", last_at=now())
                 continue
+            if getattr(error, "never", False):  # else it is known already, and says nothing of the others
+                error = self._judged(error, part.to)
             due = time.time() + max(self._patience.wait(tries), getattr(error, "after", 0.0))
             if not (getattr(error, "alone", False) or getattr(error, "never", False)):
-                rest = tuple(replace(other, due=max(other.due, due)) for other in found.aside)
-                found = replace(found, aside=rest, last=str(error), last_at=now())
+                found = replace(found.put_off(due), last=str(error), last_at=now())
+            elif getattr(error, "after", 0.0):
+                found = found.put_off(due, part.to)
             if getattr(error, "never", False) or tries >= self._patience.tries:
                 log.warning("%s: event %d was given up: %s", self.subscriber.id, event.seq, error)
                 found = found.given_up(event.seq, part.to, str(error), now())
@@ -207,7 +215,16 @@ class Courier:
         except Exception as error:  # a mistake of ours about one message must not keep the others back
             log.exception("%s: event %d", self.subscriber.id, event.seq)
             return ArkwrightError(f"it could not be sent ({type(error).__name__}); the log says more")
+        self._refused.clear()
         return None
+
+    def _judged(self, error: ArkwrightError, to: str) -> ArkwrightError:
+        """The same; where too many hear it, one that is about none of them, and worth another try."""
+        if not getattr(error, "alone", False):
+            return error
+        readers = self._refused.setdefault(str(error), set())
+        readers.add(to)
+        return error if len(readers) <= _EVERYBODY else Failed(str(error), after=getattr(error, "after", 0.0))
 
     def _note(self, found: State) -> State:
         self._kept.change(found)

@@ -35,6 +35,7 @@ class Outbox(Alongside):
         self._ledger, self._vault, self._subscribers = ledger, vault, subscribers
         self._patience, self._look = patience or Patience(), look
         self._couriers: dict[str, Courier] = {}
+        self._leaving: list[Courier] = []  # stopped, and in the middle of a message yet
 
     def _run(self) -> None:
         wait = self._look
@@ -64,7 +65,11 @@ class Outbox(Alongside):
         self._drop([name for name, kept in self._couriers.items() if kept.subscriber != wanted.get(name)])
         end = int(self._ledger.head().partition(":")[0])
         wishes = dict(self._vault.find(states.WISH))
+        self._leaving = [one for one in self._leaving if not one.is_over()]
+        leaving = {one.subscriber.id for one in self._leaving}
         for name, subscriber in wanted.items():
+            if name in leaving:  # another would send that message too
+                continue
             if name not in self._couriers:
                 if subscriber.begins:
                     states.begin(self._vault, name, end)
@@ -75,6 +80,7 @@ class Outbox(Alongside):
         dropped = [self._couriers.pop(name) for name in names]
         for courier in dropped:
             courier.stop()
+        self._leaving += dropped
         until = time.monotonic() + _GRACE_S
         for courier in dropped:
             courier.join(max(0.0, until - time.monotonic()))

@@ -68,6 +68,11 @@ class State:
         found = replace(found, aside=tuple(each for each in found.aside if each != oldest))
         return found.given_up(oldest.seq, oldest.to, f"{MOST_ASIDE} others wait already: {oldest.why}", at)
 
+    def put_off(self, due: float, to: str | None = None) -> "State":
+        """What waits by itself for this reader, or for anybody, waits until then at least."""
+        later = (replace(one, due=max(one.due, due)) if to in (None, one.to) else one for one in self.aside)
+        return replace(self, aside=tuple(later))
+
 
 class Kept:
     """A subscriber's state, changed only by whoever knows it as it is: of two messengers one goes on."""

@@ -18,7 +18,7 @@ from arkwright.serve.tap.blocks import frame
 from arkwright.serve.tap.compact import compact
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import COMPACT_LOCK, Index
-from arkwright.serve.tap.segment import ARROW, INFER, RECORDS, SHADOW, segments
+from arkwright.serve.tap.segment import ARROW, INFER, MAGIC, RECORDS, SHADOW, segments
 from arkwright.serve.tap.writer import Tap
 
 from .conftest import COLUMNS, DIGEST, fill, one, row, said, signature
@@ -414,3 +414,13 @@ def test_nothing_of_a_stream_is_kept_where_every_column_is_redacted(place):
     assert b"SECRET" not in b"".join(path.read_bytes() for path in segments(place.folder))
     done(place)
     assert [row["label"] for row in table(place).to_pylist()] == [True, False]
+
+
+@pytest.mark.parametrize("left", [b"", MAGIC[:3], MAGIC, MAGIC + b"H\x10\x00"])
+def test_a_segment_without_a_header_is_removed_and_the_others_compacted(place, left):
+    """Of a worker that died before, or a disk that lost it."""
+    place.folder.mkdir(parents=True)
+    (place.folder / "0000-torn.segment").write_bytes(left)
+    place.log(range(3))
+    assert compact(place.folder, place.store, place.scratch()).rows == 3
+    assert segments(place.folder) == []

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api.people.accounts import DAY, account
+from arkwright.api.people.accounts import DAY, LINKED, account, can_enter
 from arkwright.core import versions
 from arkwright.core.errors import Refused, Unproven
 from arkwright.core.nouns import Account, Actor
@@ -28,7 +28,7 @@ class Known:
 def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str, note: str = "") -> str:
     """Take up an invitation with a password of one's own; a session's secret. `note`: from where. Raises Unproven."""
     found = secrets.redeem(site.vault, secrets.INVITE, invitation)
-    if found is None or account(site, found[1].account).role == "none":
+    if found is None or account(site, found[1].account).role == "none" or can_enter(site, found[1].account):
         raise Unproven("this invitation was used, is too old, or was never made; ask for another")
     key, invited = found
     kept = passwords.hashed(password, invited.account)
@@ -36,6 +36,9 @@ def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str
         raise Unproven("this invitation was used just now")
     if not site.vault.add(passwords.KIND, invited.account, kept):
         raise Unproven("this invitation was used, is too old, or was never made; ask for another")
+    if site.vault.get(LINKED, invited.account) or account(site, invited.account).role == "none":
+        site.vault.remove(passwords.KIND, invited.account)
+        raise Unproven("somebody entered as this account just now")
     return session(site, invited.account, note)
 
 

@@ -11,13 +11,15 @@ from arkwright.core.nouns import Account, Event
 from arkwright.core.ports import Taken
 from arkwright.core.record import NAME, decode, digest_of
 from arkwright.core.settings import Login
-from arkwright.govern import roles, secrets
+from arkwright.govern import passwords, roles, secrets
 from arkwright.govern.oidc import Asked, Person
 from arkwright.sites import Site
 
 USED = "oidc-used"
 CLAIMED = "oidc-claimed"  # the vault's kind: a name -> the provider's person for whom its account is being made
+_JUST_NOW = "somebody else entered as {} just now; ask an owner to invite you under another name"
 FRESH = 600.0  # seconds in which a log-in elsewhere has to come back
+CLAIM = 7 * accounts.DAY  # in which whoever was cut off comes back
 
 
 def spend(site: Site, asked: Asked) -> None:
@@ -66,7 +68,7 @@ def _new(site: Site, person: Person, key: str) -> str:
             f"there is an account called {name} already; if it is yours, log in with its password and link the two, "
             "else ask an owner to invite you under another name"
         )
-    claims = site.vault.add(CLAIMED, name, key)
+    claims = site.vault.add(CLAIMED, name, key, expires=time.time() + CLAIM)
     if not claims and site.vault.get(CLAIMED, name) != key:
         raise Refused(f"somebody else began to enter as {name}; ask an owner to invite you under another name")
     is_good = is_address(person.email) and not accounts.has_address(site, person.email)
@@ -98,7 +100,11 @@ def _link(site: Site, name: str, key: str) -> str:
         raise Refused("you came in through another door just now; log in once more")
     if not site.vault.add(accounts.LINKED, name, key):
         site.vault.remove(accounts.LINK, key)
-        raise Unproven(f"somebody else entered as {name} just now; ask an owner to invite you under another name")
+        raise Unproven(_JUST_NOW.format(name))
+    if site.vault.get(passwords.KIND, name):  # somebody chose one meanwhile: neither knows that it is one person
+        site.vault.remove(accounts.LINKED, name)
+        site.vault.remove(accounts.LINK, key)
+        raise Unproven(_JUST_NOW.format(name))
     return name
 
 

@@ -175,9 +175,11 @@ def _runs(segment: Segment) -> Iterator[list[Record]]:
                 yield run
                 run, begun = [], segment.read
     except Corrupt:
-        yield run
+        if run:
+            yield run
         raise
-    yield run
+    if run:
+        yield run
 
 
 def _clean(folder: Path, index: Index, store: Store) -> None:

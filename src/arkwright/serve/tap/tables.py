@@ -1,7 +1,7 @@
 """Records as Arrow tables: one row for each row that was asked about, typed as the release's signature says."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat, zip_longest
+from itertools import chain, groupby, repeat, zip_longest
 from typing import Any
 
 import msgspec
@@ -101,6 +101,15 @@ class Builder:
 
     def add(self, records: Sequence[Record], endpoint: str, releases: Mapping[int, Release]) -> Iterator[pa.Table]:
         """A row for each of their rows, one for what was refused. What is full meanwhile is given out."""
+        for alone, run in groupby(records, _is_alone):
+            if alone:
+                yield from self._alone(list(run), endpoint, releases)
+            else:
+                for record in run:
+                    yield from self._added(record, endpoint, releases[record.release])
+
+    def _alone(self, records: Sequence[Record], endpoint: str, releases: Mapping[int, Release]) -> Iterator[pa.Table]:
+        """Of records of one row each, as far as can be seen from outside."""
         if len(records) < FEW:
             for record in records:
                 yield from self._added(record, endpoint, releases[record.release])
@@ -110,8 +119,8 @@ class Builder:
             yield together
         else:  # those before and behind the one that is something else
             middle = len(records) // 2
-            yield from self.add(records[:middle], endpoint, releases)
-            yield from self.add(records[middle:], endpoint, releases)
+            yield from self._alone(records[:middle], endpoint, releases)
+            yield from self._alone(records[middle:], endpoint, releases)
 
     def _added(self, record: Record, endpoint: str, release: Release) -> Iterator[pa.Table]:
         """One record, of as many rows as it has."""
@@ -197,6 +206,11 @@ class Builder:
             return *self._silence, None, answers.rest(said)
         each = said.probabilities or {}  # a rule gives none
         return said.label, *map(each.get, self._classes), None, None
+
+
+def _is_alone(record: Record) -> bool:
+    """Whether it is about one row at most, as JSON; what was refused is."""
+    return not record.flags & (INFER | ARROW) and (record.status != 200 or record.body[:1] == b"{")
 
 
 def _fired(fired: answers.Fired | None) -> Row:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from arkwright.core.rows import PYTHON
 from arkwright.core.safeguards.words import class_name
 from arkwright.serve.tap.answers import BROKEN, Fired, Prediction, number, rest
-from arkwright.serve.tap.segment import ARROW, INFER, SHADOW, Record, Release
+from arkwright.serve.tap.segment import SHADOW, Record, Release
 
 _ODD = re.compile(r'["\\\x00-\x1f]')  # what JSON escapes, msgspec takes in no field's name
 _OF_ANSWERS = (pa.string(), pa.string(), pa.string(), pa.bool_())  # error, rule, because, review
@@ -47,14 +47,12 @@ class Together:
         return msgspec.defstruct("Labelled", [("label", Any, None), ("probabilities", each | None, None)], gc=False)
 
     def table(self, records: Sequence[Record], endpoint: str, releases: Mapping[int, Release]) -> pa.Table | None:
-        """A row for each; None where one of them is no such record, or says something that has no column, or where a
-        class has a name that no field can have.
+        """A row for each; None where one of them says something that has no column, or where a class has a name that
+        no field can have.
         """
         if not self._can:
             return None
         at, latency, status, flags, numbers, _, _, ids, callers, bodies, told = _columns(records)
-        if any(some & (INFER | ARROW) for some in {*flags}):
-            return None
         try:
             each = zip(bodies, status, strict=True)
             asked = [self._row(body) if code == 200 else self._no_row for body, code in each]
