@@ -189,6 +189,9 @@ def test_an_endpoint_that_hangs_shuts_out_nobody_and_those_behind_it_come_soon(t
     assert begun(clock) == [("busy", "near")]
     clock._begun.clear()
     assert begun(clock) == [("busy", "dead", "near", "far")]
+    killed(clock, "near")
+    clock._call_off()
+    assert not [*two.site.watched.glob("*.at")]
 
 
 def test_what_cannot_be_begun_is_due_as_before(two, monkeypatch, begun):

@@ -168,6 +168,7 @@ class Clock(Alongside):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        looked.ended_at(self._site, self._name)  # nobody asks for it any more
 
 
 def _first(every: int) -> float:
