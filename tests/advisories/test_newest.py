@@ -184,6 +184,32 @@ def test_one_package_without_an_answer_has_the_others_asked_no_sooner(world, ser
     assert f"{datetime.now(UTC):%Y-%m-%d}" in found.age, "as of the oldest answer"
 
 
+def test_where_the_index_is_always_busy_with_one_package_the_others_are_asked(world, server, tmp_path):
+    answer, place, status = world.answer, f"{server}/simple", 503
+
+    def busy(*given):
+        came = answer(*given)
+        return (status, {}, b"") if given[1][-3:-1] in ("p1", "p2") else came
+
+    world.answer = busy
+    some = [(f"p{n}", "1") for n in range(4)]
+    world.files = {f"/simple/{name}/": project(name, f"{name}-1.tar.gz") for name, _ in some}
+    for _ in range(2):
+        assert "answers 503; it is asked the next time" in look(tmp_path, place, packages=some)
+    assert [path[-3:-1] for path in asked(world)] == ["p0", "p1", "p1", "p2", "p3"], "twice of the first alone"
+    https._silent.clear()
+    status = 429
+    assert "answers 429" in look(tmp_path, place, packages=some)
+    assert [path[-3:-1] for path in asked(world)] == ["p1"], "who is told to ask less asks no more"
+
+
+def test_where_the_answer_of_one_package_breaks_off_the_others_are_asked(world, server, tmp_path):
+    answer = world.answer
+    world.answer = lambda *given: (200, {"Content-Length": "9"}, b"{") if "jinja2" in given[1] else answer(*given)
+    assert "broke off" in look(tmp_path, f"{server}/simple")
+    assert asked(world) == ["/simple/numpy/"]
+
+
 def test_all_questions_of_a_look_end_together_and_the_next_look_goes_on(world, server, tmp_path, monkeypatch):
     answer = world.answer
     world.answer = lambda *given: time.sleep(0.1) or answer(*given)

@@ -73,9 +73,8 @@ def serving(world):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, headers, data = world.answer(self.command, self.path, self.headers, body)
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in {"Content-Length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
 

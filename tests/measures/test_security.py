@@ -176,3 +176,10 @@ def test_what_is_ignored_does_not_count_and_is_named():
     assert f"ignored: {UNRATED}, {said}; " in reading.note
     assert found("vulnerabilities(severity=high) == 0", *aside, CRITICAL)[1].value == 1
     assert "ignored" not in found("vulnerabilities(severity=critical) == 0", aside[0])[1].note
+
+
+def test_what_is_as_of_an_earlier_time_has_a_value_and_says_that_it_failed():
+    advised, newest = Advised(age="of monday", failed=True), Newest(age="of monday", failed=True)
+    for text in ("vulnerabilities() == 0", "outdated() == 0"):
+        word, reading = judged(text, Shipped(packages=PACKAGES, advised=advised, newest=newest))
+        assert (word, reading.failed) == ("kept", True)

@@ -1,7 +1,7 @@
 """Questions over HTTPS: what comes is bounded, in bytes and in time, no redirect is followed, no proxy asked.
 
 Whoever watches waits for the answers. So all questions of a look end together, and who gives no answer is not asked
-again for a while, by this process.
+again for a while, by this process: a host where it gives none to anything, else the one question.
 """
 
 import http.client
@@ -24,10 +24,12 @@ _CONNECT_S, _SILENT_S = 10.0, 30.0  # the second without a byte
 WHOLE_S = 120.0  # for all questions of a look, asked again or not; osv.dev's export of PyPI has some 20 MB
 _REST_S = 300.0
 _PAUSES = (0.0, 0.5, 1.5)  # seconds before each try, whatever a server says of when to ask again
-_BUSY = (429, 502, 503, 504)
+_ASKED_TOO_MUCH = 429
+_BUSY = (_ASKED_TOO_MUCH, 502, 503, 504)
 _TROUBLE = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 _BLOCK = 1 << 18
-_silent: dict[str, tuple[float, str]] = {}  # who gave no answer: until when nobody is asked there, and why
+_silent: dict[str, tuple[float, str]] = {}  # hosts and addresses without an answer: until when none is asked, and why
+_busy: dict[str, float] = {}  # hosts that were: until when no question is asked again at once
 
 
 def address(url: str, setting: str) -> str:
@@ -67,7 +69,7 @@ class Answer:
                 yield block
         except _TROUBLE as error:
             if not self._end.came:
-                raise _unanswered(self._url, f"broke off: {type(error).__name__}") from None
+                raise _unanswered(self._url, f"broke off: {type(error).__name__}", self._url) from None
         if self._end.came:  # what was cut may read as an end
             raise _late(self._url)
 
@@ -77,9 +79,10 @@ def asked(
     end: "End", method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> Iterator[Answer]:
     """Raises ArkwrightError where nobody answers before the end, or only that it is busy."""
-    until, why = _silent.get(shown(url), (0.0, ""))
-    if time.monotonic() < until:
-        raise ArkwrightError(why)
+    for place in (shown(url), url):
+        until, why = _silent.get(place, (0.0, ""))
+        if time.monotonic() < until:
+            raise ArkwrightError(why)
     given = {"User-Agent": "arkwright", "Accept-Encoding": "identity", **(headers or {})}
     with _connection(url) as connection:
         came = _came(connection, end, (method, url, body, given))
@@ -108,7 +111,8 @@ _Question = tuple[str, str, bytes | None, dict[str, str]]  # method, address, bo
 
 def _came(connection: HTTPConnection, end: "End", question: _Question) -> urllib3.BaseHTTPResponse:
     method, url, body, headers = question
-    why, silent = "", 0
+    host = shown(url)
+    why, silent, place, was_busy = "", 0, host, time.monotonic() < _busy.get(host, 0.0)
     for pause in _PAUSES:
         time.sleep(pause)
         if end.came:
@@ -122,18 +126,21 @@ def _came(connection: HTTPConnection, end: "End", question: _Question) -> urllib
             connection.request(method, urllib3.util.parse_url(url).request_uri, body, headers, preload_content=False)
             came = connection.getresponse()
         except _TROUBLE as error:
-            why = f"cannot be reached: {type(error).__name__}"
+            why, place = f"cannot be reached: {type(error).__name__}", host
             silent += isinstance(error, TimeoutError)  # connected, and no byte came
         else:
             if came.status not in _BUSY:
                 return came
             came.close()
-            why = f"answers {came.status}"
+            why, place = f"answers {came.status}", host if came.status == _ASKED_TOO_MUCH else url
+            _busy[host] = time.monotonic() + _REST_S
+            if was_busy:
+                break
         if end.came:
             raise _late(url)
         if silent == 2:
             break
-    raise _unanswered(url, why)
+    raise _unanswered(url, why, place)
 
 
 def _connect(connection: HTTPConnection, end: "End") -> None:
@@ -188,14 +195,15 @@ class End:
                 socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # beneath TLS, which sees a torn line
 
 
-def _unanswered(url: str, why: str) -> ArkwrightError:
+def _unanswered(url: str, why: str, place: str) -> ArkwrightError:
+    """`place`: the host, or the address, that is left alone."""
     said = f"{shown(url)} {why}; it is asked the next time"
-    _silent[shown(url)] = (time.monotonic() + _REST_S, said)
+    _silent[place] = (time.monotonic() + _REST_S, said)
     return ArkwrightError(said)
 
 
 def _late(url: str) -> ArkwrightError:
-    return _unanswered(url, f"took too long: more than {WHOLE_S:.0f} s")
+    return _unanswered(url, f"took too long: more than {WHOLE_S:.0f} s", shown(url))
 
 
 def _here(host: str) -> bool:

@@ -200,8 +200,8 @@ def _defined(name: str, tasks: tuple[str, ...], function: Callable[..., Reading]
             return found
         value, low, high = (None if x is None else float(x) for x in (found.value, found.low, found.high))
         if not all(x is None or math.isfinite(x) for x in (value, low, high)):
-            return Reading(None, n=found.n, note=f"{name} is too large for a number")
-        return Reading(value, low, high, n=found.n, note=found.note)
+            return replace(found, value=None, low=None, high=None, note=f"{name} is too large for a number")
+        return replace(found, value=value, low=low, high=high)
 
     return measured
 

@@ -35,6 +35,9 @@ def once(site: Site) -> frozenset[str]:
         except (ArkwrightError, OSError) as error:
             log.warning("%s: predictions were not compacted: %s", folder.name, error)
             failed.add(folder.name)
+        except Exception:  # a mistake of ours, or a file like none that we write
+            log.exception("%s: predictions were not compacted", folder.name)
+            failed.add(folder.name)
     return frozenset(failed)
 
 

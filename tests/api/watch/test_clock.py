@@ -1,5 +1,6 @@
 """The clock: endpoints are watched by themselves, by one process at a time, whoever is killed."""
 
+import io
 import os
 import random
 import signal
@@ -7,11 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import ONE, TWO, endpoint, up
 
+from arkwright.api import child
 from arkwright.api.build import quiet
 from arkwright.api.watch import clock, looked, process, rounds
 from arkwright.api.watch.clock import PROCESS, Clock
@@ -57,23 +60,38 @@ def test_nothing_is_watched_where_nothing_is_promised(two):
     assert Clock(two.site, two.folder)._due() == []
 
 
-def test_as_often_as_it_is_said(two):
+@pytest.fixture
+def begun(monkeypatch):
+    """What a clock has begun just now; of processes that do nothing."""
+    monkeypatch.setattr(child, "begin", lambda *_: SimpleNamespace(stdin=io.BytesIO()))
+
+    def made(clock):
+        due = clock._due()
+        for names in due:
+            clock._begin(names)
+        clock._at_work.clear()
+        return due
+
+    return made
+
+
+def test_as_often_as_it_is_said(two, begun):
     up(two, watch='every = "1h"')
     clock = Clock(two.site, two.folder)
-    assert clock._due() == [("buys",)]
-    assert clock._due() == []
+    assert begun(clock) == [("buys",)]
+    assert begun(clock) == []
     clock._begun["buys"] -= 3601
     assert clock._due() == [("buys",)]
 
 
-def test_what_another_process_looked_at_is_not_looked_at_again_until_it_looks_no_more(two):
+def test_what_another_process_looked_at_is_not_looked_at_again_until_it_looks_no_more(two, begun):
     up(two, watch='every = "1h"')
     clock, now = Clock(two.site, two.folder), time.time()
 
     def due(ago, by="another"):
         looked.note(two.site, "buys", by)
         os.utime(two.site.watched / "buys.looked", (now - ago, now - ago))
-        return clock._due()
+        return begun(clock)
 
     assert due(3600) == []  # the other is just about to begin
     assert due(3700) == [("buys",)]
@@ -123,61 +141,97 @@ def test_who_cannot_do_all_of_a_look_leaves_the_turn_to_another_who_keeps_it(two
     assert one._due() == []
 
 
-class Ended:
-    """A round that did."""
-
-    def __init__(self, code):
-        self.returncode = code
-        self.poll = lambda: code
+def killed(clock, name):
+    """A process was, at this one."""
+    clock._site.watched.mkdir(parents=True, exist_ok=True)
+    (clock._site.watched / f"{clock._name}.at").write_text(name)
 
 
-def test_who_was_refused_tries_again_soon_and_who_failed_leaves_a_span_to_the_others(two):
+def test_who_was_refused_tries_again_soon_and_who_failed_leaves_a_span_to_the_others(two, begun):
     up(two, watch='every = "1h"')
     clock = Clock(two.site, two.folder)
 
     def waits(code, **noted):
         clock._begun.clear()
-        assert clock._due() == [("buys",)]
+        assert begun(clock) == [("buys",)]
         clock._begun["buys"] -= 4000  # it took long
         if noted:
             looked.note(two.site, "buys", clock._name, **noted)
-        clock._at_work["buys",] = Ended(code)
-        clock._reap()
+        if code == -9:
+            killed(clock, "buys")
+        clock._ended(("buys",), code)
         return round(clock._begun["buys"] + 3600 - time.monotonic())
 
     assert waits(Refused.exit_code) == 60
     assert waits(0, well=False) == waits(-9) == waits(0) == 3600
     assert waits(0, well=True) == -400, "it is overdue"
     assert waits(-9) == 3600, "what was noted is of the look before"
+    assert waits(1) == 60, "it was never at it"
 
 
-def test_an_endpoint_that_hangs_shuts_out_nobody(two, monkeypatch):
+def test_an_endpoint_that_hangs_shuts_out_nobody_and_those_behind_it_come_soon(two, monkeypatch, begun):
     """The process ends with an alarm; the endpoint at which it did comes last in the next one."""
     clock = Clock(two.site, two.folder)
-    monkeypatch.setattr(clock, "_endpoints", lambda: dict.fromkeys(("dead", "far", "near"), 60))
-    names = ("dead", "far", "near")
-    assert clock._due() == [names]
+    clock._every = dict.fromkeys(("busy", "dead", "far", "near"), 3600)
+    monkeypatch.setattr(clock, "_endpoints", lambda: clock._every)
+    names = ("busy", "dead", "far", "near")
+    assert begun(clock) == [names]
+    looked.note(two.site, "busy", "another")  # ours was refused
     looked.note(two.site, "dead", clock._name)
-    clock._at_work[names] = Ended(-signal.SIGALRM)
-    clock._reap()
+    killed(clock, "far")
+    clock._ended(names, -signal.SIGALRM)
+    assert [looked.last(two.site, name).well for name in names] == [True, True, False, False]
+    assert looked.last(two.site, "far").by == clock._name
+    assert looked.last(two.site, "near").by == looked.BY_HAND, "it was never at it"
+    os.utime(two.site.watched / "busy.looked", (0, 0))
+    for name in names:
+        clock._begun[name] -= 61
+    assert begun(clock) == [("busy", "near")]
     clock._begun.clear()
-    assert clock._due() == [("dead", "near", "far")]
+    assert begun(clock) == [("busy", "dead", "near", "far")]
+    killed(clock, "near")
+    clock._call_off()
+    assert not [*two.site.watched.glob("*.at")]
 
 
-def test_a_look_at_an_endpoint_has_a_bound_and_who_is_refused_says_so(monkeypatch):
+def test_what_cannot_be_begun_is_due_as_before(two, monkeypatch, begun):
+    up(two)
+    clock = Clock(two.site, two.folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(child, "begin", raising(BlockingIOError))
+        with pytest.raises(BlockingIOError):
+            begun(clock)
+    gone = io.BytesIO()
+    gone.close = raising(BrokenPipeError)
+    monkeypatch.setattr(child, "begin", lambda *_: SimpleNamespace(stdin=gone))
+    assert begun(clock) == [("buys",)], "who dies at once is reaped as others are"
+
+
+def raising(error):
+    def called(*_):
+        raise error
+
+    return called
+
+
+def test_a_look_at_an_endpoint_has_a_bound_and_who_is_refused_says_so(two, monkeypatch):
     seen = []
 
-    def watched(_, names, *__):
+    def watched(site, names, *__):
         seen.extend(names)
+        seen.append((site.watched / "us.at").read_text())
         raise Refused("another is at it")
 
+    agreed = {"far": "2h", "mid": "20m", "near": "5m"}
+    resolved = {name: SimpleNamespace(terms=SimpleNamespace(every=every)) for name, every in agreed.items()}
+    monkeypatch.setattr(process.versions, "resolve", lambda _ledger, _kind, name: resolved[name])
     monkeypatch.setattr(process, "rounds", watched)
-    monkeypatch.setattr(process, "watch_one", watched)
-    monkeypatch.setattr(process.child, "site", lambda _: None)
+    monkeypatch.setattr(process.child, "site", lambda _: two.site)
     monkeypatch.setattr(signal, "alarm", seen.append)
-    monkeypatch.setattr(sys, "argv", ["", "site", "project", "us", "far", "near"])
+    monkeypatch.setattr(sys, "argv", ["", "site", "project", "us", *agreed])
     assert process.main() == Refused.exit_code
-    assert seen == [process.LONGEST, "far", process.LONGEST, "near"]
+    assert seen == [600, 3600, "far", "far", 600, 1200, "mid", "mid", 600, 600, "near", "near"]
+    assert looked.ended_at(two.site, "us") == "", "it ended by itself"
 
 
 def test_what_was_noted_by_nobody_stops_no_watch(two):

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from arkwright.api import child
@@ -51,7 +52,7 @@ class Clock(Alongside):
             try:
                 self._reap()
                 for names in self._due():
-                    self._at_work[names] = self._round(names)
+                    self._begin(names)
             except (ArkwrightError, OSError) as error:
                 log.error("nothing is watched: %s; trying again", error)  # noqa: TRY400
                 wait = 60
@@ -74,8 +75,6 @@ class Clock(Alongside):
         if all(name.startswith(DATA) for name in busy):  # one round of endpoints at a time
             some = [name for name in waiting if not name.startswith(DATA)]
             found += [tuple(sorted(some, key=self._failed))] if some else []
-        for name in (name for names in found for name in names):
-            self._begun[name], self._before[name] = now, looked.last(self._site, name)
         return found
 
     def _failed(self, name: str) -> float:
@@ -118,12 +117,16 @@ class Clock(Alongside):
         self._data = {f"{DATA}{name}": seconds(watch.every) for name, watch in known.items()}
         return self._data
 
-    def _round(self, names: tuple[str, ...]) -> subprocess.Popen[bytes]:
-        """Begin one. Killed on the way it is made good by the next one."""
+    def _begin(self, names: tuple[str, ...]) -> None:
+        """A round. Killed on the way it is made good by the next one; what cannot be begun is due as before."""
+        now, before = time.monotonic(), {name: looked.last(self._site, name) for name in names}
         process = child.begin(self._site, PROCESS, str(self._project), self._name, *names)
+        self._at_work[names] = process
+        self._begun.update(dict.fromkeys(names, now))
+        self._before.update(before)
         assert process.stdin
-        process.stdin.close()
-        return process
+        with suppress(BrokenPipeError):  # it has died already
+            process.stdin.close()
 
     def _reap(self) -> None:
         for names, process in list(self._at_work.items()):
@@ -132,22 +135,28 @@ class Clock(Alongside):
                 self._ended(names, code)
 
     def _ended(self, names: tuple[str, ...], code: int) -> None:
-        """Who found out all looks again when it is time. Who was refused tries again soon: who is at it may hang. Who
-        failed leaves a whole span of time to the others, and what the process ended at is looked at last.
+        """Who found out all looks again when it is time. Who failed leaves a whole span of time to the others, and what
+        the process ended at is looked at last. Whom nobody looked at has its turn soon: who refused us may hang.
         """
         last = {name: looked.last(self._site, name) for name in names}
         ours = {name for name in names if last[name].by == self._name and last[name] != self._before.get(name)}
-        refused, now = code == Refused.exit_code, time.monotonic()
+        at, now = self._ended_at(names, code), time.monotonic()
         for name in names:
             every = {**self._every, **self._data}.get(name, 0)
             if name not in ours:
-                self._begun[name] = now - (every - _first(every) if refused else 0.0)
+                self._begun[name] = now - (every - _first(every) if code and name != at else 0.0)
             elif not last[name].well:
                 self._begun[name] = now
-        at = [name for name in names if name not in ours][:1] if code and not refused else []
-        for name in at:
-            log.error("the watch of %s ended (%d); it is made good by the next one", name, code)
-            looked.note(self._site, name, self._name, well=False)
+        if at and at not in ours:
+            looked.note(self._site, at, self._name, well=False)
+
+    def _ended_at(self, names: tuple[str, ...], code: int) -> str:
+        """What something ended it at; empty where it ended by itself, or before it was at any."""
+        if code in (0, Refused.exit_code):
+            return ""
+        at = names[0] if names[0].startswith(DATA) else looked.ended_at(self._site, self._name)
+        log.error("the watch of %s ended (%d); it is made good by the next one", at or ", ".join(names)[:200], code)
+        return at
 
     def _call_off(self) -> None:
         for process in self._at_work.values():
@@ -159,6 +168,7 @@ class Clock(Alongside):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        looked.ended_at(self._site, self._name)  # nobody asks for it any more
 
 
 def _first(every: int) -> float:

@@ -1,7 +1,9 @@
-"""Whose look was the last, when it ended and how: a file for each endpoint and dataset."""
+"""Whose look was the last, when it ended and how: a file for each endpoint and dataset; and what a process is at."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from arkwright.sites import Site
 
@@ -38,3 +40,32 @@ def last(site: Site, about: str) -> Look:
         return Look(by, file.stat().st_mtime, well=how != _FAILED)
     except OSError:
         return Look(BY_HAND, 0.0, well=False)
+
+
+@contextmanager
+def at(site: Site, about: str, by: str) -> Iterator[None]:
+    """Say what a process of theirs is at, as one that is killed or crashes says no more. One at a time for each `by`.
+    Where it cannot be written, it is not known.
+    """
+    file = _at(site, by)
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.write_text(about, encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink()
+
+
+def ended_at(site: Site, by: str) -> str:
+    """What a process of theirs was at when something ended it, said once; empty where it was at nothing."""
+    file, about = _at(site, by), ""
+    with suppress(OSError):
+        about = file.read_text(encoding="utf-8")
+        file.unlink()
+    return about
+
+
+def _at(site: Site, by: str) -> Path:
+    return site.watched / f"{by}.at"

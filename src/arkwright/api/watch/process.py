@@ -13,16 +13,20 @@ from pathlib import Path
 from arkwright.api import child
 from arkwright.api.build import quiet
 from arkwright.api.jobs import jobs
+from arkwright.api.watch import looked
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.data import watch_one
 from arkwright.api.watch.rounds import rounds
+from arkwright.core import versions
 from arkwright.core.alarms import DATA
+from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.core.nouns import Endpoint
 from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 NOWHERE = ("stopped", "cut")  # where a job has not run to an end
-LONGEST = 3600  # seconds for an endpoint; a dataset says it itself
+SHORTEST, LONGEST = 600, 3600  # seconds for an endpoint; a dataset says it itself
 
 
 def main() -> int:
@@ -34,12 +38,14 @@ def main() -> int:
 
     code = 0
     for name in names:
-        signal.alarm(0 if name.startswith(DATA) else LONGEST)
+        signal.alarm(0 if name.startswith(DATA) else SHORTEST)
         try:
             if name.startswith(DATA):
                 watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet, by)
             else:
-                rounds(site, [name], rerun, quiet, by)
+                with looked.at(site, name, by):
+                    signal.alarm(_longest(site, name))
+                    rounds(site, [name], rerun, quiet, by)
         except Refused as error:
             log.info("%s is not watched now: %s", name, error)
             code = Refused.exit_code
@@ -48,6 +54,12 @@ def main() -> int:
         except Exception:  # of one endpoint: the others are watched all the same
             log.exception("%s is not watched; trying again", name)
     return code
+
+
+def _longest(site: Site, name: str) -> int:
+    """Seconds that a look at an endpoint may take. All others wait for one that hangs."""
+    agreed = versions.resolve(site.ledger, Endpoint, name).terms
+    return min(LONGEST, max(SHORTEST, seconds(agreed.every) if agreed else 0))
 
 
 def _job(site: Site, project: Path, since: str) -> jobs.Job:
