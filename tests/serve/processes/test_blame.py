@@ -318,3 +318,20 @@ def test_of_two_that_were_put_off_neither_keeps_the_other_waiting():
     assert (put_off.next(), put_off.readmitted(first), put_off.readmitted(second)) == (None, {"r"}, {"s"})
     put_off.doubt()
     assert put_off.readmitted(first) == set()
+
+
+@pytest.mark.parametrize("does", ["good", "kills", "hangs"])
+def test_what_moves_while_all_are_being_born_keeps_no_caller_waiting(stage, does):
+    """All endpoints together take longer to load than one may."""
+
+    async def play(world):
+        for release in ("a@1", "b@1", "a@2"):
+            world.do_does(release, does if release == "a@2" else "good", 3.5)
+        kill(world)
+        await asyncio.sleep(0.5)
+        world.put("a", of(world, 2, "a@2"))
+        await takes(world, 7, ("b", "b@1"), ("a", "a@1"))
+        await asyncio.sleep(20)
+        assert answers(world, "a") == [{"a@2" if does == "good" else "a@1"}] * 2
+
+    stage(play)
