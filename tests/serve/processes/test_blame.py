@@ -8,6 +8,7 @@ import asyncio
 import signal
 
 import pytest
+from tests.serve import telling
 from tests.serve.actor import Actor
 from tests.serve.stories import World
 from tests.serve.telling import tell
@@ -217,7 +218,7 @@ def test_after_a_move_that_heals_nobody_waits_until_it_would_have_been_tried_aga
         kill(world)
         await asyncio.sleep(12)
         for place in world.crew._places:
-            place._pause = place._again = 1000.0 + world.now
+            place._pace._pause = place._pace._again = 1000.0 + world.now
         world.put("a", of(world, 3, "a@1"))
         await takes(world, 5, ("a", "a@1"))
 
@@ -335,3 +336,23 @@ def test_what_moves_while_all_are_being_born_keeps_no_caller_waiting(stage, does
         assert answers(world, "a") == [{"a@2" if does == "good" else "a@1"}] * 2
 
     stage(play)
+
+
+def test_moves_that_change_nothing_of_what_is_loaded_bring_no_more_births(stage, monkeypatch):
+    monkeypatch.setattr(telling, "SHORTER", ())
+
+    async def play(world):
+        bad.add("b@1")
+        kill(world)
+        await asyncio.sleep(200)  # until the pace is slow
+        born = len(world.all)
+        for number in range(60):
+            await world.super._asked(control.Ask(number, "load", "a"))
+            await asyncio.sleep(5)
+        assert len(world.all) - born <= 12
+        await put(world, "c", of(world, 1, "c@1"))
+        assert len(world.all) - born <= 14  # something changed: one more each
+        bad.clear()
+
+    bad = set()
+    stage(play, lambda one, release, before: release in bad)

@@ -111,10 +111,10 @@ class Crew:
         if why:
             await self._go_back()
             return why
-        first, self.order = self.order is None, order
+        before, self.order = self.order, order
         for place in self._places:
-            place.moved(order, did.get(place.worker))
-        if first:
+            place.moved(before, order, did.get(place.worker))
+        if before is None:
             await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
         else:  # also who was not waited for: it may do later what it was asked, and what fails then stays as it was
             telling = {*self._untold(did), *(place for place in self._places if place.worker.late)}
