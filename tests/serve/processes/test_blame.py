@@ -137,6 +137,29 @@ def test_a_stop_waits_for_nobody_where_none_lives(stage, monkeypatch):
     stage(play)
 
 
+def test_a_move_is_not_decided_by_the_shadows_alone(stage, monkeypatch):
+    live = Actor._live
+
+    async def dies(self):
+        await live(self) if self.shadow else self.end(-signal.SIGKILL)
+
+    async def play(world):
+        await put(world, "a", of(world, 2, "a@1", shadow="s@1"))
+        world.do_does("a@3", "fails")
+        with monkeypatch.context() as patched:
+            patched.setattr(Actor, "_live", dies)
+            kill(world)
+            await put(world, "a", of(world, 3, "a@3", shadow="s@1"), 6.0)
+            kill(world)  # who did it: the next one of the shadows decides nothing either
+            await asyncio.sleep(30.0)
+            assert world.super._traffic["a"].version == 2
+        await takes(world, 80, ("a", "a@1"))
+        await asyncio.sleep(20)
+        assert [one.version for one in world.refused["a"]] == [3]
+
+    stage(play)
+
+
 def test_a_rollback_is_not_refused_by_what_ends_who_loaded_more_than_that(stage):
     """All are just being born for so long that they try it, behind what they loaded before."""
 

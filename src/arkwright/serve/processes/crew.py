@@ -142,6 +142,8 @@ class Crew:
                 if names:
                     raise OSError("no worker lives to try it")
                 return {}
+        if names and all(worker.shadow for worker in did):  # which decides nothing alone
+            raise OSError("no worker lives to try it")
         self._must_stay(order, names, aside)
         return {}
 
