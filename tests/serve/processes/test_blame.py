@@ -218,6 +218,43 @@ def test_back_to_what_was_left_out_beside_what_ends_it_is_a_move(stage):
     stage(play, lambda one, release, before: release == "b@1" and "a@2" in before and "b@1" not in before)
 
 
+@pytest.mark.parametrize("loads", [False, True], ids=["weights", "releases"])
+def test_a_rollback_that_was_put_off_gets_through_whatever_else_moves(stage, loads):
+    async def play(world):
+        await put(world, "a", of(world, 2, "b@1"))
+        await put(world, "c", of(world, 1, "c@1"))
+        await put(world, "a", of(world, 3, "a@2"))
+        await put(world, "b", of(world, 2, "b@1"))
+        kill(world)
+        await asyncio.sleep(5)
+        world.put("a", of(world, 4, "b@1"))
+        for version in range(2, 6):  # once between any two times that the rollback is tried
+            await put(world, "c", of(world, version, f"c@{version if loads else 1}"), 6.0)
+        await takes(world, 1, ("a", "b@1"), ("b", "b@1"))
+
+    stage(play, lambda one, release, before: release == "b@1" and "a@2" in before and "b@1" not in before)
+
+
+def test_a_rollback_that_was_put_off_and_overtaken_is_tried_no_more(stage):
+    async def play(world):
+        await put(world, "a", of(world, 2, "b@1"))
+        await put(world, "a", of(world, 3, "a@2"))
+        bad.add("b@1")
+        kill(world)
+        await asyncio.sleep(5)
+        await put(world, "a", of(world, 4, "b@1"))
+        assert [place._put_off.next() is None for place in world.crew._places] == [False] * 2
+        world.blind = False
+        world.do_does("a@5", "fails")
+        await put(world, "a", of(world, 5, "a@5"))
+        assert [one.version for one in world.refused["a"]] == [5]
+        assert [place._put_off.next() for place in world.crew._places] == [None] * 2
+        bad.clear()
+
+    bad = set()
+    stage(play, lambda one, release, before: release in bad)
+
+
 def test_a_rollback_that_would_end_workers_again_ends_nobody_who_answers(stage):
     async def play(world):
         await put(world, "a", of(world, 2, "b@1"))

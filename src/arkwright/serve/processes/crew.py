@@ -195,6 +195,11 @@ class Crew:
         """Whether it should answer and does nowhere."""
         return all(name in place.worker.lacks for place in self._answering if place.answers)
 
+    def forget(self, name: str) -> None:
+        """What was put off for this endpoint is wanted no more."""
+        for place in self._places:
+            place.forget(name)
+
     async def _go_back(self) -> None:
         if self.order:
             self._take_back(self.order)

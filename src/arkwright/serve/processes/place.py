@@ -149,6 +149,10 @@ class Place:
             if needed and self._put_off.put(name, order, frozenset(needed)):
                 self._pace.hurry()
 
+    def forget(self, name: str) -> None:
+        """What was put off for this endpoint is wanted no more."""
+        self._put_off.drop(name)
+
     @property
     def answers(self) -> bool:
         """Whether callers may meet the worker; as long as nobody knows what is served: whether it can be told."""
@@ -159,7 +163,8 @@ class Place:
         lacks something: what held it up may have left.
         """
         self.settled(order, failed)
-        self._put_off.clear()  # whoever tries that just now is of no use
+        self._put_off.follow(before, order, shadow=self.worker.shadow)
+        self._put_off.keep(self._left_out)
         self.worker.behind |= bool(self.worker.stuck)
         one, other = (control.lanes(some, shadow=self.worker.shadow) for some in (before, order))
         if one != other and (self.worker.stuck or self.worker.lacks):
@@ -203,6 +208,7 @@ class Place:
             if self._trial:
                 self._trial.is_void()
             self._left_out = set(self._spared)
+            self._put_off.keep(self._left_out)
             self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
