@@ -323,6 +323,16 @@ def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch):
     stage(play)
 
 
+def test_who_cannot_begin_to_listen_at_the_first_start_is_not_laid_to_a_release(monkeypatch):
+    async def dies(self):
+        self.end(1)
+        await asyncio.sleep(1e9)
+
+    monkeypatch.setattr(Actor, "_open", dies)
+    with pytest.raises(AssertionError, match="the server's worker ends as soon as it starts"):
+        tell([("wait", 1.0)], ends=None)
+
+
 def test_what_is_loaded_over_the_repository_and_answers_nowhere_is_told(stage):
     async def play(world):
         bad.add("a@1")

@@ -331,11 +331,12 @@ class Place:
         who answers, is left out of the next one, if it is not the first that ended so.
         """
         name, release = one.begun[-1] if one.begun else ("", one.stuck)
-        why = late(release, self._load_time) if one.stuck else deadly(release, ended)
+        listens = one.opened and not one.served
+        why = late(release, self._load_time) if one.stuck else deadly(release, ended, listens=listens)
         if self._trial and self._tried_in(one):
             self._trial.is_ended_by(name, why)
             self._trial = None  # at once: nobody else tries it
-        elif release and self._is_due(release):
+        elif release and self._is_due(release) and (self._crew.is_ready or not listens):  # none may be able to
             self._deaths[release] += _MOST_DEATHS if one.stuck else 1
             if self._deaths[release] >= _MOST_DEATHS:
                 self._leave_out(release, why)
