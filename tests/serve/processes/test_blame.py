@@ -426,3 +426,28 @@ def test_moves_that_change_nothing_of_what_is_loaded_bring_no_more_births(stage,
 
     bad = set()
     stage(play, lambda one, release, before: release in bad)
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_of_those_just_being_born_one_death_refuses_no_move(stage, monkeypatch, deaths):
+    """It is tried in them where none gets far enough to load anything; then one is killed while it does."""
+
+    async def dies(self):
+        self.end(-signal.SIGKILL)
+
+    async def play(world):
+        with monkeypatch.context() as patched:
+            patched.setattr(Actor, "_live", dies)
+            kill(world)
+            world.do_does("a@2", "good", 3.0)
+            await put(world, "a", of(world, 2, "a@2"), 7.0)
+        for _ in range(deaths):
+            while any(place.worker.loading != "a@2" for place in world.crew._places):
+                assert world.now < 60.0
+                await asyncio.sleep(0.01)
+            kill(world)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(20)
+        assert ("a" in world.refused) == (deaths == 2)
+
+    stage(play)

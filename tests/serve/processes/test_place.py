@@ -461,7 +461,7 @@ def test_workers_that_are_replaced_meanwhile_refuse_no_move(played):
 
 
 def test_however_often_none_lives_the_next_one_is_waited_for_5_seconds_at_most():
-    assert [place._pause(many) for many in (1, 5, 6, 2000)] == [0.2, 3.2, 5.0, 5.0]
+    assert [pace.pause(many) for many in (1, 5, 6, 2000)] == [0.2, 3.2, 5.0, 5.0]
 
 
 def test_a_signal_without_a_name_ends_a_worker_alone(played):

@@ -36,6 +36,9 @@ class Busy:
     def end_shadows(self):
         pass
 
+    def forget(self, name):
+        pass
+
 
 @pytest.mark.parametrize("while_", ["start", "move"])
 def test_a_server_that_begins_is_stopped_at_once(tmp_path, monkeypatch, while_):

@@ -29,3 +29,8 @@ class Pace:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def pause(stillborn: int) -> float:
+    """Seconds until another follows so many that died before they served."""
+    return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number

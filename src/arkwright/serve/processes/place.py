@@ -21,7 +21,7 @@ from arkwright.core.errors import Invalid
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import BIRTH, how
 from arkwright.serve.processes.newborn import Trial
-from arkwright.serve.processes.pace import Pace
+from arkwright.serve.processes.pace import Pace, pause
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.processes.putoff import PutOff, Wish
 from arkwright.serve.processes.trial import deadly, late
@@ -107,14 +107,14 @@ class Place:
         """
         while True:
             worker = self.worker
-            if worker.opened or self._crew.order is None:
+            if told := worker.opened or self._crew.order is None:
                 failed = await worker.tell(self._without(order, question=True))
                 if failed is not None or worker.leaves:
                     return worker, failed
                 if self.worker is not worker and (self.worker.opened or self._crew.order is None):
                     continue  # another is here already, and not told of it by anybody else
                 log.warning("a worker ended before it answered by what it was told; the next is told before it answers")
-            self._trial = trial = Trial(order, names)
+            self._trial = trial = Trial(order, names, suspect=told)
             try:
                 tried = await trial.over(BIRTH + self._load_time)
             except TimeoutError:
@@ -310,7 +310,7 @@ class Place:
             if self.coming and (self._left_out or self._aside):  # it tries what may hang it, and callers wait here
                 self._crew.let_go(self.coming, signal.SIGKILL)
             if stillborn:
-                await asyncio.sleep(_pause(stillborn))
+                await asyncio.sleep(pause(stillborn))
             await self._raise(worker)
 
     def _must_go_on(self, stillborn: int, code: int) -> None:
@@ -334,8 +334,8 @@ class Place:
         listens = one.opened and not one.served
         why = late(release, self._load_time) if one.stuck else deadly(release, ended, listens=listens)
         if self._trial and self._tried_in(one):
-            self._trial.is_ended_by(name, why)
-            self._trial = None  # at once: nobody else tries it
+            if self._trial.is_ended_by(name, why, surely=bool(one.stuck)):
+                self._trial = None  # at once: nobody else tries it
         elif release and self._is_due(release) and (self._crew.is_ready or not listens):  # none may be able to
             self._deaths[release] += _MOST_DEATHS if one.stuck else 1
             if self._deaths[release] >= _MOST_DEATHS:
@@ -394,7 +394,3 @@ class Place:
         """Who keeps the place raises another."""
         self._blame(stuck)
         stuck.kill()
-
-
-def _pause(stillborn: int) -> float:
-    return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number
