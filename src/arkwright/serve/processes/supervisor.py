@@ -135,9 +135,10 @@ class Supervisor:
             self._wanted = dict(first)
             try:
                 await self._shadows(first)
+                failed = await self._crew.move(self._order(first), first)
             except OSError as error:
                 raise Invalid(str(error)) from error
-            for name, why in (await self._crew.move(self._order(first), first)).items():
+            for name, why in failed.items():
                 raise Invalid(f"{name} cannot be served: {why}")
             self._traffic = dict(first)
             self._following.loaded(first)
