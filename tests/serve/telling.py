@@ -13,11 +13,11 @@ from unittest.mock import patch
 from tests.serve.clock import Clock
 from tests.serve.stories import World
 
-from arkwright.serve.processes import crew, following, place, process, supervisor, waits, worker
+from arkwright.serve.processes import crew, following, pace, place, process, supervisor, waits, worker
 from arkwright.serve.processes.files import Room
 
 FROZEN = 20.0  # seconds without a sign of life
-SHORTER = ((place, "BIRTH", 60.0), (place, "SELDOM", 8.0), (process, "BIRTH", 15.0), (following, "AGAIN", 8.0))
+SHORTER = ((place, "BIRTH", 60.0), (pace, "SELDOM", 8.0), (process, "BIRTH", 15.0), (following, "AGAIN", 8.0))
 
 
 class Nothing:

@@ -8,6 +8,7 @@ import asyncio
 import signal
 
 import pytest
+from tests.serve import telling
 from tests.serve.actor import Actor
 from tests.serve.stories import World
 from tests.serve.telling import tell
@@ -136,6 +137,29 @@ def test_a_stop_waits_for_nobody_where_none_lives(stage, monkeypatch):
     stage(play)
 
 
+def test_a_move_is_not_decided_by_the_shadows_alone(stage, monkeypatch):
+    live = Actor._live
+
+    async def dies(self):
+        await live(self) if self.shadow else self.end(-signal.SIGKILL)
+
+    async def play(world):
+        await put(world, "a", of(world, 2, "a@1", shadow="s@1"))
+        world.do_does("a@3", "fails")
+        with monkeypatch.context() as patched:
+            patched.setattr(Actor, "_live", dies)
+            kill(world)
+            await put(world, "a", of(world, 3, "a@3", shadow="s@1"), 6.0)
+            kill(world)  # who did it: the next one of the shadows decides nothing either
+            await asyncio.sleep(30.0)
+            assert world.super._traffic["a"].version == 2
+        await takes(world, 80, ("a", "a@1"))
+        await asyncio.sleep(20)
+        assert [one.version for one in world.refused["a"]] == [3]
+
+    stage(play)
+
+
 def test_a_rollback_is_not_refused_by_what_ends_who_loaded_more_than_that(stage):
     """All are just being born for so long that they try it, behind what they loaded before."""
 
@@ -194,6 +218,43 @@ def test_back_to_what_was_left_out_beside_what_ends_it_is_a_move(stage):
     stage(play, lambda one, release, before: release == "b@1" and "a@2" in before and "b@1" not in before)
 
 
+@pytest.mark.parametrize("loads", [False, True], ids=["weights", "releases"])
+def test_a_rollback_that_was_put_off_gets_through_whatever_else_moves(stage, loads):
+    async def play(world):
+        await put(world, "a", of(world, 2, "b@1"))
+        await put(world, "c", of(world, 1, "c@1"))
+        await put(world, "a", of(world, 3, "a@2"))
+        await put(world, "b", of(world, 2, "b@1"))
+        kill(world)
+        await asyncio.sleep(5)
+        world.put("a", of(world, 4, "b@1"))
+        for version in range(2, 6):  # once between any two times that the rollback is tried
+            await put(world, "c", of(world, version, f"c@{version if loads else 1}"), 6.0)
+        await takes(world, 1, ("a", "b@1"), ("b", "b@1"))
+
+    stage(play, lambda one, release, before: release == "b@1" and "a@2" in before and "b@1" not in before)
+
+
+def test_a_rollback_that_was_put_off_and_overtaken_is_tried_no_more(stage):
+    async def play(world):
+        await put(world, "a", of(world, 2, "b@1"))
+        await put(world, "a", of(world, 3, "a@2"))
+        bad.add("b@1")
+        kill(world)
+        await asyncio.sleep(5)
+        await put(world, "a", of(world, 4, "b@1"))
+        assert [place._put_off.next() is None for place in world.crew._places] == [False] * 2
+        world.blind = False
+        world.do_does("a@5", "fails")
+        await put(world, "a", of(world, 5, "a@5"))
+        assert [one.version for one in world.refused["a"]] == [5]
+        assert [place._put_off.next() for place in world.crew._places] == [None] * 2
+        bad.clear()
+
+    bad = set()
+    stage(play, lambda one, release, before: release in bad)
+
+
 def test_a_rollback_that_would_end_workers_again_ends_nobody_who_answers(stage):
     async def play(world):
         await put(world, "a", of(world, 2, "b@1"))
@@ -217,7 +278,7 @@ def test_after_a_move_that_heals_nobody_waits_until_it_would_have_been_tried_aga
         kill(world)
         await asyncio.sleep(12)
         for place in world.crew._places:
-            place._pause = place._again = 1000.0 + world.now
+            place._pace._pause = place._pace._again = 1000.0 + world.now
         world.put("a", of(world, 3, "a@1"))
         await takes(world, 5, ("a", "a@1"))
 
@@ -260,6 +321,16 @@ def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch):
     bad = set()
     monkeypatch.setattr(Actor, "_open", dies)
     stage(play)
+
+
+def test_who_cannot_begin_to_listen_at_the_first_start_is_not_laid_to_a_release(monkeypatch):
+    async def dies(self):
+        self.end(1)
+        await asyncio.sleep(1e9)
+
+    monkeypatch.setattr(Actor, "_open", dies)
+    with pytest.raises(AssertionError, match="the server's worker ends as soon as it starts"):
+        tell([("wait", 1.0)], ends=None)
 
 
 def test_what_is_loaded_over_the_repository_and_answers_nowhere_is_told(stage):
@@ -318,3 +389,65 @@ def test_of_two_that_were_put_off_neither_keeps_the_other_waiting():
     assert (put_off.next(), put_off.readmitted(first), put_off.readmitted(second)) == (None, {"r"}, {"s"})
     put_off.doubt()
     assert put_off.readmitted(first) == set()
+
+
+@pytest.mark.parametrize("does", ["good", "kills", "hangs"])
+def test_what_moves_while_all_are_being_born_keeps_no_caller_waiting(stage, does):
+    """All endpoints together take longer to load than one may."""
+
+    async def play(world):
+        for release in ("a@1", "b@1", "a@2"):
+            world.do_does(release, does if release == "a@2" else "good", 3.5)
+        kill(world)
+        await asyncio.sleep(0.5)
+        world.put("a", of(world, 2, "a@2"))
+        await takes(world, 7, ("b", "b@1"), ("a", "a@1"))
+        await asyncio.sleep(20)
+        assert answers(world, "a") == [{"a@2" if does == "good" else "a@1"}] * 2
+
+    stage(play)
+
+
+def test_moves_that_change_nothing_of_what_is_loaded_bring_no_more_births(stage, monkeypatch):
+    monkeypatch.setattr(telling, "SHORTER", ())
+
+    async def play(world):
+        bad.add("b@1")
+        kill(world)
+        await asyncio.sleep(200)  # until the pace is slow
+        born = len(world.all)
+        for number in range(60):
+            await world.super._asked(control.Ask(number, "load", "a"))
+            await asyncio.sleep(5)
+        assert len(world.all) - born <= 12
+        await put(world, "c", of(world, 1, "c@1"))
+        assert len(world.all) - born <= 14  # something changed: one more each
+        bad.clear()
+
+    bad = set()
+    stage(play, lambda one, release, before: release in bad)
+
+
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_of_those_just_being_born_one_death_refuses_no_move(stage, monkeypatch, deaths):
+    """It is tried in them where none gets far enough to load anything; then one is killed while it does."""
+
+    async def dies(self):
+        self.end(-signal.SIGKILL)
+
+    async def play(world):
+        with monkeypatch.context() as patched:
+            patched.setattr(Actor, "_live", dies)
+            kill(world)
+            world.do_does("a@2", "good", 3.0)
+            await put(world, "a", of(world, 2, "a@2"), 7.0)
+        for _ in range(deaths):
+            while any(place.worker.loading != "a@2" for place in world.crew._places):
+                assert world.now < 60.0
+                await asyncio.sleep(0.01)
+            kill(world)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(20)
+        assert ("a" in world.refused) == (deaths == 2)
+
+    stage(play)

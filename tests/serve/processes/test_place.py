@@ -9,7 +9,7 @@ from tests.serve.played import FAILS, KILLS, TEARS, WAITS, World
 
 from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Share
-from arkwright.serve.processes import control, place, process
+from arkwright.serve.processes import control, pace, place, process
 from arkwright.serve.processes.place import LeftOut
 
 
@@ -109,7 +109,7 @@ def test_no_move_waits_for_who_is_to_take_over_and_none_is_refused_by_it(played)
 
 def test_who_follows_the_dead_and_is_killed_by_what_it_loads_goes_without(played, monkeypatch):
     """Whoever waits at its place is told; another tries it again."""
-    monkeypatch.setattr(place, "SOON", 0.0)
+    monkeypatch.setattr(pace, "SOON", 0.0)
 
     async def play(world):
         assert await world.move(b="b@1", a="a@1") == {}
@@ -220,7 +220,7 @@ def test_who_is_stuck_is_told_what_comes_behind_and_does_it(played):
 
 def test_others_take_the_places_of_those_that_are_stuck_as_soon_as_they_can(played, monkeypatch):
     """The first time there is no process for them."""
-    monkeypatch.setattr(place, "SOON", 0.0)
+    monkeypatch.setattr(pace, "SOON", 0.0)
 
     async def play(world):
         before = world.here()
@@ -461,7 +461,7 @@ def test_workers_that_are_replaced_meanwhile_refuse_no_move(played):
 
 
 def test_however_often_none_lives_the_next_one_is_waited_for_5_seconds_at_most():
-    assert [place._pause(many) for many in (1, 5, 6, 2000)] == [0.2, 3.2, 5.0, 5.0]
+    assert [pace.pause(many) for many in (1, 5, 6, 2000)] == [0.2, 3.2, 5.0, 5.0]
 
 
 def test_a_signal_without_a_name_ends_a_worker_alone(played):
@@ -506,7 +506,7 @@ def test_who_hears_nothing_any_more_is_followed_before_it_ends(played, moves):
 
 
 def test_a_place_waits_for_nobody_who_tries_again_what_held_up_another(played, monkeypatch):
-    monkeypatch.setattr(place, "SOON", 0.0)
+    monkeypatch.setattr(pace, "SOON", 0.0)
 
     async def play(world):
         assert await world.move(b="b@1", a="a@1") == {}
@@ -662,7 +662,7 @@ async def refused(world):
 
 
 def test_who_cannot_go_back_answers_with_nothing_until_another_takes_its_place(played, monkeypatch):
-    monkeypatch.setattr(place, "SOON", 0.0)
+    monkeypatch.setattr(pace, "SOON", 0.0)
 
     async def play(world):
         one, other, moving = await refused(world)
@@ -879,7 +879,7 @@ def test_another_shadow_beside_what_is_left_out_everywhere_is_a_move(played):
 
 def test_who_can_do_more_takes_over_though_it_cannot_do_all(played, monkeypatch):
     """What is broken for good keeps nothing else left out."""
-    monkeypatch.setattr(place, "SOON", 0.0)
+    monkeypatch.setattr(pace, "SOON", 0.0)
 
     async def play(world):
         world.does["b@1"] = FAILS
@@ -897,7 +897,7 @@ def test_who_can_do_more_takes_over_though_it_cannot_do_all(played, monkeypatch)
 
 def test_what_ends_workers_for_good_keeps_nothing_else_left_out(played, monkeypatch):
     """Who is to take over dies of it; the next one goes without, and does more than the old one all the same."""
-    monkeypatch.setattr(place, "SOON", 0.0)
+    monkeypatch.setattr(pace, "SOON", 0.0)
 
     async def play(world):
         assert await world.move(a="a@1", b="b@1") == {}

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from arkwright.core.errors import Invalid
 from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.processes import control, supervisor
 from arkwright.serve.processes.files import Room
@@ -36,6 +37,9 @@ class Busy:
     def end_shadows(self):
         pass
 
+    def forget(self, name):
+        pass
+
 
 @pytest.mark.parametrize("while_", ["start", "move"])
 def test_a_server_that_begins_is_stopped_at_once(tmp_path, monkeypatch, while_):
@@ -47,6 +51,21 @@ def test_a_server_that_begins_is_stopped_at_once(tmp_path, monkeypatch, while_):
     running = Supervisor(lambda held: served, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
     asyncio.run(asyncio.wait_for(running.run(), 60))
     assert crew.did[-3:] == [while_, "leave_be", "close"]
+
+
+def test_that_nobody_lives_to_do_the_first_move_is_no_fault_of_the_program(tmp_path, monkeypatch):
+    class Empty(Busy):
+        async def start(self):
+            pass
+
+        async def move(self, order, names):
+            raise OSError("no worker lives to try it")
+
+    crew = Empty(None)
+    monkeypatch.setattr(supervisor, "Crew", lambda *_, **__: crew)
+    served = {"who": Routing((Share(Served(tmp_path, "release:who@1", "1" * 64)),))}
+    with pytest.raises(Invalid, match="no worker lives to try it"):
+        asyncio.run(Supervisor(lambda held: served, Serving(), Room(1, 1, 1), (), None, tmp_path, print).run())
 
 
 def test_the_end_waits_for_no_look_at_the_releases(tmp_path, monkeypatch):

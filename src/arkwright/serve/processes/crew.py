@@ -111,10 +111,10 @@ class Crew:
         if why:
             await self._go_back()
             return why
-        first, self.order = self.order is None, order
+        before, self.order = self.order, order
         for place in self._places:
-            place.moved(order, did.get(place.worker))
-        if first:
+            place.moved(before, order, did.get(place.worker))
+        if before is None:
             await asyncio.gather(*(place.worker.open() for place in self._places if place.worker in did))
         else:  # also who was not waited for: it may do later what it was asked, and what fails then stays as it was
             telling = {*self._untold(did), *(place for place in self._places if place.worker.late)}
@@ -127,7 +127,7 @@ class Crew:
         """Why not, of `names`, by all that can do it. `did`: gets who did it, and what fails. Raises OSError."""
         judged: set[Place] = set()  # once each: who comes after one that did it decides nothing more
         aside: list[set[str]] = []  # what was not tried, of each that judged and answers callers
-        while judges := [place for place in await self._judges(did) if place not in judged]:
+        while judges := [place for place in await self._judges(did, names) if place not in judged]:
             self._must_stay(order, names, [place.leaves_out(order) for place in self._answering])
             before = {place: place.leaves_out(order) for place in judges}
             found = dict(zip(judges, await asyncio.gather(*(place.has(order, names) for place in judges)), strict=True))
@@ -142,19 +142,28 @@ class Crew:
                 if names:
                     raise OSError("no worker lives to try it")
                 return {}
+        if names and all(worker.shadow for worker in did):  # which decides nothing alone
+            raise OSError("no worker lives to try it")
         self._must_stay(order, names, aside)
         return {}
 
-    async def _judges(self, did: Container[Worker]) -> list[Place]:
-        """Who can do it and was not asked yet. It is waited until one of those that answer callers can, but not for
-        ever: where all are stuck these are asked, and where none lives to answer who is just being born.
+    async def _judges(self, did: Container[Worker], names: Collection[str]) -> list[Place]:
+        """Who can do it and was not asked yet; where nothing is to be tried nobody is waited for. Where all that answer
+        callers are stuck these are asked, and where none lives to answer who is just being born.
         """
-        if not any(place.worker in did for place in self._answering):
+        if names and not any(place.worker in did for place in self._answering) and not await self._somebody_can():
+            return [place for place in self._untold(did) if not place.worker.shadow] or self._answering
+        return list(filter(_able, self._untold(did)))
+
+    async def _somebody_can(self) -> bool:
+        """Whether one of those that answer callers can do what it is told: until then, with patience for each release
+        that newborns load. What is tried in one of them keeps its callers waiting.
+        """
+        while True:
             with contextlib.suppress(TimeoutError):
                 await within(self._serving.load_time, until(lambda: any(map(_able, self._answering))))
-            if not any(map(_able, self._answering)):
-                return self._untold(did) or self._answering
-        return list(filter(_able, self._untold(did)))
+            if (can := any(map(_able, self._answering))) or not any(map(_loads, self._answering)):
+                return can
 
     @property
     def _answering(self) -> list[Place]:
@@ -185,6 +194,11 @@ class Crew:
     def lacks(self, name: str) -> bool:
         """Whether it should answer and does nowhere."""
         return all(name in place.worker.lacks for place in self._answering if place.answers)
+
+    def forget(self, name: str) -> None:
+        """What was put off for this endpoint is wanted no more."""
+        for place in self._places:
+            place.forget(name)
 
     async def _go_back(self) -> None:
         if self.order:
@@ -297,3 +311,9 @@ class Crew:
 
 def _able(place: Place) -> bool:
     return place.answers and not place.worker.stuck
+
+
+def _loads(place: Place) -> bool:
+    """Whether it is being born, and gets on."""
+    worker = place.worker
+    return bool(worker.loading) and not (worker.gone or worker.stuck)

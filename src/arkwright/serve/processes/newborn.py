@@ -11,9 +11,9 @@ from arkwright.serve.processes.waits import within
 class Trial:
     """A move that is tried in `worker`, which follows one that died and answers nobody yet."""
 
-    def __init__(self, order: control.Serve, names: Collection[str]) -> None:
-        """`names`: if any of them fails the move is refused."""
-        self.order, self._names = order, names
+    def __init__(self, order: control.Serve, names: Collection[str], *, suspect: bool) -> None:
+        """`names`: if any of them fails the move is refused. `suspect`: one ended that was told it."""
+        self.order, self._names, self._suspect = order, names, suspect
         self.worker: Worker | None = None
         self._found: asyncio.Future[tuple[Worker, Mapping[str, str]] | None] = (
             asyncio.get_running_loop().create_future()
@@ -26,10 +26,15 @@ class Trial:
     def refuses(self, failed: Mapping[str, str]) -> bool:
         return not failed.keys().isdisjoint(self._names)
 
-    def is_ended_by(self, endpoint: str, why: str) -> None:
-        """Who tried it ended or hangs: by what this endpoint needs, if it is asked for, or beside what is."""
+    def is_ended_by(self, endpoint: str, why: str, *, surely: bool) -> bool:
+        """Who tried it ended, or hangs `surely`: by what this endpoint needs, if it is asked for, or beside what is.
+        Whether it is over: one death may be chance, and the next one tries it again.
+        """
         assert self.worker
-        self.ends(self.worker, dict.fromkeys({endpoint} & {*self._names} or self._names, why))
+        if over := surely or self._suspect:
+            self.ends(self.worker, dict.fromkeys({endpoint} & {*self._names} or self._names, why))
+        self._suspect = True
+        return over
 
     def is_void(self) -> None:
         """Another worker answers here, which was told nothing of it."""

@@ -21,12 +21,12 @@ from arkwright.core.errors import Invalid
 from arkwright.serve.processes import control
 from arkwright.serve.processes.birth import BIRTH, how
 from arkwright.serve.processes.newborn import Trial
+from arkwright.serve.processes.pace import Pace, pause
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.processes.putoff import PutOff, Wish
 from arkwright.serve.processes.trial import deadly, late
 
 log = logging.getLogger("arkwright.serve")
-SOON, SELDOM = 1.0, 60.0  # seconds until another tries to do what the one before could not, twice as many each time
 _MOST_STILLBORN = 5
 _MOST_DEATHS = 2  # of those that load one release: one may be chance
 
@@ -65,7 +65,7 @@ class Place:
         self._spared: set[str] = set()  # that ended or held up who was to take over: the next one goes without
         self._put_off = PutOff()
         self._aside: Wish | None = None  # which `coming` tries just now, and answers nobody
-        self._again, self._pause = 0.0, SOON  # when another may be tried, and the time until the next
+        self._pace = Pace()
         self._over = False
         self._keeping: asyncio.Task[None] | None = None
 
@@ -107,14 +107,14 @@ class Place:
         """
         while True:
             worker = self.worker
-            if worker.opened or self._crew.order is None:
+            if told := worker.opened or self._crew.order is None:
                 failed = await worker.tell(self._without(order, question=True))
                 if failed is not None or worker.leaves:
                     return worker, failed
                 if self.worker is not worker and (self.worker.opened or self._crew.order is None):
                     continue  # another is here already, and not told of it by anybody else
                 log.warning("a worker ended before it answered by what it was told; the next is told before it answers")
-            self._trial = trial = Trial(order, names)
+            self._trial = trial = Trial(order, names, suspect=told)
             try:
                 tried = await trial.over(BIRTH + self._load_time)
             except TimeoutError:
@@ -147,20 +147,28 @@ class Place:
         for name in names:
             needed = self._left_out & control.loaded(order.traffic[name], shadow=self.worker.shadow)
             if needed and self._put_off.put(name, order, frozenset(needed)):
-                self._again, self._pause = 0.0, SOON
+                self._pace.hurry()
+
+    def forget(self, name: str) -> None:
+        """What was put off for this endpoint is wanted no more."""
+        self._put_off.drop(name)
 
     @property
     def answers(self) -> bool:
         """Whether callers may meet the worker; as long as nobody knows what is served: whether it can be told."""
         return self.worker.answers if self._crew.order else not self.worker.gone and self.worker.hears
 
-    def moved(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
-        """As `settled`. Another is tried at once for who is stuck or lacks something: what held it up may have left."""
+    def moved(self, before: control.Serve | None, order: control.Serve, failed: Mapping[str, str] | None) -> None:
+        """As `settled`, from `before`. Where that changes what is loaded another is tried at once for who is stuck or
+        lacks something: what held it up may have left.
+        """
         self.settled(order, failed)
-        self._put_off.clear()  # whoever tries that just now is of no use
+        self._put_off.follow(before, order, shadow=self.worker.shadow)
+        self._put_off.keep(self._left_out)
         self.worker.behind |= bool(self.worker.stuck)
-        if self.worker.stuck or self.worker.lacks:
-            self._again, self._pause = 0.0, SOON
+        one, other = (control.lanes(some, shadow=self.worker.shadow) for some in (before, order))
+        if one != other and (self.worker.stuck or self.worker.lacks):
+            self._pace.hurry()
 
     def settled(self, order: control.Serve, failed: Mapping[str, str] | None) -> None:
         """So it is served from now on; what failed in the worker here, None if it did nothing of it yet."""
@@ -200,6 +208,7 @@ class Place:
             if self._trial:
                 self._trial.is_void()
             self._left_out = set(self._spared)
+            self._put_off.keep(self._left_out)
             self._deaths.clear()
             self._keep()  # anew: it waits for the end of the old one, which may take its time
             leaving = self._crew.let_go(old, signal.SIGHUP)
@@ -213,8 +222,8 @@ class Place:
         cannot, one is tried again later.
         """
         old = self.worker
-        if _now() >= self._again and not old.gone and (old.stuck or old.goes or old.lacks or old.lost_its_keeper()):
-            self._wait()
+        if self._pace.is_due and not old.gone and (old.stuck or old.goes or old.lacks or old.lost_its_keeper()):
+            self._pace.wait()
             if not await self.replace(wait=False) and (wish := self._put_off.next()):
                 await self._try(wish)
 
@@ -229,12 +238,6 @@ class Place:
             finally:
                 self._aside = None
             self._crew.let_go(new, signal.SIGKILL)
-
-    def _wait(self) -> None:
-        """Who took over may end at once, too: only when it was quiet for long one comes soon again."""
-        if _now() > self._again + SELDOM:
-            self._pause = SOON
-        self._again, self._pause = _now() + self._pause, min(2 * self._pause, SELDOM)
 
     async def _comes(self, new: Worker) -> Mapping[str, str] | None:
         """What fails in who is to take another's place; None when it ended, or hangs."""
@@ -307,7 +310,7 @@ class Place:
             if self.coming and (self._left_out or self._aside):  # it tries what may hang it, and callers wait here
                 self._crew.let_go(self.coming, signal.SIGKILL)
             if stillborn:
-                await asyncio.sleep(_pause(stillborn))
+                await asyncio.sleep(pause(stillborn))
             await self._raise(worker)
 
     def _must_go_on(self, stillborn: int, code: int) -> None:
@@ -328,11 +331,12 @@ class Place:
         who answers, is left out of the next one, if it is not the first that ended so.
         """
         name, release = one.begun[-1] if one.begun else ("", one.stuck)
-        why = late(release, self._load_time) if one.stuck else deadly(release, ended)
+        listens = one.opened and not one.served
+        why = late(release, self._load_time) if one.stuck else deadly(release, ended, listens=listens)
         if self._trial and self._tried_in(one):
-            self._trial.is_ended_by(name, why)
-            self._trial = None  # at once: nobody else tries it
-        elif release and self._is_due(release):
+            if self._trial.is_ended_by(name, why, surely=bool(one.stuck)):
+                self._trial = None  # at once: nobody else tries it
+        elif release and self._is_due(release) and (self._crew.is_ready or not listens):  # none may be able to
             self._deaths[release] += _MOST_DEATHS if one.stuck else 1
             if self._deaths[release] >= _MOST_DEATHS:
                 self._leave_out(release, why)
@@ -355,7 +359,7 @@ class Place:
             raise Invalid(why)
         self._left_out.add(release)
         self._put_off.doubt()
-        self._wait()
+        self._pace.wait()
         log.error("%s; a worker goes without it until another can load it", why)
 
     async def _raise(self, dead: Worker) -> None:
@@ -390,11 +394,3 @@ class Place:
         """Who keeps the place raises another."""
         self._blame(stuck)
         stuck.kill()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _pause(stillborn: int) -> float:
-    return min(0.1 * 2.0 ** min(stillborn, 6), 5.0)  # there may be thousands, and 2.0**1024 is no number

@@ -1,5 +1,6 @@
 """Moves that were put off at a place, since they need what is left out there: a rollback may be what would heal it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from arkwright.serve.processes import control
@@ -45,6 +46,21 @@ class PutOff:
         for wish in self._wishes.values():
             wish.lives = False
 
-    def clear(self) -> None:
-        """Something else is served now."""
-        self._wishes.clear()
+    def drop(self, name: str) -> None:
+        """It is wanted no more."""
+        self._wishes.pop(name, None)
+
+    def keep(self, left_out: Collection[str]) -> None:
+        """Only what needs any of this: the others may be asked for anyway."""
+        self._wishes = {name: wish for name, wish in self._wishes.items() if not wish.releases.isdisjoint(left_out)}
+
+    def follow(self, before: control.Serve | None, order: control.Serve, *, shadow: bool) -> None:
+        """Now this is served: what moved is wanted no more, all else beside this. Who tries it goes on from there."""
+        was = before.traffic if before else {}
+        for name in [name for name in self._wishes if was.get(name) != order.traffic.get(name)]:
+            self.drop(name)
+        for name, wish in self._wishes.items():
+            beside = {other: routing for other, routing in order.traffic.items() if other != name}
+            new = control.Serve(beside | {name: wish.order.traffic[name]}, order.unloaded)
+            wish.lives &= control.lanes(new, shadow=shadow) == control.lanes(wish.order, shadow=shadow)
+            wish.order = new

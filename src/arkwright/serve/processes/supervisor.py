@@ -135,9 +135,10 @@ class Supervisor:
             self._wanted = dict(first)
             try:
                 await self._shadows(first)
+                failed = await self._crew.move(self._order(first), first)
             except OSError as error:
                 raise Invalid(str(error)) from error
-            for name, why in (await self._crew.move(self._order(first), first)).items():
+            for name, why in failed.items():
                 raise Invalid(f"{name} cannot be served: {why}")
             self._traffic = dict(first)
             self._following.loaded(first)
@@ -186,6 +187,7 @@ class Supervisor:
         self._halt({name: r for name, r in changed.items() if r.stopped and before.get(name) != r})
         for name, routing in changed.items():
             if before.get(name) != routing:
+                self._crew.forget(name)
                 self._following.follow(name, routing)
         for name in before.keys() - changed.keys():
             self._following.follow(name, None)
@@ -212,6 +214,7 @@ class Supervisor:
                 await self._shadows(traffic)
                 if why := await self._why_not(name, routing, self._order(traffic), named):
                     refused(name, routing, why)
+                    self._crew.forget(name)
                     return
                 if not routing.stopped:
                     releases = ", ".join(control.releases((routing,)))

@@ -44,9 +44,9 @@ def late(release: str, seconds: float) -> str:
     return f"{release} did not load within {seconds:g} s: its code waits, goes on without end, or needs more time"
 
 
-def deadly(release: str, ended: str) -> str:
-    """What is said of one that ends workers."""
-    return f"{release}: workers end while they load it ({ended})"
+def deadly(release: str, ended: str, *, listens: bool = False) -> str:
+    """What is said of one that ends workers. `listens`: they had loaded it."""
+    return f"{release}: workers end while they {'begin to listen with it' if listens else 'load it'} ({ended})"
 
 
 async def _load(asked: control.Try, seconds: float) -> int:
