@@ -190,6 +190,7 @@ class Supervisor:
                 self._crew.forget(name)
                 self._following.follow(name, routing)
         for name in before.keys() - changed.keys():
+            self._crew.forget(name)
             self._following.follow(name, None)
 
     def _halt(self, stopped: Mapping[str, Routing]) -> None:
