@@ -12,6 +12,7 @@ from arkwright.govern import passwords, roles, secrets
 from arkwright.sites import Site
 
 LOGGED_IN = 7 * DAY
+_OF_NO_USE = "this invitation was used, is too old, or was never made; ask for another"
 _OVER = "this token is wrong, was revoked, or is too old; make another: arkwright token"
 
 
@@ -27,27 +28,38 @@ class Known:
 
 def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str, note: str = "") -> str:
     """Take up an invitation with a password of one's own; a session's secret. `note`: from where. Raises Unproven."""
-    found = secrets.redeem(site.vault, secrets.INVITE, invitation)
-    if found is None or account(site, found[1].account).role == "none" or can_enter(site, found[1].account):
-        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
-    key, invited = found
-    kept = passwords.hashed(password, invited.account)
+    key, name = opened(site, invitation)
+    kept = passwords.hashed(password, name)
     if not site.vault.remove(secrets.INVITE, key):
         raise Unproven("this invitation was used just now")
-    if not site.vault.add(passwords.KIND, invited.account, kept):
-        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
-    if site.vault.get(LINKED, invited.account) or account(site, invited.account).role == "none":
-        site.vault.remove(passwords.KIND, invited.account)
+    if not site.vault.add(passwords.KIND, name, kept):
+        raise Unproven(_OF_NO_USE)
+    if site.vault.get(LINKED, name) or account(site, name).role == "none":
+        site.vault.remove(passwords.KIND, name)
         raise Unproven("somebody entered as this account just now")
-    return session(site, invited.account, note)
+    return session(site, name, note)
+
+
+def opened(site: Site, invitation: str) -> tuple[str, str]:
+    """(its key, the account) of an invitation that may be taken up: nobody entered as that account yet, and it was not
+    shut out. Raises Unproven.
+    """
+    key, name = _redeemed(site, invitation)
+    if can_enter(site, name) or account(site, name).role == "none":
+        raise Unproven(_OF_NO_USE)
+    return key, name
 
 
 def invited(site: Site, invitation: str) -> str:
     """Whose account an invitation opens, before it is taken up. Raises Unproven."""
+    return _redeemed(site, invitation)[1]
+
+
+def _redeemed(site: Site, invitation: str) -> tuple[str, str]:
     found = secrets.redeem(site.vault, secrets.INVITE, invitation)
     if found is None:
-        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
-    return found[1].account
+        raise Unproven(_OF_NO_USE)
+    return found[0], found[1].account
 
 
 def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, note: str = "") -> str:

@@ -47,10 +47,8 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
 
 
 def _invited(site: Site, key: str, invitation: str) -> str:
-    name = entering.invited(site, invitation)
-    if accounts.can_enter(site, name) or accounts.account(site, name).role == "none":
-        raise Unproven("this invitation was used, is too old, or was never made; ask for another")
-    if not site.vault.remove(secrets.INVITE, "/".join(invitation.split(".")[:2])):
+    invited, name = entering.opened(site, invitation)
+    if not site.vault.remove(secrets.INVITE, invited):
         raise Unproven("this invitation was used just now")
     return _link(site, name, key)
 
