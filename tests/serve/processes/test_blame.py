@@ -235,13 +235,18 @@ def test_a_rollback_that_was_put_off_gets_through_whatever_else_moves(stage, loa
     stage(play, lambda one, release, before: release == "b@1" and "a@2" in before and "b@1" not in before)
 
 
+async def left_b_which_ends_workers(world, bad):
+    """a answered with b's release, and does not any more when that begins to end workers, so that b is left out."""
+    await put(world, "a", of(world, 2, "b@1"))
+    await put(world, "a", of(world, 3, "a@2"))
+    bad.add("b@1")
+    kill(world)
+    await asyncio.sleep(5)
+
+
 def test_a_rollback_that_was_put_off_and_overtaken_is_tried_no_more(stage):
     async def play(world):
-        await put(world, "a", of(world, 2, "b@1"))
-        await put(world, "a", of(world, 3, "a@2"))
-        bad.add("b@1")
-        kill(world)
-        await asyncio.sleep(5)
+        await left_b_which_ends_workers(world, bad)
         await put(world, "a", of(world, 4, "b@1"))
         assert [place._put_off.next() is None for place in world.crew._places] == [False] * 2
         world.blind = False
@@ -257,11 +262,7 @@ def test_a_rollback_that_was_put_off_and_overtaken_is_tried_no_more(stage):
 
 def test_a_rollback_that_would_end_workers_again_ends_nobody_who_answers(stage):
     async def play(world):
-        await put(world, "a", of(world, 2, "b@1"))
-        await put(world, "a", of(world, 3, "a@2"))
-        bad.add("b@1")
-        kill(world)
-        await asyncio.sleep(5)
+        await left_b_which_ends_workers(world, bad)
         living = [one for one in world.all if one.is_met]
         await put(world, "a", of(world, 4, "b@1"), 30)
         assert ([one for one in world.all if one.is_met], answers(world, "a")) == (living, [{"a@2"}] * 2)
