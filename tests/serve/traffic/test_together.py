@@ -36,8 +36,8 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import GONE, Request
 
-LONG = {"Content-Type": "application/json", "Arkwright-Timeout-Ms": "60000"}
-SHORT = {"Content-Type": "application/json"}
+LONG = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+SHORT = {"Content-Type": "application/json", "X-Request-Id": "7", "Arkwright-Timeout-Ms": "60000"}
 
 
 @pytest.fixture(scope="module")
