@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import time
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -169,7 +170,7 @@ def test_where_the_index_does_not_answer_what_it_said_is_as_good_as_its_age(worl
     assert (newer(found), found.stale, found.failed) == (BOTH, "", True)
     assert "at most 30d may be" in look(tmp_path, place, after=40 * DAY).stale
     assert "answers 503; it is asked the next time" in look(tmp_path, place, packages=[("mine", "0.1")])
-    assert [one.suffix for one in (tmp_path / "packages").iterdir()] == [".json"]
+    assert {one.suffix for one in (tmp_path / "packages").iterdir()} == {".json"}
 
 
 def test_one_package_without_an_answer_has_the_others_asked_no_sooner(world, server, tmp_path):
@@ -221,6 +222,28 @@ def test_all_questions_of_a_look_end_together_and_the_next_look_goes_on(world, s
     assert time.monotonic() - begun < 0.8
     https._silent.clear()
     assert look(tmp_path, f"{server}/simple", packages=some).newer == ()
+
+
+@pytest.mark.parametrize("status", [200, 429])
+def test_packages_that_end_each_look_hide_none_of_those_behind_them_for_long(
+    world, server, tmp_path, monkeypatch, status
+):
+    answer, over = world.answer, threading.Event()
+
+    def late(*given):
+        if given[1][-3:-1] in ("p1", "p3"):
+            return status, {}, b"" if status == 429 else b"." * over.wait(5)
+        return answer(*given)
+
+    world.answer = late
+    some = [(f"p{n}", "1") for n in range(6)]
+    world.files = {f"/simple/{name}/": project(name, f"{name}-1.tar.gz") for name, _ in some}
+    monkeypatch.setattr(https, "WHOLE_S", 0.2)
+    for _ in range(3):
+        look(tmp_path, f"{server}/simple", packages=some)
+        https._silent.clear()  # as of another process
+    over.set()
+    assert asked(world) == [f"/simple/p{n}/" for n in (0, 2, 4, 5)]
 
 
 def test_an_index_that_knows_html_alone(world, server, tmp_path):

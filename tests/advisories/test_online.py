@@ -160,6 +160,25 @@ def test_what_the_api_gives_before_the_time_is_over_counts(world, server, entry,
     assert advised.unread[-1].endswith("took too long: more than 0 s; it is asked the next time")
 
 
+def test_an_advisory_that_takes_up_all_the_time_hides_those_behind_it_from_one_look(
+    world, server, entry, tmp_path, monkeypatch
+):
+    world.entries = {f"GHSA-{n}": entry(f"GHSA-{n}") for n in range(4)}
+    answer, over, looks = world.answer, threading.Event(), []
+
+    def drips(*given):
+        over.wait(5 if given[1].endswith("GHSA-1") else 0)
+        return answer(*given)
+
+    world.answer = drips
+    monkeypatch.setattr(https, "WHOLE_S", 0.4)
+    for _ in range(2):
+        looks.append(sorted(ids(look(server, tmp_path))))
+        https._silent.clear()  # as of another process
+    over.set()
+    assert looks == [["GHSA-0"], ["GHSA-0", "GHSA-2", "GHSA-3"]]
+
+
 @pytest.mark.parametrize("status", [301, 404, 429, 500])
 def test_a_server_that_does_not_answer_well(world, server, tmp_path, status):
     world.status = status

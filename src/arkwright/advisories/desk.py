@@ -53,13 +53,13 @@ class Desk:
         if "://" not in source:
             path = self.folder / source
             return database.read(path, names, now), path.name, False
-        place = https.address(source, "advisories.source")
+        place, folder = https.address(source, "advisories.source"), self.folder / "advisories"
         if not online.is_file(place):
             found = Database()
             with https.End() as end:
-                whole = online.ask(place, packages, found, now, end)
+                whole = online.ask(place, packages, found, folder, now, end)
             return found, place.partition("://")[2], not whole
-        folder, failed = self.folder / "advisories", False
+        failed = False
         try:
             with https.End() as end:
                 path = online.fetch(place, folder, end)

@@ -32,6 +32,10 @@ _silent: dict[str, tuple[float, str]] = {}  # hosts and addresses without an ans
 _busy: dict[str, float] = {}  # hosts that were: until when no question is asked again at once
 
 
+class LeftAlone(ArkwrightError):
+    """It was not asked, as it gave no answer a while ago."""
+
+
 def address(url: str, setting: str) -> str:
     """The address itself; `setting`: where it stands. Raises Invalid where what comes could be changed on the way, or
     it is no address.
@@ -78,11 +82,11 @@ class Answer:
 def asked(
     end: "End", method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> Iterator[Answer]:
-    """Raises ArkwrightError where nobody answers before the end, or only that it is busy."""
+    """Raises ArkwrightError where nobody answers before the end, or only that it is busy; LeftAlone unasked."""
     for place in (shown(url), url):
         until, why = _silent.get(place, (0.0, ""))
         if time.monotonic() < until:
-            raise ArkwrightError(why)
+            raise LeftAlone(why)
     given = {"User-Agent": "arkwright", "Accept-Encoding": "identity", **(headers or {})}
     with _connection(url) as connection:
         came = _came(connection, end, (method, url, body, given))

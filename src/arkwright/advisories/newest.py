@@ -15,6 +15,7 @@ from arkwright.advisories import https, index, versions
 from arkwright.advisories.age import stale
 from arkwright.advisories.behind import behind
 from arkwright.advisories.entry import normal
+from arkwright.advisories.turns import Turns
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.settings import Packages as Setting
@@ -68,16 +69,20 @@ class NewestDesk:
         place = https.address(source, "packages.source")
         own = self._kept(place)
         known = _answered(own)
-        due = sorted(name for name in names if name not in known or abs(now - known[name].at) >= ASKED_EVERY)
+        due = [name for name in names if name not in known or abs(now - known[name].at) >= ASKED_EVERY]
+        turns = Turns(own)
         wrong: ArkwrightError | None = None
         with https.End() as end:
-            for name in due:
+            for name in turns.of(due):
                 try:
-                    known[name] = _Answered(now, index.ask(place, name, end))
+                    with turns.asks(name):
+                        known[name] = _Answered(now, index.ask(place, name, end))
                 except ArkwrightError as error:  # of one package, or of an index that is not asked again for a while
                     wrong = wrong or error
         if due:
             self._keep(own, known)  # of the others too, which are asked no sooner for it
+        if wrong:
+            turns.keep()
         if wrong and not names <= known.keys():
             raise wrong
         at = min((known[name].at for name in names), default=now)  # as good as its age, which is looked at

@@ -19,6 +19,7 @@ from arkwright.advisories.database import Database
 from arkwright.advisories.entry import ECOSYSTEM, normal
 from arkwright.advisories.files import LARGEST
 from arkwright.advisories.https import WHOLE_S, End, asked, shown
+from arkwright.advisories.turns import Turns
 from arkwright.core.durable import publish, writing
 from arkwright.core.errors import ArkwrightError
 from arkwright.measures.shipped import Packages
@@ -90,17 +91,17 @@ def _place(url: str, folder: Path) -> Path:
     return folder / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}{Path(urlsplit(url).path).suffix}"
 
 
-def ask(url: str, packages: Packages, found: Database, now: Any, end: End) -> bool:
-    """What the API knows of these packages, put into `found`; whether all of it came. Raises ArkwrightError where
-    nobody knows what there is.
+def ask(url: str, packages: Packages, found: Database, folder: Path, now: Any, end: End) -> bool:
+    """What the API knows of these packages, put into `found`; whether all of it came. `folder`: where it is kept in
+    which order it was asked. Raises ArkwrightError where nobody knows what there is.
     """
-    base, whole = url.rstrip("/"), True
+    base, whole, turns = url.rstrip("/"), True, Turns(_place(url, folder))
     wanted = {normal(name) for name, _ in packages}
-    for number in sorted({one for start in range(0, len(packages), AT_ONCE)
-                          for one in _ids(base, packages[start : start + AT_ONCE], end)}):  # fmt: skip
+    for number in turns.of({one for start in range(0, len(packages), AT_ONCE)
+                            for one in _ids(base, packages[start : start + AT_ONCE], end)}):  # fmt: skip
         where, called = f"{base}/v1/vulns/{quote(number, safe='')}", f"{shown(url)}, {number[:60]}"
         try:
-            with asked(end, "GET", where) as answer:
+            with turns.asks(number), asked(end, "GET", where) as answer:
                 if answer.status == 200:
                     found.take(b"".join(answer.blocks(LARGEST)), called, wanted, now)
                 else:
@@ -108,6 +109,8 @@ def ask(url: str, packages: Packages, found: Database, now: Any, end: End) -> bo
         except ArkwrightError as error:  # of hundreds some are known when the time is over, and the others may be one
             found.miss(called, str(error))
             whole = False
+    if not whole:
+        turns.keep()
     found.newest = now
     return whole
 
