@@ -240,3 +240,36 @@ def test_another_password_ends_the_sessions_that_there_were_though_it_is_cut_off
             owned.do(entering.change_password, ADA, **words)
     with pytest.raises(Unproven):
         whose(owned, stolen)
+
+
+@pytest.mark.parametrize(("verb", "kind", "wins"), [("put", accounts.LINKED, "ben"), ("swap", accounts.LINK, "ada")])
+def test_of_two_accounts_that_link_one_person_at_once_one_does(owned, monkeypatch, verb, kind, wins):
+    """While ada's link is half made, ben's is made; and while ben's takes the place of hers, hers is made whole."""
+    vault = owned.site.vault
+    given = owned.do(accounts.invite, ADA, name="ben").secret
+    sessions = {
+        "ada": entering.session(owned.site, "ada", ""),
+        "ben": owned.do(entering.join, invitation=given, password=WORD),
+    }
+    known = {name: entering.prove(owned.site, secrets.SESSION, session) for name, session in sessions.items()}
+    for one in known.values():
+        linking.offer(owned.site, one, OLGA)
+
+    def linked(name):
+        return linking.link(owned.site, known[name], password=WORD)
+
+    if verb == "swap":
+        cut(monkeypatch, vault, "put", accounts.LINKED, lambda: linked("ada"))
+    does = getattr(vault, verb)
+
+    def meanwhile(what, *words, **how):
+        if what == kind:
+            monkeypatch.setattr(vault, verb, does)
+            linked(wins)
+        return does(what, *words, **how)
+
+    monkeypatch.setattr(vault, verb, meanwhile)
+    with pytest.raises(Refused, match="another account by now"):
+        linked("ada" if wins == "ben" else "ben")
+    assert {name for name, (_, ways) in names(owned).items() if "provider" in ways} == {wins}
+    assert whose(owned, outside.enter(owned.site, OLGA)) == wins
