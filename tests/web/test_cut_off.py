@@ -170,11 +170,12 @@ def test_who_lost_a_race_and_was_cut_off_never_comes_in(owned, monkeypatch):
     """Also after whoever won was unlinked."""
     vault, add = owned.site.vault, owned.site.vault.add
     given = owned.do(accounts.invite, ADA, name="ben").secret
+    other = secrets.issue(vault, secrets.INVITE, "ben", 1000)  # as two owners leave who invite at once
 
     def meanwhile(kind, *words, **how):
         if kind == accounts.LINKED:
             monkeypatch.setattr(vault, "add", add)
-            outside.enter(owned.site, GINA, invitation=given)
+            outside.enter(owned.site, GINA, invitation=other)
         return add(kind, *words, **how)
 
     monkeypatch.setattr(vault, "add", meanwhile)
@@ -185,6 +186,32 @@ def test_who_lost_a_race_and_was_cut_off_never_comes_in(owned, monkeypatch):
         with pytest.raises(ArkwrightError):
             outside.enter(owned.site, OLGA, **words)
     assert names(owned)["ben"] == ("viewer", ())
+
+
+@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_of_two_ways_to_take_one_invitation_up_one_goes_on_whoever_is_cut_off(owned, monkeypatch, verb):
+    """Olga has begun when ben chooses a password, and then is cut off."""
+    vault = owned.site.vault
+    given = owned.do(accounts.invite, ADA, name="ben").secret
+    does, refused = getattr(vault, verb), []
+
+    def meanwhile(kind, *words, **how):
+        if kind in (accounts.LINKED, secrets.INVITE) and not refused:
+            refused.append(owned.post(f"/join/{given}", password=WORD).status)
+        if kind in (accounts.LINKED, secrets.INVITE):
+            raise Cut
+        return does(kind, *words, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vault, verb, meanwhile)
+        with pytest.raises(Cut):
+            outside.enter(owned.site, OLGA, invitation=given)
+    assert refused == [401]
+    with pytest.raises(Unproven):
+        outside.enter(owned.site, GINA, invitation=given)
+    words = {"invitation": given} if verb == "add" else {}
+    assert whose(owned, outside.enter(owned.site, OLGA, **words)) == "ben"
+    assert names(owned)["ben"] == ("viewer", ("provider",))
 
 
 def test_who_joined_and_was_cut_off_is_told_to_log_in(owned, monkeypatch):

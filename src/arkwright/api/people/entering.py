@@ -29,9 +29,11 @@ class Known:
 
 def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str, note: str = "") -> str:
     """Take up an invitation with a password of one's own; a session's secret. `note`: from where. Raises Unproven."""
-    held = opened(site, invitation)
+    key, held = opened(site, invitation)
     name = held.account
-    if not site.vault.add(passwords.KIND, name, passwords.hashed(password, name)):
+    kept = passwords.hashed(password, name)
+    bind(site, key, passwords.KIND)
+    if not site.vault.add(passwords.KIND, name, kept):
         raise Unproven("this invitation was used just now")
     if site.vault.get(LINKED, name) or not is_open(site, name, held.note):
         site.vault.remove(passwords.KIND, name)
@@ -40,14 +42,22 @@ def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str
     return session(site, name, note)
 
 
-def opened(site: Site, invitation: str) -> Pass:
-    """An invitation that may be taken up, by as many as hold it until one of them has: nobody entered as that account
-    yet, and it is open. Raises Unproven.
+def opened(site: Site, invitation: str) -> tuple[str, Pass]:
+    """(its key, what it stands for) of an invitation that may be taken up: nobody entered as that account yet, and it
+    is open. Raises Unproven.
     """
-    held = invited(site, invitation)
+    key, held = invited(site, invitation)
     if can_enter(site, held.account) or not is_open(site, held.account, held.note):
         raise Unproven(_OF_NO_USE)
-    return held
+    return key, held
+
+
+def bind(site: Site, key: str, way: str) -> None:
+    """Of many who hold an invitation, one goes on: by the password, or as one person of the provider. It is not removed
+    before they are in, so that whoever is cut off goes on later. Raises Unproven.
+    """
+    if not secrets.bind(site.vault, secrets.INVITE, key, way):
+        raise Unproven("this invitation was begun in another way; go on in that one, or ask for another")
 
 
 def is_open(site: Site, name: str, note: str) -> bool:
@@ -57,12 +67,12 @@ def is_open(site: Site, name: str, note: str) -> bool:
     return account(site, name).role != "none" and not (note == PRINTED and owner_can_enter(site, but=name))
 
 
-def invited(site: Site, invitation: str) -> Pass:
-    """What an invitation stands for, of use or not. Raises Unproven."""
+def invited(site: Site, invitation: str) -> tuple[str, Pass]:
+    """(its key, what an invitation stands for), of use or not. Raises Unproven."""
     found = secrets.redeem(site.vault, secrets.INVITE, invitation)
     if found is None:
         raise Unproven(_OF_NO_USE)
-    return found[1]
+    return found
 
 
 def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, note: str = "") -> str:

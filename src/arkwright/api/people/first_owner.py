@@ -33,10 +33,10 @@ def opened(site: Site, invitation: str) -> tuple[str, bool]:
     """(whose account an invitation opens, whether whoever takes it up says how it is called, as the first owner does).
     Raises Unproven where it opens none.
     """
-    name = entering.invited(site, invitation).account
+    name = entering.invited(site, invitation)[1].account
     if name == FIRST and not accounts.owner_can_enter(site):
         return name, True
-    return entering.opened(site, invitation).account, False
+    return entering.opened(site, invitation)[1].account, False
 
 
 def join(

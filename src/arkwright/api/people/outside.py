@@ -83,7 +83,8 @@ def forget(site: Site, name: str) -> None:
 
 def _invited(site: Site, key: str, invitation: str) -> str:
     """The invitation goes last: whoever is cut off before opens it again."""
-    held = entering.opened(site, invitation)
+    invited, held = entering.opened(site, invitation)
+    entering.bind(site, invited, key)
     name = _link(site, held.account, key, held.note)
     secrets.revoke_all(site.vault, secrets.INVITE, name)
     return name
