@@ -200,7 +200,8 @@ def alive(pid):
     [
         (
             ("--access-log", "nowhere/log"),
-            "error: the access log nowhere/log cannot be written: No such file or directory",
+            "error: the access log nowhere/log cannot be written: No such file or directory; "
+            "name a file that can be, or - for standard output",
         ),
         (("--otlp", "nonsense"), "error: 'nonsense' is no collector's address; it looks like http://127.0.0.1:4318"),
         (
