@@ -45,7 +45,7 @@ class AccessLog:
             self._file = self._open()
         except OSError as error:
             if not later:
-                other = "name a file that can be, or - for standard output"
+                other = "name another file, or -"
                 raise Invalid(f"the access log {target} cannot be written: {error.strerror}; {other}") from None
             self._file = -1
 
