@@ -8,7 +8,9 @@ import socket
 import threading
 import weakref
 from dataclasses import replace
+from math import inf
 from time import monotonic
+from types import SimpleNamespace
 
 import msgspec
 import onnx
@@ -28,10 +30,12 @@ from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.loaded import load
 from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.server import Server
+from arkwright.serve.rest.predict import predict
 from arkwright.serve.telemetry.counters import Counters
 from arkwright.serve.telemetry.exposition import Exposition
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic import route, together
+from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import GONE, Request
@@ -149,6 +153,23 @@ def test_arrow_is_answered_in_arrow(live):
         "POST", "/endpoints/late/predict", ROW, SHORT | {"Accept": "application/vnd.apache.arrow.stream"}
     )
     assert headers["Content-Type"] == "application/vnd.apache.arrow.stream"
+
+
+def test_a_lone_request_never_waits(tmp_path):
+    """There is no timer: by both ways it is answered in the turn of the loop after the one in which it came."""
+    body, said = json.dumps(ROW).encode(), []
+
+    async def ask():
+        lane = Lane(late_release(tmp_path), Limits())
+        request = Request("POST", "/endpoints/late/predict", {b"content-type": b"application/json"}, body)
+        assert lane.predict.take(request, SimpleNamespace(said=lambda *_: said.append("short")))
+        await asyncio.sleep(0)
+        lane.batcher.add(predict(lane, request, body, lambda _: said.append("long"), inf))
+        await asyncio.sleep(0)
+        lane.close()
+
+    asyncio.run(ask())
+    assert said == ["short", "long"]
 
 
 def reciprocal(folder):

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
+from arkwright.core.held import temporary
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
 from arkwright.serve.processes.crew import Crew
 from arkwright.serve.processes.files import Room, raised, room
-from arkwright.serve.processes.folder import shared
 from arkwright.serve.processes.following import Following, refused
 from arkwright.serve.processes.place import LeftOut
 from arkwright.serve.processes.sockets import address, listen, reserve, unix
@@ -53,7 +53,7 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     fits = room(raised(), calls=serving.grpc_port is not None)
     with contextlib.ExitStack() as held:
         listening = [held.enter_context(sock) for sock in listen(serving, fits.waiting)]
-        folder = held.enter_context(shared())
+        folder = held.enter_context(temporary("arkwright-serve"))  # what its processes share
         aside = held.enter_context(unix(folder / "shadows", fits.waiting))
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
