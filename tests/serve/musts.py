@@ -52,7 +52,7 @@ class Musts:
         self.failed, self.rejected, self.refused = "", {}, {}
         self.excused, self.was, self.tainted, self.guilty = [], [], set(), set()
         self.stands = []
-        self.halted, self.lost, self.over = {}, {}, False
+        self.halted, self.halted_at, self.lost, self.over = {}, {}, {}, False
 
     def note(self, said):
         self.log.append(f"{self.now:9.3f} {said}")
@@ -175,7 +175,7 @@ class Musts:
         """A stop holds at once, in all that hear; who hears nothing and leaves may answer who is connected to it."""
         seen = self.workers.get(one)
         told = seen is not None and (seen.hears or not seen.leaves)
-        if told and one.version(name) <= self.halted.get(name, 0):
+        if told and one.version(name) <= self.halted.get(name, 0) and self.now > self.halted_at.get(name, -1):
             self.broken(f"{one} answers {name}, which was stopped")
 
     def innocent(self, worker, orders):
@@ -215,7 +215,8 @@ class Musts:
         if not (worker.answers and worker.served) or worker.stuck or worker.goes or worker.behind:
             return f"a place does not answer: {vars(worker)}"
         traffic = {name: r for name, r in order.traffic.items() if not self.needs_guilty(r)}
-        if place._left_out - self.guilty or set(worker.lacks) & traffic.keys() or (place.coming and not self.guilty):
+        due_here = control.at_work(control.Serve(traffic, []), shadow=worker.shadow)
+        if place._left_out & due_here or set(worker.lacks) & traffic.keys() or (place.coming and not self.guilty):
             return f"a place lacks {worker.lacks}, {place._left_out}, {place.coming} comes"
         answers, said = worker.process.answers(), worker.process.stage.app.stopped
         for name in answers.keys() | traffic.keys() | said.keys():

@@ -55,7 +55,9 @@ class World(Musts):
         if self.told == self.ledger:
             return None
         self.told = dict(self.ledger)
-        self.halted |= {name: routing.version for name, routing in self.told.items() if routing.stopped}
+        new = {name: routing.version for name, routing in self.told.items() if routing.stopped}
+        self.halted_at |= {name: self.now for name, version in new.items() if self.halted.get(name) != version}
+        self.halted |= new
         return self.told
 
     async def attempt(self, name, served, seconds):
@@ -140,6 +142,7 @@ class World(Musts):
 
     def do_free(self, release):
         self.gate(release).set()
+        self.was.append((self.now, release, {"good"}))
         del self.gates[release]
 
     def one(self, at):
@@ -167,7 +170,7 @@ class World(Musts):
 
     def do_freeze(self, at):
         """What it loads meanwhile takes too long."""
-        if one := self.one(at):
+        if one := self.harmed(at):
             self.blame(one.loading)
             one.freeze()
 
