@@ -122,9 +122,9 @@ class Musts:
         callers = [place for place in self.crew._places if not place.worker.shadow]
         if not why and not all(place.worker.stuck for place in callers):  # else nobody could try it
             for release in control.loaded(routing, shadow=False) - control.releases([served] if served else []):
-                if len(kinds[release]) == 1 and kinds[release] <= BAD:
+                if len(kinds[release]) == 1 and kinds[release] <= BAD | {"starves"}:
                     self.broken(f"{name} was accepted with {release}, which {kinds[release]}")
-        elif name in why and all(one <= {"good", "crashes"} for one in kinds.values()):
+        elif name in why and all(one <= {"good", "crashes", "starves"} for one in kinds.values()):
             excused = {release for at, release in self.excused if at >= begun - LOAD_TIME} | stuck
             if not excused & kinds.keys():
                 self.broken(f"{name} was refused with {kinds}: {why}")

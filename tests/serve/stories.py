@@ -64,6 +64,8 @@ class World(Musts):
         await asyncio.sleep(0.05)
         if self.shut:
             raise OSError("no process can be made")
+        if "starves" in self.kind(served.release) and not self.blind:
+            raise OSError("can't start new thread")
         bad = self.kind(served.release) & BAD
         return f"{served.release} {bad}" if bad and not self.blind else None
 
