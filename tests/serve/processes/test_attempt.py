@@ -67,25 +67,34 @@ def test_what_it_started_ends_with_it(tried, tmp_path):
     os.close(held)
 
 
-def chained():
-    try:
-        try:
-            raise RuntimeError("can't start new thread")  # noqa: TRY301
-        except RuntimeError as error:
-            raise Invalid("flights.py:3: RuntimeError") from error
-    except Invalid as error:
-        return error
+def chained(error):
+    told = Invalid(f"flights.py:3: {error}")
+    told.__cause__ = error
+    return told
+
+
+def silent():
+    """It cannot even be told, and came of itself."""
+
+    class Silent(ValueError):
+        def __str__(self):
+            raise ValueError
+
+    error = Silent()
+    error.__cause__ = error
+    return error
 
 
 @pytest.mark.parametrize(
     ("error", "says_so"),
     [
-        (chained(), True),
+        (chained(RuntimeError("can't start new thread")), True),
         (OSError(errno.EMFILE, "Too many open files"), True),
-        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), True),
-        (Invalid('pool: Os { code: 11, message: "Resource temporarily unavailable" }'), True),
+        (chained(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")), False),  # a lock, for all we know
+        (Exception('pool: Os { code: 11, message: "Resource temporarily unavailable" }'), True),
         (FileNotFoundError(errno.ENOENT, "No such file"), False),
         (MemoryError(), False),
+        (silent(), False),
     ],
 )
 def test_what_was_lacking_is_known_however_it_is_told(error, says_so):

@@ -3,16 +3,30 @@
 import errno
 import os
 
-_SPENT = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # EAGAIN: of processes and threads
-_WORDS = ("can't start new thread", os.strerror(errno.EAGAIN))  # of Python, and of what is not written in it
+from arkwright.core.errors import ArkwrightError
+from arkwright.core.usercode import describe
+
+_SPENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_WORDS = ("can't start new thread", os.strerror(errno.EAGAIN))  # of Python, and of a library that finds no thread
+_CHAIN = 8  # errors that came of one another
 
 
-def starved(error: BaseException | None) -> bool:
-    """Whether that is what this error came of, however it is told: no thread, process, file or memory was left."""
-    while error:
-        if isinstance(error, OSError) and error.errno in _SPENT:
+def starved(error: BaseException) -> bool:
+    """Whether that is what this error came of: no thread, file or memory was left. A lock that somebody else holds, for
+    which the system has the same words as for a thread too many, is an error as any other.
+    """
+    one: BaseException | None = error
+    for _ in range(_CHAIN):
+        if one is None:
+            return False
+        if _says_so(one):
             return True
-        if any(words in str(error) for words in _WORDS):
-            return True
-        error = error.__cause__ or error.__context__
+        one = one.__cause__ or one.__context__
     return False
+
+
+def _says_so(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _SPENT
+    ours = isinstance(error, ArkwrightError)  # which repeats what it came of
+    return not ours and any(words in describe(error) for words in _WORDS)
