@@ -212,7 +212,8 @@ class Musts:
 
     def missing_at(self, place):
         worker, order = place.worker, self.crew.order
-        if not (worker.answers and worker.served) or worker.stuck or worker.goes or worker.behind:
+        stuck = worker.stuck not in ("", *self.guilty)  # nobody may be able to do more than who is stuck in what is
+        if not (worker.answers and worker.served) or stuck or worker.goes or worker.behind:
             return f"a place does not answer: {vars(worker)}"
         traffic = {name: r for name, r in order.traffic.items() if not self.needs_guilty(r)}
         due_here = control.at_work(control.Serve(traffic, []), shadow=worker.shadow)
