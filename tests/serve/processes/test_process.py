@@ -24,6 +24,12 @@ START = control.Start(
 )  # fmt: skip
 
 
+def sleeps(words, fds):
+    made = subprocess.Popen(["sleep", "600"], pass_fds=fds)
+    made.returncode = 0  # it is asked by its number
+    return Forked(made.pid)
+
+
 class Says:
     """Bears a worker that says something, and does nothing."""
 
@@ -33,7 +39,8 @@ class Says:
     async def born(self, start):
         with socket.socket(fileno=os.dup(start.control)) as wire:
             wire.sendall(control.line(self._message))
-        return await asyncio.create_subprocess_exec("sleep", "600")
+        await asyncio.sleep(0.01)  # so it is heard before its end of the wire is closed
+        return sleeps((), ())
 
 
 def test_a_worker_may_say_of_many_endpoints_why_not():
@@ -91,12 +98,6 @@ def test_where_no_process_can_be_forked_nothing_is_left_open(monkeypatch):
     before = descriptors()
     assert [zygote._fork() for _ in range(3)] == [0] * 3
     assert descriptors() == before
-
-
-def sleeps(words, fds):
-    made = subprocess.Popen(["sleep", "600"], pass_fds=fds)
-    made.returncode = 0  # it is asked by its number
-    return Forked(made.pid)
 
 
 @pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
