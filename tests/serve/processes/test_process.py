@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import socket
@@ -182,6 +183,7 @@ def test_where_no_process_can_be_made_nothing_is_left_open(tmp_path, monkeypatch
 
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     birth.forks()
+    gc.collect()  # of what others left
     before = descriptors()
     with pytest.raises(FileNotFoundError):
         asyncio.run(Nursery(tmp_path).born(START))
