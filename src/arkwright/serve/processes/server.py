@@ -14,7 +14,9 @@ from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.model.loaded import load_served
 from arkwright.serve.observer.observer import Observer
+from arkwright.serve.processes import control
 from arkwright.serve.processes.adopter import Adopter
+from arkwright.serve.processes.starved import starved
 from arkwright.serve.rest.app import App
 from arkwright.serve.rest.repository import Repository
 from arkwright.serve.traffic.lane import Lane
@@ -93,7 +95,7 @@ class Server:
     ) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded: nothing answers there,
         but where it was only a `question` what did before. A question that was `overtaken`, when at last all is loaded,
-        was refused, so it changes nothing.
+        was refused, so it changes nothing. Where no thread or file was left for it that says nothing of it: `Again`.
 
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
         Returns when nothing of what left is at work any more, or after a second: what it was asked may take longer.
@@ -107,7 +109,8 @@ class Server:
             try:
                 routes[name] = await self._route(name, routing, known)
             except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
-                failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                why = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                failed[name] = control.Again(why) if starved(error) else why
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
                 if question and name in self.app.routes:
                     routes[name] = self.app.routes[name]
@@ -235,7 +238,9 @@ async def aside(make: Callable[[], T]) -> T:
         except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
             made.set_exception(error)
         except BaseException as error:  # noqa: BLE001 - the same raised there would end the loop
-            made.set_exception(Invalid(describe(error)))
+            told = Invalid(describe(error))
+            told.__cause__ = error
+            made.set_exception(told)
 
     threading.Thread(target=run, daemon=True, name="load").start()
     return await asyncio.wrap_future(made, loop=loop)
