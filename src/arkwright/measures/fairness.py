@@ -58,9 +58,8 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column | tuple[Column,
     up = 1.0 if score.larger_is_better else -1.0
     values = up * groups.values
     lows, highs = (groups.lows, groups.highs) if up > 0 else (-groups.highs, -groups.lows)
-    worst, low = int(values.argmin()), float(lows.min())
-    high = min(float(intervals.widened(values, highs, len(values)).min()), float(highs.max()))
-    low, high = sorted((up * low, up * max(high, float(values[worst]))))
+    low, high = sorted(up * end for end in intervals.of_smallest(values, lows, highs))
+    worst = int(values.argmin())
     return Reading(float(groups.values[worst]), low, high, n=len(evaluation.truth), note=groups.said(worst))
 
 
