@@ -95,6 +95,7 @@ def gap(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], a
 @model_measure(
     source="29 CFR 1607.4(D), the four-fifths rule; interval Newcombe 2001",
     tasks=("classification",),
+    of_answers=True,
     words=(
         "the group of {by:and} that is answered with yes least often is answered so {limit:share} as often"
         " as the one that is most often[; groups of fewer than {at_least:row} count as one]"
