@@ -317,3 +317,21 @@ def test_of_very_many_rows_that_need_no_label_some_are_looked_at(logged, monkeyp
     assert 150 < rate.n < 350
     assert rate.note == f"{rate.n} of 1,000 rows, whether they have labels or not"
     assert rate.low < (p >= 0.5).mean() < rate.high
+
+
+def test_the_last_rows_that_are_old_enough_are_meant_where_labels_come_late(at, monkeypatch):
+    """Of two days ago, in an hour of which no minutes are kept, and of now; the last rows of all are of now."""
+    promises = 'promises = ["recall >= 0.1", "positive_rate >= 0"]\n'
+    late = 'watch = { window = "200 rows", labels_after = "2d" }\n'
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', f'gate  = "production"\n{promises}{late}')
+    for who in (at.ben, at.cleo):
+        at.do(sign, who, release="buys")
+    at.do(promote, release="buys")
+    ago = 2 * 86_400 + 1800
+    answering.answered(at, answering.rows(300), monkeypatch, ago=ago)
+    answering.answered(at, answering.rows(400), monkeypatch, ago=600)
+    labels = [{"id": f"r{ago}-{n // 100 * 100}", "row": n % 100, "label": n % 2} for n in range(300)]
+    at.do(label, endpoint="buys", labels=labels)
+    found = {one.promise: one for one in at.do(watch, names=["buys"])}
+    assert found["recall >= 0.1"].note == "300 of 300 rows have labels"
+    assert found["positive_rate >= 0"].n == 400
