@@ -11,7 +11,7 @@ from typing import Any
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Call, Name, Value
 from arkwright.measures import binding, registry
-from arkwright.measures.registry import Measure, Scope
+from arkwright.measures.registry import Measure, Scope, Score
 
 
 def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:
@@ -32,6 +32,25 @@ def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple
     if measure.stage == "data":
         bound()  # a data measure checks its arguments when it makes its plan
     return measure, bound
+
+
+def needs_labels(call: Call) -> bool:
+    """Whether only rows whose labels have come tell it. What compares another measure needs what that one does."""
+    measure = registry.measures().get(call.name)
+    if measure is None or measure.stage != "model" or measure.timed:
+        return False
+    compared = [one for one in _given(measure, call) if isinstance(one, Name | Call)]
+    if not compared:
+        return not measure.of_answers
+    return any(needs_labels(Call(one.text) if isinstance(one, Name) else one) for one in compared)
+
+
+def _given(measure: Measure, call: Call) -> Iterator[Value]:
+    """The other measures that it asks for."""
+    words = dict(call.kwargs)
+    for place, parameter in enumerate(measure.parameters):
+        if parameter.annotation is Score:
+            yield from call.args[place : place + 1] or (words.get(parameter.name, ()),)
 
 
 def mentioned(value: Value) -> Iterator[str]:

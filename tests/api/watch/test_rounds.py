@@ -4,7 +4,7 @@ import errno
 import json
 import time
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.api.answering import answered, rows
@@ -13,7 +13,7 @@ from arkwright.api.decide import sign
 from arkwright.api.endpoints import terms
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import log
+from arkwright.api.watch import log, served
 from arkwright.api.watch.rounds import Trouble, watch
 from arkwright.api.watch.window import Answers
 from arkwright.cli.main import main
@@ -123,7 +123,7 @@ def test_windows_of_nothing_of_one_row_and_of_one_class_and_nulls_alone(live, mo
     def at(ago):
         since = (now - ago * HOUR) // HOUR * HOUR  # as it is kept
         promises = [*terms.recorded(noun).promises, *more]
-        found = {one.promise: one for one in answers.watched(promises, since, since + HOUR)}
+        found = {one.promise: one for one in answers.watched(promises, "1h", since + HOUR)}
         assert all(one.note or one.value is not None for one in found.values())
         return found
 
@@ -161,6 +161,15 @@ def test_how_it_serves(live, monkeypatch):
     one = found(live)["error_rate <= 0.001"]
     assert (one.verdict, one.value, one.n) == ("broken", 0.01, 200)
     assert one.note == "2 with 500; no server was up in 1,438 minutes of the window"
+
+
+def test_how_busy_it_was_at_its_worst(tmp_path):
+    begun = 1_767_225_600.0
+    for since, length, busy in ((0, 60, 0.3), (60, 60, 0.9), (120, 60, None), (180, 2, 1.0), (240, 60, 0.5)):
+        one = Minute("release:buys@1", begun + since, begun + since + length, {"200": 1}, rows=1, busy=busy)
+        minutes._append(tmp_path / minutes.FOLDER, one)
+    told = served._served(tmp_path, "release:buys@1", *(datetime.fromtimestamp(begun + at, UTC) for at in (0, 600)))
+    assert told.busiest == (0.9, begun + 60)
 
 
 def test_what_stops_one_endpoint_stops_no_other(live, monkeypatch):

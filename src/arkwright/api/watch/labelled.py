@@ -1,28 +1,29 @@
-"""Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come."""
+"""Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come; and what of
+it needs no label, such as how often one group is answered with yes, on all that were answered.
+"""
 
-from collections.abc import Callable, Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from arkwright.api.watch.beside import Asked
-from arkwright.api.watch.log import Layout, LoggedWindow
+from arkwright.api.watch.beside import Asked, realised
+from arkwright.api.watch.evaluated import evaluation, scored
+from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures import traffic
-from arkwright.measures.evaluation import STRANGE, Array, Evaluation
+from arkwright.measures.evaluation import Evaluation
 from arkwright.serve.tap import window as logged
-from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
-from arkwright.train.answers import groups_of
 
-_EQUAL = {"true": "1", "false": "0", "1": "true", "0": "false"}  # labels of a release that says 0 and 1, or the words
+ANSWERED = 2_000_000  # rows that are looked at of those that need no label: they are all that came
 
 
 def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
@@ -36,10 +37,12 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
                 bound[text] = _within(measure, *one.within) if one.within else measure
             except ArkwrightError as error:
                 found[text] = Reading(None, note=str(error))
-        some = [promises[text] for text in bound]
-        words = {word for one in some for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
-        realised = _realised(window, came, scratch, words)
-    return found | {text: realised.reading(measure) for text, measure in bound.items()}
+        for labels in (True, False):
+            some = [text for text in bound if realised(promises[text].promise) == labels]
+            if some:
+                rows = _rows(window, came, scratch, [promises[text] for text in some], labels=labels)
+                found |= {text: rows.reading(bound[text]) for text in some}
+    return found
 
 
 def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[pa.Table, Evaluation]:
@@ -47,22 +50,21 @@ def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[
     gives one: of these columns those that every row was logged with, and what was answered and true.
     """
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
-        by, table = _table(window, came, scratch, columns, every)
-    truth, label, usable = _answers(window.layout, table)
-    score = _score(window.layout, table)
+        by = _by(window, came, columns)
+        table = _labelled(window, came, scratch, by, every)
+    whole, usable = evaluation(window.layout, window.signature.task, table, {})
     if window.layout.classes:
-        usable &= truth != STRANGE
-    if score is not None:
-        usable &= _there(score)
-    found = Evaluation(task=window.signature.task, truth=truth, label=label, score=score).take(usable)
+        usable &= ~whole.strange
+    if whole.score is not None:
+        usable &= scored(whole.score)
     table = table.select(list(by.values())).rename_columns(list(by)).filter(pa.array(usable))
-    return table, found
+    return table, whole.take(usable)
 
 
 @dataclass(frozen=True, slots=True)
-class _Realised:
-    """`whole`: every row with an answer and a label; `scored`: those of them with a score. `note`: how many of the rows
-    that is, and why not more.
+class _Rows:
+    """`whole`: every row with an answer and, where that is asked for, a label; `scored`: those of them with a score.
+    `note`: how many of the rows that is, and why not more.
     """
 
     whole: Evaluation
@@ -94,79 +96,40 @@ def _within(measure: Callable[..., Reading], column: str, value: str) -> Callabl
     return measured
 
 
-def _realised(window: LoggedWindow, came: Came, scratch: Path, words: set[str]) -> _Realised:
-    by, table = _table(window, came, scratch, words, 1)
-    rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608
-    truth, label, usable = _answers(window.layout, table)
-    score = _score(window.layout, table)
-    whole = Evaluation(
-        task=window.signature.task,
-        truth=truth,
-        label=label,
-        score=score,
-        classes=len(window.layout.classes),
-        groups={column: groups_of(table.column(name)) for column, name in by.items()},
-    ).take(usable)
-    note = _said(rows, len(table), whole, window)
-    if score is None or whole.score is None:
-        return _Realised(whole, whole, note)
-    there = _there(whole.score)
+def _rows(window: LoggedWindow, came: Came, scratch: Path, some: Sequence[Asked], *, labels: bool) -> _Rows:
+    """Those that these promises rest on: whose labels have come, or all that were answered."""
+    words = {word for one in some for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
+    rows = int(window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0])  # noqa: S608
+    by = _by(window, came, words)
+    every = 1 if labels else max(1, math.ceil(rows / ANSWERED))
+    table = (_labelled if labels else _answered)(window, came, scratch, by, every)
+    all_of_them, usable = evaluation(window.layout, window.signature.task, table, by)
+    whole = all_of_them.take(usable)
+    note = (_said if labels else _said_of_all)(rows, len(table), whole, window)
+    if whole.score is None:
+        return _Rows(whole, whole, note)
+    there = scored(whole.score)
     if there.all():
-        return _Realised(whole, whole, note)
-    return _Realised(replace(whole, score=None), whole.take(there), note)
+        return _Rows(whole, whole, note)
+    return _Rows(replace(whole, score=None), whole.take(there), note)
 
 
-def _table(
-    window: LoggedWindow, came: Came, scratch: Path, columns: Collection[str], every: int
-) -> tuple[dict[str, str], pa.Table]:
-    """(how the table calls each column, the table)"""
-    layout, out = window.layout, scratch / "labelled.parquet"
-    by = {column: name for name, column in layout.row.items() if column in columns and name not in came.lost}
-    names = [*by.values(), *layout.answer]
+def _by(window: LoggedWindow, came: Came, columns: Collection[str]) -> dict[str, str]:
+    """How the log calls each of these columns that every row was logged with."""
+    there = window.layout.row.items()
+    return {column: name for name, column in there if column in columns and name not in came.lost}
+
+
+def _labelled(window: LoggedWindow, came: Came, scratch: Path, by: Mapping[str, str], every: int) -> pa.Table:
+    names, out = [*by.values(), *window.layout.answer], scratch / "labelled.parquet"
     logged.labelled(window.folder, window.site.tables, scratch, came, names, out, every)
-    return by, pq.read_table(out)
+    return pq.read_table(out)
 
 
-def _answers(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:
-    return _classes(layout, table) if layout.classes else _values(table, layout)
-
-
-def _there(score: Array) -> Array:
-    """(n,) whether a row has one."""
-    found: Array = np.isfinite(np.atleast_2d(score.T)).all(axis=0)
-    return found
-
-
-def _classes(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:
-    """(truth, label, usable): (n,) class codes twice, and whether the answer is a class of this release."""
-    own, k = list(layout.classes), len(layout.classes)
-    names = pa.array([*own, *(_EQUAL.get(one, one) for one in own)], pa.string())
-    found = [pc.index_in(table.column(name).cast(pa.string()), names) for name in (ACTUAL, layout.answer[0])]
-    truth, label = (np.where(pc.is_valid(one), pc.fill_null(one, 0).to_numpy() % k, STRANGE) for one in found)
-    return truth, label, label != STRANGE
-
-
-def _values(table: pa.Table, layout: Layout) -> tuple[Array, Array, Array]:
-    """(truth, label, usable): (n,) numbers twice, and whether both are finite."""
-    truth = np.array([_number(text) for text in table.column(ACTUAL).to_pylist()], np.float64)
-    label = table.column(layout.answer[0]).to_numpy().astype(np.float64)
-    usable: Array = np.isfinite(truth) & np.isfinite(label)
-    return truth, label, usable
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
-def _score(layout: Layout, table: pa.Table) -> Array | None:
-    """(n,) of class 1 or (n, k) of every class, NaN where there is none."""
-    if not layout.classes:
-        return None
-    chances = [table.column(name).to_numpy().astype(np.float64) for name in layout.answer[1:]]
-    return chances[1] if len(chances) == 2 else np.column_stack(chances)
+def _answered(window: LoggedWindow, came: Came, scratch: Path, by: Mapping[str, str], every: int) -> pa.Table:
+    names, out = [*by.values(), *window.layout.answer], scratch / "answered.parquet"
+    logged.answered(window.site.tables, came, names, out, every)
+    return pq.read_table(out)
 
 
 def _said(rows: int, labels: int, whole: Evaluation, window: LoggedWindow) -> str:
@@ -181,6 +144,19 @@ def _said(rows: int, labels: int, whole: Evaluation, window: LoggedWindow) -> st
     if unusable:
         why = f"answer is no class of {ref}" if whole.classes else "label or answer is no number"
         told += f", not counting {unusable:,} whose {why}"
+    return told
+
+
+def _said_of_all(rows: int, looked: int, whole: Evaluation, window: LoggedWindow) -> str:
+    """`looked`: at so many of the rows; `whole`: those of them that tell something."""
+    if not rows:
+        return "no rows came"
+    told = f"{rows:,} rows, whether they have labels or not"
+    if looked < rows:
+        told = f"{looked:,} of {told}"
+    if unusable := looked - len(whole):
+        why = f"no class of {window.release.ref}" if window.layout.classes else "no number"
+        told += f", not counting {unusable:,} whose answer is {why}"
     return told
 
 

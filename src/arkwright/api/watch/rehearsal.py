@@ -81,7 +81,7 @@ def _watched_again(
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
             if not rehearsal.gone(live.version, ref):
-                found = answers[ref].watched(agreed.promises, answers[ref].begins(agreed.window, at), at, late)
+                found = answers[ref].watched(agreed.promises, agreed.window, at, late)
                 rehearsal.look(at, found, policy.part(live, ref), live.version)
     return tuple(rehearsal.told)
 

@@ -141,10 +141,9 @@ def _round(site: Site, name: str, turn: lease.Lease, say: Callable[[str], None])
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
     """The promises, and what is measured beside them."""
     agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
-    since, until = answers.begins(agreed.window, answers.settled), answers.settled
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
-    return answers.watched_with_beside(agreed.promises, since, until, late)
+    return answers.watched_with_beside(agreed.promises, agreed.window, answers.settled, late)
 
 
 def _rerun(site: Site, project: Path, say: Callable[[str], None], _since: str, may_go_on: Callable[[], None]) -> str:
