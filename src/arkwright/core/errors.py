@@ -131,6 +131,10 @@ class Corrupt(ArkwrightError):
     exit_code = 6
 
 
+class Lost(Corrupt):
+    """Stored bytes are not there any more."""
+
+
 class Interrupted(ArkwrightError):
     """A person stopped it (Ctrl-C)."""
 
@@ -158,6 +162,7 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         Away,
         GivenUp,
         Corrupt,
+        Lost,
         Interrupted,
     )
 }
