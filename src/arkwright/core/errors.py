@@ -134,6 +134,8 @@ class Corrupt(ArkwrightError):
 class Lost(Corrupt):
     """Stored bytes are not there any more."""
 
+    exit_code = 18
+
 
 class Interrupted(ArkwrightError):
     """A person stopped it (Ctrl-C)."""

@@ -13,9 +13,9 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Column, Endpoint
 from arkwright.core.record import decode
 from arkwright.core.signature import Signature
-from arkwright.pages import forms, health, lost, plane, trying, words
+from arkwright.pages import forms, health, lost, trying, words
 from arkwright.pages.render import page
-from arkwright.web import context
+from arkwright.web import context, plane
 from arkwright.web.routes import route
 
 PLACE = "/endpoints"
@@ -106,8 +106,8 @@ def _tried(request: Request, typed: Mapping[str, str]) -> Response:
     at, by, endpoint = context.context(request), context.actor(request), _endpoint(request)
     row = trying.row(columns(request, endpoint), typed)
     target = f"{PLACE}/{endpoint.name}/predict"
-    headers = {"Content_Type": "application/json", "Arkwright_Caller": by.name}
-    answer = plane.ask(at.endpoints, "POST", target, row, **headers)
+    headers = {"Content-Type": "application/json", "Arkwright-Caller": by.name}
+    answer = plane.ask(at.endpoints, "POST", target, row, headers)
     return _shown(request, typed, trying.tried(row, answer), None)
 
 
