@@ -69,7 +69,6 @@ def test_a_fit_is_logged(client, logged):
 
 def test_boosted_trees_are_logged_step_by_step(client, logged):
     for run, loss in zip(logged[3:], ("valid_0-binary_logloss", "validation_0-logloss"), strict=True):
-        assert client.get_run(run).data.params["n_estimators"] == "3"
         assert len(client.get_metric_history(run, loss)) == 3, loss
 
 
