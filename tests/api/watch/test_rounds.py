@@ -18,7 +18,7 @@ from arkwright.api.watch.rounds import Trouble, watch
 from arkwright.api.watch.window import Answers
 from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Unknown
+from arkwright.core.errors import ArkwrightError, Lost, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.monitor.measured import Measured
 from arkwright.serve.tap.parts import Index
@@ -179,7 +179,7 @@ def test_what_stops_one_endpoint_stops_no_other(live, monkeypatch):
     answered(live, rows(10), monkeypatch)
     (part,) = _compacted(live)
     live.site.store.path(part.digest).unlink()
-    with pytest.raises(Unknown, match="holds no"):
+    with pytest.raises(Lost, match="is gone from"):
         live.do(watch)
     with closing(Measured(live.site.watched / "late.measured.db")) as measured:
         assert measured.last() is not None
