@@ -160,7 +160,7 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     """With the alarms that stand about it."""
     if endpoint.terms is None:
         return list(here)
-    found = [_found(one) for one in here]
+    found = [one.found() for one in here]
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
@@ -169,8 +169,3 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     react(site, endpoint.name, max((one.until for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
     return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]
-
-
-def _found(one: Watched) -> Found:
-    since, until = int(one.since.timestamp()), int(one.until.timestamp())
-    return Found(one.release, one.promise, until, since, one.verdict, one.value, one.low, one.high, one.n, one.note)
