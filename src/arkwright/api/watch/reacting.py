@@ -40,7 +40,7 @@ def react(
     now: float,
     reactions: Sequence[Reaction] = (),
     act: Act | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
 ) -> list[Reacted]:
     """Do what is due about what stands; what was done, and what was not and why. `now`: seconds since 1970, as of the
     end of the window. `reactions`: of a dataset; an endpoint's are on record with it. `act`, `clock`: other ones, of
@@ -51,7 +51,7 @@ def react(
     for one in [one for _, one in of(site, [about]) if one.state == RAISED]:
         for reaction, do in list(_due(site, one.alarm, now, reactions)):
             try:
-                done = _done(Case(site, one.alarm, reaction, do), act or _act, clock)
+                done = _done(Case(site, one.alarm, reaction, do), act or _act, clock or time.time)
             except PASSING as error:
                 hindered = hindered or error  # the others are done all the same
             else:
