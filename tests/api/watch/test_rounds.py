@@ -269,7 +269,8 @@ def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second
         ("run", "done", f"ran the line again: {run.ref} finished")
     ]
     made = versions.latest(second.site.ledger, Release, "buys")
-    assert (made.ref, run.by) == ("release:buys@3", "arkwright")
+    assert made.ref == "release:buys@3"
+    assert second.site.ledger.last(Release.KIND, "buys@").by == "arkwright"
     assert {*second.do(why, release="buys@3").judgement.unsigned} == {"model-owner", "operations"}
     assert versions.resolve(second.site.ledger, Endpoint, "buys").shares == {"release:buys@1": 1.0}
 
