@@ -96,8 +96,8 @@ def agreed(at, *reactions, **watch):
         at.do(promote, release="buys@2", share=0.2)
 
 
-def rehearsed(at):
-    since, until = (datetime.fromtimestamp(BEGAN + hours * HOUR, UTC) for hours in (0, LOOKS))
+def rehearsed(at, begin=0):
+    since, until = (datetime.fromtimestamp(BEGAN + hours * HOUR, UTC) for hours in (begin, LOOKS))
     head = at.site.ledger.head()
     told = at.do(rehearse_watch, about="buys", since=since, until=until)
     assert at.site.ledger.head() == head
@@ -160,6 +160,10 @@ def test_a_dry_run_takes_nothing_away_and_an_alarm_that_comes_again_is_held_back
     tried = (2, TWO, "halt", "dry-run"), (2, TWO, "notify", "done")
     again = (6, TWO, "halt", "dry-run"), (6, TWO, "notify", "withheld")
     assert same(at) == [*tried, *tried, *again, *again]
+    anew = [(hour, what, outcome) for hour, release, promise, what, outcome, _ in rehearsed(at, begin=3)
+            if (release, promise) == (TWO, FAR)]  # fmt: skip
+    held = [("raised", ""), ("halt", "dry-run"), ("notify", "withheld")]
+    assert anew == [*((4, *one) for one in held), (5, "over", ""), *((6, *one) for one in held)], "told at 2 in fact"
     assert shares(at) == {ONE: 0.8, TWO: 0.2}
 
 
