@@ -73,6 +73,9 @@ def infer(*values, rows=1):
     return {"inputs": [{"name": "f32", "shape": [rows, 2], "datatype": "FP32", "data": list(values)}]}
 
 
+OUT = {"name": "f32_out"}
+
+
 def both(live, path, body):
     """The answers by the short way, once and again, and by the long one: status, what names the release, body."""
     found = []
@@ -96,9 +99,21 @@ ROW = {"km": 1.5, "aa": 0.0, "delay": None}
         ("/v2/models/f32/infer", infer(1.5, 2), True),
         ("/v2/models/f32/infer", infer(1, 2, 3, 4, rows=2), True),
         ("/v2/models/f32/infer", infer(1, 2, 3), False),
-        ("/v2/models/f32/infer", infer(1, 2) | {"id": "a"}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"id": "a"}, False),  # behind, where no client puts it
+        ("/v2/models/f32/infer", {"id": "a/b-7 ~!"} | infer(1, 2), True),
+        ("/v2/models/f32/infer", {"id": "7"} | infer(1, 2, 3, 4, rows=2), True),
+        ("/v2/models/f32/infer", {"id": "é"} | infer(1, 2), False),
+        ("/v2/models/f32/infer", {"id": ""} | infer(1, 2), True),
+        ("/v2/models/f32/infer", {"id": "a"} | infer(1, 2, 3), False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [{"name": "f32_out"}]}, True),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT | {"parameters": {"binary_data": False}}]}, True),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT | {"parameters": {"binary_data": 0}}]}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT, OUT]}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [{"name": "f32_in"}]}, False),
         ("/v2/models/f32/infer", infer(1, 2) | {"model_name": "other"}, False),
-        ("/v2/models/f32/versions/1/infer", infer(1.5, 2), False),
+        ("/v2/models/f32/versions/1/infer", infer(1.5, 2), True),
+        ("/v2/models/f32/versions/1/infer", infer(1.5, 2) | {"model_version": "2"}, False),
+        ("/v2/models/f32/versions/2/infer", infer(1.5, 2), False),
     ],
 )
 def test_both_ways_answer_alike(live, taken, path, body, short):
