@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.api.answering import answered, rows
 
-from arkwright.api.decide import sign
+from arkwright.api.decide import sign, why
 from arkwright.api.endpoints import terms
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import log, served
+from arkwright.api.watch import log, rounds, served
+from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.rounds import Trouble, watch
-from arkwright.api.watch.window import Answers
+from arkwright.api.watch.window import Answers, Watched
 from arkwright.cli.main import main
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Lost, Unknown
-from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.nouns import Endpoint, Release, Run
 from arkwright.monitor.measured import Measured
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.telemetry import minutes
@@ -260,3 +261,46 @@ def test_a_window_of_so_many_rows(live, monkeypatch):
     answered(live, rows(200), monkeypatch, ago=300)
     assert found(live)["psi(spent) < 0.2"].n == 200
     assert found(live)["rows > 1"].value == 200
+
+
+def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second, monkeypatch):
+    second.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\npromises = ["psi(spent) < 0.2"]\n')
+    with (second.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[[endpoint.buys.reactions]]\ndo = ["run"]\n')
+    second.do(promote, release="buys@1")
+    second.shop.edit("shop.py", "fill_null(39)", "fill_null(38)")
+    answered(second, rows(500, shift=200), monkeypatch)
+    for _ in range(2):  # once
+        assert found(second)["psi(spent) < 0.2"].alarm == "alarm:buys/1"
+    (one,) = second.do(alarms).items
+    run = versions.latest(second.site.ledger, Run, "shop")
+    assert [(done.do, done.outcome, done.says) for done in one.reactions] == [
+        ("run", "done", f"ran the line again: {run.ref} finished")
+    ]
+    made = versions.latest(second.site.ledger, Release, "buys")
+    assert made.ref == "release:buys@3"
+    assert second.site.ledger.last(Release.KIND, "buys@").by == "arkwright"
+    assert {*second.do(why, release="buys@3").judgement.unsigned} == {"model-owner", "operations"}
+    assert versions.resolve(second.site.ledger, Endpoint, "buys").shares == {"release:buys@1": 1.0}
+
+
+def test_what_rests_on_labels_alone_is_reacted_to_in_time(second):
+    """Its windows ended three weeks before they can be measured."""
+    words = 'promises = ["recall >= 0.5"]\nwatch = { labels_after = "21d" }\n'
+    second.shop.edit("arkwright.toml", "[endpoint.buys]\n", f"[endpoint.buys]\n{words}")
+    with (second.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[[endpoint.buys.reactions]]\nafter = "1h"\ndo = ["run"]\n')
+    endpoint, ago = second.do(promote, release="buys@1"), datetime.now(UTC) - timedelta(days=22)
+    numbers = {"value": 0.1, "low": 0.1, "high": 0.2, "n": 900, "note": "", "verdict": "broken"}
+    for hours, outcomes in ((0, []), (1, ["begun"])):
+        until = ago + timedelta(hours=hours)
+        one = Watched(
+            endpoint="endpoint:buys@1",
+            release="release:buys@1",
+            promise="recall >= 0.5",
+            since=until,
+            until=until,
+            **numbers,
+        )
+        rounds._noticed(second.site, endpoint, [one], [])
+        assert [done.outcome for done in second.do(alarms).items[0].reactions] == outcomes

@@ -123,13 +123,13 @@ def note(
     standing = {(one.alarm.release, one.alarm.promise): one for one in stand(site, about)}
     for key, stood in standing.items():
         if key not in watched:
-            _end(site, replace(stood.alarm, state=LEFT))
+            end(site, replace(stood.alarm, state=LEFT))
     for one, streak in found:
         before = standing.get((one.release, one.promise))
         if before is None and policy.raises(patience, streak):
             _raise(site, about, one, why)
         elif before is not None and policy.clears(patience, streak):
-            _end(site, _alarm(about, one, before.alarm.number, OVER))
+            end(site, _alarm(about, one, before.alarm.number, OVER))
     return stand(site, about)
 
 
@@ -148,7 +148,8 @@ def _raise(site: Site, about: str, one: Found, why: Why) -> None:
         return
 
 
-def _end(site: Site, alarm: Alarm) -> None:
+def end(site: Site, alarm: Alarm) -> None:
+    """As its state says. Once, whoever sees it."""
     try:
         site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{alarm.about}/{alarm.number}/over", encode(alarm))])
     except Taken:

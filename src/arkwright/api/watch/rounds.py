@@ -16,6 +16,7 @@ from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
 from arkwright.api.watch import alarms, datasets, looked
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.beside import realised
 from arkwright.api.watch.causes import Explainer
 from arkwright.api.watch.data import WatchedData, watch_one
 from arkwright.api.watch.reacting import Rerun, finish, go_on, react
@@ -24,7 +25,8 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError, Refused
-from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.nouns import Actor, Endpoint, Release, Terms
+from arkwright.core.promises import parse
 from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
 from arkwright.work import compact
@@ -159,17 +161,18 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     """With the alarms that stand about it."""
     if endpoint.terms is None:
         return list(here)
-    found = [_found(one) for one in here]
+    found = [one.found() for one in here]
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
     go_on(site, endpoint.name)
     standing = alarms.follow(site, endpoint, streaks, Explainer(site, endpoint))
-    react(site, endpoint.name, max((one.until for one in found), default=0))
+    react(site, endpoint.name, max((_measured(one, endpoint.terms) for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
     return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]
 
 
-def _found(one: Watched) -> Found:
-    since, until = int(one.since.timestamp()), int(one.until.timestamp())
-    return Found(one.release, one.promise, until, since, one.verdict, one.value, one.low, one.high, one.n, one.note)
+def _measured(one: Found, agreed: Terms) -> int:
+    """When it could be: what rests on labels, so long after its window ended."""
+    late = agreed.labels_after if realised(parse(one.promise)) else None
+    return one.until + (seconds(late) if late else 0)

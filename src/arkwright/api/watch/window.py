@@ -57,6 +57,12 @@ class Watched:
     alarm: str | None = None
     failed: bool = False
 
+    def found(self) -> Found:
+        """As it is kept."""
+        since, until = int(self.since.timestamp()), int(self.until.timestamp())
+        numbers = (self.value, self.low, self.high, self.n)
+        return Found(self.release, self.promise, until, since, self.verdict, *numbers, self.note)
+
 
 class Answers:
     """What one release answered at an endpoint, counted up to `settled`, seconds since 1970."""
