@@ -23,6 +23,7 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.promises import parse
 from arkwright.core.record import decode, encode
 from arkwright.core.rules import alarmed
+from arkwright.core.times import ago
 from arkwright.monitor import policy
 from arkwright.sites import Site
 
@@ -94,7 +95,7 @@ def _due(
     site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction], then: Endpoint | None = None
 ) -> Iterator[tuple[Reaction, str]]:
     """As things stand now, or stood `then`: what was done a moment ago may have moved the endpoint."""
-    stands = now - datetime.fromisoformat(alarm.until).timestamp()
+    stands = ago(alarm.until, now)
     since_done = _since_done(site, alarm)
     if alarm.about.startswith(DATA):
         yield from policy.due(reactions, alarm.promise, None, stands, since_done)
@@ -117,7 +118,7 @@ def _since_done(site: Site, alarm: Alarm) -> dict[str, float]:
         if done.do == "halt" and releases.get(done.alarm) != alarm.release:
             continue
         if done.alarm != alarm.ref and done.outcome in (BEGUN, DONE):
-            found[done.do] = max(0.0, (now - datetime.fromisoformat(event.at)).total_seconds())
+            found[done.do] = max(0.0, ago(event.at, now.timestamp()))
     return found
 
 
