@@ -196,13 +196,15 @@ def test_a_disk_that_stops_one_endpoint_stops_no_other_and_is_told_in_a_line(liv
         assert measured.last() is not None
 
 
-def test_a_reader_of_one_log_that_stands_still_stops_the_watch_of_no_other_and_puts_off_its_own(live, monkeypatch):
+def test_a_reader_of_a_log_that_stands_still_stops_the_watch_of_no_other(live, monkeypatch, caplog):
     monkeypatch.setattr(index_lock, "PATIENCE", 0.05)
     with (live.folder / "arkwright.toml").open("a") as file:
         file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
     live.do(promote, release="buys", endpoint="late")
     (live.site.predictions / "late").mkdir(parents=True)
     with index_lock.reading(live.site.predictions / "late"):
+        rounds(live.site, ["buys"], None, quiet, "us")
+        assert "late" not in caplog.text
         rounds(live.site, ["buys", "late"], None, quiet, "us")
     assert [looked.last(live.site, name).well for name in ("buys", "late")] == [True, False]
 
