@@ -30,6 +30,7 @@ from arkwright.serve.wire.unread import show_unread
 log = logging.getLogger("arkwright.serve")
 T = TypeVar("T")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
+_LEFT = 1.0  # seconds that a move waits for the answers of what it leaves; the next move may be the way back from it
 
 
 class Server:
@@ -95,7 +96,7 @@ class Server:
         was refused, so it changes nothing.
 
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
-        Returns when nothing of what left is at work any more: no answer comes from it after that.
+        Returns when nothing of what left is at work any more, or after a second: what it was asked may take longer.
         """
         known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
         routes: dict[str, Route] = {}
@@ -122,9 +123,7 @@ class Server:
         self._untold = {*unloaded, *lacking, *(self._halted.keys() - traffic.keys())}
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
-        await self._retire(before, self.app.routes)
-        if self._observer:
-            self._observer.settled(self.app.routes)
+        await asyncio.wait((self._leave(before),), timeout=_LEFT)
         return failed
 
     def halt(self, stopped: Mapping[str, tuple[int, str]]) -> None:
@@ -132,9 +131,7 @@ class Server:
         before = self.app.routes
         self._halted |= stopped
         self._install(before)
-        retiring = asyncio.create_task(self._retire(before.values(), self.app.routes))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
+        self._leave(before.values())
 
     def _install(self, routes: Mapping[str, Route]) -> None:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
@@ -200,6 +197,18 @@ class Server:
         lane = Lane(loaded, self.limits, page=self._page, shadow=self._shadow)
         lane.batcher.when_hung = self.hung
         return lane
+
+    def _leave(self, before: Iterable[Route]) -> asyncio.Task[None]:
+        """What does not answer any more ends when everything that it was asked is answered."""
+        retiring = asyncio.create_task(self._retire(before, self.app.routes))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._left)
+        return retiring
+
+    def _left(self, retired: asyncio.Task[None]) -> None:
+        self._retiring.discard(retired)
+        if self._observer and not self._retiring:  # else what is still asked would be noted nowhere
+            self._observer.settled(self.app.routes)
 
     async def _retire(self, before: Iterable[Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}
