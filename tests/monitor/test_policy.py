@@ -82,6 +82,7 @@ def test_what_cools_down(do, promise, release, cools):
     assert (cooling(one, do, alarm(2), deeds, 3699.0) is not None) is cools
     assert cooling(one, do, alarm(2), deeds, 3700.0) is None
     assert cooling(one, do, alarm(1), deeds, 100.0) is None, "it is the one that it was done about"
+    assert cooling(one, do, alarm(2), deeds, deeds[0].at - 61) is None, "a clock that ran ahead put it there"
     other = replace(one, tell=("dora",))
     assert (cooling(other, do, alarm(2), deeds, 100.0) is not None) is (cools and do != "notify")
 

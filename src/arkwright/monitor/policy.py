@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from arkwright.core.alarms import Alarm, Reaction
 from arkwright.core.durations import seconds
 from arkwright.core.nouns import Endpoint
+from arkwright.core.times import AHEAD
 
 if TYPE_CHECKING:
     from arkwright.monitor.measured import Streak  # who reads a project opens no database
@@ -79,8 +80,9 @@ def thing(reaction: Reaction, do: str) -> str:
 def cooling(reaction: Reaction, do: str, alarm: Alarm, deeds: Iterable[Deed], now: float) -> Deed | None:
     """What was done so shortly ago that the same is not done about this alarm before it has cooled down. The same is a
     move of the endpoint, or a run of the line, whatever the alarm was about; a halt is of one release, and a word of
-    one promise of it.
+    one promise of it. What a clock that ran ahead put on record is long over.
     """
+    deeds = (one for one in deeds if one.at <= now + AHEAD)
     same = [one for one in deeds if one.alarm != alarm.ref and one.thing == thing(reaction, do) and _as(do, one, alarm)]
     last = max(same, key=lambda one: one.at, default=None)
     return last if last and now - last.at < span(reaction.cool_down) else None

@@ -4,6 +4,7 @@ import re
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -78,6 +79,52 @@ def test_only_after_it_was_broken_for_long_enough(two):
     assert len(watched(two, found(ONE, Streak("broken", 600)))[0]) == 1
     assert len(watched(two, found(ONE, Streak("kept", 3599)))[0]) == 1
     assert watched(two, found(ONE, Streak("kept", 3600)))[0] == []
+
+
+MORE = "drifted_columns() == 0"
+
+
+def test_an_alarm_is_raised_though_what_explains_it_takes_longer_than_a_look(two, monkeypatch, caplog):
+    up(two, promises=(PROMISE, MORE))
+
+    def follow(why, *some):
+        alarms.follow(two.site, endpoint(two), list(some), why)
+        return {one.alarm.promise: one.alarm.causes for one in alarms.stand(two.site, "buys")}
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    some = found(ONE), found(ONE, promise=MORE)
+    with pytest.raises(KeyboardInterrupt):
+        follow(killed, *some)
+    assert alarms.hung(two.site, "buys")
+    assert follow(killed, *some) == {PROMISE: (), MORE: ()}
+    assert "psi(spent) < 0.2 is raised unexplained" in caplog.text
+    assert not alarms.hung(two.site, "buys")
+    over = [(one, KEPT) for one, _ in some]
+    assert follow(killed, *over) == {}
+    because = lambda _: (("DE came",), "")  # noqa: E731
+    assert follow(because, some[0]) == {PROMISE: ("DE came",)}
+    assert not alarms.hung(two.site, "buys")
+    with monkeypatch.context() as patched:
+        patched.setattr(alarms.Path, "touch", lambda *_, **__: (two.site.watched / "gone" / "file").open())
+        assert follow(killed, *some)[MORE] == (), "where nothing can be marked nothing is explained"
+
+
+def test_after_a_clock_that_ran_ahead_nothing_waits_until_it_is_that_late_again(two, monkeypatch):
+    two_things = ['do = ["notify"]\ntell = ["ann"]\nafter = "30m"', 'do = ["discuss"]\ncool_down = "3s"']
+    up(two, two_things, promises=(PROMISE, MORE))
+    watched(two, found(ONE, until=NOW + 86_400), now=NOW + 86_400)
+    assert reacting.react(two.site, "buys", NOW + 86_380) == [], "the clock of another machine"
+    assert [one.do for one in reacting.react(two.site, "buys", NOW + 7200)] == ["notify"]
+    monkeypatch.setattr(reacting, "datetime", Yesterday)
+    assert [one.do for one in watched(two, found(ONE, promise=MORE))[1]] == ["discuss"]
+
+
+class Yesterday(reacting.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) - timedelta(days=1)
 
 
 REST = 'of = "canary"\ndo = ["halt", "discuss", "notify", "run"]\ntell = ["ada"]'

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.api.answering import answered, rows
 
+from arkwright.api.build import quiet
 from arkwright.api.decide import sign, why
 from arkwright.api.endpoints import terms
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import log, rounds, served
+from arkwright.api.watch import log, looked, rounds, served
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.rounds import Trouble, watch
 from arkwright.api.watch.window import Answers, Watched
@@ -22,6 +23,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Lost, Unknown
 from arkwright.core.nouns import Endpoint, Release, Run
 from arkwright.monitor.measured import Measured
+from arkwright.serve.tap import index_lock
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.telemetry import minutes
 from arkwright.serve.telemetry.minutes import Minute
@@ -202,6 +204,33 @@ def test_a_disk_that_stops_one_endpoint_stops_no_other_and_is_told_in_a_line(liv
         live.do(watch)
     with closing(Measured(live.site.watched / "late.measured.db")) as measured:
         assert measured.last() is not None
+
+
+def test_a_reader_of_a_log_that_stands_still_stops_the_watch_of_no_other(live, monkeypatch, caplog):
+    monkeypatch.setattr(index_lock, "PATIENCE", 0.05)
+    with (live.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
+    live.do(promote, release="buys", endpoint="late")
+    (live.site.predictions / "late").mkdir(parents=True)
+    with index_lock.reading(live.site.predictions / "late"):
+        rounds.rounds(live.site, ["buys"], None, quiet, "us")
+        assert "late" not in caplog.text
+        rounds.rounds(live.site, ["buys", "late"], None, quiet, "us")
+    assert [looked.last(live.site, name).well for name in ("buys", "late")] == [True, False]
+
+
+def test_a_mistake_of_ours_at_one_endpoint_is_raised_when_the_others_were_watched(caplog):
+    trouble, done = Trouble(), []
+    for name in ("a", "b", "c"):
+        with trouble(name):
+            done.append(name)
+            assert name == "c", name
+    with pytest.raises(AssertionError, match="a"):
+        trouble.told()
+    assert (done, trouble.names) == (["a", "b", "c"], {"a", "b"})
+    assert [(one.getMessage(), bool(one.exc_info)) for one in caplog.records] == [("b is not watched", True)]
+    with pytest.raises(KeyboardInterrupt), trouble("a"):
+        raise KeyboardInterrupt
 
 
 def test_trouble_without_words_has_a_name_and_a_listener_that_is_gone_is_none():

@@ -25,6 +25,7 @@ from arkwright.core.ports import Entry, Taken
 from arkwright.core.promises import parse
 from arkwright.core.record import decode, encode
 from arkwright.core.rules import alarmed
+from arkwright.core.times import ago
 from arkwright.monitor import policy
 from arkwright.sites import Site
 
@@ -103,7 +104,7 @@ def _due(
     site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction], then: Endpoint | None = None
 ) -> Iterator[tuple[Reaction, str]]:
     """As things stand now, or stood `then`: what was done a moment ago may have moved the endpoint."""
-    stands = now - datetime.fromisoformat(alarm.until).timestamp()
+    stands = ago(alarm.until, now)
     if alarm.about.startswith(DATA):
         yield from policy.due(reactions, alarm.promise, None, stands)
         return

@@ -53,7 +53,7 @@ def rehearse_watch(
             raise Invalid(f"{about} is rehearsed by the looks that were made at it: leave the step out")
         return replayed(site, project, about.removeprefix(DATA), begin, end)
     name = versions.resolve(site.ledger, Endpoint, about).name
-    compact.once(site)
+    compact.once(site, [name])
     every = seconds(step or STEP)
     looks = range(begin + every, end + 1, every)
     if not 0 < len(looks) <= MOST:

@@ -2,6 +2,7 @@
 and is reacted to.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -30,6 +31,8 @@ from arkwright.core.promises import parse
 from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
 from arkwright.work import compact
+
+log = logging.getLogger("arkwright.watch")
 
 
 def watch(
@@ -79,7 +82,7 @@ def rounds(
     found: dict[str, list[Watched]] = {}
     trouble = Trouble()
     with lease.held(site, "watch") as turn:
-        behind = compact.once(site)
+        behind = compact.once(site, names)
         for name in names:
             turn.must_be_held()
             with trouble(name):
@@ -96,12 +99,12 @@ def rounds(
 
 class Trouble:
     """Entered for one after the other, by name: what goes wrong with one is kept, until all had their turn. Who may not
-    watch at all is told at once.
+    watch at all, or is stopped, is told at once.
     """
 
     def __init__(self) -> None:
         self.names: set[str] = set()
-        self._first: ArkwrightError | None = None
+        self._first: Exception | None = None
         self._name = ""
 
     def __call__(self, name: str) -> Self:
@@ -117,8 +120,10 @@ class Trouble:
             why = (error.strerror or str(error)).lower() or type(error).__name__
             why += f" ({error.filename})" if error.filename else ""
             error = ArkwrightError(f"{self._name} is not watched: {why}; mend it, and watch again")
-        if not isinstance(error, ArkwrightError) or isinstance(error, Refused):
+        if not isinstance(error, Exception) or isinstance(error, Refused):
             return False
+        if self._first and not isinstance(error, ArkwrightError):
+            log.error("%s is not watched", self._name, exc_info=error)  # a mistake of ours: only the first is raised
         self._first = self._first or error
         self.names.add(self._name)
         return True

@@ -179,11 +179,12 @@ def placed(path: Path, places: Iterable[int] | None = None) -> Iterator[tuple[in
 
 
 def forget(folder: Path, keep_s: float) -> int:
-    """Remove the files that nothing was added to since; their number."""
+    """Remove the files that nothing was added to since; their number. The next time where somebody holds them."""
     if not (folder / FOLDER).is_dir():
         return 0
-    with locked(folder / LOCK):
-        old = [path for path in files(folder / FOLDER) if path.stat().st_mtime < time.time() - keep_s]
+    with locked(folder / LOCK, within=1) as alone:
+        known = files(folder / FOLDER) if alone else []
+        old = [path for path in known if path.stat().st_mtime < time.time() - keep_s]
         for path in old:
             path.unlink()
             path.with_suffix(".index").unlink(missing_ok=True)

@@ -17,8 +17,8 @@ from arkwright.core.nouns import Column
 from arkwright.core.ports import Store, Tables
 from arkwright.core.quoting import quoted_name
 from arkwright.serve.tap import query
-from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.parts import INDEX_LOCK, Index
+from arkwright.serve.tap.index_lock import reading
+from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.query import Wanted
 from arkwright.serve.tap.tables import ACTUAL, BASE
 
@@ -43,7 +43,7 @@ def came(
     columns = [*BASE, *wanted]
     empty = scratch / "no_rows.parquet"  # so that every column is there, typed, whatever the parts have
     pq.write_table(arrow.schema(columns).empty_table(), empty)
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
         files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
         there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
