@@ -13,6 +13,8 @@ from arkwright.core.promises import Call, Name, Value
 from arkwright.measures import binding, registry
 from arkwright.measures.registry import Measure, Scope
 
+_COMPARED = ("worst_group", "gap")
+
 
 def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:
     """The measure, and it with its arguments filled in, as `binding.bind` does it for its stage.
@@ -46,6 +48,17 @@ def mentioned(value: Value) -> Iterator[str]:
             yield from mentioned(one)
     elif isinstance(value, str):
         yield value
+
+
+def only_counts(call: Call) -> bool:
+    """Whether it takes rows that are alike as one with their number: a tally by the answers, in groups or not."""
+    measure = registry.measures().get(call.name)
+    if measure is None or measure.counted:
+        return measure is not None and not call.args and not call.kwargs
+    score = dict(call.kwargs).get("score", call.args[0] if call.args else None)
+    inner = Call(score.text) if isinstance(score, Name) else score
+    told = call.name in _COMPARED and isinstance(inner, Call) and only_counts(inner)
+    return told or call.name == "selection_rate_ratio"
 
 
 def _measures(value: Value, columns: tuple[str, ...]) -> Iterator[Measure]:

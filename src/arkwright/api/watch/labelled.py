@@ -1,8 +1,8 @@
 """Realised performance: what a gate measures on held-out rows, on those of a window whose labels have come."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from arkwright.api.watch import joined as by_hours
 from arkwright.api.watch.beside import Asked
+from arkwright.api.watch.joined import Labelled
 from arkwright.api.watch.log import Layout, LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures import traffic
 from arkwright.measures.evaluation import STRANGE, Array, Evaluation
+from arkwright.monitor.joined import ALIKE
 from arkwright.serve.tap import window as logged
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
@@ -29,17 +32,21 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
     """Of promises about a model. One that asks for what is not there stops no other."""
     found: dict[str, Reading] = {}
     bound: dict[str, Callable[..., Reading]] = {}
-    with window.site.scratch("labels") as scratch, window.came(scratch) as came:
-        for text, one in promises.items():
-            try:
-                measure = window.bind(one.promise.call, came.lost)
-                bound[text] = _within(measure, *one.within) if one.within else measure
-            except ArkwrightError as error:
-                found[text] = Reading(None, note=str(error))
-        some = [promises[text] for text in bound]
-        words = {word for one in some for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
-        realised = _realised(window, came, scratch, words)
-    return found | {text: realised.reading(measure) for text, measure in bound.items()}
+    with by_hours.kept(window) as kept:
+        with window.site.scratch("labels") as scratch, window.came(scratch) as came:
+            for text, one in promises.items():
+                try:
+                    measure = window.bind(one.promise.call, came.lost)
+                    bound[text] = _within(measure, *one.within) if one.within else measure
+                except ArkwrightError as error:
+                    found[text] = Reading(None, note=str(error))
+            some = [promises[text] for text in bound]
+            words = {word for one in some for word in (*traffic.mentioned(one.promise.call), *(one.within or ())[:1])}
+            by = _columns(window.layout, came, words)
+            realised = _Realised(window, by, Labelled(window, kept, came, by.values()))
+        for text, measure in bound.items():
+            found[text] = realised.reading(measure, only_counts=traffic.only_counts(promises[text].promise.call))
+    return found
 
 
 def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[pa.Table, Evaluation]:
@@ -47,7 +54,10 @@ def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[
     gives one: of these columns those that every row was logged with, and what was answered and true.
     """
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
-        by, table = _table(window, came, scratch, columns, every)
+        by, out = _columns(window.layout, came, columns), scratch / "labelled.parquet"
+        names = [*by.values(), *window.layout.answer]
+        logged.labelled(window.folder, window.site.tables, scratch, came, names, out, every)
+        table = pq.read_table(out)
     truth, label, usable = _answers(window.layout, table)
     score = _score(window.layout, table)
     if window.layout.classes:
@@ -59,28 +69,66 @@ def joined(window: LoggedWindow, columns: Collection[str], every: int) -> tuple[
     return table, found
 
 
-@dataclass(frozen=True, slots=True)
 class _Realised:
-    """`whole`: every row with an answer and a label; `scored`: those of them with a score. `note`: how many of the rows
-    that is, and why not more.
-    """
+    """What came true of the labelled rows of a window. `by`: how the log calls each column that is asked for."""
 
-    whole: Evaluation
-    scored: Evaluation
-    note: str
+    def __init__(self, window: LoggedWindow, by: Mapping[str, str], rows: Labelled) -> None:
+        self._window, self._by, self._rows = window, by, rows
 
-    def reading(self, measure: Callable[..., Reading]) -> Reading:
-        if not len(self.whole):
-            return Reading(None, n=0, note=self.note)
-        try:
-            found: Reading = call_user(measure, self.whole)
-            unscored = len(self.whole) - len(self.scored)
-            if found.value is None and unscored and len(self.scored):  # a measure of scores, which rules do not give
-                found = call_user(measure, self.scored)
-                found = replace(found, note=_and(f"without {unscored:,} that have no score", found.note))
-        except ArkwrightError as error:
-            return Reading(None, n=len(self.whole), note=str(error))
-        return replace(found, note=_and(self.note, found.note))
+    def reading(self, measure: Callable[..., Reading], *, only_counts: bool) -> Reading:
+        """`only_counts`: whether it may be given rows that are alike as one."""
+        if only_counts and self._window.layout.classes:
+            found = _told(measure, *self._counted)
+            if found.value is not None or not found.n:
+                return found
+        whole, scored, note = self._each
+        found, unscored = _told(measure, whole, note), len(whole) - len(scored)
+        if found.value is None and unscored and len(scored):  # a measure of scores, which rules do not give
+            return _told(measure, scored, _and(note, f"without {unscored:,} that have no score"))
+        return found
+
+    @cached_property
+    def _counted(self) -> tuple[Evaluation, str]:
+        """(every row with an answer and a label, those that are alike as one; how many that is, and why not more)"""
+        table = self._rows.alike()
+        times = table.column(ALIKE).to_numpy()
+        return self._evaluation(table, None, times)
+
+    @cached_property
+    def _each(self) -> tuple[Evaluation, Evaluation, str]:
+        """(every row with an answer and a label; those of them with a score; what is said of them)"""
+        table = self._rows.every()
+        whole, note = self._evaluation(table, _score(self._window.layout, table), None)
+        if whole.score is None:
+            return whole, whole, note
+        there = _there(whole.score)
+        if there.all():
+            return whole, whole, note
+        return replace(whole, score=None), whole.take(there), note
+
+    def _evaluation(self, table: pa.Table, score: Array | None, times: Array | None) -> tuple[Evaluation, str]:
+        truth, label, usable = _answers(self._window.layout, table)
+        every = Evaluation(
+            task=self._window.signature.task,
+            truth=truth,
+            label=label,
+            score=score,
+            classes=len(self._window.layout.classes),
+            groups={column: groups_of(table.column(name)) for column, name in self._by.items()},
+            times=times,
+        )
+        whole = every.take(usable)
+        return whole, _said(self._rows.rows, len(every), whole, self._window)
+
+
+def _told(measure: Callable[..., Reading], rows: Evaluation, note: str) -> Reading:
+    if not len(rows):
+        return Reading(None, n=0, note=note)
+    try:
+        found: Reading = call_user(measure, rows)
+    except ArkwrightError as error:
+        return Reading(None, n=len(rows), note=str(error))
+    return replace(found, note=_and(note, found.note))
 
 
 def _within(measure: Callable[..., Reading], column: str, value: str) -> Callable[..., Reading]:
@@ -94,37 +142,9 @@ def _within(measure: Callable[..., Reading], column: str, value: str) -> Callabl
     return measured
 
 
-def _realised(window: LoggedWindow, came: Came, scratch: Path, words: set[str]) -> _Realised:
-    by, table = _table(window, came, scratch, words, 1)
-    rows = window.site.tables.row(f"SELECT count(*) FROM ({came.select})", came.files)[0]  # noqa: S608
-    truth, label, usable = _answers(window.layout, table)
-    score = _score(window.layout, table)
-    whole = Evaluation(
-        task=window.signature.task,
-        truth=truth,
-        label=label,
-        score=score,
-        classes=len(window.layout.classes),
-        groups={column: groups_of(table.column(name)) for column, name in by.items()},
-    ).take(usable)
-    note = _said(rows, len(table), whole, window)
-    if score is None or whole.score is None:
-        return _Realised(whole, whole, note)
-    there = _there(whole.score)
-    if there.all():
-        return _Realised(whole, whole, note)
-    return _Realised(replace(whole, score=None), whole.take(there), note)
-
-
-def _table(
-    window: LoggedWindow, came: Came, scratch: Path, columns: Collection[str], every: int
-) -> tuple[dict[str, str], pa.Table]:
-    """(how the table calls each column, the table)"""
-    layout, out = window.layout, scratch / "labelled.parquet"
-    by = {column: name for name, column in layout.row.items() if column in columns and name not in came.lost}
-    names = [*by.values(), *layout.answer]
-    logged.labelled(window.folder, window.site.tables, scratch, came, names, out, every)
-    return by, pq.read_table(out)
+def _columns(layout: Layout, came: Came, words: Collection[str]) -> dict[str, str]:
+    """Those of a row that are among these words and that every row was logged with -> what the log calls them."""
+    return {column: name for name, column in layout.row.items() if column in words and name not in came.lost}
 
 
 def _answers(layout: Layout, table: pa.Table) -> tuple[Array, Array, Array]:
@@ -176,7 +196,7 @@ def _said(rows: int, labels: int, whole: Evaluation, window: LoggedWindow) -> st
     if not labels:
         return f"none of the {rows:,} rows has a label yet; send labels: arkwright label {window.folder.name}"
     told, ref, unusable = f"{len(whole):,} of {rows:,} rows have labels", window.release.ref, labels - len(whole)
-    if strange := int(whole.strange.sum()) if whole.classes else 0:
+    if strange := len(whole.take(whole.strange)) if whole.classes else 0:
         told += f", {strange:,} of them of a class that {ref} does not have"
     if unusable:
         why = f"answer is no class of {ref}" if whole.classes else "label or answer is no number"
