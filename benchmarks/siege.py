@@ -18,44 +18,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import uvloop
+from siege_grpc import over_grpc
 from siege_load import Impatient, Load
 from siege_proxies import proxy, through
+from siege_report import Report, answers, until
+from siege_rolls import rolls
 from siege_server import Server, request
 from siege_slow import MODES, large, slow
 
 WORKERS = 2
 WINDOWS = 3  # of each load, one after the other
 GIVEN_BACK = 2.5  # seconds after which the server has given free memory back
-
-
-@dataclass
-class Report:
-    """What an attack found: `measured`, and for each bound whether it held."""
-
-    name: str
-    measured: dict[str, Any] = field(default_factory=dict)
-    bounds: dict[str, bool] = field(default_factory=dict)
-
-    def held(self) -> bool:
-        return all(self.bounds.values())
-
-
-def answers(load: Load) -> dict[str, int]:
-    return {str(status): count for status, count in sorted(load.statuses.items())} | {"failed": len(load.failed)}
-
-
-async def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError
-        await asyncio.sleep(0.005)
 
 
 async def overload(folder: Path, *, seconds: float, work: float = 0, wait: float = 0, code: bool = True) -> Report:
@@ -341,7 +320,9 @@ def attacks(*, short: bool) -> dict[str, Callable[[Path], Coroutine[Any, Any, An
         "restarts": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0)),
         "restarts-nginx": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0), behind="nginx"),
         "restarts-haproxy": lambda at: restarts(at, count=n(100, 2), requests=n(350_000, 0), behind="haproxy"),
+        "rolls": lambda at: rolls(at, count=n(50, 2)),
         "kills": lambda at: kills(at, count=n(500, 3)),
+        "grpc": lambda at: over_grpc(at, swaps=n(50, 2), restarts=n(25, 1), kills=n(50, 1)),
         "slow": lambda at: slow_clients(at, connections=n(2000, 100), seconds=n(240, 2)),
         "leak": lambda at: leak(at, count=n(1000, 20)),
         "poison": lambda at: poison(at, count=n(50, 8)),

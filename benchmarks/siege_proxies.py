@@ -23,7 +23,7 @@ events {{ worker_connections 256; }}
 http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  upstream us {{ server 127.0.0.1:{server}; keepalive 4; }}
+  upstream us {{ server 127.0.0.1:{servers[0]}; keepalive 4; }}
   server {{ listen 127.0.0.1:{port}; location / {{
     proxy_pass http://us; proxy_http_version 1.1; proxy_set_header Connection "";
     proxy_set_header Host $http_host; proxy_request_buffering off; }} }}
@@ -40,8 +40,8 @@ frontend in
   bind 127.0.0.1:{port}
   default_backend us
 backend us
-  server one 127.0.0.1:{server}
 """
+LOOKS = "  option httpchk GET /v2/health/ready\n  option redispatch\n  default-server check inter 100ms fall 1 rise 1\n"
 CODINGS = (
     b"Transfer-Encoding: chunked", b"Transfer-Encoding : chunked", b"Transfer-Encoding: xchunked",
     b"Transfer-Encoding:\tchunked", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
@@ -98,15 +98,19 @@ async def server(seen: list[str]) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def proxy(kind: str, folder: Path, behind: int) -> AsyncIterator[int]:
-    """nginx or HAProxy in front of a port. Raises RuntimeError where it is not installed or does not start."""
+async def proxy(kind: str, folder: Path, *behind: int) -> AsyncIterator[int]:
+    """nginx in front of a port, or HAProxy, in front of several too: of these it looks which are ready. Raises
+    RuntimeError where it is not installed or does not start.
+    """
     program = shutil.which(kind, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if program is None:
         raise RuntimeError(f"{kind} is not installed (Debian: apt install nginx-light haproxy)")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     file = folder / f"{kind}.conf"
-    file.write_text({"nginx": NGINX, "haproxy": HAPROXY}[kind].format(folder=folder, server=behind, port=port))
+    lines = "".join(f"  server s{one} 127.0.0.1:{one}\n" for one in behind)
+    conf = NGINX if kind == "nginx" else HAPROXY + (LOOKS if len(behind) > 1 else "") + lines
+    file.write_text(conf.format(folder=folder, servers=behind, port=port))
     words = ["-c", str(file), "-e", f"{folder}/nginx.err"] if kind == "nginx" else ["-f", str(file), "-db"]
     process = await asyncio.create_subprocess_exec(program, *words, stderr=asyncio.subprocess.DEVNULL)
     try:

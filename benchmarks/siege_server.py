@@ -82,10 +82,12 @@ def _work() -> list[NodeProto]:
 class Server(Supervised):
     """Serves the first of two versions of `who` while the `with` block runs."""
 
-    def __init__(self, folder: Path, *, workers: int, code: bool = True) -> None:
+    def __init__(self, folder: Path, *, workers: int, code: bool = True, **how: float) -> None:
+        """`how`: words of `Serving`."""
+        folder.mkdir(exist_ok=True)
         self._releases = {version: release(folder / f"who@{version}", version, code=code) for version in (1, 2)}
         self._logs = {"who": {"folder": str(folder / "predictions")}}  # as in production
-        super().__init__(folder, self._traffic(1), self._logs, workers=workers)
+        super().__init__(folder, self._traffic(1), self._logs, workers=workers, **how)
 
     def turn_to(self, version: int) -> None:
         """Serve another version from now on; `followed` says when it is so."""

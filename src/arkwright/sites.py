@@ -188,11 +188,11 @@ def is_site(folder: Path) -> bool:
 def choose_ledger(site: Site, url: str) -> Site:
     """The site with its ledger and its vault at this address, from now on; tried before it is written down.
 
-    Raises Refused when it has a ledger elsewhere: records are never left behind.
+    What its file says besides stays. Raises Refused when it has a ledger elsewhere: records are never left behind.
     """
     if site.settings.ledger == url:
         return site
-    if is_site(site.folder):
+    if site.settings.ledger is not None or (site.folder / LEDGER).is_file():
         raise Refused(
             f"the site {site.folder} has its ledger elsewhere already, and keeps it; begin a site anew for this"
         )

@@ -204,9 +204,14 @@ def test_what_is_no_zip_takes_the_place_of_none(world, server, entry, tmp_path):
         archive.writestr("one.json", msgspec.json.encode(entry()))
     world.files["/all.zip"] = held.getvalue()
     look(f"{server}/all.zip", tmp_path)
-    for wrong in (held.getvalue()[: len(held.getvalue()) // 2], b"<html>sign in</html>"):
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    for wrong in (held.getvalue()[: len(held.getvalue()) // 2], b"<html>sign in</html>", empty.getvalue()):
         world.files["/all.zip"] = wrong
-        assert ids(look(f"{server}/all.zip", tmp_path)) == ["GHSA-x84v-xcm2-53pg"]
+        found = look(f"{server}/all.zip", tmp_path)
+        assert (ids(found), found.failed) == (["GHSA-x84v-xcm2-53pg"], True)
+    assert "gives no advisories" in look(f"{server}/all.zip", tmp_path / "elsewhere")
+    world.files["/all.zip"] = b"<html>sign in</html>"
     assert "gives no whole zip" in look(f"{server}/all.zip", tmp_path / "elsewhere")
 
 

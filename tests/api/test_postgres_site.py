@@ -1,9 +1,11 @@
 """The whole walk of a small shop with its records on a real PostgreSQL, word by word."""
 
 import json
+import logging
 
 import pytest
 
+from arkwright.api.one_folder import warn_of_another
 from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Refused
 from arkwright.infra import site_file
@@ -52,6 +54,29 @@ def test_a_ledger_that_is_somewhere_is_not_left_behind(postgres, schema, shop):
     with pytest.raises(Refused, match="keeps it"):
         choose_ledger(begun, postgres.url(schema))
     assert begun.settings.ledger is None
+
+
+def test_what_the_file_says_besides_stays_and_is_no_ledger(postgres, schema, shop):
+    begun = local(shop.folder)
+    begun.folder.mkdir()
+    (begun.folder / site_file.FILE).write_text('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+    made = choose_ledger(begun, postgres.url(schema))
+    assert (made.settings.ledger, made.settings.webhooks.allow) == (postgres.url(schema), ("127.0.0.1/32",))
+
+
+def test_another_folder_on_the_same_records_is_told(site, shop_at, tmp_path, caplog):
+    other = choose_ledger(local(shop_at(tmp_path / "other").folder), site.settings.ledger)
+    for _ in range(2):  # also when it is started again
+        warn_of_another(site)
+    assert not caplog.records
+    warn_of_another(other)
+    assert f"another folder keeps its records where {other.folder} does" in caplog.text
+    assert "postgresql" not in caplog.text
+
+
+def test_no_warning_of_the_driver_shows_where_the_database_is(site):
+    assert site.ledger
+    assert not logging.getLogger("psycopg").isEnabledFor(logging.WARNING)
 
 
 def test_choosing_again_is_nothing_new(site, postgres, schema):

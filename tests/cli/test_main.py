@@ -92,12 +92,18 @@ def test_help_of_an_unknown_word(capsys):
     assert 'did you mean "serve"' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("args", [["why"], ["why", "a", "b"], ["why", "late", "--jsom"], ["serve", "--port", "x"]])
-def test_wrong_arguments_are_2(capsys, args):
-    with pytest.raises(SystemExit) as left:
-        main(args)
-    assert left.value.code == 2
-    assert "usage: arkwright" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["why"], "the following arguments are required: release; see: arkwright why --help"),
+        (["why", "a", "b"], "unrecognized arguments: b; see: arkwright why --help"),
+        (["why", "late", "--jsom"], "unrecognized arguments: --jsom; see: arkwright why --help"),
+        (["serve", "--port", "abc"], "argument --port: invalid int value: 'abc'; see: arkwright serve --help"),
+    ],
+)
+def test_wrong_arguments_are_2_and_one_line_with_a_next_step(capsys, args, says):
+    assert main(args) == 2
+    assert capsys.readouterr() == ("", f"error: {says}\n")
 
 
 CODES = {"ArkwrightError": 1, "Invalid": 2, "Unknown": 3, "Refused": 4, "Missing": 5, "Corrupt": 6}

@@ -87,7 +87,7 @@ def test_beyond_this_machine_not_before_somebody_entered(tmp_path, capsys, host,
     site = Site(tmp_path)
     assert site.ledger.head()
     assert main(["up", "--host", host, "--port", "0", "--site", str(tmp_path), *words]) == 4
-    assert "nobody has an account here yet" in capsys.readouterr().err
+    assert "no owner can enter yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["--public-url", "http://a.example"], ["--proxy", "10.0.0.5"]])

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 import urllib3
+from tests.api.endpoints.test_rollout import ask as asked
+from tests.api.endpoints.test_rollout import served
 
 PASSWORD = "four quiet wooden boats"
 ROW = {"country": "DE", "spent": 90.5, "age": None}
@@ -99,3 +101,9 @@ def test_from_nobody_to_a_prediction(postgres, schema, shop):
         ben.address = said["address"]
         until(lambda: ben.ask("POST", "/endpoints/buys/predict", ROW).status == 200)
         postgres.do(f"SELECT 1 / (count(*) > 20)::int FROM {schema}.event")
+        with served(shop, "--workers", "2") as (alone, _):  # a server of its own follows what the control room says
+            assert {asked(alone) for _ in range(8)} == {(200, "release:buys@1")}
+            olga.address = said["address"]
+            olga.do("stop", endpoint="buys", reason="it guesses")
+            until(lambda: {asked(alone)[0] for _ in range(8)} == {503})
+            assert "it guesses" in asked(alone, "/v2/models/buys/infer")[1]

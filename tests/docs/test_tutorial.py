@@ -1,13 +1,16 @@
 """The tutorial, done word by word."""
 
+import re
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from . import console
 
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIAL, SERVING = DOCS / "tutorial.md", DOCS / "serve.md"
 
 
 def free_port():
@@ -24,8 +27,25 @@ def test_a_newcomer_can_follow_it(tmp_path):
             said = shell.run(step)
             shown, got = "\n".join(step.expected), "\n".join(said)
             assert console.matches(step.expected, said), f"$ {step.command}\n\nthe page:\n{shown}\n\nreally:\n{got}"
+        ask_as_the_page_about_serving_does(shell, tmp_path)
     finally:
         shell.close()
+
+
+def ask_as_the_page_about_serving_does(shell, folder):
+    """Its Python over gRPC and with Arrow, word by word, of the same project; numbers to four digits."""
+    ports = {"8000": str(free_port()), "8001": str(free_port())}
+    page = re.sub("8000|8001", lambda port: ports[port[0]], SERVING.read_text(encoding="utf-8"))
+    began = console.Step(f"arkwright serve --port {ports['8000']} --grpc-port {ports['8001']} &", ["✓ …", "✓ …"])
+    assert len(shell.run(began)) == 2
+    by_grpc, with_arrow = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    prints = re.search(r"this prints `(.*)` and `(.*)`:", page).groups()
+    shown = re.search(r"^```text\n( *label +probabilities\n.*?)^```$", page, re.MULTILINE | re.DOTALL)[1].splitlines()
+    for code, expected in ((by_grpc, prints), (with_arrow, shown)):
+        (folder / "asks.py").write_text(code, encoding="utf-8")
+        said = shell.run(console.Step(f"{sys.executable} {folder / 'asks.py'}", list(expected)))
+        rounded = [re.sub(r"(0\.\d{4})\d*", r"\1…", line) for line in expected]
+        assert console.matches(rounded, said), "\n".join(said)
 
 
 @pytest.mark.parametrize(

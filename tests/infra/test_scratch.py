@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from arkwright.core.errors import ArkwrightError, Full
-from arkwright.infra.scratch import scratch, sweep
+from arkwright.core.held import sweep
+from arkwright.infra.scratch import scratch
 
 HOLDER = """
 import sys
@@ -44,7 +45,7 @@ def test_it_is_empty_and_ones_own_and_goes(tmp_path):
         assert one.parent == other.parent == tmp_path / "tmp"
         assert list(one.iterdir()) == []
         (one / "file").write_text("x")
-        assert sweep(tmp_path / "tmp") == 0
+        assert sweep((tmp_path / "tmp").iterdir()) == 0
         assert (one / "file").exists()
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -69,7 +70,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_holds_stays(tmp_p
 def test_what_is_no_folder_stays(tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to(tmp_path)
-    assert sweep(tmp_path) == 0
+    assert sweep(tmp_path.iterdir()) == 0
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -77,6 +78,6 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     def full(**_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("arkwright.infra.scratch.tempfile.mkdtemp", full)
+    monkeypatch.setattr("arkwright.core.held.tempfile.mkdtemp", full)
     with pytest.raises(ArkwrightError, match="the disk is full"), scratch(tmp_path, "run"):
         pass

@@ -8,6 +8,7 @@ import pytest
 from arkwright.api import build, decide
 from arkwright.api.endpoints import answer, rollout
 from arkwright.api.endpoints.reproduced import reproduce
+from arkwright.cli.main import main
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor
 from arkwright.core.safeguards.words import Seen
@@ -47,7 +48,7 @@ def text(site, release, name):
     return site.store.path(release.files[name]).read_text()
 
 
-def test_rules_are_released_shown_and_applied(guarded):
+def test_rules_are_released_shown_and_applied(guarded, capsys):
     site, _, release = released(guarded.folder)
     rules = json.loads(text(site, release, "safeguards.json"))
     assert [rule["name"] for rule in rules] == ["rich", "unsure", "new", "range", "limits-2", "limits-3"]
@@ -78,6 +79,11 @@ def test_rules_are_released_shown_and_applied(guarded):
     assert "rule" not in by_model
     assert set(by_model["prediction"]["probabilities"]) == {"0", "1"}
     reproduced(site, guarded.folder, release)
+    capsys.readouterr()
+    assert main(["predictions", "buys", "--project", str(guarded.folder)]) == 0
+    listed = capsys.readouterr().out
+    for answered in ("review by rich: rare", "review by new ", "0 by limits-2: poor"):
+        assert listed.count(answered) == 2, listed  # alone and in a list
 
 
 def reproduced(site, folder, release):

@@ -7,6 +7,7 @@ import pytest
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import judge, parse
 from arkwright.measures import binding
+from arkwright.measures.callers import Caller, Callers
 from arkwright.measures.registry import Scope
 from arkwright.measures.window import Window
 from arkwright.monitor.callers import SAMPLE, Tally
@@ -129,6 +130,50 @@ def test_honest_rows_are_outside_as_often_as_chance_says():
     word, reading = found(NORMAL, given)
     assert word == "kept"
     assert reading.value < 2 * given.callers.by_chance < 0.005
+
+
+@pytest.mark.parametrize(("callers", "rows"), [(3, 100), (20, 100), (400, 100), (20, 1000), (400, 30)])
+def test_many_callers_just_at_the_limit_are_no_flood(callers, rows):
+    """Of so many one is always the luckiest."""
+    rng = np.random.default_rng(callers * rows)
+    drawn = [Caller(rows=rows, outside=int(some)) for some in rng.binomial(rows, 0.05, 100 * callers)]
+    windows = [Window(callers=Callers(callers=tuple(drawn[n::100]))) for n in range(100)]
+    broken = sum(found("out_of_distribution(at_least=30) <= 0.05", one)[0] == "broken" for one in windows)
+    assert broken <= 7  # of 100, as of a worst group
+
+
+def test_a_flood_among_many_callers_is_seen_whoever_is_luckiest():
+    few, many = Caller(rows=100, outside=13), Caller(rows=10_000, outside=1000)
+    honest = (Caller(rows=100, outside=3),) * 300
+    word, reading = found(NORMAL, Window(callers=Callers(callers=(*honest, few, many))))
+    assert (word, reading.value, reading.n) == ("broken", 0.13, 100)
+    assert 0.085 < reading.low < 0.1  # which the one of many rows shows
+    assert found(NORMAL, Window(callers=Callers(callers=(*honest, few))))[0] == "unproven"
+
+
+def test_one_column_is_not_enough_to_be_spread_evenly():
+    """An airline with a flight every hour of the day; its distances are those of all others."""
+    names = ("distance", "hour")
+    rng = np.random.default_rng(20)
+    usual = {"distance": rng.gamma(2, 300, 6000), "hour": rng.normal(14, 3, 6000)}
+    before = reference(pa.table(usual)).columns
+    tally = Tally(before, names)
+    night = {"distance": rng.gamma(2, 300, 500), "hour": rng.uniform(2, 24, 500)}
+    tally.add(pa.table(night).append_column("caller", pa.array(["XX"] * 500)))
+    given = Window(reference=before, callers=tally.done())
+    assert found(QUIET, given)[1].value == 0
+
+
+def test_few_columns_are_alike_by_chance_and_no_probe():
+    """Of rows of a country, an age in years and an amount many are alike but for the amount."""
+    made = customers(5000, 21)
+    names, years = ("amount", "age", "country"), np.random.default_rng(22).gamma(4, 10, 6000).astype(int)
+    judged = {name: made[name] for name in names} | {"age": years[:5000]}
+    before = reference(pa.table(judged)).columns
+    tally = Tally(before, names)
+    honest = {name: made[name][:1000] for name in names} | {"age": years[5000:]}
+    tally.add(pa.table(honest).append_column("caller", pa.array(["ana"] * 1000)))
+    assert found(QUIET, Window(reference=before, callers=tally.done()))[1].value == 0
 
 
 def test_nobody_or_too_few():

@@ -9,7 +9,12 @@ from arkwright.measures.window import Window
 
 BUSY = Window(
     served=Served(
-        codes={"200": 960, "422": 10, "500": 5, "503": 15}, limited=10, rows=4800, seconds=7200.0, missing=3600.0
+        codes={"200": 960, "422": 10, "500": 5, "503": 15},
+        limited=10,
+        rows=4800,
+        seconds=7200.0,
+        missing=3600.0,
+        busiest=(0.82, 1_767_225_600.0),
     )
 )
 
@@ -21,6 +26,7 @@ BUSY = Window(
         ("refused_rate", 0.025, "10 with 429, 15 with 503"),
         ("requests", 1000, ""),
         ("requests_per_second", 1000 / 7200, ""),
+        ("saturation", 0.82, "at 2026-01-01 00:00 UTC"),
     ],
 )
 def test_by_hand(name, value, note):
@@ -45,7 +51,9 @@ def test_nothing_counted_and_nothing_came():
             found = getattr(operations, name)(given, **words)
             assert found.value is None
             assert "no server counted anything" in found.note
-        if name not in ("requests", "requests_per_second"):
+        if name == "saturation":
+            assert "how busy it was" in operations.saturation(idle).note
+        elif name not in ("requests", "requests_per_second"):
             assert getattr(operations, name)(idle, **words).note == "no request came"
     found = operations.cost_per_thousand(Window(served=Served(codes={"500": 1}, seconds=60.0)), 1.0)
     assert found.note == "no row was answered"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.isotonic import IsotonicRegression
 
-from arkwright.measures import drift, score
+from arkwright.measures import drift, labels, score
 from arkwright.measures.estimated import estimated
 from arkwright.measures.scores import ALL, Scores
 from arkwright.measures.sketch import of_numbers, of_words
@@ -96,17 +97,44 @@ def test_nannymls_distances_of_numbers():
     assert drift.hellinger(two, "x", bins=30).value == pytest.approx(0.63, abs=0.02)
 
 
-def test_nannymls_estimate_of_its_synthetic_binary_classification():
-    """`nannyml_cbpe.json` counts the 101 probabilities of its data (Apache License 2.0), by answer: of the rows judged,
-    of those in which class 1 came true, of the first 20,000 rows that came, and of the 30,000 behind them.
-    """
+def _nannymls():
     told = json.loads(Path(__file__).with_name("nannyml_cbpe.json").read_text())
     means = np.array([told["probabilities"]])
     judged, right, *windows = (
         Scores(edges=means[:, 1:], means=means, counts={ALL: np.array([counts])})
         for counts in (told["judged"], told["came_true"], *told["windows"])
     )
+    return judged, right, windows
+
+
+def test_nannymls_estimate_of_its_synthetic_binary_classification():
+    """`nannyml_cbpe.json` counts the 101 probabilities of its data (Apache License 2.0), by answer: of the rows judged,
+    of those in which class 1 came true, of the first 20,000 rows that came, and of the 30,000 behind them.
+    """
+    judged, right, windows = _nannymls()
     for came, expected in zip(windows, (0.9711057564966745, 0.9636286015592977), strict=True):
         found = estimated(Window(judged=(right, judged), scores=came), score.roc_auc)
         assert found.value == pytest.approx(expected, abs=1e-4)
         assert found.low < expected < found.high
+
+
+def test_what_is_counted_of_the_same_data_is_the_confusion_matrix_that_is_expected():
+    """By the formulas of CBPE on scikit-learn's isotonic regression: no values of NannyML's own are kept of these."""
+    judged, right, windows = _nannymls()
+    rows, true, p = judged.counts[ALL][0].sum(axis=0), right.counts[ALL][0].sum(axis=0), judged.means[0]
+    some = rows > 0
+    worth = IsotonicRegression(out_of_bounds="clip").fit(p[some], true[some] / rows[some], sample_weight=rows[some])
+    for came in windows:
+        (no, yes), chance = came.counts[ALL][0], worth.predict(p)
+        tp, fp, fn, tn = yes @ chance, yes @ (1 - chance), no @ chance, no @ (1 - chance)
+        expected = {
+            labels.recall: tp / (tp + fn),
+            labels.precision: tp / (tp + fp),
+            labels.specificity: tn / (tn + fp),
+            labels.f1: 2 * tp / (2 * tp + fp + fn),
+            labels.accuracy: (tp + tn) / came.n,
+        }
+        for measure, value in expected.items():
+            found = estimated(Window(judged=(right, judged), scores=came), measure)
+            assert found.value == pytest.approx(value, abs=1e-9), measure.name
+            assert found.low < value < found.high, measure.name

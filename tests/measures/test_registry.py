@@ -312,3 +312,10 @@ def test_a_data_measure_is_a_plan():
 
     assert (_count.name, _count.stage, _count.summary) == ("count", "data", "How many.")
     assert _count().finish(3) == Reading(3)
+
+
+def test_groups_of_several_columns_that_nothing_is_counted_for_are_refused_in_words():
+    with pytest.raises(
+        Invalid, match="estimated: by is one column, and not several at once; promise it of each of them"
+    ):
+        bind(call("estimated(recall, by=(carrier, origin))"), "endpoint", MODEL)

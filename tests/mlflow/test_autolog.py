@@ -33,6 +33,18 @@ with mlflow.start_run() as run:
 print("run", run.info.run_id)
 loaded = mlflow.sklearn.load_model("models:/forest/latest")
 assert list(loaded.predict(x)) == list(RandomForestClassifier(n_estimators=5, random_state=1).fit(x, y).predict(x))
+import lightgbm
+import xgboost
+mlflow.lightgbm.autolog(log_models=False, silent=True)
+mlflow.xgboost.autolog(log_models=False, silent=True)
+with mlflow.start_run() as run:
+    rows = lightgbm.Dataset(x, y)
+    lightgbm.train({"objective": "binary", "verbose": -1}, rows, 3, valid_sets=[rows])
+print("run", run.info.run_id)
+with mlflow.start_run() as run:
+    rows = xgboost.DMatrix(x, y)
+    xgboost.train({"objective": "binary:logistic"}, rows, 3, evals=[(rows, "training")], verbose_eval=False)
+print("run", run.info.run_id)
 """
 
 
@@ -58,6 +70,12 @@ def test_a_fit_is_logged(client, logged):
     assert run.data.tags["estimator_name"] == "RandomForestClassifier"
     assert run.inputs.dataset_inputs[0].tags[0].value == "train"
     assert "training_confusion_matrix.png" in {file.path for file in client.list_artifacts(logged[0])}
+
+
+def test_boosted_trees_are_logged_round_by_round(client, logged):
+    for run, loss in zip(logged[3:], ("training-binary_logloss", "training-logloss"), strict=True):
+        assert client.get_run(run).data.params["num_boost_round"] == "3"
+        assert len(client.get_metric_history(run, loss)) == 3, loss
 
 
 def test_a_search_is_logged_as_a_parent_and_its_children(client, logged):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arkwright.core.errors import Corrupt
-from arkwright.monitor.measured import KEEP, Found, Measured, Streak
+from arkwright.monitor.measured import KEEP, Found, Measured, Streak, Streaks
 
 
 def found(until, verdict="broken", release="r", promise="rows >= 1"):
@@ -57,13 +57,31 @@ def test_it_is_there_the_next_time(tmp_path):
         Measured(tmp_path / "x.db")
 
 
+def test_unproven_neither_ends_a_streak_nor_makes_it_longer(measured):
+    hour = [*[(60 * minute, "broken") for minute in range(0, 35, 5)], (60 * 35, "unproven"), (60 * 55, "broken")]
+    for until, verdict in hour:
+        measured.put([found(until, verdict)], until)
+    assert measured.streak("r", "rows >= 1") == Streak("broken", 3300)
+    measured.put([found(7200, "unproven")], 7200)
+    assert measured.streak("r", "rows >= 1") == Streak("unproven", 0), "no look that proves nothing raises an alarm"
+
+
+def lasted(verdicts):
+    """In looks, from the first to the last that is as the last is, with nothing contrary in between."""
+    proven = [(n, verdict) for n, verdict in enumerate(verdicts) if verdict != "unproven"]
+    since = next((n for n, v in reversed(proven) if v != verdicts[-1]), -1)
+    return len(verdicts) - 1 - next(n for n, _ in proven if n > since)
+
+
 @given(st.lists(st.sampled_from(["kept", "broken", "unproven"]), min_size=1, max_size=12))
-def test_a_streak_is_what_a_reader_would_say(tmp_path_factory, verdicts):
+def test_a_streak_is_what_a_reader_would_say_also_of_looks_that_are_kept_nowhere(tmp_path_factory, verdicts):
+    looks = [found(60 * number, verdict) for number, verdict in enumerate(verdicts)]
+    streaks = Streaks()
+    said = [streaks.look(one) for one in looks][-1]
     with closing(Measured(tmp_path_factory.mktemp("m") / "x.db")) as measured:
-        for number, verdict in enumerate(verdicts):
-            measured.put([found(60 * number, verdict)], 60 * number)
-        same = next((n for n, v in enumerate(reversed(verdicts)) if v != verdicts[-1]), len(verdicts))
-        assert measured.streak("r", "rows >= 1") == Streak(verdicts[-1], 60 * (same - 1))
+        measured.put(looks, 60 * len(looks))
+        assert measured.streak("r", "rows >= 1") == said
+    assert said == Streak(verdicts[-1], 0 if verdicts[-1] == "unproven" else 60 * lasted(verdicts))
 
 
 def test_a_month_of_looks_in_a_few_points(measured):

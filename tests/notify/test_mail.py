@@ -1,7 +1,11 @@
 """Letters, through a real SMTP server with and without TLS."""
 
 import asyncio
+import socket
 import ssl
+import threading
+import time
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
@@ -178,6 +182,41 @@ def test_a_server_has_long_to_look_at_a_letter_and_who_gets_no_answer_waits_by_t
     with pytest.raises(Failed, match=r"does not say whether it took the letter: .*timed out") as told:
         send(settings, None, LETTER)
     assert (told.value.never, told.value.alone, told.value.after) == (False, True, 3600.0)
+
+
+GREETING, GOOD, GO_ON, ON_AND_ON = b"220 x\r\n", b"250 x\r\n", b"354 x\r\n", b"250-x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "alone"),
+    [
+        ([], "cannot be reached: it took too long", False),
+        ([GREETING], "cannot be reached: it took too long", False),
+        ([GREETING, GOOD, GOOD, GOOD, GO_ON], "does not say whether it took the letter", True),
+    ],
+)
+def test_a_server_that_talks_on_and_on_is_not_listened_to_for_ever(monkeypatch, said, why, alone):
+    monkeypatch.setattr(mail, "WHOLE_S", 0.2)
+
+    def talk():
+        line, _ = listener.accept()
+        with closing(line), suppress(OSError):
+            for one in said:
+                line.sendall(one)
+                line.recv(9999)
+            while True:
+                line.sendall(ON_AND_ON)
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        talking = threading.Thread(target=talk)
+        talking.start()
+        with pytest.raises(Failed, match=why) as told:
+            send(
+                Mail(server=f"127.0.0.1:{listener.getsockname()[1]}", sender="a@example.org", tls="none"), None, LETTER
+            )
+        talking.join()
+    assert (told.value.never, told.value.alone, told.value.after) == (False, alone, 3600.0 if alone else 0.0)
 
 
 def test_a_server_that_wants_a_password_is_told_so(serve, tls):

@@ -268,8 +268,10 @@ from arkwright.infra.sqlite_vault import SqliteVault
 from arkwright.notify import address, hooks, outbox
 
 class Dies(SqliteVault):
-    def swap(self, *_):
-        os._exit(9)
+    def swap(self, kind, key, old, new):
+        if '"place":0' not in new:
+            os._exit(9)
+        return super().swap(kind, key, old, new)
 
 folder = Path(sys.argv[1])
 ledger, vault = SqliteLedger(folder / "ledger.db"), Dies(folder / "vault.db")

@@ -276,6 +276,8 @@ def test_without_a_mouse(browser, lived_in):
     tab_to(page, "Refuse")
     page.keyboard.press("Enter")
     page.get_by_role("status").filter(has_text="ben refused").wait_for()
+    ben = Actor(name="ben", proven=True, role="model-owner", signs=("model-owner",), rights=("look", "talk"))
+    lived_in.at.do(decide.sign, ben, release="buys@1")  # whichever test comes next may promote it
 
 
 def test_without_scripts(browser, lived_in):

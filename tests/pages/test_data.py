@@ -39,4 +39,7 @@ def test_hostile_rows_are_set_apart_as_text(room):
     (following,) = re.findall(r'rel="next" href="([^"]*)"', text)
     _, text = page(room, following.replace("&amp;", "&"))
     assert ">460<" in text
+    assert re.search(r'<td class="raw">[^<]*1000[^<]*&lt;script&gt;alert\(1\)', text), "what the row held"
+    history = page(room, "/data/buyers@2")[1].partition('aria-labelledby="history"')[2].partition("</section>")[0]
+    assert history.count('<path class="spark"') == 2, "of each promise, over both versions"
     assert page(room, "/data/buyers@2/quarantine?after=nowhere")[0] == 422

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from tests.pages.test_runs import worker
 from tests.rest.test_jobs import until
 
@@ -21,8 +22,20 @@ def version(house):
     return re.search(r'name="version" value="(\d+)"', house.page("/endpoints/buys")[1])[1]
 
 
-def test_from_a_signature_to_the_way_back(house):
-    """In order, as people do it: sign, promote, refuse, try."""
+@pytest.fixture(scope="module")
+def decided(house):
+    """Where people signed, promoted, refused and tried, in order: whichever test comes first has it lived through."""
+    live_through(house)
+    return house
+
+
+def test_from_a_signature_to_the_way_back(decided):
+    told = decided.page(R)[1]
+    assert "counts no more" in told
+    assert "enough now" in told
+
+
+def live_through(house):
     _, home = house.page("/", by="ben")
     assert "Sign buys@1" in home
     assert "Nothing waits for you" in house.page("/", by="vera")[1]
@@ -114,46 +127,42 @@ def test_from_a_signature_to_the_way_back(house):
     assert "buys@1 100 %" in told
 
 
-def test_a_release_is_compared_and_its_card_is_read(house):
-    status, text = house.page("/releases/buys@1/compare?with=buys@1")
+def test_a_release_is_compared_and_its_card_is_read(decided):
+    status, text = decided.page("/releases/buys@1/compare?with=buys@1")
     assert (status, "Nothing differs" in text) == (200, True)
-    assert house.page("/releases/buys@1/compare?with=bus@1")[0] == 404
-    text = house.page(R)[1]
+    assert decided.page("/releases/buys@1/compare?with=bus@1")[0] == 404
+    text = decided.page(R)[1]
     assert "<h3>buys</h3>" in text  # the card, below a heading of the page
     assert "pipeline_tag" not in text
 
 
-def test_traffic_over_time(house):
-    if house.page("/endpoints/buys")[0] == 404:  # this test alone
-        test_from_a_signature_to_the_way_back(house)
-    assert house.page("/endpoints/buys/traffic")[0] == 200
-    assert house.page("/endpoints/buys/traffic?span=1y")[0] == 422
-    assert house.page("/endpoints/buys/traffic?span=1s")[0] == 422
-    assert house.page("/endpoints/bus/traffic")[0] == 404
+def test_traffic_over_time(decided):
+    assert decided.page("/endpoints/buys/traffic")[0] == 200
+    assert decided.page("/endpoints/buys/traffic?span=1y")[0] == 422
+    assert decided.page("/endpoints/buys/traffic?span=1s")[0] == 422
+    assert decided.page("/endpoints/bus/traffic")[0] == 404
 
 
-def test_only_what_one_of_both_promises_is_compared(house):
-    if house.page("/endpoints/buys")[0] == 404:  # this test alone
-        test_from_a_signature_to_the_way_back(house)
-    ledger = house.at.site.ledger
+def test_only_what_one_of_both_promises_is_compared(decided):
+    ledger = decided.at.site.ledger
     live = versions.resolve(ledger, Release, "buys@1")
     digest = versions.resolve(ledger, Model, live.model).digest
     gate = replace(live.gate, promises=("roc_auc >= 0.6", "recall >= 0.1"))
-    versions.add(ledger, "ana", replace(live, gate=gate))
+    added = versions.add(ledger, "ana", replace(live, gate=gate))
     told = [("recall >= 0.1", 0.4), ("brier <= 0.9", 0.2)]  # the second one nobody promises
     found = [Finding(subject=live.model, digest=digest, promise=p, verdict="kept", value=v) for p, v in told]
     versions.add_findings(ledger, "ana", found)
-    text = house.page("/releases/buys@2")[1]
+    text = decided.page(f"/releases/buys@{added.version}")[1]
     table = text[text.index('id="against"') :].partition("</section>")[0].replace("&gt;", ">").replace("&lt;", "<")
     assert re.findall(r"<code>(.*?)</code>", table) == ["roc_auc >= 0.6", "recall >= 0.1", "agreement >= 0.9"]
 
 
-def test_shares_over_time_are_drawn_and_told(house):
-    site, one, two = house.at.site, "release:buys@1", "release:buys@2"
+def test_shares_over_time_are_drawn_and_told(decided):
+    site, one, two = decided.at.site, "release:buys@1", "release:buys@2"
     moves = (({one: 1.0}, ""), ({one: 0.75, two: 0.25}, ""), ({one: 0.75, two: 0.25}, "ana"))
     for number, (shares, stopped) in enumerate(moves, 1):
         versions.move(site.ledger, "ana", Endpoint(name="drawn", version=number, shares=shares, stopped=stopped))
-    status, text = house.page("/endpoints/drawn")
+    status, text = decided.page("/endpoints/drawn")
     assert status == 200
     figure = text[text.index("<figure", text.index("How it came about")) :].partition("</figure>")[0]
     assert 'data-chart="time" data-steps' in figure
@@ -171,20 +180,20 @@ safeguards = [
 """
 
 
-def test_the_safeguard_that_answered_is_told_where_one_tries(house):
-    toml = house.at.folder / "arkwright.toml"
+def test_the_safeguard_that_answered_is_told_where_one_tries(decided):
+    toml = decided.at.folder / "arkwright.toml"
     toml.write_text(toml.read_text().rstrip() + RULES)
-    made = house.at.run(by=worker("ana")).outcomes["buys"].release
+    made = decided.at.run(by=worker("ana")).outcomes["buys"].release
     page = f"/releases/buys@{made.version}"
     for name, role in (("ben", "model-owner"), ("cleo", "operations")):
-        assert house.send(f"{page}/sign", by=name, role=role, digest=made.digest, reason="safer")[0] == 303
-    sent = {"release": made.ref, "endpoint": "buys", "version": version(house), "how": "terms", "sure": "yes"}
-    moved = house.send(f"{page}/promote", reason="with safeguards", **sent)
+        assert decided.send(f"{page}/sign", by=name, role=role, digest=made.digest, reason="safer")[0] == 303
+    sent = {"release": made.ref, "endpoint": "buys", "version": version(decided), "how": "terms", "sure": "yes"}
+    moved = decided.send(f"{page}/promote", reason="with safeguards", **sent)
     assert moved[0] == 303
 
     def tried(spent, age):
         row = {"row.id": "1", "row.country": "NL", "row.spent": spent, "row.age": age}
-        return house.send("/endpoints/buys/try", by="carl", **row)[1].partition('id="answer"')[2]
+        return decided.send("/endpoints/buys/try", by="carl", **row)[1].partition('id="answer"')[2]
 
     text = until(lambda: (said := tried("9000", "40")) and "Rule that fired" in said and said)
     assert "<dd>rich: &lt;b&gt;too dear&lt;/b&gt; to guess</dd>" in text

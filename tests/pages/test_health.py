@@ -10,7 +10,7 @@ from arkwright.core.nouns import Endpoint
 from arkwright.pages import health, render
 
 LATE = Endpoint(name="late", version=1, shares={"release:late@3": 1.0})
-LABELS = 'endpoint="late",release="late@3"'
+LABELS = 'endpoint="late",release="release:late@3"'
 
 
 @pytest.fixture
@@ -51,6 +51,13 @@ def test_what_was_just_moved_is_being_loaded(age, word):
     site = SimpleNamespace(ledger=SimpleNamespace(last=lambda kind, prefix: SimpleNamespace(at=at)))
     endpoint = Endpoint(name="churn", version=1, shares={"release:churn@1": 1.0})
     assert health._of(site, endpoint, ()).word == word
+
+
+@pytest.mark.parametrize(("age", "word"), [(1, "loading"), (3600, "as before")])
+def test_what_cannot_be_loaded_leaves_what_answered_before(seen, monkeypatch, age, word):
+    monkeypatch.setattr(health, "_age", lambda *_: age)
+    rows = tuple(replace(row, release="release:late@2") for row in seen(_200=7).rows)
+    assert health._of(None, LATE, rows).word == word
 
 
 def test_a_shadow_answers_copies_and_no_share(seen):

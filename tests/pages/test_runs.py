@@ -160,9 +160,17 @@ def test_runs_side_by_side(room):
     room.at.shop.edit("shop.py", "import polars as pl", "import polars as pl  # <script>alert(1)</script>")
     room.at.run(by=worker("ana"), seed=7)
     _, text = page(room, "/runs/compare?run=shop@1&run=shop@2&run=")
-    for said in ("seed", 'class="cut"', "fill_null(41)", "pl  # &lt;script&gt;", "the same in all of them"):
+    for said in (
+        "seed",
+        'class="cut"',
+        "fill_null(41)",
+        "pl  # &lt;script&gt;",
+        "the same in all of them that have such",
+    ):
         assert said in text
     assert "model.buys.target" not in text
+    numbers = text[text.index(">Numbers</h2>") :].partition("</section>")[0]
+    assert re.search(r'<th scope="row">buys: roc_auc</th><td class="number named">0\.\d+</td>', numbers)
     _, text = page(room, "/runs/compare?run=shop@1&run=shop@2&show=all")
     assert "model.buys.target" in text
     status, text = page(room, "/runs/compare?run=shop@1&run=<b>x")

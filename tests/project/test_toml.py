@@ -154,6 +154,11 @@ def test_how_an_endpoint_is_watched(shop):
     assert toml.read(shop.folder).spec.endpoint["buys"].watch.labels_after is None
     assert (endpoint.watch.every, endpoint.watch.window, endpoint.watch.raise_after) == ("1m", "1d", None)
     assert endpoint.reactions == (ReactionSpec(do=("halt",), of="canary", to="rows >= 1"),)
+    with (shop.folder / "arkwright.toml").open("a") as file:
+        file.write(
+            f'{REACTION}do = ["notify"]\ntell = ["dora"]{REACTION}do = ["notify"]\ntell = ["ada"]\nafter = "1h"\n'
+        )
+    assert len(toml.read(shop.folder).spec.endpoint["buys"].reactions) == 3, "others are told later"
 
 
 @pytest.mark.parametrize(
@@ -165,6 +170,10 @@ def test_how_an_endpoint_is_watched(shop):
         ),
         ('do = ["fallback"]', "do: say to which model: fallback = … under [endpoint.buys]"),
         ('do = ["halt"]\nof = "live"', "do: what answers alone cannot be halted, only rolled back"),
+        (
+            f'do = ["notify", "run"]\n{REACTION}after = "1h"\ndo = ["run"]\nto = "rows >= 1"',
+            "do: run after 1h never happens, as another reaction does the same, at the latest then; leave it out",
+        ),
         ('do = ["hlat"]', "nothing here is called 'hlat'"),
         ("do = []", "must be a list of length >= 1"),
         ('do = ["run"]\ncooldown = "1d"', "unknown key 'cooldown'; did you mean \"cool_down\"?"),
@@ -230,6 +239,7 @@ def test_how_data_are_watched(shop):
             "watch = {}",
             "nothing is promised like 'readible == 1'; did you mean",
         ),
+        (DATA_REACTION + DATA_REACTION, "watch = {}", "do: notify at once never happens"),
         ('[[data.buyers.reactions]]\ndo = ["halt"]', "watch = {}", "halt"),
         ("", 'watch = { window = "1d" }', "unknown key 'window'"),
     ],

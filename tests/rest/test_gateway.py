@@ -13,7 +13,9 @@ from tests.rest.conftest import up
 from tests.walked import copied
 from tests.web.test_tricks import TRICKS
 
+from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.nouns import Release
 from arkwright.rest import gateway
 from arkwright.web import problems
 
@@ -211,10 +213,27 @@ def test_what_belongs_to_one_connection_goes_no_further(room):
 
 
 def test_when_its_server_is_killed_another_takes_its_place(room):
+    """What that one cannot load is told, and takes nobody the room in which it is mended."""
+    release = versions.resolve(room.at.site.ledger, Release, "buys")
+    lost = room.at.site.store.path(release.files["signature.json"])
+    lost.rename(lost.with_suffix(".lost"))
+    begun_anew(room)
+    told = None
+    while not told or told.status == 503:
+        told = room.ask("GET", "/health", by=None)
+    assert (told.status, told.json()["status"]) == (200, "degraded")
+    assert told.json()["why"].startswith("buys does not answer as promoted")
+    assert "buys is not served just now" in problem(predict(room))
+    lost.with_suffix(".lost").rename(lost)
+    begun_anew(room)
+    ready(room)
+    assert room_is_ready(room)
+
+
+def begun_anew(room):
     (child,) = children(room.process.pid, "plane_process")
     os.kill(child, signal.SIGKILL)
     until(lambda: children(room.process.pid, "plane_process") not in ([], [child]))
-    ready(room)
 
 
 def test_stopped_at_once(room):

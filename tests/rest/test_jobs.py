@@ -304,6 +304,14 @@ def test_records_that_are_away_for_a_while_leave_no_job_at_work(at, kept, monkey
     assert [(one.kind, one.text) for one in jobs.events(at.site, lost)] == [("end", f"cut: {jobs_keeper.LOST}")]
 
 
+def test_a_job_is_done_though_the_answer_that_it_was_begun_was_lost(at, kept):
+    begin, broken = kept
+    missed, name = broken("swap", UNKNOWN), begin(ANSWERED)
+    with jobs_keeper.Keeper(at.site, at.folder):
+        until(lambda: at.do(jobs.job, at.ana, id=name).over)
+    assert (at.do(jobs.job, at.ana, id=name).state, missed) == ("done", ["swap"])
+
+
 def test_who_keeps_jobs_next_reads_how_one_ended(at, kept, caplog):
     begin, _ = kept
     done, failed, cut = begin(ANSWERED), begin(""), begin("")

@@ -185,6 +185,8 @@ class Actor:
         match kind:
             case "fails":
                 raise Invalid(f"{release} is broken")
+            case "starves":
+                raise RuntimeError("can't start new thread")
             case "kills":
                 self.end(-signal.SIGKILL)
                 await asyncio.sleep(NEVER)

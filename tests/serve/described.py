@@ -46,8 +46,8 @@ class Overheard(Connection):
     def said(self, request, body, headers):
         self._overhear((request.method, request.path), super().said, request, body, headers)
 
-    def _shed(self, head):
-        return self._overhear((head.method, head.path), super()._shed, head)
+    def _shed(self, head, headers):
+        return self._overhear((head.method, head.path), super()._shed, head, headers)
 
     def _overhear(self, asked, send, *what):
         before, self.ears = self.ears, []

@@ -52,7 +52,7 @@ class Musts:
         self.failed, self.rejected, self.refused = "", {}, {}
         self.excused, self.was, self.tainted, self.guilty = [], [], set(), set()
         self.stands = []
-        self.halted, self.lost, self.over = {}, {}, False
+        self.halted, self.halted_at, self.lost, self.over = {}, {}, {}, False
 
     def note(self, said):
         self.log.append(f"{self.now:9.3f} {said}")
@@ -122,9 +122,9 @@ class Musts:
         callers = [place for place in self.crew._places if not place.worker.shadow]
         if not why and not all(place.worker.stuck for place in callers):  # else nobody could try it
             for release in control.loaded(routing, shadow=False) - control.releases([served] if served else []):
-                if len(kinds[release]) == 1 and kinds[release] <= BAD:
+                if len(kinds[release]) == 1 and kinds[release] <= BAD | {"starves"}:
                     self.broken(f"{name} was accepted with {release}, which {kinds[release]}")
-        elif name in why and all(one <= {"good", "crashes"} for one in kinds.values()):
+        elif name in why and all(one <= {"good", "crashes", "starves"} for one in kinds.values()):
             excused = {release for at, release in self.excused if at >= begun - LOAD_TIME} | stuck
             if not excused & kinds.keys():
                 self.broken(f"{name} was refused with {kinds}: {why}")
@@ -175,7 +175,7 @@ class Musts:
         """A stop holds at once, in all that hear; who hears nothing and leaves may answer who is connected to it."""
         seen = self.workers.get(one)
         told = seen is not None and (seen.hears or not seen.leaves)
-        if told and one.version(name) <= self.halted.get(name, 0):
+        if told and one.version(name) <= self.halted.get(name, 0) and self.now > self.halted_at.get(name, -1):
             self.broken(f"{one} answers {name}, which was stopped")
 
     def innocent(self, worker, orders):
@@ -212,10 +212,12 @@ class Musts:
 
     def missing_at(self, place):
         worker, order = place.worker, self.crew.order
-        if not (worker.answers and worker.served) or worker.stuck or worker.goes or worker.behind:
+        stuck = worker.stuck not in ("", *self.guilty)  # nobody may be able to do more than who is stuck in what is
+        if not (worker.answers and worker.served) or stuck or worker.goes or worker.behind:
             return f"a place does not answer: {vars(worker)}"
         traffic = {name: r for name, r in order.traffic.items() if not self.needs_guilty(r)}
-        if place._left_out - self.guilty or set(worker.lacks) & traffic.keys() or (place.coming and not self.guilty):
+        due_here = control.at_work(control.Serve(traffic, []), shadow=worker.shadow)
+        if place._left_out & due_here or set(worker.lacks) & traffic.keys() or (place.coming and not self.guilty):
             return f"a place lacks {worker.lacks}, {place._left_out}, {place.coming} comes"
         answers, said = worker.process.answers(), worker.process.stage.app.stopped
         for name in answers.keys() | traffic.keys() | said.keys():

@@ -12,6 +12,7 @@ from arkwright.serve.processes.crew import Crew
 from arkwright.serve.processes.files import Room
 
 KILLS, WAITS, FAILS, TEARS = "kills", "waits", "fails", "tears a line"
+STARVES, EARLY = "starves", "ends early"
 
 
 @dataclass(eq=False)
@@ -69,6 +70,9 @@ class Born:
         failed = {}
         for name, routing in order.traffic.items():
             for release in sorted(control.loaded(routing, shadow=False) - set(self.serves.values())):
+                if self.world.does.get(release) == EARLY:
+                    self.end(-9)
+                    return
                 self.told.append(release)
                 self.say(control.Loading(release, name))
                 match self.world.does.get(release):
@@ -81,6 +85,8 @@ class Born:
                         return
                     case "fails":
                         failed[name] = "it is broken"
+                    case "starves" if self.world.only in (None, self):
+                        failed[name] = control.Again("RuntimeError: can't start new thread")
                     case "waits":
                         await self.world.waited_for(self)
         if self.returncode is None:
@@ -90,7 +96,7 @@ class Born:
             new = {name: min(some) for name, some in able.items() if some}
             self.serves, self.lacking = old | new, order.lacking
             self.say(control.Loading(""))
-            self.say(control.Done(failed))
+            self.say(control.Done.of(failed))
 
     def say(self, message):
         self.writer.write(control.line(message))

@@ -55,13 +55,17 @@ class World(Musts):
         if self.told == self.ledger:
             return None
         self.told = dict(self.ledger)
-        self.halted |= {name: routing.version for name, routing in self.told.items() if routing.stopped}
+        new = {name: routing.version for name, routing in self.told.items() if routing.stopped}
+        self.halted_at |= {name: self.now for name, version in new.items() if self.halted.get(name) != version}
+        self.halted |= new
         return self.told
 
     async def attempt(self, name, served, seconds):
         await asyncio.sleep(0.05)
         if self.shut:
             raise OSError("no process can be made")
+        if "starves" in self.kind(served.release) and not self.blind:
+            raise OSError("can't start new thread")
         bad = self.kind(served.release) & BAD
         return f"{served.release} {bad}" if bad and not self.blind else None
 
@@ -140,6 +144,7 @@ class World(Musts):
 
     def do_free(self, release):
         self.gate(release).set()
+        self.was.append((self.now, release, {"good"}))
         del self.gates[release]
 
     def one(self, at):
@@ -167,7 +172,7 @@ class World(Musts):
 
     def do_freeze(self, at):
         """What it loads meanwhile takes too long."""
-        if one := self.one(at):
+        if one := self.harmed(at):
             self.blame(one.loading)
             one.freeze()
 

@@ -51,7 +51,7 @@ def logged(folder, sample=1.0, redact=()):
 
 
 logging.basicConfig(level=logging.INFO)
-serve(watch, Serving(port=0, **how), lambda address: print(address, flush=True))
+serve(watch, Serving(**{"port": 0} | how), lambda address: print(address, flush=True))
 """
 CODE = """
 import os

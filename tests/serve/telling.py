@@ -67,6 +67,7 @@ def played(clock, births, places, how):
             (crew, "Nursery", lambda _: world),
             (crew.Crew, "__init__", made(world)),
             (crew.Crew, "move", moved(world)),
+            (crew.Crew, "_go_back", went_back(world)),
             (place.Place, "_leave_out", left_out(world)),
             (following, "attempt", world.attempt),
             (following, "refused", world.refuse),
@@ -117,6 +118,14 @@ def moved(world, real=crew.Crew.move):
         return await world.move(lambda: real(self, order, names), order, names)
 
     return move
+
+
+def went_back(world, real=crew.Crew._go_back):
+    async def go_back(self):
+        world.stands = []  # what is left out from now on decided nothing of it
+        await real(self)
+
+    return go_back
 
 
 def tell(steps, births=(), ends="SIGTERM", places=2, early=(), guilty=(), **how):

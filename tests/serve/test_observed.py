@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from functools import partial
 from zlib import crc32
 
@@ -519,6 +520,10 @@ def test_shadows_get_copies_and_answer_nobody(tmp_path):
             assert told == {(False, f"release:{name}@1", 200), (True, f"release:{name}@2", 200)}
             assert both[0]["outputs"] == both[1]["outputs"]
         shadow = server.workers()[-1]
+        os.kill(shadow, signal.SIGSTOP)  # it takes nothing any more, not even what fits between the two
+        began = time.monotonic()
+        assert {server.post(PREDICT, [ROW] * 5_000)[0] for _ in range(8)} == {200}
+        assert time.monotonic() - began < 20  # of the 60 after which it would be ended
         os.kill(shadow, signal.SIGKILL)
         assert {server.post(PREDICT, ROW)[0] for _ in range(20)} == {200}
         server.until(lambda: shadow not in server.workers() and len(server.workers()) == 3)

@@ -279,6 +279,11 @@ def test_rows_and_a_version_in_the_body_reach_the_shadow(served):
             assert first["probability_true"] > second["probability_true"]
 
 
+def test_one_id_that_the_server_made_finds_both_answers(served):
+    _, headers, _ = served.post("/endpoints/late/predict", ROW)
+    both(served, "late", headers["X-Request-Id"])
+
+
 def test_a_testers_answer_has_an_id_by_which_it_is_found(served):
     for path, asked in (("/endpoints/late/predict", ROW), ("/v2/models/late/infer", {"inputs": [TENSOR]})):
         status, headers, _ = served.post(path, asked, Arkwright_Release="late@2")
@@ -301,6 +306,18 @@ def test_a_version_means_the_same_where_a_tester_asks_for_a_shadow(served):
     status, headers, _ = served.post("/v2/models/late/versions/1/infer", asked, Arkwright_Release="2")
     assert (status, headers["Arkwright-Release"]) == (200, "release:late@1")
     assert served.post("/v2/models/late/versions/2/infer", asked, Arkwright_Release="2")[0] == 404
+
+
+@pytest.mark.parametrize("wanted", ["2", "late@2", "release:late@2"])
+def test_a_tester_who_asks_for_a_shadow_over_grpc_is_told_where_it_answers(served, wanted):
+    asked = service_pb2.ModelInferRequest(model_name="late")
+    with grpc.insecure_channel(served.grpc, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.ModelInfer(asked, metadata=[("arkwright-release", wanted)], timeout=60)
+    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    words = "late@2 is a shadow of late; ask it over HTTP, with the header Arkwright-Release: late@2"
+    assert refused.value.details() == words
 
 
 def stream():

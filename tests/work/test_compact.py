@@ -17,6 +17,8 @@ def test_whatever_goes_wrong_at_one_endpoint_stops_no_other(tmp_path, monkeypatc
 
     monkeypatch.setattr(compact, "compact", one)
     assert (compact.once(site), done) == ({"a", "b"}, ["c"])
+    assert compact.once(site, ["c", "d"]) == set()
+    assert done == ["c", "c"]
     assert [(record.getMessage().partition(":")[0], bool(record.exc_info)) for record in caplog.records] == [
         ("a", True),
         ("b", False),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from arkwright.advisories import database, https, online
@@ -59,13 +60,12 @@ class Desk:
             with https.End() as end:
                 whole = online.ask(place, packages, found, folder, now, end)
             return found, place.partition("://")[2], not whole
-        failed = False
+        read = partial(database.read, names=names, now=now)
         try:
             with https.End() as end:
-                path = online.fetch(place, folder, end)
+                return online.fetch(place, folder, end, read), place.partition("://")[2], False
         except ArkwrightError:
             old = online.kept(place, folder)
             if old is None:
                 raise
-            path, failed = old, True  # as good as its age, which is looked at
-        return database.read(path, names, now), place.partition("://")[2], failed
+            return read(old), place.partition("://")[2], True  # as good as its age, which is looked at

@@ -7,7 +7,7 @@ import hashlib
 import os
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,14 +48,16 @@ def is_file(url: str) -> bool:
     return urlsplit(url).path.endswith((".zip", ".json"))
 
 
-def fetch(url: str, folder: Path, end: End) -> Path:
-    """The file there, kept in `folder` and asked for again only where it changed. Raises ArkwrightError."""
+def fetch(url: str, folder: Path, end: End, read: Callable[[Path], Database]) -> Database:
+    """What the file there says, which is kept in `folder` and asked for again only where it changed. One that cannot be
+    read, or says nothing, takes the place of none. Raises ArkwrightError.
+    """
     own = _place(url, folder)
     mark = own.with_suffix(".etag")
     known = mark.read_text(encoding="utf-8") if own.is_file() and mark.is_file() else ""
     with asked(end, "GET", url, {"If-None-Match": known} if known else {}) as answer:
         if answer.status == 304 and known:
-            return own
+            return read(own)
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
         half, left = own.with_name(f"{own.name}.half-{os.getpid()}"), _left_behind(own)
@@ -66,10 +68,14 @@ def fetch(url: str, folder: Path, end: End) -> Path:
                     out.write(block)
             if own.suffix == ".zip" and not zipfile.is_zipfile(half):  # a page to sign in, such as a proxy has
                 raise ArkwrightError(f"{shown(url)} gives no whole zip; look at advisories.source in site.toml")
+            try:
+                found = read(half)
+            except ArkwrightError as error:
+                raise ArkwrightError(f"{shown(url)} gives no advisories: {error}") from None
             mark.unlink(missing_ok=True)  # who is killed here fetches it once more
             publish(half, own)
             mark.write_text(str(answer.headers.get("ETag", ""))[:500], encoding="utf-8")
-    return own
+    return found
 
 
 def _left_behind(own: Path) -> list[Path]:

@@ -25,12 +25,16 @@ class Lease:
             raise Refused(f"the turn at the {self.what} is lost: the connection broke; it is done the next time")
 
 
+def who(site: Site, what: str) -> str:
+    """Who had it last, and has it where nobody else gets it."""
+    return site.vault.get(KIND, what) or "another process"
+
+
 @contextmanager
 def held(site: Site, what: str) -> Iterator[Lease]:
     """Have the turn. Raises Refused, saying who has it, where another process does."""
     with site.vault.alone(what) as is_held:
         if is_held is None:
-            who = site.vault.get(KIND, what) or "another process"
-            raise Refused(f"the {what} is at work already: {who}; try again when it is done")
+            raise Refused(f"the {what} is at work already: {who(site, what)}; try again when it is done")
         site.vault.put(KIND, what, f"process {os.getpid()} on {socket.gethostname()}")
         yield Lease(what, is_held)

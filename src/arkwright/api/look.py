@@ -12,7 +12,7 @@ import msgspec
 from arkwright.api.build import quiet
 from arkwright.catalog.events import Wanted
 from arkwright.core import versions
-from arkwright.core.errors import Invalid, Unknown, did_you_mean
+from arkwright.core.errors import Corrupt, Invalid, Unknown, did_you_mean
 from arkwright.core.nouns import VERSIONED, Account, Actor, Dataset, Endpoint, Finding, Model, Release, Run
 from arkwright.core.record import split_reference
 from arkwright.data.profile.frame import profile as _profile
@@ -59,20 +59,33 @@ def show(site: Site, by: Actor, project: Path, *, reference: str | None = None) 
             runs=_last_runs(site),
         )
     noun = find(site, reference)
+    return Shown(noun, findings(site, noun), measured(site, noun) if isinstance(noun, Model) else None)
+
+
+def findings(site: Site, noun: Noun) -> tuple[Finding, ...]:
+    """What was found about its bytes; of a release, about those of its model."""
     digest = versions.resolve(site.ledger, Model, noun.model).digest if isinstance(noun, Release) else None
     digest = digest or getattr(noun, "digest", None)
-    found = site.catalog.findings(digest) if digest else ()
-    measured = candidates(site.store, noun) if isinstance(noun, Model) else None
-    return Shown(noun, found, measured)
+    return site.catalog.findings(digest) if digest else ()
+
+
+def measured(site: Site, model: Model) -> Measured | None:
+    """The candidates among which it was chosen; None for a model as it was trained. Raises Corrupt."""
+    return candidates(site.store, model)
 
 
 def file(site: Site, by: Actor, project: Path, *, reference: str, name: str) -> Path:
-    """One file of a model or a release, such as its card (`README.md`); its bytes are verified."""
+    """One file of a model or a release, such as its card (`README.md`); its bytes are verified. Raises Unknown,
+    Corrupt.
+    """
     noun = find(site, reference)
     files = getattr(noun, "files", {})
     if name not in files:
         raise Unknown(f"{noun.ref} has no file {name!r}{did_you_mean(name, files)}")
-    return site.store.path(files[name])
+    try:
+        return site.store.path(files[name])
+    except Corrupt as error:
+        raise type(error)(f"{name} of {noun.ref}: {error}") from None
 
 
 def _current(site: Site, kind: type[N]) -> tuple[N, ...]:
@@ -130,10 +143,7 @@ def _facts(site: Site, noun: Noun) -> dict[str, Any]:
     facts = _flat(msgspec.to_builtins(noun))
     for own in ("version", "run", "recipe"):
         facts.pop(own, None)
-    shown = show(site, Actor(name=""), site.folder, reference=noun.ref)
-    if isinstance(shown, Shown):
-        facts |= {f.promise: f.value for f in shown.findings}
-    return facts
+    return facts | {f.promise: f.value for f in findings(site, noun)}
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

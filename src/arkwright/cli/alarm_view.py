@@ -6,7 +6,7 @@ from arkwright.api.watch.alarms import RAISED, Alarmed
 from arkwright.cli import output
 from arkwright.core.rules import alarmed
 
-_TONES = {"done": "green", "begun": "green", "refused": "red", "dry-run": "yellow"}
+TONES = {"done": "green", "begun": "green", "refused": "red", "dry-run": "yellow", "withheld": "yellow"}
 
 
 def lines(one: Alarmed) -> Iterator[str]:
@@ -19,4 +19,4 @@ def lines(one: Alarmed) -> Iterator[str]:
     if alarm.rows:
         yield f"  rows: {output.escape(alarm.rows)}"
     for done in one.reactions:
-        yield f"  [{_TONES[done.outcome]}]{done.do}[/] {done.outcome}: {output.escape(done.says)}"
+        yield f"  [{TONES[done.outcome]}]{done.do}[/] {done.outcome}: {output.escape(done.says)}"

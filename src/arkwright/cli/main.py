@@ -6,11 +6,11 @@ Nothing heavy is imported before a word is chosen, so that `arkwright --help` an
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from arkwright.cli import everywhere
 from arkwright.cli.words import WORDS, Word, overview
-from arkwright.core.errors import ArkwrightError, did_you_mean
+from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
 from arkwright.core.visible import visible
 
 if TYPE_CHECKING:
@@ -71,10 +71,14 @@ def _answer(args: list[str]) -> int:
 
 
 def parser(word: Word) -> "ArgumentParser":
-    """The parser of one word, with the options that every word has."""
+    """The parser of one word, with the options that every word has. It raises Invalid for what it does not know."""
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
-    made = ArgumentParser(
+    class Parser(ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise Invalid(f"{message}; see: {self.prog} --help")
+
+    made = Parser(
         prog=f"arkwright {word.name}",
         description=word.summary,
         epilog="examples:\n" + "\n".join(f"  {example}" for example in word.examples),

@@ -51,9 +51,9 @@ def check(site: Site, said: Listening) -> None:
             raise Invalid(f"--proxy {text[:60]!r} is no address and no network; write it like 10.0.0.5") from None
     if said.alone:
         return
-    if not accounts.somebody_entered(site):
+    if not accounts.owner_can_enter(site):
         raise Refused(
-            f"{said.host} is reached by other machines, and nobody has an account here yet; "
+            f"{said.host} is reached by other machines, and no owner can enter yet; "
             "begin on this machine: arkwright up, then open the link that it prints"
         )
     if not said.cert and not (said.public_url or "").startswith("https:"):

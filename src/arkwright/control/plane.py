@@ -5,9 +5,7 @@ It is started when an endpoint has a release, started again when it ends, and en
 
 import contextlib
 import logging
-import shutil
 import subprocess
-import tempfile
 import threading
 from pathlib import Path
 from typing import Self
@@ -17,6 +15,7 @@ from arkwright.control import plane_process
 from arkwright.core import versions
 from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
+from arkwright.core.held import temporary
 from arkwright.core.nouns import Endpoint
 from arkwright.sites import Site
 
@@ -31,8 +30,9 @@ class Plane(Alongside):
     def __init__(self, site: Site, project: Path) -> None:
         super().__init__("endpoints")
         self._site, self._project = site, project
-        self._folder = Path(tempfile.mkdtemp(prefix="arkwright-"))  # nobody else may look into it
-        self.address = str(self._folder / "endpoints")
+        self._held = contextlib.ExitStack()
+        folder = self._held.enter_context(temporary("arkwright-endpoints"))  # nobody else may look into it
+        self.address = str(folder / "endpoints")
         self._answers, self._wanted = threading.Event(), threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +52,7 @@ class Plane(Alongside):
         if process := self._process:
             process.terminate()
         super().__exit__()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._held.close()
 
     def _run(self) -> None:
         pause = LOOK

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from arkwright.api import one_folder
 from arkwright.api.jobs.keeper import Keeper
 from arkwright.api.people import first_owner
 from arkwright.api.talking import telling
@@ -49,6 +50,7 @@ def up(
     address = called(listening, port)
     secret = first_owner.invitation(site, by, project)
     site.reserve.keep()
+    one_folder.warn_of_another(site)
     link = f"{address}/join/{secret}" if secret else None
     told = telling.outbox(site, lambda ref: _page(site.settings.address or address, ref))
     with Keeper(site, project), told, Reminding(site, project), Clock(site, project), Plane(site, project) as plane:

@@ -9,8 +9,10 @@ class Reaction:
     """What is done about an alarm that has stood for `after`: notify | discuss | halt | rollback | fallback | run.
 
     `to`: about this promise, else about any; `of`: where the release is the live one, a canary or a shadow. The same is
-    not done again at the endpoint before `cool_down` is over; of `halt`, to the same release. `dry_run`: it is only
-    said what would be done. `tell`: people, or the signing roles of people, who are told or mentioned.
+    not done about another alarm before `cool_down` is over, and that it is not is said: a move of the endpoint and a
+    run of the line, a halt of the same release, a word to the same people of the same promise of the same release.
+    `dry_run`: it is only said what would be done. `tell`: people, or the signing roles of people, who are told or
+    mentioned.
     """
 
     do: tuple[str, ...]
@@ -69,8 +71,8 @@ def subject(about: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reacted:
-    """What was done about an alarm, or why it was not: `outcome` begun | done | refused | dry-run. `people`: who
-    are told.
+    """What was done about an alarm, or why it was not: `outcome` begun | done | refused | dry-run, or
+    withheld until the same, done about another alarm, has cooled down. `people`: who are told.
     """
 
     KIND: ClassVar[str] = "reaction"

@@ -131,6 +131,12 @@ class Corrupt(ArkwrightError):
     exit_code = 6
 
 
+class Lost(Corrupt):
+    """Stored bytes are not there any more."""
+
+    exit_code = 18
+
+
 class Interrupted(ArkwrightError):
     """A person stopped it (Ctrl-C)."""
 
@@ -158,6 +164,7 @@ BY_NAME: dict[str, type[ArkwrightError]] = {
         Away,
         GivenUp,
         Corrupt,
+        Lost,
         Interrupted,
     )
 }

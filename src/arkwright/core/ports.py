@@ -117,7 +117,7 @@ class Store(Protocol):
     def has(self, digest: str) -> bool: ...
 
     def path(self, digest: str) -> Path:
-        """A local file to read, its hash verified. Raises Unknown or Corrupt."""
+        """A local file to read, its hash verified. Raises Corrupt, and of it Lost where there is none."""
         ...
 
     def remove(self, digest: str) -> None:

@@ -204,7 +204,11 @@ def _alarm(event: Event) -> Told:
     return Told(by=event.by, says=says, about=noun.ref, then=then, text=alarmed(noun))
 
 
-_DID = {"refused": "could not do what it would about", "dry-run": "only tries what it would do about"}
+_DID = {
+    "refused": "could not do what it would about",
+    "dry-run": "only tries what it would do about",
+    "withheld": "holds back what it would do about",
+}
 
 
 def _reacted(event: Event) -> Told:

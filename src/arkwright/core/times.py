@@ -1,5 +1,6 @@
 """Times as people and programs write them, to every face alike: so long ago, a day, a time in UTC or with its zone."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$"
 )
+AHEAD = 60.0  # seconds that the clocks of two machines may differ
 SPELLING = "write 1h or 7d (so long ago), or a time in UTC such as 2026-03-31T08:00"
 
 
@@ -22,6 +24,14 @@ def utc(seconds: float) -> str:
 def zoned(at: datetime) -> datetime:
     """A time that says no zone is one in UTC."""
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def ago(at: str, now: float) -> float:
+    """How many seconds before `now` (seconds since 1970) a time on record is. What a clock put there that ran ahead, by
+    more than two machines may differ, is so long ago that nothing waits for it.
+    """
+    since = now - datetime.fromisoformat(at).timestamp()
+    return since if since >= -AHEAD else math.inf
 
 
 def moment(text: str | None, now: datetime | None = None) -> datetime | None:

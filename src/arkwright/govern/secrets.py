@@ -20,7 +20,9 @@ IDLE, NOTED = 12 * HOUR, 5 * 60.0  # seconds: a session that nobody uses ends; h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """What a secret stands for. `role` and `signs`: at most these rights of the account's; None: all of them."""
+    """What a secret stands for. `role` and `signs`: at most these rights of the account's; None: all of them. `way`: of
+    an invitation: how somebody began to take it up.
+    """
 
     account: str
     digest: str
@@ -30,6 +32,7 @@ class Pass:
     signs: tuple[str, ...] | None = None
     note: str = ""
     seen: float = 0.0  # of a session: when it was last used
+    way: str = ""
 
 
 def issue(
@@ -84,6 +87,15 @@ def _used(vault: Vault, key: str, body: str, kept: Pass) -> bool:
         elif now - max(kept.made, kept.seen) > NOTED:
             vault.swap(SESSION, key, body, encode(replace(kept, seen=now)))
     return not ended
+
+
+def bind(vault: Vault, kind: str, key: str, way: str) -> bool:
+    """From now on this secret is of use in this way alone; False where it is bound to another one, or ended."""
+    body = vault.get(kind, key)
+    if body is None:
+        return False
+    kept = decode(Pass, body)
+    return kept.way == way or (not kept.way and vault.swap(kind, key, body, encode(replace(kept, way=way))))
 
 
 def idle(kind: str, kept: Pass) -> bool:

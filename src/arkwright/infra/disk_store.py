@@ -14,11 +14,12 @@ from io import BufferedReader
 from pathlib import Path
 
 from arkwright.core.durable import make_folder, publish, sync, writing
-from arkwright.core.errors import Corrupt, Invalid, Unknown
+from arkwright.core.errors import Corrupt, Invalid, Lost, Unknown
 
 ORPHAN_AGE_S = 24 * 3600
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 1 << 20
+_ANEW = "run again to make it anew, or put a backup back"
 Print = tuple[int, ...]
 
 
@@ -33,7 +34,7 @@ class DiskStore:
         self.root = root
         self._temporary = root / "tmp"
         self._seen: dict[str, Print] = {}
-        with writing(f"the store {root}"):
+        with writing(f"the folder {root}"):
             make_folder(self._temporary)
         self.sweep()
 
@@ -58,18 +59,18 @@ class DiskStore:
         return file is not None and self._good(file, digest)
 
     def path(self, digest: str) -> Path:
-        """A local file to read, its hash verified. Raises Invalid, Unknown or Corrupt."""
+        """A local file to read, its hash verified. Raises Invalid, Lost or Corrupt."""
         file = self._file(digest)
         if file is None:
-            raise Unknown(f"the store {self.root} holds no {digest[:12]}…; run again to make it anew")
+            raise Lost(f"{digest[:12]}… is gone from the folder {self.root}; {_ANEW}")
         if not self._good(file, digest):
-            raise Corrupt(f"{file} is no longer what was kept; run again to make it anew, or put a backup back")
+            raise Corrupt(f"{file} is no longer what was kept; {_ANEW}")
         return file
 
     def remove(self, digest: str) -> None:
         """Forget bytes that only the caller ever spoke of; nothing happens when they are not there. Raises Invalid."""
         place = self._place(digest)
-        with writing(f"the store {self.root}"):
+        with writing(f"the folder {self.root}"):
             place.unlink(missing_ok=True)
             if place.parent.is_dir():
                 sync(place.parent)

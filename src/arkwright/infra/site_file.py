@@ -154,8 +154,9 @@ def check(ledger: str) -> None:
 
 
 def write(folder: Path, ledger: str) -> None:
-    """Note the address, durably."""
-    temporary = folder / f"{FILE}.new"
-    with writing(f"{folder / FILE}", temporary):
-        temporary.write_text(f"ledger = {msgspec.json.encode(ledger).decode()}\n", encoding="utf-8")
+    """Note the address, durably, before all that the file says already: behind a table it would be a part of that."""
+    path, temporary = folder / FILE, folder / f"{FILE}.new"
+    with writing(f"{path}", temporary):
+        said = path.read_text(encoding="utf-8") if path.exists() else ""
+        temporary.write_text(f"ledger = {msgspec.json.encode(ledger).decode()}\n{said}", encoding="utf-8")
         publish(temporary, folder / FILE)

@@ -19,7 +19,7 @@ from arkwright.measures.sketch import Sketch
 from arkwright.measures.window import Window
 
 _TELLS = 0.1  # how far from evenly spread a column of the reference must be, to tell even spreading from its own
-_MANY = 100  # different numbers of a column, so that two rows do not have the same by chance
+_BY_CHANCE = 0.25  # of honest rows that equal another in all columns but one, at most: half of them is no chance then
 _HALF = 0.5
 
 
@@ -31,7 +31,7 @@ class _Signs(NamedTuple):
 
 
 @endpoint_measure(
-    source="Breck et al. 2019; by chance Wilks 1941; interval Wilson 1927",
+    source="Breck et al. 2019; by chance Wilks 1941; interval Wilson 1927, Bonferroni 1936",
     words=(
         "of the rows of any one caller[ with {at_least} or more], {limit:share} have a value that the model was never "
         "judged on"
@@ -42,12 +42,16 @@ def out_of_distribution(window: Window, at_least: int = 100) -> Reading:
 
     Outside is a number below its smallest or above its largest, or a word in fewer than five of its rows; a column
     where more than 1 % of the reference's own words are such tells nothing. The note says what chance alone gives.
+    Interval: as of `worst_group`, so that among many callers the luckiest is no flood.
     """
-    worst = max(_asking(window, at_least), key=lambda one: one.outside / one.rows)
-    low, high = intervals.wilson(worst.outside, worst.rows)
+    asking = _asking(window, at_least)
+    outside, rows = np.array([(one.outside, one.rows) for one in asking], np.float64).T
+    shares, (lows, highs) = outside / rows, intervals.wilsons(outside, rows, intervals.Z)
+    low, high = sorted(-end for end in intervals.of_smallest(-shares, -highs, -lows))
+    worst = int(shares.argmax())
     assert window.callers
     note = f"by chance up to {window.callers.by_chance:.3g} are expected; {_of(window, at_least)}"
-    return Reading(worst.outside / worst.rows, low, high, n=worst.rows, note=note)
+    return Reading(shares[worst], max(0.0, low), min(1.0, high), n=asking[worst].rows, note=note)
 
 
 @endpoint_measure(
@@ -59,12 +63,13 @@ def extraction_like(window: Window, at_least: int = 1000) -> Reading:
 
     Either they are spread evenly: in half of the numeric columns, and two at least, they are further from the reference
     than from an even spread over its range, by more than chance. Or they probe: half of them equal another row of the
-    caller in all columns but one. Columns that cannot tell the one from the other do not count.
+    caller in all columns but one, and of honest ones hardly any would by chance. Columns that cannot tell the one from
+    the other do not count.
     """
     signs = [(one, _signs(window, one, at_least)) for one in _asking(window, at_least)]
     found = [(one, sign) for one, sign in signs if sign is not None and max(sign) >= _HALF]
     if not any(sign is not None for _, sign in signs):
-        raise Undefined(f"no caller asked for {at_least} different rows with two numeric columns that can tell")
+        raise Undefined(f"no caller asked for {at_least} different rows with columns that can tell")
     said = [
         f"{many(one.rows, 'row')} "
         + (
@@ -101,16 +106,16 @@ def _signs(window: Window, caller: Caller, at_least: int) -> _Signs | None:
     rows = np.unique(np.column_stack(list(caller.sample.values())), axis=0)
     if len(rows) < at_least:
         return None
-    numeric = [
-        (window.reference[name], column)
-        for name, column in zip(caller.sample, rows.T, strict=True)
-        if window.reference[name].of_numbers
+    known = [window.reference[name] for name in caller.sample]
+    spread = [
+        told
+        for before, column in zip(known, rows.T, strict=True)
+        if before.of_numbers and (told := _even(before, column)) is not None
     ]
-    fine = sum(np.count_nonzero(before.counts) >= _MANY for before, _ in numeric)
-    spread = [told for before, column in numeric if (told := _even(before, column)) is not None]
-    if len(spread) < 2 and fine < 2:
+    probing = _probing(rows, np.array([_alike(before) for before in known]))
+    if len(spread) < 2 and probing is None:
         return None
-    return _Signs(float(np.mean(spread)) if len(spread) >= 2 else 0.0, _probing(rows) if fine >= 2 else 0.0)
+    return _Signs(float(np.mean(spread)) if sum(spread) >= 2 else 0.0, probing or 0.0)
 
 
 def _even(before: Sketch, column: Array) -> bool | None:
@@ -131,11 +136,21 @@ def _even(before: Sketch, column: Array) -> bool | None:
     return bool(np.abs(own - reference).max() - np.abs(own - even).max() > band)
 
 
-def _probing(rows: Array) -> float:
-    """The share of (n, k) different rows that equal another one in all columns but one."""
-    seen = np.zeros(len(rows), bool)
-    for left_out in range(rows.shape[1]):
-        rest = np.delete(rows, left_out, axis=1)
-        _, back, counts = np.unique(rest, axis=0, return_inverse=True, return_counts=True)
+def _probing(rows: Array, alike: Array) -> float | None:
+    """The share of (n, k) different rows that equal another one in all columns but one, of those without which rows are
+    hardly alike by chance; None where there is no such column. `alike`: (k,), as of `_alike`.
+    """
+    n, k = rows.shape
+    rest = np.array([np.prod(np.delete(alike, left_out)) for left_out in range(k)])
+    tells = np.flatnonzero(n * k * rest <= _BY_CHANCE)
+    seen = np.zeros(n, bool)
+    for left_out in tells:
+        _, back, counts = np.unique(np.delete(rows, left_out, axis=1), axis=0, return_inverse=True, return_counts=True)
         seen |= counts[back.reshape(-1)] > 1
-    return float(seen.mean())
+    return float(seen.mean()) if len(tells) else None
+
+
+def _alike(before: Sketch) -> float:
+    """The chance that two rows of the reference have about the same value."""
+    shares = np.append(before.counts, before.missing) / max(1, before.rows)
+    return float(shares @ shares)

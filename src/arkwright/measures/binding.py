@@ -105,8 +105,9 @@ def _columns(measure: Measure, value: Value, kind: Any, scope: Scope, task: str 
 def _convert(measure: Measure, word: str, value: Value, kind: Any, scope: Scope, task: str | None) -> Any:
     kinds = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
     if Column in kinds:
-        several = tuple[Column, ...] in kinds and isinstance(value, tuple)
-        return _several(measure, word, value, scope) if several else _column(measure, value, scope)
+        if not isinstance(value, tuple):
+            return _column(measure, value, scope)
+        return _several(measure, word, value, scope, may=tuple[Column, ...] in kinds)
     if Other in kinds:
         return _one_of(measure, value, scope.others, "")
     if Score in kinds:
@@ -147,7 +148,9 @@ def _one_of(measure: Measure, value: Value, there: tuple[str, ...], called: str)
     return text
 
 
-def _several(measure: Measure, word: str, value: Any, scope: Scope) -> tuple[Any, ...]:
+def _several(measure: Measure, word: str, value: Any, scope: Scope, *, may: bool) -> tuple[Any, ...]:
+    if not may:
+        raise Invalid(f"{measure.name}: {word} is one column, and not several at once; promise it of each of them")
     found = tuple(_column(measure, one, scope) for one in value)
     if not found or len(set(found)) < len(found):
         raise Invalid(f"{measure.name}: {word} names columns, each once, such as {word}=(carrier, origin)")

@@ -21,6 +21,7 @@ from arkwright.measures.operations import (  # noqa: F401 - they come through th
     refused_rate,
     requests,
     requests_per_second,
+    saturation,
 )
 from arkwright.measures.registry import Column, endpoint_measure
 from arkwright.measures.sketch import Sketch

@@ -58,9 +58,8 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column | tuple[Column,
     up = 1.0 if score.larger_is_better else -1.0
     values = up * groups.values
     lows, highs = (groups.lows, groups.highs) if up > 0 else (-groups.highs, -groups.lows)
-    worst, low = int(values.argmin()), float(lows.min())
-    high = min(float(intervals.widened(values, highs, len(values)).min()), float(highs.max()))
-    low, high = sorted((up * low, up * max(high, float(values[worst]))))
+    low, high = sorted(up * end for end in intervals.of_smallest(values, lows, highs))
+    worst = int(values.argmin())
     return Reading(float(groups.values[worst]), low, high, n=len(evaluation), note=groups.said(worst))
 
 
@@ -96,6 +95,7 @@ def gap(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], a
 @model_measure(
     source="29 CFR 1607.4(D), the four-fifths rule; interval Newcombe 2001",
     tasks=("classification",),
+    of_answers=True,
     words=(
         "the group of {by:and} that is answered with yes least often is answered so {limit:share} as often"
         " as the one that is most often[; groups of fewer than {at_least:row} count as one]"

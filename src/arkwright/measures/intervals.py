@@ -32,8 +32,8 @@ def wilson(successes: float, n: float) -> Interval:
     return (0.0 if successes == 0 else max(0.0, centre - half)), (1.0 if successes == n else min(1.0, centre + half))
 
 
-def wilsons(counts: Array, n: float, z: float) -> tuple[Array, Array]:
-    """The same of each of (k,) counts of n rows, at any level: (lows, highs)."""
+def wilsons(counts: Array, n: float | Array, z: float) -> tuple[Array, Array]:
+    """The same of each of (k,) counts of n rows, or of n (k,) rows, at any level: (lows, highs)."""
     z2 = z * z
     share = counts / n
     centre, half = share + z2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
@@ -150,6 +150,14 @@ def stretch(choices: int) -> float:
 
 def widened(values: Array, limits: Array, choices: int) -> Array:
     return values + (limits - values) * stretch(choices)
+
+
+def of_smallest(values: Array, lows: Array, highs: Array) -> Interval:
+    """Of the smallest of (k,) estimates, whichever that is: from the lowest end of any, up to the nearest end that
+    remains when each is widened for the choice among them.
+    """
+    high = min(float(widened(values, highs, len(values)).min()), float(highs.max()))
+    return float(lows.min()), max(high, float(values.min()))
 
 
 def macro(parts: Sequence[tuple[float, float]]) -> tuple[float, Interval]:

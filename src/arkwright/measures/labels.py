@@ -53,6 +53,7 @@ def top_k_accuracy(evaluation: Evaluation, k: int) -> Reading:
     source="ISO/IEC TR 24027:2021; interval Wilson 1927",
     tasks=_TASKS,
     counted=True,
+    of_answers=True,
     larger_is_better=None,
     words=("{limit:share} of all cases are answered with yes[, where a score of {threshold} or more is a yes]"),
 )

@@ -2,6 +2,8 @@
 there is no interval.
 """
 
+from datetime import UTC, datetime
+
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
 from arkwright.measures.evaluation import Undefined
@@ -10,7 +12,8 @@ from arkwright.measures.served import Served
 from arkwright.measures.window import Window
 
 _ISO = "ISO/IEC 25010:2023, "
-COUNTED = ("error_rate", "refused_rate", "requests", "requests_per_second", "cost_per_thousand")  # without any log
+# what is told without any log
+COUNTED = ("error_rate", "refused_rate", "requests", "requests_per_second", "saturation", "cost_per_thousand")
 
 
 @endpoint_measure(
@@ -56,6 +59,23 @@ def requests_per_second(window: Window) -> Reading:
     """The requests of a second, on average over the time in which servers were up."""
     served = _known(window)
     return _of(served, served.requests / served.seconds, "", share=False)
+
+
+@endpoint_measure(
+    source=_ISO + "resource utilization",
+    words="in the busiest minute the workers of a server compute {limit:share} of the time",
+)
+def saturation(window: Window) -> Reading:
+    """The share of their time that a server's workers computed in the busiest minute of the window: 1 is all they can.
+
+    Their time is that of as many processors as there are workers, or as there are, if those are fewer. What they
+    compute counts whatever it is for: other endpoints of the server, shadows and the loading of releases too.
+    """
+    served = _known(window)
+    if served.busiest is None:
+        raise Undefined("no server said for a whole minute how busy it was")
+    share, begin = served.busiest
+    return _of(served, share, f"at {datetime.fromtimestamp(begin, UTC):%Y-%m-%d %H:%M} UTC", share=False)
 
 
 @endpoint_measure(

@@ -87,6 +87,7 @@ class Measure:
     larger_is_better: bool | None = True  # of a model measure: which side is worse; None: neither
     timed: bool = False  # by the clock of one machine: another run finds something else
     counted: bool = False  # of a model measure: it takes a `Part` too, a group of rows of which the tally is known
+    of_answers: bool = False  # of a model measure: it never looks at the truth, so traffic tells it before labels come
     words: str = ""  # how it is said in plain words, a template of `measures.words`; empty: by its name
     not_on_traffic: str = ""  # why traffic cannot tell it, as an endpoint's promise is refused with; empty: it can
 
@@ -127,13 +128,15 @@ def model_measure(
     timed: bool = False,
     counted: bool = False,
     of_known: bool = False,
+    of_answers: bool = False,
     words: str = "",
     not_on_traffic: str = "",
 ) -> Callable[[Callable[..., Reading]], Measure]:
     """Make a measure of a model. `tasks`: what kinds of model it is for; `timed`: it reads a clock; `counted`: it rests
     on `tally.of`, so that every group is counted at once; `of_known`: it has no value for a row of a class that the
-    model does not have, so those are left out and told; `words`: how it is said in plain words, as `measures.words`
-    reads it; `not_on_traffic`: why it needs more than rows, their answers and their labels.
+    model does not have, so those are left out and told; `of_answers`: it never looks at the truth, so that no label
+    need come; `words`: how it is said in plain words, as `measures.words` reads it; `not_on_traffic`: why it needs more
+    than rows, their answers and their labels.
 
     Where the function raises Undefined, or finds no finite number, the reading has no value and says why.
     """
@@ -141,7 +144,8 @@ def model_measure(
     def make(function: Callable[..., Reading]) -> Measure:
         own = name or function.__name__
         measured = _defined(own, tasks, _of_known(function) if of_known else function)
-        return Measure(own, "model", source, measured, tasks, larger_is_better, timed, counted, words, not_on_traffic)
+        told = tasks, larger_is_better, timed, counted, of_answers, words, not_on_traffic
+        return Measure(own, "model", source, measured, *told)
 
     return make
 

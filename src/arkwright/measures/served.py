@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Served:
     """`codes`: requests by the status they were answered with; `limited`: refused since their client sent too many.
     `rows`: answered; `seconds`: in which servers were up, of several at once those of each; `missing`: of the window,
-    in which none counted.
+    in which none counted. `busiest`: (the largest share of their time that the workers of a server computed in a
+    minute, when that began in seconds since 1970); None where no server told it.
     """
 
     codes: Mapping[str, int] = field(default_factory=dict)
@@ -16,6 +17,7 @@ class Served:
     rows: int = 0
     seconds: float = 0.0
     missing: float = 0.0
+    busiest: tuple[float, float] | None = None
 
     @property
     def requests(self) -> int:

@@ -11,9 +11,9 @@ from typing import Any
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Call, Name, Value
 from arkwright.measures import binding, registry
-from arkwright.measures.registry import Measure, Scope
+from arkwright.measures.registry import Measure, Scope, Score
 
-_COMPARED = ("worst_group", "gap")
+_COMPARED = ("worst_group", "gap")  # of whose groups the number of rows is known
 
 
 def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:
@@ -36,6 +36,24 @@ def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple
     return measure, bound
 
 
+def needs_labels(call: Call) -> bool:
+    """Whether only rows whose labels have come tell it. What compares another measure needs what that one does."""
+    measure = registry.measures().get(call.name)
+    if measure is None or measure.stage != "model" or measure.timed:
+        return False
+    compared = _compared(measure, call)
+    return any(map(needs_labels, compared)) if compared else not measure.of_answers
+
+
+def _compared(measure: Measure, call: Call) -> list[Call]:
+    """The other measures that it asks for."""
+    words, found = dict(call.kwargs), list[Value]()
+    for place, parameter in enumerate(measure.parameters):
+        if parameter.annotation is Score:
+            found += call.args[place : place + 1] or (words.get(parameter.name, ()),)
+    return [Call(one.text) if isinstance(one, Name) else one for one in found if isinstance(one, Name | Call)]
+
+
 def mentioned(value: Value) -> Iterator[str]:
     """The words of a sentence that may be columns."""
     if isinstance(value, Name):
@@ -55,10 +73,7 @@ def only_counts(call: Call) -> bool:
     measure = registry.measures().get(call.name)
     if measure is None or measure.counted:
         return measure is not None and not call.args and not call.kwargs
-    score = dict(call.kwargs).get("score", call.args[0] if call.args else None)
-    inner = Call(score.text) if isinstance(score, Name) else score
-    told = call.name in _COMPARED and isinstance(inner, Call) and only_counts(inner)
-    return told or call.name == "selection_rate_ratio"
+    return measure.name in _COMPARED and all(map(only_counts, _compared(measure, call)))
 
 
 def _measures(value: Value, columns: tuple[str, ...]) -> Iterator[Measure]:

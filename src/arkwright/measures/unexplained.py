@@ -16,6 +16,7 @@ _WHY: Mapping[str, str] = {
     "rows": _CAME,
     "requests": _CAME,
     "requests_per_second": _CAME,
+    "saturation": "what was found says which minute it was, and no column is looked at",
     "cost_per_thousand": _WHOLE,
     "positive_rate": _SAID + "a promise such as psi(prediction) < 0.1 has causes",
     "selection_rate_ratio": _SAID + "what was found names both groups",

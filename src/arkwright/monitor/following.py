@@ -73,9 +73,23 @@ def window(kept: Kept, release: str, reference: Reference, log: Log, since: int,
     hour no minutes are kept, its rows are read once more.
     """
     since, until = since // MINUTE * MINUTE, until // MINUTE * MINUTE
-    for hour in kept.undivided(release, since, until) if until - since <= MINUTES_STAY else ():
-        kept.divide(release, hour, _slots(reference, log.scan(hour, hour + HOUR), hour, hour))
+    if until - since <= MINUTES_STAY:
+        _divide(kept, release, reference, log, since, until)
     return kept.window(release, reference, since, until)
+
+
+def begins(kept: Kept, release: str, reference: Reference, log: Log, rows: int, until: int) -> int:
+    """Where the last so many rows before `until` begin, to the minute where minutes are kept and in the hour that it
+    cuts, else to the hour.
+    """
+    until = until // MINUTE * MINUTE
+    _divide(kept, release, reference, log, until, until)
+    return kept.begins(release, rows, until)
+
+
+def _divide(kept: Kept, release: str, reference: Reference, log: Log, since: int, until: int) -> None:
+    for hour in kept.undivided(release, since, until):
+        kept.divide(release, hour, _slots(reference, log.scan(hour, hour + HOUR), hour, hour))
 
 
 def _spans(log: Log, begin: int, until: int) -> list[tuple[int, int]]:

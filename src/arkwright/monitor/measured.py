@@ -11,6 +11,7 @@ from arkwright.monitor.database import Database
 
 KEEP = 400 * 86_400  # seconds: a year ago can be seen
 LAYOUT = 1
+UNPROVEN = "unproven"
 _TABLES = """
 CREATE TABLE found (
     release TEXT NOT NULL, promise TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL,
@@ -21,8 +22,8 @@ CREATE TABLE found (
 _PUT = "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OF = "release = ? AND promise = ?"
 _LAST = f"SELECT verdict, until FROM found WHERE {_OF} ORDER BY until DESC LIMIT 1"  # noqa: S608 - fixed text
-_OTHER = f"SELECT max(until) FROM found WHERE {_OF} AND verdict <> ?"  # noqa: S608
-_BEGAN = f"SELECT min(until) FROM found WHERE {_OF} AND until > ?"  # noqa: S608
+_OTHER = f"SELECT max(until) FROM found WHERE {_OF} AND verdict NOT IN (?, '{UNPROVEN}')"  # noqa: S608
+_BEGAN = f"SELECT min(until) FROM found WHERE {_OF} AND verdict = ? AND until > ?"  # noqa: S608
 _LAST_OF = f"SELECT * FROM found WHERE {_OF} AND until >= ? AND until < ? ORDER BY until DESC LIMIT 1"  # noqa: S608
 _NEXT = "SELECT release FROM found WHERE release > ? ORDER BY release LIMIT 1"  # a step for each, not a scan
 _NEXT_PROMISE = "SELECT promise FROM found WHERE release = ? AND promise > ? ORDER BY promise LIMIT 1"
@@ -53,12 +54,28 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """The last verdict on a promise, and the seconds from when it was first found, without another since, to the last
-    time.
+    """The last verdict on a promise, and the seconds from when it was first found, without its contrary since, to the
+    last time. What was unproven in between ends nothing; a last time that is unproven is no streak of anything.
     """
 
     verdict: str
     lasts: int
+
+
+class Streaks:
+    """The same of looks that are gone through one after the other, and kept nowhere."""
+
+    def __init__(self) -> None:
+        self._began: dict[tuple[str, str], tuple[str, int]] = {}
+
+    def look(self, one: Found) -> Streak:
+        """What the streak is with this look."""
+        if one.verdict == UNPROVEN:
+            return Streak(UNPROVEN, 0)
+        verdict, since = self._began.get((one.release, one.promise), ("", one.until))
+        since = since if verdict == one.verdict else one.until
+        self._began[one.release, one.promise] = (one.verdict, since)
+        return Streak(one.verdict, one.until - since)
 
 
 class Measured:
@@ -84,8 +101,10 @@ class Measured:
         if last is None:
             return None
         verdict, until = str(last[0]), int(last[1])
+        if verdict == UNPROVEN:
+            return Streak(verdict, 0)
         (other,) = self._db.run(_OTHER, release, promise, verdict).fetchone()
-        (began,) = self._db.run(_BEGAN, release, promise, -1 if other is None else other).fetchone()
+        (began,) = self._db.run(_BEGAN, release, promise, verdict, -1 if other is None else other).fetchone()
         return Streak(verdict, until - int(began))
 
     def thinned(self, release: str, promise: str, since: int, until: int, points: int) -> list[Found]:

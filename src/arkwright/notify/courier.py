@@ -22,7 +22,8 @@ from arkwright.notify.parts import Part, Subscriber
 from arkwright.notify.state import Aside, Dead, Kept, Stale, State
 
 log = logging.getLogger("arkwright.notify")
-_LONGEST_WAIT, _PAUSE = 3600.0, 5.0  # seconds
+_PAUSE = 5.0  # seconds
+_LONGEST_WAIT = 2 * 3600.0  # seconds: nobody's patience, and no receiver, asks for more than an hour and a half
 _STRIDE = 1000  # events of no interest, after which the place is noted
 _EVERYBODY = 5  # readers: where more hear the same no, and nobody is told in between, it lies with none of them
 
@@ -81,10 +82,11 @@ class Courier:
                 found = self._kept.state()
                 if found is None:
                     return  # it was taken away
+                found = self._note(found)  # nothing is told before it is sure that it can be noted
                 while not self._stopped:
                     if wished := states.granted(self._vault, name, found):
                         found = self._note(wished)
-                    found = self._work(found)
+                    found = self._work(found.due_by(time.time() + _LONGEST_WAIT))
                     self._rest(found)
             except Stale:
                 continue
@@ -101,7 +103,7 @@ class Courier:
 
     def _rest(self, found: State) -> None:
         """Until there is something to do."""
-        wait = _LONGEST_WAIT if found.off else found.due - time.time()
+        wait = _LONGEST_WAIT if found.off else min(_LONGEST_WAIT, found.due - time.time())
         most = max(0.0, min((_LONGEST_WAIT, *(one.due - time.time() for one in found.aside))))
         with self._news:
             if wait > 0:  # what waits by itself waits for this too
@@ -227,5 +229,19 @@ class Courier:
         return error if len(readers) <= _EVERYBODY else Failed(str(error), after=getattr(error, "after", 0.0))
 
     def _note(self, found: State) -> State:
-        self._kept.change(found)
-        return found
+        """As soon as it can be written: until then nobody is told anything, for it would be told again. Raises Stale,
+        and ArkwrightError where this one is stopped meanwhile.
+        """
+        logged = False
+        while True:
+            try:
+                self._kept.change(found)
+            except ArkwrightError as error:
+                if self._stopped:
+                    raise
+                if not logged:
+                    log.error("%s is told nothing, for it cannot be noted: %s; trying again", self.subscriber.id, error)  # noqa: TRY400
+                logged = True
+                self._pause()
+            else:
+                return found

@@ -1,9 +1,11 @@
 """Letters by SMTP, over TLS. What people wrote becomes text and nothing else: a line end in it makes no header."""
 
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -17,6 +19,7 @@ from arkwright.core.mailbox import is_address
 from arkwright.core.settings import Mail
 from arkwright.core.visible import visible
 from arkwright.notify.failed import Failed
+from arkwright.notify.limited import limited
 
 WANTS = "mail"  # the vault's kind for what somebody wants to get by mail
 CHOICES = {
@@ -26,22 +29,32 @@ CHOICES = {
 }
 SILENT_S = 15.0  # seconds without a word of the server
 LOOKS_S = 600.0  # in which it may look at a letter (RFC 5321, 4.5.3.2.6): whoever hangs up before sends it twice
+WHOLE_S = LOOKS_S + 120.0  # for all that is said about one letter
 HUNG_S = 3600.0  # after which a letter that it hung on is sent again: nobody else's goes out while it hangs
 LONGEST_SUBJECT = 150
 _CLOSING, _LOG_IN_FIRST = 421, 530  # RFC 5321, RFC 4954
 _ITS_OWN = b"4.3."  # how its words begin where the mail system is in trouble, not a mailbox (RFC 3463)
 
 
-class _Unsaid(smtplib.SMTPException):
+class _Unsaid(Exception):
     """Nobody knows whether the letter was taken."""
 
-    def __init__(self, error: smtplib.SMTPServerDisconnected) -> None:
+    def __init__(self, error: smtplib.SMTPServerDisconnected, *, cut: bool) -> None:
         super().__init__(str(error))
-        self.hung = isinstance(error.__context__, TimeoutError)
+        self.hung = cut or isinstance(error.__context__, TimeoutError)
 
 
 class _Line(smtplib.SMTP):
-    """A line to a server that may look at a letter for long, and is to be quick otherwise."""
+    """Talks to a server that may look at a letter for long, and is to be quick otherwise, over a socket that is given;
+    `cut`: whether that was cut.
+    """
+
+    def __init__(self, given: socket.socket, cut: threading.Event, host: str, port: int) -> None:
+        self._given, self._cut = given, cut
+        super().__init__(host, port, timeout=SILENT_S)
+
+    def _get_socket(self, *_: Any) -> socket.socket:
+        return self._given
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         assert self.sock
@@ -49,14 +62,10 @@ class _Line(smtplib.SMTP):
         try:
             return super().data(msg)
         except smtplib.SMTPServerDisconnected as error:
-            raise _Unsaid(error) from None
+            raise _Unsaid(error, cut=self._cut.is_set()) from None
         finally:
             if self.sock:
                 self.sock.settimeout(SILENT_S)
-
-
-class _SecureLine(_Line, smtplib.SMTP_SSL):
-    """The same, encrypted from the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +114,15 @@ def _connected(server: Mail) -> Iterator[smtplib.SMTP]:
     """A line to the server, encrypted as `tls` says, its name proven."""
     host, _, port = server.server.rpartition(":")
     host, secure = host.strip("[]"), ssl.create_default_context()
-    if server.tls == "tls":
-        line: _Line = _SecureLine(host, int(port), timeout=SILENT_S, context=secure)
-    else:
-        line = _Line(host, int(port), timeout=SILENT_S)
-    try:
-        if server.tls == "starttls":
-            line.starttls(context=secure)
-        yield line
-        with suppress(smtplib.SMTPException, OSError):  # it was taken already
-            line.quit()
-    finally:
-        line.close()
+    raw = socket.create_connection((host, int(port)), timeout=SILENT_S)
+    with closing(raw), limited(raw, WHOLE_S) as cut:
+        given = secure.wrap_socket(raw, server_hostname=host) if server.tls == "tls" else raw
+        with closing(_Line(given, cut, host, int(port))) as line:
+            if server.tls == "starttls":
+                line.starttls(context=secure)
+            yield line
+            with suppress(smtplib.SMTPException, OSError):  # it was taken already
+                line.quit()
 
 
 @contextmanager
@@ -139,6 +145,8 @@ def _told(server: Mail) -> Iterator[None]:
         raise _no(server, error.smtp_code) from None
     except smtplib.SMTPException as error:
         raise Failed(f"{server.server}: {str(error)[:120]}") from None
+    except TimeoutError:
+        raise Failed(f"{server.server} cannot be reached: it took too long") from None
     except ssl.SSLError as error:
         raise Failed(f"{server.server} could not prove who it is: {error.reason or 'no certificate fits'}") from None
     except OSError as error:

@@ -3,14 +3,14 @@
 import http.client
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 
 from arkwright.core.errors import ArkwrightError
 from arkwright.notify import address
 from arkwright.notify.address import Network, Place
 from arkwright.notify.failed import Failed
+from arkwright.notify.limited import limited
 
 WHOLE_S, SILENT_S = 15.0, 5.0  # seconds for all of it; without a byte
 LONGEST_WAIT = 3600.0  # seconds that a receiver may ask for
@@ -43,35 +43,19 @@ def post(place: Place, body: bytes, headers: Mapping[str, str], allow: Sequence[
 @contextmanager
 def _connected(place: Place, found: str) -> Iterator[http.client.HTTPConnection]:
     """A line to this address, cut when its time is over, however busy it looks. Raises TimeoutError then."""
-    with closing(socket.create_connection((found, place.port), timeout=SILENT_S)) as raw, closing(raw.dup()) as second:
-        cut = threading.Event()
-        over = threading.Timer(WHOLE_S, _cut, (second, cut))
-        over.daemon = True
-        over.start()
-        try:
-            line = http.client.HTTPConnection(place.host, place.port)
-            with closing(_secured(raw, place)) as line.sock:
-                yield line
-            if cut.is_set():  # what was cut off reads as an end
-                raise TimeoutError
-        except (OSError, http.client.HTTPException):
-            if cut.is_set():
-                raise TimeoutError from None
-            raise
-        finally:
-            over.cancel()
+    raw = socket.create_connection((found, place.port), timeout=SILENT_S)
+    with closing(raw), limited(raw, WHOLE_S) as cut:
+        line = http.client.HTTPConnection(place.host, place.port)
+        with closing(_secured(raw, place)) as line.sock:
+            yield line
+        if cut.is_set():
+            raise TimeoutError
 
 
 def _secured(raw: socket.socket, place: Place) -> socket.socket:
     if place.scheme == "http":
         return raw
     return ssl.create_default_context().wrap_socket(raw, server_hostname=place.host)
-
-
-def _cut(line: socket.socket, cut: threading.Event) -> None:
-    cut.set()
-    with suppress(OSError):  # it is over already
-        line.shutdown(socket.SHUT_RDWR)
 
 
 def _why(error: Exception) -> str:

@@ -73,6 +73,11 @@ class State:
         later = (replace(one, due=max(one.due, due)) if to in (None, one.to) else one for one in self.aside)
         return replace(self, aside=tuple(later))
 
+    def due_by(self, latest: float) -> "State":
+        """With nothing due later than that (seconds since 1970): nobody waits for the hour of a clock once ahead."""
+        aside = tuple(replace(one, due=min(one.due, latest)) for one in self.aside)
+        return replace(self, due=min(self.due, latest), aside=aside)
+
 
 class Kept:
     """A subscriber's state, changed only by whoever knows it as it is: of two messengers one goes on."""

@@ -61,6 +61,7 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
     endpoint = versions.resolve(at.site.ledger, Endpoint, f"endpoint:{name}")
     moves = [(event, decode(Endpoint, event.body)) for event in _moves(at.site, endpoint)]
     (now,) = health.look(request, (endpoint,))
+    inputs, no_form = traffic.form(request, endpoint, None)
     return page(
         request,
         "endpoint.html",
@@ -74,7 +75,8 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         moves=moves,
         **_shares(moves),
         **(_movable(at.site, endpoint) if forms.may(request, "own") else {}),
-        inputs=traffic.form(request, endpoint, None),
+        inputs=inputs,
+        no_form=no_form,
         tried=None,
         untried=None,
         talk=talk.panel(request, f"{Endpoint.KIND}:{endpoint.name}"),

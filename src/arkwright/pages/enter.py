@@ -74,14 +74,14 @@ def joining(request: Request, invitation: str, to: str, error: ArkwrightError | 
     """
     site = context.context(request).site
     try:
-        name = entering.invited(site, invitation)
+        name, chooses = first_owner.opened(site, invitation)
     except Unproven as used:
         return errors.shown(request, 410, str(used))  # who has no account yet cannot log in first
     words: dict[str, Any] = {
         "invitation": invitation,
         "to": to,
         "name": name,
-        "chooses": first_owner.chooses(site, name),
+        "chooses": chooses,
     }
     return again(request, "join.html", error, **words) if error else page(request, "join.html", **words)
 
@@ -102,7 +102,7 @@ async def joined(request: Request) -> Response:
 
 def _chooses(site: Site, invitation: str) -> bool:
     try:
-        return first_owner.chooses(site, entering.invited(site, invitation))
+        return first_owner.opened(site, invitation)[1]
     except ArkwrightError:
         return False
 

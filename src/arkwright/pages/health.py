@@ -8,11 +8,10 @@ from starlette.requests import Request
 from arkwright.core.counted import many
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
-from arkwright.pages import plane
 from arkwright.pages.words import percent
 from arkwright.serve.telemetry.reading import Row, since_start
 from arkwright.sites import Site
-from arkwright.web import context
+from arkwright.web import context, plane
 
 BAD, MANY = 0.01, 0.1  # of the requests failed: more is trouble; refused: more is worth a look
 FEW = 20  # requests, of which a share says nothing
@@ -57,6 +56,8 @@ def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health
         word, tone, says = "loading", "open", "It was moved just now; its release is being loaded."
     elif not rows:
         word, tone, says = "not served", "bad", "The server does not answer for it; its log says why."
+    elif not endpoint.shares.keys() <= {row.release for row in rows}:
+        word, tone, says = _as_before(site, endpoint)
     elif asked and failed / asked > BAD:
         word, tone, says = "errors", "bad", f"{says}, {percent(failed / asked)} failed"
     elif asked >= FEW and wrong / asked > MANY:
@@ -64,6 +65,13 @@ def _of(site: Site, endpoint: Endpoint, found: tuple[Row, ...] | None) -> Health
     else:
         word, tone = ("canary", "live") if len(endpoint.shares) > 1 else ("answers", "good")
     return Health(endpoint=endpoint, word=word, tone=tone, says=says, rows=rows)
+
+
+def _as_before(site: Site, endpoint: Endpoint) -> tuple[str, str, str]:
+    """What it was moved to does not answer, and what answered until then still does."""
+    if _age(site, endpoint) < LOADING:
+        return "loading", "open", "It was moved just now; it answers as before until its release is loaded."
+    return "as before", "bad", "The server cannot load what it was moved to, and answers as before; its log says why."
 
 
 def _age(site: Site, endpoint: Endpoint) -> float:

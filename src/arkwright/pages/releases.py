@@ -14,12 +14,13 @@ from arkwright.api.runs import registered
 from arkwright.catalog.pages import Page
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
-from arkwright.core.nouns import Decision, Endpoint, Finding, Model, Release
+from arkwright.core.nouns import Actor, Decision, Endpoint, Finding, Model, Release
 from arkwright.core.record import decode
 from arkwright.core.rules import Judgement, may_sign
-from arkwright.pages import asked, forms, promoting, talk
+from arkwright.pages import asked, forms, lost, promoting, talk
 from arkwright.pages.render import page
 from arkwright.pages.words import address
+from arkwright.sites import Site
 from arkwright.web import context
 from arkwright.web.routes import route
 
@@ -81,9 +82,9 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
     at, by = context.context(request), context.actor(request)
     reference = f"release:{request.path_params['name']}"
     release, now = decide.why(at.site, by, at.project, release=reference)
-    shown = look.show(at.site, by, at.project, reference=release.model)
-    assert isinstance(shown, look.Shown)
-    card = look.file(at.site, by, at.project, reference=release.ref, name="README.md").read_text(encoding="utf-8")
+    model = versions.resolve(at.site.ledger, Model, release.model)
+    measured, no_table = lost.part(request, lambda: look.measured(at.site, model))
+    card, no_card = lost.part(request, lambda: _card(at.site, release))
     roles = [r for r in now.unsigned if r in by.signs and not may_sign(release, by.name, r, now.signatures)]
     return page(
         request,
@@ -93,8 +94,10 @@ def _one(request: Request, refused: ArkwrightError | None) -> Response:
         section=PLACE,
         release=release,
         now=now,
-        measured=shown.measured,
-        card=_without_front_matter(card),
+        measured=measured,
+        no_table=no_table,
+        card=card,
+        no_card=no_card,
         said=_said(request, release, now),
         against=_against(request, release),
         roles=roles,
@@ -111,17 +114,18 @@ def model(request: Request) -> Response:
     """A model: what was measured of it and of the candidates it was chosen from."""
     at, by = context.context(request), context.actor(request)
     reference = f"model:{request.path_params['name']}"
-    shown = look.show(at.site, by, at.project, reference=reference)
-    assert isinstance(shown, look.Shown)
-    made = lineage(at.site, by, at.project, reference=shown.noun.ref)
+    noun = versions.resolve(at.site.ledger, Model, reference)
+    measured, no_table = lost.part(request, lambda: look.measured(at.site, noun))
     return page(
         request,
         "model.html",
         section=PLACE,
-        model=shown.noun,
-        shown=shown,
-        lineage=made,
-        talk=talk.panel(request, shown.noun.ref),
+        model=noun,
+        findings=look.findings(at.site, noun),
+        measured=measured,
+        no_table=no_table,
+        lineage=lineage(at.site, by, at.project, reference=noun.ref),
+        talk=talk.panel(request, noun.ref),
     )
 
 
@@ -167,8 +171,10 @@ def _endpoints(request: Request) -> tuple[Endpoint, ...]:
     return context.context(request).site.catalog.newest(Endpoint, limit=1000)
 
 
-def _without_front_matter(card: str) -> str:
+def _card(site: Site, release: Release) -> str:
     """The card as people read it: what programs read of it stands at its head, between two lines of dashes."""
+    path = look.file(site, Actor(name=""), site.folder, reference=release.ref, name="README.md")
+    card = path.read_text(encoding="utf-8")
     head, dashes, rest = card.partition("\n---\n")
     return rest if dashes and head.startswith("---\n") else card
 
@@ -215,15 +221,14 @@ class Against:
 
 def _against(request: Request, release: Release) -> Against | None:
     """Compared with what is live: the release with the largest share of an endpoint that this one could answer."""
-    at, by = context.context(request), context.actor(request)
+    site = context.context(request).site
     for endpoint in _endpoints(request):
         others = {ref: part for ref, part in endpoint.shares.items() if ref != release.ref}
         if not others or not endpoint.terms or endpoint.terms.model != release.name:
             continue
         ref = max(others, key=others.__getitem__)
-        live = versions.resolve(at.site.ledger, Release, ref)
-        both = [look.show(at.site, by, at.project, reference=one.model) for one in (live, release)]
-        old, new = ({f.promise: f for f in one.findings} if isinstance(one, look.Shown) else {} for one in both)
+        live = versions.resolve(site.ledger, Release, ref)
+        old, new = ({f.promise: f for f in look.findings(site, one)} for one in (live, release))
         promised = dict.fromkeys([*release.gate.promises, *live.gate.promises])
         rows = [(promise, old.get(promise), new.get(promise)) for promise in promised]
         return Against(ref=ref, endpoint=endpoint.name, rows=rows)

@@ -1,6 +1,6 @@
 """What goes through an endpoint, over time; and one row to try it with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,9 +13,9 @@ from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Column, Endpoint
 from arkwright.core.record import decode
 from arkwright.core.signature import Signature
-from arkwright.pages import forms, health, plane, trying, words
+from arkwright.pages import forms, health, lost, trying, words
 from arkwright.pages.render import page
-from arkwright.web import context
+from arkwright.web import context, plane
 from arkwright.web.routes import route
 
 PLACE = "/endpoints"
@@ -90,8 +90,10 @@ def columns(request: Request, endpoint: Endpoint) -> tuple[Column, ...]:
     return decode(Signature, path.read_bytes()).columns
 
 
-def form(request: Request, endpoint: Endpoint, typed: Mapping[str, str] | None) -> list[trying.Input]:
-    return trying.inputs(columns(request, endpoint), typed)
+def form(request: Request, endpoint: Endpoint, typed: Mapping[str, str] | None) -> tuple[list[trying.Input], str]:
+    """The fields; or none, and why: a page has more on it than this form."""
+    found, why = lost.part(request, lambda: columns(request, endpoint))
+    return trying.inputs(found or (), typed), why
 
 
 async def try_it(request: Request) -> Response:
@@ -104,8 +106,8 @@ def _tried(request: Request, typed: Mapping[str, str]) -> Response:
     at, by, endpoint = context.context(request), context.actor(request), _endpoint(request)
     row = trying.row(columns(request, endpoint), typed)
     target = f"{PLACE}/{endpoint.name}/predict"
-    headers = {"Content_Type": "application/json", "Arkwright_Caller": by.name}
-    answer = plane.ask(at.endpoints, "POST", target, row, **headers)
+    headers = {"Content-Type": "application/json", "Arkwright-Caller": by.name}
+    answer = plane.ask(at.endpoints, "POST", target, row, headers)
     return _shown(request, typed, trying.tried(row, answer), None)
 
 
@@ -113,7 +115,7 @@ def _shown(
     request: Request, typed: Mapping[str, str], tried: trying.Tried | None, refused: ArkwrightError | None
 ) -> Response:
     endpoint = _endpoint(request)
-    found: Sequence[trying.Input] = form(request, endpoint, typed)
+    inputs, no_form = form(request, endpoint, typed)
     status = refused.status if refused else 200
     problem = str(refused) if refused else None
     return page(
@@ -123,7 +125,8 @@ def _shown(
         problem=problem,
         section=PLACE,
         endpoint=endpoint,
-        inputs=found,
+        inputs=inputs,
+        no_form=no_form,
         tried=tried,
         untried=None if tried else problem,
     )

@@ -9,7 +9,7 @@ import msgspec
 from arkwright.core import rows
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Column
-from arkwright.pages.plane import Answer
+from arkwright.web.plane import Answer
 
 PREFIX = "row."  # before the names of a row's fields, which may be anything
 _TYPES = {"int": "number", "float": "number", "date": "date", "datetime": "datetime-local"}

@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from arkwright.core import durations
-from arkwright.core.alarms import READABLE, UNCHANGED
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.kinds import in_toml
 from arkwright.core.promises import Promise, parse
 from arkwright.core.record import SPELLING, valid_name
-from arkwright.project import texts
+from arkwright.project import reactions, texts
 from arkwright.project.problems import Lines, Problems
-from arkwright.project.spec import SECTIONS, DataSpec, EndpointSpec, ProjectSpec, Table
+from arkwright.project.spec import SECTIONS, ProjectSpec, Table
 
 T = TypeVar("T", bound=Table)
 FILE = "arkwright.toml"
@@ -166,46 +165,13 @@ def _check_references(spec: ProjectSpec, lines: Lines, problems: Problems) -> No
             if word not in there:
                 known = did_you_mean(word, there)
                 problems.add(lines.of("endpoint", name, section), f"no {section} is called {word!r}{known}")
-        _check_reactions(name, endpoint, spec, lines, problems)
+        reactions.of_endpoint(name, endpoint, spec, lines, problems)
     for name, data in spec.data.items():
-        _check_data_reactions(name, data, lines, problems)
+        reactions.of_data(name, data, lines, problems)
     for section in ("data", "gate", "endpoint"):
         for name, table in getattr(spec, section).items():
             for text in table.promises:
                 sentence(text, lines.of(section, name, "promises", mentioning=text), problems)
-
-
-def _check_reactions(name: str, endpoint: EndpointSpec, spec: ProjectSpec, lines: Lines, problems: Problems) -> None:
-    if endpoint.fallback is not None and endpoint.fallback not in spec.model:
-        near = did_you_mean(endpoint.fallback, spec.model)
-        problems.add(lines.of("endpoint", name, "fallback"), f"no model is called {endpoint.fallback!r}{near}")
-    elif endpoint.fallback is not None and all(
-        (one.model, one.gate) != (endpoint.fallback, endpoint.gate) for one in spec.endpoint.values()
-    ):
-        both = f'model = "{endpoint.fallback}" and gate = "{endpoint.gate}"'
-        why = f"no endpoint says {both}, so no release that may take over is made; say so under [endpoint.…]"
-        problems.add(lines.of("endpoint", name, "fallback"), why)
-    for reaction in endpoint.reactions:
-        if reaction.to is not None and reaction.to not in endpoint.promises:
-            near = did_you_mean(reaction.to, endpoint.promises)
-            where = lines.of("endpoint", name, "reactions", mentioning=reaction.to)
-            problems.add(where, f"to: the endpoint does not promise {reaction.to!r}{near}")
-        if "fallback" in reaction.do and endpoint.fallback is None:
-            where = lines.of("endpoint", name, "reactions", mentioning="fallback")
-            problems.add(where, f"do: say to which model: fallback = … under [endpoint.{name}]")
-        if "halt" in reaction.do and reaction.of == "live":
-            where = lines.of("endpoint", name, "reactions", mentioning="halt")
-            problems.add(where, 'do: what answers alone cannot be halted, only rolled back; of = "canary" or "shadow"')
-
-
-def _check_data_reactions(name: str, data: DataSpec, lines: Lines, problems: Problems) -> None:
-    if data.reactions and data.watch is None:
-        problems.add(lines.of("data", name, "reactions"), f"nobody looks: say  watch = {{}}  under [data.{name}]")
-    known = (READABLE, UNCHANGED, *data.promises)
-    for reaction in data.reactions:
-        if reaction.to is not None and reaction.to not in known:
-            where = lines.of("data", name, "reactions", mentioning=reaction.to)
-            problems.add(where, f"to: nothing is promised like {reaction.to!r}{did_you_mean(reaction.to, known)}")
 
 
 def _has_password(source: str) -> bool:

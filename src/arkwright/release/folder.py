@@ -62,8 +62,8 @@ def check_manifest(files: Mapping[str, str]) -> None:
 def write(store: Store, files: Mapping[str, str], dest: Path) -> None:
     """Lay out the folder `dest` from verified bytes; it is there wholly or not at all.
 
-    Files are copies, readable by all and writable by none. Raises Invalid when `dest` is there and not empty; Unknown
-    and Corrupt as the store does.
+    Files are copies, readable by all and writable by none. Raises Invalid when `dest` is there and not empty; Corrupt
+    as the store does.
     """
     check_manifest(files)
     if dest.is_symlink() or (dest.exists() and (not dest.is_dir() or any(dest.iterdir()))):

@@ -176,7 +176,7 @@ def _itself() -> dict[str, Any]:
     health = {
         "operationId": "health",
         "tags": ["server"],
-        "summary": "Whether all is ready: the records can be read, and what was promoted can be asked.",
+        "summary": "Whether all is ready: the records can be read, and what was promoted can be asked, or what cannot.",
         "security": [],
         "responses": {"200": _said(ready, "It is"), "503": unready, **_errors(("401", "403", "422"))},
     }

@@ -122,7 +122,10 @@ def _labels() -> dict[str, Any]:
         "parameters": [_NAME, _REQUEST],
         "requestBody": {"required": True, "content": {JSON: {"schema": labels}}},
         "responses": {
-            "200": {"description": "So many labels are on the disk", "content": {JSON: {"schema": kept}}},
+            "200": {
+                "description": "So many labels are on the disk, whether or not their ids are known",
+                "content": {JSON: {"schema": kept}},
+            },
             **_problems("400 401 403 404 408 409 413 415 417 422 429 431 500 503 504 507"),
         },
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arkwright.core.errors import Corrupt, Invalid, Unknown
+from arkwright.core.errors import Corrupt, Invalid, Lost, Unknown
 from arkwright.core.ports import Store
 
 NO_DIGESTS = (
@@ -66,9 +66,9 @@ class StoreContract:
         source.unlink()
         assert store.path(digest).read_bytes() == b"before"
 
-    def test_what_is_not_there_is_unknown(self, store: Store, tmp_path: Path) -> None:
+    def test_what_is_not_there_is_lost_and_what_never_was_unknown(self, store: Store, tmp_path: Path) -> None:
         assert not store.has("0" * 64)
-        with pytest.raises(Unknown):
+        with pytest.raises(Lost):
             store.path("0" * 64)
         with pytest.raises(Unknown):
             store.put(tmp_path / "nothing")
@@ -98,12 +98,12 @@ class StoreContract:
         assert store.path(bad).read_bytes() == b"bad" * 100
         assert list(store.verify()) == []
 
-    def test_what_is_removed_is_unknown_and_may_come_again(self, store: Store, tmp_path: Path) -> None:
+    def test_what_is_removed_is_lost_and_may_come_again(self, store: Store, tmp_path: Path) -> None:
         gone, stays = store.put_bytes(b"gone"), store.put_bytes(b"stays")
         store.remove(gone)
         store.remove(gone)
         assert not store.has(gone)
-        with pytest.raises(Unknown):
+        with pytest.raises(Lost):
             store.path(gone)
         assert not self.open(tmp_path / "store").has(gone)
         assert store.path(stays).read_bytes() == b"stays"

@@ -6,7 +6,7 @@ goes. It may be killed: at whatever step that is, nothing is lost, nothing doubl
 
 import argparse
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from arkwright.core import versions
@@ -22,10 +22,14 @@ from arkwright.work.parent import dies_with
 log = logging.getLogger("arkwright.compact")
 
 
-def once(site: Site) -> frozenset[str]:
-    """Compact every endpoint; those of which that failed. One endpoint's trouble is logged and stops no other."""
+def once(site: Site, names: Collection[str] | None = None) -> frozenset[str]:
+    """Compact these endpoints (default: every one); those of which that failed. One endpoint's trouble is logged and
+    stops no other.
+    """
     failed = set()
     for folder in _folders(site.predictions):
+        if names is not None and folder.name not in names:
+            continue
         try:
             keep = _keep(site, folder.name)
             with site.scratch("compact") as scratch:

@@ -200,7 +200,7 @@ def alive(pid):
     [
         (
             ("--access-log", "nowhere/log"),
-            "error: the access log nowhere/log cannot be written: No such file or directory",
+            "error: the access log nowhere/log cannot be written: No such file or directory; name another file, or -",
         ),
         (("--otlp", "nonsense"), "error: 'nonsense' is no collector's address; it looks like http://127.0.0.1:4318"),
         (

@@ -8,9 +8,10 @@ import urllib.request
 
 import pytest
 
-from arkwright.api.decide import sign
+from arkwright.api.decide import refuse, sign
 from arkwright.api.endpoints.answer import predict
 from arkwright.api.endpoints.rollout import promote, rollback
+from arkwright.api.endpoints.traffic import verified
 from arkwright.core import versions
 from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown
 from arkwright.core.nouns import Release
@@ -35,7 +36,8 @@ def answer(at, *rows):
 
 
 def test_nothing_moves_unsigned(at):
-    with pytest.raises(Refused, match="release:buys@1 may not be deployed: no signature yet as model-owner; no sig"):
+    why = "release:buys@1 may not be deployed: no signature yet as model-owner; no sig.*; see: arkwright why buys@1$"
+    with pytest.raises(Refused, match=why):
         at.do(promote, release="buys")
     assert versions.names(at.site.ledger, Release) == ["buys"]
     with pytest.raises(Unknown, match="no endpoint is called 'buys'"):
@@ -90,6 +92,19 @@ def test_a_changed_artefact_is_not_served(at):
     path.write_bytes(data)
     with pytest.raises(Corrupt, match=release.files["model.onnx"][:12]):
         answer(at, ROW)
+
+
+def test_a_release_whose_gate_does_not_hold_is_not_loaded(at):
+    """It is signed and whole, and answered once: somebody said No since."""
+    released(at)
+    with verified(at.site, "release:buys@1") as served:
+        assert served.release == "release:buys@1"
+    at.do(refuse, at.ben, release="buys", reason="not any more")
+    with (
+        pytest.raises(Refused, match=r"buys@1 may not be deployed: ben .* refused: not any more"),
+        verified(at.site, "release:buys@1"),
+    ):
+        pytest.fail("it was laid out to be loaded")
 
 
 def test_another_key_did_not_sign_this(at):

@@ -27,7 +27,7 @@ def enter(at, name, by=None, **words):
 def test_only_what_was_proven_counts_and_what_was_before_stays(at):
     at.do(sign, at.ben, release="buys")
     handed = at.do(accounts.invite, name="olga", role="owner")
-    with pytest.raises(Unproven, match="nobody entered yet; arkwright up prints the link"):  # no token is to be had
+    with pytest.raises(Unproven, match="no owner can enter yet; arkwright up prints the link"):  # no token is to be had
         at.do(sign, at.cleo, release="buys")
     secret = at.do(entering.join, invitation=handed.secret, password=WORD)
     owner = entering.prove(at.site, SESSION, secret).actor

@@ -7,6 +7,7 @@ import pytest
 from arkwright.api.runs.compared import compare
 from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown
+from arkwright.tracking import runs
 
 
 def test_what_differs_and_what_does_not(at):
@@ -28,6 +29,14 @@ def test_what_differs_and_what_does_not(at):
     assert set(changed) == {"shop.py", "arkwright.toml"}
     assert '-    return visits.select(pl.col("spent"), pl.col("age").fill_null(40)' in changed["shop.py"]
     assert changed["shop.py"].startswith("--- run:shop@1/shop.py\n+++ run:shop@2/shop.py\n@@")
+    uid = at.site.tracking.submit(runs.begin, experiment=0, name="trial", user="ana").result()
+    at.site.tracking.submit(runs.log, uid, metrics=[], params=[("lr", "0.1")]).result()
+    facts = {fact.what: fact.differs for fact in at.do(compare, runs=("shop@1", "shop@2", f"tracked:{uid}")).facts}
+    assert (facts["seed"], facts["lr"]) == (True, True)
+    assert facts["model.buys.target"] is False, "what no client ever logs is no difference"
+    assert facts["model:buys: agreement >= 0.9"] is False
+    alone = {fact.what: fact.differs for fact in at.do(compare, runs=("shop@1", f"tracked:{uid}")).facts}
+    assert (alone["model.buys.target"], alone["lr"]) == (True, True)
 
 
 def test_on_the_command_line(at, capsys):
@@ -49,9 +58,9 @@ def test_on_the_command_line(at, capsys):
 
 
 def test_what_cannot_be_compared(at):
-    for runs in ((), ("shop@1",), ("shop@1",) * 21):
+    for named in ((), ("shop@1",), ("shop@1",) * 21):
         with pytest.raises(Invalid, match="2 to 20 runs"):
-            at.do(compare, runs=runs)
+            at.do(compare, runs=named)
     with pytest.raises(Invalid, match="not with itself"):
         at.do(compare, runs=("shop@1", "run:shop@1"))
     with pytest.raises(Unknown, match="no run:shop@9"):

@@ -42,6 +42,24 @@ def test_a_decision_is_told(open_at, receiver):
     assert (now.to, now.on) == (f"{receiver.url}/…", ("decisions",))
 
 
+def test_to_remove_one_can_be_done_again_and_leaves_nothing(open_at, receiver, monkeypatch):
+    at = open_at
+    at.do(webhook, name="ci", url=f"{receiver.url}/in")
+    state.wish(at.site.vault, state_of(at.site))
+    for cut in ("remove", "forget"):
+        with monkeypatch.context() as patched:
+            patched.setattr(hooks.hooks if cut == "remove" else state, cut, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                at.do(unhook, name="ci")
+    at.do(unhook, name="ci")
+    assert [list(at.site.vault.find(kind)) for kind in (state.KIND, state.WISH, "webhook")] == [[], [], []]
+
+
+def state_of(site):
+    ((name, _),) = site.vault.find(state.KIND)
+    return name
+
+
 def test_what_is_allowed_is_read_when_it_changes(at, receiver):
     file, url = at.site.folder / "site.toml", f"{receiver.url}/in"
     with pytest.raises(

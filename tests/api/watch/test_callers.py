@@ -4,14 +4,17 @@ import json
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from arkwright.api.decide import sign
 from arkwright.api.endpoints.rollout import promote
+from arkwright.api.watch import alarms, window
 from arkwright.api.watch.rounds import watch
 from arkwright.core import versions
 from arkwright.core.nouns import Release
 from arkwright.core.signature import Signature
+from arkwright.monitor.counting import reference
 from arkwright.serve.tap import writer
 from arkwright.serve.tap.writer import Tap
 
@@ -72,6 +75,32 @@ def test_each_caller_is_looked_at_alone(live, monkeypatch):
     assert (one.verdict, one.value, one.n) == ("broken", 0.2, 500)
     assert "2 of 2 callers" in one.note
     assert "mallory" not in one.note
+
+
+def customers(n, seed):
+    """Rows with long tails, as those of customers are and those of buyers.csv are not."""
+    rng = np.random.default_rng(seed)
+    spent, age, country = rng.lognormal(3, 1, n), rng.gamma(4, 10, n), rng.choice(["DE", "FR"], n)
+    return [{"country": str(c), "spent": float(s), "age": int(a)} for c, s, a in zip(country, spent, age, strict=True)]
+
+
+def made_up(n, seed):
+    """Rows of one who copies a model of customers: every value as likely as any other."""
+    rng = np.random.default_rng(seed)
+    return [{"country": "DE", "spent": rng.uniform(0, 500), "age": int(rng.integers(0, 120))} for _ in range(n)]
+
+
+def test_who_copies_the_model_is_counted_among_many_callers(live, monkeypatch):
+    judged = reference(pa.Table.from_pylist(customers(3000, 0)))
+    monkeypatch.setattr(window.packing, "load", lambda _: judged)
+    asked(live, monkeypatch, **{f"c{n}": customers(220, n) for n in range(1, 13)})
+    one = found(live)[COPIED]
+    assert (one.verdict, one.value) == ("kept", 0)
+    asked(live, monkeypatch, mallory=made_up(300, 20))
+    one = found(live)[COPIED]
+    assert (one.verdict, one.value) == ("broken", 1)
+    assert one.note == "300 rows spread evenly over 100% of the columns; 13 of 13 callers with 200 rows or more"
+    assert COPIED in {one.alarm.promise for one in alarms.stand(live.site, "buys")}
 
 
 def test_nobody_asked(live):

@@ -1,9 +1,11 @@
 """The clock: endpoints are watched by themselves, by one process at a time, whoever is killed."""
 
+import errno
 import io
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ import pytest
 from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import ONE, TWO, endpoint, up
 
-from arkwright.api import child
+from arkwright.api import child, lease
 from arkwright.api.build import quiet
 from arkwright.api.watch import clock, looked, process, rounds
 from arkwright.api.watch.clock import PROCESS, Clock
@@ -207,8 +209,87 @@ def test_what_cannot_be_begun_is_due_as_before(two, monkeypatch, begun):
     assert begun(clock) == [("buys",)], "who dies at once is reaped as others are"
 
 
+def test_where_it_cannot_be_said_what_a_process_is_at_who_hangs_comes_last_all_the_same(two, monkeypatch, begun):
+    """On a full disk a file has a name and nothing in it, and nothing can be noted."""
+    clock = Clock(two.site, two.folder)
+    clock._every = dict.fromkeys(("busy", "dead", "near"), 3600)
+    monkeypatch.setattr(clock, "_endpoints", lambda: clock._every)
+    (names,) = begun(clock)
+    looked.note(two.site, "busy", clock._name)
+    killed(clock, "")
+    with monkeypatch.context() as patched:
+        patched.setattr(looked, "note", raising(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            clock._ended(names, -signal.SIGALRM)
+    clock._begun.clear()
+    assert begun(clock) == [("busy", "near", "dead")]
+    looked.note(two.site, "dead", clock._name)
+    clock._ended(("busy", "near", "dead"), 0)
+    clock._begun.clear()
+    assert begun(clock) == [("busy", "dead", "near")], "it ended none this time"
+
+
+def test_an_alarm_that_was_not_told_as_it_was_being_explained_is_told_soon(two, begun):
+    up(two, watch='every = "1d"')
+    clock = Clock(two.site, two.folder)
+
+    def waits():
+        clock._begun.clear()
+        (names,) = begun(clock)
+        killed(clock, "buys")
+        clock._ended(names, -signal.SIGALRM)
+        return round(clock._begun["buys"] + 86_400 - time.monotonic())
+
+    two.site.watched.mkdir(parents=True, exist_ok=True)
+    (two.site.watched / "buys.why").touch()
+    assert (waits(), waits()) == (60, 86_400), "it hangs in something else, and holds up the others no more often"
+
+
+def test_who_is_refused_while_nobody_looks_says_so_and_who_is_at_it(two, begun, caplog):
+    up(two, watch='every = "1h"')
+    clock = Clock(two.site, two.folder)
+
+    def refused(later):
+        clock._begun.clear()
+        (names,) = begun(clock)
+        clock._refused = {name: (last, since - later) for name, (last, since) in clock._refused.items()}
+        clock._ended(names, Refused.exit_code)
+        return [record.getMessage() for record in caplog.records]
+
+    with lease.held(two.site, "watch"):
+        assert refused(0) == refused(7000) == []
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        said = [f"buys has not been looked at for 120 minutes: {who} is at it, and may hang"]
+        assert refused(200) == said
+        assert refused(7000) == said, "once in so long"
+    looked.note(two.site, "buys", "another")
+    aged(two, 9999)
+    assert refused(7200) == said, "another looked"
+
+
+def test_what_was_left_behind_by_who_was_killed_with_its_process_goes(two):
+    for by in ("left", "new"):
+        two.site.watched.mkdir(parents=True, exist_ok=True)
+        (two.site.watched / f"{by}.at").write_text("buys")
+    os.utime(two.site.watched / "left.at", (0, time.time() - 7300))
+    with looked.at(two.site, "buys", "us"):
+        assert {one.stem for one in two.site.watched.glob("*.at")} == {"new", "us"}
+
+
+def test_a_look_at_a_dataset_has_an_end_outside_of_its_source_too(two, monkeypatch):
+    with (two.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[data.late]\nsource = "late.csv"\nwatch = { give_up = "20m" }\n')
+        file.write('\n[data.later]\nsource = "late.csv"\nwatch = { give_up = "99999w" }\n')
+    left = []
+    monkeypatch.setattr(process, "watch_one", lambda *_: left.append(signal.alarm(0)))
+    monkeypatch.setattr(process.child, "site", lambda _: two.site)
+    monkeypatch.setattr(sys, "argv", ["", "site", str(two.folder), "us", "data.late", "data.later"])
+    assert process.main() == 0
+    assert left == [1800, 2**31 - 1]
+
+
 def raising(error):
-    def called(*_):
+    def called(*_, **__):
         raise error
 
     return called

@@ -232,7 +232,7 @@ def test_what_is_said_of_it_is_done_once(here):
     here.says(buyers=buyers(reaction + dry, promises=promises))
     here.look()
     here.look()
-    done = [f"data.buyers/1/{do}" for do in ("discuss", "run", "run/ended")]
+    done = [f"data.buyers/1/{do}" for do in ("discuss/tell=ana", "run", "run/ended")]
     assert here.events(Reacted) == done
     (found,) = here.do(alarms, about="data.buyers").items
     assert [(one.do, one.outcome) for one in found.reactions] == [("discuss", "done"), ("run", "done")]
@@ -266,7 +266,9 @@ def test_killed_at_any_step_a_look_resumes_and_nothing_is_done_twice(here, monke
     here.look()
     here.look()
     assert here.events(Alarm) == ["data.buyers/1"]
-    assert here.events(Reacted) == [f"data.buyers/1/{do}" for do in ("discuss", "notify", "run", "run/ended")]
+    assert here.events(Reacted) == [
+        f"data.buyers/1/{do}" for do in ("discuss/tell=ana", "notify/tell=ana", "run", "run/ended")
+    ]
     assert len(list(here.site.ledger.find(Comment.KIND))) == 1
 
 
@@ -278,7 +280,7 @@ def test_a_clock_that_jumps_raises_and_does_nothing_twice(here, monkeypatch):
     for hours in (0, 24 * 365, -24, 1):
         monkeypatch.setattr(watch_data.time, "time", lambda hours=hours: now + hours * 3600)
         assert here.look()[READABLE].alarm == "alarm:data.buyers/1"
-    assert (here.events(Alarm), here.events(Reacted)) == (["data.buyers/1"], ["data.buyers/1/discuss"])
+    assert (here.events(Alarm), here.events(Reacted)) == (["data.buyers/1"], ["data.buyers/1/discuss/tell=ana"])
     (here.folder / "away").rename(source)
     monkeypatch.setattr(watch_data.time, "time", lambda: now - 3600)
     assert here.look()[READABLE].alarm is None

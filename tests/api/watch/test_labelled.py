@@ -12,7 +12,7 @@ from tests.api import answering
 from arkwright.api.decide import sign
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import labelled, log
+from arkwright.api.watch import answered, labelled, log
 from arkwright.api.watch.beside import asked
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.api.watch.rounds import watch
@@ -285,3 +285,53 @@ def test_where_labels_come_late_what_rests_on_them_is_of_an_earlier_window(at, m
     realised = found["recall >= 0.1"]
     assert realised.note == "300 of 300 rows have labels"
     assert (found["rows >= 1"].until - realised.until).total_seconds() == 2 * day
+
+
+def test_what_needs_no_label_rests_on_all_that_was_answered(logged):
+    texts = (
+        "selection_rate_ratio(by=country) >= 0",
+        "positive_rate(threshold=0.2) >= 0",
+        "gap(positive_rate, by=vip) <= 1",
+    )
+    assert [(one.value, one.n, one.note) for one in logged.found(*texts)] == [(None, 0, "no rows came")] * 3
+    rows, p, truth = some(400)
+    logged.answer(rows, map(yes, p))
+    country, vip = np.array([row["country"] for row in rows]), np.array([row["vip"] for row in rows])
+    before = logged.found(*texts)
+    rates = sorted((p >= 0.5)[country == one].mean() for one in ("DE", "FR"))
+    assert before[0].value == pytest.approx(rates[0] / rates[1])
+    assert before[1].value == pytest.approx((p >= 0.2).mean())
+    assert before[2].value == pytest.approx(abs((p >= 0.5)[vip].mean() - (p >= 0.5)[~vip].mean()))
+    assert before[1].note == "400 rows, whether they have labels or not"
+    logged.label([int(one) if n < 100 else None for n, one in enumerate(truth)])
+    assert logged.found(*texts) == before
+    recall, _ = logged.found("recall >= 0", texts[0])
+    assert recall.note == "100 of 400 rows have labels"
+
+
+def test_of_very_many_rows_that_need_no_label_some_are_looked_at(logged, monkeypatch):
+    monkeypatch.setattr(answered, "MOST", 250)
+    rows, p, _ = some(1000, seed=2)
+    logged.answer(rows, map(yes, p))
+    (rate,) = logged.found("positive_rate >= 0")
+    assert 150 < rate.n < 350
+    assert rate.note == f"{rate.n} of 1,000 rows, whether they have labels or not"
+    assert rate.low < (p >= 0.5).mean() < rate.high
+
+
+def test_the_last_rows_that_are_old_enough_are_meant_where_labels_come_late(at, monkeypatch):
+    """Of two days ago, in an hour of which no minutes are kept, and of now; the last rows of all are of now."""
+    promises = 'promises = ["recall >= 0.1", "positive_rate >= 0"]\n'
+    late = 'watch = { window = "200 rows", labels_after = "2d" }\n'
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', f'gate  = "production"\n{promises}{late}')
+    for who in (at.ben, at.cleo):
+        at.do(sign, who, release="buys")
+    at.do(promote, release="buys")
+    ago = 2 * 86_400 + 1800
+    answering.answered(at, answering.rows(300), monkeypatch, ago=ago)
+    answering.answered(at, answering.rows(400), monkeypatch, ago=600)
+    labels = [{"id": f"r{ago}-{n // 100 * 100}", "row": n % 100, "label": n % 2} for n in range(300)]
+    at.do(label, endpoint="buys", labels=labels)
+    found = {one.promise: one for one in at.do(watch, names=["buys"])}
+    assert found["recall >= 0.1"].note == "300 of 300 rows have labels"
+    assert found["positive_rate >= 0"].n == 400

@@ -1,7 +1,10 @@
 """Alarms and what is done about them: once, whoever watches and whoever is killed on the way."""
 
+import re
+import time
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,11 +15,11 @@ from arkwright.api.endpoints.rollout import promote
 from arkwright.api.jobs import jobs
 from arkwright.api.talking.inbox import inbox
 from arkwright.api.talking.talk import threads
-from arkwright.api.watch import alarms, process, reacting, rounds
+from arkwright.api.watch import alarms, deciding, process, reacting, rounds
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted, Reaction
-from arkwright.core.errors import Full, Refused
+from arkwright.core.errors import Full
 from arkwright.core.nouns import Actor, Endpoint, Run
 from arkwright.monitor.measured import Found, Streak
 
@@ -78,23 +81,69 @@ def test_only_after_it_was_broken_for_long_enough(two):
     assert watched(two, found(ONE, Streak("kept", 3600)))[0] == []
 
 
+MORE = "drifted_columns() == 0"
+
+
+def test_an_alarm_is_raised_though_what_explains_it_takes_longer_than_a_look(two, monkeypatch, caplog):
+    up(two, promises=(PROMISE, MORE))
+
+    def follow(why, *some):
+        alarms.follow(two.site, endpoint(two), list(some), why)
+        return {one.alarm.promise: one.alarm.causes for one in alarms.stand(two.site, "buys")}
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    some = found(ONE), found(ONE, promise=MORE)
+    with pytest.raises(KeyboardInterrupt):
+        follow(killed, *some)
+    assert alarms.hung(two.site, "buys")
+    assert follow(killed, *some) == {PROMISE: (), MORE: ()}
+    assert "psi(spent) < 0.2 is raised unexplained" in caplog.text
+    assert not alarms.hung(two.site, "buys")
+    over = [(one, KEPT) for one, _ in some]
+    assert follow(killed, *over) == {}
+    because = lambda _: (("DE came",), "")  # noqa: E731
+    assert follow(because, some[0]) == {PROMISE: ("DE came",)}
+    assert not alarms.hung(two.site, "buys")
+    with monkeypatch.context() as patched:
+        patched.setattr(alarms.Path, "touch", lambda *_, **__: (two.site.watched / "gone" / "file").open())
+        assert follow(killed, *some)[MORE] == (), "where nothing can be marked nothing is explained"
+
+
+def test_after_a_clock_that_ran_ahead_nothing_waits_until_it_is_that_late_again(two, monkeypatch):
+    two_things = ['do = ["notify"]\ntell = ["ann"]\nafter = "30m"', 'do = ["discuss"]\ncool_down = "3s"']
+    up(two, two_things, promises=(PROMISE, MORE))
+    watched(two, found(ONE, until=NOW + 86_400), now=NOW + 86_400)
+    assert reacting.react(two.site, "buys", NOW + 86_380) == [], "the clock of another machine"
+    assert [one.do for one in reacting.react(two.site, "buys", NOW + 7200)] == ["notify"]
+    monkeypatch.setattr(reacting, "datetime", Yesterday)
+    assert [one.do for one in watched(two, found(ONE, promise=MORE))[1]] == ["discuss"]
+
+
+class Yesterday(reacting.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) - timedelta(days=1)
+
+
 REST = 'of = "canary"\ndo = ["halt", "discuss", "notify", "run"]\ntell = ["ada"]'
 
 
 def halted_and_killed(at, monkeypatch):
     up(at, [REST], share=0.2)
 
-    def killed(_):
+    def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setitem(reacting._ACTS, "discuss", killed)
+        patched.setitem(deciding._DECIDE, "discuss", killed)
         with pytest.raises(KeyboardInterrupt):
             watched(at, found(TWO))
 
 
 def reacted(at):
-    return [event.key.removeprefix("buys/1/") for event in at.site.ledger.find(Reacted.KIND)]
+    return [event.key.split("/")[2] for event in at.site.ledger.find(Reacted.KIND)]
 
 
 def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_one(two, monkeypatch):
@@ -113,7 +162,7 @@ def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):
         raise Full("the disk is full: nothing was written; make room")
 
     with monkeypatch.context() as patched:
-        patched.setitem(reacting._ACTS, "halt", full)
+        patched.setitem(deciding._DECIDE, "halt", full)
         with pytest.raises(Full):
             watched(two, found(TWO))
     assert "halt" not in reacted(two)
@@ -173,7 +222,8 @@ def test_a_halt_spares_no_other_canary(two):
     assert [one.says for one in made] == [f"halted {ONE}"]
     two.do(promote, release="buys@1", share=0.2)  # whoever lets it in again knows why
     watched(two, found(ONE, KEPT))
-    assert watched(two, found(ONE))[1] == []
+    assert [one.outcome for one in watched(two, found(ONE))[1]] == ["withheld"]
+    assert endpoint(two).shares[ONE] == 0.2
 
 
 def test_a_shadow_is_halted_too(two):
@@ -232,13 +282,15 @@ def test_the_fallback_is_none_that_broke_a_promise_here_or_passed_another_gate(t
     two.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\nfallback = "buys"\n')
     up(two, share=1.0)
     ((alarmed,), _) = watched(two, found(TWO))
-    doing = reacting._Doing(two.site, alarmed.alarm, Reaction(do=("fallback",)), "fallback")
+    case = deciding.Case(two.site, alarmed.alarm, Reaction(do=("fallback",)), "fallback")
     now = endpoint(two)
     with monkeypatch.context() as patched:
-        patched.setattr(reacting._Doing, "_endpoint", lambda _: replace(now, terms=replace(now.terms, gate="strict")))
-        with pytest.raises(Refused, match=f"of buys for the gate strict may take over; {TWO} broke a promise here"):
-            doing.fallback()
-    assert doing.fallback().says == f"fell back from {TWO} to {ONE}"
+        strict = replace(now, terms=replace(now.terms, gate="strict"))
+        patched.setattr(deciding.Case, "_endpoint", lambda _: strict)
+        decided = case.decided(0)
+    why = f"no release of buys for the gate strict may take over; {TWO} broke a promise here"
+    assert (decided.outcome, decided.says) == ("refused", why)
+    assert case.decided(0).says == f"fell back from {TWO} to {ONE}"
 
 
 def test_a_discussion_with_those_who_are_named(two):
@@ -255,29 +307,75 @@ def test_a_discussion_with_those_who_are_named(two):
     assert "alarm:buys/1" in said.text
 
 
-def test_people_are_told_and_nobody_named_is_said(two):
-    up(two, ['do = ["notify"]\ntell = ["dora"]', 'to = "rows >= 1"\ndo = ["notify"]'], promises=(PROMISE, "rows >= 1"))
-    _, made = watched(two, found(ONE), found(ONE, promise="rows >= 1"))
-    assert [(one.outcome, one.people) for one in made] == [("done", ("dora",))]
-    two.shop.edit("arkwright.toml", 'tell = ["dora"]\n', "")
-    two.do(promote, release="buys@1")
+ROWS = "rows >= 1"
+
+
+def test_one_alarm_swallows_no_other(two):
+    reactions = [
+        f'to = "{promise}"\ndo = ["notify"]\ntell = ["{who}"]' for promise, who in [(PROMISE, "dora"), (ROWS, "ada")]
+    ]
+    up(two, reactions, promises=(PROMISE, ROWS))
+    _, made = watched(two, found(ONE), found(ONE, promise=ROWS))
+    assert [(one.outcome, one.people) for one in made] == [("done", ("dora",)), ("done", ("ada",))]
+    assert watched(two, found(ONE), found(ONE, promise=ROWS))[1] == []
+
+
+def test_others_are_told_later(two):
+    up(two, ['do = ["notify"]\ntell = ["dora"]', 'after = "1h"\ndo = ["notify"]\ntell = ["ada"]'])
+    assert [one.says for one in watched(two, found(ONE))[1]] == ["told dora"]
+    assert watched(two, now=NOW + 3599)[1] == []
+    assert [one.says for one in watched(two, now=NOW + 3600)[1]] == ["told ada"]
+
+
+def test_what_has_not_cooled_down_is_said_once_and_done_when_it_has(two, monkeypatch):
+    up(two, ['do = ["notify", "run"]\ntell = ["dora"]\ncool_down = "2h"'], promises=(PROMISE, ROWS))
+    watched(two, found(ONE))
     watched(two, found(ONE, KEPT))
-    _, made = watched(two, found(ONE))
-    assert made == []  # it has not cooled down
+    _, made = watched(two, found(ONE), found(ONE, promise=ROWS))
+    told = [(one.alarm, one.do, one.outcome) for one in made]
+    assert told == [
+        ("alarm:buys/2", "notify", "withheld"), ("alarm:buys/2", "run", "withheld"),
+        ("alarm:buys/3", "notify", "done"), ("alarm:buys/3", "run", "withheld"),
+    ]  # fmt: skip
+    assert re.fullmatch(r"not before 20[-\dT:]* UTC: done about alarm:buys/1 at 20[-\dT:]* UTC", made[0].says)
+    assert watched(two, found(ONE))[1] == []
+    later = time.time() + 7201
+    made = reacting.react(two.site, "buys", NOW, clock=lambda: later)
+    assert [(one.do, one.outcome) for one in made if one.alarm == "alarm:buys/2"] == [
+        ("notify", "done"), ("run", "begun"),
+    ]  # fmt: skip
+
+
+def test_nobody_named_is_said(two):
+    up(two, ['do = ["notify"]'])
+    assert [(one.outcome, one.says) for one in watched(two, found(ONE))[1]] == [
+        ("refused", 'nobody is named: tell = ["…"] under the reaction')
+    ]
+
+
+def test_a_release_that_is_gone_takes_no_other_with_it(two):
+    two.do(promote, release="buys@2")
+    up(two, ['of = "canary"\ndo = ["halt", "rollback"]'], share=0.2)  # of 2 beside 1, which had followed 2
+    _, made = watched(two, found(TWO))
+    assert [(one.outcome, one.says) for one in made] == [
+        ("done", f"halted {TWO}"), ("refused", f"{TWO} has left buys already"),
+    ]  # fmt: skip
+    assert endpoint(two).shares == {ONE: 1.0}
 
 
 def test_a_dry_run_says_what_it_would_do(two):
-    up(two, ['do = ["halt", "run"]\nof = "canary"\ndry_run = true'], share=0.2)
+    up(two, ['do = ["halt", "rollback", "run"]\nof = "canary"\ndry_run = true'], share=0.2)
+    two.do(refuse, two.ben, release="buys@1", reason="it was never right")
     _, made = watched(two, found(TWO))
-    assert [(one.do, one.outcome, one.says) for one in made] == [
-        ("halt", "dry-run", f"would take its requests from {TWO}"),
-        ("run", "dry-run", "would run the line again"),
-    ]
+    assert [(one.do, one.outcome) for one in made] == [(do, "dry-run") for do in ("halt", "rollback", "run")]
+    assert made[0].says.startswith(f"would be refused: {ONE} may not be deployed: ben (model-owner) refused")
+    assert made[1].says.startswith("would be refused: ")
+    assert made[2].says == "would be begun: runs the line again"
     assert endpoint(two).version == 2
     assert watched(two, found(TWO))[1] == []
     two.shop.edit("arkwright.toml", "dry_run = true", "dry_run = false")
     two.do(promote, release="buys@2", share=0.3)
-    assert [one.do for one in watched(two, found(TWO))[1]] == ["halt", "run"]
+    assert [one.do for one in watched(two, found(TWO))[1]] == ["halt", "rollback", "run"]
 
 
 def test_the_line_is_run_again_once_and_by_whoever_comes_after_one_that_was_killed(two):
@@ -350,7 +448,7 @@ def test_who_is_killed_before_it_is_on_record_does_it_the_next_time(two, monkeyp
             patched.setattr(type(two.site.ledger), "append", dies)
             watched(two, found(TWO))
     watched(two, found(TWO))
-    everything = [event for event in two.site.ledger.find(Reacted.KIND) if event.key == f"buys/1/{do}"]
+    everything = [event for event in two.site.ledger.find(Reacted.KIND) if event.key.startswith(f"buys/1/{do}")]
     assert len(everything) == 1
     assert len(list(two.site.ledger.find(Alarm.KIND))) - len(list(two.site.ledger.find(Alarm.KIND, "buys/1/"))) == 1
     assert len(two.do(threads, about="endpoint:buys").items) == (do == "discuss")

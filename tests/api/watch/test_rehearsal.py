@@ -106,5 +106,8 @@ def test_on_the_command_line(past, monkeypatch, capsys):
     assert "would halt" in said
     assert main(["rehearse-watch", "buys", "--since", "1d", "--json"]) == 0
     assert [one["what"] for one in json.loads(capsys.readouterr().out)] == ["raised", "halt"]
+    past.shop.edit("arkwright.toml", 'do = ["halt"]', 'do = ["halt"]\ndry_run = true')
+    assert main(["rehearse-watch", "buys", "--since", "14h", "--until", "8h"]) == 0
+    assert "halt dry-run" in capsys.readouterr().out
     assert main(["rehearse-watch", "buys", "--since", "14h", "--until", "13h"]) == 0
     assert "nothing would have been noticed" in capsys.readouterr().out

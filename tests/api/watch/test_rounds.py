@@ -4,23 +4,26 @@ import errno
 import json
 import time
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.api.answering import answered, rows
 
-from arkwright.api.decide import sign
+from arkwright.api.build import quiet
+from arkwright.api.decide import sign, why
 from arkwright.api.endpoints import terms
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import log
+from arkwright.api.watch import log, looked, rounds, served
+from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.rounds import Trouble, watch
-from arkwright.api.watch.window import Answers
+from arkwright.api.watch.window import Answers, Watched
 from arkwright.cli.main import main
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Unknown
-from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.errors import ArkwrightError, Lost, Unknown
+from arkwright.core.nouns import Endpoint, Release, Run
 from arkwright.monitor.measured import Measured
+from arkwright.serve.tap import index_lock
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.telemetry import minutes
 from arkwright.serve.telemetry.minutes import Minute
@@ -123,7 +126,7 @@ def test_windows_of_nothing_of_one_row_and_of_one_class_and_nulls_alone(live, mo
     def at(ago):
         since = (now - ago * HOUR) // HOUR * HOUR  # as it is kept
         promises = [*terms.recorded(noun).promises, *more]
-        found = {one.promise: one for one in answers.watched(promises, since, since + HOUR)}
+        found = {one.promise: one for one in answers.watched(promises, "1h", since + HOUR)}
         assert all(one.note or one.value is not None for one in found.values())
         return found
 
@@ -163,6 +166,15 @@ def test_how_it_serves(live, monkeypatch):
     assert one.note == "2 with 500; no server was up in 1,438 minutes of the window"
 
 
+def test_how_busy_it_was_at_its_worst(tmp_path):
+    begun = 1_767_225_600.0
+    for since, length, busy in ((0, 60, 0.3), (60, 60, 0.9), (120, 60, None), (180, 2, 1.0), (240, 60, 0.5)):
+        one = Minute("release:buys@1", begun + since, begun + since + length, {"200": 1}, rows=1, busy=busy)
+        minutes._append(tmp_path / minutes.FOLDER, one)
+    told = served._served(tmp_path, "release:buys@1", *(datetime.fromtimestamp(begun + at, UTC) for at in (0, 600)))
+    assert told.busiest == (0.9, begun + 60)
+
+
 def test_what_stops_one_endpoint_stops_no_other(live, monkeypatch):
     with (live.folder / "arkwright.toml").open("a") as file:
         file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
@@ -170,7 +182,7 @@ def test_what_stops_one_endpoint_stops_no_other(live, monkeypatch):
     answered(live, rows(10), monkeypatch)
     (part,) = _compacted(live)
     live.site.store.path(part.digest).unlink()
-    with pytest.raises(Unknown, match="holds no"):
+    with pytest.raises(Lost, match="is gone from"):
         live.do(watch)
     with closing(Measured(live.site.watched / "late.measured.db")) as measured:
         assert measured.last() is not None
@@ -192,6 +204,33 @@ def test_a_disk_that_stops_one_endpoint_stops_no_other_and_is_told_in_a_line(liv
         live.do(watch)
     with closing(Measured(live.site.watched / "late.measured.db")) as measured:
         assert measured.last() is not None
+
+
+def test_a_reader_of_a_log_that_stands_still_stops_the_watch_of_no_other(live, monkeypatch, caplog):
+    monkeypatch.setattr(index_lock, "PATIENCE", 0.05)
+    with (live.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
+    live.do(promote, release="buys", endpoint="late")
+    (live.site.predictions / "late").mkdir(parents=True)
+    with index_lock.reading(live.site.predictions / "late"):
+        rounds.rounds(live.site, ["buys"], None, quiet, "us")
+        assert "late" not in caplog.text
+        rounds.rounds(live.site, ["buys", "late"], None, quiet, "us")
+    assert [looked.last(live.site, name).well for name in ("buys", "late")] == [True, False]
+
+
+def test_a_mistake_of_ours_at_one_endpoint_is_raised_when_the_others_were_watched(caplog):
+    trouble, done = Trouble(), []
+    for name in ("a", "b", "c"):
+        with trouble(name):
+            done.append(name)
+            assert name == "c", name
+    with pytest.raises(AssertionError, match="a"):
+        trouble.told()
+    assert (done, trouble.names) == (["a", "b", "c"], {"a", "b"})
+    assert [(one.getMessage(), bool(one.exc_info)) for one in caplog.records] == [("b is not watched", True)]
+    with pytest.raises(KeyboardInterrupt), trouble("a"):
+        raise KeyboardInterrupt
 
 
 def test_trouble_without_words_has_a_name_and_a_listener_that_is_gone_is_none():
@@ -251,3 +290,46 @@ def test_a_window_of_so_many_rows(live, monkeypatch):
     answered(live, rows(200), monkeypatch, ago=300)
     assert found(live)["psi(spent) < 0.2"].n == 200
     assert found(live)["rows > 1"].value == 200
+
+
+def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second, monkeypatch):
+    second.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\npromises = ["psi(spent) < 0.2"]\n')
+    with (second.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[[endpoint.buys.reactions]]\ndo = ["run"]\n')
+    second.do(promote, release="buys@1")
+    second.shop.edit("shop.py", "fill_null(39)", "fill_null(38)")
+    answered(second, rows(500, shift=200), monkeypatch)
+    for _ in range(2):  # once
+        assert found(second)["psi(spent) < 0.2"].alarm == "alarm:buys/1"
+    (one,) = second.do(alarms).items
+    run = versions.latest(second.site.ledger, Run, "shop")
+    assert [(done.do, done.outcome, done.says) for done in one.reactions] == [
+        ("run", "done", f"ran the line again: {run.ref} finished")
+    ]
+    made = versions.latest(second.site.ledger, Release, "buys")
+    assert made.ref == "release:buys@3"
+    assert second.site.ledger.last(Release.KIND, "buys@").by == "arkwright"
+    assert {*second.do(why, release="buys@3").judgement.unsigned} == {"model-owner", "operations"}
+    assert versions.resolve(second.site.ledger, Endpoint, "buys").shares == {"release:buys@1": 1.0}
+
+
+def test_what_rests_on_labels_alone_is_reacted_to_in_time(second):
+    """Its windows ended three weeks before they can be measured."""
+    words = 'promises = ["recall >= 0.5"]\nwatch = { labels_after = "21d" }\n'
+    second.shop.edit("arkwright.toml", "[endpoint.buys]\n", f"[endpoint.buys]\n{words}")
+    with (second.folder / "arkwright.toml").open("a") as file:
+        file.write('\n[[endpoint.buys.reactions]]\nafter = "1h"\ndo = ["run"]\n')
+    endpoint, ago = second.do(promote, release="buys@1"), datetime.now(UTC) - timedelta(days=22)
+    numbers = {"value": 0.1, "low": 0.1, "high": 0.2, "n": 900, "note": "", "verdict": "broken"}
+    for hours, outcomes in ((0, []), (1, ["begun"])):
+        until = ago + timedelta(hours=hours)
+        one = Watched(
+            endpoint="endpoint:buys@1",
+            release="release:buys@1",
+            promise="recall >= 0.5",
+            since=until,
+            until=until,
+            **numbers,
+        )
+        rounds._noticed(second.site, endpoint, [one], [])
+        assert [done.outcome for done in second.do(alarms).items[0].reactions] == outcomes

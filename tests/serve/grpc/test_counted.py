@@ -8,6 +8,7 @@ import time
 import grpc
 import pytest
 from tests.serve.telemetry.conftest import samples, total
+from tests.serve.telemetry.test_traces import CALLER, TRACE, Receiver
 from tritonclient.grpc import service_pb2
 
 from .conftest import LONG, Serving, rows
@@ -61,6 +62,18 @@ def test_calls_that_no_release_was_picked_for(served):
     assert codes["(none)", "other", "400"] == 1
     assert codes["f32", "grpc", "200"] == 1
     assert total(served.metrics(), "arkwright_in_flight") == 0
+
+
+def test_a_callers_trace_goes_on(folders, tmp_path, monkeypatch):
+    receiver = Receiver()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    with contextlib.closing(receiver), Counted(tmp_path, folders) as served, served.stub() as stub:
+        stub.ModelInfer(rows(1), metadata=[("traceparent", f"00-{TRACE}-{CALLER}-01")], timeout=LONG)
+        spans = receiver.spans(5)
+    assert {span.trace_id.hex() for span in spans} == {TRACE}
+    (call,) = [span for span in spans if span.parent_span_id.hex() == CALLER]
+    children = [span.name for span in spans if span.parent_span_id == call.span_id]
+    assert sorted(children) == ["compute", "decode", "encode", "queue"]
 
 
 def test_callers_who_used_up_their_quota(folders, tmp_path):

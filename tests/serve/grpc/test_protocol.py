@@ -1,6 +1,9 @@
 """The protocol as its own clients speak it, and everything that is no request."""
 
 import asyncio
+import contextlib
+import http.client
+import json
 import queue
 
 import grpc
@@ -154,6 +157,20 @@ def test_a_release_is_picked_by_version_or_by_header(served):
             assert stub.ModelInfer(rows(1, model="two", model_version=version)).model_version == version
             metadata = [("arkwright-release", f"release:two@{version}")]
             assert stub.ModelInfer(rows(1, model="two"), metadata=metadata).model_version == version
+
+
+def test_a_key_goes_to_the_same_release_by_both_protocols(served):
+    tensor = {"name": "f32", "datatype": "FP32", "shape": [1, 2], "data": [0, 1]}
+    client = http.client.HTTPConnection("127.0.0.1", served.rest, timeout=LONG)
+    with served.stub() as stub, contextlib.closing(client):
+        found = []
+        for key in (f"customer-{i}" for i in range(16)):
+            headers = {"Content-Type": "application/json", "Arkwright-Key": key}
+            client.request("POST", "/v2/models/two/infer", json.dumps({"inputs": [tensor]}), headers)
+            by_rest = json.loads(client.getresponse().read())["model_version"]
+            by_grpc = stub.ModelInfer(rows(1, model="two"), metadata=[("arkwright-key", key)]).model_version
+            found.append((by_rest, by_grpc))
+    assert set(found) == {("1", "1"), ("2", "2")}
 
 
 def changed(**fields):

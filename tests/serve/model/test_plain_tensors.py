@@ -19,6 +19,10 @@ def loaded(tmp_path_factory):
     return load(folder, endpoint="f32", release="release:f32@1", digest=DIGEST)
 
 
+def named(id_, body):
+    return body.replace(b"{", b'{"id":"%b",' % id_, 1)
+
+
 def body(data="[1.5,-2]", shape="[1,2]", name='"f32"', before="", behind="", after=""):
     tensor = f'{{"name":{name},"shape":{shape},"datatype":"FP32",{before}"data":{data}{behind}}}'
     return f'{{"inputs":[{tensor}]{after}}}'.encode()
@@ -56,7 +60,12 @@ NEVER = {
     "unknown field": body(before='"x":1,'),
     "another id": body(after=',"id":"7"'),
     "wishes": body(after=',"outputs":[]') + b" ",
-    "an output": body(after=',"outputs":[{"name":"f32_out"}]'),
+    "another output": body(after=',"outputs":[{"name":"g"}]'),
+    "an output in binary": body(after=',"outputs":[{"name":"f32_out","parameters":{"binary_data":true}}]'),
+    "an id with an escape": named(b"\\u0061", body()),
+    "two ids": named(b"8", body(after=',"id":"7"')),
+    "an id and nothing": b'{"id":"7",}',
+    "a long id": named(b"a" * 129, body()),
     "parameters": body(after=',"parameters":{"a":1}'),
     "parameters of the tensor": body(before='"parameters":{"binary_data_size":8},'),
     "another model": body(after=',"model_name":"g"'),
@@ -96,7 +105,7 @@ _pieces = st.sampled_from(_PIECES)
 @st.composite
 def bodies(draw):
     """A plain body or a trick, cut or mended somewhere."""
-    whole = draw(st.sampled_from([body(), body("[1,2,3,4]", "[2,2]"), *TRICKS]))
+    whole = draw(st.sampled_from([body(), body("[1,2,3,4]", "[2,2]"), named(b"7", body()), *TRICKS]))
     for _ in range(draw(st.integers(0, 3))):
         at, end = sorted((draw(st.integers(0, len(whole))), draw(st.integers(0, len(whole)))))
         end = min(end, at + draw(st.integers(0, 4)))
@@ -112,7 +121,9 @@ def test_with_and_without_memory_the_same_is_read(loaded, came):
     for one in came:
         assert read(plain, one) == read(PlainTensors(loaded), one)
         if (found := read(plain, one)) is not None:
-            tensor = json.loads(one)["inputs"][0]
+            said = json.loads(one)
+            assert plain.read(one)[0][1].decode() == said.get("id", "")
+            tensor = said["inputs"][0]
             assert [len(found[0]), 2] == tensor["shape"]
             assert [x for row in found[0] for x in row] == [pytest.approx(x, rel=1e-6) for x in tensor["data"]]
 
@@ -142,6 +153,7 @@ def test_a_frame_that_came_before_is_not_parsed_again(loaded, monkeypatch):
 
     monkeypatch.setattr(plain_tensors, "_decoder", Never())
     assert read(plain, body("[3,4]")) == ([[3, 4]], 1)
+    assert read(plain, named(b"order-7", body("[5,6]"))) == ([[5, 6]], 1)
 
 
 @pytest.mark.parametrize("name", ["b", "i64", "f64", "s"])

@@ -29,6 +29,9 @@ def followed(monkeypatch):
             if "trial" in left:
                 left.clear()
                 raise BlockingIOError(11, "Resource temporarily unavailable")
+            if "program" in left:
+                left.clear()
+                raise RuntimeError("nobody thought of this")
 
         async def apply(name, routing):
             if "shadows" in left:
@@ -53,7 +56,7 @@ def followed(monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("failing", ["trial", "shadows"])
+@pytest.mark.parametrize("failing", ["trial", "shadows", "program"])
 def test_where_there_was_no_process_it_is_tried_again(followed, who, failing, caplog):
     async def play(one):
         one.follow("who", who(2))

@@ -12,7 +12,7 @@ from tests.serve.telling import tell
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # who is called off leaves a socket to the collector
 RELEASES = ["a@1", "a@2", "a@3", "b@1", "b@2"]
-KINDS = ["good", "fails", "kills", "kills", "tears", "hangs", "hangs", "crashes"]
+KINDS = ["good", "fails", "starves", "kills", "kills", "tears", "hangs", "hangs", "crashes"]
 MOMENTS = [
     "moves",
     "moved",

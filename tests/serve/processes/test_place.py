@@ -524,8 +524,9 @@ def test_a_place_waits_for_nobody_who_tries_again_what_held_up_another(played, m
     played(play)
 
 
-def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played):
+def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played, monkeypatch):
     """It is stuck, is given up, and is followed by one that does less."""
+    monkeypatch.setattr(process, "_LOOK", 0.5)  # so long that on a busy machine it is seen stuck before it is given up
 
     async def play(world):
         assert await world.move(b="b@1", a="a@1") == {}

@@ -1,15 +1,20 @@
 """One worker process, seen from outside."""
 
 import asyncio
+import errno
+import gc
 import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
 
 import msgspec
 import pytest
 
 from arkwright.serve.processes import birth, control, process, zygote
-from arkwright.serve.processes.birth import Nursery
+from arkwright.serve.processes.birth import Forked, Nursery
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.wire.limits import Limits
 
@@ -18,6 +23,12 @@ START = control.Start(
     shadow=False, repository=False, load_time=60.0, shared="", worker=0, host="127.0.0.1", grpc_port=None,
     access_log=None, traces=None,
 )  # fmt: skip
+
+
+def sleeps(words, fds):
+    made = subprocess.Popen(["sleep", "600"], pass_fds=fds)
+    made.returncode = 0  # it is asked by its number
+    return Forked(made.pid)
 
 
 class Says:
@@ -29,7 +40,8 @@ class Says:
     async def born(self, start):
         with socket.socket(fileno=os.dup(start.control)) as wire:
             wire.sendall(control.line(self._message))
-        return await asyncio.create_subprocess_exec("sleep", "600")
+        await asyncio.sleep(0.01)  # so it is heard before its end of the wire is closed
+        return sleeps((), ())
 
 
 def test_a_worker_may_say_of_many_endpoints_why_not():
@@ -89,10 +101,6 @@ def test_where_no_process_can_be_forked_nothing_is_left_open(monkeypatch):
     assert descriptors() == before
 
 
-async def sleeps(words, fds):
-    return await asyncio.create_subprocess_exec("sleep", "600", pass_fds=list(fds))
-
-
 @pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
 def test_what_workers_are_forked_from_may_hang_and_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(birth, "_exec", sleeps)
@@ -139,3 +147,44 @@ def test_who_hears_nothing_any_more_and_lives_on_is_ended(monkeypatch):
         return code
 
     assert asyncio.run(ended()) == -signal.SIGKILL
+
+
+@pytest.fixture
+def no_thread(monkeypatch):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+@pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
+def test_where_no_thread_can_be_started_there_is_a_process_all_the_same(tmp_path, monkeypatch, no_thread):
+    """Else what was forked would go on unseen, and the server end."""
+    monkeypatch.setattr(sys, "executable", "/bin/true")  # a zygote that ends at once
+    with pytest.raises(OSError, match="ends at once, or hangs"):
+        asyncio.run(Worker(None, START, None, Nursery(tmp_path)).start())
+
+
+def test_the_end_of_a_process_is_seen_where_no_file_is_left_for_its_handle(monkeypatch):
+    def full(pid):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def ended():
+        child = Forked(os.posix_spawn("/bin/sh", ["sh", "-c", "exit 3"], os.environ))  # noqa: ASYNC221
+        return child.returncode, await asyncio.wait_for(child.wait(), 60), child.returncode
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    assert asyncio.run(ended()) == (None, 3, 3)
+
+
+def test_where_no_process_can_be_made_nothing_is_left_open(tmp_path, monkeypatch):
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    birth.forks()
+    gc.collect()  # of what others left
+    before = descriptors()
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(Nursery(tmp_path).born(START))
+    assert descriptors() == before

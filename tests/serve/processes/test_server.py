@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from types import SimpleNamespace
 
 import pytest
 from tests.serve.conftest import flat_release
 
 from arkwright.core.ports import Routing, Served, Share
+from arkwright.serve.processes import server as server_
 from arkwright.serve.processes.server import Server
 from arkwright.serve.traffic.poison import Page, shared_memory
 from arkwright.serve.wire.limits import Limits
@@ -127,3 +129,26 @@ def test_what_is_older_and_comes_late_takes_nothing_from_an_emergency_stop(page,
         return between, list(server.app.routes)
 
     assert asyncio.run(served()) == ([], ["one"])
+
+
+def test_a_move_waits_a_moment_for_what_it_leaves_and_the_log_until_all_is_answered(page, releases, monkeypatch):
+    """A request may take a minute; the way back from a bad release is none to wait for it."""
+    monkeypatch.setattr(server_, "_LEFT", 0.05)
+
+    async def served():
+        server, settled = Server(Limits(), page=page), []
+        server._observer = SimpleNamespace(follow=lambda *_: None, settled=lambda names: settled.append([*names]))
+        await server.serve({"one": routing(releases, 1), "two": routing(releases, 1)})
+        (slow,) = server.app.routes["one"].lanes
+        slow.reading += 1  # it is asked something that takes its time
+        before = len(settled)
+        await server.serve({"one": routing(releases, 2, number=2), "two": routing(releases, 1)})
+        await server.serve({"one": routing(releases, 1, number=3)})
+        assert (slow.closed, len(settled) - before, list(server.app.routes)) == (False, 0, ["one"])
+        slow.reading -= 1
+        await asyncio.gather(*server._retiring)
+        await asyncio.sleep(0)
+        assert slow.closed
+        assert settled[before:] == [["one"]]
+
+    asyncio.run(asyncio.wait_for(served(), 20))

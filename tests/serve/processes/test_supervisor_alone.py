@@ -90,6 +90,29 @@ def test_the_end_waits_for_no_look_at_the_releases(tmp_path, monkeypatch):
     assert waited == [True]
 
 
+@pytest.mark.parametrize(("pause", "lines"), [(60.0, 1), (0.0, 5)])
+def test_what_cannot_be_read_is_said_now_and_then(tmp_path, monkeypatch, caplog, pause, lines):
+    """Not at each look: the log may be on the disk that is full."""
+    looks = []
+
+    def watch(held):
+        looks.append(held)
+        if len(looks) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise OSError(28, "No space left on device")
+
+    async def begun():
+        pass
+
+    monkeypatch.setattr(supervisor, "Crew", lambda *_, **__: Busy(""))
+    monkeypatch.setattr(supervisor, "LOOK", 0.001)
+    monkeypatch.setattr(supervisor, "_COMPLAINT", pause)
+    running = Supervisor(watch, Serving(), Room(1, 1, 1), (), None, tmp_path, print)
+    monkeypatch.setattr(running, "_begin", begun)
+    asyncio.run(asyncio.wait_for(running.run(), 60))
+    assert caplog.text.count("what is to be served cannot be read: OSError(28, ") == lines
+
+
 def test_an_endpoint_that_is_gone_keeps_no_stop_and_no_end_waiting(tmp_path, monkeypatch):
     """The workers are busy: they are told of it later."""
     both, stopped = ({"a": Routing((Share(Served(tmp_path, "release:a@1", "1" * 64)),)), "b": b} for b in (

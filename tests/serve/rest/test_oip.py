@@ -15,9 +15,13 @@ INFER = "/v2/models/f32/infer"
 VALUES = {
     "b": np.array([[True, False], [False, True]]),
     "u8": np.array([[0, 255], [1, 2]], np.uint8),
-    "i64": np.array([[-(2**63), 2**63 - 1], [0, 1]], np.int64),
-    "i8": np.array([[-128, 127], [0, 1]], np.int8),
+    "u16": np.array([[0, 2**16 - 1], [1, 2]], np.uint16),
+    "u32": np.array([[0, 2**32 - 1], [1, 2]], np.uint32),
     "u64": np.array([[0, 2**64 - 1], [3, 4]], np.uint64),
+    "i8": np.array([[-128, 127], [0, 1]], np.int8),
+    "i16": np.array([[-(2**15), 2**15 - 1], [0, 1]], np.int16),
+    "i32": np.array([[-(2**31), 2**31 - 1], [0, 1]], np.int32),
+    "i64": np.array([[-(2**63), 2**63 - 1], [0, 1]], np.int64),
     "f16": np.array([[0.5, -2.0], [65504, 6e-8]], np.float16),
     "f32": np.array([[0.1, -0.0], [3.4e38, 1e-45]], np.float32),
     "f64": np.array([[0.1, 1e308], [5e-324, -1.5]], np.float64),
@@ -35,7 +39,7 @@ def asked(names, *, binary):
     inputs = []
     for name in names:
         tensor = triton.InferInput(name, [2, 2], ECHO[name][0])
-        tensor.set_data_from_numpy(VALUES[name], binary_data=binary and ECHO[name][0] != "BF16")
+        tensor.set_data_from_numpy(VALUES[name], binary_data=binary)
         inputs.append(tensor)
     return inputs
 
@@ -59,6 +63,19 @@ def test_tritons_own_client_in_json(client):
     result = client.infer("echo", inputs, outputs=outputs, model_version="1")
     for name in names:
         assert (result.as_numpy(f"{name}_out") == VALUES[name]).all(), name
+
+
+def test_every_datatype_to_its_bounds_in_json_by_hand(echo):
+    """FP16 too, for which Triton's client has no JSON."""
+    assert len(VALUES) == len(ECHO) == 13
+    given = {n: array.ravel().tolist() for n, array in VALUES.items()}
+    inputs = [{"name": n, "shape": [2, 2], "datatype": ECHO[n][0], "data": data} for n, data in given.items()]
+    status, _, answer = infer(echo, json.dumps({"inputs": inputs}).encode(), "/v2/models/echo/infer")
+    assert status == 200, answer
+    for tensor in answer["outputs"]:
+        name = tensor["name"].removesuffix("_out")
+        assert np.array(tensor["data"], VALUES[name].dtype).tolist() == given.pop(name)
+    assert not given
 
 
 def test_only_the_outputs_asked_for(client):
@@ -205,18 +222,20 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_what_is_no_request(f32, name):
+def test_what_is_no_request(f32, name, tmp_path_factory):
     start = time.process_time()  # of client and server
     status, _, answer = infer(f32, BODIES[name])
     assert status == 400
     assert len(answer["error"]) < 600
-    assert "Traceback" not in answer["error"]
-    assert "/work" not in answer["error"]
+    for inside in ("Traceback", str(tmp_path_factory.getbasetemp()), "arkwright/", ".py", ".onnx", ".json"):
+        assert inside not in answer["error"]
     assert time.process_time() - start < 1.0
 
 
-BEYOND = [("u8", "256"), ("u8", "-1"), ("i8", "128"), ("i64", str(2**63)), ("i64", "9" * 30), ("i64", "1.5")]
-BEYOND += [("i64", "true"), ("i64", '"1"'), ("u64", "-1"), ("u64", str(2**64)), ("b", "1"), ("b", "0"), ("b", '"true"')]
+WHOLE = [name for name, array in VALUES.items() if array.dtype.kind in "iu"]
+BEYOND = [(name, str(np.iinfo(VALUES[name].dtype).max + 1)) for name in WHOLE]
+BEYOND += [(name, str(np.iinfo(VALUES[name].dtype).min - 1)) for name in WHOLE]
+BEYOND += [("i64", "9" * 30), ("i64", "1.5"), ("i64", "true"), ("i64", '"1"'), ("b", "1"), ("b", "0"), ("b", '"true"')]
 BEYOND += [
     ("f16", "65536"),
     ("s", "1"),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ from arkwright.core.nouns import Column
 from arkwright.infra.disk_store import DiskStore
 from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap.blocks import frame
-from arkwright.serve.tap.compact import compact
+from arkwright.serve.tap.compact import compact, write_parts
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import COMPACT_LOCK, Index
 from arkwright.serve.tap.segment import ARROW, INFER, MAGIC, RECORDS, SHADOW, segments
@@ -338,10 +339,51 @@ def test_blocks_before_one_that_cannot_be_read_are_kept(place, caplog):
     assert len(list(place.folder.glob("*.damaged"))) == 1
 
 
+@pytest.mark.parametrize("more", [None, b"no records"], ids=["not opened", "read in part"])
+def test_a_damaged_segment_is_not_removed_by_who_finishes_what_was_killed(place, monkeypatch, more):
+    place.log(range(3))
+    (path,) = segments(place.folder)
+    whole = path.read_bytes()
+    path.write_bytes(whole + frame(RECORDS, more) if more else b"ARKWTAP9" + whole[8:])
+    place.log(range(3, 5))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            done(place)
+    assert len(ids(place)) == (5 if more else 2)
+    assert done(place).segments == 0
+    assert [one.name for one in place.folder.glob("*.damaged")] == [path.with_suffix(".damaged").name]
+    assert segments(place.folder) == []
+    assert len(ids(place)) == (5 if more else 2)
+
+
+def test_parts_of_before_a_column_of_ours_was_there_become_one_with_later_ones(place, monkeypatch):
+    monkeypatch.setattr(compacting, "MERGE", 2)
+    place.log(range(3))
+    done(place)
+    (entry,) = (place.folder / "parts").glob("[0-9]*.json")
+    (part,) = Index(place.folder).parts
+    old = place.root / "old.parquet"
+    pq.write_table(pq.read_table(place.store.path(part.digest)).drop(["rule", "because", "review"]), old)
+    entry.write_bytes(entry.read_bytes().replace(part.digest.encode(), place.store.put(old).encode()))
+    place.log(range(3, 5))
+    assert done(place).merged == 2
+    (found,) = Index(place.folder).parts
+    made = pq.read_table(place.store.path(found.digest))
+    assert sorted(made.column("id").to_pylist()) == [f"r{n}" for n in range(5)]
+    assert made.column("review").null_count == 5
+
+
 def test_a_torn_tail_is_said(place, caplog):
     place.log(range(3))
     (path,) = segments(place.folder)
     path.write_bytes(path.read_bytes() + b"half a block")
+    write_parts([path], place.scratch(), lambda record, _: record)  # a query, which reads what is being written too
+    assert "torn" not in caplog.text
     assert done(place).rows == 3
     assert "12 bytes at its end were torn off by a crash" in caplog.text
 

@@ -18,8 +18,8 @@ from arkwright.serve.tap import label_index, query
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.blocks import frame
 from arkwright.serve.tap.compact import compact
+from arkwright.serve.tap.index_lock import LOCK
 from arkwright.serve.tap.labels import Label, Labels, files
-from arkwright.serve.tap.parts import INDEX_LOCK
 from arkwright.serve.tap.query import Wanted, find, unknown
 from arkwright.serve.tap.segment import segments
 from arkwright.serve.tap.writer import Tap
@@ -310,5 +310,5 @@ def test_a_log_that_may_only_be_read_is_read(place, monkeypatch):
 
     monkeypatch.setattr(os, "open", only_read)
     assert ids(place) == first == ["r2", "r1", "r0"]
-    (place.folder / INDEX_LOCK).unlink()  # a copy without it
+    (place.folder / LOCK).unlink()  # a copy without it
     assert ids(place) == first

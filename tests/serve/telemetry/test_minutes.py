@@ -17,11 +17,17 @@ LATE = "release:late@3"
 @pytest.fixture
 def kept(counters, tmp_path, monkeypatch):
     monkeypatch.setattr(minutes.time, "time", lambda: NOON)
+    monkeypatch.setattr(minutes.time, "process_time", lambda: 0.0)
     return Minutes(counters, tmp_path / "predictions")
 
 
 def found(tmp_path, since=NOON, until=NOON + 86_400, release=LATE):
     return list(read(tmp_path / "predictions" / "late", release, since, until))
+
+
+def quiet(*told, **words):
+    """A minute in which workers computed nothing that could be told."""
+    return Minute(*told, **words, busy=0.0)
 
 
 def served(slot, release=LATE, **words):
@@ -44,9 +50,9 @@ def test_of_all_workers_by_status_and_only_once(counters, kept, tmp_path):
     series.begin()
     series.observe(at.PREDICT, 200, 0.001, rows=1)
     kept.note(NOON + 180)
-    whole = Minute(LATE, NOON, NOON + 60, {"200": 4, "500": 2, "422": 2, "503": 2}, rows=12, limited=2)
-    idle = Minute(LATE, NOON + 60, NOON + 120, {})
-    assert found(tmp_path) == [whole, idle, Minute(LATE, NOON + 120, NOON + 180, {"200": 1}, rows=1)]
+    whole = quiet(LATE, NOON, NOON + 60, {"200": 4, "500": 2, "422": 2, "503": 2}, rows=12, limited=2)
+    idle = quiet(LATE, NOON + 60, NOON + 120, {})
+    assert found(tmp_path) == [whole, idle, quiet(LATE, NOON + 120, NOON + 180, {"200": 1}, rows=1)]
     assert found(tmp_path, since=NOON + 60, until=NOON + 120) == [idle]
     assert found(tmp_path, release="release:late@2") == []
     slots[1].close()
@@ -74,7 +80,7 @@ def test_a_shadow_tells_of_its_copies(counters, kept, tmp_path):
     series.begin()
     series.observe(at.PREDICT, 200, 0.001, rows=2)
     kept.note(NOON + 60)
-    assert found(tmp_path) == [Minute(LATE, NOON, NOON + 60, {"200": 1}, rows=2)]
+    assert found(tmp_path) == [quiet(LATE, NOON, NOON + 60, {"200": 1}, rows=2)]
     slot.close()
 
 
@@ -91,8 +97,20 @@ def test_what_cannot_be_written_is_told_once_and_kept_for_the_next_time(counters
     assert len(caplog.records) == 1
     (tmp_path / "predictions" / "late").unlink()
     kept.note(NOON + 180)
-    assert found(tmp_path) == [Minute(LATE, NOON, NOON + 180, {"503": 1})]
+    assert found(tmp_path) == [quiet(LATE, NOON, NOON + 180, {"503": 1})]
     slot.close()
+
+
+def test_how_busy_the_workers_of_the_server_are(counters, kept, tmp_path):
+    slots = [Slot(counters, worker) for worker in (0, 1)]
+    served(slots[0])
+    for until, used in ((60, 30.0), (120, 90.0), (180, 500.0)):
+        slots[0].floats[at.CPU] = used
+        kept.note(NOON + until)
+    could = kept._processors
+    assert [one.busy for one in found(tmp_path)] == [round(30 / 60 / could, 4), round(60 / 60 / could, 4), 1.0]
+    for slot in slots:
+        slot.close()
 
 
 def test_a_torn_line_is_skipped(counters, kept, tmp_path):

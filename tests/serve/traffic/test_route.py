@@ -48,6 +48,13 @@ def test_a_key_stays_and_moves_to_the_newest_alone(key, share, more):
     assert (was, now) in [(OLD, OLD), (OLD, NEW), (NEW, NEW)]
 
 
+def test_a_key_is_placed_alike_by_every_process_and_every_version_of_ours():
+    """Workers and servers that know nothing of each other agree; whoever changes this moves callers."""
+    route = Route("late", [(NEW, 0.5), (OLD, 0.5)])
+    found = "".join(picked(route, arkwright_key=b"customer-%d" % i).loaded.version for i in range(16))
+    assert found == "3111333111311133"
+
+
 def test_two_endpoints_divide_their_keys_differently():
     keys = [b"%d" % i for i in range(2000)]
     both = [

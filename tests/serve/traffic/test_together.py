@@ -8,7 +8,9 @@ import socket
 import threading
 import weakref
 from dataclasses import replace
+from math import inf
 from time import monotonic
+from types import SimpleNamespace
 
 import msgspec
 import onnx
@@ -28,16 +30,18 @@ from arkwright.core.signature import Signature, Tensor
 from arkwright.serve.model.loaded import load
 from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.server import Server
+from arkwright.serve.rest.predict import predict
 from arkwright.serve.telemetry.counters import Counters
 from arkwright.serve.telemetry.exposition import Exposition
 from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic import route, together
+from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.traffic.route import Route
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import GONE, Request
 
-LONG = {"Content-Type": "application/json", "Arkwright-Timeout-Ms": "60000"}
-SHORT = {"Content-Type": "application/json"}
+LONG = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+SHORT = {"Content-Type": "application/json", "X-Request-Id": "7", "Arkwright-Timeout-Ms": "60000"}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,9 @@ def infer(*values, rows=1):
     return {"inputs": [{"name": "f32", "shape": [rows, 2], "datatype": "FP32", "data": list(values)}]}
 
 
+OUT = {"name": "f32_out"}
+
+
 def both(live, path, body):
     """The answers by the short way, once and again, and by the long one: status, what names the release, body."""
     found = []
@@ -96,9 +103,21 @@ ROW = {"km": 1.5, "aa": 0.0, "delay": None}
         ("/v2/models/f32/infer", infer(1.5, 2), True),
         ("/v2/models/f32/infer", infer(1, 2, 3, 4, rows=2), True),
         ("/v2/models/f32/infer", infer(1, 2, 3), False),
-        ("/v2/models/f32/infer", infer(1, 2) | {"id": "a"}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"id": "a"}, False),  # behind, where no client puts it
+        ("/v2/models/f32/infer", {"id": "a/b-7 ~!"} | infer(1, 2), True),
+        ("/v2/models/f32/infer", {"id": "7"} | infer(1, 2, 3, 4, rows=2), True),
+        ("/v2/models/f32/infer", {"id": "é"} | infer(1, 2), False),
+        ("/v2/models/f32/infer", {"id": ""} | infer(1, 2), True),
+        ("/v2/models/f32/infer", {"id": "a"} | infer(1, 2, 3), False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [{"name": "f32_out"}]}, True),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT | {"parameters": {"binary_data": False}}]}, True),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT | {"parameters": {"binary_data": 0}}]}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT, OUT]}, False),
+        ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [{"name": "f32_in"}]}, False),
         ("/v2/models/f32/infer", infer(1, 2) | {"model_name": "other"}, False),
-        ("/v2/models/f32/versions/1/infer", infer(1.5, 2), False),
+        ("/v2/models/f32/versions/1/infer", infer(1.5, 2), True),
+        ("/v2/models/f32/versions/1/infer", infer(1.5, 2) | {"model_version": "2"}, False),
+        ("/v2/models/f32/versions/2/infer", infer(1.5, 2), False),
     ],
 )
 def test_both_ways_answer_alike(live, taken, path, body, short):
@@ -134,6 +153,23 @@ def test_arrow_is_answered_in_arrow(live):
         "POST", "/endpoints/late/predict", ROW, SHORT | {"Accept": "application/vnd.apache.arrow.stream"}
     )
     assert headers["Content-Type"] == "application/vnd.apache.arrow.stream"
+
+
+def test_a_lone_request_never_waits(tmp_path):
+    """There is no timer: by both ways it is answered in the turn of the loop after the one in which it came."""
+    body, said = json.dumps(ROW).encode(), []
+
+    async def ask():
+        lane = Lane(late_release(tmp_path), Limits())
+        request = Request("POST", "/endpoints/late/predict", {b"content-type": b"application/json"}, body)
+        assert lane.predict.take(request, SimpleNamespace(said=lambda *_: said.append("short")))
+        await asyncio.sleep(0)
+        lane.batcher.add(predict(lane, request, body, lambda _: said.append("long"), inf))
+        await asyncio.sleep(0)
+        lane.close()
+
+    asyncio.run(ask())
+    assert said == ["short", "long"]
 
 
 def reciprocal(folder):

@@ -16,7 +16,7 @@ from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Response
 
-HOST = b"Host: localhost\r\n"
+HOST, ID, TRACE = b"Host: localhost\r\n", b"X-Request-Id: %b\r\n", b"traceparent: %b\r\n"
 
 
 class Forgetful(dict):
@@ -48,7 +48,7 @@ class Talk:
     async def _answer(self):
         while self._waiting:
             request, reply = self._waiting.pop(0)
-            heads = b"".join(b"%b=%b;" % pair for pair in request.headers.items())
+            heads = b"".join(b"%b=%b;" % pair for pair in sorted(request.headers.items()))
             reply(Response(200, b"%b %b %b %b" % (request.method.encode(), request.path.encode(), heads, request.body)))
             await asyncio.sleep(0)  # its turn
 
@@ -89,6 +89,12 @@ PIECES = st.sampled_from([
     GET.replace(b"GET", b"HEAD"), GET.replace(b"1.1", b"1.0"),
     post(extra=b"Connection: close\r\n"), post(extra=b"Connection: keep-alive\r\n").replace(b"1.1", b"1.0"),
     post(extra=b"Expect: 100-continue\r\n"), post(extra=b"A: 1\r\nA: 2\r\n"),
+    *(post(extra=one) for one in (
+        ID % b"7", ID % b"8", TRACE % b"7", ID % b"7" + TRACE % b"8", ID % b"7" + ID % b"8", ID.lower() % b"7",
+        ID % b"7" + b" folded\r\n", ID % b"7" + b"X-Request-Id:8\r\n", ID % b"7" + b"X-Request-Id:\t8\r\n",
+        b"X-Request-Id:8\r\n" + ID % b"7", ID % b"", ID % b"a b", ID % b"\xff", ID % (b"a" * 128), ID % (b"a" * 129),
+        ID[:-2] % b"7" + b"\n", ID % b"7" + b"Connection: close\r\n", ID % b"7" + b"A : 1\r\n",
+    )),
     post(extra=b"Transfer-Encoding: chunked\r\n"),
     b"POST /p HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     post(length=1), post(length=3), post(length=0), post() + b"\0", post() + b"\r\n", post() + b"G", post()[:-1],
@@ -171,6 +177,12 @@ def test_what_is_remembered_is_bounded():
     assert post(extra=b"X: %d\r\n" % (3 * protocol.MOST_HEADS - 1))[:-2] in heads
     sizes, heads = heads_after(post(extra=b"X: %b\r\n" % (b"x" * size)) for size in (10, 5000, 15_000))
     assert sizes == [1, 1, 1]  # a long head costs more to keep than to parse
+
+
+def test_what_clients_say_anew_is_not_remembered_and_the_rest_is():
+    pieces = [post(extra=ID % b"%d" % i + TRACE % b"%d" % i) for i in range(9)]
+    assert heads_after(pieces) == ([1] * 9, [(post()[:-2], b"X-Request-Id", b"traceparent")])
+    assert heads_after([post(extra=ID % b"7" + b"X-Request-Id:8\r\n")])[1] == []
 
 
 def test_what_is_not_remembered():

@@ -140,7 +140,8 @@ def must_pass(site: Site, release: Release) -> Entry:
     turn = versions.turn(site.ledger, release.digest)
     now = judgement(site, release)
     if not now.passed:
-        raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}")
+        why = f"arkwright why {release.name}@{release.version}"
+        raise Refused(f"{release.ref} may not be deployed: {'; '.join(now.missing)}; see: {why}")
     return turn
 
 

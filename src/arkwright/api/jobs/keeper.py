@@ -87,7 +87,7 @@ class Keeper(Alongside):
 
     def _have_done(self, waiting: jobs.Job) -> None:
         working = replace(waiting, state=jobs.WORKING, began=now())
-        if not jobs.move(self._site, waiting, working):
+        if not self._begun(waiting, working):
             return
         folder, short = jobs.folder(self._site, working.id), memory.killed()
         with (folder / "log").open("ab") as log_file:
@@ -110,6 +110,15 @@ class Keeper(Alongside):
         if run := jobs.run_of(self._site, working.id):
             bring_in(self._site, {run: how})  # now that the records are reached: nobody else knows how
         jobs.tell_end(self._site, over)
+
+    def _begun(self, waiting: jobs.Job, working: jobs.Job) -> bool:
+        """On record; False where somebody else was first."""
+        try:
+            return jobs.move(self._site, waiting, working)
+        except ArkwrightError:  # it may be on record all the same, where only the answer was lost
+            if self._site.vault.get(jobs.KIND, working.id) != encode(working):
+                raise
+            return True
 
     def _wait(self, process: "subprocess.Popen[bytes]", working: jobs.Job) -> tuple[int, str]:
         """Its exit code, and why it was told to stop, if it was."""

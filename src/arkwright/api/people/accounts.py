@@ -20,6 +20,7 @@ from arkwright.sites import Site
 DAY = 24 * 60 * 60.0
 INVITED, LONGEST_TOKEN = 7 * DAY, 366 * DAY
 LINK, LINKED = "oidc", "oidc-account"  # the vault's kinds: a provider's person -> the account, and back
+PRINTED = "printed"  # the note of an invitation that counts only while no owner can enter
 OWNERS = "owners"  # the ledger's kind for the turns in which owners stop being owners
 
 
@@ -39,9 +40,10 @@ def can_enter(site: Site, name: str) -> bool:
     return bool(ways(site, name))
 
 
-def somebody_entered(site: Site) -> bool:
-    """Whether any account was taken up."""
-    return any(can_enter(site, a.name) for a in versions.all_of(site.ledger, Account))
+def owner_can_enter(site: Site, *, but: str = "") -> bool:
+    """Whether somebody took up an owner's account, other than this one: until then the first owner is awaited."""
+    newest = {a.name: a for a in versions.all_of(site.ledger, Account)}
+    return any(a.role == "owner" and a.name != but and can_enter(site, a.name) for a in newest.values())
 
 
 def account(site: Site, name: str) -> Account:
@@ -59,8 +61,8 @@ def allow(site: Site, by: Actor, right: str) -> None:
         return
     if not by.proven:
         how = "make a token (arkwright token), then export ARKWRIGHT_TOKEN=…"
-        if not somebody_entered(site):
-            how = "nobody entered yet; arkwright up prints the link with which the first owner does"
+        if not owner_can_enter(site):
+            how = "no owner can enter yet; arkwright up prints the link with which the first one does"
         raise Unproven(f"this site has accounts, so {by.name or 'who acts'} has to prove it: {how}")
     roles.must(by, right)
 
@@ -164,9 +166,7 @@ def _change(site: Site, by: Actor, before: Account, after: Account) -> None:
     entries = [Entry(Account.KIND, f"{after.name}@{after.version}", encode(after))]
     if before.role == "owner" != after.role:
         turn = site.ledger.last(OWNERS, "")
-        others = [a for a in versions.all_of(site.ledger, Account) if a.name != after.name]
-        newest = {other.name: other for other in others}
-        if not any(a.role == "owner" and can_enter(site, a.name) for a in newest.values()):
+        if not owner_can_enter(site, but=after.name):
             raise Refused(f"{after.name} is the last owner who can enter; make somebody else one first")
         number = int(turn.key) + 1 if turn else 1
         entries.append(Entry(OWNERS, str(number), encode(after.ref)))

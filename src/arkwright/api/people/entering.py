@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api.people.accounts import DAY, LINKED, account, can_enter
+from arkwright.api.people.accounts import DAY, LINKED, PRINTED, account, can_enter, owner_can_enter
 from arkwright.core import versions
 from arkwright.core.errors import Refused, Unproven
 from arkwright.core.nouns import Account, Actor
 from arkwright.govern import passwords, roles, secrets
+from arkwright.govern.secrets import Pass
 from arkwright.sites import Site
 
 LOGGED_IN = 7 * DAY
-_OF_NO_USE = "this invitation was used, is too old, or was never made; ask for another"
+_OF_NO_USE = "this invitation was used, is too old, or was never made; if you used it, log in, else ask for another"
 _OVER = "this token is wrong, was revoked, or is too old; make another: arkwright token"
 
 
@@ -28,38 +29,50 @@ class Known:
 
 def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str, note: str = "") -> str:
     """Take up an invitation with a password of one's own; a session's secret. `note`: from where. Raises Unproven."""
-    key, name = opened(site, invitation)
+    key, held = opened(site, invitation)
+    name = held.account
     kept = passwords.hashed(password, name)
-    if not site.vault.remove(secrets.INVITE, key):
-        raise Unproven("this invitation was used just now")
+    bind(site, key, passwords.KIND)
     if not site.vault.add(passwords.KIND, name, kept):
-        raise Unproven(_OF_NO_USE)
-    if site.vault.get(LINKED, name) or account(site, name).role == "none":
+        raise Unproven("this invitation was used just now")
+    if site.vault.get(LINKED, name) or not is_open(site, name, held.note):
         site.vault.remove(passwords.KIND, name)
-        raise Unproven("somebody entered as this account just now")
+        raise Unproven("somebody else entered just now; ask an owner for another invitation")
+    secrets.revoke_all(site.vault, secrets.INVITE, name)
     return session(site, name, note)
 
 
-def opened(site: Site, invitation: str) -> tuple[str, str]:
-    """(its key, the account) of an invitation that may be taken up: nobody entered as that account yet, and it was not
-    shut out. Raises Unproven.
+def opened(site: Site, invitation: str) -> tuple[str, Pass]:
+    """(its key, what it stands for) of an invitation that may be taken up: nobody entered as that account yet, and it
+    is open. Raises Unproven.
     """
-    key, name = _redeemed(site, invitation)
-    if can_enter(site, name) or account(site, name).role == "none":
+    key, held = invited(site, invitation)
+    if can_enter(site, held.account) or not is_open(site, held.account, held.note):
         raise Unproven(_OF_NO_USE)
-    return key, name
+    return key, held
 
 
-def invited(site: Site, invitation: str) -> str:
-    """Whose account an invitation opens, before it is taken up. Raises Unproven."""
-    return _redeemed(site, invitation)[1]
+def bind(site: Site, key: str, way: str) -> None:
+    """Of many who hold an invitation, one goes on: by the password, or as one person of the provider. It is not removed
+    before they are in, so that whoever is cut off goes on later. Raises Unproven.
+    """
+    if not secrets.bind(site.vault, secrets.INVITE, key, way):
+        raise Unproven("this invitation was begun in another way; go on in that one, or ask for another")
 
 
-def _redeemed(site: Site, invitation: str) -> tuple[str, str]:
+def is_open(site: Site, name: str, note: str) -> bool:
+    """Whether an invitation to this account, with this note, counts: nobody shut the account out, and for one that was
+    printed no other owner can enter.
+    """
+    return account(site, name).role != "none" and not (note == PRINTED and owner_can_enter(site, but=name))
+
+
+def invited(site: Site, invitation: str) -> tuple[str, Pass]:
+    """(its key, what an invitation stands for), of use or not. Raises Unproven."""
     found = secrets.redeem(site.vault, secrets.INVITE, invitation)
     if found is None:
         raise Unproven(_OF_NO_USE)
-    return found[0], found[1].account
+    return found
 
 
 def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, note: str = "") -> str:
@@ -82,15 +95,24 @@ def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, no
 
 
 def change_password(site: Site, by: Actor, project: Path, *, old: str, new: str, note: str = "") -> str:
-    """Another password; every session of the account ends, and the new one's secret is given. Tokens stay."""
+    """Another password; every session of the account ends, and the new one's secret is given. Tokens stay.
+
+    They end before too: whoever is cut off in between could not do it again with the old password.
+    """
     kept = site.vault.get(passwords.KIND, by.name)
     if not passwords.fits(kept, old) or kept is None:
         raise Unproven("the old password is wrong")
-    if not site.vault.swap(passwords.KIND, by.name, kept, passwords.hashed(new, by.name)):
+    fresh = passwords.hashed(new, by.name)
+    _end_all(site, by.name)
+    if not site.vault.swap(passwords.KIND, by.name, kept, fresh):
         raise Refused("the password was changed just now by somebody else")
-    for kind in (secrets.SESSION, secrets.DEVICE):
-        secrets.revoke_all(site.vault, kind, by.name)
+    _end_all(site, by.name)
     return session(site, by.name, note)
+
+
+def _end_all(site: Site, name: str) -> None:
+    for kind in (secrets.SESSION, secrets.DEVICE):
+        secrets.revoke_all(site.vault, kind, name)
 
 
 def log_out(site: Site, known: Known) -> None:

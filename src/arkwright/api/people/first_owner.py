@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from arkwright.api.people import accounts, entering
+from arkwright.api.people import accounts, entering, outside
 from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Account, Actor
@@ -15,23 +15,28 @@ from arkwright.sites import Site
 
 
 def invitation(site: Site, by: Actor, project: Path) -> str | None:
-    """The secret that lets the first owner in, another one each time; None once somebody entered.
+    """The secret that lets the first owner in, another one each time; None once an owner can enter.
 
     Those before it go on until then: another control room on the same records may have told one just now.
     """
     if not accounts.has_accounts(site):
         with suppress(Taken):  # another control room did
             versions.move(site.ledger, by.name, Account(name=FIRST, version=1, role="owner", reason="invited"))
-    if accounts.somebody_entered(site):
+    if accounts.owner_can_enter(site):
         return None
     newest = {account.name: account for account in versions.all_of(site.ledger, Account)}
     first = next(account.name for account in newest.values() if account.role == "owner")
     return _secret(site, first)
 
 
-def chooses(site: Site, name: str) -> bool:
-    """Whether whoever joins as this account says how it is called: the first owner, before anybody entered."""
-    return name == FIRST and not accounts.somebody_entered(site)
+def opened(site: Site, invitation: str) -> tuple[str, bool]:
+    """(whose account an invitation opens, whether whoever takes it up says how it is called, as the first owner does).
+    Raises Unproven where it opens none.
+    """
+    name = entering.invited(site, invitation)[1].account
+    if name == FIRST and not accounts.owner_can_enter(site):
+        return name, True
+    return entering.opened(site, invitation)[1].account, False
 
 
 def join(
@@ -42,20 +47,21 @@ def join(
 
     What is cut off in between can be tried again: the first owner's invitations go on until the password is there.
     """
-    invited = entering.invited(site, invitation)
-    if not chooses(site, invited):
+    invited, chooses = opened(site, invitation)
+    if not chooses:
         return entering.join(site, by, project, invitation=invitation, password=password, note=note)
     name = _called(site, name or invited, password)
     own = _secret(site, name)
     session = entering.join(site, by, project, invitation=own, password=password, note=note)
-    with suppress(ArkwrightError):  # they are of no use any more
-        for one in {FIRST, name}:
-            secrets.revoke_all(site.vault, secrets.INVITE, one)
+    if name != FIRST:
+        with suppress(ArkwrightError):  # they are of no use any more, and whoever came in by them is free to come anew
+            secrets.revoke_all(site.vault, secrets.INVITE, FIRST)
+            outside.forget(site, FIRST)
     return session
 
 
 def _secret(site: Site, name: str) -> str:
-    return secrets.issue(site.vault, secrets.INVITE, name, accounts.INVITED)
+    return secrets.issue(site.vault, secrets.INVITE, name, accounts.INVITED, note=accounts.PRINTED)
 
 
 def _called(site: Site, name: str, password: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from arkwright.api.people import accounts
 from arkwright.api.people.accounts import LINK, LINKED
 from arkwright.api.people.entering import Known
-from arkwright.api.people.outside import FRESH
+from arkwright.api.people.outside import FRESH, linked, part, point
 from arkwright.core import versions
 from arkwright.core.errors import Invalid, Refused, Unproven
 from arkwright.core.nouns import Account, Actor
@@ -58,12 +58,14 @@ def link(site: Site, known: Known, *, password: str) -> Account:
     may_begin(site, name)
     key = _unused(site, name, person)
     after = _noted(site, known.actor, name, f"linked with {person.issuer}: both ways in lead here")
-    if not (site.vault.add(LINK, key, name) or site.vault.get(LINK, key) == name):
-        _noted(site, known.actor, name, "not linked after all: that person entered elsewhere just now")
-        raise Refused("that person of the provider has another account by now")
-    site.vault.put(LINKED, name, key)
-    site.vault.remove(OFFERED, known.key)
-    return after
+    if point(site, key, name):
+        site.vault.put(LINKED, name, key)
+        if site.vault.get(LINK, key) == name:
+            site.vault.remove(OFFERED, known.key)
+            return after
+        site.vault.remove(LINKED, name)
+    _noted(site, known.actor, name, "not linked after all: that person entered elsewhere just now")
+    raise Refused("that person of the provider has another account by now")
 
 
 def unlink_own(site: Site, known: Known, *, password: str) -> Account:
@@ -89,21 +91,22 @@ def unlink(site: Site, by: Actor, project: Path, *, name: str, reason: str) -> A
 
 
 def _unlinked(site: Site, by: Actor, name: str, reason: str, keep: str = "") -> Account:
+    """LINKED goes last: whoever is cut off before does it again."""
     key = site.vault.get(LINKED, name)
     if key is None:
         raise Refused(f"{name} is not linked with anybody of the provider")
     after = _noted(site, by, name, reason)
-    for kind, one in ((LINK, key), (LINKED, name)):
-        site.vault.remove(kind, one)
-    secrets.revoke_all(site.vault, secrets.SESSION, name, keep=keep)
-    secrets.revoke_all(site.vault, secrets.DEVICE, name)
+    part(site, key, name)
+    for kind in (secrets.SESSION, secrets.DEVICE, secrets.INVITE):
+        secrets.revoke_all(site.vault, kind, name, keep=keep)
+    site.vault.remove(LINKED, name)
     return after
 
 
 def _unused(site: Site, name: str, person: Person) -> str:
     """The person's key in the vault. Raises Refused where they are another account."""
     key = digest_of([person.issuer, person.subject])
-    other = site.vault.get(LINK, key)
+    other = linked(site, key)
     if other not in (None, name):
         raise Refused(f"that person of the provider has an account here already, {other}")
     return key

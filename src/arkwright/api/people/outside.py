@@ -4,6 +4,7 @@ import re
 import time
 
 from arkwright.api.people import accounts, entering
+from arkwright.api.people.accounts import LINK, LINKED
 from arkwright.core import versions
 from arkwright.core.errors import Forbidden, Refused, Unproven
 from arkwright.core.mailbox import is_address
@@ -35,7 +36,7 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
     Raises Unproven, Forbidden for whom nobody invited, Refused where the name is another's.
     """
     key = digest_of([person.issuer, person.subject])
-    name = site.vault.get(accounts.LINK, key)
+    name = linked(site, key)
     if invitation and name is None:
         name = _invited(site, key, invitation)
     elif invitation:
@@ -46,11 +47,47 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
     return entering.session(site, name, note)
 
 
+def linked(site: Site, key: str) -> str | None:
+    """The account as which this person enters. Both records have to say so: where somebody was cut off between the two,
+    the one that is there counts for nothing.
+    """
+    name = site.vault.get(LINK, key)
+    return name if name is not None and site.vault.get(LINKED, name) == key else None
+
+
+def point(site: Site, key: str, name: str) -> bool:
+    """The first of the two records, LINK, in the place of one that counts for nothing; False where one counts."""
+    before = site.vault.get(LINK, key)
+    if before is None:
+        return site.vault.add(LINK, key, name)
+    if before != name and not site.vault.swap(LINK, key, before, name):
+        return False
+    if before != name and site.vault.get(LINKED, before) == key:  # it counts since just now
+        site.vault.swap(LINK, key, name, before)
+        return False
+    return True
+
+
+def part(site: Site, key: str, name: str) -> None:
+    """Remove LINK, where it does not lead elsewhere by now."""
+    if site.vault.get(LINK, key) == name:
+        site.vault.remove(LINK, key)
+
+
+def forget(site: Site, name: str) -> None:
+    """Whoever is linked with this account, which ended, is as free as before."""
+    if key := site.vault.get(LINKED, name):
+        part(site, key, name)
+        site.vault.remove(LINKED, name)
+
+
 def _invited(site: Site, key: str, invitation: str) -> str:
-    invited, name = entering.opened(site, invitation)
-    if not site.vault.remove(secrets.INVITE, invited):
-        raise Unproven("this invitation was used just now")
-    return _link(site, name, key)
+    """The invitation goes last: whoever is cut off before opens it again."""
+    invited, held = entering.opened(site, invitation)
+    entering.bind(site, invited, key)
+    name = _link(site, held.account, key, held.note)
+    secrets.revoke_all(site.vault, secrets.INVITE, name)
+    return name
 
 
 def _new(site: Site, person: Person, key: str) -> str:
@@ -93,17 +130,21 @@ def _was_cut_off(site: Site, last: Event, name: str, key: str, entered: str) -> 
     return made and site.vault.get(CLAIMED, name) == key and not accounts.can_enter(site, name)
 
 
-def _link(site: Site, name: str, key: str) -> str:
-    if not site.vault.add(accounts.LINK, key, name):
+def _link(site: Site, name: str, key: str, note: str = "") -> str:
+    """From now on this person enters as this account, which nobody entered yet. `note`: the invitation's."""
+    if not point(site, key, name):
         raise Refused("you came in through another door just now; log in once more")
-    if not site.vault.add(accounts.LINKED, name, key):
-        site.vault.remove(accounts.LINK, key)
-        raise Unproven(_JUST_NOW.format(name))
-    if site.vault.get(passwords.KIND, name):  # somebody chose one meanwhile: neither knows that it is one person
-        site.vault.remove(accounts.LINKED, name)
-        site.vault.remove(accounts.LINK, key)
-        raise Unproven(_JUST_NOW.format(name))
-    return name
+    mine = site.vault.add(LINKED, name, key) or site.vault.get(LINKED, name) == key
+    if mine and not (
+        site.vault.get(passwords.KIND, name)  # somebody chose one meanwhile: neither knows that it is one person
+        or site.vault.get(LINK, key) != name
+        or not entering.is_open(site, name, note)
+    ):
+        return name
+    if mine:
+        site.vault.remove(LINKED, name)
+    part(site, key, name)
+    raise Unproven(_JUST_NOW.format(name))
 
 
 def _allowed(login: Login, person: Person) -> str | None:

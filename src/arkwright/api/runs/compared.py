@@ -1,7 +1,7 @@
 """Runs side by side: everything that they say of themselves, and the code that each ran."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def compare(site: Site, by: Actor, project: Path, *, runs: tuple[str, ...]) -> C
     found = [_side(site, by, project, run) for run in runs]
     if len({one.ref for one in found}) < len(found):
         raise Invalid("a run is compared with others, not with itself; name each once")
-    facts = [fact for about in ABOUT for fact in _facts(about, [one.about.get(about, {}) for one in found])]
+    facts = [fact for about in ABOUT for fact in _facts(about, found)]
     facts += _promises(found)
     curves = [
         _lines(what, [one.curves.get(what) for one in found])
@@ -142,10 +142,20 @@ def _data(one: Walked) -> Iterator[tuple[str, Value]]:
             yield f"{noun.name}: bytes", noun.digest
 
 
-def _facts(about: str, columns: list[Mapping[str, Value]]) -> Iterator[Fact]:
+def _facts(about: str, found: list[_Side]) -> Iterator[Fact]:
+    columns = [one.about.get(about, {}) for one in found]
     for what in dict.fromkeys(word for column in columns for word in column):
         values = tuple(column.get(what) for column in columns)
-        yield Fact(about=about, what=what, values=values, differs=len(set(values)) > 1)
+        yield Fact(about=about, what=what, values=values, differs=_differ(found, values))
+
+
+def _differ(found: list[_Side], values: Sequence[object | None]) -> bool:
+    """Among the runs of a kind, of the line or of clients, that has such a thing: what clients never log is no
+    difference between runs of the line. What one run alone can have is always worth a look.
+    """
+    kinds = {one.walked is None for one, value in zip(found, values, strict=True) if value is not None}
+    among = [value for one, value in zip(found, values, strict=True) if (one.walked is None) in kinds]
+    return len(among) == 1 or len(set(among)) > 1
 
 
 def _promises(found: list[_Side]) -> Iterator[Fact]:
@@ -153,7 +163,7 @@ def _promises(found: list[_Side]) -> Iterator[Fact]:
         each = [one.findings.get(what) for one in found]
         values = tuple(f.value if f else None for f in each)
         verdicts = tuple(f.verdict if f else None for f in each)
-        differs = len(set(zip(values, verdicts, strict=True))) > 1
+        differs = _differ(found, tuple((f.value, f.verdict) if f else None for f in each))
         yield Fact(about="promise", what=what, values=values, verdicts=verdicts, differs=differs)
 
 

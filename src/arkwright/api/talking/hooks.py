@@ -112,8 +112,8 @@ def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
         known = [one.name for one in hooks.all_of(site.vault)]
         raise Unknown(f"no webhook is called {name[:80]!r}{did_you_mean(name[:80], known)}")
     noun = _record(site, by, hook, version, active=False)
-    hooks.remove(site.vault, hook)
     state.forget(site.vault, hook.id)
+    hooks.remove(site.vault, hook)  # last: whoever is cut off before finds it, and does it again
     return noun
 
 

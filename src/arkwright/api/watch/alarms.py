@@ -1,8 +1,10 @@
 """The verb `alarms`, and how what a watch found becomes one: on record once, whoever watches at the same time."""
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from arkwright.catalog.pages import Page, Size, size
@@ -20,6 +22,7 @@ from arkwright.monitor.measured import Found, Streak
 from arkwright.project import toml
 from arkwright.sites import Site
 
+log = logging.getLogger("arkwright.watch")
 MACHINE = Actor(name=roles.MACHINE, proven=True, rights=roles.rights("owner"))  # acts as an owner's terms say
 RAISED, OVER, LEFT = "raised", "over", "left"
 Why = Callable[[Found], tuple[tuple[str, ...], str]]  # what explains it, and the command that lists the rows
@@ -118,19 +121,28 @@ def note(
     why: Why = lambda _: ((), ""),
 ) -> list[Alarmed]:
     """Raise what has been broken for long enough, end what has been kept, or is not `watched` any more (release and
-    promise); what stands then.
+    promise); what stands then. Where explaining ended the last one who did, this one only raises.
     """
+    hung_before = hung(site, about)
+    explained = _unexplained if hung_before else partial(_explained, site, about, why)
     standing = {(one.alarm.release, one.alarm.promise): one for one in stand(site, about)}
     for key, stood in standing.items():
         if key not in watched:
-            _end(site, replace(stood.alarm, state=LEFT))
+            end(site, replace(stood.alarm, state=LEFT))
     for one, streak in found:
         before = standing.get((one.release, one.promise))
         if before is None and policy.raises(patience, streak):
-            _raise(site, about, one, why)
+            _raise(site, about, one, explained)
         elif before is not None and policy.clears(patience, streak):
-            _end(site, _alarm(about, one, before.alarm.number, OVER))
+            end(site, _alarm(about, one, before.alarm.number, OVER))
+    if hung_before:
+        _explaining(site, about).unlink(missing_ok=True)
     return stand(site, about)
+
+
+def hung(site: Site, about: str) -> bool:
+    """Whether who explained an alarm last did not come to its end."""
+    return _explaining(site, about).exists()
 
 
 def _raise(site: Site, about: str, one: Found, why: Why) -> None:
@@ -148,7 +160,31 @@ def _raise(site: Site, about: str, one: Found, why: Why) -> None:
         return
 
 
-def _end(site: Site, alarm: Alarm) -> None:
+def _unexplained(one: Found) -> tuple[tuple[str, ...], str]:
+    log.warning("%s is raised unexplained: what explained it did not come to an end the last time", one.promise)
+    return (), ""
+
+
+def _explained(site: Site, about: str, why: Why, one: Found) -> tuple[tuple[str, ...], str]:
+    """Nothing where that cannot be marked: who hangs in it, and is ended, is to be told from one who does not."""
+    mark = _explaining(site, about)
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mark.touch(mode=0o600)
+    except OSError as error:
+        log.warning("%s: %s is not explained: %s", about, one.promise, error)
+        return (), ""
+    found = why(one)
+    mark.unlink(missing_ok=True)
+    return found
+
+
+def _explaining(site: Site, about: str) -> Path:
+    return site.watched / f"{about}.why"
+
+
+def end(site: Site, alarm: Alarm) -> None:
+    """As its state says. Once, whoever sees it."""
     try:
         site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{alarm.about}/{alarm.number}/over", encode(alarm))])
     except Taken:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arkwright.core.promises import Call, Name, Promise, Value, parse
-from arkwright.measures import losses, registry
+from arkwright.measures import losses
 from arkwright.measures.expected import MEASURES
-from arkwright.measures.traffic import mentioned
+from arkwright.measures.traffic import mentioned, needs_labels
 from arkwright.monitor.counting import Reference
 
 GROUPS = 12  # of a column, the most frequent ones
@@ -46,8 +46,7 @@ def beside(promises: Iterable[Promise], reference: Reference | None, *, labelled
 
 def realised(promise: Promise) -> bool:
     """Whether it is measured on rows whose labels have come."""
-    measure = registry.measures().get(promise.call.name)
-    return measure is not None and measure.stage == "model" and not measure.timed
+    return needs_labels(promise.call)
 
 
 def scored(call: Call) -> str | None:

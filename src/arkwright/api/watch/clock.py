@@ -3,14 +3,16 @@ processes aside. A source that hangs holds up nothing but the next look at itsel
 """
 
 import logging
+import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from arkwright.api import child
-from arkwright.api.watch import datasets, looked
+from arkwright.api import child, lease
+from arkwright.api.watch import alarms, datasets, looked
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.alongside import Alongside
@@ -42,6 +44,8 @@ class Clock(Alongside):
         self._written: object | None = None  # what the project's file was when it was read
         self._begun: dict[str, float] = {}  # since when it is counted how long ago our last look was
         self._before: dict[str, looked.Look] = {}  # what was noted when ours began
+        self._hung: dict[str, float] = {}  # when they ended our process, seconds since 1970, until they end none
+        self._refused: dict[str, tuple[looked.Look, float]] = {}  # the last look at what we are refused, and since when
         self._name = uuid.uuid4().hex  # what our own looks are known by
         self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
 
@@ -80,7 +84,7 @@ class Clock(Alongside):
     def _failed(self, name: str) -> float:
         """When a look at it did, seconds since 1970: at what a process ends it comes to no other."""
         last = looked.last(self._site, name)
-        return 0.0 if last.well else last.at
+        return max(self._hung.get(name, 0.0), 0.0 if last.well else last.at)  # of a full disk nothing is noted
 
     def _another_looks(self, name: str, every: int) -> bool:
         last, first = looked.last(self._site, name), _first(every)
@@ -140,21 +144,43 @@ class Clock(Alongside):
         """
         last = {name: looked.last(self._site, name) for name in names}
         ours = {name for name in names if last[name].by == self._name and last[name] != self._before.get(name)}
-        at, now = self._ended_at(names, code), time.monotonic()
+        at, now = self._ended_at([name for name in names if name not in ours] or names, code), time.monotonic()
         for name in names:
             every = {**self._every, **self._data}.get(name, 0)
             if name not in ours:
-                self._begun[name] = now - (every - _first(every) if code and name != at else 0.0)
+                untold = name not in self._hung and alarms.hung(self._site, name)  # an alarm, which the next one raises
+                self._begun[name] = now - (every - _first(every) if code and (name != at or untold) else 0.0)
+                if code == Refused.exit_code:
+                    self._warn(name, every, last[name])
             elif not last[name].well:
                 self._begun[name] = now
+            else:
+                self._hung.pop(name, None)
         if at and at not in ours:
+            self._hung[at] = time.time()
             looked.note(self._site, at, self._name, well=False)
 
-    def _ended_at(self, names: tuple[str, ...], code: int) -> str:
-        """What something ended it at; empty where it ended by itself, or before it was at any."""
+    def _warn(self, name: str, every: int, last: looked.Look) -> None:
+        """Of who is refused while nobody else looks at it either; by no clock that jumps."""
+        seen, since = self._refused.get(name, (None, 0.0))
+        now = time.monotonic()
+        if seen == last and now - since < 2 * every:
+            return
+        self._refused[name] = last, now
+        if seen == last:
+            what = f"watch of {name}" if name.startswith(DATA) else "watch"
+            log.warning(
+                "%s has not been looked at for %d minutes: %s is at it, and may hang",
+                name, (now - since) // 60, lease.who(self._site, what),
+            )  # fmt: skip
+
+    def _ended_at(self, names: Sequence[str], code: int) -> str:
+        """At which of these something ended it; empty where it ended by itself, or before it was at any."""
         if code in (0, Refused.exit_code):
             return ""
         at = names[0] if names[0].startswith(DATA) else looked.ended_at(self._site, self._name)
+        if not at and code == -signal.SIGALRM:  # a full disk: nobody could say it, but it was at one
+            at = names[0]
         log.error("the watch of %s ended (%d); it is made good by the next one", at or ", ".join(names)[:200], code)
         return at
 

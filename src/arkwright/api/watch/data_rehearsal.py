@@ -22,7 +22,9 @@ from arkwright.sites import Site
 def replayed(site: Site, project: Path, name: str, begin: int, end: int) -> tuple[Rehearsed, ...]:
     """What would have happened between these seconds since 1970. Raises Unknown, Invalid."""
     spec, watch = spec_of(project, name)
-    rehearsal = Rehearsal(watch, tuple(map(reaction, spec.reactions)))
+    promises = [parse(text) for text in promised(spec)]
+    reactions = [reaction(one) for one in spec.reactions]
+    rehearsal = Rehearsal(site, f"{DATA}{name}", begin, watch, [one.text for one in promises], reactions)
     kept = _kept(site.watched / f"{DATA}{name}.measured.db", begin, end)
     first = min((one.until for found in kept.values() for one in found), default=None)
     if first is None:
@@ -31,13 +33,14 @@ def replayed(site: Site, project: Path, name: str, begin: int, end: int) -> tupl
     if first - begin >= 60:  # the looks of a clock are not to the second
         rehearsal.unknown(begin, f"{DATA}{name} was not looked at before {utc(first)}")
     looks: dict[int, list[Found]] = {}
-    for promise in map(parse, promised(spec)):
+    for promise in promises:
         of = _judged(promise, kept)
         if not of:
             rehearsal.unknown(begin, "what it is about was not measured in this time", promise.text)
         for one in of:
             looks.setdefault(one.until, []).append(one)
     for at in sorted(looks):
+        rehearsal.go_to(at)
         rehearsal.look(at, looks[at])
     return tuple(rehearsal.told)
 

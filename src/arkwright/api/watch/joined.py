@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from arkwright.api.watch import joining
 from arkwright.api.watch.log import LoggedWindow
+from arkwright.core.errors import Away
 from arkwright.monitor.joined import Joined, counted, summed
 from arkwright.serve.tap import joining as sql
 from arkwright.serve.tap.files import locked
@@ -16,14 +17,23 @@ from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 
+PATIENCE = 60.0  # seconds; the first look at a week of many rows takes some of them
+
 
 @contextmanager
 def kept(window: LoggedWindow) -> Iterator[Joined]:
-    """The hours of the endpoint. Whoever else would join rows of it waits meanwhile."""
+    """The hours of the endpoint. Whoever else would join rows of it waits meanwhile; Away where that takes too long."""
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = window.site.watched / f"{window.folder.name}.labelled.db"
-    with locked(path.with_suffix(".lock")), closing(Joined(path)) as found:
-        yield found
+    lock = path.with_suffix(".lock")
+    with locked(lock, within=PATIENCE) as got:
+        if not got:
+            raise Away(
+                f"a process has joined rows of {window.folder.name} with labels for {PATIENCE:.0f} seconds and goes "
+                f"on; where it stands still, end it (fuser -v {lock}), and try again"
+            )
+        with closing(Joined(path)) as found:
+            yield found
 
 
 class Labelled:

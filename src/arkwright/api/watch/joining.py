@@ -45,7 +45,7 @@ class _Came:
 
 def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Sequence[Part]) -> None:
     """Have every hour of the window kept as it is now, with these columns of the log. `parts`: of the release, which
-    stay there meanwhile.
+    stay there meanwhile, as `window.came` has it.
     """
     release = window.release.ref
     made_of, there, mark = hours_of(window, parts), kept.there(release), kept.mark(release)
@@ -62,8 +62,8 @@ def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Se
         return
     kept.put(release, [], without, mark)
     wide = replace(window, since=datetime.fromtimestamp(begin, UTC), until=datetime.fromtimestamp(end, UTC))
-    with window.site.scratch("labels") as scratch, wide.came(scratch) as came:
-        made = _Made(wide, kept, columns, made_of, came, scratch)
+    with window.site.scratch("labels") as scratch:
+        made = _Made(wide, kept, columns, made_of, wide.came_too(scratch), scratch)
         for requests, hours in _batches(made, new, said or set()):
             made.put(requests, hours, place)
 

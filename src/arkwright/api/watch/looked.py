@@ -1,5 +1,6 @@
 """Whose look was the last, when it ended and how: a file for each endpoint and dataset; and what a process is at."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from arkwright.sites import Site
 
 BY_HAND = ""
+LEFT_S = 7200  # longer than any look lasts
 _FAILED = "failed"  # in the second line
 
 
@@ -51,6 +53,10 @@ def at(site: Site, about: str, by: str) -> Iterator[None]:
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file.write_text(about, encoding="utf-8")
+    for left in site.watched.glob("*.at"):  # by who was killed together with who would ask for it
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > LEFT_S:
+                left.unlink()
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from arkwright.api.build import quiet
 from arkwright.api.jobs import jobs
 from arkwright.api.watch import looked
 from arkwright.api.watch.alarms import MACHINE
-from arkwright.api.watch.data import watch_one
+from arkwright.api.watch.data import spec_of, watch_one
 from arkwright.api.watch.rounds import rounds
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
@@ -26,7 +26,7 @@ from arkwright.sites import Site
 
 log = logging.getLogger("arkwright.watch")
 NOWHERE = ("stopped", "cut")  # where a job has not run to an end
-SHORTEST, LONGEST = 600, 3600  # seconds for an endpoint; a dataset says it itself
+SHORTEST, LONGEST, MOST = 600, 3600, 2**31 - 1  # seconds; an alarm cannot be set for more
 
 
 def main() -> int:
@@ -38,9 +38,10 @@ def main() -> int:
 
     code = 0
     for name in names:
-        signal.alarm(0 if name.startswith(DATA) else SHORTEST)
+        signal.alarm(SHORTEST)
         try:
             if name.startswith(DATA):
+                signal.alarm(_data_longest(Path(project), name.removeprefix(DATA)))
                 watch_one(site, Path(project), name.removeprefix(DATA), rerun, quiet, by)
             else:
                 with looked.at(site, name, by):
@@ -60,6 +61,11 @@ def _longest(site: Site, name: str) -> int:
     """Seconds that a look at an endpoint may take. All others wait for one that hangs."""
     agreed = versions.resolve(site.ledger, Endpoint, name).terms
     return min(LONGEST, max(SHORTEST, seconds(agreed.every) if agreed else 0))
+
+
+def _data_longest(project: Path, name: str) -> int:
+    """The same of a dataset: its source has `give_up`, and what is made of what it gave the rest."""
+    return min(MOST, seconds(spec_of(project, name)[1].give_up) + SHORTEST)
 
 
 def _job(site: Site, project: Path, since: str) -> jobs.Job:

@@ -17,7 +17,7 @@ from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Endpoint, Release
 from arkwright.core.record import decode
 from arkwright.core.times import zoned
-from arkwright.monitor import policy
+from arkwright.monitor.measured import Found
 from arkwright.sites import Site
 from arkwright.work import compact
 
@@ -53,7 +53,7 @@ def rehearse_watch(
             raise Invalid(f"{about} is rehearsed by the looks that were made at it: leave the step out")
         return replayed(site, project, about.removeprefix(DATA), begin, end)
     name = versions.resolve(site.ledger, Endpoint, about).name
-    compact.once(site)
+    compact.once(site, [name])
     every = seconds(step or STEP)
     looks = range(begin + every, end + 1, every)
     if not 0 < len(looks) <= MOST:
@@ -66,7 +66,8 @@ def _watched_again(
 ) -> tuple[Rehearsed, ...]:
     moves = _moves(site, name)
     agreed = terms.current(site, project).get(name) or terms.recorded(moves[-1][1])
-    rehearsal, late = Rehearsal(agreed, agreed.reactions), seconds(agreed.labels_after) if agreed.labels_after else 0
+    rehearsal = Rehearsal(site, name, looks.start - looks.step, agreed, agreed.promises)
+    late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers: dict[str, Answers] = {}
     why = ""
     for at in looks:
@@ -77,12 +78,15 @@ def _watched_again(
         if live is None or why:
             continue
         say(f"watch {name} as of {_clock(at)}")
+        rehearsal.go_to(at)
+        found: list[Found] = []
         for ref in (*live.shares, *live.shadows):
+            if not rehearsal.there(ref):
+                continue
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
-            if not rehearsal.gone(live.version, ref):
-                found = answers[ref].watched(agreed.promises, answers[ref].begins(agreed.window, at), at, late)
-                rehearsal.look(at, found, policy.part(live, ref), live.version)
+            found += [one.found() for one in answers[ref].watched(agreed.promises, agreed.window, at, late)]
+        rehearsal.look(at, found)
     return tuple(rehearsal.told)
 
 

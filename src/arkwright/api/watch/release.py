@@ -8,7 +8,7 @@ import msgspec
 from arkwright.api.endpoints.rollout import SIGNATURE
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Corrupt, Unknown
+from arkwright.core.errors import ArkwrightError, Corrupt, Lost
 from arkwright.core.nouns import Model, Release
 from arkwright.core.promises import Promise, Reading
 from arkwright.core.record import decode, digest_of
@@ -49,7 +49,7 @@ class Live:
         try:
             path = self._site.store.path(self._release.files[BILL])
             return bom.listed(msgspec.json.decode(path.read_bytes()))
-        except (KeyError, Corrupt, Unknown, msgspec.DecodeError):
+        except (KeyError, Corrupt, msgspec.DecodeError):
             return ()
 
     def _altered(self) -> Iterator[str]:
@@ -57,8 +57,8 @@ class Live:
         for path, digest in sorted(self._release.files.items()):
             try:
                 self._site.store.path(digest)
-            except (Corrupt, Unknown) as error:
-                yield f"{path} is {'missing' if isinstance(error, Unknown) else 'changed'}"
+            except Corrupt as error:
+                yield f"{path} is {'missing' if isinstance(error, Lost) else 'changed'}"
         if digest_of(self._release.files) != self._release.digest:
             yield "the list of its files is not the one that was signed"
         event = self._site.ledger.get(SIGNATURE, self._release.digest)

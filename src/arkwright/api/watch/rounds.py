@@ -2,6 +2,7 @@
 and is reacted to.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -16,6 +17,7 @@ from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
 from arkwright.api.watch import alarms, datasets, looked
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.beside import realised
 from arkwright.api.watch.causes import Explainer
 from arkwright.api.watch.data import WatchedData, watch_one
 from arkwright.api.watch.reacting import Rerun, finish, go_on, react
@@ -24,10 +26,13 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError, Refused
-from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.nouns import Actor, Endpoint, Release, Terms
+from arkwright.core.promises import parse
 from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
 from arkwright.work import compact
+
+log = logging.getLogger("arkwright.watch")
 
 
 def watch(
@@ -77,7 +82,7 @@ def rounds(
     found: dict[str, list[Watched]] = {}
     trouble = Trouble()
     with lease.held(site, "watch") as turn:
-        behind = compact.once(site)
+        behind = compact.once(site, names)
         for name in names:
             turn.must_be_held()
             with trouble(name):
@@ -94,12 +99,12 @@ def rounds(
 
 class Trouble:
     """Entered for one after the other, by name: what goes wrong with one is kept, until all had their turn. Who may not
-    watch at all is told at once.
+    watch at all, or is stopped, is told at once.
     """
 
     def __init__(self) -> None:
         self.names: set[str] = set()
-        self._first: ArkwrightError | None = None
+        self._first: Exception | None = None
         self._name = ""
 
     def __call__(self, name: str) -> Self:
@@ -115,8 +120,10 @@ class Trouble:
             why = (error.strerror or str(error)).lower() or type(error).__name__
             why += f" ({error.filename})" if error.filename else ""
             error = ArkwrightError(f"{self._name} is not watched: {why}; mend it, and watch again")
-        if not isinstance(error, ArkwrightError) or isinstance(error, Refused):
+        if not isinstance(error, Exception) or isinstance(error, Refused):
             return False
+        if self._first and not isinstance(error, ArkwrightError):
+            log.error("%s is not watched", self._name, exc_info=error)  # a mistake of ours: only the first is raised
         self._first = self._first or error
         self.names.add(self._name)
         return True
@@ -141,10 +148,9 @@ def _round(site: Site, name: str, turn: lease.Lease, say: Callable[[str], None])
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
     """The promises, and what is measured beside them."""
     agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
-    since, until = answers.begins(agreed.window, answers.settled), answers.settled
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
-    return answers.watched_with_beside(agreed.promises, since, until, late)
+    return answers.watched_with_beside(agreed.promises, agreed.window, answers.settled, late)
 
 
 def _rerun(site: Site, project: Path, say: Callable[[str], None], _since: str, may_go_on: Callable[[], None]) -> str:
@@ -160,17 +166,18 @@ def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Se
     """With the alarms that stand about it."""
     if endpoint.terms is None:
         return list(here)
-    found = [_found(one) for one in here]
+    found = [one.found() for one in here]
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
         streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
     go_on(site, endpoint.name)
     standing = alarms.follow(site, endpoint, streaks, Explainer(site, endpoint))
-    react(site, endpoint.name, max((one.until for one in found), default=0))
+    react(site, endpoint.name, max((_measured(one, endpoint.terms) for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
     return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]
 
 
-def _found(one: Watched) -> Found:
-    since, until = int(one.since.timestamp()), int(one.until.timestamp())
-    return Found(one.release, one.promise, until, since, one.verdict, one.value, one.low, one.high, one.n, one.note)
+def _measured(one: Found, agreed: Terms) -> int:
+    """When it could be: what rests on labels, so long after its window ended."""
+    late = agreed.labels_after if realised(parse(one.promise)) else None
+    return one.until + (seconds(late) if late else 0)

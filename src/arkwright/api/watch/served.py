@@ -17,6 +17,8 @@ from arkwright.measures.served import Served
 from arkwright.measures.window import Window
 from arkwright.serve.telemetry import minutes
 
+_LONG = 30  # seconds, from which on a span says how busy a server is: as it is stopped it notes a shorter one
+
 
 def counted(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
     """Of measures of what servers counted, which needs no log and no reference."""
@@ -52,16 +54,20 @@ def _served(folder: Path, release: str, since: datetime, until: datetime) -> Ser
     codes: Counter[str] = Counter()
     limited = rows = 0
     spans: list[tuple[float, float]] = []
+    busy: list[tuple[float, float]] = []
     for one in minutes.read(folder, release, since.timestamp(), until.timestamp()):
         codes.update(one.codes)
         limited, rows = limited + one.limited, rows + one.rows
         spans.append((one.since, one.until))
+        if one.busy is not None and one.until - one.since >= _LONG:
+            busy.append((one.busy, one.since))
     return Served(
         codes=codes,
         limited=limited,
         rows=rows,
         seconds=sum(end - begin for begin, end in spans),
         missing=max(0.0, (until - since).total_seconds() - _covered(spans)),
+        busiest=max(busy, default=None),
     )
 
 

@@ -57,6 +57,12 @@ class Watched:
     alarm: str | None = None
     failed: bool = False
 
+    def found(self) -> Found:
+        """As it is kept."""
+        since, until = int(self.since.timestamp()), int(self.until.timestamp())
+        numbers = (self.value, self.low, self.high, self.n)
+        return Found(self.release, self.promise, until, since, self.verdict, *numbers, self.note)
+
 
 class Answers:
     """What one release answered at an endpoint, counted up to `settled`, seconds since 1970."""
@@ -84,22 +90,22 @@ class Answers:
         if self._reference is None:
             return until - DAY
         with closing(self._kept()) as kept:
-            return kept.begins(self._release.ref, rows, until)
+            return following.begins(kept, self._release.ref, self._reference, self._came, rows, until)
 
-    def watched(self, promises: Sequence[str], since: int, until: int, late: int = 0) -> list[Watched]:
-        """Each promise on what came between, in the order of the promises; those that rest on labels on what came so
-        many seconds earlier.
+    def watched(self, promises: Sequence[str], window: str, until: int, late: int = 0) -> list[Watched]:
+        """Each promise on the window that ends then, in the order of the promises; those that rest on labels on the one
+        that ended so many seconds earlier.
         """
-        found = self._windows([asked(parse(text)) for text in promises], since, until, late)
+        found = self._windows([asked(parse(text)) for text in promises], window, until, late)
         return [self._watched(text, *found[text]) for text in promises]
 
     def watched_with_beside(
-        self, promises: Sequence[str], since: int, until: int, late: int = 0
+        self, promises: Sequence[str], window: str, until: int, late: int = 0
     ) -> tuple[list[Watched], list[Found]]:
         """The same, and what is measured beside them for whoever looks at them over time."""
         read = [parse(text) for text in promises]
         more = beside(read, self._reference, labelled=labels.any_came(self._folder))
-        found = self._windows([*map(asked, read), *more], since, until, late)
+        found = self._windows([*map(asked, read), *more], window, until, late)
         made = [self._watched(text, *found.pop(text)) for text in promises]
         return made, [
             Found(self._release.ref, name, end, begin, "", one.value, one.low, one.high, one.n, one.note)
@@ -108,14 +114,15 @@ class Answers:
         ]
 
     def _windows(
-        self, wanted: Sequence[Asked], since: int, until: int, late: int
+        self, wanted: Sequence[Asked], window: str, until: int, late: int
     ) -> dict[str, tuple[Reading, int, int]]:
         """(what was found, since, until), by the name of what was asked."""
         found: dict[str, tuple[Reading, int, int]] = {}
         for back in sorted({0, late}):
             some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
-            made = self._found(some, since - back, until - back) if some else {}
-            found |= {text: (one, since - back, until - back) for text, one in made.items()}
+            if some:
+                since, end = self.begins(window, until - back), until - back
+                found |= {text: (one, since, end) for text, one in self._found(some, since, end).items()}
         return found
 
     def look_over_time(self) -> None:

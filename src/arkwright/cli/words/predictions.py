@@ -63,16 +63,24 @@ def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _said(row: dict[str, Any]) -> str:
-    """The answer in one cell: the label with its probability, the value, why it was refused, or outputs by name."""
+    """The answer in one cell: the label with its probability, the value, why it was refused, or outputs by name; and
+    which rule answered in place of the model, or sent the row to a person, and why.
+    """
+    said = "review" if row["review"] else _answered(row)
+    if row["rule"]:
+        said += f" by {row['rule']}" + (f": {row['because']}" if row["because"] else "")
+    return output.escape(said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…")
+
+
+def _answered(row: dict[str, Any]) -> str:
     label = row.get("label")
     if label is not None:
         name = _word(label)
         probability = row.get(f"probability_{name}")
-        return output.escape(name if probability is None else f"{name} ({probability:.3g})")
+        return name if probability is None else f"{name} ({probability:.3g})"
     if row.get("value") is not None:
-        return output.number(row["value"])
-    said = row.get("error") or _outputs(row.get("outputs") or "")
-    return output.escape(said[:LONGEST])
+        return str(output.number(row["value"]))
+    return row["error"] or _outputs(row.get("outputs") or "")
 
 
 def _outputs(text: str) -> str:

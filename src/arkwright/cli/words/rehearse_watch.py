@@ -2,9 +2,11 @@
 
 import argparse
 
+from arkwright.api.watch.alarms import OVER, RAISED
 from arkwright.api.watch.rehearsal import STEP, rehearse_watch
-from arkwright.api.watch.rehearsed import OVER, RAISED, UNKNOWN, Rehearsed
+from arkwright.api.watch.rehearsed import UNKNOWN, Rehearsed
 from arkwright.cli import context, output
+from arkwright.cli.alarm_view import TONES
 from arkwright.core.times import moment
 
 _TONES = {RAISED: "[bold red]raised[/]", OVER: "[green]over[/]"}
@@ -54,9 +56,15 @@ def _cells(one: Rehearsed, about: str) -> tuple[str, ...]:
     ends = "" if one.low is None or one.high is None else f" [{output.number(one.low)} to {output.number(one.high)}]"
     return (
         f"{one.at:%Y-%m-%d %H:%M}",
-        _TONES.get(one.what, f"would {one.what}"),
+        _TONES.get(one.what) or _would(one),
         output.escape(one.release.partition(":")[2] or about),
         output.escape(one.promise),
         output.number(one.value) + output.escape(ends),
         output.escape(one.note),
     )
+
+
+def _would(one: Rehearsed) -> str:
+    if one.outcome in ("done", "begun"):
+        return f"would {one.what}"
+    return f"[{TONES[one.outcome]}]{one.what}[/] {one.outcome}"

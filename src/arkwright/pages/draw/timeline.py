@@ -11,7 +11,7 @@ from arkwright.pages.draw.frame import frame
 from arkwright.pages.words import clock
 
 _TALL, _LEFT = 20, 46
-TONES = {"done": "good", "begun": "good", "refused": "bad", "dry-run": "open"}
+TONES = {"done": "good", "begun": "good", "refused": "bad", "dry-run": "open", "withheld": "open"}
 
 
 def timeline(alarms: Sequence[Timed], since: float, until: float, *, wide: int = 900) -> Markup:

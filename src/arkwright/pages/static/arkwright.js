@@ -57,6 +57,7 @@
     if (!columns.length || columns[0].length < 2) return;
     const colours = shades(), ink = colours[4], time = figure.dataset.chart === "time";
     const grid = { stroke: css("color-scheme") === "x" ? ink : ink + "", width: 0.15 };
+    const whole = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((one) => one * 10 ** power)).flat(); // steps have no halves
     const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui" };
     // a line and its interval, which stand one behind the other in the table, have one colour
     const of = kinds.reduce((all, kind, at) => [...all, at === 0 ? -1 : kind ? all[at - 1] : Math.max(...all) + 1], []);
@@ -69,7 +70,7 @@
       width: box.clientWidth, height: Number(figure.dataset.height || 220),
       scales: { x: { time }, y: figure.dataset.high ? { range: [0, Number(figure.dataset.high)] } : {} }, cursor: { drag: { x: true, y: false }, sync: { key: "page" } },
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
-      axes: [time ? { ...axis, space: 70, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
+      axes: [time ? { ...axis, space: 70, values: (_, at, __, ___, step) => at.map((one) => clock(one, step)) } : { ...axis, incrs: whole }, { ...axis, size: 60, label: figure.dataset.unit || undefined, labelFont: "11px system-ui" }],
       series: names.map((label, at) => (at === 0 ? { label, value: time ? (_, one) => (one ? clock(one, 1) : "–") : undefined } : {
         label, paths: "steps" in figure.dataset ? window.uPlot.paths.stepped({ align: 1 }) : undefined, stroke: colour(at), width: kinds[at] === "low" || kinds[at] === "high" ? 0 : 1.5, dash: of[at] > 3 || kinds[at] === "limit" ? [4, 3] : undefined, spanGaps: true,
         points: { show: !kinds[at] && !("steps" in figure.dataset) && columns[at].filter((one) => one !== null).length < 40 } })),

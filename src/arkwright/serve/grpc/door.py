@@ -40,7 +40,12 @@ class AppDoor:
             request.lane = meant.first if meant else None  # whose refusal it is, if it is one
             self._quota.check(request.caller, request.received)
         route = self._route(name)
-        return route.version(version) if version else route.pick(request.headers)
+        if version:
+            return route.version(version)
+        if shadow := route.shadow(request.headers).removeprefix("release:"):
+            there = f"ask it over HTTP, with the header Arkwright-Release: {shadow}"
+            raise Problem(501, f"{shadow} is a shadow of {name}; {there}")
+        return route.pick(request.headers)
 
     def noted(self, lane: Lane, request: Request, reply: Reply) -> Reply:
         """What to reply through, so that it is noted."""

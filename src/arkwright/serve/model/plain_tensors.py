@@ -3,6 +3,7 @@
 Whatever is not plain goes the long way of `rest/oip.py`, which has the words for what is wrong with it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import chain
 from math import prod
@@ -15,7 +16,7 @@ import orjson
 
 from arkwright.serve.model.graph import Port
 from arkwright.serve.model.loaded import Loaded
-from arkwright.serve.model.oip_messages import InferRequest, InputTensor
+from arkwright.serve.model.oip_messages import InferRequest, InputTensor, OutputWish, Parameters
 from arkwright.serve.model.tensors import LARGEST_DIMENSION, Array, Tensors
 from arkwright.serve.wire.messages import Problem
 
@@ -26,9 +27,12 @@ _DECODE: dict[type, Callable[[Any], Any]] = {
 _PACKED = {"FP32": "f", "FP64": "d"}  # what struct is faster at than numpy
 _WRONG = (msgspec.DecodeError, RecursionError, OverflowError)
 _DATA = b'"data":'
+# where clients put it, other in each request; of characters that JSON says in one way only
+_ID = re.compile(rb'\{"id": ?"([ !#-\[\]-~]{1,128})", ?')
 MOST_FRAMES = 256
 LONGEST_FRAME = 1024
-Item = tuple[Any, ...]  # of one request: the flat elements of every input, in the ports' order; packed, if floats
+# of one request: the flat elements of every input, in the ports' order, packed if floats; and its id, or nothing
+Item = tuple[tuple[Any, ...], bytes]
 Read = Callable[[Any], Any]  # elements as JSON to a list, or packed; None where they are not what they should be
 _decoder = msgspec.json.Decoder(InferRequest)
 
@@ -85,6 +89,14 @@ class PlainTensors:
 
     def read(self, body: bytes) -> tuple[Item, int] | None:
         """The elements of every input and the number of rows; None when the request is not plain."""
+        named = _ID.match(body)
+        if named is None:
+            found = self._values(body)
+            return found and ((found[0], b""), found[1])
+        found = self._values(b"{" + body[named.end() :])
+        return found and ((found[0], named[1]), found[1])
+
+    def _values(self, body: bytes) -> tuple[tuple[Any, ...], int] | None:
         at = body.find(b"[", body.find(_DATA) + len(_DATA))
         frame = self._frames.get(body[:at]) if at <= LONGEST_FRAME else None
         end = body.find(b"]", at) + 1
@@ -93,12 +105,12 @@ class PlainTensors:
             return None if values is None else ((values,), frame[1])
         return self._read_whole(body, at, end)
 
-    def _read_whole(self, body: bytes, at: int, end: int) -> tuple[Item, int] | None:
+    def _read_whole(self, body: bytes, at: int, end: int) -> tuple[tuple[Any, ...], int] | None:
         try:
             asked = _decoder.decode(body)
         except _WRONG:
             return None
-        found = self._item(asked)
+        found = self._checked(asked)
         if found and len(self._ports) == 1 and at <= LONGEST_FRAME and len(body) - end <= LONGEST_FRAME:
             self._learn(body[:at], body[end:], asked, found[1])
         return found
@@ -118,8 +130,8 @@ class PlainTensors:
             self._frames.clear()
         self._frames[before] = behind, rows, self._inputs[0].reader(rows)
 
-    def _item(self, asked: InferRequest) -> tuple[Item, int] | None:
-        if asked.outputs or asked.id or len(asked.inputs) != len(self._ports):
+    def _checked(self, asked: InferRequest) -> tuple[tuple[Any, ...], int] | None:
+        if asked.id or not self._all_of(asked.outputs) or len(asked.inputs) != len(self._ports):
             return None
         loaded = self._loaded
         if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):
@@ -135,10 +147,17 @@ class PlainTensors:
             found.append(values)
         return tuple(found), shape[0]
 
+    def _all_of(self, outputs: Sequence[OutputWish] | None) -> bool:
+        """Whether that asks for every output as it is told here."""
+        if not outputs:
+            return True
+        said = all(not wish.parameters or _as_json(wish.parameters) for wish in outputs)
+        return said and [wish.name for wish in outputs] == [*self._loaded.graph.outputs]
+
     def prepare(self, items: Sequence[Item]) -> Tensors:
         """The graph's inputs. Raises what numpy raises for numbers that are beyond a datatype."""
         made = {}
-        for port, parts in zip(self._ports, zip(*items, strict=True), strict=True):
+        for port, parts in zip(self._ports, zip(*(values for values, _ in items), strict=True), strict=True):
             if port.kind.name in _PACKED:
                 array: Array = np.frombuffer(b"".join(parts), port.kind.dtype)
             else:
@@ -157,13 +176,20 @@ class PlainTensors:
 
     def wrap(self, item: Item, said: Sequence[Any]) -> bytes:
         """The body of the answer from the texts of its rows."""
-        del item
+        body = self._told(said)
+        return b'%b,"id":"%b"}' % (body[:-1], item[1]) if item[1] else body
+
+    def _told(self, said: Sequence[Any]) -> bytes:
         if len(said) == 1:
             row: bytes = self._alone % said[0]
             return row
         columns = (said,) if len(self._texts) == 1 else zip(*said, strict=True)
         told = (t % (len(said), b",".join(c)) for t, c in zip(self._texts, columns, strict=True))
         return self._head + b",".join(told) + b"]}"
+
+
+def _as_json(parameters: Parameters) -> bool:
+    return len(parameters) == 1 and parameters.get("binary_data") is False
 
 
 def offers(loaded: Loaded) -> bool:

@@ -6,16 +6,18 @@ import ctypes
 import os
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from arkwright.serve.processes import control
 from arkwright.serve.processes.waits import within
 
 BIRTH = 120.0  # seconds in which the zygote imports, and forks; and in which a worker begins
+_LOOK = 0.05  # seconds between two looks at a process that has no handle
 _PARENT_DEATH, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 
@@ -65,21 +67,21 @@ class Nursery:
         self._folder = folder
         self._turn = asyncio.Lock()
         self._way: socket.socket | None = None
-        self._zygote: asyncio.subprocess.Process | None = None
+        self._zygote: Child | None = None
 
     async def born(self, start: control.Start) -> Child | None:
         """A new worker; None when the zygote has gone: if it forked before, the worker says on its wire who it is.
         Raises OSError when no process can be made.
         """
         if not forks():
-            return await _exec(["-", control.line(start).decode()], control.inherited(start).values())
+            return _exec(["-", control.line(start).decode()], control.inherited(start).values())
         async with self._turn:
             return Forked(pid) if (pid := await self._ask(start)) else None
 
     async def _ask(self, start: control.Start) -> int:
         """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
         if self._way is None:
-            await self._begin()
+            self._begin()
         assert self._way
         fds = list(control.inherited(start).values())
         _adopt_orphans(yes=True)  # its parent ends at once: then it is ours, and nobody else who loses a parent
@@ -100,11 +102,14 @@ class Nursery:
             raise OSError("no process can be forked")
         return int(pid)
 
-    async def _begin(self) -> None:
+    def _begin(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)  # noqa: FBT003
-        with theirs:
-            self._zygote = await _exec([str(theirs.fileno()), str(self._folder)], [theirs.fileno()])
+        with contextlib.ExitStack() as failed:
+            failed.enter_context(ours)
+            with theirs:
+                self._zygote = _exec([str(theirs.fileno()), str(self._folder)], [theirs.fileno()])
+            failed.pop_all()
         self._way = ours
 
     async def close(self) -> None:
@@ -124,19 +129,32 @@ class Nursery:
 
 
 class Forked:
-    """A child that we did not start ourselves."""
+    """A child, whoever forked it. To see its end takes no thread, and a file only where there is one: who can be made
+    can be kept.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._code: int | None = None
         self._gone = asyncio.Event()
-        self._fd = os.pidfd_open(pid)
-        asyncio.get_running_loop().add_reader(self._fd, self._end)
+        try:
+            self._fd = os.pidfd_open(pid)
+        except (AttributeError, OSError):  # another system, or no file is left
+            self._looking = asyncio.create_task(self._look())
+        else:
+            asyncio.get_running_loop().add_reader(self._fd, self._end)
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
         os.close(self._fd)
-        _, status = os.waitpid(self.pid, 0)
+        self._ended(os.waitpid(self.pid, 0)[1])
+
+    async def _look(self) -> None:
+        while (seen := os.waitpid(self.pid, os.WNOHANG)) == (0, 0):  # noqa: ASYNC110, ASYNC222 - does not wait
+            await asyncio.sleep(_LOOK)
+        self._ended(seen[1])
+
+    def _ended(self, status: int) -> None:
         self._code = os.waitstatus_to_exitcode(status)
         self._gone.set()
 
@@ -159,16 +177,25 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-async def _exec(words: list[str], fds: Iterable[int]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "arkwright.serve.processes",
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        pass_fds=list(fds),
+def _exec(words: list[str], fds: Collection[int]) -> Child:
+    return begin(["arkwright.serve.processes", *words], fds)
+
+
+def begin(
+    words: list[str], fds: Collection[int], *, stdin: int | IO[bytes] = subprocess.DEVNULL, stdout: int | None = None
+) -> Child:
+    """A module of ours and its words in a process of its own, which inherits `fds`. Raises OSError when there can be
+    none. Not by asyncio, which starts a thread for each: where there is no other thread it would leave one unseen.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words],
+        stdin=stdin,
+        stdout=stdout,
+        pass_fds=fds,
         start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
     )
+    process.returncode = 0  # so that this object, which goes now, does not ask how it ended in our place
+    return Forked(process.pid)
 
 
 def how(code: int) -> str:

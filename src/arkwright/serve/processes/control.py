@@ -1,9 +1,9 @@
 """What a supervisor and its workers say to each other: JSON, a line each, on a socket pair."""
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -42,13 +42,25 @@ PID = struct.Struct("<q")  # the number of a process, on its own wire
 INHERITED = ("listening", "passing", "passed", "control", "page")
 
 
+class Again(str):
+    """Why not, which says nothing of the release: it is tried again."""
+
+    __slots__ = ()
+
+
 class Try(msgspec.Struct):
-    """Supervisor to a process of its own: load this release, and say why not into the inherited descriptor `answer`."""
+    """Supervisor to a process of its own, on their own wire: load this release, in so many seconds."""
 
     endpoint: str
     served: Served
     seconds: float
-    answer: int
+
+
+class Tried(msgspec.Struct):
+    """What it says of it: why not, empty when it is loaded. `again`: as `Again`."""
+
+    why: str
+    again: bool = False
 
 
 class Serve(msgspec.Struct, tag=True):
@@ -93,9 +105,18 @@ class Born(msgspec.Struct, tag=True):
 
 
 class Done(msgspec.Struct, tag=True):
-    """Worker to supervisor, to each `Serve` and `Open`: so it is; endpoint -> why not."""
+    """Worker to supervisor, to each `Serve` and `Open`: so it is; endpoint -> why not. `again`: those of `Again`."""
 
     failed: dict[str, str]
+    again: list[str] = []
+
+    @classmethod
+    def of(cls, failed: Mapping[str, str]) -> Self:
+        return cls(dict(failed), [name for name, why in failed.items() if isinstance(why, Again)])
+
+    def why(self) -> dict[str, str]:
+        """As it was given to `of`."""
+        return {name: Again(why) if name in self.again else why for name, why in self.failed.items()}
 
 
 class Loading(msgspec.Struct, tag=True):

@@ -97,8 +97,11 @@ class Crew:
 
         Who is just being born, or stuck, decides nothing, unless there is nobody else: the one does before it answers
         what is served then, the other behind what it is stuck in. Raises LeftOut where an endpoint that answers would
-        not any more, or nobody could try it; OSError where nobody lives to. All go on as before.
+        not any more, or nobody could try it; OSError where nobody lives to, or what fails says nothing of a release.
+        All go on as before.
         """
+        if why := _too_long(order, names):
+            return why
         did: dict[Worker, Mapping[str, str]] = {}
         self._must_stay(order, names, [place.leaves_out(order) for place in self._answering])
         try:
@@ -136,8 +139,12 @@ class Crew:
             judged |= done if self.order else set()
             now = {worker: failed for worker, failed in found.values() if failed is not None}
             did |= now
-            if why := {name: why for failed in now.values() for name, why in failed.items() if name in names}:
-                return why
+            reasons = [(name, why) for failed in now.values() for name, why in failed.items() if name in names]
+            if blamed := {name: why for name, why in reasons if not isinstance(why, control.Again)}:
+                return blamed
+            for name, why in reasons:
+                some = ", ".join(sorted(control.releases((order.traffic[name],))))
+                raise OSError(f"{some} cannot be loaded by a worker now: {why}")
             if not now and not any(place.answers for place in self._answering):
                 if names:
                     raise OSError("no worker lives to try it")
@@ -307,6 +314,17 @@ class Crew:
             traces=None if shadow else serving.traces,
         )
         return Place(Worker(listening, start, self._asked, self._nursery), self, serving.load_time)
+
+
+def _too_long(order: control.Serve, names: Collection[str]) -> dict[str, str]:
+    """Why the longest of these is not told: a line that no worker reads to its end would end them all."""
+    asked = [name for name in names if name in order.traffic]
+    if not asked or (size := len(control.line(order))) <= control.LONGEST:
+        return {}
+    name = max(asked, key=lambda name: len(control.line(order.traffic[name])))
+    files = sum(len(share.served.files or ()) for share in order.traffic[name].shares)
+    said = f"its releases have {files:,} files, so workers would have to be told {size / 2**20:.1f} MiB in one line"
+    return {name: f"{said}, of which {control.LONGEST / 2**20:.0f} MiB is the most; put fewer files into them"}
 
 
 def _able(place: Place) -> bool:

@@ -85,17 +85,16 @@ class Following:
                 refused(name, routing, why)
             else:
                 await self._apply(name, routing)
-        except OSError as error:  # which says nothing of the release: there is no process, or no file more
+        except Exception as error:  # noqa: BLE001 - no process, no file more or a mistake of ours: not the release's
             if self._newest.get(name) is way:
-                log.error("endpoint:%s is not followed: %s; again in %g s", name, error, AGAIN)  # noqa: TRY400
+                said = str(error) if isinstance(error, OSError) else repr(error)
+                log.error("endpoint:%s is not followed: %s; again in %g s", name, said, AGAIN)  # noqa: TRY400
                 way.later = asyncio.get_running_loop().call_later(AGAIN, self.follow, name, routing)
 
     def _done(self, name: str, task: asyncio.Task[None]) -> None:
         way = self._under_way.pop(task)
         if self._newest.get(name) is way and not way.later:
             del self._newest[name]
-        if not task.cancelled() and (error := task.exception()):
-            log.error("an endpoint is not followed: %r", error)
 
     async def _why_not(self, name: str, routing: Routing) -> str | None:
         for served in (share.served for share in routing.shares):

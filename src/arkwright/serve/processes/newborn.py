@@ -7,6 +7,8 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.process import Worker
 from arkwright.serve.processes.waits import within
 
+_MOST_EARLY = 2  # of those that end before they load anything
+
 
 class Trial:
     """A move that is tried in `worker`, which follows one that died and answers nobody yet."""
@@ -15,6 +17,7 @@ class Trial:
         """`names`: if any of them fails the move is refused. `suspect`: one ended that was told it."""
         self.order, self._names, self._suspect = order, names, suspect
         self.worker: Worker | None = None
+        self._early = 0  # how many ended before they loaded anything
         self._found: asyncio.Future[tuple[Worker, Mapping[str, str]] | None] = (
             asyncio.get_running_loop().create_future()
         )
@@ -34,6 +37,15 @@ class Trial:
         if over := surely or self._suspect:
             self.ends(self.worker, dict.fromkeys({endpoint} & {*self._names} or self._names, why))
         self._suspect = True
+        return over
+
+    def is_unlucky(self, ended: str) -> bool:
+        """Who tried it ended before it loaded anything. Whether it is over: the next one tries it again, once."""
+        assert self.worker
+        self._early += 1
+        if over := self._early >= _MOST_EARLY:
+            why = control.Again(f"workers end before they load anything ({ended})")
+            self.ends(self.worker, dict.fromkeys(self._names, why))
         return over
 
     def is_void(self) -> None:

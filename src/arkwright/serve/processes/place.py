@@ -336,6 +336,9 @@ class Place:
         if self._trial and self._tried_in(one):
             if self._trial.is_ended_by(name, why, surely=bool(one.stuck)):
                 self._trial = None  # at once: nobody else tries it
+        elif self._trial and one is self._trial.worker and not one.begun and self._crew.is_ready:
+            if self._trial.is_unlucky(ended):
+                self._trial = None
         elif release and self._is_due(release) and (self._crew.is_ready or not listens):  # none may be able to
             self._deaths[release] += _MOST_DEATHS if one.stuck else 1
             if self._deaths[release] >= _MOST_DEATHS:

@@ -164,7 +164,7 @@ class Worker:
                 if isinstance(message, control.Loading):
                     self._loads(message)
                 elif isinstance(message, control.Done):
-                    self._settle(message.failed)
+                    self._settle(message.why())
                 elif isinstance(message, control.Leaving):
                     self.goes = True
                 elif isinstance(message, control.Ask):

@@ -14,7 +14,9 @@ from arkwright.core.ports import Routing, Share, Traffic
 from arkwright.core.usercode import describe
 from arkwright.serve.model.loaded import load_served
 from arkwright.serve.observer.observer import Observer
+from arkwright.serve.processes import control
 from arkwright.serve.processes.adopter import Adopter
+from arkwright.serve.processes.starved import starved
 from arkwright.serve.rest.app import App
 from arkwright.serve.rest.repository import Repository
 from arkwright.serve.traffic.lane import Lane
@@ -30,6 +32,7 @@ from arkwright.serve.wire.unread import show_unread
 log = logging.getLogger("arkwright.serve")
 T = TypeVar("T")
 LEAVE = 1.0  # seconds in which a busy client sends its next request, whose answer says that the connection ends
+_LEFT = 1.0  # seconds that a move waits for the answers of what it leaves; the next move may be the way back from it
 
 
 class Server:
@@ -92,10 +95,10 @@ class Server:
     ) -> dict[str, str]:
         """Answer by `traffic` from now on; endpoint -> why not, for those that cannot be loaded: nothing answers there,
         but where it was only a `question` what did before. A question that was `overtaken`, when at last all is loaded,
-        was refused, so it changes nothing.
+        was refused, so it changes nothing. Where no thread or file was left for it that says nothing of it: `Again`.
 
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
-        Returns when nothing of what left is at work any more: no answer comes from it after that.
+        Returns when nothing of what left is at work any more, or after a second: what it was asked may take longer.
         """
         known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
         routes: dict[str, Route] = {}
@@ -106,7 +109,8 @@ class Server:
             try:
                 routes[name] = await self._route(name, routing, known)
             except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
-                failed[name] = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                why = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                failed[name] = control.Again(why) if starved(error) else why
                 log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
                 if question and name in self.app.routes:
                     routes[name] = self.app.routes[name]
@@ -122,9 +126,7 @@ class Server:
         self._untold = {*unloaded, *lacking, *(self._halted.keys() - traffic.keys())}
         self.app.repository.unloaded = tuple(unloaded)
         self._install(routes)
-        await self._retire(before, self.app.routes)
-        if self._observer:
-            self._observer.settled(self.app.routes)
+        await asyncio.wait((self._leave(before),), timeout=_LEFT)
         return failed
 
     def halt(self, stopped: Mapping[str, tuple[int, str]]) -> None:
@@ -132,9 +134,7 @@ class Server:
         before = self.app.routes
         self._halted |= stopped
         self._install(before)
-        retiring = asyncio.create_task(self._retire(before.values(), self.app.routes))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
+        self._leave(before.values())
 
     def _install(self, routes: Mapping[str, Route]) -> None:
         answering = {name: route for name, route in routes.items() if name not in self._halted}
@@ -201,6 +201,18 @@ class Server:
         lane.batcher.when_hung = self.hung
         return lane
 
+    def _leave(self, before: Iterable[Route]) -> asyncio.Task[None]:
+        """What does not answer any more ends when everything that it was asked is answered."""
+        retiring = asyncio.create_task(self._retire(before, self.app.routes))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._left)
+        return retiring
+
+    def _left(self, retired: asyncio.Task[None]) -> None:
+        self._retiring.discard(retired)
+        if self._observer and not self._retiring:  # else what is still asked would be noted nowhere
+            self._observer.settled(self.app.routes)
+
     async def _retire(self, before: Iterable[Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}
         for route in before:
@@ -226,7 +238,9 @@ async def aside(make: Callable[[], T]) -> T:
         except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
             made.set_exception(error)
         except BaseException as error:  # noqa: BLE001 - the same raised there would end the loop
-            made.set_exception(Invalid(describe(error)))
+            told = Invalid(describe(error))
+            told.__cause__ = error
+            made.set_exception(told)
 
     threading.Thread(target=run, daemon=True, name="load").start()
     return await asyncio.wrap_future(made, loop=loop)

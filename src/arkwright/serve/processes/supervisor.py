@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from arkwright.core.errors import ArkwrightError, Invalid, did_you_mean
+from arkwright.core.held import temporary
 from arkwright.core.ports import Routing, Serving, Traffic, Watch
 from arkwright.serve.processes import control
 from arkwright.serve.processes.crew import Crew
 from arkwright.serve.processes.files import Room, raised, room
-from arkwright.serve.processes.folder import shared
 from arkwright.serve.processes.following import Following, refused
 from arkwright.serve.processes.place import LeftOut
 from arkwright.serve.processes.sockets import address, listen, reserve, unix
@@ -33,6 +33,7 @@ from arkwright.serve.wire.quota import Quota
 
 log = logging.getLogger("arkwright.serve")
 LOOK = 0.25  # seconds between two looks at what is to be served
+_COMPLAINT = 60.0  # seconds between two lines of the log that say that it cannot be read
 
 
 def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
@@ -53,7 +54,7 @@ def serve(watch: Watch, serving: Serving, ready: Callable[[str], None]) -> None:
     fits = room(raised(), calls=serving.grpc_port is not None)
     with contextlib.ExitStack() as held:
         listening = [held.enter_context(sock) for sock in listen(serving, fits.waiting)]
-        folder = held.enter_context(shared())
+        folder = held.enter_context(temporary("arkwright-serve"))  # what its processes share
         aside = held.enter_context(unix(folder / "shadows", fits.waiting))
         if serving.grpc_port is not None:
             reserved = held.enter_context(reserve(serving.host, serving.grpc_port))
@@ -85,6 +86,7 @@ class Supervisor:
         self._wanted: dict[str, Routing] = {}
         self._put_off: dict[str, Routing] = {}  # endpoint -> what workers tried, and which would have cost an answer
         self._failed: BaseException | None = None
+        self._complains = 0.0  # when it may say once more that what is to be served cannot be read
         self._sign = signal.SIGTERM
 
     async def run(self) -> None:
@@ -176,11 +178,17 @@ class Supervisor:
         try:  # aside: to look through a large release takes seconds
             changed = await asyncio.to_thread(self._watch, held)
         except Exception as error:  # noqa: BLE001 - a full disk or a locked ledger must not end what answers
-            said = str(error) if isinstance(error, ArkwrightError) else repr(error)
-            log.error("what is to be served cannot be read: %s; what is served stays", said)  # noqa: TRY400
+            self._complain(str(error) if isinstance(error, ArkwrightError) else repr(error))
             return
         if changed is not None:
             self._follow(changed)
+
+    def _complain(self, said: str) -> None:
+        """Now and then: the log may be on the disk that is full."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._complains:
+            self._complains = now + _COMPLAINT
+            log.error("what is to be served cannot be read: %s; what is served stays, and it is tried again", said)
 
     def _follow(self, changed: Traffic) -> None:
         before, self._wanted = self._wanted, dict(changed)

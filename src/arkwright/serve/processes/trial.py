@@ -5,38 +5,39 @@ regular expression without end, halts the whole worker with it.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
-import sys
-
-import msgspec
+import socket
+import subprocess
 
 from arkwright.core.ports import Served
 from arkwright.serve.processes import control
-from arkwright.serve.processes.birth import how
+from arkwright.serve.processes.birth import BIRTH, begin, how
 from arkwright.serve.processes.waits import within
 
-LONGEST = 2**16  # bytes of an answer: what a pipe takes without a reader
+log = logging.getLogger("arkwright.serve")
+LONGEST = 2**16  # bytes of an answer: what the wire takes without a reader
 
 
 async def attempt(endpoint: str, served: Served, seconds: float) -> str | None:
-    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None. Raises OSError when there is
-    no process for it.
+    """Load a release aside, in at most so many seconds; why it cannot be loaded, or None. Raises OSError for what says
+    nothing of the release: there is no process, thread or file for it, or that process ends before it loads anything.
     """
-    ours, theirs = os.pipe()
-    os.set_blocking(ours, False)
+    asked = control.Try(endpoint, served, seconds)
     try:
-        code = await _load(control.Try(endpoint, served, seconds, theirs), seconds)
-        said = b""
-        with contextlib.suppress(BlockingIOError):
-            said = os.read(ours, LONGEST)
+        said, code = await _load(asked)
+        if not said and code < 0:  # as workers do, which load it if the next one lives
+            log.warning("the process that tries %s ended (%s): another one does", served.release, how(code))
+            said, code = await _load(asked)
     except TimeoutError:
         return late(served.release, seconds)
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    why = msgspec.json.decode(said, type=str) if said else f"the process that loads it ends ({how(code)})"
-    return f"{served.release}: {why}" if why else None
+    if not said:
+        return f"{served.release}: the process that loads it ends ({how(code)})"
+    tried = control.read(said, control.Tried)
+    if tried.again:
+        raise OSError(f"{served.release}: {tried.why}")
+    return f"{served.release}: {tried.why}" if tried.why else None
 
 
 def late(release: str, seconds: float) -> str:
@@ -49,22 +50,49 @@ def deadly(release: str, ended: str, *, listens: bool = False) -> str:
     return f"{release}: workers end while they {'begin to listen with it' if listens else 'load it'} ({ended})"
 
 
-async def _load(asked: control.Try, seconds: float) -> int:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "arkwright.serve.processes.tried",
-        str(asked.served.folder),  # for whoever looks at the processes
-        stdin=asyncio.subprocess.PIPE,  # what is said may be longer than a command can be
-        stdout=asyncio.subprocess.DEVNULL,  # what the code prints is printed by the workers
-        pass_fds=(asked.answer,),
-        start_new_session=True,
-    )
-    try:
-        await within(seconds, process.communicate(control.line(asked)))
-        return await process.wait()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # with all that it started
+async def _load(asked: control.Try) -> tuple[bytes, int]:
+    """What the process says of it, and how it ends. Raises TimeoutError where loading takes too long; OSError where
+    there is none, or it does not even begin.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setblocking(False)  # noqa: FBT003
+        with theirs:
+            process = begin(
+                # the folder is for whoever looks at the processes; what the code prints is printed by the workers
+                ["arkwright.serve.processes.tried", str(theirs.fileno()), str(asked.served.folder)],
+                [theirs.fileno()],
+                stdout=subprocess.DEVNULL,
+            )
+        try:
+            if not await _begins(ours, asked):
+                process.kill()
+                ended = how(await process.wait())
+                raise OSError(f"{asked.served.release}: the process that tries it does not come to load it ({ended})")
+            code = await within(asked.seconds, process.wait())
+            return _heard(ours), code
+        finally:
+            process.kill()
             await process.wait()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it started, whose group still has that number
+
+
+async def _begins(ours: socket.socket, asked: control.Try) -> bool:
+    """Whether it has all that it needs, and begins to load."""
+    try:
+        return bool(await within(BIRTH, _told(ours, asked)))
+    except (ConnectionError, TimeoutError):
+        return False
+
+
+async def _told(ours: socket.socket, asked: control.Try) -> bytes:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(ours, control.line(asked))
+    return await loop.sock_recv(ours, 1)
+
+
+def _heard(ours: socket.socket) -> bytes:
+    with contextlib.suppress(BlockingIOError, ConnectionError):
+        return ours.recv(LONGEST)
+    return b""

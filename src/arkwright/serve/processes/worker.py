@@ -173,7 +173,7 @@ async def _obey(
                 )
                 gc.collect()
                 gc.freeze()  # what a release is made of stays: no collection has to walk through it again
-        writer.write(control.line(control.Done(failed)))
+        writer.write(control.line(control.Done.of(failed)))
         with contextlib.suppress(ConnectionError):
             await writer.drain()
 

@@ -41,6 +41,7 @@ def _of_release(base: str, one: Loaded, versions: Sequence[str], ready: Ready) -
 def _of_server(routes: Mapping[str, Route], ready: Ready, *, labels: bool, repository: bool) -> dict[str, Get]:
     live = json_response({"live": True})
     loaded = [route.first.loaded for route in routes.values()]
+    answering = {route.name: [lane.loaded.release for lane in route.lanes] for route in routes.values()}
     versions = {route.name: [lane.loaded.version for lane in route.lanes] for route in routes.values()}
 
     @cache  # what few ask for is made when somebody does: a server answers sooner
@@ -57,8 +58,10 @@ def _of_server(routes: Mapping[str, Route], ready: Ready, *, labels: bool, repos
         sent = request.headers.get(b"host", b"").decode("latin-1")
         host = sent if _HOST.fullmatch(sent) else "HOST"
         if b"text/html" in request.headers.get(b"accept", b""):
-            return Response(200, openapi.page(loaded, host).encode(), b"text/html; charset=utf-8", _HTML_HEADERS)
-        return json_response(openapi.index(loaded, host))
+            return Response(
+                200, openapi.page(loaded, host, answering).encode(), b"text/html; charset=utf-8", _HTML_HEADERS
+            )
+        return json_response(openapi.index(loaded, host, answering))
 
     return {
         "/v2": lambda _: about(),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -13,7 +14,7 @@ from arkwright.serve.observer.observer import Observer
 from arkwright.serve.rest import about, oip
 from arkwright.serve.rest.apart import apart, told
 from arkwright.serve.rest.aside import LARGE, Aside
-from arkwright.serve.rest.heads import check_type
+from arkwright.serve.rest.heads import check_type, seconds
 from arkwright.serve.rest.nothing import nothing
 from arkwright.serve.rest.post import TIMEOUT, Around, Headers, Post, Work
 from arkwright.serve.rest.predict import predict
@@ -30,7 +31,7 @@ Act = Callable[[Request, bytes, Reply], None]
 ActAside = Callable[[Request, bytes, Reply], Awaitable[None]]
 _OCTETS = b"application/octet-stream"
 # heads that ask for more than an answer, each told what is wrong with it on the long way
-_NOT_PLAIN = frozenset((TIMEOUT, WANTED, b"content-encoding", b"inference-header-content-length"))
+_NOT_PLAIN = frozenset((WANTED, b"content-encoding", b"inference-header-content-length"))
 
 
 class App:
@@ -83,7 +84,9 @@ class App:
         found = self._ways.get(request.path) if request.method == "POST" else None
         if found is None or headers.get(b"content-type", JSON) != JSON or not _NOT_PLAIN.isdisjoint(headers):
             return None
-        return None if b"accept" in headers and asks_for_arrow(headers) else found
+        if b"accept" in headers and asks_for_arrow(headers):
+            return None
+        return partial(_within, headers[TIMEOUT], found) if TIMEOUT in headers else found
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -172,6 +175,8 @@ class App:
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}/infer"
             self._posts[at] = self._post(route, "infer", oip.infer, (JSON, _OCTETS), lane)
+            if lane.infer is not None and not route.shadows:
+                self._ways[at] = lane.infer.take
         if len(route.lanes) == 1:  # of several one may have room
             self._add_sheds(base, route.name, route.first)
         if self._observer:
@@ -211,6 +216,13 @@ class App:
     def _ready(self, beside: dict[str, Any]) -> Response:
         ready = not self.stopping and not (self.lacking and not beside)
         return json_response(beside | {"ready": ready}, 200 if ready else 503)
+
+
+def _within(timeout: bytes, way: Way, request: Request, sender: Sender) -> bool:
+    with suppress(Problem):  # told on the long way
+        request.deadline = request.received + seconds(timeout)
+        return way(request, sender)
+    return False
 
 
 def _shortly(

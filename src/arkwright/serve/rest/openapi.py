@@ -195,8 +195,8 @@ def curl(one: Loaded, path: str, host: str) -> str:
     return f"curl http://{host}{path} -H 'Content-Type: application/json' -d '{body}'"
 
 
-def index(loaded: Sequence[Loaded], host: str) -> dict[str, Any]:
-    """What is here, and how to try it."""
+def index(loaded: Sequence[Loaded], host: str, answering: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What is here, and how to try it. `answering`: all releases of each endpoint that answer."""
     return {
         "server": "arkwright",
         "openapi": "/openapi.json",
@@ -205,6 +205,7 @@ def index(loaded: Sequence[Loaded], host: str) -> dict[str, Any]:
                 "predicts": one.signature.target,
                 "task": one.signature.task,
                 "release": one.release,
+                "releases": answering[one.endpoint],
                 "digest": one.digest,
                 "predict": f"/endpoints/{one.endpoint}/predict",
                 **({} if one.guards else {"infer": f"/v2/models/{one.endpoint}/infer"}),
@@ -215,10 +216,10 @@ def index(loaded: Sequence[Loaded], host: str) -> dict[str, Any]:
     }
 
 
-def page(loaded: Sequence[Loaded], host: str) -> str:
+def page(loaded: Sequence[Loaded], host: str, answering: Mapping[str, Sequence[str]]) -> str:
     """The index for people."""
     parts = ["<!doctype html><html lang=en><meta charset=utf-8><title>Arkwright endpoints</title><h1>Endpoints</h1>"]
-    for name, facts in index(loaded, host)["endpoints"].items():
+    for name, facts in index(loaded, host, answering)["endpoints"].items():
         said = {key: html.escape(str(value)) for key, value in facts.items()}
         parts.append(
             f"<h2>{html.escape(name)}</h2><p>Predicts <b>{said['predicts']}</b> with {said['release']}"

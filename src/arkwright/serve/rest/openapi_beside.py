@@ -49,13 +49,14 @@ def labels(one: Loaded, known: Collection[Any]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     kept = {"type": "object", "required": ["labels"], "properties": {"labels": {"type": "integer", "minimum": 1}}}
+    done = "So many labels are on the disk, whether or not their ids are known"
     return {
         "post": {
             "operationId": f"label_{one.endpoint}",
             "parameters": asks(*READ),
             "summary": f"Say what turned out to be true of answers of {one.endpoint}",
             "requestBody": body({"oneOf": [each, {"type": "array", "items": each, "minItems": 1}]}),
-            "responses": {"200": said(kept, "So many labels are on the disk")} | errors(*POSTED, "409", "422", "507"),
+            "responses": {"200": said(kept, done)} | errors(*POSTED, "409", "422", "507"),
         }
     }
 

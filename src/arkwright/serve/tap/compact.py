@@ -7,12 +7,13 @@ bytes that were announced and have no entry.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import Table
 
@@ -23,7 +24,8 @@ from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.files import locked, sync_folder
 from arkwright.serve.tap.groups import Groups
-from arkwright.serve.tap.parts import COMPACT_LOCK, INDEX_LOCK, Entry, Index, Part
+from arkwright.serve.tap.index_lock import changing
+from arkwright.serve.tap.parts import COMPACT_LOCK, Entry, Index, Part
 from arkwright.serve.tap.segment import Record, Release, Segment, is_closed, segments
 from arkwright.serve.tap.tables import Builder, layout
 
@@ -93,11 +95,12 @@ def compact(folder: Path, store: Store, scratch: Path, *, keep_s: float | None =
     `scratch`: an empty folder for what is being written. `keep_s`: parts and labels that are older go; what is merged
     spans at most a day, so that a row goes at most a day late.
 
-    Raises Corrupt for an index that cannot be read; ArkwrightError or OSError when the disk is full.
+    Raises Corrupt for an index that cannot be read; Away where somebody reads them all the while; ArkwrightError or
+    OSError when the disk is full.
     """
     if not folder.is_dir():
         return Compacted()
-    with locked(folder / COMPACT_LOCK, wait=False) as alone:
+    with locked(folder / COMPACT_LOCK, within=0) as alone:
         if not alone:
             return Compacted()
         index = Index(folder)
@@ -125,7 +128,7 @@ def write_parts(
         try:
             with Segment(path) as segment:
                 _read(segment, drafts, scratch, choose)
-                if segment.torn:
+                if segment.torn and choose is None:  # who chooses reads what is still being written, too
                     log.warning("%s: %d bytes at its end were torn off by a crash", path, segment.torn)
         except FileNotFoundError:
             continue
@@ -184,8 +187,8 @@ def _runs(segment: Segment) -> Iterator[list[Record]]:
 
 def _clean(folder: Path, index: Index, store: Store) -> None:
     """Finish what a crash interrupted."""
-    with locked(folder / INDEX_LOCK):
-        _remove_segments(folder, [folder / name for name in index.segments])
+    with changing(folder):
+        _remove_segments(folder, index.segments, index.damaged)
         index.remove(index.replaced)
         index.settle(store)
     for half in folder.glob(".*.half"):
@@ -219,23 +222,27 @@ def _compacted(folder: Path, index: Index, store: Store, scratch: Path, batch: l
         index.announce({part.digest for part, _ in made})
         for _, path in made:
             store.put(path)
-    with locked(folder / INDEX_LOCK):
+    names, bad = tuple(path.name for path in batch), tuple(path.name for path in damaged)
+    with changing(folder):
         if made:
             parts = tuple(part for part, _ in made)
-            index.add(time.time_ns(), Entry(parts, segments=tuple(path.name for path in batch)))
-        for path in damaged:
-            path.rename(path.with_suffix(".damaged"))  # for a person to look at
-        _remove_segments(folder, [path for path in batch if path not in damaged])
+            index.add(time.time_ns(), Entry(parts, segments=names, damaged=bad))
+        _remove_segments(folder, names, bad)
         index.settle(store)
     for _, path in made:
         path.unlink()
     return len(batch), sum(part.rows for part, _ in made)
 
 
-def _remove_segments(folder: Path, paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
-    if paths:
+def _remove_segments(folder: Path, names: Collection[str], damaged: Collection[str]) -> None:
+    """All but the damaged ones, which a person may look at under another name."""
+    for path in (folder / name for name in names):
+        with suppress(FileNotFoundError):
+            if path.name in damaged:
+                path.rename(path.with_suffix(".damaged"))
+            else:
+                path.unlink()
+    if names:
         sync_folder(folder)
 
 
@@ -245,7 +252,7 @@ def _expire(folder: Path, index: Index, store: Store, keep_s: float) -> int:
     old = {name: e for name, e in index.entries.items() if all(part.until < oldest for part in e.parts)}
     if old:
         index.announce({part.digest for entry in old.values() for part in entry.parts})
-        with locked(folder / INDEX_LOCK):
+        with changing(folder):
             index.remove(set(old))
             index.settle(store)
     return sum(len(entry.parts) for entry in old.values())
@@ -260,7 +267,7 @@ def _merge(folder: Path, index: Index, store: Store, scratch: Path, span: int) -
         for _, path in made:
             store.put(path)
         before = {part.digest for name in group for part in index.entries[name].parts}
-        with locked(folder / INDEX_LOCK):
+        with changing(folder):
             index.announce(before)
             index.add(time.time_ns(), Entry(tuple(part for part, _ in made), replaces=tuple(sorted(group))))
             index.remove(group)
@@ -296,10 +303,11 @@ def _by_layout(index: Index, group: set[str]) -> dict[str, list[Part]]:
 def _merged(store: Store, scratch: Path, key: str, parts: list[Part]) -> tuple[Part, Path]:
     path = scratch / f"{key}.parquet"
     files = [pq.ParquetFile(store.path(part.digest)) for part in parts]
-    groups = Groups(path, files[0].schema_arrow)
+    all_columns = pa.unify_schemas([file.schema_arrow for file in files]).empty_table()  # older parts lack some of ours
+    groups = Groups(path, all_columns.schema)
     for file in files:
         for number in range(file.num_row_groups):
-            groups.add(file.read_row_group(number))
+            groups.add(pa.concat_tables([all_columns, file.read_row_group(number)], promote_options="default"))
         file.close()
     groups.close()
     part = Part(

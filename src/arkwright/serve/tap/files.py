@@ -2,11 +2,14 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from arkwright.core.locks import lock, opened
+
+AGAIN = 0.01  # seconds after which is tried again to lock
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -35,19 +38,27 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock file, alone or shared; whether it was got. Without `wait` somebody else's lock gives False. Shared
-    it is had of a disk, too, that may only be read.
+def locked(path: Path, *, shared: bool = False, within: float | None = None) -> Iterator[bool]:
+    """Hold a lock file, alone or shared; whether it was got: somebody else's lock that is not given back `within` so
+    many seconds gives False. Shared it is had of a disk, too, that may only be read.
     """
     handle = _to_read(path) if shared else opened(path)
     if handle is None:
         yield True
         return
     try:
-        got = lock(handle, shared=shared, wait=wait)
-        yield got
+        yield _got(handle, within, shared=shared)
     finally:
         os.close(handle)
+
+
+def _got(handle: int, within: float | None, *, shared: bool) -> bool:
+    if within is None:
+        return lock(handle, shared=shared, wait=True)
+    end = time.monotonic() + within
+    while not (got := lock(handle, shared=shared)) and time.monotonic() < end:
+        time.sleep(AGAIN)
+    return got
 
 
 def _to_read(path: Path) -> int | None:

@@ -27,6 +27,7 @@ MANY = 10_000  # labels of a block at most
 DAY_S = 86_400
 MOST_WAITING = 1_000_000
 FOLDER, LOCK = "labels", "labels.lock"
+PATIENCE = 5.0  # seconds, in which whoever appends lets go of it again and again
 Value = int | float | str | bool
 Kept = tuple[str, int, Value, int, str]  # id, row, label, nanoseconds since 1970, who said it
 
@@ -189,14 +190,18 @@ def placed(path: Path, places: Iterable[int] | None = None) -> Iterator[tuple[in
 
 
 def end(folder: Path, known: Place) -> Place | None:
-    """Behind the last label that is on the disk for good; None where what is known is no place any more."""
+    """Behind the last label that is on the disk for good; None where what is known is no place any more. Where somebody
+    who appends stands still, no more is known than was.
+    """
     logs = {int(path.stem): path for path in files(folder / FOLDER)}
     if known.log and (known.log not in logs or not _holds(logs[known.log], known)):
         return None
     if not logs:
         return known
     number, path = max(logs.items())
-    with locked(folder / LOCK, shared=True):  # who appends lets go of it when all is forced to the disk
+    with locked(folder / LOCK, shared=True, within=PATIENCE) as got:  # who appends has it until all is on the disk
+        if not got:
+            return known
         size = path.stat().st_size
     with path.open("rb") as file:
         blocks = Blocks(file, MAGIC)
@@ -232,11 +237,12 @@ def _first(path: Path) -> str:
 
 
 def forget(folder: Path, keep_s: float) -> int:
-    """Remove the files that nothing was added to since; their number."""
+    """Remove the files that nothing was added to since; their number. The next time where somebody holds them."""
     if not (folder / FOLDER).is_dir():
         return 0
-    with locked(folder / LOCK):
-        old = [path for path in files(folder / FOLDER) if path.stat().st_mtime < time.time() - keep_s]
+    with locked(folder / LOCK, within=1) as alone:
+        known = files(folder / FOLDER) if alone else []
+        old = [path for path in known if path.stat().st_mtime < time.time() - keep_s]
         for path in old:
             path.unlink()
             path.with_suffix(".index").unlink(missing_ok=True)

@@ -9,8 +9,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from arkwright.core.ports import Store, Tables
-from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.parts import INDEX_LOCK
+from arkwright.serve.tap.index_lock import reading
 from arkwright.serve.tap.query import Wanted, parts
 from arkwright.serve.tap.segment import Record, Release
 
@@ -39,7 +38,7 @@ def over_time(
     if not folder.is_dir():
         return ()
     wanted = Wanted(since=since.replace(tzinfo=None), until=until.replace(tzinfo=None))
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         inputs = parts(folder, store, scratch, wanted, partial(_without_rows, wanted))
         if not inputs:
             return ()

@@ -4,8 +4,7 @@
 from: a segment that an entry names is never read again, so that a crash before its removal doubles nothing. `pending`
 names bytes that are in the store without an entry, for a moment, and may be removed when there is still none.
 
-Locks: `compact.lock` is held by the one who compacts; `index.lock` alone while entries, segments or bytes change, and
-shared by whoever reads them.
+`compact.lock` is held by the one who compacts. While entries, segments or bytes change nobody reads them: `index_lock`.
 """
 
 from contextlib import suppress
@@ -19,7 +18,7 @@ from arkwright.core.ports import Store
 from arkwright.serve.tap.files import sync_folder, write_whole
 
 T = TypeVar("T")
-COMPACT_LOCK, INDEX_LOCK = "compact.lock", "index.lock"
+COMPACT_LOCK = "compact.lock"
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -35,11 +34,14 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What one compaction made visible. `replaces`: entries whose rows these parts hold now."""
+    """What one compaction made visible. `replaces`: entries whose rows these parts hold now. `damaged`: those of the
+    segments of which not all could be read, which stay under another name.
+    """
 
     parts: tuple[Part, ...]
     segments: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 class Index:
@@ -61,6 +63,11 @@ class Index:
     def segments(self) -> set[str]:
         """Names of segments whose rows are in parts."""
         return {name for entry in self._all.values() for name in entry.segments}
+
+    @property
+    def damaged(self) -> set[str]:
+        """Those of the segments that are not removed, but renamed."""
+        return {name for entry in self._all.values() for name in entry.damaged}
 
     def announce(self, digests: set[str]) -> None:
         """Say durably that these bytes may be in the store without an entry."""

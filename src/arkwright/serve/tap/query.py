@@ -21,9 +21,9 @@ from arkwright.core.where import Clause
 from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.compact import Choose, write_parts
-from arkwright.serve.tap.files import locked
+from arkwright.serve.tap.index_lock import reading
 from arkwright.serve.tap.labels import Kept, Value
-from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
+from arkwright.serve.tap.parts import Index, Part
 from arkwright.serve.tap.segment import Record, Release, segments
 from arkwright.serve.tap.tables import ACTUAL, BASE
 from arkwright.serve.tap.where import Kinds, check, condition
@@ -82,7 +82,7 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
     """
     if not folder.is_dir():
         return _nothing(out)
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         there = _newest_first(folder, store, scratch, wanted)
         if not there:
             return _nothing(out)
@@ -106,7 +106,7 @@ def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list
     distinct = sorted(set(ids))
     columns = {"id": [i for i, _ in distinct], "row": pa.array([row for _, row in distinct], pa.int64())}
     pq.write_table(pa.table(columns), given)
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         inputs = parts(folder, store, scratch, Wanted(), lambda record, _: record if _id(record) in named else None)
         if not inputs:
             return len(distinct)
@@ -117,7 +117,7 @@ def unknown(folder: Path, store: Store, tables: Tables, scratch: Path, ids: list
 
 
 def parts(folder: Path, store: Store, scratch: Path, wanted: Wanted, choose: Choose | None = None) -> dict[str, Path]:
-    """Parquet files that may hold wanted rows, by the names they have in the query. `INDEX_LOCK` is held meanwhile.
+    """Parquet files that may hold wanted rows, by the names they have in the query. `reading` is held meanwhile.
 
     `choose`: what is taken of a record that is not compacted yet, where that is other than what is `wanted`.
     """

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from arkwright.core.ports import Store
-from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.parts import INDEX_LOCK, Index, Part
+from arkwright.serve.tap.index_lock import reading
+from arkwright.serve.tap.parts import Index, Part
 from arkwright.serve.tap.segment import segments
 
 MICRO = 1_000_000
@@ -22,7 +22,7 @@ LATE_S = 5  # a segment is begun so long after its first answer at most
 
 def settled(folder: Path, now: int) -> int:
     """Before when, in seconds since 1970, all that was answered is in parts: earlier than what waits in segments."""
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         done = Index(folder).segments
         waiting = [int(path.name.partition("-")[0]) // 10**9 for path in segments(folder) if path.name not in done]
     return min([now, *waiting]) - LATE_S
@@ -30,7 +30,7 @@ def settled(folder: Path, now: int) -> int:
 
 def parts(folder: Path, release: str) -> list[Part]:
     """Those in which this release has rows."""
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         return [part for part in Index(folder).parts if release in part.releases]
 
 
@@ -44,7 +44,7 @@ def scan(
     """
     if not folder.is_dir():
         return
-    with locked(folder / INDEX_LOCK, shared=True):
+    with reading(folder):
         for part in Index(folder).parts:
             if release in part.releases and part.since < until * 10**9 and part.until >= since * 10**9:
                 with _opened(store.path(part.digest), columns) as file:

@@ -4,8 +4,7 @@ copied.
 What is still in segments is not among it, as in `scan`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +16,7 @@ from arkwright.core.nouns import Column
 from arkwright.core.ports import Store, Tables
 from arkwright.core.quoting import quoted_name
 from arkwright.serve.tap import query
-from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.parts import INDEX_LOCK, Index
+from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.query import Wanted
 from arkwright.serve.tap.tables import ACTUAL, BASE
 
@@ -34,26 +32,34 @@ class Came:
     lost: frozenset[str]
 
 
-@contextmanager
 def came(
     folder: Path, store: Store, scratch: Path, since: datetime, until: datetime, release: str, wanted: Sequence[Column]
-) -> Iterator[Came]:
-    """`folder`: of the endpoint; its files stay there meanwhile. `since`, `until`: UTC without a zone."""
+) -> Came:
+    """`folder`: of the endpoint; `reading` is held as long as its files are asked for. `since`, `until`: UTC without a
+    zone.
+    """
     chosen = Wanted(since=since, until=until, release=release)
     columns = [*BASE, *wanted]
     empty = scratch / "no_rows.parquet"  # so that every column is there, typed, whatever the parts have
     pq.write_table(arrow.schema(columns).empty_table(), empty)
-    with locked(folder / INDEX_LOCK, shared=True):
-        parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
-        files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
-        there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
-        selects = [
-            f"SELECT {', '.join(quoted_name(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
-            f'WHERE {chosen.condition} AND "status" = 200'
-            for name in files
-        ]
-        lost = {c.name for c in wanted if any(c.name not in names for names in there.values())}
-        yield Came(select=" UNION ALL BY NAME ".join(selects), files=files, lost=frozenset(lost))
+    parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
+    files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
+    there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
+    selects = [
+        f"SELECT {', '.join(quoted_name(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
+        f'WHERE {chosen.condition} AND "status" = 200'
+        for name in files
+    ]
+    lost = {c.name for c in wanted if any(c.name not in names for names in there.values())}
+    return Came(select=" UNION ALL BY NAME ".join(selects), files=files, lost=frozenset(lost))
+
+
+def answered(tables: Tables, found: Came, columns: Sequence[str], out: Path, every: int = 1) -> None:
+    """Write the rows, or one of `every` so many: these columns, and ACTUAL, which nobody asked for, empty."""
+    names = ", ".join(map(quoted_name, columns))
+    some = f'WHERE hash("id", "row") % {every} = 0' if every > 1 else ""
+    sql = f'SELECT {names}, CAST(NULL AS VARCHAR) AS "{ACTUAL}" FROM ({found.select}) {some}'  # noqa: S608
+    tables.write(sql, found.files, out)
 
 
 def labelled(

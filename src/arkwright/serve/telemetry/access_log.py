@@ -45,7 +45,8 @@ class AccessLog:
             self._file = self._open()
         except OSError as error:
             if not later:
-                raise Invalid(f"the access log {target} cannot be written: {error.strerror}") from None
+                other = "name another file, or -"
+                raise Invalid(f"the access log {target} cannot be written: {error.strerror}; {other}") from None
             self._file = -1
 
     def add(

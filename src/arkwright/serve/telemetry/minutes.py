@@ -27,7 +27,8 @@ class Minute(msgspec.Struct, frozen=True):
     """What one server answered with one release from `since` on and before `until`, seconds since 1970.
 
     `codes`: requests by the status they were answered with. `limited`: refused, beside them, since their client sent
-    too many. Of a shadow its copies.
+    too many. Of a shadow its copies. `busy`: the share of their time that the server's workers computed, whatever it
+    was for, 0 to 1.
     """
 
     release: str
@@ -36,6 +37,7 @@ class Minute(msgspec.Struct, frozen=True):
     codes: dict[str, int]
     rows: int = 0
     limited: int = 0
+    busy: float | None = None
 
 
 _Numbers = tuple[list[int], int, int]  # requests by code, rows, limited
@@ -47,8 +49,10 @@ class Minutes:
 
     def __init__(self, counters: Counters, folder: Path | None) -> None:
         self._counters, self._folder = counters, folder
-        self._told: dict[int, tuple[float, _Numbers]] = {}  # of each record: when, and what it was then
-        self._last = time.time()
+        # of each record: when, what it was then, and the seconds that all workers had computed
+        self._told: dict[int, tuple[float, _Numbers, float]] = {}
+        self._last, self._computed = time.time(), _computed(counters)
+        self._processors = min(counters.slots // 2, len(os.sched_getaffinity(0)))  # that workers can keep busy
         self._failing: set[str] = set()  # endpoints whose minutes cannot be written
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="arkwright-minutes", daemon=True)
@@ -71,25 +75,28 @@ class Minutes:
     def note(self, now: float) -> None:
         """What came since the last time. What cannot be written is told the next time."""
         assert self._folder
+        computed = _computed(self._counters)
         for record in self._counters.records():
             if record.endpoint in (NO_ENDPOINT, OTHER_SERIES):
                 continue
-            since, before = self._told.setdefault(record.number, (self._last, _nothing()))
+            since, before, then = self._told.setdefault(record.number, (self._last, _nothing(), self._computed))
             since = min(since, now)  # a clock may go back
             numbers = self._numbers(record)
             if not record.current and numbers == before:
-                self._told[record.number] = now, numbers
+                self._told[record.number] = now, numbers, computed
                 continue
+            could = self._processors * (now - since)
+            busy = round(min(1.0, max(0.0, computed - then) / could), 4) if could else None
             try:
-                _append(self._folder / record.endpoint / FOLDER, _between(record, since, now, before, numbers))
+                _append(self._folder / record.endpoint / FOLDER, _between(record, since, now, before, numbers, busy))
             except OSError as error:
                 if record.endpoint not in self._failing:
                     log.error("the minutes of %s are not kept: %s", record.endpoint, error.strerror)  # noqa: TRY400
                 self._failing.add(record.endpoint)
             else:
                 self._failing.discard(record.endpoint)
-                self._told[record.number] = now, numbers
-        self._last = now
+                self._told[record.number] = now, numbers, computed
+        self._last, self._computed = now, computed
 
     def _numbers(self, record: Record) -> _Numbers:
         """Of all workers, those that are gone among them."""
@@ -130,11 +137,16 @@ def _nothing() -> _Numbers:
     return [0] * len(at.CODE_NAMES), 0, 0
 
 
-def _between(record: Record, since: float, until: float, before: _Numbers, now: _Numbers) -> Minute:
+def _computed(counters: Counters) -> float:
+    """Processor seconds of all workers, those that are gone among them."""
+    return sum(counters.process(slot)[at.CPU] for slot in range(counters.slots))
+
+
+def _between(record: Record, since: float, until: float, before: _Numbers, now: _Numbers, busy: float | None) -> Minute:
     codes = {
         name: more - less for name, less, more in zip(at.CODE_NAMES, before[0], now[0], strict=True) if more > less
     }
-    return Minute(record.release, since, until, codes, now[1] - before[1], now[2] - before[2])
+    return Minute(record.release, since, until, codes, now[1] - before[1], now[2] - before[2], busy)
 
 
 def _append(folder: Path, minute: Minute) -> None:

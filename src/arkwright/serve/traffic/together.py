@@ -106,16 +106,17 @@ class Together:
 
     def _flush(self) -> None:
         waiting, self.waiting = self.waiting, []
-        rows, late = 0, 0.0  # what came before that has waited too long; at first nothing has
+        rows, now, late = 0, monotonic(), 0.0  # what came before `late` has waited too long; at first nothing has
         batch: list[Asked] = []
         for asked in waiting:
             request = asked.request
-            if request.gone or (late and request.received < late):
+            if request.gone or request.deadline <= now or (late and request.received < late):
                 self._long_way(asked)  # where it is noted, or refused
                 continue
             if batch and rows + asked.rows > BATCH_ROWS:
                 self._answer(batch)
-                rows, batch, late = 0, [], monotonic() - self._longest
+                now = monotonic()
+                rows, batch, late = 0, [], now - self._longest
             rows += asked.rows
             batch.append(asked)
         if batch:

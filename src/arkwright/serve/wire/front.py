@@ -14,6 +14,7 @@ from arkwright.core.usercode import frames
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.memory import give_back
 from arkwright.serve.wire.messages import Handler, Problem, Request, Response, Way
+from arkwright.serve.wire.parted import Rest
 from arkwright.serve.wire.quota import Quota
 from arkwright.serve.wire.standing import noting
 
@@ -28,11 +29,13 @@ TURN = 0.002  # seconds for those who sent more than one request at once, before
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A request's head that was parsed before: the same bytes mean the same again."""
+    """A request's head that was parsed before: the same bytes mean the same again. `headers` lacks those that were
+    parted from it.
+    """
 
     method: str
     path: str
-    headers: Mapping[bytes, bytes]
+    headers: dict[bytes, bytes]
     length: int
     keep_alive: bool
     old: bool
@@ -93,7 +96,7 @@ class Front:
         self.draining = False
         self.date = b""
         self.now = 0.0  # the loop's time, as of the last sweep
-        self.heads: dict[bytes, Head] = {}
+        self.heads: dict[bytes | Rest, Head] = {}
         self._sweep()
 
     def refused(self, request: Request) -> Response | None:

@@ -6,6 +6,7 @@ unread, and the next turn is everybody else's: who sends a thousand at once gets
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from math import inf
 from time import monotonic
@@ -16,7 +17,8 @@ from arkwright.serve.wire.inflate import SMALL
 from arkwright.serve.wire.left import AHEAD, LOOK, broken, ended
 from arkwright.serve.wire.messages import GONE, LATE, Problem, Request, Response, called, come_again, id_line
 from arkwright.serve.wire.outgoing import Outgoing
-from arkwright.serve.wire.reader import Reader
+from arkwright.serve.wire.parted import parted
+from arkwright.serve.wire.reader import LONGEST_HEAD, Reader
 from arkwright.serve.wire.standing import Stand
 from arkwright.serve.wire.unread import acknowledged
 from arkwright.serve.wire.whole import whole
@@ -146,31 +148,37 @@ class Connection(Outgoing):
             self._refuse(reader.problem)
 
     def _known(self, data: bytes, at: int) -> bool:
-        """Take a whole request whose head came before, byte by byte the same: it need not be parsed again."""
+        """Take a whole request whose head came before, but for what clients say anew byte by byte the same: it need not
+        be parsed again.
+        """
         front = self._front
         end = data.find(b"\r\n\r\n", at) + 4
         head = front.heads.get(data[at:end])
+        headers = head.headers if head is not None else {}
+        short = at < end <= at + min(LONGEST_HEAD, front.limits.headers)
+        if head is None and short and (parts := parted(data[at:end])) and (head := front.heads.get(parts[0])):
+            headers = head.headers | parts[1]
         if head is None or len(data) < end + head.length or front.bodies > front.limits.bodies:
             return False
         last = end + head.length
-        if front.crowded and last == len(data) and self._shed(head):
+        if front.crowded and last == len(data) and self._shed(head, headers):
             return True
         if last < len(data):
             self._keep(data, last)
         self._idle_by = inf
         front.bodies += head.length
-        request = Request(head.method, head.path, head.headers, data[end:last], head.keep_alive, head.old)
+        request = Request(head.method, head.path, headers, data[end:last], head.keep_alive, head.old)
         request.way = head.way
         self._begin(request)
         return True
 
-    def _shed(self, head: Head) -> bool:
+    def _shed(self, head: Head, headers: Mapping[bytes, bytes]) -> bool:
         """Refuse what would be refused anyhow, before anything is done for it."""
         front, transport = self._front, self._transport
         shed = front.crowded.get(head.path) if head.method == "POST" else None
         if shed is None or front.quota or front.draining or not head.keep_alive or head.old or transport is None:
             return False
-        answer = shed(head.headers)
+        answer = shed(headers)
         if answer is None:
             del front.crowded[head.path]
             return False

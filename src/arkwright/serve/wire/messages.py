@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from math import inf
 from random import randint
 from typing import Any, Protocol
 
@@ -24,7 +25,8 @@ class Request(msgspec.Struct, eq=False):  # made several times faster than a dat
     """One whole HTTP request. `headers` has lower-case names; `path` is as sent, without the query.
 
     `gone` is set when nobody waits for the answer any more: to GONE when the client left, to LATE when it was told that
-    the time is over. `caller` is the address it came from, `received` when its turn came, by the clock `monotonic`.
+    the time is over. `caller` is the address it came from, `received` when its turn came, by the clock `monotonic`, as
+    is `deadline`, behind which the short way takes none.
     `id` is the caller's own or one made for it, and empty where nobody needs one.
     """
 
@@ -37,6 +39,7 @@ class Request(msgspec.Struct, eq=False):  # made several times faster than a dat
     gone: int = 0
     caller: str = ""
     received: float = 0.0
+    deadline: float = inf
     id: bytes = b""
     call: Any = None  # how it is noted, where it is
     way: "Way | None" = None  # a shorter one than the handler's, to be tried first

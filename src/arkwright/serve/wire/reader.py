@@ -11,6 +11,7 @@ import httptools
 
 from arkwright.serve.wire.front import LARGE, Front, Head
 from arkwright.serve.wire.messages import Problem, Request, come_again, named
+from arkwright.serve.wire.parted import parted
 from arkwright.serve.wire.target import head_without_offer, is_loopback, origin_form
 
 MOST_HEADS = 1024
@@ -219,15 +220,19 @@ class Reader:
     def _remember(self, request: Request) -> None:
         """Keep the head of a request that came in one piece, the body framed by its length alone."""
         head, self._known = self._known, b""
-        if not head or not _SPECIAL.isdisjoint(request.headers):
+        headers = self._headers
+        if not head or not _SPECIAL.isdisjoint(headers):
+            return
+        rest, anew = parted(head) or (head, {})
+        if any(headers[name] != value for name, value in anew.items()):  # it stands elsewhere once more, written oddly
             return
         heads = self._front.heads
         if len(heads) >= MOST_HEADS:
             heads.clear()
-        heads[head] = Head(
+        heads[rest] = Head(
             request.method,
             request.path,
-            request.headers,
+            {name: value for name, value in headers.items() if name not in anew},
             len(request.body),
             request.keep_alive,
             request.old,
