@@ -1,15 +1,21 @@
-"""What our own server costs more with something switched on: the log of predictions, a second endpoint, a canary."""
+"""What our own server costs more: with the log of predictions, a second endpoint, a canary; with a rate, an access log
+and traces; and for requests that say more, as clients do.
+"""
 
 import itertools
+import json
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from serving import project
 from serving.contenders import Ask, Contender, arkwright, v2
+from serving.load import http
 from serving.rounds import ONE, Bench, measured, up
 
 OFF = "log = false\n"
+INFER = "/v2/models/points/infer"
 
 
 def lines(*, log: bool = False) -> str:
@@ -27,6 +33,42 @@ def alternating(asks: list[Ask]) -> Ask:
     return Ask(request, asks[0].values)
 
 
+def saying(
+    tensor: str, *, path: str = INFER, head: str = "", beside: Callable[[str], dict[str, object]] = lambda _: {}
+) -> Ask:
+    """The base's requests with a line of the head, where {n} is another each time, and with what stands beside."""
+    plain, count = v2(path, tensor), itertools.count()
+
+    def request(rows: np.ndarray) -> bytes:
+        number = str(next(count))
+        body = json.loads(plain.request(rows).partition(b"\r\n\r\n")[2])
+        said = json.dumps({**beside(number), **body}, separators=(",", ":")).encode()
+        return http(path, said, f"Content-Type: application/json\r\n{head.format(n=number)}")
+
+    return Ask(request, plain.values)
+
+
+def ways(one: Path, tensor: str) -> list[Contender]:
+    """The same server asked in the ways of clients, and with what many switch on."""
+    trace = "traceparent: 00-{n:0>32}-00f067aa0ba902b7-01\r\n"
+    asks = {
+        "an id in the body, another each time": saying(tensor, beside=lambda number: {"id": number}),
+        "the version in the path": saying(tensor, path="/v2/models/points/versions/1/infer"),
+        "a deadline of five seconds": saying(tensor, head="Arkwright-Timeout-Ms: 5000\r\n"),
+        "X-Request-Id, another each time": saying(tensor, head="X-Request-Id: order-{n}\r\n"),
+        "traceparent, another each time": saying(tensor, head=trace),
+    }
+    workers = ("--workers", "1")
+    found = [arkwright(f"way{n}", title, one, ask, workers) for n, (title, ask) in enumerate(asks.items())]
+    rate, access = ("--rate", "1000000"), ("--access-log", str(one / "access.log"))
+    otlp = ("--otlp", "http://127.0.0.1:9")  # nobody there: what is told is made, and thrown away
+    switched = {"a rate for each client": rate, "an access log": access, "traces, every request": otlp,
+                "rate, access log, traces and gRPC": (*rate, *access, *otlp, "--grpc-port", "0")}  # fmt: skip
+    for n, (title, extra) in enumerate(switched.items()):
+        found.append(arkwright(f"on{n}", title, one, v2(INFER, tensor), (*workers, *extra)))
+    return found
+
+
 def contenders(folder: Path, base: Contender, tensor: str) -> list[Contender]:
     """The base and its variants, each over a project of its own."""
     infer = [v2(f"/v2/models/{name}/infer", tensor) for name in ("points", "second")]
@@ -41,7 +83,7 @@ def contenders(folder: Path, base: Contender, tensor: str) -> list[Contender]:
     if project.knows("log"):
         logged = project.made(folder / "logged", {"points": lines(log=True)})
         found.append(arkwright("log", "the log of predictions, every request", logged, infer[0], workers))
-    return found
+    return [*found, *ways(one, tensor)]
 
 
 Costs = tuple[dict[str, float], dict[str, str]]

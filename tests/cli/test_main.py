@@ -120,6 +120,7 @@ CODES |= {
     "Full": 15,
     "Away": 16,
     "GivenUp": 17,
+    "Lost": 18,
 }
 
 
