@@ -5,8 +5,15 @@ import threading
 
 import pytest
 
-from arkwright.core.ports import Logged
+from arkwright.core.ports import Logged, Routing, Served, Share
 from arkwright.serve.observer import taps
+from arkwright.serve.observer.observer import Observer
+from arkwright.serve.processes.server import Server
+from arkwright.serve.telemetry.counters import Counters
+from arkwright.serve.telemetry.telemetry import Telemetry
+from arkwright.serve.wire.limits import Limits
+
+from .conftest import DIGEST, echo_release
 
 BODY = (b"id", b"127.0.0.1", b"{}", b"{}", 10)
 
@@ -22,11 +29,11 @@ def threads(monkeypatch):
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", starts)
-    monkeypatch.setattr(taps, "_AGAIN", 0.001)
     return left
 
 
-def test_a_log_for_which_no_thread_is_left_begins_later_and_costs_no_answer(tmp_path, threads):
+def test_a_log_for_which_no_thread_is_left_begins_later_and_costs_no_answer(tmp_path, threads, monkeypatch):
+    monkeypatch.setattr(taps, "_AGAIN", 0.001)
     async def run():
         made = taps.Taps()
         before, after = Logged(tmp_path), Logged(tmp_path, redact=("carrier",))
@@ -49,3 +56,26 @@ def test_a_log_for_which_no_thread_is_left_begins_later_and_costs_no_answer(tmp_
     for tap in (old, new, again):
         assert tap.add(0, *BODY) is False
     assert threading.active_count() == before
+
+
+def test_who_answers_goes_on_when_its_log_changes_and_no_thread_is_left(tmp_path, threads):
+    share = Share(Served(echo_release(tmp_path / "m", ["f32"]), "release:echo@1", DIGEST))
+    Counters.create(tmp_path, 1)
+
+    def logged(version, *redact):
+        return {"echo": Routing((share,), version, log=Logged(tmp_path / "log", redact=redact))}
+
+    async def run():
+        observer = Observer(Telemetry(tmp_path, 0))
+        server = Server(Limits(), observer=observer)
+        assert await server.serve(logged(1)) == {}
+        threads[0] = False
+        assert await server.serve(logged(2, "f32"), question=True) == {}
+        assert await server.serve(logged(1)) == {}  # another worker could not
+        assert [*server.app.routes] == ["echo"]
+        threads[0] = True
+        for lane in server.app.routes["echo"].lanes:
+            lane.close()
+        observer.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
