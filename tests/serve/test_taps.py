@@ -34,6 +34,7 @@ def threads(monkeypatch):
 
 def test_a_log_for_which_no_thread_is_left_begins_later_and_costs_no_answer(tmp_path, threads, monkeypatch):
     monkeypatch.setattr(taps, "_AGAIN", 0.001)
+
     async def run():
         made = taps.Taps()
         before, after = Logged(tmp_path), Logged(tmp_path, redact=("carrier",))
