@@ -9,7 +9,6 @@ from pathlib import Path
 
 from arkwright.core.locks import lock
 
-
 MARK = ".held"  # behind a folder's own name: the file in it by which a process says that it made it
 
 
