@@ -92,10 +92,10 @@ def _answering(endpoints: str) -> dict[str, set[str]] | None:
     """
     told = plane.ask(endpoints, "GET", "/", patience=PATIENCE)
     try:
-        found = msgspec.json.decode(told.body, type=_Told).endpoints if told.status == 200 else None
+        found = msgspec.json.decode(told.body, type=_Told) if told.status == 200 else None
     except msgspec.DecodeError:
         return None
-    return found and {name: one.releases for name, one in found.items()}
+    return {name: one.releases for name, one in found.endpoints.items()} if found else None
 
 
 def _said(short: tuple[str, ...], *, by_name: bool) -> list[str]:
