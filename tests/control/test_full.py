@@ -17,6 +17,7 @@ from arkwright.core.errors import Full
 from arkwright.core.nouns import Account, Endpoint, Run
 from arkwright.govern import passwords, secrets
 from arkwright.infra.reserve import PIECE, SIZE
+from arkwright.rest import health
 from arkwright.sites import Site
 from arkwright.web.context import Context
 
@@ -40,6 +41,7 @@ PAGE = {"accept": "text/html"}
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(catalog_file, "AGAIN_S", 0.0)
+    monkeypatch.setattr(health, "SHARED", 0.0)
 
 
 @pytest.fixture

@@ -17,6 +17,22 @@ def test_what_was_written_is_read(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["site.toml"]
 
 
+def test_who_may_read_it_and_where_it_lies_stays(tmp_path):
+    """It may be a link to where somebody keeps it, and an editor may have begun it with a mark of its own."""
+    (tmp_path / "site").mkdir()
+    kept, link = tmp_path / "kept.toml", tmp_path / "site" / "site.toml"
+    kept.write_text('address = "https://room.example"\n', encoding="utf-8-sig")
+    kept.chmod(0o640)
+    link.symlink_to(kept)
+    assert site_file.read(link.parent).address == "https://room.example"
+    site_file.write(link.parent, URL)
+    found = site_file.read(link.parent)
+    assert (found.ledger, found.address) == (URL, "https://room.example")
+    assert link.is_symlink()
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert {path.name for path in tmp_path.iterdir()} == {"site", "kept.toml"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,6 +1,7 @@
 """Groups compared: by fairlearn and by printed examples, by what must not change, by how often intervals hold."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -424,3 +425,15 @@ def test_rows_taken_are_counted_anew():
     some = whole.take(np.arange(1000))
     assert gap(some, recall, by="carrier").n == 1000
     assert recall(some) == recall(Evaluation(task="classification", truth=some.truth, label=some.label))
+
+
+def test_rows_that_are_alike_as_one_with_their_number():
+    truth, label = np.array([0, 0, 1, 1, 2, -1]), np.array([0, 1, 1, 2, 2, 0])
+    times, groups = np.array([40, 3, 50, 7, 60, 5]), {"g": np.array(list("aababa"))}
+    few = Evaluation(task="classification", truth=truth, label=label, classes=3, groups=groups, times=times)
+    every = replace(few, times=None).take(np.repeat(np.arange(6), times))
+    for measure in (accuracy, recall, precision, balanced_accuracy, f1):
+        assert measure(few) == measure(every)
+        for compared in (worst_group, gap):
+            assert compared(few, measure, "g", at_least=10) == compared(every, measure, "g", at_least=10)
+    assert len(few) == len(every) == len(few.take(np.arange(6)))

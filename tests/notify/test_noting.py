@@ -96,7 +96,7 @@ def test_a_stop_waits_for_no_room_on_the_disk(room, disk, monkeypatch):
     state.begin(room.vault, "mail", 0)
     room.write(1)
     with room.open(subscribers=lambda: [post]) as outbox:
-        until(lambda: disk.tried)
+        until(lambda: disk.tried and outbox._couriers)
         began, (told,) = time.monotonic(), outbox._couriers.values()
     assert time.monotonic() - began < 1.5
     assert told.is_over()

@@ -99,6 +99,16 @@ def test_only_what_was_chosen_is_told(room, receiver):
     assert len(receiver.requests) == 1
 
 
+def test_who_was_taken_away_and_is_there_again_is_told(room, receiver):
+    hook = room.hook("in", f"{receiver.url}/in")
+    state.forget(room.vault, hook.id)
+    with room.open() as box:
+        until(lambda: [one for one in box._couriers.values() if one.is_over()])
+        state.begin(room.vault, hook.id, 0)
+        room.write(1)
+        assert numbers(receiver.wait("/in")) == [1]
+
+
 def test_a_receiver_that_hangs_delays_no_other(room, receiver):
     room.hook("hangs", f"{receiver.url}/hang")
     room.hook("in", f"{receiver.url}/in")

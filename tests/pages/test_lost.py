@@ -4,7 +4,7 @@ import pytest
 from tests.web.conftest import Door
 
 from arkwright.core import versions
-from arkwright.core.nouns import Model, Release
+from arkwright.core.nouns import Dataset, Model, Release, Run
 
 LOST = "is gone from the folder store; run again to make it anew"
 
@@ -42,6 +42,27 @@ def test_what_is_decided_is_decided_without_the_files(lost):
     assert "roc_auc &gt;= 0.6" in text.partition("Compared with what is live")[2]
     for path in ("/", "/releases", "/endpoints", "/live", "/models/buys"):
         assert page(lost, path)[0] == 200, path
+
+
+def test_a_run_and_a_dataset_are_shown_without_what_is_gone(lost):
+    """The curves, the table of candidates and the rows."""
+    ledger, store = lost.site.ledger, lost.site.store
+    made = versions.resolve(ledger, Run, "shop@1").made
+    for ref in made:
+        if ref.startswith("model:"):
+            for digest in versions.resolve(ledger, Model, ref).files.values():
+                store.remove(digest)
+    for path in ("/runs/shop@1", "/runs/compare?run=run:shop@1&run=run:shop@2&show=all"):
+        status, text = page(lost, path)
+        assert status == 200, path
+        assert "measured.json of model:buys@" in text
+        assert str(lost.folder) not in text
+    assert LOST in page(lost, "/runs/shop@1")[1]
+    data = versions.resolve(ledger, Dataset, next(ref for ref in made if ref.startswith("dataset:")))
+    store.remove(data.digest)
+    status, text = page(lost, f"/data/{data.name}@{data.version}/profile")
+    assert (status, LOST in text, 'id="profile"' in text) == (200, True, True)
+    assert page(lost, f"/data/{data.name}@{data.version}")[0] == 200
 
 
 def test_a_row_that_is_tried_all_the_same_is_refused_in_its_place(lost):

@@ -99,7 +99,9 @@ def test_a_release_shows_what_one_signs_by(site, door):
     gate = panel(text, "gate")
     assert re.search(rf'aria-label="found {number(found["roc_auc >= 0.6"].value)}, 95 % interval [^"]*≥ 0.6"', gate)
     assert gate.count('class="range good"') == sum(found[p].low is not None for p in new.gate.promises)
-    for promise, _, _, change in cells(panel(text, "against")):
+    against = cells(panel(text, "against"))
+    assert {row[0] for row in against} == {*new.gate.promises, *old.gate.promises}
+    for promise, _, _, change in against:
         by = found[promise].value - before[promise].value
         assert change == f"{'+' if by > 0 else ''}{number(by)}"
 

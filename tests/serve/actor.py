@@ -44,7 +44,7 @@ class Stage(Server):
     def __init__(self, actor, shadow):
         self._actor, self._shadow, self.loads, self._observer, self.versions = actor, shadow, None, None, {}
         self._halted, self._lacking, self._untold = {}, (), ()
-        self._retiring, self._listener = set(), None
+        self._retiring, self._serving, self._listener = set(), 0, None
         self.app = SimpleNamespace(
             routes={}, stopped={}, lacking=False, install=self._put, repository=SimpleNamespace(unloaded=())
         )

@@ -243,6 +243,132 @@ def test_to_unlink_can_be_done_again_and_ends_all_sessions(owned, monkeypatch, k
     assert names(owned)["ben"] == ("viewer", ())
 
 
+def half_unlinked(owned, monkeypatch, role="viewer"):
+    outside.enter(owned.site, OLGA, invitation=owned.do(accounts.invite, ADA, name="ben", role=role).secret)
+    cut(monkeypatch, owned.site.vault, "remove", accounts.LINKED, lambda: unlinked(owned))
+
+
+def test_an_owner_of_whose_link_half_is_left_cannot_enter(owned, monkeypatch):
+    half_unlinked(owned, monkeypatch)
+    owned.do(accounts.role, ADA, name="ben", role="owner", reason="leads")
+    with pytest.raises(Refused, match="ada is the last owner who can enter"):
+        owned.do(accounts.role, ADA, name="ada", role="viewer", reason="leaves")
+    unlinked(owned)
+    assert list(owned.site.vault.find(accounts.LINKED)) == []
+
+
+def test_a_printed_link_opens_where_half_of_a_link_is_left(empty, monkeypatch):
+    """Vera opens it in one tab, logs in without it in another, and the process ends."""
+    one, vault = key(link(empty)), empty.site.vault
+    add = vault.add
+
+    def meanwhile(kind, *words, **how):
+        if kind != accounts.LINKED:
+            return add(kind, *words, **how)
+        monkeypatch.setattr(vault, "add", add)
+        outside.enter(empty.site, VERA)
+        add(kind, *words, **how)
+        raise Cut
+
+    monkeypatch.setattr(vault, "add", meanwhile)
+    with pytest.raises(Cut):
+        outside.enter(empty.site, VERA, invitation=one)
+    assert names(empty) == {"owner": ("owner", ()), "vera": ("viewer", ("provider",))}
+    assert empty.post(link(empty), name="ada", password=WORD).status == 303
+    assert whose(empty, outside.enter(empty.site, VERA)) == "vera"
+
+
+def test_who_was_too_late_is_sent_to_no_owner_where_there_is_none(empty, monkeypatch):
+    one, point = key(link(empty)), outside.point
+
+    def meanwhile(*words):
+        monkeypatch.setattr(outside, "point", point)
+        assert point(*words)
+        outside.enter(empty.site, VERA)
+        return True
+
+    monkeypatch.setattr(outside, "point", meanwhile)
+    with pytest.raises(Unproven, match="entered as owner just now; try again"):
+        outside.enter(empty.site, VERA, invitation=one)
+
+
+@pytest.mark.parametrize("way", ["password", "provider"])
+def test_half_of_a_link_keeps_nobody_out(owned, monkeypatch, way):
+    half_unlinked(owned, monkeypatch)
+    given = owned.do(accounts.invite, ADA, name="ben").secret
+    if way == "provider":
+        assert whose(owned, outside.enter(owned.site, GINA, invitation=given)) == "ben"
+        assert whose(owned, outside.enter(owned.site, GINA)) == "ben"
+    else:
+        assert owned.post(f"/join/{given}", password=WORD).status == 303
+    assert names(owned)["ben"] == ("viewer", (way,))
+    with pytest.raises(Forbidden):
+        outside.enter(owned.site, OLGA)
+
+
+def test_of_who_takes_the_place_of_half_a_link_and_who_completes_it_one_comes_in(owned, monkeypatch):
+    half_unlinked(owned, monkeypatch)
+    vault, swap = owned.site.vault, owned.site.vault.swap
+    given = owned.do(accounts.invite, ADA, name="ben").secret
+    other = secrets.issue(vault, secrets.INVITE, "ben", 1000)
+
+    def meanwhile(kind, *words, **how):
+        if kind == accounts.LINKED:
+            monkeypatch.setattr(vault, "swap", swap)
+            outside.enter(owned.site, OLGA, invitation=other)
+        return swap(kind, *words, **how)
+
+    monkeypatch.setattr(vault, "swap", meanwhile)
+    with pytest.raises(Unproven, match="just now"):
+        outside.enter(owned.site, GINA, invitation=given)
+    assert whose(owned, outside.enter(owned.site, OLGA)) == "ben"
+    with pytest.raises(ArkwrightError):
+        whose(owned, outside.enter(owned.site, GINA, invitation=given))
+
+
+def test_no_session_outlives_the_link_by_which_it_was_begun(owned, monkeypatch):
+    outside.enter(owned.site, OLGA, invitation=owned.do(accounts.invite, ADA, name="ben").secret)
+    begin = entering.session
+
+    def late(*words):
+        unlinked(owned)
+        return begin(*words)
+
+    monkeypatch.setattr(entering, "session", late)
+    with pytest.raises(Unproven, match="unlinked just now"):
+        outside.enter(owned.site, OLGA)
+    assert list(owned.site.vault.find(secrets.SESSION, "ben/")) == []
+
+
+def test_to_unlink_ends_sessions_before_the_link(owned, monkeypatch):
+    """Once half of it is gone no page offers to unlink."""
+    session = outside.enter(owned.site, OLGA, invitation=owned.do(accounts.invite, ADA, name="ben").secret)
+    cut(monkeypatch, owned.site.vault, "remove", accounts.LINK, lambda: unlinked(owned))
+    assert names(owned)["ben"] == ("viewer", ("provider",))
+    with pytest.raises(Unproven):
+        whose(owned, session)
+
+
+def test_one_person_in_two_tabs_is_told_what_is_so(owned, monkeypatch):
+    """In one way at once they come in; who comes late, or in another way, hears that it is of no use any more."""
+    vault, swap = owned.site.vault, owned.site.vault.swap
+
+    def begun(work):
+        given = owned.do(accounts.invite, ADA, name="ben").secret
+
+        def meanwhile(kind, *words, **how):
+            monkeypatch.setattr(vault, "swap", swap)
+            work(given, kind, *words)
+            return swap(kind, *words, **how)
+
+        monkeypatch.setattr(vault, "swap", meanwhile)
+        return outside.enter(owned.site, OLGA, invitation=given)
+
+    with pytest.raises(Unproven, match="if you used it, log in"):
+        begun(lambda *_: owned.do(accounts.invite, ADA, name="ben"))
+    assert whose(owned, begun(lambda _, *words: swap(*words))) == "ben"
+
+
 def test_to_unlink_again_leaves_the_account_that_somebody_has_by_now(owned, monkeypatch):
     vault, invite = owned.site.vault, accounts.invite
     outside.enter(owned.site, OLGA, invitation=owned.do(invite, ADA, name="ben").secret)

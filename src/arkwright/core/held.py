@@ -9,11 +9,14 @@ from pathlib import Path
 
 from arkwright.core.locks import lock
 
+MARK = ".held"  # behind a folder's own name: the file in it by which a process says that it made it
+
 
 @contextlib.contextmanager
 def temporary(name: str) -> Iterator[Path]:
-    """An empty folder `NAME-…` in the place for temporary things, as long as the block runs. Those of this name that
-    this user's processes left there when they were killed go first.
+    """A folder `NAME-…` in the place for temporary things, as long as the block runs. Those of this name that this
+    user's processes left there when they were killed go first, and nothing else: what somebody made there, or copied
+    from one of them, has no file in it that says its own name.
 
     It is locked: so systemd-tmpfiles, which clears /tmp of what is old, lets it be, whatever its age.
     """
@@ -21,6 +24,7 @@ def temporary(name: str) -> Iterator[Path]:
     sweep(folder for folder in place.glob(f"{name}-*") if _is_ours(folder))
     folder, handle = claim(place, name)
     try:
+        (folder / f"{folder.name}{MARK}").touch()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -31,7 +35,9 @@ def sweep(folders: Iterable[Path]) -> int:
     """Remove those of processes that ended without doing it; their number."""
     removed = 0
     for folder in folders:
-        handle = _lock(folder)
+        handle = None
+        with contextlib.suppress(PermissionError):  # it may not be looked into
+            handle = _lock(folder)
         if handle is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(handle)
@@ -51,9 +57,10 @@ def claim(parent: Path, name: str) -> tuple[Path, int]:
 
 
 def _is_ours(folder: Path) -> bool:
+    """Whether a process of this user made it."""
     try:
-        return folder.lstat().st_uid == os.geteuid()
-    except FileNotFoundError:  # its process ended just now
+        return folder.lstat().st_uid == os.geteuid() and (folder / f"{folder.name}{MARK}").is_file()
+    except OSError:  # its process ended just now, or it may not be looked into
         return False
 
 

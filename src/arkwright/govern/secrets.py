@@ -89,13 +89,15 @@ def _used(vault: Vault, key: str, body: str, kept: Pass) -> bool:
     return not ended
 
 
-def bind(vault: Vault, kind: str, key: str, way: str) -> bool:
-    """From now on this secret is of use in this way alone; False where it is bound to another one, or ended."""
-    body = vault.get(kind, key)
-    if body is None:
-        return False
-    kept = decode(Pass, body)
-    return kept.way == way or (not kept.way and vault.swap(kind, key, body, encode(replace(kept, way=way))))
+def bind(vault: Vault, kind: str, key: str, way: str) -> str | None:
+    """The way in which alone this secret is of use from now on: this one, unless another was first; None: it ended."""
+    while (body := vault.get(kind, key)) is not None:
+        kept = decode(Pass, body)
+        if kept.way:
+            return kept.way
+        if vault.swap(kind, key, body, encode(replace(kept, way=way))):
+            return way
+    return None
 
 
 def idle(kind: str, kept: Pass) -> bool:

@@ -4,6 +4,7 @@ Read strictly.
 
 import ipaddress
 import re
+import shutil
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -56,7 +57,7 @@ def read(folder: Path) -> Settings:
     """Nothing is chosen where there is no file. Raises Invalid: an unknown key must not mean "as by default"."""
     path = folder / FILE
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -155,8 +156,11 @@ def check(ledger: str) -> None:
 
 def write(folder: Path, ledger: str) -> None:
     """Note the address, durably, before all that the file says already: behind a table it would be a part of that."""
-    path, temporary = folder / FILE, folder / f"{FILE}.new"
-    with writing(f"{path}", temporary):
-        said = path.read_text(encoding="utf-8") if path.exists() else ""
+    path = (folder / FILE).resolve()  # it may be a link to where somebody keeps it
+    temporary = path.with_name(f"{path.name}.new")
+    with writing(f"{folder / FILE}", temporary):
+        said = path.read_text(encoding="utf-8-sig") if path.exists() else ""
         temporary.write_text(f"ledger = {msgspec.json.encode(ledger).decode()}\n{said}", encoding="utf-8")
-        publish(temporary, folder / FILE)
+        if path.exists():
+            shutil.copymode(path, temporary)
+        publish(temporary, path)

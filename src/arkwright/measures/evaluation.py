@@ -30,6 +30,7 @@ class Evaluation:
     score: Array | None = None  # (n,) probability of class 1, or (n, k) of every class; None for regression
     classes: int = 0  # that the model has; 0: as many as the score or the codes show
     groups: dict[str, Array] = field(default_factory=dict)  # column -> (n,) group of each row
+    times: Array | None = None  # (n,) for how many rows alike each one stands, to measures that only count; None: one
     original: "Evaluation | None" = None  # the same rows answered by the model as it was trained
     latencies_ms: Array | None = None  # (rounds, calls) milliseconds of one-row calls
     size_bytes: int | None = None
@@ -41,7 +42,8 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         """Raises Invalid when what belongs to the rows is not as long as the truth."""
-        of_rows = {"label": self.label, "score": self.score, "test_rows": self.test_rows, **self.groups, **self.inputs}
+        of_rows = {"label": self.label, "score": self.score, "test_rows": self.test_rows, "times": self.times}
+        of_rows |= {**self.groups, **self.inputs}
         if self.original is not None:
             of_rows["original"] = self.original.truth
         for name, values in of_rows.items():
@@ -49,7 +51,7 @@ class Evaluation:
                 raise Invalid(f"an evaluation has {len(self.truth)} rows of truth and {len(values)} of {name}")
 
     def __len__(self) -> int:
-        return len(self.truth)
+        return len(self.truth) if self.times is None else int(self.times.sum())
 
     def take(self, rows: Array) -> "Evaluation":
         """The same evaluation of some rows only (indices or a mask)."""
@@ -60,6 +62,7 @@ class Evaluation:
             label=self.label[rows],
             score=None if self.score is None else self.score[rows],
             groups={name: values[rows] for name, values in self.groups.items()},
+            times=None if self.times is None else self.times[rows],
             original=None if self.original is None else self.original.take(rows),
             test_rows=None if self.test_rows is None else self.test_rows[rows],
             inputs={name: values[rows] for name, values in self.inputs.items()},

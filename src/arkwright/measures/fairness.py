@@ -60,7 +60,7 @@ def worst_group(evaluation: Evaluation, score: Score, by: Column | tuple[Column,
     lows, highs = (groups.lows, groups.highs) if up > 0 else (-groups.highs, -groups.lows)
     low, high = sorted(up * end for end in intervals.of_smallest(values, lows, highs))
     worst = int(values.argmin())
-    return Reading(float(groups.values[worst]), low, high, n=len(evaluation.truth), note=groups.said(worst))
+    return Reading(float(groups.values[worst]), low, high, n=len(evaluation), note=groups.said(worst))
 
 
 @model_measure(
@@ -89,7 +89,7 @@ def gap(evaluation: Evaluation, score: Score, by: Column | tuple[Column, ...], a
     different = ~np.eye(len(groups.names), dtype=bool)
     low = max(0.0, float((apart - to_low * intervals.stretch(pairs // 2))[different].max()))
     high = float((apart + to_high)[different].max())
-    return Reading(value, min(low, value), high, n=len(evaluation.truth), note=groups.said(most, least))
+    return Reading(value, min(low, value), high, n=len(evaluation), note=groups.said(most, least))
 
 
 @model_measure(
@@ -113,7 +113,7 @@ def selection_rate_ratio(evaluation: Evaluation, by: Column | tuple[Column, ...]
         raise Undefined(f"no group of {groups_of.said(by)} is ever answered positive")
     low, high = _ratio_interval(groups)
     value = float(groups.values[least] / groups.values[most])
-    return Reading(value, min(low, value), max(high, value), n=len(evaluation.truth), note=groups.said(least, most))
+    return Reading(value, min(low, value), max(high, value), n=len(evaluation), note=groups.said(least, most))
 
 
 def _ratio_interval(groups: _Groups) -> tuple[float, float]:

@@ -17,17 +17,20 @@ By = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Groups:
-    """The g groups by `by`: `names` (g,), ascending, "(others)" last; `codes` (n,), which of them each row is of."""
+    """The g groups by `by`: `names` (g,), ascending, "(others)" last; `codes` (n,), which of them each row is of;
+    `times` (n,) or None, as of the evaluation.
+    """
 
     by: tuple[str, ...]
     at_least: int
     names: tuple[str, ...]
     codes: Array
+    times: Array | None
 
     @cached_property
     def sizes(self) -> Array:
         """(g,) rows of each."""
-        return np.bincount(self.codes, minlength=len(self.names))
+        return how_often(self.codes, self.times, len(self.names))
 
     @cached_property
     def members(self) -> list[Array]:
@@ -53,15 +56,20 @@ def groups(evaluation: Evaluation, by: By, at_least: int) -> Groups:
     return evaluation.once(("groups", names, at_least), lambda: _groups(evaluation, names, at_least))
 
 
+def how_often(places: Array, times: Array | None, least: int) -> Array:
+    """(at `least` so many,) how often each place is there."""
+    return np.bincount(places, times, least).astype(np.int64, copy=False)
+
+
 def _groups(evaluation: Evaluation, by: tuple[str, ...], at_least: int) -> Groups:
     codes, names = _together(evaluation, by)
-    sizes = np.bincount(codes, minlength=len(names))
+    sizes = how_often(codes, evaluation.times, len(names))
     large = sorted((name, code) for code, name in enumerate(names) if sizes[code] >= at_least)
     place = np.full(len(names), len(large))
     place[[code for _, code in large]] = np.arange(len(large))
     others = (OTHERS,) if len(large) < len(names) else ()
     told = (*(name for name, _ in large), *others)
-    return Groups(by, at_least, told, place.astype(np.min_scalar_type(len(told)))[codes])
+    return Groups(by, at_least, told, place.astype(np.min_scalar_type(len(told)))[codes], evaluation.times)
 
 
 def _together(evaluation: Evaluation, by: tuple[str, ...]) -> tuple[Array, list[str]]:

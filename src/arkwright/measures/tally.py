@@ -9,7 +9,7 @@ import numpy as np
 
 from arkwright.measures import evidence
 from arkwright.measures.evaluation import Array, Evaluation, Undefined
-from arkwright.measures.groups import Groups
+from arkwright.measures.groups import Groups, how_often
 
 _DENSE = 2**12  # pairs of classes: so many are counted whether they occur or not
 _MOST = 2**24  # cells of all groups together; beyond, each group's rows are counted by themselves
@@ -80,7 +80,7 @@ def of(given: Evaluation | Part, threshold: float | None = None) -> Tally:
     """With a `threshold`, class 1 is answered where the score reaches it. Raises Undefined as `evidence.answers`."""
     if isinstance(given, Evaluation):
         cells = _cells(given, threshold)
-        return cells.tally(np.bincount(cells.places, minlength=len(cells.truth)))
+        return cells.tally(how_often(cells.places, given.times, len(cells.truth)))
     try:
         cells = _cells(given.whole, threshold)
     except Undefined:  # perhaps not in this group
@@ -88,7 +88,9 @@ def of(given: Evaluation | Part, threshold: float | None = None) -> Tally:
     groups = given.groups
     if len(groups.names) * len(cells.truth) > _MOST:
         return of(given.rows(), threshold)
-    counts = given.whole.once(("tally", groups.by, groups.at_least, threshold), lambda: cells.counts(groups))
+    counts = given.whole.once(
+        ("tally", groups.by, groups.at_least, threshold), lambda: cells.counts(groups, given.whole.times)
+    )
     return cells.tally(counts[given.number])
 
 
@@ -105,10 +107,10 @@ class _Cells:
         there = np.flatnonzero(counts)
         return Tally(self.truth[there], self.label[there], counts[there], self.k)
 
-    def counts(self, groups: Groups) -> Array:
+    def counts(self, groups: Groups, times: Array | None) -> Array:
         """(g, c) rows."""
         g, c = len(groups.names), len(self.truth)
-        return np.bincount(groups.codes * np.int64(c) + self.places, minlength=g * c).reshape(g, c)
+        return how_often(groups.codes * np.int64(c) + self.places, times, g * c).reshape(g, c)
 
 
 def _cells(evaluation: Evaluation, threshold: float | None) -> _Cells:

@@ -13,6 +13,8 @@ from arkwright.core.promises import Call, Name, Value
 from arkwright.measures import binding, registry
 from arkwright.measures.registry import Measure, Scope, Score
 
+_COMPARED = ("worst_group", "gap")  # of whose groups the number of rows is known
+
 
 def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:
     """The measure, and it with its arguments filled in, as `binding.bind` does it for its stage.
@@ -39,18 +41,17 @@ def needs_labels(call: Call) -> bool:
     measure = registry.measures().get(call.name)
     if measure is None or measure.stage != "model" or measure.timed:
         return False
-    compared = [one for one in _given(measure, call) if isinstance(one, Name | Call)]
-    if not compared:
-        return not measure.of_answers
-    return any(needs_labels(Call(one.text) if isinstance(one, Name) else one) for one in compared)
+    compared = _compared(measure, call)
+    return any(map(needs_labels, compared)) if compared else not measure.of_answers
 
 
-def _given(measure: Measure, call: Call) -> Iterator[Value]:
+def _compared(measure: Measure, call: Call) -> list[Call]:
     """The other measures that it asks for."""
-    words = dict(call.kwargs)
+    words, found = dict(call.kwargs), list[Value]()
     for place, parameter in enumerate(measure.parameters):
         if parameter.annotation is Score:
-            yield from call.args[place : place + 1] or (words.get(parameter.name, ()),)
+            found += call.args[place : place + 1] or (words.get(parameter.name, ()),)
+    return [Call(one.text) if isinstance(one, Name) else one for one in found if isinstance(one, Name | Call)]
 
 
 def mentioned(value: Value) -> Iterator[str]:
@@ -65,6 +66,14 @@ def mentioned(value: Value) -> Iterator[str]:
             yield from mentioned(one)
     elif isinstance(value, str):
         yield value
+
+
+def only_counts(call: Call) -> bool:
+    """Whether it takes rows that are alike as one with their number: a tally by the answers, in groups or not."""
+    measure = registry.measures().get(call.name)
+    if measure is None or measure.counted:
+        return measure is not None and not call.args and not call.kwargs
+    return measure.name in _COMPARED and all(map(only_counts, _compared(measure, call)))
 
 
 def _measures(value: Value, columns: tuple[str, ...]) -> Iterator[Measure]:

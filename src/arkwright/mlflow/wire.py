@@ -19,6 +19,7 @@ from starlette.responses import Response
 from arkwright.core.errors import (
     ArkwrightError,
     Away,
+    Corrupt,
     Forbidden,
     Full,
     Invalid,
@@ -46,6 +47,7 @@ _CODES: dict[type[ArkwrightError], tuple[int, str]] = {
     Invalid: (400, "INVALID_PARAMETER_VALUE"),
     NotTaken: (400, "BAD_REQUEST"),
     Unknown: (404, "RESOURCE_DOES_NOT_EXIST"),
+    Corrupt: (404, "RESOURCE_DOES_NOT_EXIST"),  # a file of which the bytes are lost or damaged
     Refused: (400, "RESOURCE_ALREADY_EXISTS"),
     Unproven: (401, "UNAUTHENTICATED"),
     Forbidden: (403, "PERMISSION_DENIED"),

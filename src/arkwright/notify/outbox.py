@@ -62,7 +62,8 @@ class Outbox(Alongside):
 
     def _follow(self) -> None:
         wanted = {one.id: one for one in self._subscribers()}
-        self._drop([name for name, kept in self._couriers.items() if kept.subscriber != wanted.get(name)])
+        kept = self._couriers.items()  # one that is over found no state; there may be one again
+        self._drop([name for name, one in kept if one.is_over() or one.subscriber != wanted.get(name)])
         end = int(self._ledger.head().partition(":")[0])
         wishes = dict(self._vault.find(states.WISH))
         self._leaving = [one for one in self._leaving if not one.is_over()]

@@ -12,7 +12,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Dataset
 from arkwright.data.quarantine import Kept
-from arkwright.pages import alarming, asked, talk, watch_charts
+from arkwright.pages import alarming, asked, lost, talk, watch_charts
 from arkwright.pages.render import page
 from arkwright.web import context
 from arkwright.web.routes import route
@@ -62,8 +62,8 @@ def profile(request: Request) -> Response:
     """What the columns hold; it takes the longer the larger the data, so the dataset's own page fetches it aside."""
     at, by, name = context.context(request), context.actor(request), request.path_params["name"]
     noun = versions.resolve(at.site.ledger, Dataset, f"dataset:{name}")
-    found = look.profile(at.site, by, at.project, dataset=noun.ref)
-    return page(request, "profile.html", section=PLACE, noun=noun, profile=found)
+    found, why = lost.part(request, lambda: look.profile(at.site, by, at.project, dataset=noun.ref))
+    return page(request, "profile.html", section=PLACE, noun=noun, profile=found, lost=why)
 
 
 def quarantine(request: Request) -> Response:

@@ -147,6 +147,7 @@ def one(request: Request) -> Response:
         log=kept.splitlines()[-SHOWN_LINES:] if kept is not None else None,
         lines=kept.count("\n") if kept is not None else 0,
         charts=charts(found.curves),
+        lost=[context.placeless(f"{what}: {why}", at) for what, why in found.lost.items()],
         others=[other for other in recent if other.ref != run.ref][:RECENT],
         total=sum(run.seconds.values()),
         longest=max(run.seconds.values(), default=0.0),

@@ -23,7 +23,7 @@ def routes(*others: tuple[dict[str, Any], openapi.Paths]) -> Sequence[Route]:
         if not verb.here
     ]
     return [
-        route("/health", health.health, PUBLIC),
+        route("/health", health.Health().answer, PUBLIC),
         route("/api/openapi.json", Described(others).answer, "look"),
         *jobs.routes(turns),
         *gateway.routes(),

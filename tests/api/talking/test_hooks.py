@@ -55,6 +55,21 @@ def test_to_remove_one_can_be_done_again_and_leaves_nothing(open_at, receiver, m
     assert [list(at.site.vault.find(kind)) for kind in (state.KIND, state.WISH, "webhook")] == [[], [], []]
 
 
+def test_what_was_half_removed_is_told_again_once_it_is_changed(open_at, receiver, monkeypatch):
+    at = open_at
+    at.do(webhook, name="ci", url=f"{receiver.url}/in")
+    with monkeypatch.context() as patched:
+        patched.setattr(hooks.hooks, "remove", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            at.do(unhook, name="ci")
+    (now,) = at.do(webhooks)
+    assert (now.off, now.last) == (True, "to remove it was begun, and cut off")
+    assert at.do(webhook, name="ci", again=True).webhook.version == 3  # on record as removed until then
+    (now,) = at.do(webhooks)
+    assert (now.off, now.waiting, now.last) == (False, 0, "")
+    assert at.do(webhook, name="ci", again=True).webhook.version == 3
+
+
 def state_of(site):
     ((name, _),) = site.vault.find(state.KIND)
     return name

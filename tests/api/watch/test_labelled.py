@@ -12,7 +12,7 @@ from tests.api import answering
 from arkwright.api.decide import sign
 from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import labelled, log
+from arkwright.api.watch import answered, labelled, log
 from arkwright.api.watch.beside import asked
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.api.watch.rounds import watch
@@ -310,7 +310,7 @@ def test_what_needs_no_label_rests_on_all_that_was_answered(logged):
 
 
 def test_of_very_many_rows_that_need_no_label_some_are_looked_at(logged, monkeypatch):
-    monkeypatch.setattr(labelled, "ANSWERED", 250)
+    monkeypatch.setattr(answered, "MOST", 250)
     rows, p, _ = some(1000, seed=2)
     logged.answer(rows, map(yes, p))
     (rate,) = logged.found("positive_rate >= 0")

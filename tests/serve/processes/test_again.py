@@ -56,6 +56,30 @@ def test_workers_that_end_before_they_load_anything_of_it_are_not_told_it_for_ev
     played(play)
 
 
+def test_workers_that_end_before_they_unload_it_unload_nothing_and_say_so(played):
+    async def play(world):
+        world.does["b@1"] = EARLY
+        order = control.Serve(world.order(b="b@1").traffic, ["a"])
+        with pytest.raises(OSError, match="a cannot be unloaded by a worker now: workers end before"):
+            await world.crew.move(order, ["a"])
+
+    played(play)
+
+
+def test_after_a_mistake_of_ours_all_go_on_as_before(played, monkeypatch):
+    async def play(world):
+        async def mistake(*_):
+            for one in world.crew._places:
+                await one.has(world.order(a="a@2"), ["a"])
+            raise KeyError("a")
+
+        monkeypatch.setattr(world.crew, "_ask", mistake)
+        with pytest.raises(KeyError):
+            await world.move(a="a@2")
+
+    played(play)
+
+
 def test_what_no_worker_could_read_to_its_end_is_refused_and_told_to_none(played, tmp_path, monkeypatch):
     async def play(world):
         large = Served(tmp_path, "a@2", "d", {f"code/module_{number:04}.py": "ab" * 32 for number in range(1000)})

@@ -27,10 +27,10 @@ def tried(tmp_path, monkeypatch):
     def run(*lives):
         left = list(lives)
 
-        def begin(words, fds, **_):
+        def begin(words, fds, *, leads, **_):
             made = subprocess.Popen(["sh", "-c", left.pop(0)], stdin=fds[0], stdout=fds[0], start_new_session=True)
             made.returncode = 0  # it is asked by its number
-            return Forked(made.pid)
+            return Forked(made.pid, leads=leads)
 
         monkeypatch.setattr(trial, "begin", begin)
         said = asyncio.run(trial.attempt("who", Served(tmp_path, "release:who@1", "d"), 60.0))
@@ -67,6 +67,14 @@ def test_what_it_started_ends_with_it(tried, tmp_path):
     os.close(held)
 
 
+def test_the_group_of_what_is_tried_ends_before_its_number_may_be_anothers(tried, monkeypatch):
+    done = []
+    for name, do in (("killpg", os.killpg), ("waitpid", os.waitpid)):
+        monkeypatch.setattr(os, name, lambda *words, do=do, name=name: done.append(name) or do(*words))
+    assert tried(LOADED) is None
+    assert done == ["killpg", "waitpid"]
+
+
 def chained(error):
     told = Invalid(f"flights.py:3: {error}")
     told.__cause__ = error
@@ -93,7 +101,9 @@ def silent():
         (chained(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")), False),  # a lock, for all we know
         (Exception('pool: Os { code: 11, message: "Resource temporarily unavailable" }'), True),
         (FileNotFoundError(errno.ENOENT, "No such file"), False),
-        (MemoryError(), False),
+        (chained(MemoryError()), True),
+        (chained(KeyboardInterrupt()), True),  # OpenBLAS, where it can start no thread
+        (ValueError("it is broken"), False),
         (silent(), False),
     ],
 )

@@ -31,6 +31,10 @@ def sleeps(words, fds):
     return Forked(made.pid)
 
 
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
 class Says:
     """Bears a worker that says something, and does nothing."""
 
@@ -91,9 +95,6 @@ def test_where_the_zygote_dies_before_it_answers_there_is_one_worker_all_the_sam
 def test_where_no_process_can_be_forked_nothing_is_left_open(monkeypatch):
     def full():
         raise BlockingIOError
-
-    def descriptors():
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
     monkeypatch.setattr(zygote.os, "fork", full)
     before = descriptors()
@@ -177,10 +178,34 @@ def test_the_end_of_a_process_is_seen_where_no_file_is_left_for_its_handle(monke
     assert asyncio.run(ended()) == (None, 3, 3)
 
 
-def test_where_no_process_can_be_made_nothing_is_left_open(tmp_path, monkeypatch):
-    def descriptors():
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+def test_the_end_of_a_process_is_seen_where_the_loop_takes_no_more_handles(monkeypatch):
+    def full(fd, do):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
+    async def ended():
+        monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", full)
+        before = descriptors()
+        child = Forked(os.posix_spawn("/bin/sh", ["sh", "-c", "exit 3"], os.environ))  # noqa: ASYNC221
+        assert descriptors() == before
+        return await asyncio.wait_for(child.wait(), 60)
+
+    assert asyncio.run(ended()) == 3
+
+
+@pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
+def test_that_no_file_is_left_does_not_say_for_good_that_there_is_no_zygote(monkeypatch):
+    def full(pid):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    birth.forks.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pidfd_open", full)
+        with pytest.raises(OSError, match="Too many open files"):
+            birth.forks()
+    assert birth.forks()
+
+
+def test_where_no_process_can_be_made_nothing_is_left_open(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
     birth.forks()
     gc.collect()  # of what others left

@@ -152,3 +152,24 @@ def test_a_move_waits_a_moment_for_what_it_leaves_and_the_log_until_all_is_answe
         assert settled[before:] == [["one"]]
 
     asyncio.run(asyncio.wait_for(served(), 20))
+
+
+def test_nothing_is_settled_while_something_is_loaded_to_be_served(page, releases):
+    """Its log is open already, and is not to be closed by the end of what is stopped meanwhile."""
+
+    async def served():
+        server, settled = Server(Limits(), page=page), []
+        server._observer = SimpleNamespace(follow=lambda *_: None, settled=lambda names: settled.append([*names]))
+        await server.serve({"one": routing(releases, 1)})
+
+        async def loads(release, endpoint):
+            if endpoint == "two":
+                server.halt({"one": (2, "stopped")})
+                await asyncio.gather(*server._retiring)
+                await asyncio.sleep(0)
+
+        server.loads = loads
+        await server.serve({"one": routing(releases, 1), "two": routing(releases, 1)})
+        return settled
+
+    assert asyncio.run(served()) == [["one"], ["two"]]

@@ -386,3 +386,53 @@ def test_a_mistake_of_ours_does_not_end_the_log(place, caplog):
     tap.close()
     assert (tap.written, tap.dropped) == (3, 1)
     assert "the tap failed" in caplog.text
+
+
+def test_what_comes_after_the_end_is_lost_and_counted(place):
+    tap, release = place.tap()
+    tap.close()
+    assert tap.add(release, b"late", b"127.0.0.1", b"{}", b"{}", 10) is False
+    assert (tap.written, tap.dropped) == (0, 1)
+
+
+@pytest.mark.parametrize("lacking", ["force-late", "arkwright-tap-late"])
+def test_a_log_without_a_thread_keeps_what_comes_until_there_is_one(place, few_threads, lacking, caplog):
+    few_threads.add(lacking)
+    before = threading.active_count()
+    tap, release = place.tap()
+    fill(tap, release, range(3))
+    for _ in range(3):
+        assert not tap.begin()
+    assert threading.active_count() - before <= 1
+    few_threads.clear()
+    assert tap.begin()
+    tap.close()
+    assert (len(records(place.folder)), tap.written, tap.dropped) == (3, 3, 0)
+    assert threading.active_count() == before
+    assert [r.message.partition(" (")[0] for r in caplog.records] == [
+        "late: predictions are not logged: no thread is left to write them, so they wait in memory",
+        "late: predictions are logged again; 0 are lost",
+    ]
+
+
+def test_what_waits_for_a_thread_at_the_end_is_lost_and_counted(place, few_threads):
+    few_threads.add("arkwright-tap-late")
+    tap, release = place.tap()
+    fill(tap, release, range(3))
+    tap.close()
+    assert (tap.written, tap.dropped) == (0, 3)
+    assert "force-late" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.fixture
+def few_threads(monkeypatch):
+    """The names of threads that cannot be started."""
+    lacking, start = set(), threading.Thread.start
+
+    def starts(thread):
+        if thread.name in lacking:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    return lacking

@@ -4,7 +4,9 @@ import asyncio
 import random
 import socket
 import struct
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from types import SimpleNamespace
 
 import msgspec
@@ -12,7 +14,9 @@ import pytest
 from tests.serve.conftest import Live, loaded_late
 from tests.serve.raw import POST, ROW, connect, exchange, read_all, statuses
 
+from arkwright.serve.traffic import batch
 from arkwright.serve.traffic.batch import Batcher
+from arkwright.serve.traffic.job import Job
 from arkwright.serve.wire.limits import Limits
 
 
@@ -119,3 +123,43 @@ def test_a_halt_of_the_process_counts_as_one_second_of_a_batch():
         return steps, hung
 
     assert asyncio.run(run()) == ([1, 1, 1, 0.5], [True])
+
+
+def test_where_no_thread_is_left_who_waits_is_told_and_the_next_one_tries_it_anew(monkeypatch):
+    """Else nobody behind them would be answered until the worker is taken for hung."""
+    told, lacking, start = [], [True], threading.Thread.start
+
+    def starts(thread):
+        if lacking:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def job(name):
+        request = SimpleNamespace(gone=0, body=name, call=None)
+
+        def reply(response):
+            told.append((name, response))
+
+        return Job(request, 1, fast=False, prepare=None, finish=None, reply=reply, deadline=monotonic() + 60)
+
+    async def run():
+        batcher = Batcher(SimpleNamespace(row_seconds=0.0), "late")
+        batcher.add(job(b"a"))
+        batcher.add(job(b"b"))
+        await asyncio.wait_for(batcher.idle(), 5)
+        refused, told[:] = list(told), []
+        assert batcher._alarm.cancelled()
+        lacking.clear()
+        batcher.add(job(b"c"))
+        await asyncio.wait_for(batcher.idle(), 5)
+        batcher.close()
+        return refused
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    monkeypatch.setattr(batch, "answer", lambda graph, name, jobs: [(200, one.request.body) for one in jobs])
+    refused = asyncio.run(run())
+    assert [(name, said.status, said.headers) for name, said in refused] == [
+        (b"a", 503, b"Retry-After: 1\r\n"),
+        (b"b", 503, b"Retry-After: 1\r\n"),
+    ]
+    assert told == [(b"c", (200, b"c"))]  # what was refused is computed no more

@@ -30,9 +30,15 @@ def has_accounts(site: Site) -> bool:
 
 
 def ways(site: Site, name: str) -> tuple[str, ...]:
-    """How one enters as this account: by a `password`, through the `provider`; empty: nobody can."""
-    kinds = {"password": passwords.KIND, "provider": LINKED}
-    return tuple(way for way, kind in kinds.items() if site.vault.get(kind, name) is not None)
+    """How one enters as this account: by a `password`, through the `provider`; empty: nobody can. Both records of a
+    link have to be there: where somebody was cut off between the two, nobody enters by the one.
+    """
+    person = site.vault.get(LINKED, name)
+    found = {
+        "password": site.vault.get(passwords.KIND, name) is not None,
+        "provider": person is not None and site.vault.get(LINK, person) == name,
+    }
+    return tuple(way for way, is_open in found.items() if is_open)
 
 
 def can_enter(site: Site, name: str) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api.people.accounts import DAY, LINKED, PRINTED, account, can_enter, owner_can_enter
+from arkwright.api.people.accounts import DAY, PRINTED, account, can_enter, owner_can_enter, ways
 from arkwright.core import versions
 from arkwright.core.errors import Refused, Unproven
 from arkwright.core.nouns import Account, Actor
@@ -35,9 +35,9 @@ def join(site: Site, by: Actor, project: Path, *, invitation: str, password: str
     bind(site, key, passwords.KIND)
     if not site.vault.add(passwords.KIND, name, kept):
         raise Unproven("this invitation was used just now")
-    if site.vault.get(LINKED, name) or not is_open(site, name, held.note):
+    if "provider" in ways(site, name) or not is_open(site, name, held.note):
         site.vault.remove(passwords.KIND, name)
-        raise Unproven("somebody else entered just now; ask an owner for another invitation")
+        raise Unproven(f"somebody else entered just now; {ask(site, 'for another invitation')}")
     secrets.revoke_all(site.vault, secrets.INVITE, name)
     return session(site, name, note)
 
@@ -56,8 +56,16 @@ def bind(site: Site, key: str, way: str) -> None:
     """Of many who hold an invitation, one goes on: by the password, or as one person of the provider. It is not removed
     before they are in, so that whoever is cut off goes on later. Raises Unproven.
     """
-    if not secrets.bind(site.vault, secrets.INVITE, key, way):
+    bound = secrets.bind(site.vault, secrets.INVITE, key, way)
+    if bound is None:
+        raise Unproven(_OF_NO_USE)
+    if bound != way:
         raise Unproven("this invitation was begun in another way; go on in that one, or ask for another")
+
+
+def ask(site: Site, what: str) -> str:
+    """What is next for whom somebody else was faster than: to ask an owner for this, once there is one."""
+    return f"ask an owner {what}" if owner_can_enter(site) else "try again"
 
 
 def is_open(site: Site, name: str, note: str) -> bool:

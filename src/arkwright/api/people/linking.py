@@ -85,22 +85,30 @@ def unlink(site: Site, by: Actor, project: Path, *, name: str, reason: str) -> A
     found = accounts.account(site, name)
     if not reason.strip():
         raise Invalid('to unlink needs a reason: --reason "…"')
-    if found.role == "owner" and "password" not in accounts.ways(site, name):
+    if found.role == "owner" and accounts.ways(site, name) == ("provider",):
         raise Refused(f"{name} is an owner without a password, who could not enter any more; change the role first")
     return _unlinked(site, by, name, f"unlinked from the provider: {reason}")
 
 
 def _unlinked(site: Site, by: Actor, name: str, reason: str, keep: str = "") -> Account:
-    """LINKED goes last: whoever is cut off before does it again."""
+    """LINKED goes last: whoever is cut off before does it again. Sessions end before LINK goes, and those begun since
+    end after: no page offers to unlink where half of the link is gone.
+    """
     key = site.vault.get(LINKED, name)
     if key is None:
         raise Refused(f"{name} is not linked with anybody of the provider")
     after = _noted(site, by, name, reason)
+    _end_all(site, name, keep)
     part(site, key, name)
+    _end_all(site, name, keep)
+    if site.vault.get(LINKED, name) == key:  # else somebody was linked by now
+        site.vault.remove(LINKED, name)
+    return after
+
+
+def _end_all(site: Site, name: str, keep: str) -> None:
     for kind in (secrets.SESSION, secrets.DEVICE, secrets.INVITE):
         secrets.revoke_all(site.vault, kind, name, keep=keep)
-    site.vault.remove(LINKED, name)
-    return after
 
 
 def _unused(site: Site, name: str, person: Person) -> str:

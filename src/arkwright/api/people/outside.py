@@ -18,7 +18,6 @@ from arkwright.sites import Site
 
 USED = "oidc-used"
 CLAIMED = "oidc-claimed"  # the vault's kind: a name -> the provider's person for whom its account is being made
-_JUST_NOW = "somebody else entered as {} just now; ask an owner to invite you under another name"
 FRESH = 600.0  # seconds in which a log-in elsewhere has to come back
 CLAIM = 7 * accounts.DAY  # in which whoever was cut off comes back
 
@@ -44,7 +43,11 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
     name = name or _new(site, person, key)
     if accounts.account(site, name).role == "none":
         raise Unproven(f"{name} was shut out; ask an owner")
-    return entering.session(site, name, note)
+    secret = entering.session(site, name, note)
+    if linked(site, key) != name:  # since just now, which ended the sessions that there were
+        entering.log_out(site, entering.prove(site, secrets.SESSION, secret))
+        raise Unproven(f"{name} was unlinked just now; log in once more")
+    return secret
 
 
 def linked(site: Site, key: str) -> str | None:
@@ -64,6 +67,21 @@ def point(site: Site, key: str, name: str) -> bool:
         return False
     if before != name and site.vault.get(LINKED, before) == key:  # it counts since just now
         site.vault.swap(LINK, key, name, before)
+        return False
+    return True
+
+
+def _complete(site: Site, key: str, name: str) -> bool:
+    """The second of the two records, LINKED, in the place of one that counts for nothing; False where one counts."""
+    if site.vault.add(LINKED, name, key):
+        return True
+    before = site.vault.get(LINKED, name)
+    if before is None or before == key:
+        return before == key
+    if site.vault.get(LINK, before) == name or not site.vault.swap(LINKED, name, before, key):
+        return False
+    if site.vault.get(LINK, before) == name:  # it counts since just now
+        site.vault.swap(LINKED, name, key, before)
         return False
     return True
 
@@ -134,7 +152,7 @@ def _link(site: Site, name: str, key: str, note: str = "") -> str:
     """From now on this person enters as this account, which nobody entered yet. `note`: the invitation's."""
     if not point(site, key, name):
         raise Refused("you came in through another door just now; log in once more")
-    mine = site.vault.add(LINKED, name, key) or site.vault.get(LINKED, name) == key
+    mine = _complete(site, key, name)
     if mine and not (
         site.vault.get(passwords.KIND, name)  # somebody chose one meanwhile: neither knows that it is one person
         or site.vault.get(LINK, key) != name
@@ -144,7 +162,9 @@ def _link(site: Site, name: str, key: str, note: str = "") -> str:
     if mine:
         site.vault.remove(LINKED, name)
     part(site, key, name)
-    raise Unproven(_JUST_NOW.format(name))
+    raise Unproven(
+        f"somebody else entered as {name} just now; {entering.ask(site, 'to invite you under another name')}"
+    )
 
 
 def _allowed(login: Login, person: Person) -> str | None:

@@ -133,6 +133,8 @@ def _run(one: Walked) -> Iterator[tuple[str, Value]]:
     yield "seconds of work", round(sum(run.seconds.values()), 4)
     yield "code", run.code
     yield "packages", run.lock
+    if one.lost:
+        yield "lost files", ", ".join(one.lost)
 
 
 def _data(one: Walked) -> Iterator[tuple[str, Value]]:

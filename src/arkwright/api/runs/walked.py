@@ -1,27 +1,31 @@
 """One run as people look at it: its steps, what it was given, what came of it, and the code that it ran."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from arkwright.api.jobs import jobs
 from arkwright.api.runs.tracked import MOST_CURVES, MOST_POINTS, Curve
 from arkwright.core import versions
-from arkwright.core.errors import ArkwrightError, Unknown, did_you_mean
+from arkwright.core.errors import ArkwrightError, Corrupt, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Dataset, Finding, Model, Release, Run
+from arkwright.core.ports import Store
 from arkwright.core.promises import parse
 from arkwright.core.rules import latest
 from arkwright.line.model import drawn, measured
+from arkwright.optimize import table
 from arkwright.project.toml import FILE
 from arkwright.sites import Site
+from arkwright.train.curves import FILE as FITTED
 from arkwright.train.curves import thinned
 
 Value = str | int | float | bool
+T = TypeVar("T")
 Artifact = Dataset | Model | Release
 _KINDS: Mapping[str, type[Artifact]] = {noun.KIND: noun for noun in (Dataset, Model, Release)}
 _DATA, _MODEL = ("look at ", "read ", "make ", "keep "), ("train ", "optimize ", "judge ", "assemble ")
@@ -39,7 +43,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """A run in full. `job`: the job that did it, where it was begun here and is remembered; `files`: path -> digest."""
+    """A run in full. `job`: the job that did it, where it was begun here and is remembered; `files`: path -> digest;
+    `lost`: which files of its models the store has lost, or are damaged there, and why, so that numbers or curves are
+    missing.
+    """
 
     run: Run
     steps: tuple[Step, ...]
@@ -49,6 +56,7 @@ class Walked:
     artifacts: tuple[Artifact, ...]
     files: dict[str, str]
     curves: tuple[Curve, ...]
+    lost: dict[str, str]
     job: jobs.Job | None
 
 
@@ -58,15 +66,17 @@ def walked(site: Site, by: Actor, project: Path, *, run: str) -> Walked:
     made = artifacts(site, record)
     code = files(site, record)
     said = settings(site, record, code)
+    lost: dict[str, str] = {}
     return Walked(
         run=record,
         steps=steps(record),
         parameters=parameters(record, said, made),
-        metrics=dict(metrics(site, made)),
+        metrics=dict(metrics(site, made, lost)),
         findings=findings(site, said, made),
         artifacts=made,
         files=code,
-        curves=tuple(curves(site, made))[:MOST_CURVES],
+        curves=tuple(curves(site, made, lost))[:MOST_CURVES],
+        lost=lost,
         job=jobs.of_run(site, record),
     )
 
@@ -150,7 +160,7 @@ def parameters(record: Run, settings: Mapping[str, Any], made: tuple[Artifact, .
     return found
 
 
-def metrics(site: Site, made: tuple[Artifact, ...]) -> Iterator[tuple[str, Value]]:
+def metrics(site: Site, made: tuple[Artifact, ...], lost: dict[str, str]) -> Iterator[tuple[str, Value]]:
     """Numbers that nobody promised anything about: rows, what the models measured of themselves."""
     for noun in made:
         if isinstance(noun, Dataset):
@@ -159,19 +169,29 @@ def metrics(site: Site, made: tuple[Artifact, ...]) -> Iterator[tuple[str, Value
                 yield f"{noun.name}: rows in quarantine", noun.quarantined
         elif isinstance(noun, Model):
             yield from ((f"{noun.name}: {k}", v) for k, v in noun.facts.items() if not isinstance(v, str))
-            table = measured(site.store, noun)
-            for one in table.candidates if table else ():
-                if table and one.chosen:
-                    said = {table.score: one.score, "agreement": one.agreement, "p50, ms": one.p50_ms}
+            found = _kept(measured, site, noun, table.FILE, lost)
+            for one in found.candidates if found else ():
+                if found and one.chosen:
+                    said = {found.score: one.score, "agreement": one.agreement, "p50, ms": one.p50_ms}
                     said |= {"p99, ms": one.p99_ms, "bytes": one.size_bytes}
                     yield from ((f"{noun.name}: {k}", v) for k, v in said.items() if v is not None)
 
 
-def curves(site: Site, made: tuple[Artifact, ...]) -> Iterator[Curve]:
+def curves(site: Site, made: tuple[Artifact, ...], lost: dict[str, str]) -> Iterator[Curve]:
     """How each model was fitted, step by step, thinned; of a model that was taken as it was, too."""
     for noun in made:
-        for what, points in (drawn(site.store, noun) if isinstance(noun, Model) else {}).items():
+        found = _kept(drawn, site, noun, FITTED, lost) if isinstance(noun, Model) else None
+        for what, points in (found or {}).items():
             yield Curve(what=f"{noun.name}: {what}", points=tuple(thinned(points, MOST_POINTS)))
+
+
+def _kept(read: Callable[[Store, Model], T], site: Site, model: Model, file: str, lost: dict[str, str]) -> T | None:
+    """What a file of a model says; None where it is lost, which is noted."""
+    try:
+        return read(site.store, model)
+    except Corrupt as error:
+        lost[f"{file} of {model.ref}"] = str(error)
+        return None
 
 
 def log(site: Site, record: Run) -> str | None:

@@ -9,10 +9,10 @@ from arkwright.api.people.accounts import allow
 from arkwright.core.errors import Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Webhook
 from arkwright.core.ports import Entry, Taken
-from arkwright.core.record import decode, encode, valid_name
+from arkwright.core.record import decode, encode, now, valid_name
 from arkwright.notify import address, choice, forms, hooks, state
 from arkwright.notify.hooks import Hook
-from arkwright.notify.state import Aside, Dead
+from arkwright.notify.state import Aside, Dead, State
 from arkwright.sites import Site
 
 OWN = MAIL, LINEAGE = "mail", "openlineage"  # who is told as `site.toml` says
@@ -70,7 +70,7 @@ def webhook(
     allow(site, by, "own")
     if name in OWN:
         return _own(site, name, url, again=again)
-    version, before = _version(site, name), hooks.get(site.vault, valid_name(name, "webhook"))
+    (version, active), before = _newest(site, name), hooks.get(site.vault, valid_name(name, "webhook"))
     if before is None and url is None:
         known = [hook.name for hook in hooks.all_of(site.vault)]
         hint = did_you_mean(name, known) or "; to add it, say its address"
@@ -88,9 +88,10 @@ def webhook(
         raise Refused(f"{name} tells a chat as {after.format}, which checks no signature: there is no key to change")
     rotate = rotate or (before.format in forms.CHATS and not is_chat)
     after = hooks.rotated(after, time.time()) if rotate else after
-    noun = _record(site, by, after, version) if after != before else _noun(after, version)
+    noun = _record(site, by, after, version) if after != before or not active else _noun(after, version)
     if not hooks.swap(site.vault, before, after):
         raise _changed(name)
+    state.begin(site.vault, after.id, _end(site))  # for one of which to remove it was cut off
     if again or after.url != before.url:
         state.wish(site.vault, after.id)
     return Hooked(webhook=noun, secret=after.key if rotate else None)
@@ -100,14 +101,16 @@ def webhooks(site: Site, by: Actor, project: Path) -> tuple[Delivery, ...]:
     """Everybody who is told, and how that goes."""
     allow(site, by, "own")
     end = _end(site)
-    found = [_delivery(site, hook.id, _noun(hook, 0), end) for hook in hooks.all_of(site.vault)]
-    return (*found, *(_delivery(site, noun.name, noun, end) for noun in _others(site)))
+    cut_off = State(place=end, off=True, last="to remove it was begun, and cut off", last_at=now())
+    kept = ((_noun(hook, 0), state.get(site.vault, hook.id) or cut_off) for hook in hooks.all_of(site.vault))
+    own = ((noun, state.get(site.vault, noun.name) or State(place=end)) for noun in _others(site))
+    return tuple(_delivery(noun, how, end) for noun, how in (*kept, *own))
 
 
 def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
     """Tell it nothing any more; its address and its key are forgotten. Raises Unknown."""
     allow(site, by, "own")
-    version, hook = _version(site, name), hooks.get(site.vault, name)
+    (version, _), hook = _newest(site, name), hooks.get(site.vault, name)
     if hook is None:
         known = [one.name for one in hooks.all_of(site.vault)]
         raise Unknown(f"no webhook is called {name[:80]!r}{did_you_mean(name[:80], known)}")
@@ -145,9 +148,11 @@ def _noun(hook: Hook, version: int, *, active: bool = True) -> Webhook:
     return Webhook(name=hook.name, version=version, to=shown, format=hook.format, on=hook.on, active=active)
 
 
-def _version(site: Site, name: str) -> int:
+def _newest(site: Site, name: str) -> tuple[int, bool]:
+    """(the version on record, 0 where there is none; whether it is told anything, by that)"""
     last = site.ledger.last(Webhook.KIND, f"{name}@")
-    return decode(Webhook, last.body).version if last else 0
+    noun = decode(Webhook, last.body) if last else None
+    return (noun.version, noun.active) if noun else (0, False)
 
 
 def _others(site: Site) -> Iterator[Webhook]:
@@ -171,21 +176,20 @@ def _own(site: Site, name: str, url: str | None, *, again: bool) -> Hooked:
     return Hooked(webhook=found[name])
 
 
-def _delivery(site: Site, name: str, noun: Webhook, end: int) -> Delivery:
-    now = state.get(site.vault, name) or state.State(place=end)
+def _delivery(noun: Webhook, found: State, end: int) -> Delivery:
     return Delivery(
         name=noun.name,
         to=noun.to,
         format=noun.format,
         on=noun.on,
-        waiting=max(0, end - now.place),
-        tries=now.tries,
-        next_try=now.due,
-        last=now.last,
-        last_at=now.last_at,
-        aside=now.aside,
-        dead=now.dead,
-        off=now.off,
+        waiting=max(0, end - found.place),
+        tries=found.tries,
+        next_try=found.due,
+        last=found.last,
+        last_at=found.last_at,
+        aside=found.aside,
+        dead=found.dead,
+        off=found.off,
     )
 
 

@@ -27,6 +27,7 @@ from arkwright.monitor.counting import Answered
 from arkwright.monitor.following import MICRO, Block, File, Log
 from arkwright.serve.tap import scan as tap
 from arkwright.serve.tap import window
+from arkwright.serve.tap.index_lock import reading
 from arkwright.serve.tap.tables import placed
 from arkwright.serve.tap.window import Came
 from arkwright.sites import Site
@@ -103,10 +104,15 @@ class LoggedWindow:
 
     @contextmanager
     def came(self, scratch: Path) -> Iterator[Came]:
+        """Its rows, whose files stay there meanwhile. Not to be entered again within."""
+        with reading(self.folder):
+            yield self.came_too(scratch)
+
+    def came_too(self, scratch: Path) -> Came:
+        """The same while the files of the endpoint are had to stay, for another window."""
         since, until = (moment.replace(tzinfo=None) for moment in (self.since, self.until))
         wanted, store = self.layout.file, self.site.store
-        with window.came(self.folder, store, scratch, since, until, self.release.ref, wanted) as found:
-            yield found
+        return window.came(self.folder, store, scratch, since, until, self.release.ref, wanted)
 
     def blocks(self, share: float) -> Iterator[Block]:
         """Of the rows and their answers about such a share, from spans that lie evenly over the window."""

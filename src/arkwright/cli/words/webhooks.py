@@ -41,7 +41,7 @@ def _trouble(one: Delivery) -> list[str]:
     again = f"\n  next: arkwright webhook {one.name} --again"
     lines = []
     if one.off:
-        lines.append(f"it wants to hear nothing any more: {output.escape(one.last)}{again}")
+        lines.append(f"it is told nothing any more: {output.escape(one.last)}{again}")
     elif one.tries:
         wait = round(one.next_try - time.time())
         tried = f"tried {many(one.tries, 'time')}, again {f'in {wait} s' if wait > 0 else 'now'}"

@@ -12,6 +12,8 @@ from arkwright.serve.tap.writer import Tap
 from arkwright.serve.telemetry.slot import Series
 from arkwright.serve.traffic.lane import Lane
 
+_AGAIN = 1.0  # seconds after which threads that could not be started are tried again
+
 
 class Taps:
     """What a tap has written is counted by the loop, for the release whose answer it was."""
@@ -25,20 +27,31 @@ class Taps:
         self._loop = asyncio.get_running_loop()
 
     def of(self, name: str, wanted: Logged | None) -> Tap | None:
-        """The endpoint's log as it is asked for now; another one when that changed."""
+        """The endpoint's log as it is asked for now; another one when that changed. It costs no endpoint its answers:
+        where no thread is left for it, it begins when there is one.
+        """
         there = self._open.get(name)
         if there and there[0] == wanted:
             return there[1]
+        tap = self._tap(name, wanted) if wanted else None
         if there:
             self.leave(name)
-        if wanted is None:
-            return None
+        if wanted and tap:
+            self._open[name] = wanted, tap
+        return tap
+
+    def _tap(self, name: str, wanted: Logged) -> Tap:
         numbered: list[Series] = []
         tap = Tap(
             wanted.folder, name, sample=wanted.sample, redact=wanted.redact, told=partial(self._written, numbered)
         )
-        self._open[name], self._numbered[tap] = (wanted, tap), numbered
+        self._numbered[tap] = numbered
+        self._begin(tap)
         return tap
+
+    def _begin(self, tap: Tap) -> None:
+        if tap in self._numbered and not tap.begin():
+            self._loop.call_later(_AGAIN, self._begin, tap)
 
     def number(self, tap: Tap, lane: Lane, series: Series) -> int:
         """What the log calls this release."""
@@ -64,7 +77,8 @@ class Taps:
         for tap in left:
             self._known = {key: number for key, number in self._known.items() if key[0] is not tap}
             del self._numbered[tap]
-            self._loop.run_in_executor(None, tap.close)  # it writes what it still has
+            with contextlib.suppress(RuntimeError):  # no thread is left: that is done by the next there is
+                self._loop.run_in_executor(None, tap.close)  # it writes what it still has
 
     def close(self) -> None:
         for tap in (*self._left, *(tap for _, tap in self._open.values())):

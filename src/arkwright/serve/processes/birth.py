@@ -11,9 +11,10 @@ import sys
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from arkwright.serve.processes import control
+from arkwright.serve.processes.starved import starved
 from arkwright.serve.processes.waits import within
 
 BIRTH = 120.0  # seconds in which the zygote imports, and forks; and in which a worker begins
@@ -23,10 +24,16 @@ _PARENT_DEATH, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 @cache
 def forks() -> bool:
-    """Whether this system has what it takes: subreapers and handles of processes."""
+    """Whether this system has what it takes: subreapers and handles of processes. Raises OSError when no file is left
+    to find out.
+    """
     try:
         os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):
+    except AttributeError:
+        return False
+    except OSError as error:
+        if starved(error):
+            raise
         return False
     return _adopt_orphans(yes=False)
 
@@ -133,26 +140,43 @@ class Forked:
     can be kept.
     """
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, *, leads: bool = False) -> None:
+        """`leads`: a group of its own, which ends with it."""
+        self.pid, self._leads = pid, leads
         self._code: int | None = None
         self._gone = asyncio.Event()
-        try:
-            self._fd = os.pidfd_open(pid)
-        except (AttributeError, OSError):  # another system, or no file is left
+        if not self._is_told():
             self._looking = asyncio.create_task(self._look())
-        else:
+
+    def _is_told(self) -> bool:
+        """Whether the loop says when it ends."""
+        try:
+            self._fd = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):  # another system, or no file is left
+            return False
+        try:
             asyncio.get_running_loop().add_reader(self._fd, self._end)
+        except OSError:  # the kernel keeps no more of them
+            os.close(self._fd)
+            return False
+        return True
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
         os.close(self._fd)
+        self._end_group()  # first: once it is asked how it ended another group may get that number
         self._ended(os.waitpid(self.pid, 0)[1])
 
     async def _look(self) -> None:
         while (seen := os.waitpid(self.pid, os.WNOHANG)) == (0, 0):  # noqa: ASYNC110, ASYNC222 - does not wait
             await asyncio.sleep(_LOOK)
+        self._end_group()  # at once, which is as early as it is known here
         self._ended(seen[1])
+
+    def _end_group(self) -> None:
+        if self._leads:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     def _ended(self, status: int) -> None:
         self._code = os.waitstatus_to_exitcode(status)
@@ -181,21 +205,20 @@ def _exec(words: list[str], fds: Collection[int]) -> Child:
     return begin(["arkwright.serve.processes", *words], fds)
 
 
-def begin(
-    words: list[str], fds: Collection[int], *, stdin: int | IO[bytes] = subprocess.DEVNULL, stdout: int | None = None
-) -> Child:
-    """A module of ours and its words in a process of its own, which inherits `fds`. Raises OSError when there can be
-    none. Not by asyncio, which starts a thread for each: where there is no other thread it would leave one unseen.
+def begin(words: list[str], fds: Collection[int], *, stdout: int | None = None, leads: bool = False) -> Child:
+    """A module of ours and its words in a process of its own, which inherits `fds`. `leads`: what it starts ends with
+    it. Raises OSError when there can be none. Not by asyncio, which starts a thread for each: where there is no other
+    thread it would leave one unseen.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", *words],
-        stdin=stdin,
+        stdin=subprocess.DEVNULL,
         stdout=stdout,
         pass_fds=fds,
         start_new_session=True,  # Ctrl-C reaches the supervisor, which decides
     )
     process.returncode = 0  # so that this object, which goes now, does not ask how it ended in our place
-    return Forked(process.pid)
+    return Forked(process.pid, leads=leads)
 
 
 def how(code: int) -> str:

@@ -106,7 +106,7 @@ class Crew:
         self._must_stay(order, names, [place.leaves_out(order) for place in self._answering])
         try:
             why = await self._ask(order, names, did)
-        except OSError as error:
+        except Exception as error:
             if isinstance(error, LeftOut):
                 error.asked = bool(did)
             await self._go_back()
@@ -143,6 +143,8 @@ class Crew:
             if blamed := {name: why for name, why in reasons if not isinstance(why, control.Again)}:
                 return blamed
             for name, why in reasons:
+                if name not in order.traffic:
+                    raise OSError(f"{name} cannot be unloaded by a worker now: {why}")
                 some = ", ".join(sorted(control.releases((order.traffic[name],))))
                 raise OSError(f"{some} cannot be loaded by a worker now: {why}")
             if not now and not any(place.answers for place in self._answering):

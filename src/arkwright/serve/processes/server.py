@@ -69,6 +69,7 @@ class Server:
         self._lacking: Collection[str] = ()  # endpoints of which nothing can be loaded
         self._untold: Collection[str] = ()  # endpoints of which no version is told: the next may be older than a stop
         self._retiring: set[asyncio.Task[None]] = set()
+        self._serving = 0  # moves that are being made
         self._listener: asyncio.Server | None = None
         self._adopter: Adopter | None = None
 
@@ -100,6 +101,22 @@ class Server:
         `lacking`: endpoints whose callers are told that they cannot be served here; `unloaded`: that they are unloaded.
         Returns when nothing of what left is at work any more, or after a second: what it was asked may take longer.
         """
+        self._serving += 1
+        try:
+            return await self._serve(traffic, lacking, unloaded, question=question, overtaken=overtaken)
+        finally:
+            self._serving -= 1
+            self._settle()
+
+    async def _serve(
+        self,
+        traffic: Traffic,
+        lacking: Collection[str],
+        unloaded: Sequence[str],
+        *,
+        question: bool,
+        overtaken: Callable[[], bool],
+    ) -> dict[str, str]:
         known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
         routes: dict[str, Route] = {}
         failed: dict[str, str] = {}
@@ -210,17 +227,22 @@ class Server:
 
     def _left(self, retired: asyncio.Task[None]) -> None:
         self._retiring.discard(retired)
-        if self._observer and not self._retiring:  # else what is still asked would be noted nowhere
+        self._settle()
+
+    def _settle(self) -> None:
+        """Not while something is still asked, or is to be served soon: it would be noted nowhere."""
+        if self._observer and not self._retiring and not self._serving:
             self._observer.settled(self.app.routes)
 
     async def _retire(self, before: Iterable[Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}
-        for route in before:
-            for lane in route.lanes:
-                if id(lane) not in kept:
-                    kept.add(id(lane))  # once
-                    await lane.idle()
-                    lane.close()
+        leaving = {id(lane): lane for route in before for lane in route.lanes if id(lane) not in kept}
+        await asyncio.gather(*map(_end, leaving.values()))
+
+
+async def _end(lane: Lane) -> None:
+    await lane.idle()
+    lane.close()
 
 
 def _still(halted: tuple[int, str], routing: Routing | None) -> bool:

@@ -28,5 +28,7 @@ def starved(error: BaseException) -> bool:
 def _says_so(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _SPENT
+    if isinstance(error, MemoryError | KeyboardInterrupt):  # OpenBLAS interrupts whom it finds no thread for
+        return True
     ours = isinstance(error, ArkwrightError)  # which repeats what it came of
     return not ours and any(words in describe(error) for words in _WORDS)

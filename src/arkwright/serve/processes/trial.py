@@ -6,8 +6,6 @@ regular expression without end, halts the whole worker with it.
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import socket
 import subprocess
 
@@ -63,6 +61,7 @@ async def _load(asked: control.Try) -> tuple[bytes, int]:
                 ["arkwright.serve.processes.tried", str(theirs.fileno()), str(asked.served.folder)],
                 [theirs.fileno()],
                 stdout=subprocess.DEVNULL,
+                leads=True,
             )
         try:
             if not await _begins(ours, asked):
@@ -74,8 +73,6 @@ async def _load(asked: control.Try) -> tuple[bytes, int]:
         finally:
             process.kill()
             await process.wait()
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it started, whose group still has that number
 
 
 async def _begins(ours: socket.socket, asked: control.Try) -> bool:

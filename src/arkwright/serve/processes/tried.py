@@ -38,7 +38,7 @@ def main() -> None:
 def _tried(asked: control.Try) -> control.Tried:
     try:
         load_served(asked.served, asked.endpoint)
-    except KeyboardInterrupt:  # nobody is here to press anything: OpenBLAS does that where it can start no thread
+    except KeyboardInterrupt:  # nobody is here to press anything: `starved` says who does
         return control.Tried("its code was interrupted (SIGINT), as where no thread can be started", again=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not served
         why = str(error) if isinstance(error, ArkwrightError) else describe(error)

@@ -175,6 +175,7 @@ class App:
         for lane in route.lanes:
             at = f"{base}/versions/{lane.loaded.version}/infer"
             self._posts[at] = self._post(route, "infer", oip.infer, (JSON, _OCTETS), lane)
+            self._ways.pop(at, None)  # of another release with that version
             if lane.infer is not None and not route.shadows:
                 self._ways[at] = lane.infer.take
         if len(route.lanes) == 1:  # of several one may have room

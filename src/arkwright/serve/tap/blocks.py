@@ -54,9 +54,13 @@ class Blocks:
 
     def at(self, place: int) -> Iterator[tuple[bytes, bytes]]:
         """The one that begins there, if it is whole."""
+        return islice(self.behind(place), 1)
+
+    def behind(self, place: int) -> Iterator[tuple[bytes, bytes]]:
+        """Those from there on, where one begins or all end."""
         self._file.seek(place)
         self.end = place
-        return islice(self, 1)
+        return iter(self)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         """(kind, payload)."""

@@ -21,7 +21,11 @@ class Forcing:
         self._endpoint, self._forced = endpoint, forced
         self._asked: SimpleQueue[tuple[SegmentFile, Counts | None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"force-{endpoint}", daemon=True)
-        self._thread.start()
+
+    def begin(self) -> None:
+        """Once. Raises RuntimeError where no thread can be started: then another time."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def ask(self, file: SegmentFile, counts: Counts) -> None:
         """So many more records were written."""
@@ -33,7 +37,8 @@ class Forcing:
 
     def close(self, timeout_s: float) -> None:
         self._asked.put(None)
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
 
     def _work(self) -> None:
         while (asked := self._asked.get()) is not None:

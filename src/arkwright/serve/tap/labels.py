@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -27,6 +27,7 @@ MANY = 10_000  # labels of a block at most
 DAY_S = 86_400
 MOST_WAITING = 1_000_000
 FOLDER, LOCK = "labels", "labels.lock"
+PATIENCE = 5.0  # seconds, in which whoever appends lets go of it again and again
 Value = int | float | str | bool
 Kept = tuple[str, int, Value, int, str]  # id, row, label, nanoseconds since 1970, who said it
 
@@ -37,6 +38,16 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     id: str
     label: Value
     row: int = 0
+
+
+class Place(NamedTuple):
+    """Between two blocks: in which log, by its number, and how many bytes lie before; `first`: how the log begins, as
+    numbers begin again when all were forgotten.
+    """
+
+    log: int = 0
+    end: int = 0
+    first: str = ""
 
 
 _kept = msgspec.msgpack.Decoder(list[Kept])
@@ -176,6 +187,53 @@ def placed(path: Path, places: Iterable[int] | None = None) -> Iterator[tuple[in
         found = blocks if places is None else (one for place in places for one in blocks.at(place))
         for _, payload in found:
             yield blocks.end - len(payload) - HEAD, _kept.decode(payload)
+
+
+def end(folder: Path, known: Place) -> Place | None:
+    """Behind the last label that is on the disk for good; None where what is known is no place any more. Where somebody
+    who appends stands still, no more is known than was.
+    """
+    logs = {int(path.stem): path for path in files(folder / FOLDER)}
+    if known.log and (known.log not in logs or not _holds(logs[known.log], known)):
+        return None
+    if not logs:
+        return known
+    number, path = max(logs.items())
+    with locked(folder / LOCK, shared=True, within=PATIENCE) as got:  # who appends has it until all is on the disk
+        if not got:
+            return known
+        size = path.stat().st_size
+    with path.open("rb") as file:
+        blocks = Blocks(file, MAGIC)
+        reached = begun = known.end if number == known.log else blocks.end
+        for _ in blocks.behind(begun):
+            if blocks.end > size:
+                break
+            reached = blocks.end
+    return Place(number, reached, _first(path)) if reached > MAGIC_SIZE else known  # nothing is in it yet
+
+
+def between(folder: Path, known: Place, until: Place) -> Iterator[list[Kept]]:
+    """The labels behind one place and before another, block by block."""
+    for path in files(folder / FOLDER):
+        if not known.log <= int(path.stem) <= until.log:
+            continue
+        with path.open("rb") as file:
+            blocks = Blocks(file, MAGIC)
+            for _, payload in blocks.behind(known.end) if int(path.stem) == known.log else blocks:
+                if int(path.stem) == until.log and blocks.end > until.end:
+                    break
+                yield _kept.decode(payload)
+
+
+def _holds(path: Path, place: Place) -> bool:
+    return path.stat().st_size >= place.end and _first(path) == place.first
+
+
+def _first(path: Path) -> str:
+    """The head of its first block, which has its checksum."""
+    with path.open("rb") as file:
+        return file.read(MAGIC_SIZE + HEAD)[MAGIC_SIZE:].hex()
 
 
 def forget(folder: Path, keep_s: float) -> int:

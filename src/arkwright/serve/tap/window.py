@@ -4,8 +4,7 @@ copied.
 What is still in segments is not among it, as in `scan`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,6 @@ from arkwright.core.nouns import Column
 from arkwright.core.ports import Store, Tables
 from arkwright.core.quoting import quoted_name
 from arkwright.serve.tap import query
-from arkwright.serve.tap.index_lock import reading
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.query import Wanted
 from arkwright.serve.tap.tables import ACTUAL, BASE
@@ -34,26 +32,26 @@ class Came:
     lost: frozenset[str]
 
 
-@contextmanager
 def came(
     folder: Path, store: Store, scratch: Path, since: datetime, until: datetime, release: str, wanted: Sequence[Column]
-) -> Iterator[Came]:
-    """`folder`: of the endpoint; its files stay there meanwhile. `since`, `until`: UTC without a zone."""
+) -> Came:
+    """`folder`: of the endpoint; `reading` is held as long as its files are asked for. `since`, `until`: UTC without a
+    zone.
+    """
     chosen = Wanted(since=since, until=until, release=release)
     columns = [*BASE, *wanted]
     empty = scratch / "no_rows.parquet"  # so that every column is there, typed, whatever the parts have
     pq.write_table(arrow.schema(columns).empty_table(), empty)
-    with reading(folder):
-        parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
-        files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
-        there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
-        selects = [
-            f"SELECT {', '.join(quoted_name(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
-            f'WHERE {chosen.condition} AND "status" = 200'
-            for name in files
-        ]
-        lost = {c.name for c in wanted if any(c.name not in names for names in there.values())}
-        yield Came(select=" UNION ALL BY NAME ".join(selects), files=files, lost=frozenset(lost))
+    parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
+    files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
+    there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
+    selects = [
+        f"SELECT {', '.join(quoted_name(c.name) for c in columns if c.name in there[name])} FROM {name} "  # noqa: S608
+        f'WHERE {chosen.condition} AND "status" = 200'
+        for name in files
+    ]
+    lost = {c.name for c in wanted if any(c.name not in names for names in there.values())}
+    return Came(select=" UNION ALL BY NAME ".join(selects), files=files, lost=frozenset(lost))
 
 
 def answered(tables: Tables, found: Came, columns: Sequence[str], out: Path, every: int = 1) -> None:

@@ -73,7 +73,22 @@ class Tap:
         self._wake, self._stopping = threading.Event(), False
         self._forcing = Forcing(self.header.endpoint, self._forced)
         self._thread = threading.Thread(target=self._work, name=f"arkwright-tap-{endpoint}", daemon=True)
-        self._thread.start()
+        self._beginning = threading.Lock()
+        self.begin()
+
+    def begin(self) -> bool:
+        """Start the threads that write; whether they run. Where none is left what is added waits in memory until they
+        can be started: this is tried again.
+        """
+        with self._beginning:
+            try:
+                self._forcing.begin()
+                if self._thread.ident is None:
+                    self._thread.start()
+            except RuntimeError:
+                self._failed("no thread is left to write them, so they wait in memory")
+                return False
+        return True
 
     @property
     def dropped(self) -> int:
@@ -106,7 +121,7 @@ class Tap:
         answer_head: int = 0,
     ) -> bool | None:
         """Note one answered request: the body as the handler got it, inflated, and the answer's body. False when there
-        is no memory for it, None when it is not in the sample.
+        is no memory for it, or it comes after `close`; None when it is not in the sample.
 
         `flags`: INFER and SHADOW of `segment`. `head`, `answer_head`: where binary tensors follow the JSON, its size.
         """
@@ -125,8 +140,12 @@ class Tap:
         """Write what waits, and end. A disk that hangs is not waited for longer than this."""
         end = time.monotonic() + timeout_s
         self._stopping = True
+        self._soon = self._memory = -1  # no room for anything
         self._wake.set()
-        self._thread.join(timeout_s)
+        if self.begin():
+            self._thread.join(timeout_s)
+        else:
+            self._lose_all()
         self._forcing.close(max(0.0, end - time.monotonic()))
 
     def _room(self, size: int) -> bool:
@@ -163,7 +182,7 @@ class Tap:
                 self._write(records, max(1, (added - self._taken) // count))
             except OSError as error:
                 self._lose(counts)
-                self._failed(error)
+                self._failed(_why(error))
                 self._abandon()
             except BaseException:
                 self._lose(counts)
@@ -198,7 +217,7 @@ class Tap:
         """Said by the thread that forces: so many records are on the disk, or may not be."""
         if error is not None:
             self._lose(counts)
-            self._failed(error)
+            self._failed(_why(error))
             return
         self.written += sum(counts.values())
         self._tell(counts, kept=True)
@@ -211,16 +230,21 @@ class Tap:
             self._lost += sum(counts.values())
         self._tell(counts, kept=False)
 
+    def _lose_all(self) -> None:
+        """What waits is never written."""
+        lost = Counter([record.release for record in self._waiting])
+        self._waiting.clear()
+        self._lose(lost)
+
     def _tell(self, counts: Mapping[int, int], *, kept: bool) -> None:
         if self._told:
             for release, count in counts.items():
                 self._told(release, count if kept else 0, 0 if kept else count)
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, why: str) -> None:
         if not self._failing:
             self._failing = True
-            why = error.strerror or "the disk failed"
-            log.warning("%s: predictions are not logged: %s (%s)", self.header.endpoint, why.lower(), self.folder)
+            log.warning("%s: predictions are not logged: %s (%s)", self.header.endpoint, why, self.folder)
 
     def _abandon(self) -> None:
         """Leave the segment without what was half written; the next flush begins another."""
@@ -235,3 +259,7 @@ class Tap:
         if self._file:
             self._forcing.leave(self._file)
             self._file = None
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or "the disk failed").lower()

@@ -65,9 +65,10 @@ class Batcher:
         self._later: list[Job] = []
         self._looking: asyncio.TimerHandle | None = None
         self._working = False
+        self._starved = False  # of its thread
         self._running = 0  # on the thread now
         self._alarm: asyncio.TimerHandle | None = None  # when that is looked at
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{name}")
+        self._thread = self._executor()
 
     def add(self, job: Job) -> None:
         """Take a job. Raises Problem (503) when too many wait, or the first has waited too long."""
@@ -178,8 +179,30 @@ class Batcher:
             return
         self._running = len(jobs)
         self._wait_on(self._hangs)
-        future = self._loop.run_in_executor(self._thread, self._timed, jobs)
-        future.add_done_callback(partial(self._handed_back, jobs))
+        try:
+            future = self._loop.run_in_executor(self._thread, self._timed, jobs)
+        except RuntimeError as error:
+            self._no_thread(jobs, error)
+        else:
+            self._starved = False
+            future.add_done_callback(partial(self._handed_back, jobs))
+
+    def _no_thread(self, jobs: list[Job], error: RuntimeError) -> None:
+        """It cannot be started: who waits is told to come later, and the next one tries it anew."""
+        if not self._starved:  # once: everybody who comes may be told so
+            log.error("%s: requests are refused: %s", self._name, error)
+        self._starved = True
+        self._thread.shutdown(wait=False, cancel_futures=True)  # it keeps what it was given
+        self._thread = self._executor()
+        waiting, self._later[:] = [*jobs, *self._later], []
+        self._at_rest()
+        self._working = False
+        refused = Problem(503, "no thread is left to compute this; try again", b"Retry-After: 1\r\n").response()
+        for job in waiting:
+            self._tell(job, refused)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, thread_name_prefix=f"arkwright-{self._name}")
 
     def _wait_on(self, left: float) -> None:
         """What is computed now may take so much longer."""
@@ -189,9 +212,7 @@ class Batcher:
             self._alarm = self._loop.call_later(min(left, STEP), self._wait_on, left - STEP)
 
     def _handed_back(self, jobs: list[Job], done: "asyncio.Future[list[Response]]") -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._running = 0
+        self._at_rest()
         self._working = bool(self._later) and not done.cancelled()
         if self._working:
             self._loop.call_soon(self._hand_over)
@@ -201,6 +222,11 @@ class Batcher:
         if not done.cancelled():
             error = done.exception()  # a mistake of ours: an answer is due all the same
             self._reply(jobs, [failed(self._name, error).response() for _ in jobs] if error else done.result())
+
+    def _at_rest(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._running = 0
 
     def _hung(self) -> None:
         """What runs on the thread cannot be called off, and nobody can be answered behind it."""

@@ -1,0 +1,204 @@
+"""What is new is worked into the hours of labelled rows that are kept: an hour is joined when its rows are new, and of
+all others only the rows whose labels, or whose later answers, are.
+
+Each hour that is kept is right beside all others that are: what is new about a request is worked into every hour of the
+window that may have it, and an hour outside the window that may is forgotten.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arkwright.api.watch.log import LoggedWindow
+from arkwright.core import arrow
+from arkwright.core.nouns import Column
+from arkwright.core.record import digest_of
+from arkwright.measures.evaluation import Array
+from arkwright.monitor.joined import Hour, Joined, counted
+from arkwright.serve.tap import joining as sql
+from arkwright.serve.tap import labels as log
+from arkwright.serve.tap.joining import AGAIN, HOUR, OF
+from arkwright.serve.tap.labels import Place
+from arkwright.serve.tap.parts import Part
+from arkwright.serve.tap.tables import ACTUAL
+from arkwright.serve.tap.window import Came
+
+MOST = 500_000  # rows, or requests with new labels, that are worked in at once; of an hour all are
+_OWN = (Column(name="at", type="datetime"), Column(name="id", type="str"), Column(name="row", type="int"))
+_ORDER = [(column.name, "ascending") for column in _OWN]
+
+
+@dataclass(slots=True)
+class _Came:
+    """In an hour: how many rows, of which requests."""
+
+    rows: int = 0
+    requests: list[str] = field(default_factory=list)
+
+
+def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Sequence[Part]) -> None:
+    """Have every hour of the window kept as it is now, with these columns of the log. `parts`: of the release, which
+    stay there meanwhile, as `window.came` has it.
+    """
+    release = window.release.ref
+    made_of, there, mark = hours_of(window, parts), kept.there(release), kept.mark(release)
+    place, said = _new_labels(window.folder, mark)
+    wanted = {hour: (of, tuple(columns)) for hour, of in made_of.items()}
+    begin, end = _whole(window)
+    stay = {
+        hour
+        for hour, known in there.items()
+        if said is not None and (wanted.get(hour) == known or not begin <= hour < end)
+    }
+    without, new = there.keys() - stay, made_of.keys() - stay
+    if not new and not without and mark == json.dumps(place):
+        return
+    kept.put(release, [], without, mark)
+    wide = replace(window, since=datetime.fromtimestamp(begin, UTC), until=datetime.fromtimestamp(end, UTC))
+    with window.site.scratch("labels") as scratch:
+        made = _Made(wide, kept, columns, made_of, wide.came_too(scratch), scratch)
+        for requests, hours in _batches(made, new, said or set()):
+            made.put(requests, hours, place)
+
+
+def hours_of(window: LoggedWindow, parts: Sequence[Part]) -> dict[int, str]:
+    """The hours in which the window may have rows -> a digest of the parts they are in."""
+    begin, end = _whole(window)
+    found: dict[int, list[str]] = {}
+    for part in parts:
+        first, last = (max(begin, moment // 10**9 // HOUR * HOUR) for moment in (part.since, part.until))
+        for hour in range(first, min(last + 1, end), HOUR):
+            if part.until >= begin * 10**9:
+                found.setdefault(hour, []).append(part.digest)
+    return {hour: digest_of(sorted(digests)) for hour, digests in found.items()}
+
+
+def _whole(window: LoggedWindow) -> tuple[int, int]:
+    """From when to when its hours last."""
+    return int(window.since.timestamp()) // HOUR * HOUR, -int(-window.until.timestamp() // HOUR) * HOUR
+
+
+def _new_labels(folder: Path, mark: str) -> tuple[Place, set[str] | None]:
+    """(where they end, the requests that they are about); None where all are new, or too many at once."""
+    known = Place(*json.loads(mark)) if mark else Place()
+    end = log.end(folder, known)
+    if not mark or end is None:
+        return end or log.end(folder, Place()) or Place(), None
+    requests = set[str]()
+    for block in log.between(folder, known, end):
+        requests.update(id_ for id_, *_ in block)
+        if len(requests) > MOST:
+            return end, None
+    return end, requests
+
+
+def _batches(made: "_Made", new: Collection[int], said: set[str]) -> Iterator[tuple[set[str], dict[int, _Came]]]:
+    """(requests of which anything is new, the new hours that they fill), at least one; some whole hours at once."""
+    requests, hours, seen, rows = said, dict[int, _Came](), set[int](), 0
+    for hour, ids, counts in made.requests(new):
+        if hour not in hours and rows >= MOST:
+            yield requests, hours
+            requests, hours, rows = set(), {}, 0
+        one = hours.setdefault(hour, _Came())
+        one.requests += ids
+        one.rows += sum(counts)
+        rows += sum(counts)
+        seen.add(hour)
+        requests.update(ids)
+    yield requests, hours | {hour: _Came() for hour in new if hour not in seen}
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Hours, from the rows that came in them."""
+
+    window: LoggedWindow
+    kept: Joined
+    columns: Sequence[str]
+    made_of: Mapping[int, str]
+    came: Came
+    scratch: Path
+
+    def requests(self, hours: Collection[int]) -> Iterator[tuple[int, list[str], list[int]]]:
+        """(hour, some requests that came in it, the rows of each)"""
+        if not hours:
+            return
+        for table in sql.requests(self.window.site.tables, self.came, self.scratch, hours):
+            for hour, some in _apart(table):
+                yield hour, some.column("id").to_pylist(), some.column("rows").to_pylist()
+
+    def put(self, requests: set[str], hours: Mapping[int, _Came], place: Place) -> None:
+        """Work these requests into each hour that has them, and make the hours that are new of them."""
+        release, window = self.window.release.ref, self.window
+        others = [hour for hour in self.kept.about(release, _numbers(requests)) if hour not in hours]
+        inside = [hour for hour in others if hour in self.made_of]
+        joined = dict[int, pa.Table]()
+        if hours or inside:
+            among = [*hours, *inside]
+            found = sql.joined(
+                window.folder, window.site.tables, self.came, self.scratch, among, requests, self.columns
+            )
+            joined = dict(_apart(found))
+        made = self._hours(requests, hours, inside, joined)
+        self.kept.put(release, made, [hour for hour in others if hour not in self.made_of], json.dumps(place))
+
+    def _hours(
+        self, requests: set[str], hours: Mapping[int, _Came], inside: Sequence[int], joined: Mapping[int, pa.Table]
+    ) -> Iterator[Hour]:
+        empty, known = schema(self.window, self.columns).empty_table(), pa.array(requests, pa.string())
+        for hour, came in hours.items():
+            some = joined.get(hour, empty).select(empty.column_names).cast(empty.schema)
+            yield self._hour(hour, came.rows, _numbers(came.requests), some)
+        for hour in inside:
+            before = self.kept.hour(self.window.release.ref, hour)
+            others = before.every.filter(pc.invert(pc.is_in(before.every.column("id"), known)))
+            some = joined.get(hour, empty).select(empty.column_names).cast(empty.schema)
+            yield self._hour(hour, before.rows, before.requests, pa.concat_tables([others, some]).sort_by(_ORDER))
+
+    def _hour(self, hour: int, rows: int, requests: Array, every: pa.Table) -> Hour:
+        once = pc.is_null(every.column(AGAIN))
+        alike = told_apart(self.window, self.columns)
+        return Hour(
+            begin=hour,
+            made_of=self.made_of[hour],
+            columns=tuple(self.columns),
+            rows=rows,
+            requests=requests,
+            alike=counted(every.filter(once), alike),
+            again=every.filter(pc.invert(once)),
+            every=every,
+        )
+
+
+def schema(window: LoggedWindow, columns: Sequence[str]) -> pa.Schema:
+    """Of the rows of an hour: when and to what each was answered, when again, these columns, and the label as text."""
+    types = {column.name: column.type for column in (*_OWN, *window.layout.file)}
+    types |= {AGAIN: "datetime", ACTUAL: "str"}
+    names = [*(column.name for column in _OWN), AGAIN, *columns, ACTUAL]
+    return arrow.schema([Column(name=name, type=types[name], nullable=True) for name in names])
+
+
+def told_apart(window: LoggedWindow, columns: Sequence[str]) -> list[str]:
+    """By what rows are counted that are alike: nearly no two have the same probabilities, or the same number."""
+    answer = window.layout.answer
+    return [name for name in (*columns, ACTUAL) if name not in (answer[1:] if window.layout.classes else answer)]
+
+
+def _apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """The rows of each hour, in whose order they are."""
+    hours = table.column(OF).to_numpy()
+    found, begins = np.unique(hours, return_index=True)
+    for hour, begin, end in zip(found.tolist(), begins, np.append(begins, len(hours))[1:], strict=True):
+        yield hour, table.slice(begin, end - begin)
+
+
+def _numbers(requests: Collection[str]) -> Array:
+    """(n,) of their ids, ascending: two of them may have the same."""
+    return np.unique(np.fromiter((crc32(id_.encode()) for id_ in requests), np.uint32, len(requests)))

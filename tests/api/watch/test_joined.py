@@ -1,0 +1,148 @@
+"""Labelled rows that are kept by the hour are those that a join of the whole log finds, whatever came in what order."""
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from tests.api.watch.test_labelled import Logged, yes
+
+from arkwright.api.watch import joined, joining
+from arkwright.core.errors import Away
+from arkwright.monitor.joined import ALIKE, Joined
+from arkwright.serve.tap import index_lock, labels
+from arkwright.serve.tap import window as logged
+from arkwright.serve.tap.files import locked
+from arkwright.serve.tap.joining import HOUR
+
+COLUMNS = ["country", "vip"]
+
+
+class Killed(Exception):
+    """In the place of a process that is."""
+
+
+@pytest.fixture(autouse=True)
+def reader(monkeypatch):
+    """Who reads what was predicted is not entered again within: whoever waits to change it would wait for both."""
+    locked, held = index_lock.locked, []
+
+    @contextmanager
+    def alone(path, **words):
+        assert path.name not in held
+        held.append(path.name)
+        try:
+            with locked(path, **words) as got:
+                yield got
+        finally:
+            held.remove(path.name)
+
+    monkeypatch.setattr(index_lock, "locked", alone)
+
+
+def found(window):
+    """(rows that came, the labelled ones, those alike), from what is kept."""
+    with joined.kept(window) as kept:
+        with window.site.scratch("test") as scratch, window.came(scratch) as came:
+            rows = joined.Labelled(window, kept, came, COLUMNS)
+        return rows.rows, rows.every(), rows.alike()
+
+
+def at_once(window):
+    """The labelled rows, joined as a whole."""
+    names = [*COLUMNS, *window.layout.answer]
+    with window.site.scratch("test") as scratch, window.came(scratch) as came:
+        out = scratch / "labelled.parquet"
+        logged.labelled(window.folder, window.site.tables, scratch, came, names, out)
+        return pq.read_table(out)
+
+
+def as_rows(table):
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def check(window, came):
+    """`came`: so many rows did in the window."""
+    rows, every, alike = found(window)
+    wanted = at_once(window)
+    assert rows == came
+    assert as_rows(every.select(wanted.column_names)) == as_rows(wanted)
+    told = [name for name in alike.column_names if name != ALIKE]
+    assert Counter({one[:-1]: one[-1] for one in as_rows(alike)}) == Counter(as_rows(wanted.select(told)))
+
+
+def killed_after(monkeypatch, writes):
+    """Whoever writes once more is."""
+    put, done = Joined.put, []
+
+    def dies(*given):
+        done.append(1)
+        if len(done) > writes:
+            raise Killed
+        put(*given)
+
+    monkeypatch.setattr(Joined, "put", dies)
+
+
+def ended(window, hours):
+    """One that began so many hours ago or more, and ended earlier."""
+    return replace(window, until=window.until - timedelta(hours=hours))
+
+
+def test_as_joined_at_once(tmp_path, monkeypatch):
+    """What comes late, again, before its row, contradicts, or is cut in two by who is killed is in its hours."""
+    made = Logged(tmp_path / "site", monkeypatch)
+    row = {"country": "DE", "vip": True}
+    made.answer([row] * 4, map(yes, (0.9, 0.1, 0.8, 0.2)), ago=5 * HOUR)
+    made.answer([row], [yes(0.9)], "s", ago=2 * HOUR)
+    made.label([1, None, None, 0])
+    found(made.window())
+    made.label([0, 1])  # of an hour that nothing else came in; r0 is contradicted
+    made.label([None, 1], "s")  # nobody asked this yet
+    check(made.window(), 5)
+    made.answer([{}], [yes(0.2)], ago=600)  # r0 again
+    made.answer([{}, {}], [yes(0.3), yes(0.7)], "s", ago=500)
+    made.label([None, 0])
+    with monkeypatch.context() as patched:
+        killed_after(patched, 1)
+        with pytest.raises(Killed):
+            found(made.window())
+    check(made.window(), 8)
+    check(ended(made.window(), 1), 5)
+    made.label([None, None, 1])
+    found(made.window(0.1))  # which does not reach back to it
+    check(made.window(), 8)
+    labels.forget(made.folder, -60)
+    made.label([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])  # the log has the number of the one before
+    check(made.window(), 8)
+    with monkeypatch.context() as patched:
+        killed_after(patched, 0)  # nothing is new
+        found(made.window())
+
+
+def test_hours_that_are_joined_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(joining, "MOST", 2)
+    made = Logged(tmp_path / "site", monkeypatch)
+    for hours in (6, 4, 2):
+        made.answer([{}] * 2, map(yes, (0.9, 0.1)), f"h{hours % 4}-", ago=hours * HOUR)
+    made.label([1, 1], "h2-")
+    found(made.window())
+    made.label([0, 0, 1, 1], "h0-")  # more at once than are worked in
+    check(made.window(), 6)
+
+
+def test_who_stands_still_with_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(joined, "PATIENCE", 0)
+    monkeypatch.setattr(labels, "PATIENCE", 0)
+    made = Logged(tmp_path / "site", monkeypatch)
+    made.answer([{}] * 2, map(yes, (0.9, 0.1)))
+    found(made.window())
+    made.label([1, 0])
+    with locked(made.folder / labels.LOCK):
+        _, every, _ = found(made.window())
+    assert not len(every)  # they are worked in the next time
+    check(made.window(), 2)
+    with locked(made.site.watched / "buys.labelled.lock"), pytest.raises(Away, match="fuser -v"):
+        found(made.window())
