@@ -13,6 +13,7 @@ from tests.advisories.test_online import World, _no_pauses, server, serving
 
 from arkwright.advisories import files, https, versions
 from arkwright.advisories.newest import NewestDesk
+from arkwright.advisories.turns import Turns
 from arkwright.core.errors import Invalid
 from arkwright.core.settings import Packages
 from arkwright.infra import site_file
@@ -244,6 +245,19 @@ def test_packages_that_end_each_look_hide_none_of_those_behind_them_for_long(
         https._silent.clear()  # as of another process
     over.set()
     assert asked(world) == [f"/simple/p{n}/" for n in (0, 2, 4, 5)]
+
+
+def test_what_finds_the_time_over_was_not_asked(tmp_path):
+    turns = Turns(tmp_path / "own.json")
+    end = https.End()
+    end.came = True
+    refused = pytest.raises(https.LeftAlone, match=r"not asked: what came before took too long")
+    with refused, turns.asks("p2"), https.asked(end, "GET", "http://127.0.0.1:1/p2"):
+        raise AssertionError
+    with turns.asks("p1"):
+        pass
+    assert turns.of(["p1", "p2"]) == ["p2", "p1"]
+    assert "127.0.0.1:1" not in https._silent, "whoever else is there is asked"
 
 
 def test_an_index_that_knows_html_alone(world, server, tmp_path):

@@ -1,5 +1,6 @@
 """When an alarm is raised and over, and what is due: by spans of time, whatever the clock of the watch."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,8 @@ def test_due_by_promise_by_part_and_by_time():
     assert what([Reaction(do=("halt",), of="canary")], at="canary") == ["halt"]
     assert what([Reaction(do=("rollback",), after="1h")], stands=3599.0) == []
     assert what([Reaction(do=("rollback",), after="1h")], stands=3600.0) == ["rollback"]
+    some = [Reaction(do=("rollback", "notify", "run"), after="7d"), Reaction(do=("halt",))]
+    assert what(some, stands=math.inf) == ["notify", "halt"], "where a clock went back only words wait no longer"
 
 
 def alarm(number, promise="rows >= 1", release=ONE):

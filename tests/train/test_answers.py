@@ -10,7 +10,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from arkwright.core.errors import Invalid
 from arkwright.core.frames import to_frame, to_series
-from arkwright.train.answers import answers, classes_of, codes_of
+from arkwright.train.answers import answers, classes_of, codes_of, groups_of
 
 KINDS = ("polars", "pandas", "arrow")
 RNG = np.random.default_rng(0)
@@ -188,3 +188,11 @@ def test_a_target_that_does_not_fit_the_task():
         codes_of(pa.chunked_array([["a"]]), "regression", ())
     with pytest.raises(Invalid, match="the value None is no class"):
         codes_of(pa.chunked_array([[0, None]]), "classification", (0, 1))
+
+
+def test_one_long_group_costs_its_own_memory_alone():
+    names = [*["a", None, "b"] * 1000, "x" * 5000, "x" * 4999]
+    groups = groups_of(pa.chunked_array([names]))
+    assert groups.tolist() == ["(missing)" if name is None else name for name in names]
+    assert groups.nbytes == 8 * len(names), "of the rows; they share the texts"
+    assert groups_of(pa.chunked_array([names[:3]])).dtype.kind == "U", "told apart by its bytes, which is faster"

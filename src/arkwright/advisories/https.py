@@ -33,7 +33,7 @@ _busy: dict[str, float] = {}  # hosts that were: until when no question is asked
 
 
 class LeftAlone(ArkwrightError):
-    """It was not asked, as it gave no answer a while ago."""
+    """It was not asked, as it gave no answer a while ago, or others took up the time."""
 
 
 def address(url: str, setting: str) -> str:
@@ -82,11 +82,16 @@ class Answer:
 def asked(
     end: "End", method: str, url: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> Iterator[Answer]:
-    """Raises ArkwrightError where nobody answers before the end, or only that it is busy; LeftAlone unasked."""
+    """Raises ArkwrightError where nobody answers before the end, or only that it is busy; LeftAlone unasked, as where
+    the end came before.
+    """
     for place in (shown(url), url):
         until, why = _silent.get(place, (0.0, ""))
         if time.monotonic() < until:
             raise LeftAlone(why)
+    if end.came:
+        late = f"what came before took too long: more than {WHOLE_S:.0f} s"
+        raise LeftAlone(f"{shown(url)} was not asked: {late}; it is asked the next time")
     given = {"User-Agent": "arkwright", "Accept-Encoding": "identity", **(headers or {})}
     with _connection(url) as connection:
         came = _came(connection, end, (method, url, body, given))

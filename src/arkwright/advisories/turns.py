@@ -30,7 +30,7 @@ class Turns:
 
     @contextmanager
     def asks(self, question: str) -> Iterator[None]:
-        """Entered to ask; whatever comes of it, it was asked, unless its source was left alone."""
+        """Entered to ask; whatever comes of it, it was asked, unless it was left alone."""
         try:
             yield
         except LeftAlone:

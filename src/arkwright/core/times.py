@@ -28,7 +28,7 @@ def zoned(at: datetime) -> datetime:
 
 def ago(at: str, now: float) -> float:
     """How many seconds before `now` (seconds since 1970) a time on record is. What a clock put there that ran ahead, by
-    more than two machines may differ, is so long ago that nothing waits for it.
+    more than two machines may differ, or before our own went back, is so long ago that no word waits for it.
     """
     since = now - datetime.fromisoformat(at).timestamp()
     return since if since >= -AHEAD else math.inf

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Protocol
 
 from arkwright.core.alarms import Alarm, Reaction
@@ -48,12 +49,15 @@ def part(endpoint: Endpoint, release: str) -> str | None:
 
 def due(reactions: Iterable[Reaction], promise: str, at: str | None, stands: float) -> Iterator[tuple[Reaction, str]]:
     """(reaction, what to do) about an alarm on this promise of a release that is `at` an endpoint live, a canary or a
-    shadow (None: of a dataset), and that has stood so many seconds.
+    shadow (None: of a dataset), and that has stood so many seconds; infinitely many where the clock says that it has
+    not begun. Then only words wait no longer: it may be our own clock that is back, and what was not left standing for
+    so long is moved no sooner.
     """
     for reaction in reactions:
         if reaction.to in (None, promise) and reaction.of in (None, at) and stands >= span(reaction.after):
             for do in reaction.do:
-                yield reaction, do
+                if do in _SAID or not reaction.after or isfinite(stands):
+                    yield reaction, do
 
 
 @dataclass(frozen=True, slots=True)

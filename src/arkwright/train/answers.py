@@ -15,6 +15,7 @@ Array = npt.NDArray[Any]
 Class = int | str | bool
 MISSING = "(missing)"
 _ROUNDING = 1e-5  # of probabilities in float32
+_WIDE = 64  # characters; an array of texts gives each row the room of the longest one
 
 
 def classes_of(target: pa.ChunkedArray) -> tuple[Class, ...]:
@@ -40,11 +41,15 @@ def codes_of(target: pa.ChunkedArray, task: str, classes: Sequence[Class]) -> Ar
         raise Invalid(f"the target is {target.type}; a regression needs numbers") from None
 
 
-def groups_of(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
-    """(n,) the group of each row, as text."""
+def groups_of(column: pa.ChunkedArray) -> Array:
+    """(n,) the group of each row, as text: of objects that rows of a group share where one of the texts is long, as one
+    that came with a request may be.
+    """
     coded = pa.chunked_array(column.chunks, column.type).combine_chunks().dictionary_encode(null_encoding="encode")
     values = ["true" if v is True else "false" if v is False else v for v in coded.dictionary.to_pylist()]
-    names = np.array([MISSING if v is None else str(v) for v in values], dtype=np.str_)
+    texts = [MISSING if v is None else str(v) for v in values]
+    wide = any(len(text) > _WIDE for text in texts)
+    names = np.array(texts, dtype=object if wide else np.str_)
     return names[coded.indices.to_numpy(zero_copy_only=False)] if len(names) else np.zeros(0, np.str_)
 
 

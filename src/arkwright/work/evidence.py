@@ -14,7 +14,7 @@ from arkwright.core.record import digest_bytes
 from arkwright.measures.evaluation import Evaluation
 from arkwright.optimize import table as tables
 from arkwright.optimize.table import Measured
-from arkwright.train.answers import codes_of
+from arkwright.train.answers import codes_of, groups_of
 from arkwright.train.hashing import hash_rows
 from arkwright.work import reference
 from arkwright.work.rows import Rows
@@ -84,7 +84,7 @@ def load(folder: Path) -> tuple[Measured, Evaluation]:
     table = pq.read_table(folder / ROWS)
     columns = {name: table.column(name).to_numpy() for name in table.column_names if not name.startswith("group ")}
     groups = {
-        name.removeprefix("group "): np.array(table.column(name).to_pylist(), dtype=np.str_)
+        name.removeprefix("group "): groups_of(table.column(name))
         for name in table.column_names
         if name.startswith("group ")
     }

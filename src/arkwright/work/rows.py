@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,7 +14,7 @@ from arkwright.core.errors import Invalid
 from arkwright.project.apply import apply_features
 from arkwright.project.loaded import Project
 from arkwright.project.spec import DataSpec, ModelSpec
-from arkwright.train.answers import Class, classes_of, groups_of
+from arkwright.train.answers import Array, Class, classes_of, groups_of
 from arkwright.train.split import Split, SplitPlan, split
 
 
@@ -61,7 +60,7 @@ class Rows:
     def test(self) -> pa.Array:
         return pa.array(self.split.test)
 
-    def held_groups(self) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]:
+    def held_groups(self) -> dict[str, Array]:
         """Column -> (n,) the group of each held-out row, as text."""
         held = self.groups.filter(self.test)
         return {name: groups_of(column) for name, column in zip(held.column_names, held.columns, strict=True)}

@@ -150,6 +150,7 @@ def test_a_halted_canary_and_others_who_are_told_later(at):
     )
     assert same(at) == [
         (2, TWO, "halt", "done"), (2, TWO, "notify", "done"),
+        (2, TWO, "halt", "withheld"), (2, TWO, "notify", "done"),
         (5, ONE, "notify", "done"), (5, ONE, "notify", "done"),
     ]  # fmt: skip
     assert shares(at) == {ONE: 1.0}
@@ -169,14 +170,18 @@ def test_a_dry_run_takes_nothing_away_and_an_alarm_that_comes_again_is_held_back
 
 def test_what_cannot_be_rolled_back_falls_back_to_rules_and_the_line_is_run(at):
     agreed(at, 'of = "live"\ndo = ["rollback", "fallback", "run"]')
-    assert same(at) == [(4, ONE, "rollback", "refused"), (4, ONE, "fallback", "done"), (4, ONE, "run", "begun")]
+    assert same(at) == [
+        (4, ONE, "rollback", "refused"), (4, ONE, "fallback", "done"), (4, ONE, "run", "begun"),
+        (4, ONE, "rollback", "refused"), (4, ONE, "fallback", "withheld"), (4, ONE, "run", "withheld"),
+    ]  # fmt: skip
     assert shares(at) == {RULES: 1.0}
 
 
 def test_a_rollback_cools_down_and_is_refused_then(at):
     agreed(at, 'do = ["rollback"]\ncool_down = "3h"')
     held, refused = (4, ONE, "rollback", "withheld"), (5, ONE, "rollback", "refused")
-    assert same(at) == [(2, TWO, "rollback", "done"), held, held, refused, refused]
+    too_late = (2, TWO, "rollback", "withheld")
+    assert same(at) == [(2, TWO, "rollback", "done"), too_late, held, held, refused, refused]
     assert shares(at) == {ONE: 1.0}
 
 

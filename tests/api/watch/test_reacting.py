@@ -131,7 +131,7 @@ REST = 'of = "canary"\ndo = ["halt", "discuss", "notify", "run"]\ntell = ["ada"]
 
 
 def halted_and_killed(at, monkeypatch):
-    up(at, [REST], share=0.2)
+    up(at, [REST], promises=(PROMISE, MORE), share=0.2)
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -139,11 +139,11 @@ def halted_and_killed(at, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setitem(deciding._DECIDE, "discuss", killed)
         with pytest.raises(KeyboardInterrupt):
-            watched(at, found(TWO))
+            watched(at, found(TWO), found(TWO, promise=MORE))
 
 
-def reacted(at):
-    return [event.key.split("/")[2] for event in at.site.ledger.find(Reacted.KIND)]
+def reacted(at, alarm=1):
+    return [event.key.split("/")[2] for event in at.site.ledger.find(Reacted.KIND, f"buys/{alarm}/")]
 
 
 def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_one(two, monkeypatch):
@@ -151,8 +151,8 @@ def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_on
     assert reacted(two) == ["halt"]
     for _ in range(2):
         rounds._noticed(two.site, endpoint(two), [], [])
-        assert reacted(two) == ["halt", "discuss", "notify", "run"]
-    assert [one.state for one in two.do(alarms.alarms).items] == ["left"]
+        assert reacted(two) == reacted(two, 2) == ["halt", "discuss", "notify", "run"]
+    assert [one.state for one in two.do(alarms.alarms).items] == ["left", "left"]
 
 
 def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):
@@ -307,7 +307,7 @@ def test_a_discussion_with_those_who_are_named(two):
     assert "alarm:buys/1" in said.text
 
 
-ROWS = "rows >= 1"
+ROWS, TELL = "rows >= 1", 'do = ["notify"]\ntell = ["dora"]'
 
 
 def test_one_alarm_swallows_no_other(two):
@@ -318,6 +318,15 @@ def test_one_alarm_swallows_no_other(two):
     _, made = watched(two, found(ONE), found(ONE, promise=ROWS))
     assert [(one.outcome, one.people) for one in made] == [("done", ("dora",)), ("done", ("ada",))]
     assert watched(two, found(ONE), found(ONE, promise=ROWS))[1] == []
+
+
+def test_nor_where_it_takes_the_release_away(two):
+    up(two, ['do = ["halt"]', f'to = "{ROWS}"\n{TELL}'], promises=(PROMISE, ROWS), share=0.2)
+    _, made = watched(two, found(TWO), found(TWO, promise=ROWS))
+    assert [(one.alarm, one.do, one.outcome) for one in made] == [
+        ("alarm:buys/1", "halt", "done"), ("alarm:buys/2", "halt", "withheld"), ("alarm:buys/2", "notify", "done"),
+    ]  # fmt: skip
+    assert endpoint(two).version == 3
 
 
 def test_others_are_told_later(two):
@@ -424,10 +433,18 @@ def test_who_loses_the_turn_on_the_way_leaves_the_line_to_whoever_has_it(two, mo
     assert [(done.outcome, done.says) for done in one.reactions] == [("done", "ran it")]
 
 
-def test_a_stopped_endpoint_is_left_alone(two):
+def test_a_stopped_endpoint_is_left_alone_though_it_was_stopped_just_now(two, monkeypatch):
     up(two, ['do = ["halt"]'], share=0.2)
-    two.do(stop, endpoint="buys", reason="we look at it")
+    cases = reacting._cases
+
+    def slowly(*words):
+        due = list(cases(*words))
+        two.do(stop, endpoint="buys", reason="we look at it")
+        return due
+
+    monkeypatch.setattr(reacting, "_cases", slowly)
     assert watched(two, found(TWO))[1] == []
+    assert endpoint(two).shares == {ONE: 0.8, TWO: 0.2}
 
 
 @pytest.mark.parametrize("do", ["halt", "discuss"])

@@ -8,10 +8,12 @@ from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import TWO, endpoint, up
 
 from arkwright.api.endpoints.emergency import resume, stop
+from arkwright.api.watch import alarms
 from arkwright.api.watch.rehearsal import rehearse_watch
 from arkwright.cli.main import main
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.infra import sqlite_ledger
+from arkwright.monitor.measured import Found
 
 HOUR = 3600
 
@@ -39,7 +41,11 @@ def told(at, **words):
 
 
 def test_what_would_have_been_noticed_and_done(past):
-    before = past.site.ledger.head()
+    mark = past.site.watched / "buys.why"  # of a look that explains just now, or was ended in it
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    a_clock_ran_ahead(past)
+    before = past.site.ledger.head(), mark.stat().st_mtime_ns
     found = told(past)
     assert [one.what for one in found] == ["raised", "halt"]
     raised, halted = found
@@ -48,8 +54,18 @@ def test_what_would_have_been_noticed_and_done(past):
     hours = (datetime.now(UTC) - raised.at).total_seconds() / HOUR
     assert 10.9 < hours < 13
     assert (halted.at - raised.at) == timedelta(hours=2)
-    assert past.site.ledger.head() == before
+    assert (past.site.ledger.head(), mark.stat().st_mtime_ns) == before
     assert TWO in endpoint(past).shares
+
+
+def a_clock_ran_ahead(at):
+    """Of two alarms of then, the first is not known in the past, as it was raised next month."""
+    for number, days in ((1, 30), (2, -1.9)):
+        with pytest.MonkeyPatch.context() as patched:
+            now = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="milliseconds")
+            patched.setattr(sqlite_ledger, "now", lambda now=now: now)
+            then = Found(f"release:buys@{6 + number}", "rows >= 1", 60, 0, "broken", 0.0, None, None, 9, "")
+            alarms._raise(at.site, "buys", then, lambda _: ((), ""))
 
 
 def test_by_the_words_that_the_project_has_now(past):

@@ -212,6 +212,7 @@ def test_a_reader_of_a_log_that_stands_still_stops_the_watch_of_no_other(live, m
         file.write('\n[endpoint.late]\nmodel = "buys"\ngate = "production"\npromises = ["rows > 1"]\n')
     live.do(promote, release="buys", endpoint="late")
     (live.site.predictions / "late").mkdir(parents=True)
+    Index(live.site.predictions / "late").announce({"0" * 64})  # by who was killed: there is something to finish
     with index_lock.reading(live.site.predictions / "late"):
         rounds.rounds(live.site, ["buys"], None, quiet, "us")
         assert "late" not in caplog.text

@@ -8,7 +8,7 @@ import pytest
 
 from arkwright.core.errors import Away
 from arkwright.serve.tap import index_lock
-from arkwright.serve.tap.compact import compact
+from arkwright.serve.tap.compact import Compacted, compact
 from arkwright.serve.tap.index_lock import DOOR, LOCK, changing, reading
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.segment import segments
@@ -23,6 +23,8 @@ def test_a_reader_that_stands_still_puts_off_compaction_and_keeps_no_other_reade
         with reading(place.folder):
             assert len(segments(place.folder)) == 1
     assert compact(place.folder, place.store, place.scratch()).rows == 3
+    with reading(place.folder):
+        assert compact(place.folder, place.store, place.scratch()) == Compacted(), "nothing is to be changed"
 
 
 def test_readers_that_overlap_keep_out_nobody(tmp_path):

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,14 +102,19 @@ def test_what_cannot_be_written_is_told_once_and_kept_for_the_next_time(counters
     slot.close()
 
 
-def test_how_busy_the_workers_of_the_server_are(counters, kept, tmp_path):
+def test_how_busy_the_workers_of_the_server_are(counters, kept, tmp_path, monkeypatch):
     slots = [Slot(counters, worker) for worker in (0, 1)]
     served(slots[0])
-    for until, used in ((60, 30.0), (120, 90.0), (180, 500.0)):
+    began = kept._work.at
+    for ran, clock, used in ((60, 60, 30.0), (120, 120, 90.0), (180, 3600, 105.0), (240, 180, 135.0), (300, 240, 500)):
         slots[0].floats[at.CPU] = used
-        kept.note(NOON + until)
+        monkeypatch.setattr(minutes, "time", SimpleNamespace(monotonic=lambda ran=ran: began + ran))
+        kept.note(NOON + clock)
     could = kept._processors
-    assert [one.busy for one in found(tmp_path)] == [round(30 / 60 / could, 4), round(60 / 60 / could, 4), 1.0]
+    shares = (30 / 60, 60 / 60, 15 / 60, 30 / 60, could)
+    assert [one.busy for one in found(tmp_path)] == [round(share / could, 4) for share in shares], (
+        "an hour ahead, and back"
+    )
     for slot in slots:
         slot.close()
 

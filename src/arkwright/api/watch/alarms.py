@@ -1,8 +1,8 @@
 """The verb `alarms`, and how what a watch found becomes one: on record once, whoever watches at the same time."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -109,7 +109,8 @@ def follow(site: Site, endpoint: Endpoint, found: Sequence[tuple[Found, Streak]]
     assert endpoint.terms
     here = (*endpoint.shares, *endpoint.shadows)
     watched = {(release, promise) for release in here for promise in endpoint.terms.promises}
-    return note(site, endpoint.name, endpoint.terms, watched, found, why)
+    with explaining(site, endpoint.name, why) as marked:
+        return note(site, endpoint.name, endpoint.terms, watched, found, marked)
 
 
 def note(
@@ -121,10 +122,8 @@ def note(
     why: Why = lambda _: ((), ""),
 ) -> list[Alarmed]:
     """Raise what has been broken for long enough, end what has been kept, or is not `watched` any more (release and
-    promise); what stands then. Where explaining ended the last one who did, this one only raises.
+    promise); what stands then. On record, and nowhere else.
     """
-    hung_before = hung(site, about)
-    explained = _unexplained if hung_before else partial(_explained, site, about, why)
     standing = {(one.alarm.release, one.alarm.promise): one for one in stand(site, about)}
     for key, stood in standing.items():
         if key not in watched:
@@ -132,12 +131,22 @@ def note(
     for one, streak in found:
         before = standing.get((one.release, one.promise))
         if before is None and policy.raises(patience, streak):
-            _raise(site, about, one, explained)
+            _raise(site, about, one, why)
         elif before is not None and policy.clears(patience, streak):
             end(site, _alarm(about, one, before.alarm.number, OVER))
-    if hung_before:
-        _explaining(site, about).unlink(missing_ok=True)
     return stand(site, about)
+
+
+@contextmanager
+def explaining(site: Site, about: str, why: Why) -> Iterator[Why]:
+    """`why`, which marks that it explains, for as long as it does. Where that ended the last one who did, what is
+    raised is not explained, and the mark goes once it is raised.
+    """
+    if not hung(site, about):
+        yield partial(_explained, site, about, why)
+        return
+    yield _unexplained
+    _explaining(site, about).unlink(missing_ok=True)
 
 
 def hung(site: Site, about: str) -> bool:
@@ -149,15 +158,21 @@ def _raise(site: Site, about: str, one: Found, why: Why) -> None:
     """Once: who comes second finds it standing."""
     causes, rows = why(one)
     while True:
+        number = _last(site, about) + 1  # who raises the same meanwhile takes it
         known = [a for _, a in of(site, [about])]
         if any(a.state == RAISED and (a.alarm.release, a.alarm.promise) == (one.release, one.promise) for a in known):
             return
-        made = replace(_alarm(about, one, len(known) + 1, RAISED), causes=causes, rows=rows)
+        made = replace(_alarm(about, one, number, RAISED), causes=causes, rows=rows)
         try:
             site.ledger.append(MACHINE.name, [Entry(Alarm.KIND, f"{about}/{made.number}", encode(made))])
         except Taken:
             continue
         return
+
+
+def _last(site: Site, about: str) -> int:
+    """The highest number; a past in which a clock ran ahead lacks some below it, or knows only that one is over."""
+    return max((decode(Alarm, event.body).number for event in site.ledger.find(Alarm.KIND, f"{about}/")), default=0)
 
 
 def _unexplained(one: Found) -> tuple[tuple[str, ...], str]:

@@ -88,9 +88,8 @@ def _noticed(
     with closing(Measured(site.watched / f"{about}.measured.db")) as measured:
         measured.put(found, now)
         streaks = [(one, measured.streak("", one.promise) or Streak(one.verdict, 0)) for one in found]
-    standing = alarms.note(
-        site, about, watch, {("", text) for text in promised(spec)}, streaks, DataExplainer(site, about)
-    )
+    with alarms.explaining(site, about, DataExplainer(site, about)) as why:
+        standing = alarms.note(site, about, watch, {("", text) for text in promised(spec)}, streaks, why)
     react(site, about, now, [reaction(one) for one in spec.reactions])
     refs = {one.alarm.promise: one.alarm.ref for one in standing}
     at = datetime.fromtimestamp(now, UTC)

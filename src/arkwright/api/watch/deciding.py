@@ -10,7 +10,7 @@ from datetime import datetime
 from arkwright.api.endpoints.rollout import back, must_pass
 from arkwright.api.watch.alarms import Alarmed, of
 from arkwright.core import versions
-from arkwright.core.alarms import Alarm, Reacted, Reaction
+from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction
 from arkwright.core.errors import ArkwrightError, Away, Full, Refused, Throttled
 from arkwright.core.nouns import Account, Endpoint, Release
 from arkwright.core.ports import Entry
@@ -46,6 +46,11 @@ class Case:
     @property
     def key(self) -> str:
         return f"{self.alarm.about}/{self.alarm.number}/{policy.thing(self.reaction, self.do)}"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is about an endpoint that a person stopped, maybe a moment ago: that is left alone."""
+        return not self.alarm.about.startswith(DATA) and bool(self._endpoint().stopped)
 
     def entry(self, decided: Decided) -> tuple[Reacted, Entry]:
         """As it goes on record. What is only said comes before the thing itself, and does not stand for it."""

@@ -26,7 +26,7 @@ class Past:
         self._at = _clock(begin)
         self._moved = self._last_move()
         before = (event for kind in _OWN for event in ledger.find(kind, f"{about}/"))
-        self.tried = [event for event in before if event.at <= self._at]
+        self.tried = [event for event in before if event.at <= self._at or event.seq < self._moved]
 
     def go_to(self, at: float) -> None:
         """On to this moment, seconds since 1970."""

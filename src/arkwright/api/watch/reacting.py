@@ -13,7 +13,7 @@ from datetime import datetime
 from arkwright.api import lease
 from arkwright.api.endpoints.rollout import move, seal
 from arkwright.api.talking.talk import say
-from arkwright.api.watch.alarms import MACHINE, RAISED, of
+from arkwright.api.watch.alarms import MACHINE, stand
 from arkwright.api.watch.beside import realised
 from arkwright.api.watch.deciding import BEGUN, DONE, ENDED, PASSING, REFUSED, Case, Decided
 from arkwright.core import versions
@@ -43,39 +43,40 @@ def react(
     act: Act | None = None,
     clock: Callable[[], float] | None = None,
 ) -> list[Reacted]:
-    """Do what is due about what stands; what was done, and what was not and why. `now`: seconds since 1970, as of the
-    end of the window. `reactions`: of a dataset; an endpoint's are on record with it. `act`, `clock`: other ones, of
-    who only tries.
+    """Do what is due about what stands, of all alarms as the endpoint was before; what was done, and what was not and
+    why. `now`: seconds since 1970, as of the end of the window. `reactions`: of a dataset; an endpoint's are on record
+    with it. `act`, `clock`: other ones, of who only tries.
     """
     made: list[Reacted] = []
     hindered: ArkwrightError | None = None
-    for one in [one for _, one in of(site, [about]) if one.state == RAISED]:
-        for reaction, do in list(_due(site, one.alarm, now, reactions)):
-            try:
-                done = _done(Case(site, one.alarm, reaction, do), act or _act, clock or time.time)
-            except PASSING as error:
-                hindered = hindered or error  # the others are done all the same
-            else:
-                made += [done] if done else []
+    for case in list(_cases(site, about, now, reactions)):
+        try:
+            done = _done(case, act or _act, clock or time.time)
+        except PASSING as error:
+            hindered = hindered or error  # the others are done all the same
+        else:
+            made += [done] if done else []
     if hindered:
         raise hindered
     return made
 
 
 def go_on(site: Site, about: str) -> None:
-    """Do the rest about an alarm whose release was taken away, as a reaction, by who was killed then; before the alarm
-    is left behind with it.
+    """Do the rest about alarms whose release was taken away, as a reaction, by who was killed then; before they are
+    left behind with it.
     """
     moved = site.ledger.last(Endpoint.KIND, f"{about}@")
     if moved is None or moved.by != MACHINE.name:
         return
     endpoint = decode(Endpoint, moved.body)
-    for one in [one for _, one in of(site, [about]) if one.state == RAISED]:
-        if endpoint.reason.endswith(f"({one.alarm.ref})"):
-            before = versions.resolve(site.ledger, Endpoint, f"{about}@{endpoint.version - 1}")
-            then = datetime.fromisoformat(moved.at).timestamp()
-            for reaction, do in list(_due(site, one.alarm, then, (), before)):
-                _done(Case(site, one.alarm, reaction, do), _act, time.time)
+    standing = stand(site, about)
+    if not any(endpoint.reason.endswith(f"({one.alarm.ref})") for one in standing):
+        return
+    before = versions.resolve(site.ledger, Endpoint, f"{about}@{endpoint.version - 1}")
+    then = datetime.fromisoformat(moved.at).timestamp()
+    for case in list(_cases(site, about, then, (), before)):
+        if policy.part(endpoint, case.alarm.release) is None:
+            _done(case, _act, time.time)
 
 
 def finish(site: Site, about: str, rerun: Rerun) -> None:
@@ -100,17 +101,25 @@ def finish(site: Site, about: str, rerun: Rerun) -> None:
                 site.ledger.append(MACHINE.name, [Entry(Reacted.KIND, f"{event.key}/{ENDED}", encode(ended))])
 
 
+def _cases(
+    site: Site, about: str, now: float, reactions: Sequence[Reaction], then: Endpoint | None = None
+) -> Iterator[Case]:
+    """What is due as things stand now, or stood `then`."""
+    endpoint = None if about.startswith(DATA) else then or versions.resolve(site.ledger, Endpoint, about)
+    for one in stand(site, about):
+        for reaction, do in _due(one.alarm, now, reactions, endpoint):
+            yield Case(site, one.alarm, reaction, do)
+
+
 def _due(
-    site: Site, alarm: Alarm, now: float, reactions: Sequence[Reaction], then: Endpoint | None = None
+    alarm: Alarm, now: float, reactions: Sequence[Reaction], endpoint: Endpoint | None
 ) -> Iterator[tuple[Reaction, str]]:
-    """As things stand now, or stood `then`: what was done a moment ago may have moved the endpoint."""
     stands = ago(alarm.until, now)
-    if alarm.about.startswith(DATA):
+    if endpoint is None:
         yield from policy.due(reactions, alarm.promise, None, stands)
         return
-    endpoint = then or versions.resolve(site.ledger, Endpoint, alarm.about)
     at = policy.part(endpoint, alarm.release)
-    if at is None or endpoint.terms is None or endpoint.stopped:
+    if at is None or endpoint.terms is None:
         return
     if endpoint.terms.labels_after and realised(parse(alarm.promise)):
         stands -= seconds(endpoint.terms.labels_after)  # its window ended so long before it could be measured
@@ -120,7 +129,7 @@ def _due(
 def _done(case: Case, act: Act, clock: Callable[[], float]) -> Reacted | None:
     """Do it, unless that was done or tried before. What somebody else moved just now is looked at the next time."""
     ledger = case.site.ledger
-    if ledger.get(Reacted.KIND, case.key):
+    if ledger.get(Reacted.KIND, case.key) or case.stopped:
         return None
     decided = case.decided(clock())
     noun, entry = case.entry(decided)

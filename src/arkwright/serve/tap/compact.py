@@ -186,11 +186,13 @@ def _runs(segment: Segment) -> Iterator[list[Record]]:
 
 
 def _clean(folder: Path, index: Index, store: Store) -> None:
-    """Finish what a crash interrupted."""
-    with changing(folder):
-        _remove_segments(folder, index.segments, index.damaged)
-        index.remove(index.replaced)
-        index.settle(store)
+    """Finish what a crash interrupted; where there is nothing, who reads is not waited for."""
+    left = {path.name for path in segments(folder)} & index.segments
+    if left or index.replaced or index.pending:
+        with changing(folder):
+            _remove_segments(folder, left, index.damaged)
+            index.remove(index.replaced)
+            index.settle(store)
     for half in folder.glob(".*.half"):
         with suppress(FileNotFoundError):  # it has its name by now
             # a clock that jumps makes the youngest old; its writer has it locked

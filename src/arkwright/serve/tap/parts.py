@@ -69,6 +69,11 @@ class Index:
         """Those of the segments that are not removed, but renamed."""
         return {name for entry in self._all.values() for name in entry.damaged}
 
+    @property
+    def pending(self) -> bool:
+        """Whether bytes were announced."""
+        return self._pending.exists()
+
     def announce(self, digests: set[str]) -> None:
         """Say durably that these bytes may be in the store without an entry."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -41,6 +41,17 @@ class Minute(msgspec.Struct, frozen=True):
 
 
 _Numbers = tuple[list[int], int, int]  # requests by code, rows, limited
+
+
+class _Work(NamedTuple):
+    """`computed`: processor seconds of all workers, those that are gone among them, until `at`, seconds of a clock that
+    nobody sets.
+    """
+
+    at: float
+    computed: float
+
+
 _decoder = msgspec.json.Decoder(Minute)
 
 
@@ -49,9 +60,9 @@ class Minutes:
 
     def __init__(self, counters: Counters, folder: Path | None) -> None:
         self._counters, self._folder = counters, folder
-        # of each record: when, what it was then, and the seconds that all workers had computed
-        self._told: dict[int, tuple[float, _Numbers, float]] = {}
-        self._last, self._computed = time.time(), _computed(counters)
+        # of each record: when, what it was then, and the work of all workers until then
+        self._told: dict[int, tuple[float, _Numbers, _Work]] = {}
+        self._last, self._work = time.time(), _work(counters)
         self._processors = min(counters.slots // 2, len(os.sched_getaffinity(0)))  # that workers can keep busy
         self._failing: set[str] = set()  # endpoints whose minutes cannot be written
         self._stop = threading.Event()
@@ -75,18 +86,18 @@ class Minutes:
     def note(self, now: float) -> None:
         """What came since the last time. What cannot be written is told the next time."""
         assert self._folder
-        computed = _computed(self._counters)
+        work = _work(self._counters)
         for record in self._counters.records():
             if record.endpoint in (NO_ENDPOINT, OTHER_SERIES):
                 continue
-            since, before, then = self._told.setdefault(record.number, (self._last, _nothing(), self._computed))
+            since, before, then = self._told.setdefault(record.number, (self._last, _nothing(), self._work))
             since = min(since, now)  # a clock may go back
             numbers = self._numbers(record)
             if not record.current and numbers == before:
-                self._told[record.number] = now, numbers, computed
+                self._told[record.number] = now, numbers, work
                 continue
-            could = self._processors * (now - since)
-            busy = round(min(1.0, max(0.0, computed - then) / could), 4) if could else None
+            could = self._processors * (work.at - then.at)
+            busy = round(min(1.0, max(0.0, work.computed - then.computed) / could), 4) if could else None
             try:
                 _append(self._folder / record.endpoint / FOLDER, _between(record, since, now, before, numbers, busy))
             except OSError as error:
@@ -95,8 +106,8 @@ class Minutes:
                 self._failing.add(record.endpoint)
             else:
                 self._failing.discard(record.endpoint)
-                self._told[record.number] = now, numbers, computed
-        self._last, self._computed = now, computed
+                self._told[record.number] = now, numbers, work
+        self._last, self._work = now, work
 
     def _numbers(self, record: Record) -> _Numbers:
         """Of all workers, those that are gone among them."""
@@ -137,9 +148,8 @@ def _nothing() -> _Numbers:
     return [0] * len(at.CODE_NAMES), 0, 0
 
 
-def _computed(counters: Counters) -> float:
-    """Processor seconds of all workers, those that are gone among them."""
-    return sum(counters.process(slot)[at.CPU] for slot in range(counters.slots))
+def _work(counters: Counters) -> _Work:
+    return _Work(time.monotonic(), sum(counters.process(slot)[at.CPU] for slot in range(counters.slots)))
 
 
 def _between(record: Record, since: float, until: float, before: _Numbers, now: _Numbers, busy: float | None) -> Minute:
