@@ -174,7 +174,6 @@ class End:
     """
 
     def __init__(self) -> None:
-        self.came = False
         self._line: socket.socket | None = None
         self._at = time.monotonic() + WHOLE_S
         self._timer = threading.Timer(WHOLE_S, self._come)
@@ -187,6 +186,11 @@ class End:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
+    @property
+    def came(self) -> bool:
+        """By the clock: the thread that cuts the line may be late."""
+        return not self.left()
+
     def left(self) -> float:
         """Seconds until it comes."""
         return max(0.0, self._at - time.monotonic())
@@ -198,7 +202,6 @@ class End:
             self._come()
 
     def _come(self) -> None:
-        self.came = True
         if self._line:
             with suppress(OSError):  # it is over already
                 socket.socket.shutdown(self._line, socket.SHUT_RDWR)  # beneath TLS, which sees a torn line

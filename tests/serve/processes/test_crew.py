@@ -202,8 +202,10 @@ def test_a_place_is_kept_while_others_load(tmp_path):
         assert {server.call("/predict", {"distance": 100})[2]["release"] for _ in range(8)} == {"release:one@2"}
 
 
-def test_without_the_folder_that_is_shared_the_server_ends_and_says_why(tmp_path, monkeypatch):
-    """A place that stays empty would keep whoever comes to it waiting for ever."""
+def test_no_folder(tmp_path, monkeypatch):
+    """Without the folder that all share the server ends, and says why: a place that stays empty would keep whoever
+    comes to it waiting for ever. The name is short, as a socket's path has to be.
+    """
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
