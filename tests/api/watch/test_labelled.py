@@ -267,19 +267,28 @@ def test_what_traffic_cannot_tell(logged):
     assert 'did you mean "recall"' in near.note
 
 
-def test_where_labels_come_late_what_rests_on_them_is_of_an_earlier_window(at, monkeypatch):
-    """Two days ago rows came, and their labels later; now others come."""
-    promises = 'promises = ["recall >= 0.1", "estimated(recall) >= 0.1", "rows >= 1"]\n'
-    late = 'watch = { window = "1d", labels_after = "2d" }\n'
-    at.shop.edit("arkwright.toml", 'gate  = "production"\n', f'gate  = "production"\n{promises}{late}')
+def promoted(at, promises, *, window):
+    """The endpoint `buys` with these promises, whose labels come two days late."""
+    late = f'watch = {{ window = "{window}", labels_after = "2d" }}\n'
+    at.shop.edit("arkwright.toml", 'gate  = "production"\n', f'gate  = "production"\npromises = {promises}\n{late}')
     for who in (at.ben, at.cleo):
         at.do(sign, who, release="buys")
     at.do(promote, release="buys")
+
+
+def labelled_in_turn(at, ago):
+    """The 300 rows of so many seconds ago: no and yes in turn."""
+    labels = [{"id": f"r{ago}-{n // 100 * 100}", "row": n % 100, "label": n % 2} for n in range(300)]
+    at.do(label, endpoint="buys", labels=labels)
+
+
+def test_where_labels_come_late_what_rests_on_them_is_of_an_earlier_window(at, monkeypatch):
+    """Two days ago rows came, and their labels later; now others come."""
+    promoted(at, '["recall >= 0.1", "estimated(recall) >= 0.1", "rows >= 1"]', window="1d")
     day = 86_400
     answering.answered(at, answering.rows(300), monkeypatch, ago=2 * day + 3600)
     answering.answered(at, answering.rows(100), monkeypatch, ago=600)
-    labels = [{"id": f"r{2 * day + 3600}-{n // 100 * 100}", "row": n % 100, "label": n % 2} for n in range(300)]
-    at.do(label, endpoint="buys", labels=labels)
+    labelled_in_turn(at, 2 * day + 3600)
     found = {one.promise: one for one in at.do(watch, names=["buys"])}
     assert (found["estimated(recall) >= 0.1"].n, found["rows >= 1"].value) == (100, 100)
     realised = found["recall >= 0.1"]
@@ -321,17 +330,11 @@ def test_of_very_many_rows_that_need_no_label_some_are_looked_at(logged, monkeyp
 
 def test_the_last_rows_that_are_old_enough_are_meant_where_labels_come_late(at, monkeypatch):
     """Of two days ago, in an hour of which no minutes are kept, and of now; the last rows of all are of now."""
-    promises = 'promises = ["recall >= 0.1", "positive_rate >= 0"]\n'
-    late = 'watch = { window = "200 rows", labels_after = "2d" }\n'
-    at.shop.edit("arkwright.toml", 'gate  = "production"\n', f'gate  = "production"\n{promises}{late}')
-    for who in (at.ben, at.cleo):
-        at.do(sign, who, release="buys")
-    at.do(promote, release="buys")
+    promoted(at, '["recall >= 0.1", "positive_rate >= 0"]', window="200 rows")
     ago = 2 * 86_400 + 1800
     answering.answered(at, answering.rows(300), monkeypatch, ago=ago)
     answering.answered(at, answering.rows(400), monkeypatch, ago=600)
-    labels = [{"id": f"r{ago}-{n // 100 * 100}", "row": n % 100, "label": n % 2} for n in range(300)]
-    at.do(label, endpoint="buys", labels=labels)
+    labelled_in_turn(at, ago)
     found = {one.promise: one for one in at.do(watch, names=["buys"])}
     assert found["recall >= 0.1"].note == "300 of 300 rows have labels"
     assert found["positive_rate >= 0"].n == 400
