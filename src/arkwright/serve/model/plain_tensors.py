@@ -90,11 +90,8 @@ class PlainTensors:
     def read(self, body: bytes) -> tuple[Item, int] | None:
         """The elements of every input and the number of rows; None when the request is not plain."""
         named = _ID.match(body)
-        if named is None:
-            found = self._values(body)
-            return found and ((found[0], b""), found[1])
-        found = self._values(b"{" + body[named.end() :])
-        return found and ((found[0], named[1]), found[1])
+        found = self._values(body if named is None else b"{" + body[named.end() :])
+        return found and ((found[0], named[1] if named else b""), found[1])
 
     def _values(self, body: bytes) -> tuple[tuple[Any, ...], int] | None:
         at = body.find(b"[", body.find(_DATA) + len(_DATA))

@@ -86,7 +86,11 @@ class App:
             return None
         if b"accept" in headers and asks_for_arrow(headers):
             return None
-        return partial(_within, headers[TIMEOUT], found) if TIMEOUT in headers else found
+        if TIMEOUT not in headers:
+            return found
+        with suppress(Problem):  # told on the long way
+            return partial(_within, seconds(headers[TIMEOUT]), found)
+        return None
 
     def __call__(self, request: Request, reply: Reply) -> None:
         """Answer now or later, always once. Never raises."""
@@ -219,11 +223,9 @@ class App:
         return json_response(beside | {"ready": ready}, 200 if ready else 503)
 
 
-def _within(timeout: bytes, way: Way, request: Request, sender: Sender) -> bool:
-    with suppress(Problem):  # told on the long way
-        request.deadline = request.received + seconds(timeout)
-        return way(request, sender)
-    return False
+def _within(timeout: float, way: Way, request: Request, sender: Sender) -> bool:
+    request.deadline = request.received + timeout
+    return way(request, sender)
 
 
 def _shortly(
