@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing, Served, Share
 from arkwright.serve.observer import taps
+from arkwright.serve.observer.labelling import Labelling
 from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.server import Server
 from arkwright.serve.telemetry.counters import Counters
@@ -57,6 +60,24 @@ def test_a_log_for_which_no_thread_is_left_begins_later_and_costs_no_answer(tmp_
     for tap in (old, new, again):
         assert tap.add(0, *BODY) is False
     assert threading.active_count() == before
+
+
+def test_labels_of_an_endpoint_that_left_are_closed_when_there_is_a_thread(tmp_path, threads):
+    """What was raised there would end the worker."""
+
+    async def run():
+        folders = {"late": tmp_path}
+        labelling = Labelling(folders.get, lambda *_: None)
+        labels = labelling._kept(SimpleNamespace(name="late"))
+        folders.clear()
+        threads[0] = False
+        labelling.settled()
+        threads[0] = True
+        await asyncio.to_thread(int)
+        return labels
+
+    with pytest.raises(Refused, match="closed"):
+        asyncio.run(run()).add([], "ana")
 
 
 def test_who_answers_goes_on_when_its_log_changes_and_no_thread_is_left(tmp_path, threads):
