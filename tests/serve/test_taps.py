@@ -101,3 +101,28 @@ def test_who_answers_goes_on_when_its_log_changes_and_no_thread_is_left(tmp_path
         observer.close()
 
     asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_who_answers_on_is_logged_when_what_was_to_follow_was_overtaken(tmp_path):
+    """Its log had been left for the one that was asked for, which is none."""
+    share, other = (
+        Share(Served(echo_release(tmp_path / "m", ["f32"]), f"release:echo@{v}", DIGEST[:-1] + str(v))) for v in (1, 2)
+    )
+    Counters.create(tmp_path, 1)
+
+    async def run():
+        observer = Observer(Telemetry(tmp_path, 0))
+        server = Server(Limits(), observer=observer)
+        logged = Routing((share,), 1, log=Logged(tmp_path / "log"))
+        await server.serve({"echo": logged})
+        (lane,) = server.app.routes["echo"].lanes
+        tap = lane.watched.tap
+        await server.serve({"echo": Routing((other,), 2)}, question=True, overtaken=lambda: True)
+        assert (lane.watched.tap, tap.add(0, *BODY)) == (tap, True)
+        await server.serve({"echo": logged})
+        await asyncio.get_running_loop().shutdown_default_executor()  # where what left is closed
+        lane.close()
+        observer.close()
+        assert (tap.written, tap.add(0, *BODY)) == (1, False)
+
+    asyncio.run(asyncio.wait_for(run(), 20))
