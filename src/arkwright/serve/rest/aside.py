@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -53,16 +53,15 @@ class Aside:
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` gives, on one of the threads. Raises what it raises; Problem (503) where none can be started."""
-        return await asyncio.wrap_future(self._given(work))
+        return await self._given(work)
 
-    def _given(self, work: Callable[[], T]) -> Future[T]:
-        done = Future[T]()
+    def _given(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        some = [work]
         try:
-            self._threads.submit(_do, work, done)
-        except RuntimeError:  # but the executor keeps what it was given
-            if done.cancel():  # else a thread that there was has begun it
-                raise Problem(503, "no thread is left to read this; try again", b"Retry-After: 1\r\n") from None
-        return done
+            return asyncio.get_running_loop().run_in_executor(self._threads, _do, some)
+        except RuntimeError:
+            some.clear()  # the threads that come later find it, and nothing to do
+            raise Problem(503, "no thread is left to read this; try again", b"Retry-After: 1\r\n") from None
 
     @asynccontextmanager
     async def place(self, size: int) -> AsyncIterator[Place]:
@@ -108,10 +107,5 @@ class Aside:
             raise busy
 
 
-def _do(work: Callable[[], T], done: Future[T]) -> None:
-    if done.set_running_or_notify_cancel():
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
-            done.set_exception(error)
-            del done  # which it would keep, as it is kept by it
+def _do(some: list[Callable[[], T]]) -> T:
+    return some.pop()()
