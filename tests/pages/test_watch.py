@@ -153,7 +153,7 @@ def test_on_the_command_line(seen, monkeypatch, capsys, tmp_path):
     assert main(["watch", "buys", "--plots"]) == 1
     said = capsys.readouterr().out
     assert "buys@1, recall: ● estimated, ○ with labels" in said
-    assert re.search(r"spent [ ·░▒▓█]+ \d+", said)
+    assert re.search(r"score [ ·░▒▓█]+ \d+\n", said)
     assert re.search(r"#\d+ +━+", said)
     assert main(["watch", "buys", "--report", str(tmp_path / "no" / "a.html")]) == 2
     assert "cannot be written: no such file or directory" in capsys.readouterr().err
