@@ -6,7 +6,7 @@ window that may have it, and an hour outside the window that may is forgotten.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import arrow
@@ -31,6 +32,7 @@ from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 
 MOST = 500_000  # rows, or requests with new labels, that are worked in at once; of an hour all are
+LONG = 2 * 86_400  # seconds; what is merged spans a day
 _OWN = (Column(name="at", type="datetime"), Column(name="id", type="str"), Column(name="row", type="int"))
 _ORDER = [(column.name, "ascending") for column in _OWN]
 
@@ -69,15 +71,27 @@ def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Se
 
 
 def hours_of(window: LoggedWindow, parts: Sequence[Part]) -> dict[int, str]:
-    """The hours in which the window may have rows -> a digest of the parts they are in."""
+    """The hours in which the window may have rows -> a digest of the parts they are in. `parts`: which stay there."""
     begin, end = _whole(window)
     found: dict[int, list[str]] = {}
     for part in parts:
-        first, last = (max(begin, moment // 10**9 // HOUR * HOUR) for moment in (part.since, part.until))
-        for hour in range(first, min(last + 1, end), HOUR):
-            if part.until >= begin * 10**9:
+        if part.until >= begin * 10**9 and part.since < end * 10**9:
+            for hour in _of_part(window, part, begin, end):
                 found.setdefault(hour, []).append(part.digest)
     return {hour: digest_of(sorted(digests)) for hour, digests in found.items()}
+
+
+def _of_part(window: LoggedWindow, part: Part, begin: int, end: int) -> Iterable[int]:
+    """Its hours between. Of one that lasts longer than parts do they are looked up: of a machine that began in 1970
+    nothing came in the years until it knew the time.
+    """
+    first, last = (moment // 10**9 // HOUR * HOUR for moment in (part.since, part.until))
+    if last - first <= LONG:
+        return range(max(begin, first), min(last + 1, end), HOUR)
+    at = pq.read_table(window.site.store.path(part.digest), columns=["at"]).column("at").cast(pa.int64()).to_numpy()
+    hours = np.unique(at // (HOUR * 10**6) * HOUR)
+    found: list[int] = hours[(hours >= begin) & (hours < end)].tolist()
+    return found
 
 
 def _whole(window: LoggedWindow) -> tuple[int, int]:

@@ -5,6 +5,7 @@ The answer is a Parquet file that the engine of the socket `Tables` writes, so m
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -281,10 +282,12 @@ def _many(blocks: Iterable[list[Kept]]) -> Iterator[list[Kept]]:
 
 
 def _texts(labels: Sequence[Value]) -> Any:
-    try:
-        return pa.array(labels).cast(pa.string())
-    except pa.ArrowException:  # of several types
-        return [pa.scalar(label).cast(pa.string()).as_py() for label in labels]
+    """Whatever stands beside it, a label has one text."""
+    kinds = {type(label) for label in labels}
+    with suppress(pa.ArrowException):  # of several types
+        if bool not in kinds or len(kinds) == 1:  # among fractions true would be 1
+            return pa.array(labels).cast(pa.string())
+    return [pa.scalar(label).cast(pa.string()).as_py() for label in labels]
 
 
 def _nothing(out: Path) -> int:
