@@ -14,7 +14,7 @@ from tests.api.watch.test_labelled import Logged, yes
 from arkwright.api.watch import joined, joining
 from arkwright.core.errors import Away
 from arkwright.monitor.joined import ALIKE, Joined
-from arkwright.serve.tap import index_lock, labels
+from arkwright.serve.tap import index_lock, label_index, labels
 from arkwright.serve.tap import window as logged
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.joining import HOUR
@@ -134,6 +134,17 @@ def test_hours_that_are_joined_apart(tmp_path, monkeypatch):
     found(made.window())
     made.label([0, 0, 1, 1], "h0-")  # more at once than are worked in
     check(made.window(), 6)
+
+
+def test_requests_with_one_number_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_index, "crc32", lambda _: 7)
+    made = Logged(tmp_path / "site", monkeypatch)
+    made.answer([{}] * 3, map(yes, (0.9, 0.1, 0.8)), ago=3 * HOUR)
+    made.label([1, 0])
+    found(made.window())
+    made.answer([{}] * 2, map(yes, (0.2, 0.3)), ago=60)
+    made.label([None, 1, 0])
+    check(made.window(), 5)
 
 
 def test_a_log_of_labels_that_was_only_begun_hides_none(tmp_path, monkeypatch):
