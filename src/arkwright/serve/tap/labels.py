@@ -205,19 +205,21 @@ def end(folder: Path, known: Place) -> Place | None:
         return None
     if not logs:
         return known
-    number, path = max(logs.items())
     with locked(folder / LOCK, shared=True, within=PATIENCE) as got:  # who appends has it until all is on the disk
         if not got:
             return known
-        size = path.stat().st_size
-    with path.open("rb") as file:
-        blocks = Blocks(file, MAGIC)
-        reached = begun = known.end if number == known.log else blocks.end
-        for _ in blocks.behind(begun):
-            if blocks.end > size:
-                break
-            reached = blocks.end
-    return Place(number, reached, _first(path)) if reached > MAGIC_SIZE else known  # nothing is in it yet
+        sizes = {number: path.stat().st_size for number, path in logs.items() if number >= known.log}
+    for number in sorted(sizes, reverse=True):  # who began the newest may have been killed then
+        with logs[number].open("rb") as file:
+            blocks = Blocks(file, MAGIC)
+            reached = known.end if number == known.log else blocks.end
+            for _ in blocks.behind(reached):
+                if blocks.end > sizes[number]:
+                    break
+                reached = blocks.end
+        if reached > MAGIC_SIZE:
+            return Place(number, reached, _first(logs[number]))
+    return known  # nothing is in them yet
 
 
 def between(folder: Path, known: Place, until: Place) -> Iterator[list[Kept]]:
