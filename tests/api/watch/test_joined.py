@@ -147,6 +147,20 @@ def test_requests_with_one_number_are_told_apart(tmp_path, monkeypatch):
     check(made.window(), 5)
 
 
+def test_an_hour_is_left_alone_that_has_no_request_of_which_anything_is_new(tmp_path, monkeypatch):
+    """Of two hours of 100,000 requests some have the same checksum, as these two have."""
+    made = Logged(tmp_path / "site", monkeypatch)
+    made.answer([{}], [yes(0.9)], "plumless", ago=3 * HOUR)
+    made.label([1], "plumless")
+    found(made.window())
+    made.answer([{}], [yes(0.9)], "buckeroo", ago=0)
+    made.label([1], "buckeroo")
+    with monkeypatch.context() as patched:
+        patched.setattr(Joined, "hour", None)  # what is there is not read
+        found(made.window())
+    check(made.window(), 2)
+
+
 def test_a_log_of_labels_that_was_only_begun_hides_none(tmp_path, monkeypatch):
     made = Logged(tmp_path / "site", monkeypatch)
     made.answer([{}] * 2, map(yes, (0.9, 0.1)))

@@ -119,7 +119,7 @@ def _batches(made: "_Made", new: Collection[int], said: set[int]) -> Iterator[tu
     """(numbers of the requests of which anything is new, ascending, the new hours that they fill), at least one; some
     whole hours at once.
     """
-    requests, hours, seen, rows = [np.array([*said], np.uint32)], dict[int, _Came](), set[int](), 0
+    requests, hours, seen, rows = [np.array([*said], np.uint64)], dict[int, _Came](), set[int](), 0
     for hour, numbers in made.requests(new):
         if hour not in hours and rows >= MOST:
             yield _together(requests), hours
@@ -220,4 +220,4 @@ def _apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
 
 def _together(numbers: Sequence[Array]) -> Array:
     """(n,) ascending, each once."""
-    return ascending(np.concatenate([np.zeros(0, np.uint32), *numbers]))
+    return ascending(np.concatenate([np.zeros(0, np.uint64), *numbers]))
