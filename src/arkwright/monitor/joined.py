@@ -50,6 +50,7 @@ class Joined:
     def __init__(self, path: Path) -> None:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
         self._db = Database(path, _TABLES, LAYOUT)
+        self._db.run("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
         self.close = self._db.close
 
     def mark(self, release: str) -> str:
