@@ -195,5 +195,8 @@ def test_who_stands_still_with_a_lock_is_not_waited_for_without_end(tmp_path, mo
         _, every, _ = found(made.window())
     assert not len(every)  # they are worked in the next time
     check(made.window(), 2)
-    with locked(made.site.watched / "buys.labelled.lock"), pytest.raises(Away, match="fuser -v"):
-        found(made.window())
+    with locked(made.site.watched / "buys.labelled.lock"):
+        with pytest.raises(Away, match="fuser -v"):
+            found(made.window())
+        recall, rate = made.found("recall > 0", "positive_rate > 0")
+    assert (recall.failed, "fuser -v" in recall.note, rate.value) == (True, True, 0.5)
