@@ -37,7 +37,7 @@ def test_rows_with_their_labels_are_kept_no_longer_than_the_log_though_nobody_lo
     site, day = Site(tmp_path / ".arkwright"), 86_400
     (site.predictions / "a").mkdir(parents=True)
     monkeypatch.setattr(compact, "_keep", lambda *_: 7 * day)
-    path, begins = site.watched / "a.labelled.db", [int(time.time()) - days * day for days in (8, 7)]
+    path, begins = site.watched / "a.labelled.db", [int(time.time()) - days * day for days in (9, 7)]
     told = {"made_of": "", "rows": 1, "requests": np.zeros(1, np.uint64)}
     tables = dict.fromkeys(("alike", "again", "every"), pa.table({"id": ["r0"]}))
     with closing(Joined(path)) as kept:

@@ -29,9 +29,9 @@ _PUT = "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hour:
-    """`made_of`: what it was read from, with these columns; `rows`: how many came, with a label or without; `requests`:
-    (n,) 64-bit numbers of their ids, ascending. `every`: the labelled ones; of them `alike`: those that were answered
-    once, counted; `again`: those that were answered again.
+    """`made_of`: the parts that it was read from, commas between, with these columns; `rows`: how many came, with a
+    label or without; `requests`: (n,) 64-bit numbers of their ids, ascending. `every`: the labelled ones; of them
+    `alike`: those that were answered once, counted; `again`: those that were answered again.
     """
 
     begin: int

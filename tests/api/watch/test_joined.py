@@ -14,6 +14,7 @@ from tests.api.watch.test_labelled import Logged, yes
 from arkwright.api.watch import joined, joining
 from arkwright.core.errors import Away
 from arkwright.monitor.joined import ALIKE, Joined
+from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap import index_lock, label_index, labels
 from arkwright.serve.tap import window as logged
 from arkwright.serve.tap.files import locked
@@ -134,6 +135,37 @@ def test_hours_that_are_joined_apart(tmp_path, monkeypatch):
     found(made.window())
     made.label([0, 0, 1, 1], "h0-")  # more at once than are worked in
     check(made.window(), 6)
+
+
+def test_of_an_hour_that_goes_on_only_what_came_is_read(tmp_path, monkeypatch):
+    made, read, requests = Logged(tmp_path / "site", monkeypatch), [], joining.sql.requests
+
+    def counted(*given):
+        read.append(0)
+        for table in requests(*given):
+            read[-1] += len(table)
+            yield table
+
+    monkeypatch.setattr(joining.sql, "requests", counted)
+    half = int(time.time()) % HOUR + HOUR // 2  # seconds since the last half past
+    made.answer([{}] * 3, map(yes, (0.9, 0.1, 0.8)), ago=half)
+    made.label([1, 0])
+    found(made.window())
+    made.answer([{}] * 2, map(yes, (0.2, 0.3)), ago=half - 2)  # again, together with a new hour
+    made.answer([{}], [yes(0.7)], "s", ago=half + 3 * HOUR)
+    made.label([None, None, 1])
+    made.label([1], "s")
+    with monkeypatch.context() as patched:
+        killed_after(patched, 1)
+        with pytest.raises(Killed):
+            found(made.window())
+    check(made.window(), 6)
+    assert read == [3, *[2, 1], *[2, 1]]
+    monkeypatch.setattr(compacting, "MERGE", 2)
+    made.answer([{}], [yes(0.4)], "t", ago=half - 4)  # in one file with those before
+    made.label([0], "t")
+    check(made.window(), 7)
+    assert sum(read[5:]) > 5
 
 
 def test_requests_with_one_number_are_told_apart(tmp_path, monkeypatch):
