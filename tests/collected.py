@@ -1,0 +1,47 @@
+"""How pytest's processes collect the whole suite. Each begins with other files: to rewrite their assertions takes
+longer than all else of it, and what one of them has rewritten the others find compiled. Then all have them in one
+order.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if shared(config):
+        number = int(config.workerinput["workerid"].removeprefix("gw"))
+        files = ordered()
+        first = len(files) * number // config.workerinput["workercount"]
+        config.args = [str(file) for file in files[first:] + files[:first]]
+
+
+def shared(config: pytest.Config) -> bool:
+    """Whether this is one of several processes, and no tests were asked for by name."""
+    return hasattr(config, "workerinput") and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+
+
+def ordered() -> list[Path]:
+    """All files of tests."""
+    return sorted(HERE.rglob("test_*.py"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is rewritten is kept, also where Python is told to write nothing."""
+    was, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = was
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if shared(config):
+        place = {file: n for n, file in enumerate(ordered())}
+        items.sort(key=lambda item: place[item.path])
