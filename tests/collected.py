@@ -1,6 +1,6 @@
 """How pytest's processes collect the whole suite. Each begins with other files: to rewrite their assertions takes
 longer than all else of it, and what one of them has rewritten the others find compiled. Then all have them in one
-order.
+order, in which the longest come first.
 """
 
 import sys
@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+LONGEST = (  # half a minute and more, some of it in one test: begun last, one of them would keep all others waiting
+    "docs/test_watch_tutorial.py", "docs/test_tutorial.py", "scripts/test_demo.py", "serve/rest/test_schemathesis.py",
+    "rest/test_schemathesis.py", "examples/test_flights_sql.py", "test_remote_acts.py", "serve/grpc/test_kserve.py",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,7 +31,8 @@ def shared(config: pytest.Config) -> bool:
 
 def ordered() -> list[Path]:
     """All files of tests."""
-    return sorted(HERE.rglob("test_*.py"))
+    files = sorted(HERE.rglob("test_*.py"))
+    return sorted(files, key=lambda file: file.relative_to(HERE).as_posix() not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
