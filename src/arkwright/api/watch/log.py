@@ -51,9 +51,10 @@ class Layout:
         if self.classes:
             self.columns += (Column(name=self.score, type="float"),)
 
-    def select(self, came: str) -> str:
-        """The rows of a query on the log, by the names of `columns`."""
-        said = [f"{quoted_name(name)} AS {quoted_name(column)}" for name, column in self.row.items()]
+    def select(self, came: str, *more: str) -> str:
+        """The rows of a query on the log, by the names of `columns`; and `more` of them, as SQL of the log's."""
+        said = [*more]
+        said += [f"{quoted_name(name)} AS {quoted_name(column)}" for name, column in self.row.items()]
         label, *chances = map(quoted_name, self.answer)
         if not self.classes:
             said.append(f"{label} AS {quoted_name(self.prediction)}")
