@@ -76,11 +76,13 @@ class Workers:
         """
         over = time.monotonic() + self._longest_stop
         for pid, handle in self._handles.items():
-            if not _ended(handle):
-                os.killpg(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # it ends just now
+                if not _ended(handle):
+                    os.killpg(pid, signal.SIGCONT)
         for handle in self._handles.values():
-            if not _ended(handle, max(0.0, over - time.monotonic())):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                if not _ended(handle, max(0.0, over - time.monotonic())):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
 
 
 def _ended(handle: int, seconds: float = 0.0) -> bool:
