@@ -72,7 +72,7 @@ class Labels:
         """Their number, once they are on the disk; `by` is who said so.
 
         The future raises ArkwrightError when the disk is full or fails: none of them counts then. An event loop awaits
-        `asyncio.wrap_future` of it. Raises Refused when too many labels wait already.
+        `asyncio.wrap_future` of it. Raises Refused when too many labels wait already, or no thread is left to write.
         """
         at = time.time_ns()
         kept = [(one.id, one.row, one.label, at, by) for one in labels]
@@ -82,13 +82,20 @@ class Labels:
                 raise Refused("the labels are closed; the server is stopping")
             if self._count and self._count + len(kept) > MOST_WAITING:
                 raise Refused("too many labels wait for the disk; send these again in a moment")
+            if self._thread is None:
+                self._thread = self._begun()
             self._waiting.append((kept, future))
             self._count += len(kept)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="arkwright-labels", daemon=True)
-                self._thread.start()
             self._some.notify()
         return future
+
+    def _begun(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name="arkwright-labels", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            raise Refused("no thread is left to write labels; send these again in a moment") from None
+        return thread
 
     def close(self) -> None:
         """Write what waits, and end."""
