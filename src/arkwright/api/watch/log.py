@@ -137,7 +137,7 @@ class LoggedWindow:
             return found
         since = f"{came:%Y-%m-%d %H:%M} UTC"
         return Reading(
-            None, n=found.n, note=f"{found.value:g} so far, and only since {since}, when the release came here"
+            None, n=found.n, note=f"{found.value:,.0f} so far, and only since {since}, when the release came here"
         )
 
     def bind(self, call: Call, lost: frozenset[str]) -> Callable[..., Any]:

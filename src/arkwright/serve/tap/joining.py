@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from arkwright.core.ports import Tables
 from arkwright.core.quoting import quoted_name
 from arkwright.serve.tap import query
+from arkwright.serve.tap.label_index import Numbers
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 
@@ -22,10 +23,10 @@ OF_HOUR = f'epoch_us("at") // {HOUR * 1_000_000} * {HOUR}'
 
 
 def requests(tables: Tables, came: Came, scratch: Path, hours: Collection[int]) -> Iterator[pa.Table]:
-    """(OF, id, rows) of every request, in the order of the hours, some at once."""
+    """(OF, id) of every row, in the order of the hours, some at once."""
     out = scratch / "ids.parquet"
-    rows = f'SELECT {OF_HOUR} AS "{OF}", "id" FROM ({came.select}) WHERE {_among(hours)}'  # noqa: S608 - names of ours
-    sql = f'SELECT "{OF}", "id", count(*) AS "rows" FROM ({rows}) GROUP BY ALL ORDER BY "{OF}"'  # noqa: S608
+    order = f'ORDER BY "{OF}"' if len(hours) > 1 else ""  # of one hour nothing is gathered
+    sql = f'SELECT {OF_HOUR} AS "{OF}", "id" FROM ({came.select}) WHERE {_among(hours)} {order}'  # noqa: S608 - names of ours
     tables.write(sql, came.files, out)
     with pq.ParquetFile(out) as file:
         for number in range(file.num_row_groups):
@@ -38,11 +39,11 @@ def joined(
     came: Came,
     scratch: Path,
     hours: Collection[int],
-    wanted: set[str],
+    wanted: Numbers,
     columns: Sequence[str],
 ) -> pa.Table:
-    """The rows of these requests in these hours whose labels have come, in their order: OF, AGAIN, `at`, `id`, `row`,
-    these columns, and the last label as the text ACTUAL.
+    """The rows of the requests with these numbers, ascending, in these hours whose labels have come, in their order:
+    OF, AGAIN, `at`, `id`, `row`, these columns, and the last label as the text ACTUAL.
     """
     said, out = scratch / "said.parquet", scratch / "joined.parquet"
     query.write_labels(folder, said, wanted)
