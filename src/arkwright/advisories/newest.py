@@ -1,7 +1,6 @@
 """The newest versions of packages: by the source that the site names, as of when they were known."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from arkwright.advisories.age import stale
 from arkwright.advisories.behind import behind
 from arkwright.advisories.entry import normal
 from arkwright.advisories.turns import Turns
-from arkwright.core.durable import publish, writing
+from arkwright.core import durable
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.settings import Packages as Setting
 from arkwright.measures.shipped import Newest, Packages
@@ -80,7 +79,8 @@ class NewestDesk:
                 except ArkwrightError as error:  # of one package, or of an index that is not asked again for a while
                     wrong = wrong or error
         if due:
-            self._keep(own, known)  # of the others too, which are asked no sooner for it
+            # of the others too, which are asked no sooner for it
+            durable.write(msgspec.json.encode(known), own, f"the versions in {own.parent}")
         if wrong:
             turns.keep()
         if wrong and not names <= known.keys():
@@ -91,13 +91,6 @@ class NewestDesk:
     def _kept(self, place: str) -> Path:
         """What the index answered last."""
         return self.folder / "packages" / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.json"
-
-    def _keep(self, own: Path, found: dict[str, _Answered]) -> None:
-        half = own.with_name(f"{own.name}.half-{os.getpid()}")
-        with writing(f"the versions in {own.parent}", half):
-            own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            half.write_bytes(msgspec.json.encode(found))
-            publish(half, own)
 
 
 def _answered(own: Path) -> dict[str, _Answered]:

@@ -2,7 +2,6 @@
 and processes. An answer that takes up all the time of a look hides those behind it from that look, and from no other.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from arkwright.advisories.https import LeftAlone
-from arkwright.core.durable import publish, writing
+from arkwright.core import durable
 from arkwright.core.errors import ArkwrightError
 
 _KEPT = 10_000  # of what was asked last
@@ -42,11 +41,9 @@ class Turns:
 
     def keep(self) -> None:
         """For the next look. Where it cannot be written that one has the order of this one."""
-        half = self._path.with_name(f"{self._path.name}.half-{os.getpid()}")
-        with suppress(ArkwrightError), writing(f"the turns in {self._path.parent}", half):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            half.write_bytes(msgspec.json.encode([*self._asked][-_KEPT:]))
-            publish(half, self._path)
+        asked = msgspec.json.encode([*self._asked][-_KEPT:])
+        with suppress(ArkwrightError):
+            durable.write(asked, self._path, f"the turns in {self._path.parent}")
 
     def _last(self, question: str) -> None:
         self._asked.pop(question, None)

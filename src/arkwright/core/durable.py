@@ -71,3 +71,15 @@ def writing(what: str, *temporaries: Path) -> Iterator[None]:
     finally:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
+
+
+def write(content: bytes, final: Path, what: str) -> None:
+    """A small file that only its owner's programs read, whole or not at all, its folder made where there is none.
+
+    Raises as `writing` does.
+    """
+    half = final.with_name(f"{final.name}.half-{os.getpid()}")
+    with writing(what, half):
+        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        half.write_bytes(content)
+        publish(half, final)
