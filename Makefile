@@ -52,8 +52,9 @@ $(VENV)/.demo: locks/demo.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
 	@echo "setting up the test environment (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/test.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes -r locks/test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests/' $(VENV)/lib  # on all processors, and not what nobody imports
 	@touch $@ $(VENV)/.demo
 
 lock:  ## choose versions anew (needs uv)
