@@ -41,7 +41,7 @@ from arkwright.sites import Site, local
 
 NAME, RELEASE = "late", "late@1"
 BEGIN = datetime(2013, 7, 1, tzinfo=UTC)
-DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 LABELS_AFTER = 3 * WEEK  # the airlines report late
 CLOCK = "replayed.json"  # how far the time has gone
 HERE = Path.cwd()
@@ -51,9 +51,9 @@ def main() -> int:
     given = arguments()
     site, done = local(HERE), HERE / CLOCK
     begin = datetime.fromisoformat(json.loads(done.read_text())) if done.exists() else BEGIN
-    if given.until:
-        with Clock(begin) as clock:
-            replay = Replay(site, clock, given.until)
+    with Clock(begin) as clock:
+        if given.until:
+            replay = Replay(site, clock, begin, given.until)
             if begin == BEGIN:
                 replay.promote(release=RELEASE)
             if given.canary:
@@ -62,11 +62,11 @@ def main() -> int:
                 replay.day(begin)
                 begin += DAY
                 done.write_text(json.dumps(begin.isoformat()))
-    if given.table:
-        table(site, begin)
-    if given.report:
-        made = report(site, Actor(name="replay"), HERE, names=[NAME], span="90d", until=begin)
-        given.report.write_text(made, encoding="utf-8")
+        if given.table:
+            table(site, begin)
+        if given.report:
+            made = report(site, Actor(name="replay"), HERE, names=[NAME], span="90d", until=begin)
+            given.report.write_text(made, encoding="utf-8")
     return 0
 
 
@@ -110,21 +110,29 @@ class Clock:
 
 
 class Replay:
-    """What goes on at the endpoint, day by day, until then."""
+    """What goes on at the endpoint, day by day."""
 
-    def __init__(self, site: Site, clock: Clock, until: datetime) -> None:
+    def __init__(self, site: Site, clock: Clock, begin: datetime, until: datetime) -> None:
         self.site, self.clock, self.by = site, clock, Actor(name="cleo")
-        self.requests: dict[datetime, dict[str, list[dict[str, Any]]]] = {}  # by day, by id
         self.loaded: dict[str, Any] = {}
         self.stack = ExitStack()
         flown = arkwright.read("flown", HERE)
         at = flown["scheduled_at"]
-        later = pc.and_(pc.greater(at, BEGIN.replace(tzinfo=None)), pc.less(at, until.replace(tzinfo=None) + DAY))
+        first, last = max(BEGIN + HOUR, begin - LABELS_AFTER - WEEK), until + 2 * HOUR
+        within = pc.and_(pc.greater_equal(at, first.replace(tzinfo=None)), pc.less(at, last.replace(tzinfo=None)))
         like_learnt = pc.equal(pc.bit_wise_and(pc.hour(at), 1), 0)  # as departures.sql has it
-        for row in flown.filter(pc.and_(later, like_learnt)).sort_by("scheduled_at").to_pylist():
-            asked = row["scheduled_at"].replace(tzinfo=UTC, minute=0) - timedelta(hours=1)
-            hours = self.requests.setdefault(asked.replace(hour=0), {})
-            hours.setdefault(f"{asked:%Y-%m-%dT%H}-{row['origin']}", []).append(row)
+        self.flown = flown.filter(pc.and_(within, like_learnt)).sort_by("scheduled_at")
+
+    def requests(self, day: datetime, columns: list[str]) -> dict[str, list[dict[str, Any]]]:
+        """Of a day by their ids: at each airport the flights of the next hour."""
+        at, begin = self.flown["scheduled_at"], (day + HOUR).replace(tzinfo=None)
+        here = self.flown.filter(pc.and_(pc.greater_equal(at, begin), pc.less(at, begin + DAY)))
+        found: dict[str, list[dict[str, Any]]] = {}
+        for when, origin, row in zip(
+            here["scheduled_at"].to_pylist(), here["origin"].to_pylist(), here.select(columns).to_pylist(), strict=True
+        ):
+            found.setdefault(f"{when - HOUR:%Y-%m-%dT%H}-{origin}", []).append(row)
+        return found
 
     def promote(self, **words: Any) -> None:
         rollout.promote(self.site, self.by, HERE, **words)
@@ -153,12 +161,12 @@ class Replay:
         tap = Tap(self.site.predictions / NAME, NAME)
         numbers: dict[str, int] = {}
         draw = random.Random(day.isoformat())  # noqa: S311 - which release is asked, the same every time
-        for id_, rows in self.requests.get(day, {}).items():
+        for id_, rows in self.requests(day, [name for name in self.flown.column_names if name != "late"]).items():
             ref = draw.choices(list(endpoint.shares), list(endpoint.shares.values()))[0]
             release, loaded, read = self.model(ref)
             if ref not in numbers:
                 numbers[ref] = tap.release(release.ref, release.digest, loaded.signature)
-            body = orjson.dumps([{k: v for k, v in row.items() if k != "late"} for row in rows])
+            body = orjson.dumps(rows)
             began = time.perf_counter_ns()
             said = answer_once(loaded, read, body)
             took = (time.perf_counter_ns() - began) // 1000
@@ -180,7 +188,7 @@ class Replay:
         labels = [
             {"id": id_, "row": number, "label": row["late"]}
             for before in range(days)
-            for id_, rows in self.requests.get(day - before * DAY, {}).items()
+            for id_, rows in self.requests(day - before * DAY, ["late"]).items()
             for number, row in enumerate(rows)
         ]
         if labels:
@@ -202,12 +210,12 @@ def table(site: Site, end: datetime) -> None:
     promised = why(site, Actor(name="replay"), HERE, release=RELEASE).judgement.findings
     held_out = next(one.value for one in promised if one.promise.startswith("roc_auc "))
     pairs = []
-    print("week of       rows  estimated AUC            realised AUC             off")
+    print("week of       rows  estimated AUC         realised AUC          off")
     for day, guess in guesses.items():
         truth, off = truths.get(day), ""
         if truth is not None:
             pairs.append((guess, truth))
-            off = f"{guess.value - truth.value:+.4f}"
+            off = f"{guess.value - truth.value:+.3f}"
         print(
             f"{BEGIN + day * DAY - WEEK:%Y-%m-%d}  {guess.n:>6,}  {shown(guess)}  {shown(truth)}  {off}".rstrip(),
             flush=True,
@@ -217,8 +225,8 @@ def table(site: Site, end: datetime) -> None:
     within = sum(guess.low <= truth.value <= guess.high for guess, truth in pairs)
     overlap = sum(guess.low <= truth.high and truth.low <= guess.high for guess, truth in pairs)
     mean, bias = fmean(map(abs, errors)), fmean(errors)
-    print(f"off by {mean:.4f} on average (bias {bias:+.4f}) in {len(pairs)} weeks with labels,")
-    print(f"where the {held_out:.3f} of the held-out rows is off by {fmean(abs(held_out - one) for one in came):.4f};")
+    print(f"off by {mean:.3f} on average (bias {bias:+.3f}) in {len(pairs)} weeks with labels,")
+    print(f"where the {held_out:.3f} of the held-out rows is off by {fmean(abs(held_out - one) for one in came):.3f};")
     print(f"realised within the estimate's interval in {within} of them, the two intervals overlap in {overlap};")
     print(f"estimated and realised go together with a correlation of {correlation(estimated, came):.2f}")
 
@@ -232,7 +240,7 @@ def by_end(measured: Measured, name: str, end: datetime) -> dict[int, Found]:
 
 def shown(one: Found | None) -> str:
     """With its interval."""
-    return "no label yet".ljust(23) if one is None else f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"
+    return "no label yet" if one is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
 if __name__ == "__main__":
