@@ -73,10 +73,10 @@ def panel(page: Page, title: str) -> Locator:
 
 
 def taken(part: Locator | Page, path: Path) -> None:
-    """Of 64 colours: a third of the bytes, and no eye sees it."""
+    """Of 256 colours: half of the bytes, and no eye sees it."""
     part.screenshot(path=path)
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
     print(path, flush=True)
 
