@@ -2,13 +2,17 @@
 
 import json
 import logging
+from importlib.util import find_spec, module_from_spec
 
 import pytest
 
 from arkwright.api.one_folder import warn_of_another
 from arkwright.cli.main import main
+from arkwright.control import server
+from arkwright.control.listening import Listening
 from arkwright.core.errors import Invalid, Refused
-from arkwright.infra import site_file
+from arkwright.core.nouns import Actor
+from arkwright.infra import postgres_link, site_file
 from arkwright.infra.sqlite_ledger import SqliteLedger
 from arkwright.sites import choose_ledger, is_site, local
 
@@ -74,9 +78,21 @@ def test_another_folder_on_the_same_records_is_told(site, shop_at, tmp_path, cap
     assert "postgresql" not in caplog.text
 
 
-def test_no_warning_of_the_driver_shows_where_the_database_is(site):
-    assert site.ledger
-    assert not logging.getLogger("psycopg").isEnabledFor(logging.WARNING)
+def test_no_warning_of_the_driver_shows_where_the_database_is(site, monkeypatch):
+    """Where a control room runs; whoever imports us sees theirs as before."""
+
+    def ends(*_):
+        raise Refused("enough")
+
+    driver = logging.getLogger("psycopg")
+    driver.setLevel(logging.NOTSET)
+    spec = find_spec(postgres_link.__name__)
+    spec.loader.exec_module(module_from_spec(spec))
+    assert driver.isEnabledFor(logging.WARNING)
+    monkeypatch.setattr(server, "check", ends)
+    with pytest.raises(Refused, match="enough"):
+        server.up(site, Actor(name=""), site.folder, listening=Listening(), ready=print)
+    assert not driver.isEnabledFor(logging.WARNING)
 
 
 def test_choosing_again_is_nothing_new(site, postgres, schema):

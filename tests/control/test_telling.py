@@ -2,13 +2,15 @@
 
 import json
 import signal
+from types import SimpleNamespace
 
 from standardwebhooks.webhooks import Webhook as Judge
-from tests.notify.conftest import receiver
+from tests.notify.conftest import receiver, until
 from tests.rest.conftest import up
 
 from arkwright.api.decide import refuse
 from arkwright.core.nouns import Actor
+from arkwright.sites import choose_ledger, local
 
 __all__ = ["receiver"]
 
@@ -42,3 +44,23 @@ def test_it_is_told_by_rest_and_through_a_kill(at, receiver):
     said = [json.loads(body) for _, body in receiver.at("/in")]
     assert [one["data"]["noun"]["reason"] for one in said] == ["one", "two", "two", "three"]
     assert said[1]["id"] == said[2]["id"]
+
+
+def test_two_rooms_on_one_schema_tell_each_thing_once(postgres, schema, shop, receiver):
+    """In order, whichever of them it happens in; one goes on where the other is killed."""
+    site = choose_ledger(local(shop.folder), postgres.url(schema))
+    with (site.folder / "site.toml").open("a") as file:
+        file.write('[webhooks]\nallow = ["127.0.0.1/32"]\n')
+    at = SimpleNamespace(folder=shop.folder, site=site)
+    with up(at) as one, up(at) as two:
+        words = {"name": "ci", "url": f"{receiver.url}/in", "on": ["people"]}
+        assert two.ask("POST", "/api/webhook", words).status == 200
+        for number, room in enumerate((one, two) * 10):
+            assert room.ask("POST", "/api/invite", {"name": f"p{number}"}).status == 200
+        until(lambda: json.loads(two.ask("GET", "/api/webhooks").data)[0]["waiting"] == 0)
+        one.process.send_signal(signal.SIGKILL)
+        one.process.wait(30)
+        assert two.ask("POST", "/api/invite", {"name": "p20"}).status == 200
+        receiver.wait("/in", 21)
+    said = [json.loads(body)["data"]["noun"]["name"] for _, body in receiver.at("/in")]
+    assert said == [f"p{number}" for number in range(21)]

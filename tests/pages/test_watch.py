@@ -154,8 +154,14 @@ def test_on_the_command_line(seen, monkeypatch, capsys, tmp_path):
     assert main(["watch", "buys", "--report", str(tmp_path / "a.html")]) == 1
     said = capsys.readouterr().out
     assert "last 7d" in said
+    assert "alarms: ━" not in said
     assert re.search(r"buys@1 recall: estimated [▁-█·]+ 0\.\d+ \[.*\], with labels ", said)
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+    assert main(["watch", "buys", "--plots"]) == 1
+    said = capsys.readouterr().out
+    assert "buys@1, recall: ● estimated, ○ with labels" in said
+    assert re.search(r"score [ ·░▒▓█]+ \d+\n", said)
+    assert re.search(r"#\d+ +━+", said)
     assert main(["watch", "buys", "--report", str(tmp_path / "no" / "a.html")]) == 2
     assert "cannot be written: no such file or directory" in capsys.readouterr().err
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from arkwright.core.errors import Refused
 from arkwright.core.ports import Logged, Routing, Served, Share
 from arkwright.serve.observer import taps
+from arkwright.serve.observer.labelling import Labelling
 from arkwright.serve.observer.observer import Observer
 from arkwright.serve.processes.server import Server
 from arkwright.serve.telemetry.counters import Counters
@@ -59,6 +62,24 @@ def test_a_log_for_which_no_thread_is_left_begins_later_and_costs_no_answer(tmp_
     assert threading.active_count() == before
 
 
+def test_labels_of_an_endpoint_that_left_are_closed_when_there_is_a_thread(tmp_path, threads):
+    """What was raised there would end the worker."""
+
+    async def run():
+        folders = {"late": tmp_path}
+        labelling = Labelling(folders.get, lambda *_: None)
+        labels = labelling._kept(SimpleNamespace(name="late"))
+        folders.clear()
+        threads[0] = False
+        labelling.settled()
+        threads[0] = True
+        await asyncio.to_thread(int)
+        return labels
+
+    with pytest.raises(Refused, match="closed"):
+        asyncio.run(run()).add([], "ana")
+
+
 def test_who_answers_goes_on_when_its_log_changes_and_no_thread_is_left(tmp_path, threads):
     share = Share(Served(echo_release(tmp_path / "m", ["f32"]), "release:echo@1", DIGEST))
     Counters.create(tmp_path, 1)
@@ -78,5 +99,30 @@ def test_who_answers_goes_on_when_its_log_changes_and_no_thread_is_left(tmp_path
         for lane in server.app.routes["echo"].lanes:
             lane.close()
         observer.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_who_answers_on_is_logged_when_what_was_to_follow_was_overtaken(tmp_path):
+    """Its log had been left for the one that was asked for, which is none."""
+    share, other = (
+        Share(Served(echo_release(tmp_path / "m", ["f32"]), f"release:echo@{v}", DIGEST[:-1] + str(v))) for v in (1, 2)
+    )
+    Counters.create(tmp_path, 1)
+
+    async def run():
+        observer = Observer(Telemetry(tmp_path, 0))
+        server = Server(Limits(), observer=observer)
+        logged = Routing((share,), 1, log=Logged(tmp_path / "log"))
+        await server.serve({"echo": logged})
+        (lane,) = server.app.routes["echo"].lanes
+        tap = lane.watched.tap
+        await server.serve({"echo": Routing((other,), 2)}, question=True, overtaken=lambda: True)
+        assert (lane.watched.tap, tap.add(0, *BODY)) == (tap, True)
+        await server.serve({"echo": logged})
+        await asyncio.get_running_loop().shutdown_default_executor()  # where what left is closed
+        lane.close()
+        observer.close()
+        assert (tap.written, tap.add(0, *BODY)) == (1, False)
 
     asyncio.run(asyncio.wait_for(run(), 20))

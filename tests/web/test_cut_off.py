@@ -149,6 +149,39 @@ def test_a_person_without_an_invitation_who_was_cut_off_comes_again(owned, monke
     assert whose(owned, outside.enter(owned.site, VERA)) == "vera"
 
 
+def test_a_person_without_an_invitation_in_two_tabs_of_which_one_was_cut_off_comes_in(owned, monkeypatch):
+    append = owned.site.ledger.append
+
+    def meanwhile(*words):
+        monkeypatch.setattr(owned.site.ledger, "append", append)
+        cut(monkeypatch, owned.site.vault, "add", accounts.LINK, lambda: outside.enter(owned.site, VERA))
+        return append(*words)
+
+    monkeypatch.setattr(owned.site.ledger, "append", meanwhile)
+    assert whose(owned, outside.enter(owned.site, VERA)) == "vera"
+    assert whose(owned, outside.enter(owned.site, VERA)) == "vera"
+
+
+def test_an_account_that_a_person_has_by_now_stays_theirs_whoever_is_cut_off_in_another_tab(owned, monkeypatch):
+    first, second = (owned.do(accounts.invite, ADA, name=name).secret for name in ("ben", "cora"))
+    point, swap = outside.point, owned.site.vault.swap
+
+    def meanwhile(*words):
+        monkeypatch.setattr(outside, "point", point)
+        outside.enter(owned.site, OLGA, invitation=first)
+        monkeypatch.setattr(owned.site.vault, "swap", swapped)
+        return point(*words)
+
+    def swapped(*words, **how):
+        swap(*words, **how)
+        raise Cut
+
+    monkeypatch.setattr(outside, "point", meanwhile)
+    with pytest.raises(Refused, match="another door just now"):
+        outside.enter(owned.site, OLGA, invitation=second)
+    assert whose(owned, outside.enter(owned.site, OLGA)) == "ben"
+
+
 def test_nobody_comes_in_where_another_took_up_what_they_began(owned, monkeypatch):
     """Olga was cut off; the owner invites ben again, and gives that to the real one."""
     vault, invite = owned.site.vault, accounts.invite

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from arkwright.core.masked import quiet_driver
 from arkwright.core.record import encode
 from arkwright.sites import Site
 
@@ -42,4 +43,5 @@ def tell(process: "subprocess.Popen[bytes]", line: str) -> None:
 
 def site(folder: str) -> Site:
     """In the child: the site that it was begun for."""
+    quiet_driver()
     return Site(Path(folder), msgspec.json.decode(sys.stdin.readline(), type=dict[str, str]))

@@ -24,6 +24,7 @@ from arkwright.control.careful import careful
 from arkwright.control.listening import Listening, check, here, hosts, opened
 from arkwright.control.listening import address as called
 from arkwright.control.plane import Plane
+from arkwright.core.masked import quiet_driver
 from arkwright.core.nouns import Actor
 from arkwright.pages import words
 from arkwright.sites import Site
@@ -42,6 +43,7 @@ def up(
     Raises Refused where other machines would reach what is not protected; Unreachable where nobody could log in through
     the provider, because its secret cannot be read.
     """
+    quiet_driver()
     check(site, listening)
     if site.provider:
         site.provider.secret()

@@ -1,6 +1,7 @@
 """Text that is kept or shown to others, without secrets that a program let slip into it or where the records are."""
 
 import hashlib
+import logging
 import os
 import re
 import secrets as random
@@ -54,6 +55,13 @@ def masked(text: str, environment: Mapping[str, str] | None = None, others: Mark
 def serverless(text: str) -> str:
     """An error's message without the server of the records, and what that said."""
     return _DATABASE.sub(r"\1", _AWAY.sub(_briefly, text))
+
+
+def quiet_driver() -> None:
+    """For a process that is ours alone: the driver of PostgreSQL warns with where the database is; what matters of it,
+    we tell.
+    """
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def _briefly(found: re.Match[str]) -> str:

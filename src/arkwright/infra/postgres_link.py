@@ -1,6 +1,5 @@
 """A connection to PostgreSQL that comes back when it broke, and knows what a broken one may have done."""
 
-import logging
 import os
 import threading
 import time
@@ -31,7 +30,6 @@ _SAID = {
     "55P03": f"it was kept busy by others for {PATIENCE_S} s; try again",
 }
 _WATCHED = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}  # by the server
-logging.getLogger("psycopg").setLevel(logging.ERROR)  # its warnings show where the database is; what matters, we tell
 _left_alone: list[Any] = []  # connections of a process that this one was forked from
 T = TypeVar("T")
 

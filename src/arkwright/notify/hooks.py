@@ -17,6 +17,15 @@ from arkwright.notify.words import Link
 
 KIND = "webhook"  # the vault's kind
 BOTH = 24 * 3600.0  # seconds in which the key before a change signs too
+MOST_KEYS = 10  # that sign at once: some receivers take headers of 8 KiB in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Old:
+    """A key of before, which signs too until then (seconds since 1970)."""
+
+    key: str
+    until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +38,10 @@ class Hook:
     format: str
     on: tuple[str, ...]
     key: str
-    old_key: str | None = None
-    old_until: float = 0.0  # seconds since 1970
+    old: tuple[Old, ...] = ()
 
     def keys(self, now: float) -> tuple[str, ...]:
-        old = (self.old_key,) if self.old_key and now < self.old_until else ()
-        return (self.key, *old)
+        return (self.key, *(one.key for one in self.old if now < one.until))
 
 
 def new(name: str, url: str, form: str, on: tuple[str, ...]) -> Hook:
@@ -43,8 +50,11 @@ def new(name: str, url: str, form: str, on: tuple[str, ...]) -> Hook:
 
 
 def rotated(hook: Hook, now: float) -> Hook:
-    """With a new key; the one before is good for another day."""
-    return replace(hook, key=signing.new_secret(), old_key=hook.key, old_until=now + BOTH)
+    """With a new key; the one before is good for another day, and one before that for the rest of its own: whoever was
+    cut off before a key was shown draws another, and receivers hold the one of before.
+    """
+    rest = (one for one in hook.old if now < one.until)
+    return replace(hook, key=signing.new_secret(), old=(Old(key=hook.key, until=now + BOTH), *rest))
 
 
 def get(vault: Vault, name: str) -> Hook | None:
@@ -57,8 +67,11 @@ def put(vault: Vault, hook: Hook) -> None:
 
 
 def swap(vault: Vault, before: Hook, after: Hook) -> bool:
-    """Compare-and-set: False where it was changed or removed since."""
-    return vault.swap(KIND, before.name, encode(before), encode(after))
+    """Compare-and-set: False where it was changed or removed since. What is compared is what it says: a version before
+    this one may have spelt it otherwise.
+    """
+    body = vault.get(KIND, before.name)
+    return body is not None and decode(Hook, body) == before and vault.swap(KIND, before.name, body, encode(after))
 
 
 def remove(vault: Vault, hook: Hook) -> None:

@@ -1,6 +1,7 @@
 """The verbs "webhook", "webhooks" and "unhook"."""
 
 import json
+import time
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Judge
@@ -68,6 +69,52 @@ def test_what_was_half_removed_is_told_again_once_it_is_changed(open_at, receive
     (now,) = at.do(webhooks)
     assert (now.off, now.waiting, now.last) == (False, 0, "")
     assert at.do(webhook, name="ci", again=True).webhook.version == 3
+
+
+def test_a_key_that_receivers_hold_signs_for_its_day_whoever_is_cut_off_before_the_next_one_is_shown(
+    open_at, monkeypatch
+):
+    at = open_at
+    shown = [at.do(webhook, name="ci", url="http://127.0.0.1:9/").secret]
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "begin", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            at.do(webhook, name="ci", rotate=True)
+    shown += [at.do(webhook, name="ci", rotate=True).secret for _ in range(hooks.hooks.MOST_KEYS - 3)]
+    at.do(webhook, name="ci", rotate=True)
+    with pytest.raises(Refused, match="10 keys of ci sign by now"):
+        at.do(webhook, name="ci", rotate=True)
+    hook = hooks.hooks.get(at.site.vault, "ci")
+    assert set(shown) < set(hook.keys(time.time()))
+    assert hook.keys(time.time() + hooks.hooks.BOTH + 1) == (hook.key,)
+
+
+def test_a_hook_as_it_was_spelt_before_can_be_changed(open_at):
+    at = open_at
+    at.do(webhook, name="ci", url="http://127.0.0.1:9/")
+    said = json.loads(at.site.vault.get("webhook", "ci"))
+    del said["old"]
+    at.site.vault.put("webhook", "ci", json.dumps(said | {"old_key": None, "old_until": 0.0}))
+    assert at.do(webhook, name="ci", rotate=True).secret != said["key"]
+
+
+@pytest.mark.parametrize("verb", [(state, "begin"), (hooks.hooks, "put")])
+def test_what_was_half_added_can_be_added_again_or_removed(open_at, monkeypatch, verb):
+    """It is on record as added, and nobody is told."""
+    at, words = open_at, {"name": "ci", "url": "http://127.0.0.1:9/"}
+    for again in (lambda: at.do(unhook, name="ci"), lambda: at.do(webhook, **words)):
+        with monkeypatch.context() as patched:
+            patched.setattr(*verb, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                at.do(webhook, **words)
+        assert at.do(webhooks) == ()
+        done = again()
+    assert done.secret
+    nouns = [decode(Webhook, event.body) for event in at.site.ledger.find(Webhook.KIND)]
+    assert [(noun.version, noun.active) for noun in nouns] == [(1, True), (2, False), (3, True), (4, True)]
+    at.do(unhook, name="ci")
+    with pytest.raises(Unknown):
+        at.do(unhook, name="ci")
 
 
 def state_of(site):

@@ -1,21 +1,24 @@
 """Labelled rows that are kept by the hour are those that a join of the whole log finds, whatever came in what order."""
 
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from tests.api.watch import test_labelled
 from tests.api.watch.test_labelled import Logged, yes
 
 from arkwright.api.watch import joined, joining
 from arkwright.core.errors import Away
 from arkwright.monitor.joined import ALIKE, Joined
-from arkwright.serve.tap import index_lock, labels
+from arkwright.serve.tap import index_lock, label_index, labels
 from arkwright.serve.tap import window as logged
 from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.joining import HOUR
+from arkwright.serve.tap.parts import Index
 
 COLUMNS = ["country", "vip"]
 
@@ -131,6 +134,40 @@ def test_hours_that_are_joined_apart(tmp_path, monkeypatch):
     found(made.window())
     made.label([0, 0, 1, 1], "h0-")  # more at once than are worked in
     check(made.window(), 6)
+
+
+def test_requests_with_one_number_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_index, "crc32", lambda _: 7)
+    made = Logged(tmp_path / "site", monkeypatch)
+    made.answer([{}] * 3, map(yes, (0.9, 0.1, 0.8)), ago=3 * HOUR)
+    made.label([1, 0])
+    found(made.window())
+    made.answer([{}] * 2, map(yes, (0.2, 0.3)), ago=60)
+    made.label([None, 1, 0])
+    check(made.window(), 5)
+
+
+def test_a_log_of_labels_that_was_only_begun_hides_none(tmp_path, monkeypatch):
+    made = Logged(tmp_path / "site", monkeypatch)
+    made.answer([{}] * 2, map(yes, (0.9, 0.1)))
+    made.label([1, 0])
+    found(made.window())
+    made.label([0])
+    (made.folder / labels.FOLDER / "000002.log").write_bytes(labels.MAGIC)  # by who was killed then
+    check(made.window(), 2)
+
+
+def test_of_a_machine_that_began_in_1970_the_years_between_have_no_hours(tmp_path, monkeypatch):
+    made = Logged(tmp_path / "site", monkeypatch)
+    with monkeypatch.context() as patched:
+        patched.setattr(test_labelled, "compact", lambda *_: None)
+        made.answer([{}], [yes(0.9)], "old", ago=int(time.time()) - 5)
+    made.answer([{}] * 2, map(yes, (0.9, 0.1)))  # in the same file
+    made.label([1, 0])
+    made.label([1], "old")
+    window = replace(made.window(), since=datetime.fromtimestamp(0, UTC))
+    assert len(joining.hours_of(window, Index(made.folder).parts)) == 2
+    check(window, 3)
 
 
 def test_who_stands_still_with_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):

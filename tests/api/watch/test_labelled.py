@@ -252,11 +252,11 @@ def test_of_several_classes_of_which_one_did_not_come(tmp_path, monkeypatch):
 
 def test_of_numbers(tmp_path, monkeypatch):
     logged = Logged(tmp_path / "site", monkeypatch, classes=())
-    logged.answer([{}] * 6, [{"prediction": {"value": v}} for v in (1, 2, 3.5, 4, 5, "broken")])
-    logged.label([1, 2, 3, 4, None, 6.0])
+    logged.answer([{}] * 7, [{"prediction": {"value": v}} for v in (1, 2, 3.5, 4, 5, "broken", 9)])
+    logged.label([1, 2, 3, 4, None, 6.0, True])
     mae, recall = logged.found("mae < 1", "recall > 0")
     assert mae.value == pytest.approx(0.125)
-    assert mae.note == "4 of 6 rows have labels, not counting 1 whose label or answer is no number"
+    assert mae.note == "4 of 7 rows have labels, not counting 2 whose label or answer is no number"
     assert (recall.value, recall.note) == (None, "recall is for classification; this model does regression")
 
 

@@ -5,11 +5,13 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from arkwright.api.build import quiet
 from arkwright.api.decide import refuse
+from arkwright.api.endpoints import rollout
 from arkwright.api.endpoints.emergency import stop
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.jobs import jobs
@@ -153,6 +155,26 @@ def test_who_is_killed_when_the_release_is_gone_has_the_rest_done_by_the_next_on
         rounds._noticed(two.site, endpoint(two), [], [])
         assert reacted(two) == reacted(two, 2) == ["halt", "discuss", "notify", "run"]
     assert [one.state for one in two.do(alarms.alarms).items] == ["left", "left"]
+
+
+def test_though_another_one_was_taken_away_then_too(two, monkeypatch):
+    halted_and_killed(two, monkeypatch)
+    now = endpoint(two)
+    moved = replace(now, version=now.version + 1, reason=f"halted {THREE}: it was broken (alarm:buys/2)")
+    rollout.move(two.site, MACHINE, moved, [])
+    rounds._noticed(two.site, endpoint(two), [], [])
+    assert reacted(two) == ["halt", "discuss", "notify", "run"]
+
+
+def test_the_rest_is_what_was_due_then(two, monkeypatch):
+    """What is held back is not done when it has cooled down, as the release has left."""
+    up(two, [REST], promises=(PROMISE, MORE), share=0.2)
+    watched(two, found(TWO), found(TWO, promise=MORE))
+    did = [event.key for event in two.site.ledger.find(Reacted.KIND)]
+    assert "buys/2/run/withheld" in did
+    monkeypatch.setattr(reacting, "time", SimpleNamespace(time=lambda: time.time() + 2 * 86_400))
+    rounds._noticed(two.site, endpoint(two), [], [])
+    assert [event.key for event in two.site.ledger.find(Reacted.KIND)] == did
 
 
 def test_what_a_full_disk_hinders_is_done_when_there_is_room(two, monkeypatch):

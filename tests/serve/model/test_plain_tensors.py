@@ -128,6 +128,14 @@ def test_with_and_without_memory_the_same_is_read(loaded, came):
             assert [x for row in found[0] for x in row] == [pytest.approx(x, rel=1e-6) for x in tensor["data"]]
 
 
+def test_of_what_stands_twice_the_last_counts_whatever_it_is(tmp_path):
+    folder = echo_release(tmp_path, ["f32"], columns=1)
+    plain = PlainTensors(load(folder, endpoint="f32", release="release:f32@1", digest=DIGEST))
+    for first in ("[1]", "[2]"):
+        for last in ("[7]", "[8]"):
+            assert read(plain, body(first, "[1,1]", behind=f',"data":{last}')) == ([json.loads(last)], 1)
+
+
 def test_what_is_remembered_is_bounded(loaded):
     plain = PlainTensors(loaded)
     for i in range(3 * MOST_FRAMES):

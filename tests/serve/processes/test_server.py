@@ -1,6 +1,7 @@
 """What a server lets go of, it lets go of once."""
 
 import asyncio
+import errno
 import os
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 from tests.serve.conftest import flat_release
 
 from arkwright.core.ports import Routing, Served, Share
+from arkwright.serve.processes import control
 from arkwright.serve.processes import server as server_
 from arkwright.serve.processes.server import Server
 from arkwright.serve.traffic.poison import Page, shared_memory
@@ -64,6 +66,21 @@ def test_what_was_loaded_beside_what_cannot_be(page, releases):
         return before - len(page._free)
 
     assert asyncio.run(served()) == 0
+
+
+def test_what_was_loaded_and_cannot_be_counted(page, releases):
+    """There is no file left to say what it is called; it is tried again each minute."""
+
+    def follow(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def served():
+        server, before = Server(Limits(), page=page), len(page._free)
+        server._observer = SimpleNamespace(follow=follow, settled=lambda _: None)
+        (why,) = (await server.serve({"one": routing(releases, 1, 2)})).values()
+        return before - len(page._free), isinstance(why, control.Again)
+
+    assert asyncio.run(served()) == (0, True)
 
 
 @pytest.mark.parametrize("question", [True, False])

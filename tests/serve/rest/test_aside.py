@@ -1,6 +1,7 @@
 """The room for large requests: who leaves while they wait takes none of it along."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -53,3 +54,22 @@ def test_who_finds_no_room_in_time_is_told_to_come_again():
             pass
 
     asyncio.run(story())
+
+
+def test_where_no_thread_is_left_who_comes_is_told_so_and_nothing_of_it_is_done_later(monkeypatch):
+    done = []
+
+    def starts(_):
+        raise RuntimeError("can't start new thread")
+
+    async def story():
+        aside = Aside(100, longest=5)
+        with monkeypatch.context() as lacking:
+            lacking.setattr(threading.Thread, "start", starts)
+            with pytest.raises(Problem, match="no thread is left") as refused:
+                await aside.run(lambda: done.append("refused"))
+        await aside.run(lambda: done.append("later"))
+        aside._threads.shutdown()
+        return refused.value.status
+
+    assert (asyncio.run(story()), done) == (503, ["later"])

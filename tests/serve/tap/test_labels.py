@@ -49,6 +49,19 @@ def test_kept_when_acknowledged(tmp_path):
     assert {(one[4], type(one[3])) for one in found} == {("ana", int)}
 
 
+def test_where_no_thread_is_left_nothing_is_taken_and_the_next_ones_try_it_anew(tmp_path, monkeypatch):
+    def starts(_):
+        raise RuntimeError("can't start new thread")
+
+    with Labels(tmp_path) as log:
+        with monkeypatch.context() as lacking:
+            lacking.setattr(threading.Thread, "start", starts)
+            with pytest.raises(Refused, match="no thread is left"):
+                log.add([Label("a", 1)], "ana")
+        assert log.add([Label("b", 2)], "ana").result(60) == 1
+    assert [one[0] for one in kept(tmp_path)] == ["b"]
+
+
 def test_killed_at_any_moment_what_was_acknowledged_is_there(tmp_path):
     chance = random.Random(CYCLES)
     acknowledged = set()

@@ -120,6 +120,7 @@ def cut(draw):
 @example(talks=[[post()], [post(), b"\r", post()]], late=False)
 @example(talks=[[post()], [post(length=3), post()]], late=False)
 @example(talks=[[b"\r\n" + post(extra=ID % b"7")], [b"\r\n" + ID % b"7" + post()]], late=False)
+@example(talks=[[b"\n\r\n" + post(extra=ID % b"7")], [b"\n\r\n" + ID % b"7" + post()]], late=False)
 @example(talks=[[post(extra=b"Connection: close\r\n")], [post(extra=b"Connection: close\r\n"), post()]], late=True)
 def test_the_answers_are_the_same_with_and_without_memory(talks, late):
     compare(talks, late=late)

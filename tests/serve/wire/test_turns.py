@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import weakref
+from functools import partial
 
 import pytest
 from tests.serve.raw import CHUNKED, HOST, LIVE, POST
@@ -93,6 +94,27 @@ def test_a_request_that_comes_while_another_is_answered():
         assert wire.reading
 
     talking(work, lambda request, reply: waiting.append((request, reply)))
+
+
+def test_what_waits_goes_the_way_that_there_is_when_its_turn_comes():
+    """An endpoint may be moved or stopped meanwhile, so what answered when it came may not answer any more."""
+    waiting, taken, ways = [], [], ["old"]
+
+    async def work(front, connect):
+        front.way = lambda request: partial(takes, ways[0]) if request.path == "/predict" else None
+        one, _ = connect()
+        chunked = b"POST /first HTTP/1.1\r\n" + HOST + CHUNKED + b"\r\n0\r\n\r\n"
+        one.data_received(chunked + POST + b"Content-Length: 2\r\n\r\n{}")
+        ways[0] = "new"
+        waiting.pop()(Response(200, b""))
+        await asyncio.sleep(0)
+        assert taken == ["new"]
+
+    def takes(way, *_):
+        taken.append(way)
+        return True
+
+    talking(work, lambda _, reply: waiting.append(reply))
 
 
 class Followed(Connection):

@@ -63,7 +63,7 @@ def point(site: Site, key: str, name: str) -> bool:
     before = site.vault.get(LINK, key)
     if before is None:
         return site.vault.add(LINK, key, name)
-    if before != name and not site.vault.swap(LINK, key, before, name):
+    if before != name and (site.vault.get(LINKED, before) == key or not site.vault.swap(LINK, key, before, name)):
         return False
     if before != name and site.vault.get(LINKED, before) == key:  # it counts since just now
         site.vault.swap(LINK, key, name, before)
@@ -136,9 +136,11 @@ def _new(site: Site, person: Person, key: str) -> str:
     try:
         versions.move(site.ledger, name, fresh)
     except Taken:
-        if claims:
-            site.vault.remove(CLAIMED, name)
-        raise Refused(f"there is an account called {name} already; ask an owner to invite you") from None
+        last = site.ledger.last(Account.KIND, f"{name}@")
+        if not last or not _was_cut_off(site, last, name, key, entered):  # else they made it in another tab
+            if claims:
+                site.vault.remove(CLAIMED, name)
+            raise Refused(f"there is an account called {name} already; ask an owner to invite you") from None
     return _link(site, name, key)
 
 

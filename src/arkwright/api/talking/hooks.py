@@ -65,12 +65,13 @@ def webhook(
     `rotate`: another key, beside which the old one signs for a day; who was a chat and now gets signatures is given one
     too. `again`: what was given up is tried once more.
     Raises Invalid for an address that cannot be one, Refused for one that is neither public nor allowed, for a key of a
-    chat, and where somebody changed or removed it just now.
+    chat or more than ten in a day, and where somebody changed or removed it just now.
     """
     allow(site, by, "own")
     if name in OWN:
         return _own(site, name, url, again=again)
-    (version, active), before = _newest(site, name), hooks.get(site.vault, valid_name(name, "webhook"))
+    last, before = _last(site, name), hooks.get(site.vault, valid_name(name, "webhook"))
+    version = last.version if last else 0
     if before is None and url is None:
         known = [hook.name for hook in hooks.all_of(site.vault)]
         hint = did_you_mean(name, known) or "; to add it, say its address"
@@ -83,18 +84,31 @@ def webhook(
         return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)), version)
     after = replace(before, url=url or before.url, format=format or before.format)
     after = replace(after, on=choice.known(on) if on else before.on)
-    is_chat = after.format in forms.CHATS
-    if rotate and is_chat:
-        raise Refused(f"{name} tells a chat as {after.format}, which checks no signature: there is no key to change")
-    rotate = rotate or (before.format in forms.CHATS and not is_chat)
-    after = hooks.rotated(after, time.time()) if rotate else after
-    noun = _record(site, by, after, version) if after != before or not active else _noun(after, version)
+    after = _keyed(before, after, rotate=rotate)
+    noun = _noun(after, version)
+    if after != before or not (last and last.active):
+        noun = _record(site, by, replace(noun, version=version + 1))
     if not hooks.swap(site.vault, before, after):
         raise _changed(name)
     state.begin(site.vault, after.id, _end(site))  # for one of which to remove it was cut off
     if again or after.url != before.url:
         state.wish(site.vault, after.id)
-    return Hooked(webhook=noun, secret=after.key if rotate else None)
+    return Hooked(webhook=noun, secret=after.key if after.key != before.key else None)
+
+
+def _keyed(before: Hook, after: Hook, *, rotate: bool) -> Hook:
+    """With another key, where one is wanted or a chat gets signatures from now on. Raises Refused."""
+    is_chat, name, now = after.format in forms.CHATS, after.name, time.time()
+    if rotate and is_chat:
+        raise Refused(f"{name} tells a chat as {after.format}, which checks no signature: there is no key to change")
+    if not rotate and (is_chat or before.format not in forms.CHATS):
+        return after
+    if len(before.keys(now)) >= hooks.MOST_KEYS:
+        raise Refused(
+            f"{hooks.MOST_KEYS} keys of {name} sign by now, which is the most: each does for a day after the next is "
+            f"drawn; wait, or begin anew: arkwright unhook {name}"
+        )
+    return hooks.rotated(after, now)
 
 
 def webhooks(site: Site, by: Actor, project: Path) -> tuple[Delivery, ...]:
@@ -108,34 +122,38 @@ def webhooks(site: Site, by: Actor, project: Path) -> tuple[Delivery, ...]:
 
 
 def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
-    """Tell it nothing any more; its address and its key are forgotten. Raises Unknown."""
+    """Tell it nothing any more; its address and its key are forgotten. Of one that was half added only the record is
+    there, which ends. Raises Unknown.
+    """
     allow(site, by, "own")
-    (version, _), hook = _newest(site, name), hooks.get(site.vault, name)
-    if hook is None:
+    last, hook = _last(site, name), hooks.get(site.vault, name)
+    noun = _noun(hook, last.version if last else 0) if hook else last
+    if noun is None or not (hook or noun.active):
         known = [one.name for one in hooks.all_of(site.vault)]
         raise Unknown(f"no webhook is called {name[:80]!r}{did_you_mean(name[:80], known)}")
-    noun = _record(site, by, hook, version, active=False)
-    state.forget(site.vault, hook.id)
-    hooks.remove(site.vault, hook)  # last: whoever is cut off before finds it, and does it again
+    noun = _record(site, by, replace(noun, version=noun.version + 1, active=False))
+    if hook:
+        state.forget(site.vault, hook.id)
+        hooks.remove(site.vault, hook)  # last: whoever is cut off before finds it, and does it again
     return noun
 
 
 def _add(site: Site, by: Actor, hook: Hook, version: int) -> Hooked:
+    """On record before anybody is told: whoever is cut off in between adds it again, or removes it."""
     if sum(1 for _ in hooks.all_of(site.vault)) >= MOST:
         raise Refused(f"there are {MOST} webhooks, which is the most; remove one: arkwright unhook NAME")
-    noun = _record(site, by, hook, version)
+    noun = _record(site, by, _noun(hook, version + 1))
     state.begin(site.vault, hook.id, _end(site))
     hooks.put(site.vault, hook)
     return Hooked(webhook=noun, secret=None if hook.format in forms.CHATS else hook.key)
 
 
-def _record(site: Site, by: Actor, hook: Hook, version: int, *, active: bool = True) -> Webhook:
-    """On record without what is secret, behind this version. Raises Refused where somebody changed it just now."""
-    noun = _noun(hook, version + 1, active=active)
+def _record(site: Site, by: Actor, noun: Webhook) -> Webhook:
+    """On record, without what is secret. Raises Refused where somebody changed it just now."""
     try:
         site.ledger.append(by.name, [Entry(noun.KIND, f"{noun.name}@{noun.version}", encode(noun))])
     except Taken:
-        raise _changed(hook.name) from None
+        raise _changed(noun.name) from None
     return noun
 
 
@@ -143,16 +161,15 @@ def _changed(name: str) -> Refused:
     return Refused(f"somebody else changed {name} just now; look at it and try again")
 
 
-def _noun(hook: Hook, version: int, *, active: bool = True) -> Webhook:
+def _noun(hook: Hook, version: int) -> Webhook:
     shown = address.parse(hook.url).shown
-    return Webhook(name=hook.name, version=version, to=shown, format=hook.format, on=hook.on, active=active)
+    return Webhook(name=hook.name, version=version, to=shown, format=hook.format, on=hook.on)
 
 
-def _newest(site: Site, name: str) -> tuple[int, bool]:
-    """(the version on record, 0 where there is none; whether it is told anything, by that)"""
+def _last(site: Site, name: str) -> Webhook | None:
+    """The last that is on record of it."""
     last = site.ledger.last(Webhook.KIND, f"{name}@")
-    noun = decode(Webhook, last.body) if last else None
-    return (noun.version, noun.active) if noun else (0, False)
+    return decode(Webhook, last.body) if last else None
 
 
 def _others(site: Site) -> Iterator[Webhook]:

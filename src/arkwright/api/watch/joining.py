@@ -6,15 +6,15 @@ window that may have it, and an hour outside the window that may is forgotten.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import arrow
@@ -25,22 +25,24 @@ from arkwright.monitor.joined import Hour, Joined, counted
 from arkwright.serve.tap import joining as sql
 from arkwright.serve.tap import labels as log
 from arkwright.serve.tap.joining import AGAIN, HOUR, OF
+from arkwright.serve.tap.label_index import are_in, ascending, numbered
 from arkwright.serve.tap.labels import Place
 from arkwright.serve.tap.parts import Part
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 
 MOST = 500_000  # rows, or requests with new labels, that are worked in at once; of an hour all are
+LONG = 2 * 86_400  # seconds; what is merged spans a day
 _OWN = (Column(name="at", type="datetime"), Column(name="id", type="str"), Column(name="row", type="int"))
 _ORDER = [(column.name, "ascending") for column in _OWN]
 
 
 @dataclass(slots=True)
 class _Came:
-    """In an hour: how many rows, of which requests."""
+    """In an hour: how many rows, and the numbers of their requests, some at once."""
 
     rows: int = 0
-    requests: list[str] = field(default_factory=list)
+    requests: list[Array] = field(default_factory=list)
 
 
 def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Sequence[Part]) -> None:
@@ -69,15 +71,27 @@ def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Se
 
 
 def hours_of(window: LoggedWindow, parts: Sequence[Part]) -> dict[int, str]:
-    """The hours in which the window may have rows -> a digest of the parts they are in."""
+    """The hours in which the window may have rows -> a digest of the parts they are in. `parts`: which stay there."""
     begin, end = _whole(window)
     found: dict[int, list[str]] = {}
     for part in parts:
-        first, last = (max(begin, moment // 10**9 // HOUR * HOUR) for moment in (part.since, part.until))
-        for hour in range(first, min(last + 1, end), HOUR):
-            if part.until >= begin * 10**9:
+        if part.until >= begin * 10**9 and part.since < end * 10**9:
+            for hour in _of_part(window, part, begin, end):
                 found.setdefault(hour, []).append(part.digest)
     return {hour: digest_of(sorted(digests)) for hour, digests in found.items()}
+
+
+def _of_part(window: LoggedWindow, part: Part, begin: int, end: int) -> Iterable[int]:
+    """Its hours between. Of one that lasts longer than parts do they are looked up: of a machine that began in 1970
+    nothing came in the years until it knew the time.
+    """
+    first, last = (moment // 10**9 // HOUR * HOUR for moment in (part.since, part.until))
+    if last - first <= LONG:
+        return range(max(begin, first), min(last + 1, end), HOUR)
+    at = pq.read_table(window.site.store.path(part.digest), columns=["at"]).column("at").cast(pa.int64()).to_numpy()
+    hours = np.unique(at // (HOUR * 10**6) * HOUR)
+    found: list[int] = hours[(hours >= begin) & (hours < end)].tolist()
+    return found
 
 
 def _whole(window: LoggedWindow) -> tuple[int, int]:
@@ -85,34 +99,38 @@ def _whole(window: LoggedWindow) -> tuple[int, int]:
     return int(window.since.timestamp()) // HOUR * HOUR, -int(-window.until.timestamp() // HOUR) * HOUR
 
 
-def _new_labels(folder: Path, mark: str) -> tuple[Place, set[str] | None]:
-    """(where they end, the requests that they are about); None where all are new, or too many at once."""
+def _new_labels(folder: Path, mark: str) -> tuple[Place, set[int] | None]:
+    """(where they end, the numbers of the requests that they are about); None where all are new, or too many at
+    once.
+    """
     known = Place(*json.loads(mark)) if mark else Place()
     end = log.end(folder, known)
     if not mark or end is None:
         return end or log.end(folder, Place()) or Place(), None
-    requests = set[str]()
+    requests = set[int]()
     for block in log.between(folder, known, end):
-        requests.update(id_ for id_, *_ in block)
+        requests.update(numbered(id_ for id_, *_ in block).tolist())
         if len(requests) > MOST:
             return end, None
     return end, requests
 
 
-def _batches(made: "_Made", new: Collection[int], said: set[str]) -> Iterator[tuple[set[str], dict[int, _Came]]]:
-    """(requests of which anything is new, the new hours that they fill), at least one; some whole hours at once."""
-    requests, hours, seen, rows = said, dict[int, _Came](), set[int](), 0
-    for hour, ids, counts in made.requests(new):
+def _batches(made: "_Made", new: Collection[int], said: set[int]) -> Iterator[tuple[Array, dict[int, _Came]]]:
+    """(numbers of the requests of which anything is new, ascending, the new hours that they fill), at least one; some
+    whole hours at once.
+    """
+    requests, hours, seen, rows = [np.array([*said], np.uint32)], dict[int, _Came](), set[int](), 0
+    for hour, numbers in made.requests(new):
         if hour not in hours and rows >= MOST:
-            yield requests, hours
-            requests, hours, rows = set(), {}, 0
+            yield _together(requests), hours
+            requests, hours, rows = [], {}, 0
         one = hours.setdefault(hour, _Came())
-        one.requests += ids
-        one.rows += sum(counts)
-        rows += sum(counts)
+        one.requests.append(numbers)
+        one.rows += len(numbers)
+        rows += len(numbers)
         seen.add(hour)
-        requests.update(ids)
-    yield requests, hours | {hour: _Came() for hour in new if hour not in seen}
+        requests.append(numbers)
+    yield _together(requests), hours | {hour: _Came() for hour in new if hour not in seen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +144,18 @@ class _Made:
     came: Came
     scratch: Path
 
-    def requests(self, hours: Collection[int]) -> Iterator[tuple[int, list[str], list[int]]]:
-        """(hour, some requests that came in it, the rows of each)"""
+    def requests(self, hours: Collection[int]) -> Iterator[tuple[int, Array]]:
+        """(hour, of some rows that came in it the number of each one's request)"""
         if not hours:
             return
         for table in sql.requests(self.window.site.tables, self.came, self.scratch, hours):
             for hour, some in _apart(table):
-                yield hour, some.column("id").to_pylist(), some.column("rows").to_pylist()
+                yield hour, numbered(some.column("id").to_pylist())
 
-    def put(self, requests: set[str], hours: Mapping[int, _Came], place: Place) -> None:
+    def put(self, requests: Array, hours: Mapping[int, _Came], place: Place) -> None:
         """Work these requests into each hour that has them, and make the hours that are new of them."""
         release, window = self.window.release.ref, self.window
-        others = [hour for hour in self.kept.about(release, _numbers(requests)) if hour not in hours]
+        others = [hour for hour in self.kept.about(release, requests) if hour not in hours]
         inside = [hour for hour in others if hour in self.made_of]
         joined = dict[int, pa.Table]()
         if hours or inside:
@@ -150,15 +168,16 @@ class _Made:
         self.kept.put(release, made, [hour for hour in others if hour not in self.made_of], json.dumps(place))
 
     def _hours(
-        self, requests: set[str], hours: Mapping[int, _Came], inside: Sequence[int], joined: Mapping[int, pa.Table]
+        self, requests: Array, hours: Mapping[int, _Came], inside: Sequence[int], joined: Mapping[int, pa.Table]
     ) -> Iterator[Hour]:
-        empty, known = schema(self.window, self.columns).empty_table(), pa.array(requests, pa.string())
+        empty = schema(self.window, self.columns).empty_table()
         for hour, came in hours.items():
             some = joined.get(hour, empty).select(empty.column_names).cast(empty.schema)
-            yield self._hour(hour, came.rows, _numbers(came.requests), some)
+            yield self._hour(hour, came.rows, _together(came.requests), some)
         for hour in inside:
             before = self.kept.hour(self.window.release.ref, hour)
-            others = before.every.filter(pc.invert(pc.is_in(before.every.column("id"), known)))
+            known = are_in(requests, numbered(before.every.column("id").to_pylist()))
+            others = before.every.filter(pa.array(~known))
             some = joined.get(hour, empty).select(empty.column_names).cast(empty.schema)
             yield self._hour(hour, before.rows, before.requests, pa.concat_tables([others, some]).sort_by(_ORDER))
 
@@ -199,6 +218,6 @@ def _apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
         yield hour, table.slice(begin, end - begin)
 
 
-def _numbers(requests: Collection[str]) -> Array:
-    """(n,) of their ids, ascending: two of them may have the same."""
-    return np.unique(np.fromiter((crc32(id_.encode()) for id_ in requests), np.uint32, len(requests)))
+def _together(numbers: Sequence[Array]) -> Array:
+    """(n,) ascending, each once."""
+    return ascending(np.concatenate([np.zeros(0, np.uint32), *numbers]))

@@ -15,7 +15,7 @@ from arkwright.api.endpoints.rollout import move, seal
 from arkwright.api.talking.talk import say
 from arkwright.api.watch.alarms import MACHINE, stand
 from arkwright.api.watch.beside import realised
-from arkwright.api.watch.deciding import BEGUN, DONE, ENDED, PASSING, REFUSED, Case, Decided
+from arkwright.api.watch.deciding import BEGUN, DONE, ENDED, PASSING, REFUSED, WITHHELD, Case, Decided
 from arkwright.core import versions
 from arkwright.core.alarms import DATA, Alarm, Reacted, Reaction, subject
 from arkwright.core.durations import seconds
@@ -65,18 +65,19 @@ def go_on(site: Site, about: str) -> None:
     """Do the rest about alarms whose release was taken away, as a reaction, by who was killed then; before they are
     left behind with it.
     """
-    moved = site.ledger.last(Endpoint.KIND, f"{about}@")
-    if moved is None or moved.by != MACHINE.name:
-        return
-    endpoint = decode(Endpoint, moved.body)
-    standing = stand(site, about)
-    if not any(endpoint.reason.endswith(f"({one.alarm.ref})") for one in standing):
-        return
-    before = versions.resolve(site.ledger, Endpoint, f"{about}@{endpoint.version - 1}")
-    then = datetime.fromisoformat(moved.at).timestamp()
-    for case in list(_cases(site, about, then, (), before)):
-        if policy.part(endpoint, case.alarm.release) is None:
-            _done(case, _act, time.time)
+    standing, moved = stand(site, about), site.ledger.last(Endpoint.KIND, f"{about}@")
+    now = decode(Endpoint, moved.body) if moved else None
+    while now and moved and moved.by == MACHINE.name:  # maybe one after the other
+        endpoint = decode(Endpoint, moved.body)
+        if not any(endpoint.reason.endswith(f"({one.alarm.ref})") for one in standing):
+            return
+        then = datetime.fromisoformat(moved.at).timestamp()
+        moved = site.ledger.get(Endpoint.KIND, f"{about}@{endpoint.version - 1}")
+        assert moved
+        for case in list(_cases(site, about, then, (), decode(Endpoint, moved.body))):
+            held_back = site.ledger.get(Reacted.KIND, f"{case.key}/{WITHHELD}")  # it is over with the alarm
+            if policy.part(now, case.alarm.release) is None and not held_back:
+                _done(case, _act, time.time)
 
 
 def finish(site: Site, about: str, rerun: Rerun) -> None:

@@ -109,7 +109,7 @@ _LIST = (
     Word("predict", "predict", "Ask an endpoint's release about rows, without a server.",
          ("arkwright predict late rows.jsonl", "echo '{\"distance\": 900}' | arkwright predict late -")),
     Word("watch", "watch", "What is promised of endpoints and data, measured on what came.",
-         ("arkwright watch", "arkwright watch late --json", "arkwright watch data.flights")),
+         ("arkwright watch", "arkwright watch late --plots --span 30d", "arkwright watch data.flights")),
     Word("rehearse-watch", "rehearse_watch", "What would have been noticed and done, by the project's words of now.",
          ("arkwright rehearse-watch late --since 30d --step 6h", "arkwright rehearse-watch data.flights --since 30d")),
     Word("alarms", "alarms", "What was noticed, and what was done about it.",

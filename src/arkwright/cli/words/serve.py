@@ -7,6 +7,7 @@ import sys
 
 from arkwright.api.endpoints.traffic import serve
 from arkwright.cli import context, output
+from arkwright.core.masked import quiet_driver
 from arkwright.core.ports import Serving
 
 
@@ -58,6 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(given: argparse.Namespace) -> int:
     (site, project), actor = context.where(given), context.actor(given)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    quiet_driver()
 
     def ready(address: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads it, or nothing takes it: that ends no server

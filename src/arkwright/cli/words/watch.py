@@ -11,7 +11,7 @@ from arkwright.api.watch.data_over_time import data_over_time
 from arkwright.api.watch.over_time import SPANS, over_time
 from arkwright.api.watch.rounds import watch
 from arkwright.api.watch.window import Watched
-from arkwright.cli import alarm_view, context, output, watch_view
+from arkwright.cli import alarm_view, context, output, watch_plots, watch_view
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.errors import Invalid
@@ -26,6 +26,7 @@ _MARKS = {"kept": "[green]kept[/]", "broken": "[red]broken[/]", "unproven": "[ye
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", help="endpoints and datasets, such as late data.flights (default: all)")
     parser.add_argument("--report", metavar="FILE", help="write what was noticed, with pictures, as one HTML file")
+    parser.add_argument("--plots", action="store_true", help="draw performance, drift and alarms over time here")
     parser.add_argument("--span", default="7d", choices=tuple(SPANS), help="how far back pictures go (default: 7d)")
     parser.add_argument("--until", metavar="TIME", help="where pictures end: 7d (ago), or a time in UTC (default: now)")
     context.site_option(parser)
@@ -43,14 +44,21 @@ def main(given: argparse.Namespace) -> int:
         said = "nothing is watched: see promises under [endpoint.NAME], and watch under [data.NAME]"
         output.console().print(output.escape(said))
     else:
-        _show(site, actor, project, found, given.span, until)
+        _show(site, actor, project, found, given.span, until, plots=given.plots)
     if given.report and not given.json:
         output.console().print(f"written: {output.escape(given.report)}")
     return 1 if any(one.verdict == "broken" for one in found) else 0
 
 
 def _show(
-    site: Site, actor: Actor, project: Path, found: Sequence[Watched | WatchedData], span: str, until: datetime | None
+    site: Site,
+    actor: Actor,
+    project: Path,
+    found: Sequence[Watched | WatchedData],
+    span: str,
+    until: datetime | None,
+    *,
+    plots: bool,
 ) -> None:
     screen = output.console()
     names = dict.fromkeys(one.endpoint for one in found if isinstance(one, Watched))
@@ -72,6 +80,9 @@ def _show(
         for stands in alarms(site, actor, project, about=about, standing=True).items:
             for line in alarm_view.lines(stands):
                 screen.print(line)
+    for one in seen if plots else ():
+        for line in watch_plots.plots(one):
+            screen.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def _write(path: Path, text: str) -> None:

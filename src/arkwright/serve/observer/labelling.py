@@ -1,6 +1,7 @@
 """What turned out to be true of earlier answers: labels that callers send, acknowledged when they are on the disk."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
@@ -46,7 +47,9 @@ class Labelling:
             labels.close()
 
     def _leave(self, name: str) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._open.pop(name)[1].close)
+        labels = self._open.pop(name)[1]
+        with contextlib.suppress(RuntimeError):  # no thread is left: that is done by the next there is
+            asyncio.get_running_loop().run_in_executor(None, labels.close)
 
     def _keeping(self, request: Request, reply: Reply, kept: Future[int]) -> None:
         """Answer when these labels are on the disk."""

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from time import monotonic, perf_counter
 
@@ -22,6 +22,7 @@ from arkwright.serve.telemetry import layout
 from arkwright.serve.telemetry.slot import Series
 from arkwright.serve.telemetry.telemetry import Call, Telemetry
 from arkwright.serve.traffic.lane import Lane
+from arkwright.serve.traffic.route import Route
 from arkwright.serve.traffic.together import Asked
 from arkwright.serve.wire.messages import (
     REQUEST_ID,
@@ -95,11 +96,11 @@ class Observer:
                 if together is not None:
                     together.noting = Plainly(self, watched, KINDS[kind])
 
-    def settled(self, names: Collection[str]) -> None:
-        """Only these endpoints answer now, and nothing of what left is at work any more."""
-        for name in self._speaking.keys() - names:
+    def settled(self, routes: Mapping[str, Route]) -> None:
+        """Only these answer now, and nothing of what left is at work any more."""
+        for name in self._speaking.keys() - routes.keys():
             del self._speaking[name]
-        self._taps.settled(names)
+        self._taps.settled(routes, {lane.watched.tap for route in routes.values() for lane in route.lanes})
         self.labels.settled()
 
     def began(self, lane: Lane, kind: str, request: Request, body: bytes, reply: Reply) -> Reply:

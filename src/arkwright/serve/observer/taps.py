@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -69,11 +69,14 @@ class Taps:
         """Nothing new is given to this endpoint's log."""
         self._left.append(self._open.pop(name)[1])
 
-    def settled(self, names: Collection[str]) -> None:
-        """Only these endpoints are logged now, and nothing of what left is at work any more."""
+    def settled(self, names: Collection[str], used: Container[Tap | None] = ()) -> None:
+        """Only these endpoints are logged now, and nothing of what left is at work any more. `used`: by who answers, so
+        that it is not closed, also where another one was asked for and refused.
+        """
         for name in self._open.keys() - names:
             self.leave(name)
-        left, self._left = self._left, []
+        left = [tap for tap in self._left if tap not in used]
+        self._left = [tap for tap in self._left if tap in used]
         for tap in left:
             self._known = {key: number for key, number in self._known.items() if key[0] is not tap}
             del self._numbered[tap]

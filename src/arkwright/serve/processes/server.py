@@ -199,13 +199,13 @@ class Server:
                     lane = await self._lane(name, share)
                     fresh.append(lane)
                 lanes.append((lane, share.part))
+            if self._observer:
+                self._observer.follow(name, routing, [lane for lane, _ in lanes])
         except BaseException:
             for lane in fresh:
                 lane.close()
             raise
         shadows = [share.served.release for share in routing.shares if share.shadow and not self._shadow]
-        if self._observer:
-            self._observer.follow(name, routing, [lane for lane, _ in lanes])
         return Route(name, lanes, shadows)
 
     async def _lane(self, name: str, share: Share) -> Lane:

@@ -52,8 +52,16 @@ class Aside:
         task.add_done_callback(self._tasks.discard)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` gives, on one of the threads. Raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """What `work` gives, on one of the threads. Raises what it raises; Problem (503) where none can be started."""
+        return await self._given(work)
+
+    def _given(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        some = [work]
+        try:
+            return asyncio.get_running_loop().run_in_executor(self._threads, _do, some)
+        except RuntimeError:
+            some.clear()  # the threads that come later find it, and nothing to do
+            raise Problem(503, "no thread is left to read this; try again", b"Retry-After: 1\r\n") from None
 
     @asynccontextmanager
     async def place(self, size: int) -> AsyncIterator[Place]:
@@ -97,3 +105,7 @@ class Aside:
         if not done:
             self._waiting.remove(entry)
             raise busy
+
+
+def _do(some: list[Callable[[], T]]) -> T:
+    return some.pop()()

@@ -72,7 +72,7 @@ class Labels:
         """Their number, once they are on the disk; `by` is who said so.
 
         The future raises ArkwrightError when the disk is full or fails: none of them counts then. An event loop awaits
-        `asyncio.wrap_future` of it. Raises Refused when too many labels wait already.
+        `asyncio.wrap_future` of it. Raises Refused when too many labels wait already, or no thread is left to write.
         """
         at = time.time_ns()
         kept = [(one.id, one.row, one.label, at, by) for one in labels]
@@ -82,13 +82,20 @@ class Labels:
                 raise Refused("the labels are closed; the server is stopping")
             if self._count and self._count + len(kept) > MOST_WAITING:
                 raise Refused("too many labels wait for the disk; send these again in a moment")
+            if self._thread is None:
+                self._thread = self._begun()
             self._waiting.append((kept, future))
             self._count += len(kept)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="arkwright-labels", daemon=True)
-                self._thread.start()
             self._some.notify()
         return future
+
+    def _begun(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name="arkwright-labels", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            raise Refused("no thread is left to write labels; send these again in a moment") from None
+        return thread
 
     def close(self) -> None:
         """Write what waits, and end."""
@@ -198,19 +205,21 @@ def end(folder: Path, known: Place) -> Place | None:
         return None
     if not logs:
         return known
-    number, path = max(logs.items())
     with locked(folder / LOCK, shared=True, within=PATIENCE) as got:  # who appends has it until all is on the disk
         if not got:
             return known
-        size = path.stat().st_size
-    with path.open("rb") as file:
-        blocks = Blocks(file, MAGIC)
-        reached = begun = known.end if number == known.log else blocks.end
-        for _ in blocks.behind(begun):
-            if blocks.end > size:
-                break
-            reached = blocks.end
-    return Place(number, reached, _first(path)) if reached > MAGIC_SIZE else known  # nothing is in it yet
+        sizes = {number: path.stat().st_size for number, path in logs.items() if number >= known.log}
+    for number in sorted(sizes, reverse=True):  # who began the newest may have been killed then
+        with logs[number].open("rb") as file:
+            blocks = Blocks(file, MAGIC)
+            reached = known.end if number == known.log else blocks.end
+            for _ in blocks.behind(reached):
+                if blocks.end > sizes[number]:
+                    break
+                reached = blocks.end
+        if reached > MAGIC_SIZE:
+            return Place(number, reached, _first(logs[number]))
+    return known  # nothing is in them yet
 
 
 def between(folder: Path, known: Place, until: Place) -> Iterator[list[Kept]]:

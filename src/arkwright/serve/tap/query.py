@@ -5,11 +5,13 @@ The answer is a Parquet file that the engine of the socket `Tables` writes, so m
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,6 +24,7 @@ from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
 from arkwright.serve.tap.compact import Choose, write_parts
 from arkwright.serve.tap.index_lock import reading
+from arkwright.serve.tap.label_index import Numbers
 from arkwright.serve.tap.labels import Kept, Value
 from arkwright.serve.tap.parts import Index, Part
 from arkwright.serve.tap.segment import Record, Release, segments
@@ -92,7 +95,7 @@ def find(folder: Path, store: Store, tables: Tables, scratch: Path, wanted: Want
         first = replace(wanted, where=others, aside=aside, limit=None) if of_labels else wanted
         found, count, read = _found(there, tables, scratch, first)
     actual, said = _label_type(read), scratch / "labels.parquet"
-    few = set(pq.read_table(found, columns=["id"]).column("id").to_pylist()) if count <= FEW else None
+    few = numbers_of(pq.read_table(found, columns=["id"])) if count <= FEW else None
     write_labels(folder, said, few)
     joined = _joined(_SQL_TYPES[actual])
     if of_labels:
@@ -246,8 +249,15 @@ def _label_type(paths: list[Path]) -> pa.DataType:
     return kinds.pop() if len(kinds) == 1 else pa.string()
 
 
-def write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
-    """The labels in order, of these requests or of all, as text: the engine gives them their type."""
+def numbers_of(table: pa.Table) -> Numbers:
+    """(n,) ascending, of the requests whose rows these are."""
+    return label_index.ascending(label_index.numbered(table.column("id").to_pylist()))
+
+
+def write_labels(folder: Path, path: Path, only: Numbers | None) -> None:
+    """The labels in order, of the requests with these numbers, ascending, or of all, as text: the engine gives them
+    their type.
+    """
     place = 0
     with pq.ParquetWriter(path, _LABELS) as writer:
         for kept in _many(_labels(folder, only)):
@@ -258,14 +268,14 @@ def write_labels(folder: Path, path: Path, only: set[str] | None) -> None:
             writer.write_batch(pa.record_batch(arrays, schema=_LABELS))
 
 
-def _labels(folder: Path, only: set[str] | None) -> Iterator[list[Kept]]:
+def _labels(folder: Path, only: Numbers | None) -> Iterator[list[Kept]]:
     if only is None:
         yield from label_log.read(folder)
         return
-    hashes = label_index.hashed(only)
     for path in label_log.files(folder / label_log.FOLDER):
-        for _, block in label_log.placed(path, label_index.places(path, hashes)):
-            yield [one for one in block if one[0] in only]
+        for _, block in label_log.placed(path, label_index.places(path, only)):
+            there = label_index.are_in(only, label_index.numbered(one[0] for one in block))
+            yield [block[place] for place in np.flatnonzero(there)]
 
 
 def _many(blocks: Iterable[list[Kept]]) -> Iterator[list[Kept]]:
@@ -281,10 +291,12 @@ def _many(blocks: Iterable[list[Kept]]) -> Iterator[list[Kept]]:
 
 
 def _texts(labels: Sequence[Value]) -> Any:
-    try:
-        return pa.array(labels).cast(pa.string())
-    except pa.ArrowException:  # of several types
-        return [pa.scalar(label).cast(pa.string()).as_py() for label in labels]
+    """Whatever stands beside it, a label has one text."""
+    kinds = {type(label) for label in labels}
+    with suppress(pa.ArrowException):  # of several types
+        if bool not in kinds or len(kinds) == 1:  # among fractions true would be 1
+            return pa.array(labels).cast(pa.string())
+    return [pa.scalar(label).cast(pa.string()).as_py() for label in labels]
 
 
 def _nothing(out: Path) -> int:

@@ -76,7 +76,7 @@ def labelled(
         looked = scratch / "looked.parquet"
         wanted = ", ".join(map(quoted_name, ("id", "row", "at", *columns)))
         tables.write(f'SELECT {wanted} FROM ({select}) WHERE hash("id", "row") % {every} = 0', files, looked)  # noqa: S608
-        only = set(pq.read_table(looked, columns=["id"]).column("id").to_pylist())
+        only = query.numbers_of(pq.read_table(looked, columns=["id"]))
         select, files = "SELECT * FROM looked", {"looked": looked}
     query.write_labels(folder, said, only)
     names = ", ".join(f"came.{quoted_name(name)}" for name in columns)

@@ -265,6 +265,7 @@ class Connection(Outgoing):
                     self._front.refusals(self._refused, item)
                     self._refused = None
                 break
+            item.way = self._front.way(item)  # what answers may be another since it came
             self._begin(item)
         self._stepping = False
 

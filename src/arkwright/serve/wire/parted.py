@@ -11,6 +11,6 @@ def parted(head: bytes) -> tuple[Rest, dict[bytes, bytes]] | None:
     of which it was a part has been parsed and said just that.
     """
     found = _ANEW.findall(head)
-    if not found or head.startswith(b"\r\n"):  # then such a line may stand before the request line
+    if not found or head[0] in b"\r\n":  # then such a line may stand before the request line
         return None
     return (_ANEW.sub(b"", head), *(name for name, _ in found)), {name.lower(): value for name, value in found}
