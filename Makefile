@@ -28,6 +28,7 @@ proxies:  ## nginx and HAProxy for the tests that send requests through them, wh
 
 screenshots: $(VENV)/.test browser  ## the pictures in docs/images, anew
 	@$(BIN)/python scripts/screenshots.py
+	@$(BIN)/python scripts/watch_screenshots.py
 
 fuzz: $(VENV)/.test  ## look for bytes that the server's decoders get wrong, a minute for each
 	@$(BIN)/python scripts/fuzz.py -max_total_time=60
