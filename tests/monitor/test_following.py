@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arkwright.core.errors import Corrupt
+from arkwright.measures import latencies
 from arkwright.monitor import following
 from arkwright.monitor.counting import reference
 from arkwright.monitor.following import Block, File, Log, follow, window
-from arkwright.monitor.kept import HOUR, Kept
+from arkwright.monitor.kept import DAY, HOUR, Kept
 
 REFERENCE = reference(pa.table({"x": np.arange(100.0), "word": ["a", "b"] * 50}))
 START = 1_700_000_000 // HOUR * HOUR
@@ -27,7 +28,8 @@ def log(files, settled):
         for seconds in files:
             at = np.array([START + s for s in seconds if since <= START + s < until], np.int64)
             if len(at):
-                yield Block(at, pa.table({"x": at % 100 * 1.0, "word": ["a"] * len(at)}))
+                took = np.where(at % 3, at % 100 / 7, np.nan)
+                yield Block(at, pa.table({"x": at % 100 * 1.0, "word": ["a"] * len(at)}), took=took)
 
     return Log(
         files=[File(f"{n}: {f}", START + min(f), START + max(f)) for n, f in enumerate(files)],
@@ -62,6 +64,8 @@ def test_however_the_time_is_cut_every_row_counts_once(tmp_path_factory, files, 
         again = REFERENCE.count(pa.concat_tables(log(files, 0).rows(START, START + 6 * HOUR)))
         assert whole.columns["x"].counts.tolist() == again.columns["x"].counts.tolist()
         assert whole.columns["word"].counts.tolist() == again.columns["word"].counts.tolist()
+        took = np.concatenate([block.took for block in log(files, 0).scan(START, START + 6 * HOUR)])
+        assert whole.took.tolist() == latencies.counted(took).tolist()
 
 
 @settings(max_examples=40)
@@ -141,6 +145,35 @@ def test_a_window_of_up_to_a_day_has_its_rows_to_the_minute_whenever_it_was(tmp_
             assert found.rows == len(there)
             assert found.columns["x"].counts.sum() == len(there) if there else True
         assert rows(kept) == len(seconds)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.integers(0, 100 * HOUR - 1), min_size=1, max_size=60),
+    st.lists(st.integers(0, 100 * 60), max_size=3),
+    st.lists(st.integers(0, 100 * HOUR - 1), max_size=9),
+    st.lists(st.tuples(st.integers(0, 100), st.integers(26, 100)), min_size=1, max_size=4),
+)
+def test_a_long_window_has_its_rows_whatever_came_late(tmp_path_factory, seconds, looks, late, asked):
+    with closing(Kept(tmp_path_factory.mktemp("kept") / "x.db")) as kept:
+        for settled in (*sorted(look * 60 for look in looks), 100 * HOUR):
+            told = log([[s for s in seconds if s < settled]] if min(seconds) < settled else [], settled)
+            follow(kept, "r", REFERENCE, told)
+        days = {day for s in seconds if (day := (START + s) // DAY) < (START + 100 * HOUR) // DAY}
+        assert kept._db.run("SELECT count(*) FROM day").fetchone() == (len(days),)
+        if late:
+            follow(kept, "r", REFERENCE, log([seconds, late], 100 * HOUR))
+        for begin, long in asked:
+            since, until = begin * HOUR, min(begin + long, 100) * HOUR
+            found = kept.window("r", REFERENCE, START + since, START + until)
+            there = [START + s for s in (*seconds, *late) if since <= s < until]
+            assert found.rows == len(there)
+            if there:
+                took = np.array(there)[np.array(there) % 3 > 0]
+                assert found.took.tolist() == latencies.counted(took % 100 / 7).tolist()
+                assert (found.columns["x"].low, found.columns["x"].high) == (
+                    min(s % 100 for s in there), max(s % 100 for s in there)
+                )  # fmt: skip
 
 
 def test_minutes_stay_for_a_day_and_are_read_once_more_only_where_none_are_kept(tmp_path):

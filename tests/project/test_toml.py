@@ -249,13 +249,17 @@ def test_how_data_cannot_be_watched(shop, words, watch, says):
     assert says in mistakes(shop)
 
 
-@pytest.mark.parametrize("window", ["7d", "5000 rows"])
-def test_a_window_is_a_span_or_so_many_rows(shop, window):
+@pytest.mark.parametrize("window", ["7d", "5000 rows", "release"])
+def test_a_window_is_a_span_or_so_many_rows_or_all_of_a_release(shop, window):
     shop.edit("arkwright.toml", 'model = "buys"\n', f'model = "buys"\nwatch = {{ window = "{window}" }}\n')
     assert toml.read(shop.folder).spec.endpoint["buys"].watch.window == window
 
 
-@pytest.mark.parametrize("window", ["5000", "0 rows", "5000 row", "many rows"])
-def test_a_window_that_is_neither(shop, window):
+@pytest.mark.parametrize(
+    ("window", "near"),
+    [("5000", ""), ("0 rows", ""), ("5000 row", ""), ("many rows", ""), ("relase", '; did you mean "release"?')],
+)
+def test_a_window_that_is_none_of_these(shop, window, near):
     shop.edit("arkwright.toml", 'model = "buys"\n', f'model = "buys"\nwatch = {{ window = "{window}" }}\n')
-    assert 'must be a span of time or so many rows, such as 7d or "5000 rows"' in mistakes(shop)
+    says = f'watch.window: must be a span of time, so many rows or "release", such as 7d or "5000 rows"{near}'
+    assert any(line.endswith(says) for line in mistakes(shop).splitlines())

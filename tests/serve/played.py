@@ -124,6 +124,11 @@ class World:
     async def close(self):
         pass
 
+    renew = close
+
+    async def decide(self, works):
+        pass
+
     async def waited_for(self, one):
         """Until the gate is open, or it is killed; `only` one does."""
         if self.only not in (None, one):

@@ -90,6 +90,11 @@ class World(Musts):
     async def close(self):
         pass
 
+    renew = close
+
+    async def decide(self, works):
+        pass
+
     def gate(self, release):
         return self.gates.setdefault(release, asyncio.Event())
 
@@ -153,7 +158,8 @@ class World(Musts):
 
     def harmed(self, at):
         """Who that is, if anybody lives. Ended before it answered: for what it began last, or what it tries."""
-        if (one := self.one(at)) and not (one in self.workers and self.workers[one].served):
+        seen = self.workers.get(one := self.one(at))
+        if one and not (seen and seen.served and not seen.begun):
             self.blame(one.last)
             self.excused += [(self.now, release) for release in one.told]
         return one

@@ -1,16 +1,17 @@
-"""Spans of time as people write them: 90d, 12h, 30m; windows may also be so many rows."""
+"""Spans of time as people write them: 90d, 12h, 30m; windows may also be so many rows, or all of a release."""
 
 import re
 
 from arkwright.core.errors import Invalid
 
 PATTERN = r"^[1-9][0-9]{0,4}[smhdw]$"
-WINDOW = rf"{PATTERN}|^[1-9][0-9]{{0,8}} rows$"
+RELEASE = "release"
+WINDOW = rf"{PATTERN}|^[1-9][0-9]{{0,8}} rows$|^{RELEASE}$"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
 def rows(text: str) -> int | None:
-    """`5000 rows` as a number; None for a span of time."""
+    """`5000 rows` as a number; None for any other window."""
     number, _, unit = text.partition(" ")
     return int(number) if unit == "rows" else None
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from arkwright.core.errors import Invalid
 from arkwright.core.promises import Reading
-from arkwright.measures import evidence, intervals
+from arkwright.measures import evidence, intervals, latencies
 from arkwright.measures.evaluation import Array, Evaluation, Undefined
 from arkwright.measures.registry import model_measure
 
@@ -76,7 +76,8 @@ def latency_p50_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which half of the one-row calls are answered: the median of the rounds.
 
     A call that another program interrupted is taken again. Interval: of the median by order statistics, so that a
-    busy moment of the machine does not decide. On traffic: of the requests that were logged, by their ranks.
+    busy moment of the machine does not decide. On traffic: of the requests that were logged, by their ranks, each to
+    within 1 %.
     """
     return _latency(evaluation, 0.5)
 
@@ -91,7 +92,8 @@ def latency_p99_ms(evaluation: Evaluation) -> Reading:
     """The milliseconds within which 99 of 100 one-row calls are answered: the median of the rounds.
 
     A call that another program interrupted is taken again. Interval: of the median by order statistics, so that a
-    busy moment of the machine does not decide. On traffic: of the requests that were logged, by their ranks.
+    busy moment of the machine does not decide. On traffic: of the requests that were logged, by their ranks, each to
+    within 1 %.
     """
     return _latency(evaluation, 0.99)
 
@@ -110,27 +112,28 @@ def size_mb(evaluation: Evaluation) -> Reading:
 
 
 def _latency(evaluation: Evaluation, q: float) -> Reading:
+    if evaluation.took is not None and evaluation.took.any():
+        return _of_requests(evaluation.took, q)
     if evaluation.latencies_ms is None or np.size(evaluation.latencies_ms) == 0:
         raise Undefined("no calls were timed")
     taken = np.atleast_2d(np.asarray(evaluation.latencies_ms, np.float64))
     if not (np.isfinite(taken).all() and (taken >= 0).all()):
         raise Undefined("some of the times are negative or no numbers")
-    if len(taken) == 1:
-        return _of_calls(np.sort(taken[0]), q)
     rounds = np.sort(np.quantile(taken, q, axis=1))
     low, high = intervals.median_ranks(len(rounds))
     note = f"{taken.shape[0]} rounds of {taken.shape[1]} calls"
     return Reading(float(np.median(rounds)), float(rounds[low]), float(rounds[high]), note=note)
 
 
-def _of_calls(taken: Array, q: float) -> Reading:
-    """One round alone, such as requests that were answered: between the calls whose ranks the quantile lies among."""
-    n = len(taken)
+def _of_requests(took: Array, q: float) -> Reading:
+    """That were answered: between those whose ranks the quantile lies among, as far apart as they may be."""
+    n = int(took.sum())
     half = intervals.Z * math.sqrt(n * q * (1 - q))
     low, high = math.floor(n * q - half) - 1, math.ceil(n * q + half)
     if low < 0 or high >= n:
         raise Undefined(f"{n:,} calls are too few to tell what {q:.0%} of them take")
-    return Reading(float(np.quantile(taken, q)), float(taken[low]), float(taken[high]), n=n, note=f"{n:,} calls")
+    note = f"{n:,} calls, each to within {latencies.WITHIN:.0%}"
+    return Reading(latencies.quantile(took, q), *latencies.between(took, low, high), n=n, note=note)
 
 
 def _original(evaluation: Evaluation) -> Evaluation:

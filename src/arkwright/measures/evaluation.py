@@ -33,6 +33,7 @@ class Evaluation:
     times: Array | None = None  # (n,) for how many rows alike each one stands, to measures that only count; None: one
     original: "Evaluation | None" = None  # the same rows answered by the model as it was trained
     latencies_ms: Array | None = None  # (rounds, calls) milliseconds of one-row calls
+    took: Array | None = None  # of traffic: how long requests took, as `measures.latencies` counts them
     size_bytes: int | None = None
     test_rows: Array | None = None  # (n,) 64-bit digest of each row's inputs
     train_rows: Array | None = None  # (m,) the same for the rows trained on

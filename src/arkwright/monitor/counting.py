@@ -46,13 +46,16 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """So many rows that came, in the bins of a reference."""
+    """So many rows that came, in the bins of a reference; `took`: how long their requests did, in those of
+    `measures.latencies`.
+    """
 
     rows: int = 0
     columns: Sketches = field(default_factory=dict)
     scores: Scores | None = None
     joint: Together | None = None
     losses: Losses | None = None
+    took: Array | None = None
 
     def __add__(self, other: "Counts") -> "Counts":
         """Both together; a column that only one of them has is as it is there."""
@@ -60,7 +63,8 @@ class Counts:
         scores = self.scores + other.scores if self.scores and other.scores else self.scores or other.scores
         joint = self.joint + other.joint if self.joint and other.joint else self.joint or other.joint
         losses = self.losses + other.losses if self.losses and other.losses else self.losses or other.losses
-        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores, joint, losses)
+        took = other.took if self.took is None else self.took if other.took is None else self.took + other.took
+        return Counts(self.rows + other.rows, {**self.columns, **other.columns, **both}, scores, joint, losses, took)
 
 
 @dataclass(frozen=True, slots=True)

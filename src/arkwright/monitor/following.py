@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from arkwright.core.arrow_arrays import flags, numbers
+from arkwright.measures import latencies
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.counting import Answered, Counts, Reference
 from arkwright.monitor.kept import HOUR, MINUTE, MINUTES_STAY, Kept, Slots
@@ -27,11 +28,14 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows, when they were answered ((n,) seconds since 1970), and what a classifier answered to them."""
+    """Some rows, when they were answered ((n,) seconds since 1970), and what a classifier answered to them; `took`:
+    (n,) milliseconds that each request took, NaN but for its first row.
+    """
 
     seconds: Array
     table: pa.Table
     answered: Answered | None = None
+    took: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,12 @@ def window(kept: Kept, release: str, reference: Reference, log: Log, since: int,
     if until - since <= MINUTES_STAY:
         _divide(kept, release, reference, log, since, until)
     return kept.window(release, reference, since, until)
+
+
+def whole(since: int, until: int) -> int:
+    """Where a window begins that has all rows from `since` on: with its minute, of more than a day with its hour."""
+    slot = MINUTE if until - since <= MINUTES_STAY else HOUR
+    return since // slot * slot
 
 
 def begins(kept: Kept, release: str, reference: Reference, log: Log, rows: int, until: int) -> int:
@@ -154,6 +164,8 @@ def _slots(reference: Reference, blocks: Iterable[Block], since: int, until: int
 
 def _counted_of(reference: Reference, block: Block, rows: Array) -> Counts:
     if rows.all():
-        return reference.count(block.table, block.answered, block.seconds)
-    some = block.answered.take(rows) if block.answered else None
-    return reference.count(block.table.filter(flags(rows)), some, block.seconds[rows])
+        counts = reference.count(block.table, block.answered, block.seconds)
+    else:
+        some = block.answered.take(rows) if block.answered else None
+        counts = reference.count(block.table.filter(flags(rows)), some, block.seconds[rows])
+    return counts if block.took is None else replace(counts, took=latencies.counted(block.took[rows]))

@@ -1,8 +1,9 @@
 """What was counted, kept by slots of time: one SQLite file for an endpoint, small beside the predictions themselves.
 
 A slot is a minute, and an hour once that is over, beside which its minutes stay for a day: a window may begin at any
-of them. Counts and the mark (up to when they are whole) are written together: who is killed on the way has neither, and
-counts the same again. Whatever is acknowledged is on the disk.
+of them. The hours of a day that is over are added up once, so that months are few reads. Counts and the mark (up to
+when they are whole) are written together: who is killed on the way has neither, and counts the same again. Whatever is
+acknowledged is on the disk.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,13 +13,16 @@ from arkwright.monitor.counting import Counts, Reference
 from arkwright.monitor.database import Database
 from arkwright.monitor.packing import pack, unpack
 
-MINUTE, HOUR = 60, 3600  # seconds
+MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds
 MINUTES_STAY = 25 * HOUR  # a day, and the hour in which it begins
-LAYOUT = 2
+LAYOUT = 3
 _TABLES = """
 CREATE TABLE slot (
     release TEXT NOT NULL, begin INTEGER NOT NULL, seconds INTEGER NOT NULL, rows INTEGER NOT NULL,
     body BLOB NOT NULL, PRIMARY KEY (release, seconds, begin)
+) STRICT;
+CREATE TABLE day (
+    release TEXT NOT NULL, begin INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (release, begin)
 ) STRICT;
 CREATE TABLE mark (release TEXT PRIMARY KEY, until INTEGER NOT NULL, files TEXT NOT NULL) STRICT;
 """
@@ -33,6 +37,11 @@ _BETWEEN = (
 )
 _FIND = f"SELECT begin, seconds, body FROM slot WHERE {_BETWEEN} ORDER BY begin"  # noqa: S608 - fixed text
 _DROP = "DELETE FROM slot WHERE release = ? AND begin >= ? AND begin < ?"
+_DROP_DAYS = "DELETE FROM day WHERE release = ? AND begin > ? AND begin < ?"
+_UNTOLD = """
+SELECT DISTINCT begin / 86400 * 86400 FROM slot WHERE release = ? AND seconds = 3600 AND begin < ? AND NOT EXISTS (
+    SELECT 1 FROM day WHERE day.release = slot.release AND day.begin = slot.begin / 86400 * 86400)
+"""
 _MARK = "INSERT INTO mark VALUES (?, ?, '') ON CONFLICT DO UPDATE SET until = max(until, excluded.until)"
 Slots = Mapping[tuple[int, int], Counts]  # (begin, seconds) -> counts
 
@@ -59,6 +68,7 @@ class Kept:
         """Keep the counts between `since` and `until` in the place of those before, and move the mark up to it."""
         with self._db.transaction() as db:
             db.execute(_DROP, (release, since, until))
+            db.execute(_DROP_DAYS, (release, since - DAY, until))
             db.executemany(_PUT, _packed(release, slots))
             db.execute(_MARK, (release, until))
 
@@ -106,7 +116,7 @@ class Kept:
 
     def hours(self, release: str, reference: Reference, until: int) -> None:
         """Make one slot of the minutes of each hour that is over by then, and forget those of whatever release that are
-        older than a day.
+        older than a day; add up each day that is over.
         """
         over, minutes = until // HOUR * HOUR, f"FROM slot WHERE seconds = 60 AND begin < ? AND {{}}{_OF_HOUR})"
         begun = f"SELECT DISTINCT begin / 3600 * 3600 {minutes.format('NOT ')} AND release = ?"
@@ -116,21 +126,34 @@ class Kept:
                 db.execute(_PUT, (release, hour, HOUR, whole.rows, pack(whole)))
         with self._db.transaction() as db:
             db.execute(f"DELETE {minutes.format('')}", (over - MINUTES_STAY,))
+        for (day,) in self._db.run(_UNTOLD, release, over // DAY * DAY).fetchall():
+            whole = self.window(release, reference, day, day + DAY)
+            with self._db.transaction() as db:
+                if self.rows(release, day, day + DAY) == whole.rows:  # or another counts late rows of it just now
+                    db.execute("INSERT OR REPLACE INTO day VALUES (?, ?, ?)", (release, day, pack(whole)))
 
     def slots(self, release: str, reference: Reference, since: int, until: int) -> Iterator[tuple[int, int, Counts]]:
         """(begin, seconds, counts) of the hours that lie between as a whole and of the minutes beside, in order."""
         for begin, seconds, body in self._db.run(_FIND, release, since, until).fetchall():
-            try:
-                yield int(begin), int(seconds), unpack(bytes(body), reference)
-            except ValueError as error:
-                raise self._db.said(error) from None
+            yield int(begin), int(seconds), self._counts(body, reference)
 
     def window(self, release: str, reference: Reference, since: int, until: int) -> Counts:
         """All of them added up."""
-        whole = Counts()
-        for _, _, counts in self.slots(release, reference, since, until):
-            whole += counts
-        return whole
+        whole, done = Counts(), since
+        sql = "SELECT begin, body FROM day WHERE release = ? AND begin >= ? AND begin <= ? ORDER BY begin"
+        for begin, body in self._db.run(sql, release, since, until - DAY).fetchall():
+            whole += self._slots_of(release, reference, done, int(begin)) + self._counts(body, reference)
+            done = int(begin) + DAY
+        return whole + self._slots_of(release, reference, done, until)
+
+    def _slots_of(self, release: str, reference: Reference, since: int, until: int) -> Counts:
+        return sum((counts for _, _, counts in self.slots(release, reference, since, until)), Counts())
+
+    def _counts(self, body: bytes, reference: Reference) -> Counts:
+        try:
+            return unpack(bytes(body), reference)
+        except ValueError as error:
+            raise self._db.said(error) from None
 
 
 def _packed(release: str, slots: Slots) -> Iterator[tuple[str, int, int, int, bytes]]:

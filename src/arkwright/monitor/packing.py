@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from arkwright.core.errors import Corrupt
+from arkwright.measures import latencies
 from arkwright.measures.evaluation import Array
 from arkwright.measures.scores import Scores
 from arkwright.measures.sketch import Sketch
@@ -45,6 +46,7 @@ class _Counts(msgspec.Struct):
     scores: dict[str, bytes] = {}
     joint: PackedTogether | None = None
     losses: dict[str, bytes] = {}
+    took: bytes = b""
 
 
 class _Reference(msgspec.Struct):
@@ -94,7 +96,8 @@ def pack(counts: Counts) -> bytes:
     columns = {name: _told(one) for name, one in counts.columns.items()}
     scores = _whole(counts.scores) if counts.scores else {}
     together = pack_together(counts.joint) if counts.joint else None
-    return _packed(_Counts(counts.rows, columns, scores, together, packed_losses.sums(counts.losses)))
+    took = b"" if counts.took is None else counts.took.astype("<i8").tobytes()
+    return _packed(_Counts(counts.rows, columns, scores, together, packed_losses.sums(counts.losses), took))
 
 
 def unpack(data: bytes, reference: Reference) -> Counts:
@@ -107,7 +110,9 @@ def unpack(data: bytes, reference: Reference) -> Counts:
     columns = {name: _in(known[name], one) for name, one in told.columns.items() if name in known}
     scores = _scores(reference.judged[1].empty(), told.scores) if reference.judged and told.scores else None
     joint = unpack_together(told.joint, reference.joint) if told.joint and reference.joint else None
-    return Counts(told.rows, columns, scores, joint, packed_losses.to_sums(told.losses, reference.loss_model))
+    losses = packed_losses.to_sums(told.losses, reference.loss_model)
+    took = _integers(told.took).reshape(latencies.BINS) if told.took else None
+    return Counts(told.rows, columns, scores, joint, losses, took)
 
 
 def _told(one: Sketch) -> _Column:

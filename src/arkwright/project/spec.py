@@ -128,13 +128,17 @@ class LogSpec(Table, frozen=True, kw_only=True):
 
 
 class WatchSpec(Table, frozen=True, kw_only=True):
-    """How an endpoint's promises are watched: over what came in the last `window`, `every` so often. What is broken for
-    `raise_after` is an alarm, until it was kept for `clear_after`. Where labels come `labels_after` so long, what rests
-    on them is measured on the window that ended then.
+    """How an endpoint's promises are watched: over what came in the last `window`, or all that a release answered since
+    it came, `every` so often. What is broken for `raise_after` is an alarm, until it was kept for `clear_after`. Where
+    labels come `labels_after` so long, what rests on them is measured on the window that ended then.
     """
 
     window: Annotated[
-        str, msgspec.Meta(pattern=durations.WINDOW, description='a span of time, or so many rows: "7d", "5000 rows"')
+        str,
+        msgspec.Meta(
+            pattern=durations.WINDOW,
+            description='a span of time, so many rows, or all of a release: "7d", "5000 rows", "release"',
+        ),
     ] = "1d"
     every: Duration = "5m"
     raise_after: Duration | None = None

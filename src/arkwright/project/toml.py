@@ -111,7 +111,8 @@ def _explain(
     span = re.escape(f"Expected `str` matching regex {durations.PATTERN!r}")
     what = re.sub(span, "must be a span of time, such as 90d or 12h", what)
     window = re.escape(f"Expected `str` matching regex {durations.WINDOW!r}")
-    what = re.sub(window, 'must be a span of time or so many rows, such as 7d or "5000 rows"', what)
+    if re.search(window, what):
+        what = f'must be a span of time, so many rows or "release", such as 7d or "5000 rows"{_near(body, keys)}'
     what = re.sub(r"Expected `str` matching regex .*", f"must be a plain word: {SPELLING}", what)
     what = in_toml(what)
     if what.startswith("Expected "):
@@ -121,6 +122,15 @@ def _explain(
         what = f"nothing here is called {wrong[1]!r}{did_you_mean(wrong[1], _choices(kind, keys))}"
     shown = ".".join((*path, *keys))
     problems.add(lines.of(*path, *keys[:1]), f"{shown + ': ' if shown else ''}{what[0].lower() + what[1:]}")
+
+
+def _near(body: Any, keys: list[str]) -> str:
+    """A question where the text at `keys` is nearly the one word that a window may be."""
+    from difflib import get_close_matches
+
+    for key in keys:
+        body = body[key]
+    return did_you_mean(body, [durations.RELEASE]) if get_close_matches(body, [durations.RELEASE]) else ""
 
 
 def _choices(kind: Any, keys: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from arkwright.api.watch.rows import readings
 from arkwright.core import arrow
 from arkwright.core.promises import parse
 from arkwright.data import check
+from arkwright.data.scan import parts, sql
 from arkwright.measures import binding, registry
 
 __all__ = ["logged"]
@@ -54,6 +55,32 @@ def test_as_a_dataset_of_the_same_rows(logged, tmp_path):
     for text, reading in zip(PROMISES, found(logged, *PROMISES), strict=True):
         assert reading.value == pytest.approx(expected[text].value), text
         assert reading.n == expected[text].n
+
+
+def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypatch):
+    real, asked = sql.by, []
+    monkeypatch.setattr(sql, "by", lambda *given: asked.append(given) or real(*given))
+    promises = {text: parse(text) for text in ("rows >= 1", "mean(spent) < 90", "largest(at) < 1e10")}
+
+    def look(days=2):
+        """(the rows that there are, how many times the log was read)"""
+        asked.clear()
+        ours = readings(logged.window(days), promises)
+        with monkeypatch.context() as patched:
+            patched.setattr(parts, "adds_up", lambda _: False)
+            whole = readings(logged.window(days), promises)
+        for text in promises:
+            assert (ours[text].value, ours[text].n) == (pytest.approx(whole[text].value), whole[text].n)
+        return ours["rows >= 1"].value, len(asked)
+
+    for hours in (2, 6, 40):
+        logged.answer(rows(hours), [yes(0.9)] * hours, f"h{hours}-", ago=hours * 3600)
+    assert look() == (48, 1)
+    assert look(days=1) == (8, 0)
+    logged.answer(rows(4), [yes(0.9)] * 4, "late", ago=6 * 3600)
+    logged.answer(rows(8), [yes(0.9)] * 8, "now", ago=0)
+    assert look() == (60, 1)
+    assert look() == (60, 1)  # the hour that goes on
 
 
 def test_answers_are_columns_too(logged):

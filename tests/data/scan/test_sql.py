@@ -15,11 +15,12 @@ from arkwright.core import arrow
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Column
 from arkwright.data import check
+from arkwright.data.scan import parts
 from arkwright.data.scan import sql as sql_check
 from arkwright.data.scan.sql import query
 from arkwright.infra.duckdb_tables import DuckTables
 from arkwright.measures import quality as q
-from arkwright.measures.aggregates import Rows
+from arkwright.measures.aggregates import Now, Rows
 
 NOW = 1_800_000_000.0
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -123,6 +124,29 @@ def test_both_engines_agree(place, table, other, coded, statistics, group, trust
     theirs = sql_check.measure(engine, "data", {"data": data, "other": known}, columns, bound, now=NOW)
     wrong = {text: (ours[text], theirs[text]) for text in bound if not same(ours[text], theirs[text])}
     assert not wrong
+
+
+def test_the_answers_of_parts_add_up(place):
+    more = pa.table({INT: [2**53, 7] * 9, FLOAT: [-1.5, 1e6, 0.1] * 6, TEXTS: ["b"] * 18}).cast(
+        pa.schema([SPREAD.schema.field(name) for name in (INT, FLOAT, TEXTS)])
+    )
+    given = [SPREAD, SPREAD.slice(0, 1), SPREAD.slice(0, 0), SPREAD.slice(1), more]
+    told = [one.append_column("part", pa.array([n] * len(one), "int64")) for n, one in enumerate(given)]
+    whole = pa.concat_tables(told, promote_options="default")
+    columns, engine = arrow.columns(whole.schema), DuckTables(place / "temp")
+    pq.write_table(whole, place / "data.parquet")
+    inputs = {"data": place / "data.parquet"}
+    plans = {text: made() for text, made in all_measures().items()}
+    plans = {text: made for text, made in plans.items() if all(map(parts.adds_up, made.needs))}
+    assert len(plans) > 40
+    needs = parts.weighed([need for made in plans.values() for need in made.needs if need != Now()])
+    kinds = {column.name: column.type for column in columns}
+    found = sql_check.by(engine, "SELECT * FROM data", "it", inputs, kinds, needs, "part", place / "by.parquet")
+    assert sorted(found) == [n for n, one in enumerate(given) if len(one)]
+    ours = check.finish(plans, {**parts.together(needs, [*found.values()]), Now(): NOW})
+    bound = {text: (lambda made=made: made) for text, made in plans.items()}
+    theirs = sql_check.measure(engine, "data", inputs, {"data": columns}, bound, now=NOW)
+    assert not {text: (ours[text], theirs[text]) for text in plans if not same(ours[text], theirs[text])}
 
 
 def test_it_is_one_query_and_reads_only_what_it_needs(tmp_path):

@@ -301,25 +301,37 @@ def test_what_heals_is_not_left_out_for_what_ends_workers_beside_it(stage):
     stage(play, lambda one, release, before: release in bad)
 
 
-def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch):
+@pytest.mark.parametrize(
+    ("seconds", "computes", "left_out"),
+    [(-1.0, False, True), (0.7, False, True), (0.7, True, False), (2.0, False, False)],
+)
+def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch, seconds, computes, left_out):
+    """Where no request is computed, which may have ended it, nor for a second before."""
     opens = Actor._open
 
     async def dies(self):
-        if bad & {*self.told}:
+        if bad & {*self.told} and seconds < 0:
             self.end(-signal.SIGSEGV)
             await asyncio.sleep(1e9)
         await opens(self)
+        if bad & {*self.told}:
+            asyncio.get_running_loop().call_later(seconds, self.end, -signal.SIGSEGV)
 
     async def play(world):
         await put(world, "a", of(world, 2, "a@2"))
         await put(world, "b", of(world, 2, "b@1"))
         bad.add("b@1")
         kill(world)
-        await asyncio.sleep(5)
-        assert answers(world, "a") == [{"a@2"}] * 2
+        await asyncio.sleep(8)
+        assert any("goes without it" in line for line in world.log) == left_out
         bad.clear()
 
+    class Computes(telling.Nothing):
+        def at_work(self):
+            return [[(1, 1)]]
+
     bad = set()
+    monkeypatch.setattr(telling, "Nothing", Computes if computes else telling.Nothing)
     monkeypatch.setattr(Actor, "_open", dies)
     stage(play)
 

@@ -122,6 +122,7 @@ def test_a_quiet_connection_goes_on_with_the_next_worker(one):
         answer_of_another(one)  # whoever came before is accepted
         assert kill(one) == before
         assert pid(used) == pid(fresh) == pid(used) != before
+        os.kill(one_of(one, "ark-keeper"), signal.SIGSTOP)  # it goes on when it is needed
         again = kill(one)  # and what the next one has sent counts too
         assert pid(used) == pid(fresh) != again
         used.sendall(ask(9))

@@ -12,6 +12,7 @@ import threading
 
 import msgspec
 import pytest
+from tests.serve.clock import Clock
 
 from arkwright.serve.processes import birth, control, process, zygote
 from arkwright.serve.processes.birth import Forked, Nursery
@@ -110,6 +111,115 @@ def test_what_workers_are_forked_from_may_hang_and_is_ended(tmp_path, monkeypatc
         asyncio.run(Worker(None, START, None, Nursery(tmp_path)).start())
 
 
+def answers(times):
+    """A zygote that forks so often, and then hangs."""
+
+    def begin(words, fds):
+        with socket.socket(fileno=os.dup(fds[0])) as way:
+            for _ in range(times):
+                made = subprocess.Popen(["sleep", "600"])
+                made.returncode = 0  # it is asked by its number
+                way.send(control.PID.pack(made.pid))
+        return sleeps(words, fds)
+
+    return begin
+
+
+async def bears(nursery):
+    """Whether a worker is born, and ends."""
+    if born := await nursery.born(START):
+        born.kill()
+        await born.wait()
+    return born is not None
+
+
+@pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
+def test_who_has_imported_and_hangs_is_not_waited_for_as_if_it_imported(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(birth, "_exec", answers(1))
+    monkeypatch.setattr(birth, "FORK", 0.1)
+
+    async def born():
+        nursery = Nursery(tmp_path)
+        found = [await asyncio.wait_for(bears(nursery), 20) for _ in range(3)]
+        await nursery.close()
+        return found
+
+    assert asyncio.run(born()) == [True, False, True]
+    assert caplog.text.count("the process that workers are forked from hangs: it is ended, and another begins") == 1
+
+
+@pytest.mark.skipif(not birth.forks(), reason="needs a zygote: Linux")
+def test_what_workers_are_forked_from_stays_until_another_works(tmp_path, monkeypatch):
+    """Half an upgrade: what is installed now cannot be imported."""
+
+    def ends(words, fds):
+        return Forked(os.posix_spawn("/bin/true", ["true"], os.environ))
+
+    def begin(words, fds, installed=iter([answers(2), ends, answers(1)])):  # noqa: B008 - once
+        return next(installed)(words, fds)
+
+    monkeypatch.setattr(birth, "_exec", begin)
+
+    async def upgraded():
+        nursery, born = Nursery(tmp_path), []
+        born.append(await bears(nursery))
+        for _ in range(2):
+            await nursery.renew()
+            born.append(await bears(nursery))
+            await nursery.decide(works=born[-1])
+            born.append(await bears(nursery)) if not born[-1] else None
+        await nursery.close()
+        return born
+
+    assert asyncio.run(upgraded()) == [True, False, True, True]
+
+
+def test_who_hangs_is_ended_though_the_supervisor_was_killed():
+    """What workers are forked from sees to it."""
+    hangs = subprocess.Popen(["sleep", "600"])
+    workers = zygote.Workers()
+    workers.add(hangs.pid, msgspec.structs.replace(START, limits=Limits(drain_time=-control.GRACE)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "killpg", lambda *_: None)  # it is of our group
+        workers.outlive()
+    assert hangs.wait(60) == -signal.SIGKILL
+    workers.close()
+
+
+def test_a_halt_while_a_worker_drains_does_not_end_it():
+    """Of the whole server: a container that is paused."""
+    clock = Clock()
+
+    class Drains:
+        pid, returncode = 4_000_000, None
+
+        def __init__(self):
+            self.told, self.over = [], asyncio.Event()
+
+        def send_signal(self, sign):
+            self.told.append(sign)
+            if sign == signal.SIGTERM:
+                clock.call_at(1.0, setattr, clock, "now", 100.0)
+                clock.call_at(109.0, self.over.set)
+
+        def kill(self):
+            self.told.append(signal.SIGKILL)
+            self.over.set()
+
+        async def wait(self):
+            await self.over.wait()
+            return 0
+
+    async def stopped():
+        worker, worker.process = Worker(None, START, None, None), Drains()
+        worker.gone, worker.opened = False, True
+        return await worker.stop(), worker.process.told
+
+    asyncio.set_event_loop(clock)
+    assert clock.run_until_complete(stopped()) == (False, [signal.SIGTERM, signal.SIGCONT])
+    clock.close()
+
+
 def test_a_worker_that_does_not_say_who_it_is_is_none():
     """Another is asked for, and then it is an error as any other."""
 
@@ -137,7 +247,7 @@ def test_who_is_not_wanted_any_more_when_it_is_born_does_not_begin():
 
 def test_who_hears_nothing_any_more_and_lives_on_is_ended(monkeypatch):
     """Its wire is gone: it can be told neither what to serve nor to leave."""
-    monkeypatch.setattr(process, "_GRACE", 0.0)
+    monkeypatch.setattr(control, "GRACE", 0.0)
     start = msgspec.structs.replace(START, limits=Limits(drain_delay=0.0, drain_time=0.05))
 
     async def ended():

@@ -116,10 +116,12 @@ def test_only_what_was_in_flight_is_lost(tmp_path):
 
 
 def test_workers_end_by_themselves_when_the_supervisor_is_killed(tmp_path, monkeypatch):
-    """And leave nothing of what they shared."""
+    """And leave nothing of what they shared. One that is frozen with its keeper goes on for that."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}, workers=2) as server:
+    at = {"who": [(who_release(tmp_path / "who@1"), 1, 1.0)]}
+    with Supervised(tmp_path / "s", at, workers=2, drain_delay=0.0) as server:
         assert list(tmp_path.glob("arkwright-*"))
+        os.killpg(server.workers()[0], signal.SIGSTOP)
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
         fds = [os.pidfd_open(int(pid)) for pid in children]
         server.process.kill()

@@ -1,5 +1,6 @@
 """Stopping: not ready first, then no listener, and whatever was asked before is answered."""
 
+import asyncio
 import http.client
 import os
 import signal
@@ -10,12 +11,14 @@ import threading
 import time
 
 import pytest
+from tests.serve.clock import Clock
 from tests.serve.conftest import Live, loaded_late
 from tests.serve.raw import HOST, LIVE, POST, ROW, connect, exchange, read_all, statuses
 
 from arkwright.core.errors import Invalid, Refused
 from arkwright.core.ports import Routing, Served, Serving, Share
 from arkwright.serve.processes.supervisor import serve
+from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.limits import Limits
 
 READY = b"GET /v2/health/ready HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -74,6 +77,34 @@ def test_draining_ends(tmp_path):
         assert not live.thread.is_alive()
         assert time.perf_counter() - start > 0.3
         assert read_all(sock) == b""
+
+
+def test_a_halt_while_it_drains_takes_nobody_s_answer():
+    """Of the whole server: a container that is paused."""
+    clock = Clock()
+
+    class Asked:
+        aborted = False
+
+        def close_if_idle(self):
+            clock.call_at(1.0, setattr, clock, "now", 100.0)
+
+        def look_at_the_clock(self, now):
+            pass
+
+        def abort(self):
+            self.aborted = True
+
+    async def drained():
+        front, asked = Front(None, Limits(), loopback=True), Asked()
+        front.connections.add(asked)
+        clock.call_at(109.0, front.connections.discard, asked)
+        await front.drain()
+        return asked.aborted
+
+    asyncio.set_event_loop(clock)
+    assert not clock.run_until_complete(drained())
+    clock.close()
 
 
 SERVE = """

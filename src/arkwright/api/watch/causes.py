@@ -79,15 +79,16 @@ class Explainer:
         return self.explain(alarm.release, alarm.promise, *_span(alarm))
 
     def standing(self, alarm: Alarm) -> Causes:
-        """Of one that stands: where it was raised on too few rows to tell, on those of as long a window up to what is
-        counted by now.
+        """Of one that stands: where it was raised on too few rows to tell, on those of the window that ends with what
+        is counted by now.
         """
-        found, (since, until) = self.alarm(alarm), _span(alarm)
+        found = self.alarm(alarm)
         if found.explained.note != moved.FEW:
             return found
         noun = versions.resolve(self.site.ledger, Release, alarm.release)
-        now = self._why(noun, since, until).answers.settled
-        return self.explain(alarm.release, alarm.promise, now - (until - since), now)
+        answers = self._why(noun, *_span(alarm)).answers
+        since = answers.begins(terms.recorded(self.endpoint).window, answers.settled)
+        return self.explain(alarm.release, alarm.promise, since, answers.settled)
 
     def explain(self, release: str, promise: str, since: int, until: int) -> Causes:
         """On what a release answered between, seconds since 1970."""

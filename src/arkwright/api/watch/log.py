@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from arkwright.api.endpoints.logged import signature
+from arkwright.api.watch import here
 from arkwright.core.errors import Invalid, Unknown
-from arkwright.core.nouns import Column, Endpoint, Release
+from arkwright.core.nouns import Column, Release
 from arkwright.core.promises import Call, Promise, Reading
 from arkwright.core.quoting import quoted_name
-from arkwright.core.record import decode
 from arkwright.core.safeguards.words import class_name
 from arkwright.core.signature import Signature
 from arkwright.measures import traffic
@@ -51,9 +51,10 @@ class Layout:
         if self.classes:
             self.columns += (Column(name=self.score, type="float"),)
 
-    def select(self, came: str) -> str:
-        """The rows of a query on the log, by the names of `columns`."""
-        said = [f"{quoted_name(name)} AS {quoted_name(column)}" for name, column in self.row.items()]
+    def select(self, came: str, *more: str) -> str:
+        """The rows of a query on the log, by the names of `columns`; and `more` of them, as SQL of the log's."""
+        said = [*more]
+        said += [f"{quoted_name(name)} AS {quoted_name(column)}" for name, column in self.row.items()]
         label, *chances = map(quoted_name, self.answer)
         if not self.classes:
             said.append(f"{label} AS {quoted_name(self.prediction)}")
@@ -125,26 +126,19 @@ class LoggedWindow:
             yield from map(self.layout.block, found)
 
     def so_far(self, promise: Promise, found: Reading) -> Reading:
-        """Of a count, which only grows: too few is not broken before the release was here for as long as the window."""
+        """Of a count, which only grows: too few is not broken before the release was here longer than the window."""
         few = found.value is not None and any(
             b.op in (">=", ">", "==") and found.value < b.limit for b in promise.bounds
         )
-        if not few or self._came_here <= self.since:
+        if not few:
             return found
-        since = f"{self._came_here:%Y-%m-%d %H:%M} UTC"
+        came = here.last(here.comings(self.site, self.folder.name, self.release.ref), self.until)
+        if came < self.since:
+            return found
+        since = f"{came:%Y-%m-%d %H:%M} UTC"
         return Reading(
-            None, n=found.n, note=f"{found.value:g} so far, and only since {since}, when the release came here"
+            None, n=found.n, note=f"{found.value:,.0f} so far, and only since {since}, when the release came here"
         )
-
-    @cached_property
-    def _came_here(self) -> datetime:
-        """When the release was last let in at the endpoint."""
-        found, here = datetime.min.replace(tzinfo=UTC), False
-        for event in self.site.ledger.find(Endpoint.KIND, f"{self.folder.name}@"):
-            endpoint, was_here = decode(Endpoint, event.body), here
-            here = self.release.ref in endpoint.shares or self.release.ref in endpoint.shadows
-            found = datetime.fromisoformat(event.at) if here and not was_here else found
-        return found
 
     def bind(self, call: Call, lost: frozenset[str]) -> Callable[..., Any]:
         """The measure with its arguments filled in, of what no row of the window was logged without. Raises Unknown or
@@ -165,9 +159,12 @@ def log(site: Site, folder: Path, release: Release) -> Log:
     """The rows and their answers, as they are counted."""
     layout = Layout(signature(site, release))
 
-    def scan(since: int, until: int) -> Iterable[Block]:
-        wanted = [*layout.row, *layout.answer]
-        return map(layout.block, tap.scan(folder, site.store, since, until, release.ref, wanted))
+    def scan(since: int, until: int) -> Iterator[Block]:
+        wanted = [*layout.row, *layout.answer, "row", "latency_ms"]
+        for table in tap.scan(folder, site.store, since, until, release.ref, wanted):
+            first = table.column("row").to_numpy() == 0
+            took = np.where(first, table.column("latency_ms").to_numpy(), np.nan)
+            yield replace(layout.block(table), took=took)
 
     return Log(
         files=[File(part.digest, part.since // 10**9, part.until // 10**9) for part in tap.parts(folder, release.ref)],

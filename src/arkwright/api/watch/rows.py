@@ -1,15 +1,19 @@
 """What is promised of data, measured on the rows of a window as they were logged."""
 
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from arkwright.api.watch import rows_by_hour
 from arkwright.api.watch.log import LoggedWindow
+from arkwright.api.watch.rows_by_hour import ROWS
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Promise, Reading
-from arkwright.data.scan import sql
+from arkwright.data.check import finish
+from arkwright.data.scan import parts, sql
+from arkwright.measures.aggregates import Now
 from arkwright.measures.registry import Plan
 from arkwright.serve.tap.window import Came
-
-ROWS = "what came"  # as the query calls them
 
 
 def readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
@@ -29,16 +33,30 @@ def _readings(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str
             except ArkwrightError as error:
                 found[text] = Reading(None, note=str(error))
         try:
-            return found | _measured(window, came, bound)
+            return found | _measured(window, scratch, came, bound)
         except ArkwrightError:  # then it is told which of them does not fit, or needs more memory than there is
             for text, plan in bound.items():
                 try:
-                    found |= _measured(window, came, {text: plan})
+                    found |= _measured(window, scratch, came, {text: plan})
                 except ArkwrightError as error:
                     found[text] = Reading(None, note=str(error), failed=True)
     return found
 
 
-def _measured(window: LoggedWindow, came: Came, bound: Mapping[str, Callable[[], Plan]]) -> dict[str, Reading]:
-    columns, select = {ROWS: window.layout.columns}, window.layout.select(came.select)
-    return sql.measure(window.site.tables, ROWS, came.files, columns, bound, select=select)
+def _measured(
+    window: LoggedWindow, scratch: Path, came: Came, bound: Mapping[str, Callable[[], Plan]]
+) -> dict[str, Reading]:
+    """By the hour, or of all rows at once where no hours add up."""
+    columns = {ROWS: window.layout.columns}
+    plans = sql.fitting(ROWS, columns, bound)
+    by_hour = {text: made for text, made in plans.items() if all(map(parts.adds_up, made.needs))}
+    others = {text: made for text, made in bound.items() if text not in by_hour}
+    found: dict[str, Reading] = {}
+    if others:
+        select = window.layout.select(came.select)
+        found = sql.measure(window.site.tables, ROWS, came.files, columns, others, select=select)
+    if by_hour:
+        needs = dict.fromkeys(need for made in by_hour.values() for need in made.needs if need != Now())
+        answers = {**rows_by_hour.answers(window, scratch, came, list(needs)), Now(): time.time()}
+        found |= finish(by_hour, answers)
+    return found

@@ -1,4 +1,4 @@
-"""How an endpoint served in a window: what servers counted by the minute, and how long logged answers took."""
+"""How an endpoint served in a window: what servers counted by the minute, and how long logged requests took."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,13 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Promise, Reading
 from arkwright.core.usercode import call as call_user
-from arkwright.measures.evaluation import Evaluation
+from arkwright.measures.evaluation import Array, Evaluation
 from arkwright.measures.served import Served
 from arkwright.measures.window import Window
 from arkwright.serve.telemetry import minutes
@@ -23,27 +22,22 @@ _LONG = 30  # seconds, from which on a span says how busy a server is: as it is 
 def counted(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
     """Of measures of what servers counted, which needs no log and no reference."""
     whole = Window(served=_served(window.folder, window.release.ref, window.since, window.until))
-    found = {text: _reading(window, promise, frozenset(), whole) for text, promise in promises.items()}
+    found = {text: _reading(window, promise, whole) for text, promise in promises.items()}
     grows = {text: promise for text, promise in promises.items() if promise.call.name == "requests"}
     return found | {text: window.so_far(promise, found[text]) for text, promise in grows.items()}
 
 
-def timed(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
-    """Of measures by the clock: one call of a gate is one request that was answered here."""
-    with window.site.scratch("latencies") as scratch, window.came(scratch) as came:
-        out = scratch / "latencies.parquet"
-        sql = f'SELECT "latency_ms" FROM ({came.select}) WHERE "row" = 0'  # noqa: S608 - names of ours
-        window.site.tables.write(sql, came.files, out)
-        taken = pq.read_table(out).column("latency_ms").to_numpy()
-    rounds, nothing = taken[None, :], np.zeros(0, np.int64)  # one round of all of them
-    given = Evaluation(task=window.signature.task, truth=nothing, label=nothing, latencies_ms=rounds)
-    return {text: _reading(window, promise, came.lost, given) for text, promise in promises.items()}
+def timed(window: LoggedWindow, promises: Mapping[str, Promise], took: Array | None) -> dict[str, Reading]:
+    """Of measures by the clock, `took`: one call of a gate is one request that was answered here."""
+    nothing = np.zeros(0, np.int64)
+    given = Evaluation(task=window.signature.task, truth=nothing, label=nothing, took=took)
+    return {text: _reading(window, promise, given) for text, promise in promises.items()}
 
 
-def _reading(window: LoggedWindow, promise: Promise, lost: frozenset[str], given: Evaluation | Window) -> Reading:
+def _reading(window: LoggedWindow, promise: Promise, given: Evaluation | Window) -> Reading:
     """A promise that asks for what is not there stops no other."""
     try:
-        found: Reading = call_user(window.bind(promise.call, lost), given)
+        found: Reading = call_user(window.bind(promise.call, frozenset()), given)
     except ArkwrightError as error:
         return Reading(None, note=str(error))
     return found

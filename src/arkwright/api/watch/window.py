@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import cast
 
 from arkwright.api.endpoints.logged import signature
-from arkwright.api.watch import callers, labelled, rows, served
+from arkwright.api.watch import callers, here, labelled, rows, served
 from arkwright.api.watch.beside import Asked, asked, beside, realised
 from arkwright.api.watch.log import Layout, LoggedWindow, log
 from arkwright.api.watch.release import Live
@@ -17,20 +17,21 @@ from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.measures import binding, registry
+from arkwright.measures.evaluation import Array
 from arkwright.measures.losses import Losses
 from arkwright.measures.operations import COUNTED
 from arkwright.measures.registry import Scope
 from arkwright.measures.scores import ALL
 from arkwright.measures.window import Window
 from arkwright.monitor import following, packing
-from arkwright.monitor.counting import Reference
+from arkwright.monitor.counting import Counts, Reference
 from arkwright.monitor.drifted import Drifted
 from arkwright.monitor.kept import Kept
 from arkwright.monitor.measured import Found
 from arkwright.serve.tap import labels
 from arkwright.sites import Site
 
-DAY = 86_400  # seconds
+_Kind = Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +77,22 @@ class Answers:
         self._came = log(site, self._folder, release)
         self.settled = self._came.settled
         self._reference, self._without = _reference(site, release)
-        if self._reference:
-            with closing(self._kept()) as kept:
-                following.follow(kept, release.ref, self._reference, self._came)
+        self._bins = self._reference or Reference({})  # how many came, and how fast they were answered, in any case
+        with closing(self._kept()) as kept:
+            following.follow(kept, release.ref, self._bins, self._came)
 
     def begins(self, window: str, until: int) -> int:
-        """Where a window begins that ends then: a span of time before, or with the minute or hour that makes so many
-        rows full. Of a release without a reference no rows are counted: then it is a day.
+        """Where a window begins that ends then: when the release came here, a span of time before, or with the minute
+        or hour that makes so many rows full.
         """
+        if window == durations.RELEASE:
+            came = here.last(self._comings, datetime.fromtimestamp(until, UTC))
+            return following.whole(min(int(came.timestamp()), until), until)
         rows = durations.rows(window)
         if rows is None:
             return until - durations.seconds(window)
-        if self._reference is None:
-            return until - DAY
         with closing(self._kept()) as kept:
-            return following.begins(kept, self._release.ref, self._reference, self._came, rows, until)
+            return following.begins(kept, self._release.ref, self._bins, self._came, rows, until)
 
     def watched(self, promises: Sequence[str], window: str, until: int, late: int = 0) -> list[Watched]:
         """Each promise on the window that ends then, in the order of the promises; those that rest on labels on the one
@@ -134,11 +136,12 @@ class Answers:
             drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
-        logged, window = self.logged(since, until), self.window(since, until)
+        logged, counts = self.logged(since, until), self._counts(since, until)
+        window = self._beside(counts)
         if isinstance(window, Window) and self._reference and callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
             window = replace(window, callers=callers.look(*given))
-        return _readings(wanted, window, logged, self._live)
+        return _readings(wanted, window, counts.took, logged, self._live)
 
     @property
     def reference(self) -> Reference | None:
@@ -152,11 +155,20 @@ class Answers:
 
     def window(self, since: int, until: int) -> Window | str:
         """Beside the reference, or why there is none."""
+        return self._beside(self._counts(since, until))
+
+    def _counts(self, since: int, until: int) -> Counts:
+        with closing(self._kept()) as kept:
+            return following.window(kept, self._release.ref, self._bins, self._came, since, until)
+
+    def _beside(self, counts: Counts) -> Window | str:
         if self._reference is None:
             return self._without
-        with closing(self._kept()) as kept:
-            counts = following.window(kept, self._release.ref, self._reference, self._came, since, until)
         return replace(self._reference.window(counts), times=self._times)
+
+    @cached_property
+    def _comings(self) -> list[datetime]:
+        return here.comings(self._site, self._endpoint.name, self._release.ref)
 
     @cached_property
     def _times(self) -> frozenset[str]:
@@ -184,12 +196,15 @@ class Answers:
         )
 
 
-def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindow, live: Live) -> dict[str, Reading]:
-    """Each by its name: what it says of rows, of answers whose labels came, of both beside the reference, or of the
-    release itself.
+def _readings(
+    wanted: Sequence[Asked], window: Window | str, took: Array | None, logged: LoggedWindow, live: Live
+) -> dict[str, Reading]:
+    """Each by its name: what it says of rows, of answers whose labels came, of both beside the reference, of how long
+    requests `took`, or of the release itself.
     """
     found: dict[str, Reading] = {}
-    kinds = {**_KINDS, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
+    kinds: dict[str, _Kind] = {**_KINDS, **dict.fromkeys(registry.OF_RELEASE, live.readings)}
+    kinds["timed"] = partial(served.timed, took=took)
     of: dict[str, dict[str, Asked]] = {kind: {} for kind in (*kinds, "model")}
     for one in wanted:
         measure = registry.measures().get(one.promise.call.name)
@@ -206,9 +221,8 @@ def _readings(wanted: Sequence[Asked], window: Window | str, logged: LoggedWindo
     return found | (labelled.readings(logged, of["model"]) if of["model"] else {})
 
 
-_KINDS: Mapping[str, Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]] = {
+_KINDS: Mapping[str, _Kind] = {
     "data": rows.readings,
-    "timed": served.timed,
     "counted": served.counted,
 }
 

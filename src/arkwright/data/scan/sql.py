@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from arkwright.core.nouns import Column
 from arkwright.core.ports import Tables
 from arkwright.core.promises import Reading
@@ -32,6 +34,7 @@ from arkwright.measures.aggregates import (
     SchemaChanges,
     Smallest,
 )
+from arkwright.measures.registry import Plan
 
 Columns = Mapping[str, Sequence[Column]]
 
@@ -53,10 +56,8 @@ def measure(
     that is the dataset, over all of `inputs`, where it is no file; `row` and `now` as in `check.measure`.
     Raises Invalid for a promise that does not fit the column's type.
     """
-    plans = plan(bound)
+    plans = fitting(dataset, columns, bound)
     kinds = {column.name: column.type for column in columns[dataset]}
-    for text, made in plans.items():
-        must_be_askable(text, made.needs, lambda column: kind_in(kinds, column, dataset), _other_kind(columns))
     needs = list(dict.fromkeys(need for made in plans.values() for need in made.needs))
     asked = [need for need in needs if not isinstance(need, Now | SchemaChanges)]
     answers: dict[Aggregate, Any] = {Now(): time.time() if now is None else now}
@@ -71,8 +72,37 @@ def measure(
     return finish(plans, answers)
 
 
-def query(dataset: str, kinds: Mapping[str, str], needs: Sequence[Aggregate]) -> tuple[str, tuple[str, ...]]:
-    """One SELECT with a column per aggregate, in order, and the datasets it reads. `kinds`: column -> type."""
+def fitting(dataset: str, columns: Columns, bound: Bound) -> dict[str, Plan]:
+    """What each promise needs. Raises Invalid for one that does not fit the column's type."""
+    plans, kinds = plan(bound), {column.name: column.type for column in columns[dataset]}
+    for text, made in plans.items():
+        must_be_askable(text, made.needs, lambda column: kind_in(kinds, column, dataset), _other_kind(columns))
+    return plans
+
+
+def by(
+    tables: Tables,
+    select: str,
+    dataset: str,
+    inputs: Mapping[str, Path],
+    kinds: Mapping[str, str],
+    needs: Sequence[Aggregate],
+    column: str,
+    out: Path,
+) -> dict[Any, dict[Aggregate, Any]]:
+    """The answers of the rows of `select` with each value of a column; by way of the file `out`."""
+    sql, _ = query(dataset, kinds, needs, by=column)
+    tables.write(f"WITH {quoted_name(dataset)} AS ({select}) {sql}", inputs, out)
+    rows = zip(*(column.to_pylist() for column in pq.read_table(out).columns), strict=True)
+    return {value: dict(zip(needs, given, strict=True)) for value, *given in rows}
+
+
+def query(
+    dataset: str, kinds: Mapping[str, str], needs: Sequence[Aggregate], *, by: str = ""
+) -> tuple[str, tuple[str, ...]]:
+    """One SELECT with a column per aggregate, in order, and the datasets it reads; for each value of the column `by`,
+    which stands first. `kinds`: column -> type.
+    """
     sources = {column: _clean(column, kinds[column]) for need in needs for column in columns_of(need)}
     inner = [f"{text} AS {quoted_name(column)}" for column, text in sources.items()]
     used = {dataset: None}
@@ -83,8 +113,11 @@ def query(dataset: str, kinds: Mapping[str, str], needs: Sequence[Aggregate]) ->
             known = f"SELECT {quoted_name(theirs)} FROM {quoted_name(other)} WHERE {quoted_name(theirs)} IS NOT NULL"  # noqa: S608
             inner.append(f"{sources[need.column]} IN ({known}) AS {quoted_name(_found(need))}")
     outer = [f"{_aggregate(need, kinds)} AS a{i}" for i, need in enumerate(needs)]
+    group = ""
+    if by:
+        inner, outer, group = [quoted_name(by), *inner], [quoted_name(by), *outer], f" GROUP BY {quoted_name(by)}"
     rows = f"SELECT {', '.join(inner) or '1'} FROM {quoted_name(dataset)}"  # noqa: S608
-    return f"SELECT {', '.join(outer)} FROM ({rows}) AS rows_", tuple(used)  # noqa: S608
+    return f"SELECT {', '.join(outer)} FROM ({rows}) AS rows_{group}", tuple(used)  # noqa: S608
 
 
 def _aggregate(need: Aggregate, kinds: Mapping[str, str]) -> str:  # noqa: C901, PLR0911 - a line for each aggregate

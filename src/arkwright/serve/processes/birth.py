@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +19,9 @@ from arkwright.serve.processes import control
 from arkwright.serve.processes.starved import starved
 from arkwright.serve.processes.waits import within
 
+log = logging.getLogger("arkwright.serve")
 BIRTH = 120.0  # seconds in which the zygote imports, and forks; and in which a worker begins
+FORK = 10.0  # seconds in which a zygote forks that has imported
 _LOOK = 0.05  # seconds between two looks at a process that has no handle
 _PARENT_DEATH, _SUBREAPER = 1, 36  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
@@ -66,6 +70,21 @@ class Child(Protocol):
     def kill(self) -> None: ...
 
 
+@dataclass(eq=False)
+class _Zygote:
+    """`way`: on which it is asked. `answered`: it did, so it has imported."""
+
+    process: Child
+    way: socket.socket
+    answered: bool = False
+
+    async def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+        self.way.close()  # not before: who sees it closed takes us for dead
+
+
 class Nursery:
     """The zygote, seen from outside. Another takes its place when it ends or hangs; its children live on without it."""
 
@@ -73,8 +92,8 @@ class Nursery:
         """`folder`: what the zygote removes when it outlives the supervisor."""
         self._folder = folder
         self._turn = asyncio.Lock()
-        self._way: socket.socket | None = None
-        self._zygote: Child | None = None
+        self._zygote: _Zygote | None = None
+        self._before: _Zygote | None = None  # as long as nobody knows whether the next one is any good
 
     async def born(self, start: control.Start) -> Child | None:
         """A new worker; None when the zygote has gone: if it forked before, the worker says on its wire who it is.
@@ -87,15 +106,17 @@ class Nursery:
 
     async def _ask(self, start: control.Start) -> int:
         """The number of a new process; 0 when the zygote is gone. Raises OSError when it can make none."""
-        if self._way is None:
-            self._begin()
-        assert self._way
+        zygote = self._zygote = self._zygote or self._begin()
         fds = list(control.inherited(start).values())
         _adopt_orphans(yes=True)  # its parent ends at once: then it is ours, and nobody else who loses a parent
         try:
-            socket.send_fds(self._way, [control.line(start)], fds)
-            told = await within(BIRTH, asyncio.get_running_loop().sock_recv(self._way, control.PID.size))
-        except (ConnectionError, TimeoutError):
+            socket.send_fds(zygote.way, [control.line(start)], fds)
+            telling = asyncio.get_running_loop().sock_recv(zygote.way, control.PID.size)
+            told = await within(FORK if zygote.answered else BIRTH, telling)
+        except TimeoutError:
+            log.error("the process that workers are forked from hangs: it is ended, and another begins")  # noqa: TRY400
+            told = b""
+        except ConnectionError:
             told = b""
         except BaseException:
             await self._close()  # what it says next would be taken for the answer to something else
@@ -103,36 +124,50 @@ class Nursery:
         if not told:
             await self._close()
             return 0
+        zygote.answered = True
         _adopt_orphans(yes=False)
         (pid,) = control.PID.unpack(told)
         if not pid:
             raise OSError("no process can be forked")
         return int(pid)
 
-    def _begin(self) -> None:
+    def _begin(self) -> _Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)  # noqa: FBT003
         with contextlib.ExitStack() as failed:
             failed.enter_context(ours)
             with theirs:
-                self._zygote = _exec([str(theirs.fileno()), str(self._folder)], [theirs.fileno()])
+                process = _exec([str(theirs.fileno()), str(self._folder)], [theirs.fileno()])
             failed.pop_all()
-        self._way = ours
+        return _Zygote(process, ours)
+
+    async def renew(self) -> None:
+        """Who is asked for next is born of another, which imports what is installed now."""
+        async with self._turn:
+            self._zygote, self._before = None, self._zygote
+
+    async def decide(self, *, works: bool) -> None:
+        """Whether that one is any good: the one before ends, or is asked again."""
+        async with self._turn:
+            if self._before and not works:
+                self._zygote, self._before = self._before, self._zygote
+            await self._end_before()
 
     async def close(self) -> None:
-        """End it; who was born stays, and who is asked for next is born of another."""
+        """End it; who was born stays."""
         async with self._turn:
             await self._close()
+            await self._end_before()
 
     async def _close(self) -> None:
         if self._zygote:
-            with contextlib.suppress(ProcessLookupError):
-                self._zygote.kill()
-            await self._zygote.wait()
+            await self._zygote.end()
             self._zygote = None
-        if self._way:
-            self._way.close()  # not before: who sees it closed takes us for dead
-            self._way = None
+
+    async def _end_before(self) -> None:
+        if self._before:
+            await self._before.end()
+            self._before = None
 
 
 class Forked:

@@ -36,8 +36,14 @@ class Start(msgspec.Struct):
     control: int = -1
     page: int = -1
 
+    @property
+    def longest_stop(self) -> float:
+        """Seconds in which it ends when it is told to."""
+        return self.limits.drain_delay + self.limits.drain_time + GRACE
+
 
 LONGEST = 2**24  # bytes of a line
+GRACE = 5.0  # seconds for a worker's end, when it has drained
 PID = struct.Struct("<q")  # the number of a process, on its own wire
 INHERITED = ("listening", "passing", "passed", "control", "page")
 

@@ -262,9 +262,13 @@ class Crew:
 
     async def replace_all(self) -> None:
         """One after the other, by what is installed now."""
-        await self._nursery.close()  # it has imported what was installed when it began
+        await self._nursery.renew()  # it has imported what was installed when it began
         for place in tuple(self._places):
-            if self._stopped.is_set() or not await place.replace():
+            if self._stopped.is_set():
+                return
+            replaced = await place.replace()
+            await self._nursery.decide(works=replaced)  # by the first: half an upgrade takes nobody's successors away
+            if not replaced:
                 return
 
     def let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
@@ -283,6 +287,8 @@ class Crew:
         """Tell the others who was at work when this one died. None waits for the other: one of them may be loading."""
         living = [other for other in self._everybody if other is not worker]
         known = set(self._register.poison)
+        if worker.page.at_work():  # that may have ended it, and not what it has loaded
+            worker.begun.clear()
         news = self._register.died(worker.page, [other.page for other in living])
         worker.forget()
         if news:

@@ -1,4 +1,6 @@
-"""Releases on their way into the traffic. Each endpoint goes by itself, so none waits for what another has to load."""
+"""Releases on their way into the traffic. Each endpoint's are tried by themselves, so none waits for what another has
+to try; then the workers make one move after the other, and what hangs in one of them holds up those behind it.
+"""
 
 import asyncio
 import logging

@@ -6,7 +6,8 @@ just being born. What ends or holds up two workers here is left out of the next 
 that can do all of it takes its place later.
 
 One rule says what that was. What ends or holds up who never answered anybody is the move that is tried in it, if it has
-begun to load anything for that alone; else what it began last, though that be loaded: a thread of it may go on.
+begun to load anything for that alone; else what it began last, though that be loaded: a thread of it may go on. It is
+that, too, where several have listened for a moment each, and computed nothing when they ended.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from arkwright.serve.processes.trial import deadly, late
 
 log = logging.getLogger("arkwright.serve")
 _MOST_STILLBORN = 5
-_MOST_DEATHS = 2  # of those that load one release: one may be chance
+_MOST_DEATHS = 4  # of those that serve one release for a moment; who never did counts twice: one may be chance
 
 
 class LeftOut(OSError):
@@ -331,16 +332,17 @@ class Place:
         who answers, is left out of the next one, if it is not the first that ended so.
         """
         name, release = one.begun[-1] if one.begun else ("", one.stuck)
-        listens = one.opened and not one.served
-        why = late(release, self._load_time) if one.stuck else deadly(release, ended, listens=listens)
+        why = late(release, self._load_time) if one.stuck else deadly(release, ended, listens=one.opened)
+        if one.served and not one.begun:  # it lived
+            self._deaths.clear()
         if self._trial and self._tried_in(one):
             if self._trial.is_ended_by(name, why, surely=bool(one.stuck)):
                 self._trial = None  # at once: nobody else tries it
         elif self._trial and one is self._trial.worker and not one.begun and self._crew.is_ready:
             if self._trial.is_unlucky(ended):
                 self._trial = None
-        elif release and self._is_due(release) and (self._crew.is_ready or not listens):  # none may be able to
-            self._deaths[release] += _MOST_DEATHS if one.stuck else 1
+        elif release and self._is_due(release) and (self._crew.is_ready or one.opened == one.served):  # none may listen
+            self._deaths[release] += _MOST_DEATHS if one.stuck else 1 if one.served else 2
             if self._deaths[release] >= _MOST_DEATHS:
                 self._leave_out(release, why)
         one.begun.clear()  # once: who is stuck ends, too
@@ -390,8 +392,6 @@ class Place:
         elif failed is not None and (order := self._crew.order):
             self.settled(order, failed)
             await worker.open()
-            if worker.served:
-                self._deaths.clear()
 
     def _give_up(self, stuck: Worker) -> None:
         """Who keeps the place raises another."""

@@ -19,7 +19,7 @@ from arkwright.serve.traffic.poison import Page, shared_memory
 
 log = logging.getLogger("arkwright.serve")
 _LOOK = 0.5  # seconds between two looks whether it is stuck
-_GRACE = 5.0  # seconds for its end, when it has drained
+_EARLY = 1.0  # seconds in which what it has loaded may end one that serves: a thread of it may go on
 _LAST_WORDS = 0.05  # seconds for what is on the wire
 Asked = Callable[[control.Ask], Awaitable[str | None]]  # what to do when it asks; why not, or None
 
@@ -28,10 +28,10 @@ class Worker:
     """`opened`: it was told to listen; `served`: it does, so it can live. `lacks`: what it should serve and cannot.
     `loading`: the release that it loads, or loaded when it ended; `stuck`: the one that takes too long; what else it is
     told it does behind that, and it is `behind` when the others do that already. `late`: it was asked something, and
-    nobody waited until it had done that. `begun`: what it began to load, each for its endpoint, until it has `served`:
-    of this each may end it, loaded or not. `gone`: nothing is shared with it, before it begins and when it has ended.
-    `leaves`: it was told to end. `goes`: somebody else told it to, or it can be told nothing any more. `page`: what it
-    notes of what it computes.
+    nobody waited until it had done that. `begun`: what it began to load, each for its endpoint, until it has `served`
+    for a moment: of this each may end it, loaded or not. `gone`: nothing is shared with it, before it begins and when
+    it has ended. `leaves`: it was told to end. `goes`: somebody else told it to, or it can be told nothing any more.
+    `page`: what it notes of what it computes.
     """
 
     def __init__(self, listening: socket.socket, start: control.Start, asked: Asked, nursery: Nursery) -> None:
@@ -116,7 +116,7 @@ class Worker:
         self.opened = True
         self.served = await self.say(control.Open()) is not None
         if self.served:
-            self.begun.clear()
+            asyncio.get_running_loop().call_later(_EARLY, self.begun.clear)
 
     @property
     def answers(self) -> bool:
@@ -192,19 +192,17 @@ class Worker:
             return
         self.goes = True
         try:
-            await within(self._longest_stop, self.process.wait())
+            await within(self._start.longest_stop, self.process.wait())
         except TimeoutError:
             log.error("a worker hears nothing any more and does not end: it is ended")  # noqa: TRY400
             self.kill()
 
-    @property
-    def _longest_stop(self) -> float:
-        return self._start.limits.drain_delay + self._start.limits.drain_time + _GRACE
-
     def _loads(self, message: control.Loading) -> None:
         self.loading = message.release
         self._be_patient()
-        if message.release and not self.served:
+        if message.release and self.served:
+            self.begun.clear()
+        elif message.release:
             self.begun.append((message.endpoint, message.release))
         if message.release:
             self._patience = asyncio.create_task(self._lose_patience())
@@ -272,7 +270,7 @@ class Worker:
             process.send_signal(sign)
             process.send_signal(signal.SIGCONT)  # who was halted can end now
         try:
-            await asyncio.wait_for(process.wait(), self._longest_stop)
+            await within(self._start.longest_stop, process.wait())
         except TimeoutError:
             killed = True
             self.kill()
@@ -291,7 +289,10 @@ class Worker:
         self._reaping = asyncio.create_task(self._reap())
 
     async def _reap(self) -> None:
-        """Its keeper ends in a moment, in the same process group, and is our child."""
+        """Its keeper ends in a moment, in the same process group, and is our child. One that was halted goes on: it
+        has all that the worker had, the port too.
+        """
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-self.process.pid, os.WNOHANG) == (0, 0):  # noqa: ASYNC110, ASYNC222 - does not wait
+            while os.waitpid(-self.process.pid, os.WNOHANG) == (0, 0):  # noqa: ASYNC222 - does not wait
+                os.killpg(self.process.pid, signal.SIGCONT)
                 await asyncio.sleep(0.2)

@@ -7,16 +7,19 @@ was imported. It has no threads but those of numpy's linear algebra, which ends 
 
 `python -m arkwright.serve.processes WAY FOLDER`: on WAY, a socket that keeps messages apart, comes one JSON of
 `control.Start` after the other with its descriptors, and the number of each new process goes back, 0 for none. A worker
-becomes a child of the supervisor, a subreaper, for its parent ends at once. FOLDER, which all of them share, is removed
-when the supervisor was killed. `- START` instead: be that worker.
+becomes a child of the supervisor, a subreaper, for its parent ends at once. When the supervisor was killed it removes
+FOLDER, which all of them share, and sees its own workers to their end. `- START` instead: be that worker.
 """
 
 import contextlib
 import gc
 import os
+import select
 import shutil
+import signal
 import socket
 import sys
+import time
 
 from msgspec.structs import replace
 
@@ -33,9 +36,11 @@ def main() -> None:
     way = socket.socket(fileno=int(sys.argv[1]))
     called("zygote")
     gc.freeze()  # no collection writes to what is shared
-    if asked := _born(way):
+    workers = Workers()
+    if asked := _born(way, workers):
         said, fds = asked
         way.close()
+        workers.close()
         called("worker")
         start = control.read(said, control.Start)
         inherited = zip(control.inherited(start), fds, strict=True)
@@ -43,9 +48,49 @@ def main() -> None:
         worker.main(start, keep(start.listening, start.passing))
     else:
         shutil.rmtree(sys.argv[2], ignore_errors=True)  # those that still answer have mapped what they need
+        workers.outlive()
 
 
-def _born(way: socket.socket) -> tuple[bytes, list[int]] | None:
+class Workers:
+    """Those that were born here."""
+
+    def __init__(self) -> None:
+        self._handles: dict[int, int] = {}  # by their numbers
+        self._longest_stop = 0.0
+
+    def add(self, born: int, start: control.Start) -> None:
+        """And forget those that have ended."""
+        self._longest_stop = start.longest_stop
+        for pid in [pid for pid, handle in self._handles.items() if _ended(handle)]:
+            os.close(self._handles.pop(pid))
+        with contextlib.suppress(OSError):  # no file is left, or it has ended
+            self._handles[born] = os.pidfd_open(born)
+
+    def close(self) -> None:
+        for handle in self._handles.values():
+            os.close(handle)
+
+    def outlive(self) -> None:
+        """Until all have ended, which they do by themselves when the supervisor is gone, if they can: who was halted
+        goes on, with its keeper, and who hangs is ended.
+        """
+        over = time.monotonic() + self._longest_stop
+        for pid, handle in self._handles.items():
+            with contextlib.suppress(ProcessLookupError):  # it ends just now
+                if not _ended(handle):
+                    os.killpg(pid, signal.SIGCONT)
+        for handle in self._handles.values():
+            with contextlib.suppress(ProcessLookupError):
+                if not _ended(handle, max(0.0, over - time.monotonic())):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+
+def _ended(handle: int, seconds: float = 0.0) -> bool:
+    """Whether a process does within that time."""
+    return bool(select.select([handle], [], [], seconds)[0])
+
+
+def _born(way: socket.socket, workers: Workers) -> tuple[bytes, list[int]] | None:
     """Fork whenever one is asked for: what was asked, in a new process; None when the supervisor is gone."""
     with contextlib.suppress(ConnectionError):
         while True:
@@ -57,6 +102,8 @@ def _born(way: socket.socket) -> tuple[bytes, list[int]] | None:
                 return said, fds
             for fd in fds:
                 os.close(fd)
+            if born:
+                workers.add(born, control.read(said, control.Start))
             way.send(control.PID.pack(born))
     return None
 

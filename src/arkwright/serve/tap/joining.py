@@ -19,14 +19,14 @@ from arkwright.serve.tap.window import Came
 HOUR = 3600  # seconds
 OF = "hour of the answer"  # beside columns of ours and of callers, none of which has such a name
 AGAIN = "answered again at"  # when the next answer under the same id and row came, null where none did
-_OF = f'epoch_us("at") // {HOUR * 1_000_000} * {HOUR}'
+OF_HOUR = f'epoch_us("at") // {HOUR * 1_000_000} * {HOUR}'
 
 
 def requests(tables: Tables, came: Came, scratch: Path, hours: Collection[int]) -> Iterator[pa.Table]:
     """(OF, id) of every row, in the order of the hours, some at once."""
     out = scratch / "ids.parquet"
     order = f'ORDER BY "{OF}"' if len(hours) > 1 else ""  # of one hour nothing is gathered
-    sql = f'SELECT {_OF} AS "{OF}", "id" FROM ({came.select}) WHERE {_among(hours)} {order}'  # noqa: S608 - names of ours
+    sql = f'SELECT {OF_HOUR} AS "{OF}", "id" FROM ({came.select}) WHERE {_among(hours)} {order}'  # noqa: S608 - names of ours
     tables.write(sql, came.files, out)
     with pq.ParquetFile(out) as file:
         for number in range(file.num_row_groups):
@@ -51,7 +51,7 @@ def joined(
     sql = (
         f'WITH last AS (SELECT "id", "row", arg_max("{ACTUAL}", "place") AS "{ACTUAL}" FROM labels GROUP BY ALL), '  # noqa: S608
         f"came AS (SELECT * FROM ({came.select}) WHERE {_among(hours)}) "
-        f'SELECT {_OF} AS "{OF}", {names}, last."{ACTUAL}", '
+        f'SELECT {OF_HOUR} AS "{OF}", {names}, last."{ACTUAL}", '
         f'lead(came."at") OVER (PARTITION BY came."id", came."row" ORDER BY came."at") AS "{AGAIN}" '
         f'FROM came JOIN last ON came."id" = last."id" AND came."row" = last."row" '
         f'ORDER BY came."at", came."id", came."row"'
@@ -67,6 +67,10 @@ def rows(tables: Tables, came: Came, hours: Collection[int]) -> int:
 
 def _among(hours: Collection[int]) -> str:
     """Also the span in which they lie, by which whole groups of rows are passed over."""
-    begin, end = min(hours), max(hours) + HOUR
-    span = f'"at" >= make_timestamp({begin * 1_000_000}) AND "at" < make_timestamp({end * 1_000_000})'
-    return f"{span} AND {_OF} IN ({', '.join(map(str, hours))})"
+    span = within(min(hours), max(hours) + HOUR)
+    return f"{span} AND {OF_HOUR} IN ({', '.join(map(str, hours))})"
+
+
+def within(begin: int, end: int) -> str:
+    """What is true of rows that were answered between."""
+    return f'"at" >= make_timestamp({begin * 1_000_000}) AND "at" < make_timestamp({end * 1_000_000})'

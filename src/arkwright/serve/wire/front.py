@@ -162,13 +162,14 @@ class Front:
                     break
 
     async def drain(self) -> None:
-        """Close what is idle, wait for what is in flight, at most `drain_time`."""
-        self.draining = True
-        end = self.loop.time() + self.limits.drain_time
+        """Close what is idle, wait for what is in flight, at most `drain_time`, in which a halt counts as a look."""
+        self.draining, left = True, self.limits.drain_time
         for connection in tuple(self.connections):
             connection.close_if_idle()
-        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - only while stopping
+        while self.connections and left > 0:
+            before = self.loop.time()
             await asyncio.sleep(0.02)
+            left -= min(self.loop.time() - before, SWEEP)
         for connection in tuple(self.connections):
             connection.abort()
         self._timer.cancel()
