@@ -9,6 +9,7 @@ from typing import Any
 
 from arkwright.api.watch.joining import hours_of
 from arkwright.api.watch.log import LoggedWindow
+from arkwright.core.record import digest_of
 from arkwright.data.scan import parts, sql
 from arkwright.measures.aggregates import Aggregate
 from arkwright.monitor.asked import Asked
@@ -23,7 +24,7 @@ def answers(window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Agg
     """Of all its rows, `came`, whose files stay there meanwhile. `needs`: such as add up."""
     needs, release = parts.weighed(needs), window.release.ref
     known = [part for part in Index(window.folder).parts if release in part.releases]
-    made_of = hours_of(window, known)
+    made_of = {hour: digest_of(of) for hour, of in hours_of(window, known).items()}  # it stands beside each answer
     since, until = window.since.timestamp(), window.until.timestamp()
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(Asked(window.site.watched / f"{window.folder.name}.rows.db")) as asked:
