@@ -157,11 +157,6 @@ def test_what_is_in_flight_is_answered_though_the_supervisor_was_killed_before_i
         assert said == [200]
 
 
-def ended(pidfd):
-    assert select.select([pidfd], [], [], 60)[0], "it goes on"
-    os.close(pidfd)
-
-
 def test_workers_are_replaced_one_after_the_other_and_nobody_notices(who):
     before = settle(who)
     with calling(4, who.port, "/predict", {"distance": 100}) as callers:
