@@ -290,7 +290,8 @@ class Crew:
         """Tell the others who was at work when this one died. None waits for the other: one of them may be loading."""
         living = [other for other in self._everybody if other is not worker]
         known = set(self._register.poison)
-        if worker.page.at_work():  # that may have ended it, and not what it has loaded
+        outside = worker.served and (worker.goes or worker.process.returncode == -signal.SIGKILL)
+        if outside or worker.page.at_work():  # that may have ended it, and not what it has loaded
             worker.begun.clear()
         news = self._register.died(worker.page, [other.page for other in living])
         worker.forget()

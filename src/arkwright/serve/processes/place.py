@@ -7,8 +7,7 @@ that can do all of it takes its place later.
 
 One rule says what that was. What ends or holds up who never answered anybody is the move that is tried in it, if it has
 begun to load anything for that alone; else what it began last, though that be loaded: a thread of it may go on. It is
-that, too, where several have listened for a moment each, computed nothing when they ended, and nobody outside ended
-them.
+that, too, where several have listened for a moment each, and neither a request nor anybody outside may have ended them.
 """
 
 import asyncio
@@ -332,8 +331,6 @@ class Place:
         """Whoever ended or is stuck: the move is refused that was tried in it; or what it began last, and what holds up
         who answers, is left out of the next one, if it is not the first that ended so.
         """
-        if one.served and (one.goes or ended == "SIGKILL"):  # somebody outside did that, or the system
-            one.begun.clear()
         name, release = one.begun[-1] if one.begun else ("", one.stuck)
         why = late(release, self._load_time) if one.stuck else deadly(release, ended, listens=one.opened)
         if one.served and not one.begun:  # it lived
