@@ -302,20 +302,31 @@ def test_what_heals_is_not_left_out_for_what_ends_workers_beside_it(stage):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "computes", "left_out"),
-    [(-1.0, False, True), (0.7, False, True), (0.7, True, False), (2.0, False, False)],
+    ("seconds", "sign", "computes", "left_out"),
+    [
+        (-1.0, signal.SIGKILL, False, True),
+        (0.7, signal.SIGSEGV, False, True),
+        (0.7, signal.SIGSEGV, True, False),
+        (2.0, signal.SIGSEGV, False, False),
+        (0.7, signal.SIGKILL, False, False),
+        (0.7, signal.SIGTERM, False, False),
+    ],
 )
-def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch, seconds, computes, left_out):
-    """Where no request is computed, which may have ended it, nor for a second before."""
+def test_what_ends_who_begins_to_listen_is_left_out(stage, monkeypatch, seconds, sign, computes, left_out):
+    """Where no request is computed, which may have ended it, nor for a second before; and nobody outside did."""
     opens = Actor._open
 
     async def dies(self):
         if bad & {*self.told} and seconds < 0:
-            self.end(-signal.SIGSEGV)
+            self.end(-sign)
             await asyncio.sleep(1e9)
         await opens(self)
         if bad & {*self.told}:
-            asyncio.get_running_loop().call_later(seconds, self.end, -signal.SIGSEGV)
+            asyncio.get_running_loop().call_later(seconds, struck, self)
+
+    def struck(one):
+        if one.alive:
+            one.send_signal(sign) if sign == signal.SIGTERM else one.end(-sign)
 
     async def play(world):
         await put(world, "a", of(world, 2, "a@2"))

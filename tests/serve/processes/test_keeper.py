@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import socket
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -122,13 +122,27 @@ def test_a_quiet_connection_goes_on_with_the_next_worker(one):
         answer_of_another(one)  # whoever came before is accepted
         assert kill(one) == before
         assert pid(used) == pid(fresh) == pid(used) != before
-        os.kill(one_of(one, "ark-keeper"), signal.SIGSTOP)  # it goes on when it is needed
-        again = kill(one)  # and what the next one has sent counts too
+        with frozen(one_of(one, "ark-keeper")):  # it goes on when it is needed
+            again = kill(one)  # and what the next one has sent counts too
         assert pid(used) == pid(fresh) != again
         used.sendall(ask(9))
         works(one, used)
         kill(one)
         assert told_so(rest(used))
+
+
+@contextmanager
+def frozen(keeper):
+    """It has ended thereafter, in any case."""
+    handle = os.pidfd_open(keeper)
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        yield
+        assert select.select([handle], [], [], 10)[0], "it is frozen"
+    finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
 
 
 def test_what_the_worker_never_read_is_answered_by_the_next(one):

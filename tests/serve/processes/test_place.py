@@ -107,6 +107,48 @@ def test_no_move_waits_for_who_is_to_take_over_and_none_is_refused_by_it(played)
     played(play)
 
 
+@pytest.mark.parametrize(("empty", "decided"), [(1, [(3, True), (3, False)]), (2, [(2, False)])])
+def test_a_place_where_nobody_lives_says_nothing_of_what_workers_are_forked_from(played, empty, decided):
+    """Who is replaced does: the first that is, or nobody is and what was there before stays."""
+
+    async def play(world):
+        said = []
+
+        async def decide(*, works):
+            said.append((len(world.all), works))
+
+        world.decide = decide
+        for one in world.crew._places[:empty]:
+            one.worker.opened = False  # it was just born, and died
+        await world.crew.replace_all()
+        assert said == decided
+
+    played(play)
+
+
+def test_what_workers_are_forked_from_sees_all_of_them_end(played):
+    """Where the server is killed while they drain, it goes on for them."""
+
+    async def play(world):
+        closed, (one, other) = asyncio.Event(), world.all
+
+        async def close():
+            closed.set()
+
+        world.close = close
+        one.linger()
+        await world.crew.leave_be()
+        closing = asyncio.create_task(world.crew.close(signal.SIGTERM))
+        await until(lambda: other.returncode is not None and one.signals)
+        await asyncio.sleep(0.02)
+        early = closed.is_set()
+        one.end(0)
+        await closing
+        assert (early, closed.is_set()) == (False, True)
+
+    played(play)
+
+
 def test_who_follows_the_dead_and_is_killed_by_what_it_loads_goes_without(played, monkeypatch):
     """Whoever waits at its place is told; another tries it again."""
     monkeypatch.setattr(pace, "SOON", 0.0)

@@ -81,7 +81,8 @@ class Crew:
         for sock in (*self._listening, self._aside, *chain(*self._passes)):
             sock.close()  # the workers have theirs; who comes when they close them is refused, not left waiting
         stops = (self._leave(place.worker, sign) for place in self._places)
-        await asyncio.gather(*stops, *self._leaving, self._nursery.close())
+        await asyncio.gather(*stops, *self._leaving)
+        await self._nursery.close()  # which sees them to their end where we are killed before
 
     @property
     def _everybody(self) -> tuple[Worker, ...]:
@@ -266,10 +267,12 @@ class Crew:
         for place in tuple(self._places):
             if self._stopped.is_set():
                 return
-            replaced = await place.replace()
-            await self._nursery.decide(works=replaced)  # by the first: half an upgrade takes nobody's successors away
-            if not replaced:
-                return
+            old = place.worker
+            if not await place.replace():
+                break
+            if place.worker is not old:  # by the first: half an upgrade takes nobody's successors away
+                await self._nursery.decide(works=True)
+        await self._nursery.decide(works=False)  # nobody was replaced
 
     def let_go(self, worker: Worker, sign: signal.Signals) -> "asyncio.Task[None]":
         """End it as this signal says."""
@@ -287,7 +290,8 @@ class Crew:
         """Tell the others who was at work when this one died. None waits for the other: one of them may be loading."""
         living = [other for other in self._everybody if other is not worker]
         known = set(self._register.poison)
-        if worker.page.at_work():  # that may have ended it, and not what it has loaded
+        outside = worker.served and (worker.goes or worker.process.returncode == -signal.SIGKILL)
+        if outside or worker.page.at_work():  # that may have ended it, and not what it has loaded
             worker.begun.clear()
         news = self._register.died(worker.page, [other.page for other in living])
         worker.forget()

@@ -7,7 +7,7 @@ that can do all of it takes its place later.
 
 One rule says what that was. What ends or holds up who never answered anybody is the move that is tried in it, if it has
 begun to load anything for that alone; else what it began last, though that be loaded: a thread of it may go on. It is
-that, too, where several have listened for a moment each, and computed nothing when they ended.
+that, too, where several have listened for a moment each, and neither a request nor anybody outside may have ended them.
 """
 
 import asyncio
