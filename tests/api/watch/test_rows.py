@@ -58,8 +58,8 @@ def test_as_a_dataset_of_the_same_rows(logged, tmp_path):
 
 
 def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypatch):
-    real, asked = sql.by, []
-    monkeypatch.setattr(sql, "by", lambda *given: asked.append(given) or real(*given))
+    real, asked, first = sql.by, [], []
+    monkeypatch.setattr(sql, "by", lambda *given: asked.append(given) or first.append(given[1]) or real(*given))
     promises = {text: parse(text) for text in ("rows >= 1", "mean(spent) < 90", "largest(at) < 1e10")}
 
     def look(days=2):
@@ -76,6 +76,7 @@ def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypat
     for hours in (2, 6, 40):
         logged.answer(rows(hours), [yes(0.9)] * hours, f"h{hours}-", ago=hours * 3600)
     assert look() == (48, 1)
+    assert first[0].count("no_rows") == 1  # however many nights lie between, each file is read once
     assert look(days=1) == (8, 0)
     logged.answer(rows(4), [yes(0.9)] * 4, "late", ago=6 * 3600)
     logged.answer(rows(8), [yes(0.9)] * 8, "now", ago=0)
