@@ -40,5 +40,5 @@ def _among(counts: Array, rank: int) -> tuple[float, float]:
 
 
 def _about(begin: float, end: float) -> float:
-    """As far from both ends of a bin, relative to them."""
-    return 2 * begin * end / (begin + end)
+    """As far from both ends of a bin, relative to them; of hours the least."""
+    return 2 * begin * end / (begin + end) if end < math.inf else begin

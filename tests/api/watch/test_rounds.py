@@ -318,6 +318,9 @@ def test_a_window_of_all_that_a_release_answered_since_it_came(two, monkeypatch)
         (then,) = answers.watched(["psi(spent) < 0.2"], "release", int(time.time() - hours * HOUR))
         assert then.n == n
         assert then.until - then.since <= timedelta(hours=24)
+    for late, hours in ((50, 0), (30, 6.5)):  # labels are late: what they tell of is not from before it came back
+        (then,) = answers.watched(["recall >= 0.5"], "release", int(time.time()), late * HOUR)
+        assert then.until - then.since == pytest.approx(timedelta(hours=hours), abs=timedelta(minutes=1))
 
 
 def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second, monkeypatch):
