@@ -23,8 +23,8 @@ ROWS = "what came"  # as queries call them
 def answers(window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Aggregate]) -> dict[Aggregate, Any]:
     """Of all its rows, `came`, whose files stay there meanwhile. `needs`: such as add up."""
     needs, release = parts.weighed(needs), window.release.ref
-    known = [part for part in Index(window.folder).parts if release in part.releases]
-    made_of = hours_of(window, known)
+    known = Index(window.folder).parts
+    made_of = hours_of(window, [part for part in known if release in part.releases])
     since, until = window.since.timestamp(), window.until.timestamp()
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(Asked(window.site.watched / f"{window.folder.name}.rows.db")) as asked:
@@ -34,7 +34,7 @@ def answers(window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Agg
         whole = [hour for hour in found if since <= hour and hour + HOUR <= until]
         if whole:
             asked.put(release, ((hour, made_of[hour], _spelt(found[hour])) for hour in whole))
-            asked.forget(release, min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
+            asked.forget(min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
     return parts.together(needs, [*there.values(), *found.values()])
 
 
