@@ -28,6 +28,7 @@ proxies:  ## nginx and HAProxy for the tests that send requests through them, wh
 
 screenshots: $(VENV)/.test browser  ## the pictures in docs/images, anew
 	@$(BIN)/python scripts/screenshots.py
+	@$(BIN)/python scripts/watch_screenshots.py
 
 fuzz: $(VENV)/.test  ## look for bytes that the server's decoders get wrong, a minute for each
 	@$(BIN)/python scripts/fuzz.py -max_total_time=60
@@ -52,8 +53,9 @@ $(VENV)/.demo: locks/demo.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
 	@echo "setting up the test environment (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/test.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes -r locks/test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests/' $(VENV)/lib  # on all processors, and not what nobody imports
 	@touch $@ $(VENV)/.demo
 
 lock:  ## choose versions anew (needs uv)

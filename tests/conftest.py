@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 # before anything loads OpenMP: its threads that wait spin, and take a processor from the other tests
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-pytest_plugins = ["tests.walked", "tests.warm"]
+pytest_plugins = ["tests.collected", "tests.walked", "tests.warm"]
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 settings.load_profile("calm")
 

@@ -25,7 +25,6 @@ import pytest
 
 HOUSE = Path(__file__).parents[1]
 SERVER = "from tests.warm import serve; import sys; serve(int(sys.argv[1]))"
-COMMAND_LINE = "from tests.warm import command_line; import sys; command_line(int(sys.argv.pop(1)))"
 EXPENSIVE = (
     "arkwright.control.server", "arkwright.work.models", "arkwright.work.release", "polars", "sklearn.linear_model",
     "skl2onnx", "skops.io",
@@ -38,10 +37,8 @@ class Warm:
     PIPE, TimeoutExpired = subprocess.PIPE, subprocess.TimeoutExpired
 
     def __init__(self, asked: socket.socket | None = None) -> None:
-        """`asked`: of a server that another process began."""
+        """`asked`: the socket of a server that another process began."""
         self._lock, self._asked = threading.Lock(), asked
-        paths = os.pathsep.join([str(HOUSE), os.environ.get("PYTHONPATH", "")])
-        self._environment = os.environ | {"PYTHONPATH": paths}
 
     def _socket(self) -> socket.socket:
         with self._lock:
@@ -51,9 +48,11 @@ class Warm:
     def _begin(self) -> socket.socket:
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         settings = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+        paths = os.pathsep.join([str(HOUSE), os.environ.get("PYTHONPATH", "")])
+        environment = os.environ | settings | {"PYTHONPATH": paths}
         command = [sys.executable, "-c", SERVER, str(theirs.fileno())]
         self.server = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(),), env=self._environment | settings, cwd=HOUSE, start_new_session=True
+            command, pass_fds=(theirs.fileno(),), env=environment, cwd=HOUSE, start_new_session=True
         )
         theirs.close()
         return own
@@ -66,10 +65,11 @@ class Warm:
         return process
 
     def arkwright(self, *words: str, errors: Any, env: dict[str, str]) -> "Process":
-        """`arkwright WORDS…`, as if a person began it; what it says is its `stdout`."""
+        """`arkwright WORDS…`, as if a person began it; what it says is its `stdout`. Its workers are forked as well."""
         read, write = os.pipe()
         with Path(os.devnull).open() as nothing:
-            process = self._fork("arkwright", list(words), env, [nothing.fileno(), write, errors.fileno()])
+            fds = [nothing.fileno(), write, errors.fileno(), self._socket().fileno()]
+            process = self._fork("arkwright", list(words), env, fds)
         os.close(write)
         process.stdout = os.fdopen(read, "rb")
         return process
@@ -81,12 +81,6 @@ class Warm:
         socket.send_fds(self._socket(), [message], [say, *fds])
         os.close(say)
         return Process(os.fdopen(said))
-
-    def command_line(self, *words: str, **how: Any) -> "subprocess.Popen[bytes]":
-        """`arkwright WORDS…` that begins from nothing, and whose workers are forked here."""
-        handle = self._socket().fileno()
-        command = [sys.executable, "-c", COMMAND_LINE, str(handle), *words]
-        return subprocess.Popen(command, pass_fds=(handle,), env=self._environment, **how)
 
     def close(self) -> None:
         if self._asked is not None:
@@ -124,15 +118,6 @@ class Process:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
-
-
-def command_line(handle: int) -> None:
-    """`arkwright`, whose words stand in `sys.argv`, with workers of the server that is asked at this descriptor."""
-    from arkwright.cli.main import main
-    from arkwright.infra import process_runner
-
-    process_runner.subprocess = Warm(socket.socket(fileno=handle))  # type: ignore[assignment]
-    sys.exit(main())
 
 
 def serve(handle: int) -> None:
@@ -216,7 +201,9 @@ def _main(asked: dict[str, Any], *fds: int) -> int:
         work(asked["words"][0], *fds)
         return 0
     from arkwright.cli.main import main
+    from arkwright.infra import process_runner
 
+    process_runner.subprocess = Warm(socket.socket(fileno=fds[0]))  # type: ignore[assignment]
     return main()
 
 

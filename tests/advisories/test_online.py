@@ -118,6 +118,16 @@ def test_a_file_is_fetched_once_and_again_when_it_changed(world, server, entry, 
     assert ids(look(f"{server}/all.json", tmp_path)) == ["GHSA-2"]
 
 
+def test_what_is_kept_and_cannot_be_read_is_fetched_anew(world, server, entry, tmp_path):
+    world.files["/all.json"] = msgspec.json.encode([entry()])
+    look(f"{server}/all.json", tmp_path)
+    (kept,) = (tmp_path / "advisories").glob("*.json")
+    kept.write_bytes(b"")
+    found = look(f"{server}/all.json", tmp_path)
+    assert (ids(found), found.failed) == (["GHSA-x84v-xcm2-53pg"], False)
+    assert [tag is not None for _, _, tag in world.asked] == [False, True, False]
+
+
 def test_where_nobody_answers_what_was_fetched_is_as_good_as_its_age(world, server, entry, tmp_path):
     world.files["/all.json"] = msgspec.json.encode([entry()])
     look(f"{server}/all.json", tmp_path)

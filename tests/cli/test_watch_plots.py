@@ -72,7 +72,7 @@ def test_an_alarm_is_a_line_for_as_long_as_it_stood_with_what_was_done():
     over, stands, _ = plain(timeline([alarmed(7, 2, 5, (3, "done"), (4, "refused")), alarmed(6, 50, None)], 0, UNTIL))
     assert over == "  ━●○━".ljust(WIDE) + " psi([bold]) < 0.2"
     assert stands[:WIDE] == " " * 50 + "━" * 10
-    assert timeline([alarmed(1, -9, -3)], 0, UNTIL) == []
+    assert timeline([alarmed(1, -9, -3), alarmed(9, WIDE + 1, None)], 0, UNTIL) == []
 
 
 def test_everything_has_its_title_and_nothing_that_is_empty():

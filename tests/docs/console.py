@@ -19,6 +19,8 @@ from pathlib import Path
 from queue import Empty, Queue
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FRACTION = re.compile(r"[-+]?\b\d+\.\d+(?![…\d])")  # a number that is not cut short
+_FRACTION_IN_PATTERN = re.compile(r"(?:\\-|\\\+|\+|-)?\b\d+\\\.\d+(?!\d|\.\*)")
 _DONE = "done-with-this-command"
 PATIENCE = 60.0
 
@@ -47,11 +49,17 @@ def steps(page: str) -> Iterator[Step]:
             yield Step(command, expected)
 
 
-def matches(expected: list[str], said: list[str]) -> bool:
-    """Whether this is what the page shows."""
+def matches(expected: list[str], said: list[str], *, near: float = 0.0) -> bool:
+    """Whether this is what the page shows. `near`: how far numbers with a fraction may be off, since another processor
+    adds in another order.
+    """
     pattern = "".join(r"(?:.*\n)*?" if line.strip() == "…" else _line(line) + "\n" for line in expected)
     text = "".join(_plain(line) + "\n" for line in said if not line.startswith("· "))
-    return re.fullmatch(pattern, text) is not None
+    if not near:
+        return re.fullmatch(pattern, text) is not None
+    wanted = [float(number) for line in expected for number in _FRACTION.findall(line)]
+    found = re.fullmatch(_FRACTION_IN_PATTERN.sub(lambda _: f"({_FRACTION.pattern})", pattern), text)
+    return found is not None and all(abs(float(a) - b) <= near for a, b in zip(found.groups(), wanted, strict=True))
 
 
 def _plain(line: str) -> str:

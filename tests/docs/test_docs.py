@@ -14,10 +14,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 import arkwright
 from arkwright.api.look import spelt
 from arkwright.api.verbs import VERBS
+from arkwright.cli.main import parser
 from arkwright.cli.words import WORDS
 from arkwright.core import errors, nouns, rows
 from arkwright.data import sources
@@ -224,6 +226,21 @@ def test_every_room_has_its_page_and_every_file_named_there_exists(room):
 def test_the_first_words_are_those_of_the_nouns():
     paragraph = nouns.__doc__.split("\n\n")[0]
     assert text("index.md").split("\n\n")[1] == paragraph
+
+
+def test_the_cron_job_of_kubernetes_gives_a_command_that_there_is():
+    """No cluster can be had here: what a typing mistake would break."""
+    ((_, manifest),) = blocks(DOCS / "watch.md", "yaml")
+    job = yaml.safe_load(manifest)
+    assert (job["apiVersion"], job["kind"], job["spec"]["concurrencyPolicy"]) == ("batch/v1", "CronJob", "Forbid")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    program, word, *given = container["command"]
+    assert (program, pod["restartPolicy"]) == ("arkwright", "Never")
+    assert parser(WORDS[word]).parse_args(given)
+    assert [one["name"] for one in container["volumeMounts"]] == [one["name"] for one in pod["volumes"]]
+    assert container["volumeMounts"][0]["mountPath"] == f"{container['workingDir']}/.arkwright"
+    assert all(f"`{one['name']}`" in text("watch.md") for one in container["env"])
 
 
 def test_the_schema_of_the_command_is_json():

@@ -69,6 +69,22 @@ def test_what_counts_as_the_same(expected, said, same):
     assert console.matches(expected, said) is same
 
 
+@pytest.mark.parametrize(
+    ("expected", "said", "same"),
+    [
+        (["auc 0.829 [0.808, 0.847] -0.003"], ["auc 0.830 [0.809, 0.845] +0.000"], True),
+        (["auc 0.829 [0.808, 0.847] -0.003"], ["auc 0.829 [0.808, 0.847] +0.003"], False),
+        (["auc 0.829"], ["aux 0.829"], False),
+        (["of 3 rows 0.5"], ["of 4 rows 0.5"], False),
+        (["0.64… of 0.5"], ["0.6466 of 0.501"], True),
+        (["0.64… of 0.5"], ["0.6566 of 0.501"], False),
+        (["a", "…", "0.5"], ["a", "0.1", "0.5"], True),
+    ],
+)
+def test_numbers_may_be_a_little_off_where_a_page_says_so(expected, said, same):
+    assert console.matches(expected, said, near=0.003) is same
+
+
 def test_commands_and_what_they_print_are_told_apart():
     page = "```console\n$ one \\\n  two\nsaid\n$ three\n```\n```text\n$ not this\n```\n```console\n$ four &\nx\n```\n"
     assert list(console.steps(page)) == [

@@ -4,11 +4,11 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from tests.warm import Process
 
 from arkwright.core import versions
 from arkwright.core.nouns import Actor, Dataset, Model, Release, Run
@@ -20,15 +20,20 @@ KILLS = 5
 
 @pytest.fixture(scope="module")
 def start(warm):
-    """A run on the command line. Its worker ends with it, and has its imports behind it: nothing is written in them."""
+    """A run on the command line. Its worker ends with it, and both have their imports behind them: nothing is written
+    in these.
+    """
+    begun = []
 
-    def started(folder: Path) -> "subprocess.Popen[bytes]":
-        nothing = subprocess.DEVNULL
-        return warm.command_line(
-            "run", "--by", "ana", "--json", cwd=folder, stdout=nothing, stderr=nothing, start_new_session=True
-        )
+    def started(folder: Path) -> Process:
+        words = ("run", "--by", "ana", "--project", str(folder))
+        with Path(os.devnull).open("wb") as nothing:
+            begun.append(warm.arkwright(*words, errors=nothing, env=os.environ))
+        return begun[-1]
 
-    return started
+    yield started
+    for process in begun:
+        process.stdout.close()
 
 
 def releases(site: Site) -> list[Release]:
@@ -46,12 +51,12 @@ def made(site: Site) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, shop_at, start):
     shop = shop_at(tmp_path_factory.mktemp("undisturbed") / "shop")
-    begin = time.monotonic()
-    assert start(shop.folder).wait() == 0
+    process, begin = start(shop.folder), time.monotonic()
+    assert process.wait() == 0
     return made(local(shop.folder)), time.monotonic() - begin
 
 
-def killed(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+def killed(process: Process, seconds: float) -> bool:
     """Whether a run was still at work when it was killed."""
     time.sleep(seconds)
     at_work = process.poll() is None
@@ -83,7 +88,7 @@ def test_ctrl_c_leaves_nothing_half_written(undisturbed, start, shop):
     expected, seconds = undisturbed
     process = start(shop.folder)
     time.sleep(seconds * 0.6)
-    os.kill(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     assert process.wait() in (130, 0)
     site = local(shop.folder)
     assert all(run.state in ("failed", "finished") for run in versions.all_of(site.ledger, Run))

@@ -205,9 +205,11 @@ def test_a_group_without_a_value_is_left_out_and_named():
 
 
 def test_what_probabilities_are_worth_is_drawn_once_for_all_groups(monkeypatch):
-    groups = {f"carrier={n}": np.arange(40_000) % 20 == n for n in range(20)}
-    given, _, _ = window(np.random.default_rng(8), groups=groups)
+    groups = {f"carrier={n}": np.arange(4000) % 20 == n for n in range(20)}
+    given, _, _ = window(np.random.default_rng(8), n=4000, m=4000, groups=groups)
+    alone = replace(given, scores=replace(given.scores, counts={ALL: given.scores.counts["carrier=7"]}))
     calls, own = [], module._monotone
     monkeypatch.setattr(module, "_monotone", lambda *args: calls.append(1) or own(*args))
     assert estimated(given, measures.recall, by="carrier").note.endswith("of 20 groups")
-    assert len(calls) <= DRAWS + 2
+    assert (estimated(given, measures.roc_auc).n, estimated(alone, measures.roc_auc).n) == (4000, 200)
+    assert len(calls) <= DRAWS + 4

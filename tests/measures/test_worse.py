@@ -9,10 +9,12 @@ from arkwright.core.where import spelt
 from arkwright.measures import segments, worse
 from arkwright.measures.causes import Explained, Part, worst_first
 from arkwright.measures.cells import cells
+from arkwright.measures.evaluation import Undefined
 from arkwright.measures.expected import MEASURES, Expected
 from arkwright.measures.ratios import RATIOS
 from arkwright.measures.scores import ALL, binned
 from arkwright.measures.segments import decomposed
+from arkwright.measures.sides import Classified
 from arkwright.measures.sketch import of_words
 from arkwright.measures.worse import Told
 
@@ -236,3 +238,16 @@ def test_the_rows_of_all_others_are_those_of_no_group_that_is_told_apart():
         rows = np.array([900, 90, 9, 1, missing])  # too few of `c`, and of what has no name
         named, _ = segments.gathered(words, [rows], (rows, rows))
         assert [spelt(one) for one in named[-1][1]] == said
+
+
+def test_what_a_score_is_without_each_group_is_taken_at_once_as_of_the_others_alone():
+    rng = np.random.default_rng(3)
+    right, wrong = rng.random((2, 5, 1, 2, 30)) * rng.integers(0, 2, (2, 5, 1, 1, 1))
+    right[:3] = 0  # without the last that is right there is no curve
+    side = Classified("roc_auc", right, wrong, np.linspace(0, 1, 30)[None])
+    for group, found in enumerate(side.without()):
+        others = np.delete(np.arange(5), group)
+        try:
+            assert found == pytest.approx(side.value(others), rel=1e-12)
+        except Undefined:
+            assert np.isnan(found)

@@ -110,3 +110,9 @@ HALT, LATER = Reaction(do=("halt",)), Reaction(do=("run", "halt"), after="1h")
 )
 def test_what_never_happens(reactions, wanted):
     assert [do for _, do in never(reactions)] == wanted
+
+
+def test_a_word_to_however_many_people_has_a_key_that_an_index_of_postgresql_takes():
+    people = tuple(f"{n:030}" for n in range(200))
+    made = [thing(Reaction(do=("notify",), tell=some), "notify") for some in (people, people[::-1], people[1:])]
+    assert (len(set(made)), made[0], max(map(len, made)) < 200) == (2, made[1], True)

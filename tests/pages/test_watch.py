@@ -24,8 +24,10 @@ from arkwright.measures import moved
 from arkwright.measures.causes import OTHERS, PARTS
 from arkwright.measures.sketch import of_words
 from arkwright.measures.window import Window
+from arkwright.monitor.measured import Found
 from arkwright.pages import watch_charts, watch_report, why
 from arkwright.pages.draw.heat import heat
+from arkwright.pages.draw.over_time import Series, over_time
 
 PAGE = "/endpoints/buys/watch"
 
@@ -70,11 +72,16 @@ def test_a_release_that_left_and_another_span(house):
     assert house.page(f"{PAGE}?until=never")[0] == 422
     assert house.page(f"{PAGE}?until=0001-01-01")[0] == 422
     earlier = house.page(f"{PAGE}?span=24h&until=30d")[1]
-    assert 'class="heat h' not in earlier  # nothing was watched then
+    assert not re.search('class="(heat h|stood )', earlier)  # nothing was watched then, and no alarm stood
     assert "?span=7d&amp;until=30d" in earlier
     assert house.page("/endpoints/nothing/watch")[0] == 404
     hostile = "%3Cscript%3Ealert(1)%3C/script%3E"
     assert "<script>alert(1)" not in house.page(f"{PAGE}?release={hostile}")[1]
+
+
+def test_a_share_has_no_room_above_all():
+    found = Found("release:buys@1", "recall", 5, 0, "", 0.9, 0.0, 1.0, 40, "")
+    assert re.findall(r">([\d.]+)</text>", over_time([Series("estimated", [found])], 0, 10))[:3] == ["0", "0.5", "1"]
 
 
 def test_the_way_to_an_alarm(house):

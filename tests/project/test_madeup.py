@@ -67,7 +67,6 @@ def made(hint, count=200, seed=0):
         Annotated[str, Meta(pattern=r"^\S+@[^@\s]+\.(com|example)$")],
         Annotated[str, Meta(pattern="x")],
     ],
-    ids=str,
 )
 def test_every_limit_is_kept(hint):
     values = made(hint)

@@ -1,15 +1,18 @@
-"""Clients that pin other versions than ours, each in an environment of its own, made once by its script."""
+"""Clients that pin other versions than ours, each in an environment before ours, made once by its script."""
 
 import fcntl
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / ".venv" / "clients"
 
 
 def environment(name, version):
-    """The Python of an environment with this package; about half a minute the first time."""
+    """The Python of an environment with this package and what it needs that ours has not, or has in another version;
+    about ten seconds the first time.
+    """
     python = FOLDER / f"{name}-{version}" / "bin" / "python"
     done = FOLDER / f"{name}-{version}.done"
     FOLDER.mkdir(exist_ok=True)
@@ -18,6 +21,8 @@ def environment(name, version):
         if not done.exists():
             bare = [sys.executable, "-m", "venv", "--clear", "--without-pip", python.parents[1]]
             subprocess.run(bare, check=True, timeout=120)
+            (packages,) = python.parents[1].glob("lib/*/site-packages")
+            (packages / "ours.pth").write_text(sysconfig.get_path("purelib"))
             ours = [sys.executable, "-m", "pip", "--python", python]
             pip = [*ours, "install", "-q", "--no-compile", "--disable-pip-version-check"]
             what = f"{name}=={version}"

@@ -162,12 +162,12 @@ class Supervised:
             self.process.kill()
             self.process.communicate()
 
-    def until(self, true, seconds=60):
+    def until(self, true, seconds=60, every=0.01):
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, self.log.read_text()[-3000:]
             assert self.process.poll() is None, self.log.read_text()[-3000:]
-            time.sleep(0.01)
+            time.sleep(every)
 
     def workers(self):
         return workers(self.process.pid)

@@ -21,7 +21,7 @@ from arkwright.serve.grpc.tensors import TYPED
 from arkwright.sites import local
 
 from .conftest import constant, late_model, late_signature, proto, value, write
-from .test_observed import Observed
+from .observed import Observed
 
 ODD = [np.nan, np.inf, -np.inf]
 # of each datatype: its name for ONNX, two rows of two, what the graph does with them, and with what else

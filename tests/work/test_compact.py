@@ -1,5 +1,13 @@
 """Compaction of every endpoint of a site: what goes wrong at one stops no other."""
 
+import time
+from contextlib import closing
+
+import numpy as np
+import pyarrow as pa
+
+from arkwright.monitor.joined import Hour, Joined
+from arkwright.serve.tap.files import locked
 from arkwright.sites import Site
 from arkwright.work import compact
 
@@ -23,3 +31,24 @@ def test_whatever_goes_wrong_at_one_endpoint_stops_no_other(tmp_path, monkeypatc
         ("a", True),
         ("b", False),
     ]
+
+
+def test_rows_with_their_labels_are_kept_no_longer_than_the_log_though_nobody_looks_at_them(tmp_path, monkeypatch):
+    site, day = Site(tmp_path / ".arkwright"), 86_400
+    (site.predictions / "a").mkdir(parents=True)
+    monkeypatch.setattr(compact, "_keep", lambda *_: 7 * day)
+    path, begins = site.watched / "a.labelled.db", [int(time.time()) - days * day for days in (9, 7)]
+    told = {"made_of": "", "rows": 1, "requests": np.zeros(1, np.uint64)}
+    tables = dict.fromkeys(("alike", "again", "every"), pa.table({"id": ["r0"]}))
+    with closing(Joined(path)) as kept:
+        kept.put("r@1", [Hour(begin=one, columns=(f"of {one}",), **told, **tables) for one in begins], [], "")
+    with locked(path.with_suffix(".lock")):  # by a look, which is not waited for
+        assert not compact.once(site)
+    assert f"of {begins[0]}".encode() in path.read_bytes()
+    assert not compact.once(site)
+    assert f"of {begins[0]}".encode() not in path.read_bytes()
+    with closing(Joined(path)) as kept:
+        assert [*kept.there("r@1")] == begins[1:]
+    path.unlink()
+    assert not compact.once(site)
+    assert not path.exists()

@@ -57,7 +57,12 @@ def fetch(url: str, folder: Path, end: End, read: Callable[[Path], Database]) ->
     known = mark.read_text(encoding="utf-8") if own.is_file() and mark.is_file() else ""
     with asked(end, "GET", url, {"If-None-Match": known} if known else {}) as answer:
         if answer.status == 304 and known:
-            return read(own)
+            try:
+                return read(own)
+            except ArkwrightError:
+                with writing(f"the advisories in {folder}"):
+                    mark.unlink(missing_ok=True)
+            return fetch(url, folder, end, read)  # what is kept cannot be read, and is nothing
         if answer.status != 200:
             raise ArkwrightError(f"{shown(url)} answers {answer.status}; look at advisories.source in site.toml")
         half, left = own.with_name(f"{own.name}.half-{os.getpid()}"), _left_behind(own)

@@ -73,7 +73,7 @@ def heat(found: Heat, since: float, until: float) -> list[str]:
 
 def timeline(alarms: Sequence[Timed], since: float, until: float) -> list[str]:
     """A line for each alarm of the span, the newest first: for how long it stood, and when something was done."""
-    shown = [one for one in alarms if one.end is None or one.end >= since]
+    shown = [one for one in alarms if one.begin <= until and (one.end is None or one.end >= since)]
     lines = []
     for one in shown:
         end = until if one.end is None else one.end

@@ -155,8 +155,11 @@ def exact(p: Array, q: Array, of: Array | slice = ALL) -> Array:
     tails = scipy("special").ndtr(-np.maximum(0, np.abs(here - cells * (m / n)) - 0.5) / np.maximum(spread, 1))
     few = spread < _NORMAL
     here, cells, known = here[few], cells[few], scipy("stats")
-    law = known.hypergeom(n, cells, m) if n < _MANY else known.binom(np.minimum(cells, m), np.maximum(cells, m) / n)
-    tails[few] = np.minimum(law.cdf(here), law.sf(here - 1))
+    law: Any = known.hypergeom
+    shape: tuple[Any, ...] = (n, cells, m)
+    if n >= _MANY:
+        law, shape = known.binom, (np.minimum(cells, m), np.maximum(cells, m) / n)
+    tails[few] = np.minimum(law.cdf(here, *shape), law.sf(here - 1, *shape))  # a law made of its shape takes as long
     return np.asarray(np.minimum(1, 2 * tails))
 
 

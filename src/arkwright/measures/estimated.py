@@ -64,7 +64,10 @@ def estimated(window: Window, score: Score, by: Column | None = None, at_least: 
         raise Undefined(why if by is None else f"{name} is undefined in every group of {by}: {group} left out: {why}")
     rows = {group: int(window.scores.counts[group][0].sum()) for group in found}
     worst, near = _worst(found, rows, better=better)
-    low, high = _interval(window.judged, window.scores, name, near, better=better, choices=len(found))
+    if not window.worths:
+        window.worths.append(_worths(window.judged))
+    given = window.judged, window.scores, window.worths[0]
+    low, high = _interval(*given, name, near, better=better, choices=len(found))
     value, note = found[worst], "estimated without labels"
     if by is not None:
         note = "; ".join([f"{worst}, of {len(found)} groups", *(f"{g} left out: {why}" for g, why in left_out.items())])
@@ -94,18 +97,30 @@ def _worst(found: dict[str, float], rows: dict[str, int], *, better: bool) -> tu
     return worst, {group: found[group] for group in dict.fromkeys([worst, *rough[: _NEAR - 1]])}
 
 
+def _worths(judged: tuple[Scores, Scores]) -> tuple[Array, Array]:
+    """(DRAWS, k, b): what a probability may be worth, and the same where nothing is certain."""
+    rng = np.random.default_rng(0)
+    worths = np.stack([drawn_worth(judged, rng) for _ in range(DRAWS)])
+    return worths, doubted(worths, judged, rng)
+
+
 def _interval(
-    judged: tuple[Scores, Scores], scores: Scores, name: str, values: dict[str, float], *, better: bool, choices: int
+    judged: tuple[Scores, Scores],
+    scores: Scores,
+    worths: tuple[Array, Array],
+    name: str,
+    values: dict[str, float],
+    *,
+    better: bool,
+    choices: int,
 ) -> tuple[float, float]:
     """Of what comes true in the worst of so many groups, whichever that is: from the worst end of any to the nearest
     one, each widened for their number.
     """
     rng = np.random.default_rng(int(sum(scores.counts[group][0].sum() for group in values)))
-    worths = np.stack([drawn_worth(judged, rng) for _ in range(DRAWS)])
-    doubts = doubted(worths, judged, rng)
     found, most = [], np.inf if name in _UNBOUNDED else 1.0
     for group, value in values.items():
-        draws = _drawn(judged, scores, name, group, (worths, doubts), rng, value)
+        draws = _drawn(judged, scores, name, group, worths, rng, value)
         ends = np.quantile(draws, [0.025, 0.975])
         found.append(_widened(value, ends, choices, most=most))
     low, high = np.clip((np.min if better else np.max)(found, axis=0), 0, most)

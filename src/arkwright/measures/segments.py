@@ -23,7 +23,7 @@ from arkwright.measures.causes import ALPHA, LEAST, OTHERS, Explained, Part
 from arkwright.measures.cells import Cells, beside
 from arkwright.measures.evaluation import Array, Undefined
 from arkwright.measures.ratios import Ratio
-from arkwright.measures.sides import Side, own
+from arkwright.measures.sides import Classified, Side, own
 
 DRAWS = 100
 FEW = "too few rows to tell why"
@@ -84,11 +84,10 @@ def _parts(groups: Groups, total: float, bar: float, *, sign: int, alone: bool) 
         )
 
 
-def _change(pair: tuple[Side, Side], left_out: int = -1) -> float:
-    """Of all groups but one."""
-    some = np.delete(np.arange(len(pair[0].rows)), left_out if left_out >= 0 else [])
+def _change(pair: tuple[Side, Side]) -> float:
+    """Of all groups."""
     try:
-        before, now = (side.value(some) for side in pair)
+        before, now = (side.value(np.arange(len(side.rows))) for side in pair)
     except Undefined:
         return float("nan")
     return now - before
@@ -106,8 +105,8 @@ def _added(pair: tuple[Side, Side], *, alone: bool) -> tuple[Array, Array]:
         whole = float(added.sum())  # the change, but of a root
         unit = change / whole if whole else 1.0
         return added * unit, excess * unit
-    without = np.array([_change(pair, group) for group in range(len(pair[0].rows))])
-    return change - without, change - without
+    before, now = (side.without() for side in pair if isinstance(side, Classified))  # all others are ratios
+    return change - (now - before), change - (now - before)
 
 
 def decomposed(before: Ratio, now: Ratio) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from arkwright.measures.evaluation import Array, Undefined
-from arkwright.measures.expected import MEASURES, Expected
+from arkwright.measures.expected import BY_CLASS, MEASURES, Expected
 from arkwright.measures.ratios import RATIOS, Ratio
 
 _PSEUDO = (
@@ -48,6 +48,13 @@ class Classified:
         right, wrong = (side[groups].sum(axis=0) for side in (self.right, self.wrong))
         with np.errstate(all="ignore"):
             return MEASURES[self.name](Expected(right, wrong, self.means))
+
+    def without(self) -> Array:
+        """(m,): of all groups but each; NaN where that is undefined."""
+        right, wrong = (_rest(side) for side in (self.right, self.wrong))
+        with np.errstate(all="ignore"):
+            found = BY_CLASS[self.name](Expected(right, wrong, self.means)).mean(axis=-1)
+        return np.where(np.isfinite(found), found, np.nan)
 
     def ratio(self) -> Ratio | None:
         return RATIOS[self.name](self.right, self.wrong, self.means) if self.name in RATIOS else None
@@ -114,6 +121,13 @@ def own(side: Side, group: int) -> float | None:
         return side.value(np.array([group]))
     except Undefined:
         return None
+
+
+def _rest(counts: Array) -> Array:
+    """What is left without each; what is left of rounding is nothing."""
+    whole = counts.sum(axis=0)
+    rest = whole - counts
+    return np.where(rest > 1e-9 * whole, rest, 0.0)
 
 
 def _smooth(counts: Array, rows: Array) -> Array:

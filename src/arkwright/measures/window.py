@@ -23,7 +23,8 @@ class Window:
     what servers counted, None where nothing was kept. `joint`: what the columns do together, in the reference and in
     the window; `trail`: how they went in the window. A release of before has neither. `callers`: who asked, where a
     promise speaks of them. `times`: columns of dates and times, which always move. `cut`:
-    the cells of columns that were looked at, for the next measure of the same column.
+    the cells of columns that were looked at, for the next measure of the same column; `worths`: what a probability may
+    be worth, where the rows of `judged` are drawn again, for the next estimate, in whichever group.
     """
 
     reference: Mapping[str, Sketch] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Window:
     callers: Callers | None = None
     times: frozenset[str] = frozenset()
     cut: dict[tuple[str, int, float], tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False)
+    worths: list[tuple[Array, Array]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return max((sketch.rows for sketch in self.current.values()), default=0)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.database import Database
 
-LAYOUT = 1
+LAYOUT = 2
 ALIKE = "rows that are alike"  # beside columns of callers, none of which has such a name
 _TABLES = """
 CREATE TABLE hour (
@@ -29,9 +29,9 @@ _PUT = "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hour:
-    """`made_of`: what it was read from, with these columns; `rows`: how many came, with a label or without; `requests`:
-    (n,) 32-bit numbers of their ids, ascending. `every`: the labelled ones; of them `alike`: those that were answered
-    once, counted; `again`: those that were answered again.
+    """`made_of`: the parts that it was read from, commas between, with these columns; `rows`: how many came, with a
+    label or without; `requests`: (n,) 64-bit numbers of their ids, ascending. `every`: the labelled ones; of them
+    `alike`: those that were answered once, counted; `again`: those that were answered again.
     """
 
     begin: int
@@ -50,6 +50,7 @@ class Joined:
     def __init__(self, path: Path) -> None:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
         self._db = Database(path, _TABLES, LAYOUT)
+        self._db.run("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
         self.close = self._db.close
 
     def mark(self, release: str) -> str:
@@ -65,7 +66,7 @@ class Joined:
     def about(self, release: str, requests: Array) -> list[int]:
         """The hours in which one of these (n,) may be."""
         found = self._db.run("SELECT begin, requests FROM hour WHERE release = ?", release)
-        return [int(begin) for begin, known in found if _any_in(np.frombuffer(known, np.uint32), requests)]
+        return [int(begin) for begin, known in found if _any_in(np.frombuffer(known, np.uint64), requests)]
 
     def rows(self, release: str, hours: Collection[int]) -> int:
         """How many came in these hours."""
@@ -82,7 +83,7 @@ class Joined:
             made_of=made_of,
             columns=tuple(json.loads(columns)),
             rows=rows,
-            requests=np.frombuffer(requests, np.uint32),
+            requests=np.frombuffer(requests, np.uint64),
             alike=alike,
             again=again,
             every=every,

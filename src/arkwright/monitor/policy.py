@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from arkwright.core.alarms import Alarm, Reaction
 from arkwright.core.durations import seconds
 from arkwright.core.nouns import Endpoint
+from arkwright.core.record import digest_of
 from arkwright.core.times import AHEAD
 
 if TYPE_CHECKING:
     from arkwright.monitor.measured import Streak  # who reads a project opens no database
 
 LIVE, CANARY, SHADOW = "live", "canary", "shadow"
+LONG = 500  # characters of a key that is read; an index of PostgreSQL takes 2,700 bytes of all of it
 _SAID = ("notify", "discuss")  # to people; everything else moves the endpoint, or has the line run
 
 
@@ -77,8 +79,10 @@ def thing(reaction: Reaction, do: str) -> str:
     """
     if do not in _SAID:
         return do
-    tell = f"/tell={','.join(sorted(set(reaction.tell)))}" if reaction.tell else ""
-    return f"{do}{tell}" + (f"/after={reaction.after}" if reaction.after else "")
+    people = ",".join(sorted(set(reaction.tell)))
+    if len(people) > LONG:
+        people = digest_of(people)
+    return do + (f"/tell={people}" if people else "") + (f"/after={reaction.after}" if reaction.after else "")
 
 
 def cooling(reaction: Reaction, do: str, alarm: Alarm, deeds: Iterable[Deed], now: float) -> Deed | None:

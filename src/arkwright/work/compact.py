@@ -1,12 +1,14 @@
 """Compaction, once: `python -m arkwright.work.compact SITE`.
 
 The closed segments of each endpoint become Parquet in the site's store, and what is older than the endpoint's `keep`
-goes. It may be killed: at whatever step that is, nothing is lost, nothing doubled.
+goes, also of what the watch keeps. It may be killed: at whatever step that is, nothing is lost, nothing doubled.
 """
 
 import argparse
 import logging
+import time
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from arkwright.core import versions
@@ -14,11 +16,14 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import NAME
+from arkwright.monitor.joined import Joined
 from arkwright.serve.tap.compact import compact
+from arkwright.serve.tap.files import locked
 from arkwright.serve.telemetry import minutes
 from arkwright.sites import Site
 from arkwright.work.parent import dies_with
 
+DAY = 86_400  # seconds
 log = logging.getLogger("arkwright.compact")
 
 
@@ -36,6 +41,7 @@ def once(site: Site, names: Collection[str] | None = None) -> frozenset[str]:
                 compact(folder, site.store, scratch, keep_s=keep)
             if keep is not None:
                 minutes.forget(folder, keep)
+                _forget_labelled(site.watched / f"{folder.name}.labelled.db", keep)
         except (ArkwrightError, OSError) as error:
             log.warning("%s: predictions were not compacted: %s", folder.name, error)
             failed.add(folder.name)
@@ -48,6 +54,18 @@ def once(site: Site, names: Collection[str] | None = None) -> frozenset[str]:
 def _folders(predictions: Path) -> Iterator[Path]:
     if predictions.is_dir():
         yield from (path for path in sorted(predictions.iterdir()) if path.is_dir() and NAME.fullmatch(path.name))
+
+
+def _forget_labelled(path: Path, keep: int) -> None:
+    """Rows and their labels that no look may ask for any more, a day late as in the log. The next time, where a look is
+    at them.
+    """
+    if not path.exists():
+        return
+    with locked(path.with_suffix(".lock"), within=0) as alone:
+        if alone:
+            with closing(Joined(path)) as kept:
+                kept.forget(int(time.time()) - keep - DAY)
 
 
 def _keep(site: Site, endpoint: str) -> int | None:

@@ -18,7 +18,7 @@ from arkwright.serve.model.answers import reader
 from arkwright.serve.rest.predict import answer_once
 
 Times = npt.NDArray[np.float64]
-_ROUNDS, _ROWS = 15, 64
+_ROUNDS, _FEW_ROUNDS, _ROWS = 15, 9, 64  # the median of nine has an interval of 95 % that leaves out the ends
 _MOST, _FEWEST, _SECONDS = 300, 20, 0.05  # calls in a round, and about how long one may take
 
 _TRIES = 3
@@ -60,8 +60,9 @@ def _timed(calls: list[Callable[[], Any]]) -> Times:
         call()  # warm
     each = (time.perf_counter() - begin) / len(calls)
     count = int(min(_MOST, max(_FEWEST, _SECONDS / max(each, 1e-6))))
+    rounds = int(min(_ROUNDS, max(_FEW_ROUNDS, _ROUNDS * _SECONDS / max(count * each, 1e-6))))
     turn = cycle(calls)
-    return np.array([[_undisturbed(next(turn)) for _ in range(count)] for _ in range(_ROUNDS)]) * 1000
+    return np.array([[_undisturbed(next(turn)) for _ in range(count)] for _ in range(rounds)]) * 1000
 
 
 def _undisturbed(call: Callable[[], Any]) -> float:

@@ -14,6 +14,7 @@ from tests.api.watch.test_labelled import Logged, yes
 from arkwright.api.watch import joined, joining
 from arkwright.core.errors import Away
 from arkwright.monitor.joined import ALIKE, Joined
+from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap import index_lock, label_index, labels
 from arkwright.serve.tap import window as logged
 from arkwright.serve.tap.files import locked
@@ -136,6 +137,37 @@ def test_hours_that_are_joined_apart(tmp_path, monkeypatch):
     check(made.window(), 6)
 
 
+def test_of_an_hour_that_goes_on_only_what_came_is_read(tmp_path, monkeypatch):
+    made, read, requests = Logged(tmp_path / "site", monkeypatch), [], joining.sql.requests
+
+    def counted(*given):
+        read.append(0)
+        for table in requests(*given):
+            read[-1] += len(table)
+            yield table
+
+    monkeypatch.setattr(joining.sql, "requests", counted)
+    half = int(time.time()) % HOUR + HOUR // 2  # seconds since the last half past
+    made.answer([{}] * 3, map(yes, (0.9, 0.1, 0.8)), ago=half)
+    made.label([1, 0])
+    found(made.window())
+    made.answer([{}] * 2, map(yes, (0.2, 0.3)), ago=half - 2)  # again, together with a new hour
+    made.answer([{}], [yes(0.7)], "s", ago=half + 3 * HOUR)
+    made.label([None, None, 1])
+    made.label([1], "s")
+    with monkeypatch.context() as patched:
+        killed_after(patched, 1)
+        with pytest.raises(Killed):
+            found(made.window())
+    check(made.window(), 6)
+    assert read == [3, *[2, 1], *[2, 1]]
+    monkeypatch.setattr(compacting, "MERGE", 2)
+    made.answer([{}], [yes(0.4)], "t", ago=half - 4)  # in one file with those before
+    made.label([0], "t")
+    check(made.window(), 7)
+    assert sum(read[5:]) > 5
+
+
 def test_requests_with_one_number_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(label_index, "crc32", lambda _: 7)
     made = Logged(tmp_path / "site", monkeypatch)
@@ -145,6 +177,20 @@ def test_requests_with_one_number_are_told_apart(tmp_path, monkeypatch):
     made.answer([{}] * 2, map(yes, (0.2, 0.3)), ago=60)
     made.label([None, 1, 0])
     check(made.window(), 5)
+
+
+def test_an_hour_is_left_alone_that_has_no_request_of_which_anything_is_new(tmp_path, monkeypatch):
+    """Of two hours of 100,000 requests some have the same checksum, as these two have."""
+    made = Logged(tmp_path / "site", monkeypatch)
+    made.answer([{}], [yes(0.9)], "plumless", ago=3 * HOUR)
+    made.label([1], "plumless")
+    found(made.window())
+    made.answer([{}], [yes(0.9)], "buckeroo", ago=0)
+    made.label([1], "buckeroo")
+    with monkeypatch.context() as patched:
+        patched.setattr(Joined, "hour", None)  # what is there is not read
+        found(made.window())
+    check(made.window(), 2)
 
 
 def test_a_log_of_labels_that_was_only_begun_hides_none(tmp_path, monkeypatch):
@@ -181,5 +227,8 @@ def test_who_stands_still_with_a_lock_is_not_waited_for_without_end(tmp_path, mo
         _, every, _ = found(made.window())
     assert not len(every)  # they are worked in the next time
     check(made.window(), 2)
-    with locked(made.site.watched / "buys.labelled.lock"), pytest.raises(Away, match="fuser -v"):
-        found(made.window())
+    with locked(made.site.watched / "buys.labelled.lock"):
+        with pytest.raises(Away, match="fuser -v"):
+            found(made.window())
+        recall, rate = made.found("recall > 0", "positive_rate > 0")
+    assert (recall.failed, "fuser -v" in recall.note, rate.value) == (True, True, 0.5)

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 
 import pytest
 from tests.serve.conftest import Live, late_release
+from tests.serve.observed import Observed
 from tests.serve.raw import connect, exchange, statuses
 from tests.serve.supervised import CODE, who_release
 from tests.serve.telemetry.conftest import total
-from tests.serve.test_observed import Observed
 from tests.serve.traffic.test_admission import ask, distance
 
 from arkwright.serve.traffic.batch import Batcher

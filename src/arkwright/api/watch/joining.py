@@ -1,5 +1,5 @@
-"""What is new is worked into the hours of labelled rows that are kept: an hour is joined when its rows are new, and of
-all others only the rows whose labels, or whose later answers, are.
+"""What is new is worked into the hours of labelled rows that are kept: an hour is joined when its rows are new, of one
+that goes on those that came since, and of all others only the rows whose labels, or whose later answers, are.
 
 Each hour that is kept is right beside all others that are: what is new about a request is worked into every hour of the
 window that may have it, and an hour outside the window that may is forgotten.
@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ import pyarrow.parquet as pq
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import arrow
 from arkwright.core.nouns import Column
-from arkwright.core.record import digest_of
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.joined import Hour, Joined, counted
 from arkwright.serve.tap import joining as sql
@@ -33,6 +33,7 @@ from arkwright.serve.tap.window import Came
 
 MOST = 500_000  # rows, or requests with new labels, that are worked in at once; of an hour all are
 LONG = 2 * 86_400  # seconds; what is merged spans a day
+Known = tuple[str, tuple[str, ...]]  # what an hour was made of, its columns
 _OWN = (Column(name="at", type="datetime"), Column(name="id", type="str"), Column(name="row", type="int"))
 _ORDER = [(column.name, "ascending") for column in _OWN]
 
@@ -59,26 +60,40 @@ def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Se
         for hour, known in there.items()
         if said is not None and (wanted.get(hour) == known or not begin <= hour < end)
     }
-    without, new = there.keys() - stay, made_of.keys() - stay
-    if not new and not without and mark == json.dumps(place):
+    more, grown = _grown(wanted, {} if said is None else there)
+    without, new = there.keys() - stay - grown, made_of.keys() - stay - grown
+    if not new and not grown and not without and mark == json.dumps(place):
         return
     kept.put(release, [], without, mark)
     wide = replace(window, since=datetime.fromtimestamp(begin, UTC), until=datetime.fromtimestamp(end, UTC))
     with window.site.scratch("labels") as scratch:
         made = _Made(wide, kept, columns, made_of, wide.came_too(scratch), scratch)
-        for requests, hours in _batches(made, new, said or set()):
+        since = replace(made, came=wide.came_too(scratch, more))
+        for requests, hours in _batches(made, new, since, grown, said or set()):
             made.put(requests, hours, place)
 
 
 def hours_of(window: LoggedWindow, parts: Sequence[Part]) -> dict[int, str]:
-    """The hours in which the window may have rows -> a digest of the parts they are in. `parts`: which stay there."""
+    """The hours in which the window may have rows -> the parts they are in, as is kept. `parts`: which stay there."""
     begin, end = _whole(window)
     found: dict[int, list[str]] = {}
     for part in parts:
         if part.until >= begin * 10**9 and part.since < end * 10**9:
             for hour in _of_part(window, part, begin, end):
                 found.setdefault(hour, []).append(part.digest)
-    return {hour: digest_of(sorted(digests)) for hour, digests in found.items()}
+    return {hour: ",".join(sorted(digests)) for hour, digests in found.items()}
+
+
+def _grown(wanted: Mapping[int, Known], there: Mapping[int, Known]) -> tuple[set[str], set[int]]:
+    """(parts that are new, the hours of which each such part is new and nothing else is)"""
+    more, before = dict[int, set[str]](), dict[int, set[str]]()
+    for hour, (made_of, columns) in wanted.items():
+        if hour in there and there[hour][1] == columns:
+            before[hour], now = ({*text.split(",")} for text in (there[hour][0], made_of))
+            if before[hour] < now:
+                more[hour] = now - before[hour]
+    parts = {digest for digests in more.values() for digest in digests}
+    return parts, {hour for hour in more if not parts & before[hour]}  # one that has a part already is joined anew
 
 
 def _of_part(window: LoggedWindow, part: Part, begin: int, end: int) -> Iterable[int]:
@@ -115,13 +130,15 @@ def _new_labels(folder: Path, mark: str) -> tuple[Place, set[int] | None]:
     return end, requests
 
 
-def _batches(made: "_Made", new: Collection[int], said: set[int]) -> Iterator[tuple[Array, dict[int, _Came]]]:
-    """(numbers of the requests of which anything is new, ascending, the new hours that they fill), at least one; some
-    whole hours at once.
+def _batches(
+    made: "_Made", new: Collection[int], since: "_Made", grown: Collection[int], said: set[int]
+) -> Iterator[tuple[Array, dict[int, _Came]]]:
+    """(numbers of the requests of which anything is new, ascending, what came in the hours that are new or have grown),
+    at least one; some whole hours at once, first all that have grown. `since`: of only what came into these.
     """
-    requests, hours, seen, rows = [np.array([*said], np.uint32)], dict[int, _Came](), set[int](), 0
-    for hour, numbers in made.requests(new):
-        if hour not in hours and rows >= MOST:
+    requests, hours, seen, rows = [np.array([*said], np.uint64)], dict[int, _Came](), set[int](), 0
+    for hour, numbers in chain(since.requests(grown), made.requests(new)):
+        if hour not in hours and hour not in grown and rows >= MOST:
             yield _together(requests), hours
             requests, hours, rows = [], {}, 0
         one = hours.setdefault(hour, _Came())
@@ -130,7 +147,7 @@ def _batches(made: "_Made", new: Collection[int], said: set[int]) -> Iterator[tu
         rows += len(numbers)
         seen.add(hour)
         requests.append(numbers)
-    yield _together(requests), hours | {hour: _Came() for hour in new if hour not in seen}
+    yield _together(requests), hours | {hour: _Came() for hour in (*new, *grown) if hour not in seen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +170,7 @@ class _Made:
                 yield hour, numbered(some.column("id").to_pylist())
 
     def put(self, requests: Array, hours: Mapping[int, _Came], place: Place) -> None:
-        """Work these requests into each hour that has them, and make the hours that are new of them."""
+        """Work these requests into each hour that has them, and what came into those that are new or have grown."""
         release, window = self.window.release.ref, self.window
         others = [hour for hour in self.kept.about(release, requests) if hour not in hours]
         inside = [hour for hour in others if hour in self.made_of]
@@ -164,22 +181,21 @@ class _Made:
                 window.folder, window.site.tables, self.came, self.scratch, among, requests, self.columns
             )
             joined = dict(_apart(found))
-        made = self._hours(requests, hours, inside, joined)
+        made = self._hours(requests, {**dict.fromkeys(inside, _Came()), **hours}, joined)
         self.kept.put(release, made, [hour for hour in others if hour not in self.made_of], json.dumps(place))
 
-    def _hours(
-        self, requests: Array, hours: Mapping[int, _Came], inside: Sequence[int], joined: Mapping[int, pa.Table]
-    ) -> Iterator[Hour]:
-        empty = schema(self.window, self.columns).empty_table()
+    def _hours(self, requests: Array, hours: Mapping[int, _Came], joined: Mapping[int, pa.Table]) -> Iterator[Hour]:
+        release, empty = self.window.release.ref, schema(self.window, self.columns).empty_table()
+        there = self.kept.there(release)
         for hour, came in hours.items():
             some = joined.get(hour, empty).select(empty.column_names).cast(empty.schema)
-            yield self._hour(hour, came.rows, _together(came.requests), some)
-        for hour in inside:
-            before = self.kept.hour(self.window.release.ref, hour)
+            if hour not in there:
+                yield self._hour(hour, came.rows, _together(came.requests), some)
+                continue
+            before = self.kept.hour(release, hour)
             known = are_in(requests, numbered(before.every.column("id").to_pylist()))
-            others = before.every.filter(pa.array(~known))
-            some = joined.get(hour, empty).select(empty.column_names).cast(empty.schema)
-            yield self._hour(hour, before.rows, before.requests, pa.concat_tables([others, some]).sort_by(_ORDER))
+            every = pa.concat_tables([before.every.filter(pa.array(~known)), some]).sort_by(_ORDER)
+            yield self._hour(hour, before.rows + came.rows, _together([before.requests, *came.requests]), every)
 
     def _hour(self, hour: int, rows: int, requests: Array, every: pa.Table) -> Hour:
         once = pc.is_null(every.column(AGAIN))
@@ -220,4 +236,4 @@ def _apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
 
 def _together(numbers: Sequence[Array]) -> Array:
     """(n,) ascending, each once."""
-    return ascending(np.concatenate([np.zeros(0, np.uint32), *numbers]))
+    return ascending(np.concatenate([np.zeros(0, np.uint64), *numbers]))

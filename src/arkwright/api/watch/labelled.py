@@ -12,6 +12,7 @@ from arkwright.api.watch.beside import Asked, realised
 from arkwright.api.watch.evaluated import Rows, bound, columns, evaluation, rows, scored, words
 from arkwright.api.watch.joined import Labelled
 from arkwright.api.watch.log import LoggedWindow
+from arkwright.core.errors import Away
 from arkwright.core.promises import Reading
 from arkwright.measures import traffic
 from arkwright.measures.evaluation import Evaluation
@@ -20,12 +21,15 @@ from arkwright.serve.tap import window as logged
 
 def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
     """Of promises about a model; those that need no label rest on all that was answered. One that asks for what is not
-    there stops no other.
+    there stops no other, nor do those of labels while another process joins them.
     """
     of_labels = {text: one for text, one in promises.items() if realised(one.promise)}
     others = {text: one for text, one in promises.items() if text not in of_labels}
     found = answered.readings(window, others) if others else {}
-    return found | (_readings(window, of_labels) if of_labels else {})
+    try:
+        return found | (_readings(window, of_labels) if of_labels else {})
+    except Away as error:
+        return found | dict.fromkeys(of_labels, Reading(None, note=str(error), failed=True))
 
 
 def joined(window: LoggedWindow, wanted: Collection[str], every: int) -> tuple[pa.Table, Evaluation]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -109,11 +109,11 @@ class LoggedWindow:
         with reading(self.folder):
             yield self.came_too(scratch)
 
-    def came_too(self, scratch: Path) -> Came:
-        """The same while the files of the endpoint are had to stay, for another window."""
+    def came_too(self, scratch: Path, among: Collection[str] | None = None) -> Came:
+        """The same while the files of the endpoint are had to stay, for another window, or in these parts alone."""
         since, until = (moment.replace(tzinfo=None) for moment in (self.since, self.until))
         wanted, store = self.layout.file, self.site.store
-        return window.came(self.folder, store, scratch, since, until, self.release.ref, wanted)
+        return window.came(self.folder, store, scratch, since, until, self.release.ref, wanted, among)
 
     def blocks(self, share: float) -> Iterator[Block]:
         """Of the rows and their answers about such a share, from spans that lie evenly over the window."""

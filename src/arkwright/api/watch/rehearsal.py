@@ -7,14 +7,16 @@ from pathlib import Path
 from arkwright.api.build import quiet
 from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
+from arkwright.api.watch.beside import realised
 from arkwright.api.watch.data_rehearsal import replayed
 from arkwright.api.watch.rehearsed import Rehearsal, Rehearsed
 from arkwright.api.watch.window import Answers
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
-from arkwright.core.errors import Invalid
+from arkwright.core.errors import Away, Invalid
 from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.promises import parse
 from arkwright.core.record import decode
 from arkwright.core.times import zoned
 from arkwright.monitor.measured import Found
@@ -42,7 +44,8 @@ def rehearse_watch(
 
     By the promises, spans and reactions that the project has now, which need not be those on record; nothing is raised
     and nothing done. A release that would have been halted is not looked at again until the endpoint was really moved.
-    Raises Unknown for what is not there; Invalid for a span without a look, or with too many.
+    Raises Unknown for what is not there; Invalid for a span without a look, or with too many; Away while another
+    process joins rows with labels all the while.
     """
     allow(site, by, "work")
     now = datetime.now(UTC).timestamp()
@@ -85,7 +88,10 @@ def _watched_again(
                 continue
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
-            found += [one.found() for one in answers[ref].watched(agreed.promises, agreed.window, at, late)]
+            made = answers[ref].watched(agreed.promises, agreed.window, at, late)
+            if missed := next((one for one in made if one.failed and realised(parse(one.promise))), None):
+                raise Away(missed.note)  # a look knows the next time, and a rehearsal would tell what is not so
+            found += [one.found() for one in made]
         rehearsal.look(at, found)
     return tuple(rehearsal.told)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from arkwright.api.watch.joining import hours_of
 from arkwright.api.watch.log import LoggedWindow
+from arkwright.core.record import digest_of
 from arkwright.data.scan import parts, sql
 from arkwright.measures.aggregates import Aggregate
 from arkwright.monitor.asked import Asked
@@ -24,7 +25,8 @@ def answers(window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Agg
     """Of all its rows, `came`, whose files stay there meanwhile. `needs`: such as add up."""
     needs, release = parts.weighed(needs), window.release.ref
     known = Index(window.folder).parts
-    made_of = hours_of(window, [part for part in known if release in part.releases])
+    ours = hours_of(window, [part for part in known if release in part.releases])
+    made_of = {hour: digest_of(of) for hour, of in ours.items()}  # it stands beside each answer
     since, until = window.since.timestamp(), window.until.timestamp()
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(Asked(window.site.watched / f"{window.folder.name}.rows.db")) as asked:

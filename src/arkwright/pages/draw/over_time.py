@@ -42,7 +42,8 @@ def over_time(
     marks = [*values, *limits, *(among or ())]
     low, top = min(marks), max(marks)
     room = (top - low) * 0.06 or abs(top) * 0.05 or 0.5
-    low, top = max(low - room, 0) if low >= 0 else low - room, top + room
+    low = max(low - room, 0) if low >= 0 else low - room
+    top = min(top + room, 1) if top <= 1 else top + room  # a share has no room above all
     box = {"left": 46, "right": wide - 8, "top": 8, "bottom": high - 22}
     axes = Axes(since=since, until=until, low=low, high=top, **box)
     parts = list(axes.drawn(times=4 if wide > 400 else 2))

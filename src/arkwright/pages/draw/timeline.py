@@ -16,7 +16,7 @@ TONES = {"done": "good", "begun": "good", "refused": "bad", "dry-run": "open", "
 
 def timeline(alarms: Sequence[Timed], since: float, until: float, *, wide: int = 900) -> Markup:
     """Of those that stood in the span, one below the other; nothing where none did."""
-    shown = [one for one in alarms if one.end is None or one.end >= since]
+    shown = [one for one in alarms if one.begin <= until and (one.end is None or one.end >= since)]
     if not shown:
         return Markup("")
     bottom = len(shown) * _TALL

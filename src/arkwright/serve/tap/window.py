@@ -4,7 +4,7 @@ copied.
 What is still in segments is not among it, as in `scan`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,16 +33,24 @@ class Came:
 
 
 def came(
-    folder: Path, store: Store, scratch: Path, since: datetime, until: datetime, release: str, wanted: Sequence[Column]
+    folder: Path,
+    store: Store,
+    scratch: Path,
+    since: datetime,
+    until: datetime,
+    release: str,
+    wanted: Sequence[Column],
+    among: Collection[str] | None = None,
 ) -> Came:
     """`folder`: of the endpoint; `reading` is held as long as its files are asked for. `since`, `until`: UTC without a
-    zone.
+    zone. `among`: only in these parts, by their digests.
     """
     chosen = Wanted(since=since, until=until, release=release)
     columns = [*BASE, *wanted]
     empty = scratch / "no_rows.parquet"  # so that every column is there, typed, whatever the parts have
     pq.write_table(arrow.schema(columns).empty_table(), empty)
-    parts = [store.path(part.digest) for part in Index(folder).parts if chosen.may_hold(part)]
+    known = [part for part in Index(folder).parts if among is None or part.digest in among]
+    parts = [store.path(part.digest) for part in known if chosen.may_hold(part)]
     files = {"no_rows": empty, **{f"p{number}": path for number, path in enumerate(parts)}}
     there = {name: set(pq.read_schema(path).names) for name, path in files.items()}
     selects = [
