@@ -29,6 +29,7 @@ def test_a_streak_is_of_one_verdict(measured):
     for until, verdict in [(60, "broken"), (120, "kept"), (180, "broken"), (240, "broken"), (300, "broken")]:
         measured.put([found(until, verdict)], until)
     assert measured.streak("r", "rows >= 1") == Streak("broken", 120)
+    assert measured.streak("r", "rows >= 1", 240) == Streak("broken", 60)  # the release came back then
     assert measured.streak("s", "rows >= 1") is None
     assert [one.until for one in measured.between("r", "rows >= 1", 120, 300)] == [120, 180, 240]
 

@@ -11,6 +11,7 @@ from arkwright.measures.evaluation import Array
 WITHIN = 0.01  # of a time, that far off at most
 _WIDER = (1 + WITHIN) / (1 - WITHIN)  # each bin than the one before
 _SHORTEST, _LONGEST = 1e-3, 3.6e6  # milliseconds: what a clock tells; an hour
+_EVER = 3.2e10  # a year: nothing takes longer
 _EDGES = _SHORTEST * _WIDER ** np.arange(math.ceil(math.log(_LONGEST / _SHORTEST, _WIDER)) + 1)
 BINS = len(_EDGES) + 1  # the first of what took no time, the last of hours
 
@@ -36,7 +37,7 @@ def between(counts: Array, first: int, last: int) -> tuple[float, float]:
 def _among(counts: Array, rank: int) -> tuple[float, float]:
     """(at least, at most) what the request of this rank took."""
     place = int(np.searchsorted(np.cumsum(counts), rank, "right"))
-    return float(_EDGES[place - 1]) if place else 0.0, float(_EDGES[place]) if place < len(_EDGES) else math.inf
+    return float(_EDGES[place - 1]) if place else 0.0, float(_EDGES[place]) if place < len(_EDGES) else _EVER
 
 
 def _about(begin: float, end: float) -> float:

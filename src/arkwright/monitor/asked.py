@@ -37,7 +37,7 @@ class Asked:
                 given = [(release, asked, begin, made_of, json.dumps(one)) for asked, one in answers.items()]
                 db.executemany("INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?)", given)
 
-    def forget(self, release: str, before: int) -> None:
-        """The hours of a release that began earlier."""
+    def forget(self, before: int) -> None:
+        """The hours of every release that began earlier."""
         with self._db.transaction() as db:
-            db.execute("DELETE FROM hour WHERE release = ? AND begin < ?", (release, before))
+            db.execute("DELETE FROM hour WHERE begin < ?", (before,))

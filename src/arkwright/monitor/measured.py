@@ -3,7 +3,7 @@
 One SQLite file for an endpoint. What is older than `KEEP` goes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,10 @@ class Streaks:
     def __init__(self) -> None:
         self._began: dict[tuple[str, str], tuple[str, int]] = {}
 
+    def stay(self, releases: Collection[str]) -> None:
+        """Others left; who comes back begins anew."""
+        self._began = {of: began for of, began in self._began.items() if of[0] in releases}
+
     def look(self, one: Found) -> Streak:
         """What the streak is with this look."""
         if one.verdict == UNPROVEN:
@@ -95,8 +99,8 @@ class Measured:
                 db.execute(_PUT, (one.release, one.promise, one.until, one.since, *row))
             db.execute("DELETE FROM found WHERE until < ?", (now - KEEP,))
 
-    def streak(self, release: str, promise: str) -> Streak | None:
-        """None before the first time."""
+    def streak(self, release: str, promise: str, since: int = 0) -> Streak | None:
+        """Of windows that ended at `since`, seconds since 1970, or later. None before the first time."""
         last = self._db.run(_LAST, release, promise).fetchone()
         if last is None:
             return None
@@ -104,8 +108,9 @@ class Measured:
         if verdict == UNPROVEN:
             return Streak(verdict, 0)
         (other,) = self._db.run(_OTHER, release, promise, verdict).fetchone()
-        (began,) = self._db.run(_BEGAN, release, promise, verdict, -1 if other is None else other).fetchone()
-        return Streak(verdict, until - int(began))
+        after = max(since - 1, -1 if other is None else other)
+        (began,) = self._db.run(_BEGAN, release, promise, verdict, after).fetchone()
+        return Streak(verdict, until - int(until if began is None else began))
 
     def thinned(self, release: str, promise: str, since: int, until: int, points: int) -> list[Found]:
         """The last of each of so many equal parts of the span, in the order of time: a few reads of very many."""

@@ -23,7 +23,7 @@ from arkwright.core import versions
 from arkwright.core.errors import ArkwrightError, Lost, Unknown
 from arkwright.core.nouns import Endpoint, Release, Run
 from arkwright.infra import sqlite_ledger
-from arkwright.monitor.measured import Measured
+from arkwright.monitor.measured import Found, Measured
 from arkwright.serve.tap import index_lock
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.telemetry import minutes
@@ -297,7 +297,8 @@ def test_a_window_of_so_many_rows(live, monkeypatch):
 
 def test_a_window_of_all_that_a_release_answered_since_it_came(two, monkeypatch):
     """It left after a day and came back half a day later: what it answered before is not held against it any more."""
-    words = 'watch = { window = "release" }\npromises = ["psi(spent) < 0.2", "rows >= 1000", "latency_p50_ms < 5"]\n'
+    promises = '["psi(spent) < 0.2", "rows >= 1000", "latency_p50_ms < 5", "mean(spent) < 9"]'
+    words = f'watch = {{ window = "release", raise_after = "1d" }}\npromises = {promises}\n'
     two.shop.edit("arkwright.toml", "[endpoint.buys]\n", f"[endpoint.buys]\n{words}")
     for hours, release in ((72, "buys@1"), (48, "buys@2"), (36.5, "buys@1")):
         ago = (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="milliseconds")
@@ -307,7 +308,12 @@ def test_a_window_of_all_that_a_release_answered_since_it_came(two, monkeypatch)
     answered(two, rows(300, shift=200), monkeypatch, ago=60 * HOUR)
     answered(two, rows(400), monkeypatch, ago=36 * HOUR + 1790)  # in the first minute of all
     answered(two, rows(200), monkeypatch, ago=HOUR)
+    broken = Found("release:buys@1", "mean(spent) < 9", int(time.time()) - 50 * HOUR, 0, "broken", 60, 50, 70, 9, "")
+    with closing(Measured(two.site.watched / "buys.measured.db")) as measured:
+        measured.put([broken], int(time.time()))
     one = found(two)
+    assert one["mean(spent) < 9"].verdict == "broken"
+    assert not two.do(alarms).items  # for a day of this time
     assert one["psi(spent) < 0.2"].n == 600
     assert one["latency_p50_ms < 5"].note.startswith("6 calls are too few")
     assert one["rows >= 1000"].verdict == "unproven"  # it goes on
@@ -318,6 +324,9 @@ def test_a_window_of_all_that_a_release_answered_since_it_came(two, monkeypatch)
         (then,) = answers.watched(["psi(spent) < 0.2"], "release", int(time.time() - hours * HOUR))
         assert then.n == n
         assert then.until - then.since <= timedelta(hours=24)
+    for late, hours in ((50, 0), (30, 6.5)):  # labels are late: what they tell of is not from before it came back
+        (then,) = answers.watched(["recall >= 0.5"], "release", int(time.time()), late * HOUR)
+        assert then.until - then.since == pytest.approx(timedelta(hours=hours), abs=timedelta(minutes=1))
 
 
 def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second, monkeypatch):

@@ -1,5 +1,7 @@
 """What is promised of data holds of what comes: measured on the window's rows as they were logged."""
 
+from contextlib import closing
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ from arkwright.core.promises import parse
 from arkwright.data import check
 from arkwright.data.scan import parts, sql
 from arkwright.measures import binding, registry
+from arkwright.monitor.asked import Asked
 
 __all__ = ["logged"]
 PROMISES = (
@@ -58,8 +61,8 @@ def test_as_a_dataset_of_the_same_rows(logged, tmp_path):
 
 
 def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypatch):
-    real, asked = sql.by, []
-    monkeypatch.setattr(sql, "by", lambda *given: asked.append(given) or real(*given))
+    real, asked, first = sql.by, [], []
+    monkeypatch.setattr(sql, "by", lambda *given: asked.append(given) or first.append(given[1]) or real(*given))
     promises = {text: parse(text) for text in ("rows >= 1", "mean(spent) < 90", "largest(at) < 1e10")}
 
     def look(days=2):
@@ -76,10 +79,14 @@ def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypat
     for hours in (2, 6, 40):
         logged.answer(rows(hours), [yes(0.9)] * hours, f"h{hours}-", ago=hours * 3600)
     assert look() == (48, 1)
+    assert first[0].count("no_rows") == 1  # however many nights lie between, each file is read once
     assert look(days=1) == (8, 0)
     logged.answer(rows(4), [yes(0.9)] * 4, "late", ago=6 * 3600)
     logged.answer(rows(8), [yes(0.9)] * 8, "now", ago=0)
-    assert look() == (60, 1)
+    with closing(Asked(logged.site.watched / "buys.rows.db")) as kept:
+        kept.put("release:gone@1", [(0, "made of", {"rows": 1})])
+        assert look() == (60, 1)
+        assert not kept.answers("release:gone@1", "rows", 0, 1)  # the log has nothing of it any more
     assert look() == (60, 1)  # the hour that goes on
 
 

@@ -78,6 +78,7 @@ class Rehearsal:
     def look(self, at: int, found: Sequence[Found]) -> None:
         """What is raised and over by what was found at this moment, and what is done then."""
         begun = len(self._past.tried)
+        self._streaks.stay(self._releases())
         streaks = [(one, self._streaks.look(one)) for one in found]
         watched = {(release, promise) for release in self._releases() for promise in self._promises}
         alarms.note(self._site, self._about, self._patience, watched, streaks)

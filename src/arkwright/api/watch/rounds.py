@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -15,7 +16,7 @@ from arkwright.api import lease
 from arkwright.api.build import quiet, run
 from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
-from arkwright.api.watch import alarms, datasets, looked
+from arkwright.api.watch import alarms, datasets, here, looked
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.beside import realised
 from arkwright.api.watch.causes import Explainer
@@ -135,14 +136,14 @@ class Trouble:
 
 def _round(site: Site, name: str, turn: lease.Lease, say: Callable[[str], None]) -> list[Watched]:
     endpoint = versions.resolve(site.ledger, Endpoint, name)
-    here: list[Watched] = []
+    watched: list[Watched] = []
     more: list[Found] = []
     for ref in (*endpoint.shares, *endpoint.shadows):
         say(f"watch {endpoint.name}: {ref}")
         made, beside = _last_window(site, endpoint, versions.resolve(site.ledger, Release, ref))
-        here, more = [*here, *made], [*more, *beside]
+        watched, more = [*watched, *made], [*more, *beside]
     turn.must_be_held()
-    return _noticed(site, endpoint, here, more)
+    return _noticed(site, endpoint, watched, more)
 
 
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
@@ -162,22 +163,39 @@ def _rerun(site: Site, project: Path, say: Callable[[str], None], _since: str, m
     return f"ran the line again: {made.run.ref} {made.run.state}" + (f": {made.problem}" if made.problem else "")
 
 
-def _noticed(site: Site, endpoint: Endpoint, here: Sequence[Watched], beside: Sequence[Found]) -> list[Watched]:
+def _noticed(site: Site, endpoint: Endpoint, watched: Sequence[Watched], beside: Sequence[Found]) -> list[Watched]:
     """With the alarms that stand about it."""
     if endpoint.terms is None:
-        return list(here)
-    found = [one.found() for one in here]
+        return list(watched)
+    found = [one.found() for one in watched]
     with closing(Measured(site.watched / f"{endpoint.name}.measured.db")) as measured:
         measured.put([*found, *beside], int(time.time()))
-        streaks = [(one, streak) for one in found if (streak := measured.streak(one.release, one.promise))]
+        came = {ref: _came(site, endpoint, ref) for ref in {one.release for one in found}}
+        streaks = [
+            (one, streak)
+            for one in found
+            if (streak := measured.streak(one.release, one.promise, came[one.release] - _late(one, endpoint.terms)))
+        ]
     go_on(site, endpoint.name)
     standing = alarms.follow(site, endpoint, streaks, Explainer(site, endpoint))
     react(site, endpoint.name, max((_measured(one, endpoint.terms) for one in found), default=0))
     refs = {(one.alarm.release, one.alarm.promise): one.alarm.ref for one in standing}
-    return [replace(one, alarm=refs.get((one.release, one.promise))) for one in here]
+    return [replace(one, alarm=refs.get((one.release, one.promise))) for one in watched]
+
+
+def _came(site: Site, endpoint: Endpoint, release: str) -> int:
+    """Since when it is here, seconds since 1970: what was broken before it left is not broken for as long."""
+    now = datetime.fromtimestamp(time.time(), UTC)
+    came = here.last(here.comings(site, endpoint.name, release), now)
+    return int(came.timestamp()) if came <= now else 0  # a clock ran ahead: then nothing is forgotten
 
 
 def _measured(one: Found, agreed: Terms) -> int:
-    """When it could be: what rests on labels, so long after its window ended."""
+    """When it could be."""
+    return one.until + _late(one, agreed)
+
+
+def _late(one: Found, agreed: Terms) -> int:
+    """How many seconds after its window ended what rests on labels is measured."""
     late = agreed.labels_after if realised(parse(one.promise)) else None
-    return one.until + (seconds(late) if late else 0)
+    return seconds(late) if late else 0

@@ -4,6 +4,7 @@ those that the window cuts.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,19 @@ ROWS = "what came"  # as queries call them
 def answers(window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Aggregate]) -> dict[Aggregate, Any]:
     """Of all its rows, `came`, whose files stay there meanwhile. `needs`: such as add up."""
     needs, release = parts.weighed(needs), window.release.ref
-    known = [part for part in Index(window.folder).parts if release in part.releases]
-    made_of = {hour: digest_of(of) for hour, of in hours_of(window, known).items()}  # it stands beside each answer
+    known = Index(window.folder).parts
+    ours = hours_of(window, [part for part in known if release in part.releases])
+    made_of = {hour: digest_of(of) for hour, of in ours.items()}  # it stands beside each answer
     since, until = window.since.timestamp(), window.until.timestamp()
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(Asked(window.site.watched / f"{window.folder.name}.rows.db")) as asked:
         there = _there(asked, release, needs, made_of)
         there = {hour: one for hour, one in there.items() if since <= hour and hour + HOUR <= until}
-        found = _read(window, scratch, came, needs, sorted(made_of.keys() - there.keys()))
+        found = _read(window, scratch, came, needs, {hour: hour not in there for hour in sorted(made_of)})
         whole = [hour for hour in found if since <= hour and hour + HOUR <= until]
         if whole:
             asked.put(release, ((hour, made_of[hour], _spelt(found[hour])) for hour in whole))
-            asked.forget(release, min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
+            asked.forget(min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
     return parts.together(needs, [*there.values(), *found.values()])
 
 
@@ -54,25 +56,26 @@ def _there(
 
 
 def _read(
-    window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Aggregate], hours: Sequence[int]
+    window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Aggregate], wanted: Mapping[int, bool]
 ) -> dict[int, parts.Answers]:
-    """Of these hours, in order, by one query."""
+    """Of the hours that are wanted, by one query. `wanted`: of each hour that has rows, in order."""
+    hours = [hour for hour, yes in wanted.items() if yes]
     if not hours:
         return {}
-    spans = [f"SELECT * FROM ({came.select}) WHERE {within(begin, end)}" for begin, end in _runs(hours)]  # noqa: S608
-    select = window.layout.select(" UNION ALL ".join(spans), f'{OF_HOUR} AS "{OF}"')
+    spans = " OR ".join(f"({within(begin, end)})" for begin, end in _spans(wanted))
+    came_in = f"SELECT * FROM ({came.select}) WHERE {spans}"  # noqa: S608 - names of ours
+    select = window.layout.select(came_in, f'{OF_HOUR} AS "{OF}"')
     kinds, out = {column.name: column.type for column in window.layout.columns}, scratch / "by_hour.parquet"
     found = sql.by(window.site.tables, select, ROWS, came.files, kinds, needs, OF, out)
     return {**dict.fromkeys(hours, parts.together(needs, [])), **found}
 
 
-def _runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """(begin, end) of each span that these fill without a gap."""
-    begin = 0
-    for number, hour in enumerate(hours):
-        if number + 1 == len(hours) or hours[number + 1] != hour + HOUR:
-            yield hours[begin], hour + HOUR
-            begin = number + 1
+def _spans(wanted: Mapping[int, bool]) -> Iterator[tuple[int, int]]:
+    """(begin, end) of hours that are wanted and have no other between; nights in which nothing came end none."""
+    for yes, some in groupby(wanted, wanted.__getitem__):
+        if yes:
+            hours = list(some)
+            yield hours[0], hours[-1] + HOUR
 
 
 def _spelt(given: parts.Answers) -> dict[str, Any]:

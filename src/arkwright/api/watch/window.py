@@ -81,12 +81,12 @@ class Answers:
         with closing(self._kept()) as kept:
             following.follow(kept, release.ref, self._bins, self._came)
 
-    def begins(self, window: str, until: int) -> int:
-        """Where a window begins that ends then: when the release came here, a span of time before, or with the minute
-        or hour that makes so many rows full.
+    def begins(self, window: str, until: int, late: int = 0) -> int:
+        """Where a window begins that ended then, which is `late` seconds ago: when the release came here, a span of
+        time before, or with the minute or hour that makes so many rows full.
         """
         if window == durations.RELEASE:
-            came = here.last(self._comings, datetime.fromtimestamp(until, UTC))
+            came = here.last(self._comings, datetime.fromtimestamp(until + late, UTC))
             return following.whole(min(int(came.timestamp()), until), until)
         rows = durations.rows(window)
         if rows is None:
@@ -123,7 +123,7 @@ class Answers:
         for back in sorted({0, late}):
             some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
             if some:
-                since, end = self.begins(window, until - back), until - back
+                since, end = self.begins(window, until - back, back), until - back
                 found |= {text: (one, since, end) for text, one in self._found(some, since, end).items()}
         return found
 
