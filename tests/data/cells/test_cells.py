@@ -2,6 +2,7 @@
 
 # ruff: noqa: DTZ001 - times are kept in UTC without a zone
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 
@@ -154,6 +155,14 @@ def test_bounds_are_msgspec_s(kind, values, data):
         return False
 
     assert broken == {i for i, value in enumerate(cells.to_pylist()) if refused(value)}
+
+
+@pytest.mark.parametrize(("limit", "said"), [(0, "0"), (0.0, "0"), (-2.0, "-2"), (0.5, "0.5"), (1e300, "1e+300")])
+def test_a_bound_is_said_alike_however_it_was_written(limit, said):
+    """`Annotated` keeps one type for 0 and 0.0: whichever was written first in this process."""
+    one = replace(field(float), limits=(("ge", limit),))
+    (fault,) = limits.check(one, pa.array([-1.1]))
+    assert fault.says == f"is below {said}"
 
 
 def test_nulls_break_no_bound():

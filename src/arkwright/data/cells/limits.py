@@ -51,7 +51,7 @@ def check(field: Field, cells: pa.Array) -> Iterator[Fault]:
     for name, limit in field.limits:
         if name in _BROKEN:
             broken, says = _BROKEN[name]
-            yield Fault(where(broken(cells, number(limit))), f"{says} {limit}")
+            yield Fault(where(broken(cells, number(limit))), f"{says} {_said(limit)}")
         elif name == "pattern":
             yield Fault(_unlike(re.compile(limit), cells), f"does not match {limit!r}")
         else:
@@ -63,6 +63,11 @@ def check(field: Field, cells: pa.Array) -> Iterator[Fault]:
         known = pc.or_(pc.is_null(cells), pc.is_in(cells, _allowed(field, cells.type)))
         listed = ", ".join(map(str, field.allowed[:6])) + (" …" if len(field.allowed) > 6 else "")
         yield Fault(where(pc.invert(known)), f"is not one of {listed}")
+
+
+def _said(limit: float) -> str:
+    """0.0 as 0: of a row class one cannot tell which of them was written, as Python takes both for one type."""
+    return str(int(limit)) if isinstance(limit, float) and limit.is_integer() and abs(limit) < 1e15 else str(limit)
 
 
 def _unlike(pattern: re.Pattern[str], cells: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
