@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlsplit
@@ -28,7 +29,8 @@ ASKED = (
     "/ledger?kind=decision&who=person7", "/ledger?before=500000", "/ledger?text=unicorn",
     "/ledger?about=release:model1@2",
     "/ledger?since=2020-01-01T00:00", "/search?q=weather", "/search?q=word1234", "/search?q=operations&kind=release",
-    "/live?endpoint=model1", "/live?endpoint=model1&at=2030-01-01T00:00", "/discussion?q=weather", "/people/person3",
+    "/live?endpoint=model1", f"/live?endpoint=model1&at={datetime.now(UTC):%Y-%m-%dT%H:%M}",
+    "/discussion?q=weather", "/people/person3",
     "/runs?source=clients", "/runs?source=clients&name=wool&text=storm", "/search?q=bale&kind=registered",
     "/search?q=storm+night&kind=tracked", "/runs/tracked/bench?in=7", "/runs/tracked/bench/said?param=long",
     "/registered?text=wool1", "/registered/wool0@7", "/registered/wool0?before=500",
