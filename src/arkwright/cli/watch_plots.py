@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from arkwright.api.watch.over_time import Heat, OverTime, Performance, Timed
+from arkwright.api.watch.over_time import Heat, OverTime, Performance, Timed, stood
 from arkwright.cli import output
 from arkwright.pages.draw.axes import moment
 from arkwright.pages.draw.heat import shade
+from arkwright.pages.draw.timeline import TONES
 
 WIDE, HIGH, NAME = 60, 9, 15
 SHADES = "·░░▒▓██"  # by how far a column was; the first is what chance may have made
@@ -73,14 +74,13 @@ def heat(found: Heat, since: float, until: float) -> list[str]:
 
 def timeline(alarms: Sequence[Timed], since: float, until: float) -> list[str]:
     """A line for each alarm of the span, the newest first: for how long it stood, and when something was done."""
-    shown = [one for one in alarms if one.begin <= until and (one.end is None or one.end >= since)]
     lines = []
-    for one in shown:
+    for one in stood(alarms, since, until):
         end = until if one.end is None else one.end
         first, last = _place(one.begin, since, until), _place(end, since, until)
         line = [STOOD if first <= x <= last else " " for x in range(WIDE)]
         for at, done in one.acted:
-            line[_place(at, since, until)] = DONE if done.outcome in ("done", "begun") else HELD
+            line[_place(at, since, until)] = DONE if TONES.get(done.outcome) == "good" else HELD
         alarm, tone = one.alarm.alarm, "red" if one.end is None else "cyan"
         lines.append(f"{f'#{alarm.number}':>{NAME}} [{tone}]{''.join(line)}[/] {output.escape(alarm.promise)}")
     return [*lines, _times(since, until)] if lines else []

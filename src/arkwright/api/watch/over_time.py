@@ -251,5 +251,10 @@ def timed(site: Site, about: str, noticed: Sequence[Alarmed] | None = None) -> t
     return found, every[0].alarm.number - len(found) if every else 0  # they are numbered from 1
 
 
+def stood(alarms: Sequence[Timed], since: float, until: float) -> list[Timed]:
+    """Those that stood at any time between."""
+    return [one for one in alarms if one.begin <= until and (one.end is None or one.end >= since)]
+
+
 def _stamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from arkwright.api.watch.over_time import Timed
+from arkwright.api.watch.over_time import Timed, stood
 from arkwright.core.counted import many
 from arkwright.pages.draw.axes import Axes, moment, text
 from arkwright.pages.draw.frame import frame
@@ -16,7 +16,7 @@ TONES = {"done": "good", "begun": "good", "refused": "bad", "dry-run": "open", "
 
 def timeline(alarms: Sequence[Timed], since: float, until: float, *, wide: int = 900) -> Markup:
     """Of those that stood in the span, one below the other; nothing where none did."""
-    shown = [one for one in alarms if one.begin <= until and (one.end is None or one.end >= since)]
+    shown = stood(alarms, since, until)
     if not shown:
         return Markup("")
     bottom = len(shown) * _TALL
