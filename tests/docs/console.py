@@ -23,6 +23,7 @@ _FRACTION = re.compile(r"[-+]?\b\d+\.\d+(?![…\d])")  # a number that is not cu
 _FRACTION_IN_PATTERN = re.compile(r"(?:\\-|\\\+|\+|-)?\b\d+\\\.\d+(?!\d|\.\*)")
 _DONE = "done-with-this-command"
 PATIENCE = 60.0
+PATIENCE_AT_END = 30.0
 
 
 @dataclass(frozen=True)
@@ -104,21 +105,28 @@ class Shell:
         return said
 
     def close(self) -> None:
+        """End all that the page started: a server is given the time to end what it started itself."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, sign)
-            except ProcessLookupError:
-                break
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                continue
+        self._tell(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE_AT_END
+        while self._tell(0) and time.monotonic() < deadline:
+            self._process.poll()
+            time.sleep(0.05)
+        self._tell(signal.SIGKILL)
         self._process.wait()
-        self._listener.join(5)
+        self._listener.join(PATIENCE_AT_END)  # ends when the last one that could write has ended
+        assert not self._listener.is_alive(), "something that the page started has outlived it"
         self._process.stdout.close()
+
+    def _tell(self, sign: int) -> bool:
+        """Whether anybody of the shell's group was there to be told."""
+        try:
+            os.killpg(self._process.pid, sign)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 def environment(home: Path) -> dict[str, str]:
