@@ -146,7 +146,7 @@ def test_a_lone_request_never_waits(tmp_path):
     async def ask():
         lane = Lane(late_release(tmp_path), Limits())
         request = Request("POST", "/endpoints/late/predict", {b"content-type": b"application/json"}, body)
-        assert lane.predict.take(request, SimpleNamespace(said=lambda *_: said.append("short")))
+        assert lane.predict(request, SimpleNamespace(said=lambda *_: said.append("short")))
         await asyncio.sleep(0)
         lane.batcher.add(predict(lane, request, body, lambda _: said.append("long"), inf))
         await asyncio.sleep(0)

@@ -5,6 +5,7 @@ Whatever is not plain goes the long way of `rest/oip.py`, which has the words fo
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from math import prod
 from struct import Struct
@@ -34,6 +35,7 @@ LONGEST_FRAME = 1024
 # of one request: the flat elements of every input, in the ports' order, packed if floats; and its id, or nothing
 Item = tuple[tuple[Any, ...], bytes]
 Read = Callable[[Any], Any]  # elements as JSON to a list, or packed; None where they are not what they should be
+NO_ITEM: Item = ((), b"")  # of a request whose elements are elsewhere, and that has no id
 _decoder = msgspec.json.Decoder(InferRequest)
 
 
@@ -73,6 +75,18 @@ class _Input:
         return read
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Of a release that takes one tensor of floats: how `native` reads them. `frames`: as PlainTensors knows them;
+    `width` numbers a row, of `item` bytes; `unpack` makes the graph's inputs of their bytes.
+    """
+
+    frames: dict[bytes, tuple[bytes, int, Read]]
+    width: int
+    item: int
+    unpack: Callable[[bytes], Tensors]
+
+
 class PlainTensors:
     """Inference requests to one release."""
 
@@ -86,6 +100,13 @@ class PlainTensors:
         self._alone = self._head.replace(b"%", b"%%") + b",".join(t % (1, b"%b") for t in self._texts) + b"]}"
         # what stood before the elements of a request that was plain: what stood behind, how many rows, how to read them
         self._frames: dict[bytes, tuple[bytes, int, Read]] = {}
+        self.numbers = self._numbers()
+
+    def _numbers(self) -> Numbers | None:
+        port = self._ports[0]
+        if len(self._ports) > 1 or port.kind.name not in _PACKED:
+            return None
+        return Numbers(self._frames, prod(size or 1 for size in port.shape[1:]), port.kind.dtype.itemsize, self._unpack)
 
     def read(self, body: bytes) -> tuple[Item, int] | None:
         """The elements of every input and the number of rows; None when the request is not plain."""
@@ -163,6 +184,10 @@ class PlainTensors:
                     array = np.array(values, dtype=port.kind.dtype)
             made[port.name] = array.reshape(-1, *(size or 1 for size in port.shape[1:]))
         return made
+
+    def _unpack(self, data: bytes) -> Tensors:
+        (port,) = self._ports
+        return {port.name: np.frombuffer(data, port.kind.dtype).reshape(-1, *(size or 1 for size in port.shape[1:]))}
 
     def tell(self, outputs: Tensors) -> Sequence[Any]:
         """For each row the text of every output. Raises Problem (500)."""

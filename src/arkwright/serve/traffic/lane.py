@@ -50,7 +50,7 @@ class Lane:
     async def idle(self) -> None:
         """Return when everything that came is answered."""
         for together in (self.infer, self.predict):
-            while together is not None and together.waiting:  # noqa: ASYNC110 - one turn of the loop
+            while together is not None and together.busy:  # noqa: ASYNC110 - one turn of the loop
                 await asyncio.sleep(0)
         while self.reading:  # noqa: ASYNC110 - only when a release leaves
             await asyncio.sleep(0.005)
@@ -63,5 +63,5 @@ class Lane:
         self.closed = True
         for together in (self.infer, self.predict):
             if together is not None:
-                together.lane = None  # they would keep each other, and what is frozen no garbage collector looks at
+                together.close()
         self.batcher.close()

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import cast
+from typing import Any, Protocol, cast
 
+from arkwright.serve.native import native
 from arkwright.serve.wire.front import SWEEP, Front, Head
 from arkwright.serve.wire.inflate import SMALL
 from arkwright.serve.wire.left import AHEAD, LOOK, broken, ended
@@ -27,6 +28,13 @@ CALLER = b"arkwright-caller"  # heard from our own gateway only
 LINGER = 2.0  # seconds in which a refused sender may finish, so that it can read why
 _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b%b\r\n%b"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Taken(Protocol):
+    """A request that `native` took: it has everything that a request has, which it becomes when it is asked for."""
+
+    @property
+    def request(self) -> Request: ...
 
 
 class Connection(Outgoing):
@@ -82,7 +90,7 @@ class Connection(Outgoing):
 
     def data_received(self, data: bytes) -> None:
         self._stand.came(len(data))
-        if self._deaf:
+        if (native is not None and native.take(self, data)) or self._deaf:
             return
         if self._rest:
             data = self._rest[self._at :] + data
@@ -207,6 +215,21 @@ class Connection(Outgoing):
             self._reply(request, refused)
         elif request.way is None or not request.way(request, self):
             self.long_way(request)
+
+    def picked(self, taken: Taken, lane: Any) -> None:
+        """Take a request that has its release, and is not plain."""
+        request = self._busy = taken.request
+        request.lane = lane
+        if request.way is None or not request.way(request, self):
+            self.long_way(request)
+
+    def left(self, taken: Taken, lane: Any) -> None:
+        """Take back a request that was plain, for the long way."""
+        request = taken.request
+        request.lane = lane
+        if self._busy is taken:
+            self._busy = request
+        self.long_way(request)
 
     def long_way(self, request: Request) -> None:
         """Give it to the handler."""
@@ -373,3 +396,14 @@ class Connection(Outgoing):
             self.close()
         else:
             self.abort()
+
+
+def _request(head: Head, body: bytes, connection: Connection, received: float, gone: int) -> Request:
+    """What was taken by `native`, as it would be here."""
+    made = Request(head.method, head.path, head.headers, body, head.keep_alive, head.old, gone)
+    made.caller, made.received, made.way = connection._caller, received, head.way  # noqa: SLF001 - as in `_begin`
+    return made
+
+
+if native is not None:
+    native.know(Connection, Reader, Head, _request, monotonic)

@@ -14,6 +14,8 @@ import sys
 import termios
 from typing import NamedTuple
 
+from arkwright.serve.native import native
+
 MOST = 2**16  # descriptors; those above are not noted
 ANSWERED, BUSY, LAST = 1, 2, 3  # waits for a request; has one, or a part of one; will be closed. 0: no connection
 LARGEST = 2**22 - 1  # of an answer: so many bytes or more
@@ -101,6 +103,10 @@ class Stand:
     def end(self) -> None:
         """The descriptor is closed in a moment."""
         self._numbers[self._at] = 0
+
+
+if native is not None:
+    Stand = native.Stand  # type: ignore[misc]
 
 
 def owed(number: int, read: int, kernel: Kernel) -> bool:
