@@ -38,7 +38,7 @@ PREFIX = "/api/2.0/mlflow"
 TRACES = "/v1/traces"  # where OpenTelemetry's exporters send them
 PLACES = ("/api/2.0/mlflow", "/api/3.0/mlflow", "/version", TRACES)  # errors are told as MLflow's clients know them
 JSON = "application/json"
-_TRACED = re.compile(r"/api/[23]\.0/mlflow/traces(/|\Z)")
+_TRACED = re.compile(r"/api/[23]\.0/mlflow/traces(/|$)")
 STAGES = {
     "ACTIVE_ONLY": runs.ACTIVE, "DELETED_ONLY": runs.DELETED, "ALL": None, "1": runs.ACTIVE, "2": runs.DELETED,
     "3": None,
