@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +42,14 @@ class Asked:
         """The hours of every release that began earlier."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM hour WHERE begin < ?", (before,))
+
+
+def file(watched: Path, endpoint: str) -> Path:
+    return watched / f"{endpoint}.rows.db"
+
+
+def forget(watched: Path, endpoint: str, before: int) -> None:
+    """What was answered of older hours of an endpoint."""
+    if (path := file(watched, endpoint)).exists():
+        with closing(Asked(path)) as asked:
+            asked.forget(before)

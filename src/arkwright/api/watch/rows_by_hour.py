@@ -13,8 +13,8 @@ from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.record import digest_of
 from arkwright.data.scan import parts, sql
 from arkwright.measures.aggregates import Aggregate
-from arkwright.monitor.asked import Asked
-from arkwright.serve.tap.joining import HOUR, OF, OF_HOUR, within
+from arkwright.monitor.asked import Asked, file
+from arkwright.serve.tap.hours import HOUR, OF, OF_HOUR, within
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.window import Came
 
@@ -24,19 +24,17 @@ ROWS = "what came"  # as queries call them
 def answers(window: LoggedWindow, scratch: Path, came: Came, needs: Sequence[Aggregate]) -> dict[Aggregate, Any]:
     """Of all its rows, `came`, whose files stay there meanwhile. `needs`: such as add up."""
     needs, release = parts.weighed(needs), window.release.ref
-    known = Index(window.folder).parts
-    ours = hours_of(window, [part for part in known if release in part.releases])
+    ours = hours_of(window, [part for part in Index(window.folder).parts if release in part.releases])
     made_of = {hour: digest_of(of) for hour, of in ours.items()}  # it stands beside each answer
     since, until = window.since.timestamp(), window.until.timestamp()
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(Asked(window.site.watched / f"{window.folder.name}.rows.db")) as asked:
+    with closing(Asked(file(window.site.watched, window.folder.name))) as asked:
         there = _there(asked, release, needs, made_of)
         there = {hour: one for hour, one in there.items() if since <= hour and hour + HOUR <= until}
         found = _read(window, scratch, came, needs, {hour: hour not in there for hour in sorted(made_of)})
         whole = [hour for hour in found if since <= hour and hour + HOUR <= until]
         if whole:
             asked.put(release, ((hour, made_of[hour], _spelt(found[hour])) for hour in whole))
-            asked.forget(min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
     return parts.together(needs, [*there.values(), *found.values()])
 
 
