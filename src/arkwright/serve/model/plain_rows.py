@@ -14,8 +14,6 @@ Item = tuple[Sequence[Any], bool]  # of one request: its rows, and whether it wa
 class PlainRows:
     """Requests of rows to one release."""
 
-    numbers = None  # rows are read here, not by `native`
-
     def __init__(self, loaded: Loaded, reader: Reader) -> None:
         self._loaded, self.tell = loaded, reader
 

@@ -4,11 +4,11 @@
 """
 
 import os
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 native: Any = None
 if os.environ.get("ARKWRIGHT_NATIVE") != "0":
-    try:
-        from arkwright.serve.native import _native as native  # type: ignore[attr-defined,no-redef]
-    except ImportError:
-        pass
+    with suppress(ImportError):
+        native = import_module("arkwright.serve.native._native")

@@ -892,6 +892,22 @@ static PyObject *batch_bodies(Batch *self, void *Py_UNUSED(nothing))
     return list;
 }
 
+/* How many rows each has; None where it is one. */
+static PyObject *batch_sizes(Batch *self, void *Py_UNUSED(nothing))
+{
+    if (self->rows == self->count)
+        Py_RETURN_NONE;
+    PyObject *list = PyList_New(self->count);
+    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
+        PyObject *size = PyLong_FromSsize_t(self->jobs[i]->rows);
+        if (size == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, size);
+    }
+    return list;
+}
+
 /* When each came. */
 static PyObject *batch_received(Batch *self, void *Py_UNUSED(nothing))
 {
@@ -1018,6 +1034,7 @@ static PyMemberDef batch_members[] = {
 static PyGetSetDef batch_getset[] = {
     {"jobs", (getter)batch_jobs, NULL, NULL, NULL},
     {"bodies", (getter)batch_bodies, NULL, NULL, NULL},
+    {"sizes", (getter)batch_sizes, NULL, NULL, NULL},
     {"received", (getter)batch_received, NULL, NULL, NULL},
     {NULL},
 };

@@ -9,6 +9,7 @@ from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.plain_guarded import PlainGuardedRows
 from arkwright.serve.model.plain_rows import PlainRows
 from arkwright.serve.model.plain_tensors import PlainTensors
+from arkwright.serve.traffic import turn
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.poison import Page
 from arkwright.serve.traffic.together import Plain, Together
@@ -36,7 +37,7 @@ class Lane:
         cost = self.batcher.cost
 
         def together(plain: Plain) -> Together:
-            made = Together(
+            made = turn.together(
                 plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk, cost=cost, longest=longest
             )
             made.lane = self

@@ -7,20 +7,16 @@ every mistake has its words. Both answer the same.
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
 
 from arkwright.serve.model.graph import Graph
-from arkwright.serve.model.plain_tensors import NO_ITEM, Numbers
 from arkwright.serve.model.tensors import Tensors
-from arkwright.serve.native import native
 from arkwright.serve.traffic.batch import INLINE_ROWS
 from arkwright.serve.traffic.cost import Cost
 from arkwright.serve.traffic.poison import Desk
-from arkwright.serve.wire.inflate import SMALL
 from arkwright.serve.wire.messages import Request, Sender
 
 log = logging.getLogger("arkwright.serve")
@@ -42,10 +38,6 @@ class Plain(Protocol):
     def wrap(self, item: Any, said: Sequence[Any]) -> bytes:
         """The body of one answer from the texts of its rows."""
 
-    @property
-    def numbers(self) -> Numbers | None:
-        """How `native` reads them, if it can."""
-
 
 class Asked(msgspec.Struct, eq=False):
     """A request that waits for the end of this turn."""
@@ -66,17 +58,6 @@ class Noting(Protocol):
     def ran(self, jobs: Sequence[Asked]) -> None: ...
 
     def answered(self, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None: ...
-
-    @property
-    def counts(self) -> bool:
-        """Whether nobody asks for more than the three below tell: how many, and how long each waited."""
-
-    def came(self, received: Sequence[float]) -> None: ...
-
-    def failed(self, received: Sequence[float]) -> None:
-        """They came, and begin anew on the long way."""
-
-    def went(self, received: Sequence[float], rows: int) -> None: ...
 
 
 class Together:
@@ -102,37 +83,20 @@ class Together:
         self.lane: Any = None  # the release, where requests are told of it
         self._loop = asyncio.get_running_loop()
         self.waiting: list[Asked] = []
-        self.turn = self._made_turn()
-
-    def _made_turn(self) -> Any:
-        """Of what `native` reads; None where it is not to."""
-        numbers = self._plain.numbers
-        if native is None or numbers is None:
-            return None
-        self._unpack = numbers.unpack
-        made = native.Turn(
-            numbers.frames, self._cost, partial(self._loop.call_soon, self._flush_turn), width=numbers.width,
-            item=numbers.item, most=self._most, most_rows=INLINE_ROWS,
-        )  # fmt: skip
-        made.ready = True
-        return made
+        self.turn: Any = None  # where `native` puts those that it has read; see `turn.py`
 
     @property
     def busy(self) -> bool:
         """Whether any request waits."""
-        return bool(self.waiting or (self.turn is not None and self.turn.waiting))
+        return bool(self.waiting)
 
     def follow(self, noting: Noting) -> None:
         """Tell `noting` from now on."""
         self.noting = noting
-        if self.turn is not None:
-            self.turn.ready = noting.counts
 
     def close(self) -> None:
-        """Take no more: lane and queue would keep each other, and what is frozen no garbage collector looks at."""
+        """Take no more: release and queue would keep each other, and what is frozen no garbage collector looks at."""
         self.lane = None
-        if self.turn is not None:
-            self.turn.close()
 
     def __call__(self, request: Request, sender: Sender) -> bool:
         """Take a request, or leave it for the long way: False. Never raises."""
@@ -172,40 +136,6 @@ class Together:
         if batch:
             self._answer(batch)
 
-    def _flush_turn(self) -> None:
-        turn, late = self.turn, 0.0
-        while turn.waiting:
-            batch, left = turn.batch(late, BATCH_ROWS)
-            for taken in left:
-                taken.connection.left(taken, self.lane)
-            if batch is not None:
-                self._answer_turn(batch)
-            late = monotonic() - self._longest
-
-    def _answer_turn(self, batch: Any) -> None:
-        """Answer those that `native` has read."""
-        noting, desk, received = self.noting, self._desk, batch.received
-        wary = desk is not None and desk.wary
-        if noting is not None and not wary:
-            noting.came(received)
-        start = monotonic()
-        try:
-            if wary:
-                raise ValueError
-            said = self._run(self._unpack(batch.data), batch.bodies)
-            bodies = self._bodies([(NO_ITEM, job.rows) for job in batch.jobs], said)
-        except BaseException:  # noqa: BLE001 - one by one it shows whose trouble it is
-            log.debug("a batch is answered one by one")
-            if noting is not None and not wary:
-                noting.failed(received)
-            for taken in batch.jobs:
-                taken.connection.left(taken, self.lane)
-            return
-        self._cost.ran(batch.rows, monotonic() - start)
-        batch.say(bodies, self._headers, SMALL)
-        if noting is not None:
-            noting.went(received, batch.rows)
-
     def _answer(self, batch: Sequence[Asked]) -> None:
         noting = self.noting
         if noting is not None:
@@ -233,12 +163,19 @@ class Together:
 
     def _compute(self, batch: Sequence[Asked]) -> list[bytes]:
         """The body of each answer. Raises what goes wrong for any of them."""
-        inputs = self._plain.prepare([asked.item for asked in batch])
-        said = self._run(inputs, [asked.request.body for asked in batch])
-        return self._bodies([(asked.item, asked.rows) for asked in batch], said)
+        plain = self._plain
+        inputs = plain.prepare([asked.item for asked in batch])
+        said = self._run(inputs, [asked.request.body for asked in batch] if self._desk is not None else ())
+        found, at = [], 0
+        for asked in batch:
+            found.append(plain.wrap(asked.item, said[at : at + asked.rows]))
+            at += asked.rows
+        if at != len(said):
+            raise ValueError
+        return found
 
     def _run(self, inputs: Tensors, asking: Sequence[bytes]) -> Sequence[Any]:
-        """A text for each row."""
+        """A text for each row; `asking` are the bodies, where there is a desk."""
         desk = self._desk
         if desk is None:
             outputs = self._graph.run(inputs)
@@ -247,12 +184,3 @@ class Together:
             outputs = self._graph.run(inputs)
             desk.done(asking)
         return self._plain.tell(outputs)
-
-    def _bodies(self, asked: Sequence[tuple[Any, int]], said: Sequence[Any]) -> list[bytes]:
-        wrap, found, at = self._plain.wrap, [], 0
-        for item, rows in asked:
-            found.append(wrap(item, said[at : at + rows]))
-            at += rows
-        if at != len(said):
-            raise ValueError
-        return found

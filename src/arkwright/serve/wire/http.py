@@ -227,7 +227,7 @@ class Connection(Outgoing):
         """Take back a request that was plain, for the long way."""
         request = taken.request
         request.lane = lane
-        if self._busy is taken:
+        if cast(Any, self._busy) is taken:
             self._busy = request
         self.long_way(request)
 
