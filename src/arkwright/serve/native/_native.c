@@ -231,6 +231,20 @@ static double divided(uint64_t digits, int places)
     return ldexp((double)(quotient | (whole % by != 0)), low - up - 63);
 }
 
+/* One that takes longer, which ends at `end` and is followed by something that is no part of a number. */
+static int slowly(const char **at, const char *end, double *value)
+{
+    char *behind;
+    *value = PyOS_string_to_double(*at, &behind, NULL);
+    if (PyErr_Occurred())
+        PyErr_Clear();
+    else if (behind == end && !isinf(*value)) {
+        *at = end;
+        return 1;
+    }
+    return 0;
+}
+
 /* One number from `*at`, before `end`. 0: it is none, or one that Python should read. */
 static int number(const char **at, const char *end, double *value)
 {
@@ -246,15 +260,13 @@ static int number(const char **at, const char *end, double *value)
     else
         for (; p < end && *p >= '0' && *p <= '9'; p++, count++)
             digits = digits * 10 + (uint64_t)(*p - '0');
-    if (count > MOST_DIGITS)
-        return 0;
     if (p < end && *p == '.') {
         const char *begin = ++p;
         for (; p < end && *p >= '0' && *p <= '9'; p++) {
             digits = digits * 10 + (uint64_t)(*p - '0');
             count += count > 0 || *p != '0';
         }
-        if (p == begin || count > MOST_DIGITS || p - begin > 400)
+        if (p == begin || p - begin > 400)
             return 0;
         places = (int)(p - begin);
         whole = 0;
@@ -273,6 +285,8 @@ static int number(const char **at, const char *end, double *value)
     }
     power -= places;
     double found;
+    if (count > MOST_DIGITS) /* then `digits` went round */
+        return slowly(at, p, value);
     if (digits == 0) {
         if (minus && whole)
             return 0; /* an integer has no sign there */
@@ -285,7 +299,7 @@ static int number(const char **at, const char *end, double *value)
     else if (power < 0 && power >= -19)
         found = divided(digits, -power);
     else
-        return 0;
+        return slowly(at, p, value);
     *value = minus ? -found : found;
     *at = p;
     return 1;
@@ -1051,20 +1065,20 @@ static PyTypeObject BatchType = {
     .tp_getset = batch_getset,
 };
 
-/* For tests: just so many numbers as bytes, or None. */
+/* For tests: just so many numbers, packed, or None. */
 static PyObject *read_numbers(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    Py_buffer text;
+    PyObject *text;
     Py_ssize_t count;
     int item;
-    if (!PyArg_ParseTuple(args, "y*ni", &text, &count, &item))
+    if (!PyArg_ParseTuple(args, "Sni", &text, &count, &item))
         return NULL;
+    const char *begin = PyBytes_AS_STRING(text), *end = begin + PyBytes_GET_SIZE(text);
     PyObject *made = count < 0 || (item != 4 && item != 8) ? NULL : PyBytes_FromStringAndSize(NULL, count * item);
-    if (made != NULL && !numbers(text.buf, (const char *)text.buf + text.len, count, PyBytes_AS_STRING(made), item)) {
+    if (made != NULL && !numbers(begin, end, count, PyBytes_AS_STRING(made), item)) {
         Py_DECREF(made);
         made = Py_NewRef(Py_None);
     }
-    PyBuffer_Release(&text);
     return made ? made : PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "of 4 or 8 bytes");
 }
 

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import termios
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from arkwright.serve.native import native
 
@@ -64,7 +64,7 @@ def _bytes(sock: socket.socket, what: int) -> int:
     return int.from_bytes(fcntl.ioctl(sock, what, bytes(4)), sys.byteorder)
 
 
-class Stand:
+class PlainStand:
     """How one connection stands, as it notes it itself: before bytes are handed to the transport, not after."""
 
     __slots__ = ("_at", "_busy", "_numbers", "_read")
@@ -105,8 +105,10 @@ class Stand:
         self._numbers[self._at] = 0
 
 
-if native is not None:
-    Stand = native.Stand  # type: ignore[misc]
+if TYPE_CHECKING:
+    Stand = PlainStand
+else:
+    Stand = PlainStand if native is None else native.Stand
 
 
 def owed(number: int, read: int, kernel: Kernel) -> bool:
