@@ -149,6 +149,20 @@ def told(held):
     return counted
 
 
+def test_every_kind_of_request_again(tmp_path, releases):
+    """When its head and its frame are known."""
+
+    async def run(natively):
+        held = Held(tmp_path, releases[:1], natively=natively)
+        await held.start()
+        said = [await held.talk([[one], [one], [one]], [0, 1, 2], {0, 1}) for one in REQUESTS]
+        held.observer.close()
+        held.server.front._timer.cancel()
+        return said, told(held)
+
+    assert asyncio.run(run(natively=True)) == asyncio.run(run(natively=False))
+
+
 @pytest.mark.parametrize("count", [1, 2], ids=["one release", "a canary"])
 def test_no_client_can_tell(tmp_path, releases, monkeypatch, count):
     async def run(talk):
