@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from arkwright.serve.native import native
 from arkwright.serve.wire.front import SWEEP, Front, Head
@@ -21,6 +21,7 @@ from arkwright.serve.wire.outgoing import Outgoing
 from arkwright.serve.wire.parted import parted
 from arkwright.serve.wire.reader import LONGEST_HEAD, Reader
 from arkwright.serve.wire.standing import Stand
+from arkwright.serve.wire.taken import Taken, request_of
 from arkwright.serve.wire.unread import acknowledged
 from arkwright.serve.wire.whole import whole
 
@@ -30,19 +31,12 @@ _GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Taken(Protocol):
-    """A request that `native` took: it has everything that a request has, which it becomes when it is asked for."""
-
-    @property
-    def request(self) -> Request: ...
-
-
 class Connection(Outgoing):
     """One client. The clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_answer_by", "_at", "_busy", "_caller", "_deaf", "_held", "_idle_by", "_paused", "_queue", "_reader",
-        "_refused", "_rest", "_stepping", "_turning",
+        "_answer_by", "_at", "_busy", "_deaf", "_held", "_idle_by", "_paused", "_queue", "_reader",
+        "_refused", "_rest", "_stepping", "_turning", "caller",
     )  # fmt: skip
 
     def __init__(self, front: Front, stand: Stand | None = None) -> None:
@@ -54,7 +48,7 @@ class Connection(Outgoing):
         self._refused: Request | None = None  # what is known of what will be refused, for those who note it
         self._rest, self._at = b"", 0
         self._stepping = self._paused = self._held = self._deaf = self._turning = False
-        self._caller = ""
+        self.caller = ""
         self._answer_by = inf
         self._idle_by = front.loop.time() + front.limits.header_time
 
@@ -62,7 +56,7 @@ class Connection(Outgoing):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not registered as one
-        self._caller = str((transport.get_extra_info("peername") or ("",))[0])
+        self.caller = str((transport.get_extra_info("peername") or ("",))[0])
         front = self._front
         front.connections.add(self)
         self._stand.begin(transport.get_extra_info("socket").fileno())
@@ -209,7 +203,7 @@ class Connection(Outgoing):
     def _begin(self, request: Request) -> None:
         front = self._front
         self._busy = request
-        request.caller, request.received = self._whose(request) if front.gateway else self._caller, monotonic()
+        request.caller, request.received = self._whose(request) if front.gateway else self.caller, monotonic()
         self._answer_by = request.received + front.limits.answer_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
@@ -251,7 +245,7 @@ class Connection(Outgoing):
         self._step()
 
     def _whose(self, request: Request) -> str:
-        return request.headers.get(CALLER, b"").decode("latin-1") if self._front.gateway else self._caller
+        return request.headers.get(CALLER, b"").decode("latin-1") if self._front.gateway else self.caller
 
     # turns
 
@@ -398,12 +392,5 @@ class Connection(Outgoing):
             self.abort()
 
 
-def _request(head: Head, body: bytes, connection: Connection, received: float, gone: int) -> Request:
-    """What was taken by `native`, as it would be here."""
-    made = Request(head.method, head.path, head.headers, body, head.keep_alive, head.old, gone)
-    made.caller, made.received, made.way = connection._caller, received, head.way  # noqa: SLF001 - as in `_begin`
-    return made
-
-
 if native is not None:
-    native.know(Connection, Reader, Head, _request, monotonic)
+    native.know(Connection, Reader, Head, request_of, monotonic)
