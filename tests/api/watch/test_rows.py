@@ -84,9 +84,9 @@ def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypat
     logged.answer(rows(4), [yes(0.9)] * 4, "late", ago=6 * 3600)
     logged.answer(rows(8), [yes(0.9)] * 8, "now", ago=0)
     with closing(Asked(logged.site.watched / "buys.rows.db")) as kept:
-        kept.put("release:gone@1", [(0, "made of", {"rows": 1})])
+        kept.put("release:gone@1", "rows", [(0, "made of", b"1")])
         assert look() == (60, 1)
-        assert not kept.answers("release:gone@1", "rows", 0, 1)  # the log has nothing of it any more
+        assert not kept.there("release:gone@1", "rows")  # the log has nothing of it any more
     assert look() == (60, 1)  # the hour that goes on
 
 

@@ -57,6 +57,6 @@ def _measured(
         found = sql.measure(window.site.tables, ROWS, came.files, columns, others, select=select)
     if by_hour:
         needs = dict.fromkeys(need for made in by_hour.values() for need in made.needs if need != Now())
-        answers = {**rows_by_hour.answers(window, scratch, came, list(needs)), Now(): time.time()}
+        answers = {**rows_by_hour.answers(window, scratch, list(needs)), Now(): time.time()}
         found |= finish(by_hour, answers)
     return found
