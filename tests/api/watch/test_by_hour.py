@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from tests.api.watch.test_labelled import logged, yes
 
-from arkwright.api.watch import answered, by_hour
+from arkwright.api.watch import answered, by_hour, different_by_hour, rows, rows_by_hour
 from arkwright.api.watch.beside import asked
 from arkwright.core.errors import Corrupt
 from arkwright.core.promises import parse
-from arkwright.data.scan import parts
 from arkwright.measures import traffic
 from arkwright.monitor.asked import LAYOUT
 from arkwright.monitor.database import Database
@@ -24,16 +23,21 @@ RATES = (
     "positive_rate >= 0", "selection_rate_ratio(by=country, at_least=1) > 0", "gap(positive_rate, by=vip) < 1",
     "worst_group(positive_rate, by=(country, at), at_least=1) < 1", "gap(positive_rate, by=spent, at_least=3) < 1",
 )  # fmt: skip
+DIFFERENT = ("distinct(spent) < 9", "distinct(answer_prediction) < 9", "duplicates(country, at, prediction, vip) < 9")
 
 
 def rates(window):
     return answered.readings(window, {text: asked(parse(text)) for text in RATES})
 
 
+def different(window):
+    return rows.readings(window, {text: parse(text) for text in DIFFERENT})
+
+
 def at_once(patched):
     """As if no hours added up."""
     patched.setattr(traffic, "only_counts", lambda _: False)
-    patched.setattr(parts, "adds_up", lambda _: False)
+    patched.setattr(rows_by_hour, "adds_up", lambda _: False)
 
 
 def some(rng, n):
@@ -49,11 +53,10 @@ def some(rng, n):
     return given, said
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_as_all_rows_at_once_whatever_came_in_what_order(logged, monkeypatch, seed):
+def test_as_all_rows_at_once_whatever_came_in_what_order(logged, monkeypatch):
     """Late, refused, of another release, and in files that are joined meanwhile."""
     monkeypatch.setattr(compacting, "MERGE", 3)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for turn in range(6):
         ago = int(rng.integers(1, 8 * HOUR))
         release = "release:buys@1" if rng.random() < 0.8 else "release:buys@2"
@@ -62,11 +65,11 @@ def test_as_all_rows_at_once_whatever_came_in_what_order(logged, monkeypatch, se
         if turn % 3 == 2:
             window = logged.window()
             cut = replace(window, since=window.until - timedelta(seconds=int(rng.integers(HOUR, 9 * HOUR))))
-            for one in (window, cut):
-                found = rates(one)
+            for one in (window, cut)[turn == 2 :]:
+                found = rates(one) | different(one)
                 with monkeypatch.context() as patched:
                     at_once(patched)
-                    assert found == rates(one)
+                    assert found == rates(one) | different(one)
 
 
 @pytest.fixture
@@ -84,17 +87,18 @@ def read(logged, monkeypatch):
     return seen
 
 
-def test_a_second_look_reads_only_what_is_new(logged, read):
+@pytest.mark.parametrize(("look", "questions"), [(rates, 1), (different, 4)])
+def test_a_second_look_reads_only_what_is_new(logged, read, look, questions):
     rng = np.random.default_rng(5)
     for hours in (2, 5, 20):
         logged.answer(*some(rng, 7), f"h{hours}-", ago=hours * HOUR)
-    rates(logged.window())
-    rates(logged.window())
-    assert read == [(21, 3)]
+    look(logged.window())
+    look(logged.window())
+    assert read == [(21, 3)] * questions
     logged.answer(*some(rng, 4), "late", ago=5 * HOUR)
-    rates(logged.window())
-    rates(logged.window())
-    assert read == [(21, 3), (11, 2)]
+    look(logged.window())
+    look(logged.window())
+    assert read == [(21, 3)] * questions + [(11, 2)] * questions
 
 
 def test_of_very_many_hours_some_are_kept_at_a_time(logged, monkeypatch):
@@ -104,6 +108,17 @@ def test_of_very_many_hours_some_are_kept_at_a_time(logged, monkeypatch):
         logged.answer(*some(rng, 7), f"h{hours}-", ago=hours * HOUR)
     assert rates(logged.window())["positive_rate >= 0"].note.startswith("14 rows")
     assert rates(logged.window())["positive_rate >= 0"].note.startswith("14 rows")
+
+
+def test_of_very_many_rows_some_fingerprints_are_sorted_at_a_time(logged, monkeypatch):
+    monkeypatch.setattr(different_by_hour, "SORTED", 3)
+    rng = np.random.default_rng(8)
+    for hours in (2, 5):
+        logged.answer([{"spent": float(spent)} for spent in rng.integers(0, 12, 20)], [yes(0.9)] * 20, ago=hours * HOUR)
+    found = different(logged.window())["distinct(spent) < 9"]
+    with monkeypatch.context() as patched:
+        at_once(patched)
+        assert found == different(logged.window())["distinct(spent) < 9"]
 
 
 def test_what_is_kept_and_makes_no_sense_is_told(logged):
