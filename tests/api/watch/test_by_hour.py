@@ -58,14 +58,14 @@ def test_as_all_rows_at_once_whatever_came_in_what_order(logged, monkeypatch):
     monkeypatch.setattr(compacting, "MERGE", 3)
     rng = np.random.default_rng(0)
     for turn in range(6):
-        ago = int(rng.integers(1, 8 * HOUR))
+        ago = int(rng.integers(HOUR, 3 * HOUR))
         release = "release:buys@1" if rng.random() < 0.8 else "release:buys@2"
         status = 200 if rng.random() < 0.8 else 422
         logged.answer(*some(rng, 9), f"t{turn}-", ago=ago, release=release, status=status)
         if turn % 3 == 2:
             window = logged.window()
-            cut = replace(window, since=window.until - timedelta(seconds=int(rng.integers(HOUR, 9 * HOUR))))
-            for one in (window, cut)[turn == 2 :]:
+            cut = replace(window, since=window.until - timedelta(seconds=int(rng.integers(1, 4 * HOUR))))
+            for one in (window, cut)[: 1 + turn // 4]:
                 found = rates(one) | different(one)
                 with monkeypatch.context() as patched:
                     at_once(patched)
