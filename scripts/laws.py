@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import grimp
@@ -61,7 +62,7 @@ ENGINES: dict[str, tuple[str, ...]] = {
 def main() -> int:
     sys.path.insert(0, str(ROOT / "src"))
     breaches = [line for path in sorted(SOURCE.rglob("*.py")) for line in _file(path)]
-    breaches += [*_circles(), *_verbs()]
+    breaches += [*_circles(), *_verbs(), *_merges()]
     for line in breaches:
         print(line)
     print(f"laws: {len(breaches)} breaches" if breaches else "laws: kept")
@@ -129,6 +130,14 @@ def _verbs() -> Iterator[str]:
             yield f"the docs do not show `arkwright {verb}`"
         if f'"{verb}"' not in tests:
             yield f"no test speaks of the verb {verb}"
+
+
+def _merges() -> Iterator[str]:
+    """Of code a parser tells; a page of the docs with both sides of a merge in it is only read by people."""
+    for path in chain(ROOT.glob("*.md"), *((ROOT / name).rglob("*.md") for name in ("docs", "benchmarks", "examples"))):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith(("<<<<<<< ", ">>>>>>> ")):
+                yield f"{path.relative_to(ROOT)}:{number}: a merge that nobody ended"
 
 
 if __name__ == "__main__":

@@ -90,10 +90,6 @@ def test_every_link_leads_somewhere(page):
             assert anchor in anchors(there), f"{target}: there is {sorted(anchors(there))}"
 
 
-def test_no_page_has_what_a_merge_left():
-    assert not [str(page) for page in PAGES if re.search("^(<{7}|>{7}) ", page.read_text("utf-8"), re.MULTILINE)]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_python_compiles_and_toml_loads(page, tmp_path):
     for _, body in blocks(page, "python", "python run"):

@@ -85,6 +85,7 @@ def test_what_is_wrong_is_told(room, path, told):
         (b'{"release": 7}', 422, "release: expected text, got a whole number"),
         (b'{"release": "bys"}', 404, "no release is called 'bys'; did you mean \"buys\"?"),
         (b'{"release": "../../etc"}', 422, ""),
+        (b'{"release": "buys", "role": "operations\\n"}', 422, "role: expected"),
         (b'{"release": "buys", "role": "operations"}', 403, "olga proved no right to sign as operations"),
     ],
 )

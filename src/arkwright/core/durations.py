@@ -3,10 +3,11 @@
 import re
 
 from arkwright.core.errors import Invalid
+from arkwright.core.spelt import END
 
-PATTERN = r"^[1-9][0-9]{0,4}[smhdw]$"
+PATTERN = rf"^[1-9][0-9]{{0,4}}[smhdw]{END}"
 RELEASE = "release"
-WINDOW = rf"{PATTERN}|^[1-9][0-9]{{0,8}} rows$|^{RELEASE}$"
+WINDOW = rf"{PATTERN}|^[1-9][0-9]{{0,8}} rows{END}|^{RELEASE}{END}"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 

@@ -1,6 +1,7 @@
 """What was told of the rows of each hour, kept so that an hour is read once: one SQLite file for an endpoint."""
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from arkwright.core.errors import ArkwrightError
@@ -53,3 +54,14 @@ class Asked:
     def damaged(self, error: Exception) -> ArkwrightError:
         """Of an answer that makes no sense."""
         return self._db.said(error)
+
+
+def file(watched: Path, endpoint: str) -> Path:
+    return watched / f"{endpoint}.rows.db"
+
+
+def forget(watched: Path, endpoint: str, before: int) -> None:
+    """What was answered of older hours of an endpoint."""
+    if (path := file(watched, endpoint)).exists():
+        with closing(Asked(path)) as asked:
+            asked.forget(before)

@@ -5,12 +5,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from arkwright.core import durations
+from arkwright.core.record import NAME
+from arkwright.core.spelt import END, in_schema
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Task = Literal["classification", "regression"]
 DataReactionWord = Literal["notify", "discuss", "run"]
 ReactionWord = Literal["notify", "discuss", "halt", "rollback", "fallback", "run"]
-Spelling = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Spelling = Annotated[str, msgspec.Meta(pattern=f"^{NAME.pattern}{END}")]
 Duration = Annotated[str, msgspec.Meta(pattern=durations.PATTERN, description="a span of time, such as 90d or 12h")]
 Sentence = Annotated[str, msgspec.Meta(description='a promise: measure(args) op number, such as "recall >= 0.7"')]
 
@@ -210,5 +212,5 @@ SECTIONS: dict[str, type[Table]] = {
 
 def json_schema() -> dict[str, Any]:
     """A JSON Schema of `arkwright.toml` for editors, generated from the same structs that load it."""
-    schema = msgspec.json.schema(ProjectSpec)
+    schema = in_schema(msgspec.json.schema(ProjectSpec))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "arkwright.toml", **schema}

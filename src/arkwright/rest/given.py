@@ -19,10 +19,11 @@ from arkwright.core.bounds import LARGEST, Between
 from arkwright.core.errors import Invalid, did_you_mean
 from arkwright.core.kinds import in_words
 from arkwright.core.record import NAME
+from arkwright.core.spelt import END, in_schema
 
 ALWAYS = ("site", "by", "project", "say")  # the server's own
 DEEPEST, LONGEST_TEXT, MOST_LIMIT, LIMIT = 32, 10_000, 1000, 100
-REFERENCE = rf"^([a-z]{{1,16}}:)?{NAME.pattern}(@[1-9][0-9]{{0,8}})?$"
+REFERENCE = rf"^([a-z]{{1,16}}:)?{NAME.pattern}(@[1-9][0-9]{{0,8}})?{END}"
 _TEXT = r"^[^\u0000]*$"  # no database takes a NUL
 TIME = Annotated[str, Meta(extra_json_schema={"pattern": times.PATTERN, "description": f"A time: {times.SPELLING}"})]
 _INTEGER, _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})"), re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -121,7 +122,7 @@ def words_of(verb: Verb) -> Words:
     ]
     names = [word.name for word in taken]
     if verb.as_role:
-        taken.append(Word("role", Annotated[str, Meta(pattern=f"^{NAME.pattern}$")] | None, None))
+        taken.append(Word("role", Annotated[str, Meta(pattern=f"^{NAME.pattern}{END}")] | None, None))
     paged = is_list(hints.get("return")) and not verb.acts and "after" not in names
     return Words((*taken, *(pages().words if paged else ())), paged)
 
@@ -141,7 +142,8 @@ def is_list(kind: Any) -> bool:
 
 def schema(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
     """The JSON Schema of all that is taken, and of the classes in it by their names."""
-    (made,), named = msgspec.json.schema_components([words.struct], ref_template="#/components/schemas/{name}")
+    said = msgspec.json.schema_components([words.struct], ref_template="#/components/schemas/{name}")
+    (made,), named = in_schema(said)
     body = named.pop("Given") if "$ref" in made else made
     for word in words.words:
         found = body["properties"][word.name]

@@ -8,7 +8,6 @@ import argparse
 import logging
 import time
 from collections.abc import Collection, Iterator
-from contextlib import closing
 from pathlib import Path
 
 from arkwright.core import versions
@@ -16,14 +15,13 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import NAME
-from arkwright.monitor.joined import Joined
+from arkwright.monitor import asked, labelled_hours
 from arkwright.serve.tap.compact import compact
-from arkwright.serve.tap.files import locked
 from arkwright.serve.telemetry import minutes
 from arkwright.sites import Site
 from arkwright.work.parent import dies_with
 
-DAY = 86_400  # seconds
+DAY = 86_400  # seconds; as late rows may go from the log
 log = logging.getLogger("arkwright.compact")
 
 
@@ -41,7 +39,9 @@ def once(site: Site, names: Collection[str] | None = None) -> frozenset[str]:
                 compact(folder, site.store, scratch, keep_s=keep)
             if keep is not None:
                 minutes.forget(folder, keep)
-                _forget_labelled(site.watched / f"{folder.name}.labelled.db", keep)
+                before = int(time.time()) - keep - DAY
+                labelled_hours.forget(site.watched, folder.name, before)
+                asked.forget(site.watched, folder.name, before)
         except (ArkwrightError, OSError) as error:
             log.warning("%s: predictions were not compacted: %s", folder.name, error)
             failed.add(folder.name)
@@ -54,18 +54,6 @@ def once(site: Site, names: Collection[str] | None = None) -> frozenset[str]:
 def _folders(predictions: Path) -> Iterator[Path]:
     if predictions.is_dir():
         yield from (path for path in sorted(predictions.iterdir()) if path.is_dir() and NAME.fullmatch(path.name))
-
-
-def _forget_labelled(path: Path, keep: int) -> None:
-    """Rows and their labels that no look may ask for any more, a day late as in the log. The next time, where a look is
-    at them.
-    """
-    if not path.exists():
-        return
-    with locked(path.with_suffix(".lock"), within=0) as alone:
-        if alone:
-            with closing(Joined(path)) as kept:
-                kept.forget(int(time.time()) - keep - DAY)
 
 
 def _keep(site: Site, endpoint: str) -> int | None:

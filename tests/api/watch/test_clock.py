@@ -229,6 +229,23 @@ def test_where_it_cannot_be_said_what_a_process_is_at_who_hangs_comes_last_all_t
     assert begun(clock) == [("busy", "dead", "near")], "it ended none this time"
 
 
+def test_an_endpoint_that_hangs_each_time_is_looked_at_ever_more_rarely(two, begun):
+    up(two, watch='every = "5m"')
+    clock = Clock(two.site, two.folder)
+
+    def waits(code=-signal.SIGALRM, look=killed):
+        clock._begun.clear()
+        (names,) = begun(clock)
+        look(clock, "buys")
+        clock._ended(names, code)
+        return round(clock._begun["buys"] + 300 - time.monotonic())
+
+    assert [waits() for _ in range(6)] == [300, 600, 1200, 2400, 3600, 3600]
+    assert waits(-signal.SIGKILL) == 300, "that took no time of the others"
+    waits(0, lambda clock, name: looked.note(two.site, name, clock._name))
+    assert [waits(), waits()] == [300, 600]
+
+
 def test_an_alarm_that_was_not_told_as_it_was_being_explained_is_told_soon(two, begun):
     up(two, watch='every = "1d"')
     clock = Clock(two.site, two.folder)

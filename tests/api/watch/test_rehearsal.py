@@ -8,13 +8,13 @@ from tests.api.answering import answered, rows
 from tests.api.watch.test_reacting import TWO, endpoint, up
 
 from arkwright.api.endpoints.emergency import resume, stop
-from arkwright.api.watch import alarms, joined
+from arkwright.api.watch import alarms, labelled_window
 from arkwright.api.watch.rehearsal import rehearse_watch
 from arkwright.cli.main import main
 from arkwright.core.errors import Away, Invalid, Unknown
+from arkwright.core.locks import locked
 from arkwright.infra import sqlite_ledger
 from arkwright.monitor.measured import Found
-from arkwright.serve.tap.files import locked
 
 HOUR = 3600
 
@@ -120,7 +120,7 @@ def test_where_another_process_joins_labels_all_the_while_nobody_is_told_that_no
     past, monkeypatch
 ):
     past.shop.edit("arkwright.toml", '["psi(spent) < 2"]', '["psi(spent) < 2", "recall > 0"]')
-    monkeypatch.setattr(joined, "PATIENCE", 0)
+    monkeypatch.setattr(labelled_window, "PATIENCE", 0)
     past.site.watched.mkdir()
     with locked(past.site.watched / "buys.labelled.lock"), pytest.raises(Away, match="has joined rows of buys"):
         told(past, since=datetime.now(UTC) - timedelta(hours=1))

@@ -329,6 +329,24 @@ def test_a_window_of_all_that_a_release_answered_since_it_came(two, monkeypatch)
         assert then.until - then.since == pytest.approx(timedelta(hours=hours), abs=timedelta(minutes=1))
 
 
+def test_a_window_of_a_release_that_came_by_a_clock_that_ran_ahead_has_all_that_it_answered(live, monkeypatch):
+    live.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\nwatch = { window = "release" }\n')
+    live.shop.edit("arkwright.toml", '"rows > 1"', '"rows > 500"')
+    live.do(promote, release="buys")
+    answered(live, rows(200), monkeypatch, ago=26 * HOUR)
+    answered(live, rows(200), monkeypatch, ago=HOUR)
+
+    class Later(datetime):
+        @classmethod
+        def fromisoformat(cls, text):
+            return datetime.fromisoformat(text) + timedelta(days=30)
+
+    monkeypatch.setattr(here, "datetime", Later)
+    one = found(live)
+    assert (one["psi(spent) < 0.2"].n, one["rows > 500"].value) == (400, 400)
+    assert one["rows > 500"].verdict == "broken"  # not unproven until it is that late
+
+
 def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second, monkeypatch):
     second.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\npromises = ["psi(spent) < 0.2"]\n')
     with (second.folder / "arkwright.toml").open("a") as file:

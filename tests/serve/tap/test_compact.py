@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from arkwright.core.locks import locked
 from arkwright.core.nouns import Column
 from arkwright.infra.disk_store import DiskStore
 from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap.blocks import frame
 from arkwright.serve.tap.compact import compact, write_parts
-from arkwright.serve.tap.files import locked
 from arkwright.serve.tap.parts import COMPACT_LOCK, Index
 from arkwright.serve.tap.segment import ARROW, INFER, MAGIC, RECORDS, SHADOW, segments
 from arkwright.serve.tap.writer import Tap

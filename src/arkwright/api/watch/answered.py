@@ -22,9 +22,9 @@ from arkwright.core.promises import Reading
 from arkwright.core.quoting import quoted_name
 from arkwright.measures import traffic
 from arkwright.measures.evaluation import Evaluation
-from arkwright.monitor.joined import ALIKE, packed, summed, unpacked
+from arkwright.monitor.labelled_hours import ALIKE, packed, summed, unpacked
 from arkwright.serve.tap import window as logged
-from arkwright.serve.tap.joining import OF, OF_HOUR
+from arkwright.serve.tap.hours import OF, OF_HOUR
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 

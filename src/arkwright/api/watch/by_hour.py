@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from arkwright.api.watch import joining
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.record import digest_of
-from arkwright.monitor.asked import Asked
-from arkwright.serve.tap.joining import HOUR, within
+from arkwright.monitor.asked import Asked, file
+from arkwright.serve.tap.hours import HOUR, within
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.window import Came
 
@@ -47,13 +47,13 @@ def told(window: LoggedWindow, scratch: Path, question: Question[T]) -> Iterator
     """By its words, what was answered of every hour, one after the other, as often as it is asked for. The files of the
     endpoint are had to stay meanwhile, as `window.came` has it.
     """
-    release, known = window.release.ref, Index(window.folder).parts
-    ours = joining.hours_of(window, [part for part in known if release in part.releases])
+    release = window.release.ref
+    ours = joining.hours_of(window, [part for part in Index(window.folder).parts if release in part.releases])
     made_of = {hour: digest_of(of) for hour, of in ours.items()}  # it stands beside each answer
     since, until = window.since.timestamp(), window.until.timestamp()
     whole = {hour for hour in made_of if since <= hour and hour + HOUR <= until}
     window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(Asked(window.site.watched / f"{window.folder.name}.rows.db")) as kept:
+    with closing(Asked(file(window.site.watched, window.folder.name))) as kept:
         there = whole & _there(kept, release, question.asked, made_of)
         cut = dict[int, Sequence[bytes]]()
         for some in _read(window, scratch, question, {hour: hour not in there for hour in sorted(made_of)}, ours):
@@ -61,7 +61,6 @@ def told(window: LoggedWindow, scratch: Path, question: Question[T]) -> Iterator
             stays = {hour: answers for hour, answers in some.items() if hour in whole}
             for place, words in enumerate(question.asked):
                 kept.put(release, words, ((hour, made_of[hour], answers[place]) for hour, answers in stays.items()))
-        kept.forget(min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
 
         def answers(words: str) -> Iterator[T]:
             own = [each[question.asked.index(words)] for each in cut.values()]
@@ -81,9 +80,9 @@ def rows(came: Came, wanted: Mapping[int, bool]) -> str:
     return f"SELECT * FROM ({came.select}) WHERE {spans}"  # noqa: S608 - names of ours
 
 
-def apart(file: Path) -> Iterator[tuple[int, Iterator[pa.Table]]]:
+def apart(path: Path) -> Iterator[tuple[int, Iterator[pa.Table]]]:
     """(hour, its rows, some at once) of a file that has them in the order of their hours, OF."""
-    with pq.ParquetFile(file) as found:
+    with pq.ParquetFile(path) as found:
         some = (one for number in range(found.num_row_groups) for one in joining.apart(found.read_row_group(number)))
         for hour, pieces in groupby(some, itemgetter(0)):
             yield hour, (table for _, table in pieces)

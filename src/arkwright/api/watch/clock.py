@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ PROCESS = "arkwright.api.watch.process"  # by name: it brings what counts, and a
 LOOK = 1.0  # seconds between two looks at what is due
 GRACE = 10.0  # seconds in which a round may end that is called off
 AT_ONCE = 4  # datasets
+RARELY = 3600  # seconds after which one is looked at again that hangs each time, if not its `every` is longer
 FIRST = 60.0  # seconds in which who looked last goes first, or who failed last; a disk's clock may be ahead as far
 
 
@@ -45,6 +47,7 @@ class Clock(Alongside):
         self._begun: dict[str, float] = {}  # since when it is counted how long ago our last look was
         self._before: dict[str, looked.Look] = {}  # what was noted when ours began
         self._hung: dict[str, float] = {}  # when they ended our process, seconds since 1970, until they end none
+        self._in_a_row = Counter[str]()  # how many times it hung
         self._refused: dict[str, tuple[looked.Look, float]] = {}  # the last look at what we are refused, and since when
         self._name = uuid.uuid4().hex  # what our own looks are known by
         self._at_work: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
@@ -156,9 +159,18 @@ class Clock(Alongside):
                 self._begun[name] = now
             else:
                 self._hung.pop(name, None)
+                self._in_a_row.pop(name, None)
         if at and at not in ours:
             self._hung[at] = time.time()
+            if code == -signal.SIGALRM and not at.startswith(DATA):
+                self._later(at)
             looked.note(self._site, at, self._name, well=False)
+
+    def _later(self, name: str) -> None:
+        """All others waited for it, as long as a look may take: each time in a row it is due after twice as long."""
+        self._in_a_row[name] += 1
+        every = self._every.get(name, 0)
+        self._begun[name] += min(every * 2 ** (self._in_a_row[name] - 1), max(every, RARELY)) - every
 
     def _warn(self, name: str, every: int, last: looked.Look) -> None:
         """Of who is refused while nobody else looks at it either; by no clock that jumps."""

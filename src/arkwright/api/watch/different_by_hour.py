@@ -16,7 +16,7 @@ from arkwright.data.scan.hash import fingerprints
 from arkwright.data.scan.values import Values, sorted_unique
 from arkwright.measures.aggregates import Distinct
 from arkwright.measures.evaluation import Array
-from arkwright.serve.tap.joining import OF, OF_HOUR
+from arkwright.serve.tap.hours import OF, OF_HOUR
 from arkwright.serve.tap.window import Came
 
 

@@ -15,7 +15,7 @@ from arkwright.core.promises import Reading
 from arkwright.core.usercode import call as call_user
 from arkwright.measures import traffic
 from arkwright.measures.evaluation import STRANGE, Array, Evaluation
-from arkwright.monitor.joined import ALIKE
+from arkwright.monitor.labelled_hours import ALIKE
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 from arkwright.train.answers import groups_of

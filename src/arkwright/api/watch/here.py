@@ -1,23 +1,28 @@
 """Since when a release has been at an endpoint: who left and came back is there anew."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from arkwright.core.nouns import Endpoint
 from arkwright.core.record import decode
+from arkwright.core.times import AHEAD
 from arkwright.sites import Site
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def comings(site: Site, endpoint: str, release: str) -> list[datetime]:
-    """Each time that it was let in, to answer or to get a copy of each request, in order."""
-    found, here = list[datetime](), False
+    """Each time that it was let in, to answer or to get a copy of each request, in order. By a clock that ran ahead it
+    has not been yet, and then it came long ago.
+    """
+    found, here, soon = list[datetime](), False, time.time() + AHEAD
     for event in site.ledger.find(Endpoint.KIND, f"{endpoint}@"):
         now, was_here = decode(Endpoint, event.body), here
         here = release in now.shares or release in now.shadows
         if here and not was_here:
-            found.append(datetime.fromisoformat(event.at))
+            at = datetime.fromisoformat(event.at)
+            found.append(at if at.timestamp() <= soon else NEVER)
     return found
 
 

@@ -21,10 +21,10 @@ from arkwright.api.watch.log import LoggedWindow
 from arkwright.core import arrow
 from arkwright.core.nouns import Column
 from arkwright.measures.evaluation import Array
-from arkwright.monitor.joined import Hour, Joined, counted
-from arkwright.serve.tap import joining as sql
+from arkwright.monitor.labelled_hours import Hour, LabelledHours, counted
+from arkwright.serve.tap import hours as sql
 from arkwright.serve.tap import labels as log
-from arkwright.serve.tap.joining import AGAIN, HOUR, OF
+from arkwright.serve.tap.hours import AGAIN, HOUR, OF
 from arkwright.serve.tap.label_index import are_in, ascending, numbered
 from arkwright.serve.tap.labels import Place
 from arkwright.serve.tap.parts import Part
@@ -46,7 +46,7 @@ class _Came:
     requests: list[Array] = field(default_factory=list)
 
 
-def follow(window: LoggedWindow, kept: Joined, columns: Sequence[str], parts: Sequence[Part]) -> None:
+def follow(window: LoggedWindow, kept: LabelledHours, columns: Sequence[str], parts: Sequence[Part]) -> None:
     """Have every hour of the window kept as it is now, with these columns of the log. `parts`: of the release, which
     stay there meanwhile, as `window.came` has it.
     """
@@ -155,7 +155,7 @@ class _Made:
     """Hours, from the rows that came in them."""
 
     window: LoggedWindow
-    kept: Joined
+    kept: LabelledHours
     columns: Sequence[str]
     made_of: Mapping[int, str]
     came: Came

@@ -6,11 +6,10 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arkwright.api.watch import answered
-from arkwright.api.watch import joined as by_hours
+from arkwright.api.watch import answered, labelled_window
 from arkwright.api.watch.beside import Asked, realised
 from arkwright.api.watch.evaluated import Rows, bound, columns, evaluation, rows, scored, words
-from arkwright.api.watch.joined import Labelled
+from arkwright.api.watch.labelled_window import Labelled
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.errors import Away
 from arkwright.core.promises import Reading
@@ -51,7 +50,7 @@ def joined(window: LoggedWindow, wanted: Collection[str], every: int) -> tuple[p
 
 
 def _readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, Reading]:
-    with by_hours.kept(window) as kept:
+    with labelled_window.kept(window) as kept:
         with window.site.scratch("labels") as scratch, window.came(scratch) as came:
             measures, refused = bound(window, came, promises)
             if not measures:

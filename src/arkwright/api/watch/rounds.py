@@ -186,8 +186,7 @@ def _noticed(site: Site, endpoint: Endpoint, watched: Sequence[Watched], beside:
 def _came(site: Site, endpoint: Endpoint, release: str) -> int:
     """Since when it is here, seconds since 1970: what was broken before it left is not broken for as long."""
     now = datetime.fromtimestamp(time.time(), UTC)
-    came = here.last(here.comings(site, endpoint.name, release), now)
-    return int(came.timestamp()) if came <= now else 0  # a clock ran ahead: then nothing is forgotten
+    return int(here.last(here.comings(site, endpoint.name, release), now).timestamp())
 
 
 def _measured(one: Found, agreed: Terms) -> int:

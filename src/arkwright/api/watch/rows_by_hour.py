@@ -10,7 +10,7 @@ from arkwright.api.watch.different_by_hour import different
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.data.scan import parts, sql
 from arkwright.measures.aggregates import Aggregate, Distinct
-from arkwright.serve.tap.joining import OF, OF_HOUR
+from arkwright.serve.tap.hours import OF, OF_HOUR
 from arkwright.serve.tap.window import Came
 
 ROWS = "what came"  # as queries call them

@@ -1,5 +1,6 @@
 """What one release answered in a span of time, held against the promises of its endpoint."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -82,13 +83,15 @@ class Answers:
             following.follow(kept, release.ref, self._bins, self._came)
 
     def begins(self, window: str, until: int, late: int = 0) -> int:
-        """Where a window begins that ended then, which is `late` seconds ago: when the release came here, a span of
-        time before, or with the minute or hour that makes so many rows full.
+        """Where a window begins that ended then, which is `late` seconds ago: when the release came here, or with its
+        first row where no clock tells; a span of time before; or with the minute or hour that makes so many rows full.
         """
+        rows = durations.rows(window)
         if window == durations.RELEASE:
             came = here.last(self._comings, datetime.fromtimestamp(until + late, UTC))
-            return following.whole(min(int(came.timestamp()), until), until)
-        rows = durations.rows(window)
+            if came != here.NEVER:
+                return following.whole(min(int(came.timestamp()), until), until)
+            rows = sys.maxsize
         if rows is None:
             return until - durations.seconds(window)
         with closing(self._kept()) as kept:

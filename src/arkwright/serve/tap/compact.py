@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from pyarrow import Table
 
 from arkwright.core.errors import Corrupt
+from arkwright.core.locks import locked
 from arkwright.core.ports import Store
 from arkwright.core.record import digest_file
 from arkwright.serve.tap import label_index
 from arkwright.serve.tap import labels as label_log
-from arkwright.serve.tap.files import locked, sync_folder
+from arkwright.serve.tap.files import sync_folder
 from arkwright.serve.tap.groups import Groups
 from arkwright.serve.tap.index_lock import changing
 from arkwright.serve.tap.parts import COMPACT_LOCK, Entry, Index, Part

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arkwright.core.errors import Away
-from arkwright.serve.tap.files import locked
+from arkwright.core.locks import locked
 
 LOCK, DOOR = "index.lock", "index.door"
 PATIENCE = 15.0  # seconds; new readers wait as long where one that is in stands still

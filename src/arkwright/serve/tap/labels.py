@@ -16,9 +16,10 @@ from typing import NamedTuple, Self
 import msgspec
 
 from arkwright.core.errors import ArkwrightError, Refused
+from arkwright.core.locks import locked
 from arkwright.serve.tap.blocks import HEAD, Blocks, append, frame
 from arkwright.serve.tap.blocks import MAGIC as MAGIC_SIZE
-from arkwright.serve.tap.files import locked, sync_folder
+from arkwright.serve.tap.files import sync_folder
 
 MAGIC = b"ARKWLAB1"
 LABELS = b"L"

@@ -15,13 +15,13 @@ from arkwright.tracking.importing import said
 from arkwright.tracking.importing.taking import FROM, Came, known, remember
 from arkwright.tracking.sources import Origin
 
-_OF_MODEL = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts((?:/.+)?)$")
+_OF_MODEL = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts((?:/.+)?)\Z")
 _LATEST = """
 UPDATE registered SET changed = ?1,
     last = max(last, (SELECT coalesce(max(number), 0) FROM version WHERE registered = ?2))
 WHERE id = ?2
 """
-_OF_RUN = re.compile(r"/([0-9a-f]{32})/artifacts/(.+)$")
+_OF_RUN = re.compile(r"/([0-9a-f]{32})/artifacts/(.+)\Z")
 
 
 @dataclass(slots=True)

@@ -5,13 +5,16 @@ What changes is written together with the place in the labels up to which all ar
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from arkwright.core.errors import Away
+from arkwright.core.locks import locked
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.database import Database
 
@@ -44,7 +47,7 @@ class Hour:
     every: pa.Table
 
 
-class Joined:
+class LabelledHours:
     """The hours of one endpoint, each of a release."""
 
     def __init__(self, path: Path) -> None:
@@ -120,6 +123,32 @@ class Joined:
             return unpacked(body, columns)
         except (pa.ArrowException, OSError) as error:
             raise self._db.said(error) from None
+
+
+@contextmanager
+def alone(watched: Path, endpoint: str, within: float) -> Iterator[LabelledHours]:
+    """Those of an endpoint, which one process has at a time. Raises Away where another has them for so many seconds."""
+    watched.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = watched / f"{endpoint}.labelled.lock"
+    with locked(lock, within=within) as got:
+        if not got:
+            raise Away(
+                f"a process has joined rows of {endpoint} with labels for {within:.0f} seconds and goes on; where it "
+                f"stands still, end it (fuser -v {lock}), and try again"
+            )
+        with closing(LabelledHours(_file(watched, endpoint))) as kept:
+            yield kept
+
+
+def forget(watched: Path, endpoint: str, before: int) -> None:
+    """What is older, nothing of which is left in the file. The next time, where another process has the hours."""
+    if _file(watched, endpoint).exists():
+        with suppress(Away), alone(watched, endpoint, within=0) as kept:
+            kept.forget(before)
+
+
+def _file(watched: Path, endpoint: str) -> Path:
+    return watched / f"{endpoint}.labelled.db"
 
 
 def counted(table: pa.Table, columns: Sequence[str]) -> pa.Table:

@@ -11,14 +11,14 @@ import pytest
 from tests.api.watch import test_labelled
 from tests.api.watch.test_labelled import Logged, yes
 
-from arkwright.api.watch import joined, joining
+from arkwright.api.watch import joining, labelled_window
 from arkwright.core.errors import Away
-from arkwright.monitor.joined import ALIKE, Joined
+from arkwright.core.locks import locked
+from arkwright.monitor.labelled_hours import ALIKE, LabelledHours
 from arkwright.serve.tap import compact as compacting
 from arkwright.serve.tap import index_lock, label_index, labels
 from arkwright.serve.tap import window as logged
-from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.joining import HOUR
+from arkwright.serve.tap.hours import HOUR
 from arkwright.serve.tap.parts import Index
 
 COLUMNS = ["country", "vip"]
@@ -48,9 +48,9 @@ def reader(monkeypatch):
 
 def found(window):
     """(rows that came, the labelled ones, those alike), from what is kept."""
-    with joined.kept(window) as kept:
+    with labelled_window.kept(window) as kept:
         with window.site.scratch("test") as scratch, window.came(scratch) as came:
-            rows = joined.Labelled(window, kept, came, COLUMNS)
+            rows = labelled_window.Labelled(window, kept, came, COLUMNS)
         return rows.rows, rows.every(), rows.alike()
 
 
@@ -79,7 +79,7 @@ def check(window, came):
 
 def killed_after(monkeypatch, writes):
     """Whoever writes once more is."""
-    put, done = Joined.put, []
+    put, done = LabelledHours.put, []
 
     def dies(*given):
         done.append(1)
@@ -87,7 +87,7 @@ def killed_after(monkeypatch, writes):
             raise Killed
         put(*given)
 
-    monkeypatch.setattr(Joined, "put", dies)
+    monkeypatch.setattr(LabelledHours, "put", dies)
 
 
 def ended(window, hours):
@@ -188,7 +188,7 @@ def test_an_hour_is_left_alone_that_has_no_request_of_which_anything_is_new(tmp_
     made.answer([{}], [yes(0.9)], "buckeroo", ago=0)
     made.label([1], "buckeroo")
     with monkeypatch.context() as patched:
-        patched.setattr(Joined, "hour", None)  # what is there is not read
+        patched.setattr(LabelledHours, "hour", None)  # what is there is not read
         found(made.window())
     check(made.window(), 2)
 
@@ -217,7 +217,7 @@ def test_of_a_machine_that_began_in_1970_the_years_between_have_no_hours(tmp_pat
 
 
 def test_who_stands_still_with_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(joined, "PATIENCE", 0)
+    monkeypatch.setattr(labelled_window, "PATIENCE", 0)
     monkeypatch.setattr(labels, "PATIENCE", 0)
     made = Logged(tmp_path / "site", monkeypatch)
     made.answer([{}] * 2, map(yes, (0.9, 0.1)))

@@ -1,18 +1,16 @@
 """The rows of a window whose labels have come, from the hours that are kept."""
 
-from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from arkwright.api.watch import joining
 from arkwright.api.watch.log import LoggedWindow
-from arkwright.core.errors import Away
-from arkwright.monitor.joined import Joined, counted, summed
-from arkwright.serve.tap import joining as sql
-from arkwright.serve.tap.files import locked
-from arkwright.serve.tap.joining import AGAIN, HOUR
+from arkwright.monitor.labelled_hours import LabelledHours, alone, counted, summed
+from arkwright.serve.tap import hours as sql
+from arkwright.serve.tap.hours import AGAIN, HOUR
 from arkwright.serve.tap.parts import Index
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
@@ -20,34 +18,21 @@ from arkwright.serve.tap.window import Came
 PATIENCE = 60.0  # seconds; the first look at a week of many rows takes some of them
 
 
-@contextmanager
-def kept(window: LoggedWindow) -> Iterator[Joined]:
+def kept(window: LoggedWindow) -> AbstractContextManager[LabelledHours]:
     """The hours of the endpoint. Whoever else would join rows of it waits meanwhile; Away where that takes too long."""
-    window.site.watched.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = window.site.watched / f"{window.folder.name}.labelled.db"
-    lock = path.with_suffix(".lock")
-    with locked(lock, within=PATIENCE) as got:
-        if not got:
-            raise Away(
-                f"a process has joined rows of {window.folder.name} with labels for {PATIENCE:.0f} seconds and goes "
-                f"on; where it stands still, end it (fuser -v {lock}), and try again"
-            )
-        with closing(Joined(path)) as found:
-            yield found
+    return alone(window.site.watched, window.folder.name, PATIENCE)
 
 
 class Labelled:
     """`rows`: how many came in the window, with a label or without."""
 
-    def __init__(self, window: LoggedWindow, kept: Joined, came: Came, columns: Collection[str]) -> None:
+    def __init__(self, window: LoggedWindow, kept: LabelledHours, came: Came, columns: Collection[str]) -> None:
         """Joins what is new. `came`: the window, whose files stay meanwhile; `columns`: those of its rows that are
         asked for beside the answers.
         """
         self._window, self._kept, self._release = window, kept, window.release.ref
         self._columns = (*sorted(columns), *window.layout.answer)
-        known = Index(window.folder).parts
-        kept.forget(min((part.since // 10**9 for part in known), default=0) // HOUR * HOUR)
-        parts = [part for part in known if self._release in part.releases]
+        parts = [part for part in Index(window.folder).parts if self._release in part.releases]
         joining.follow(window, kept, self._columns, parts)
         self._hours = sorted(joining.hours_of(window, parts))
         until = window.until.timestamp()
