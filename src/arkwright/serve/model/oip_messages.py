@@ -20,8 +20,9 @@ class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class InferRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """`model_name` and `model_version` are KServe's client's, which repeats the path in the body. An `id`, null too, takes
-    the place of one before it.
+    """`model_name` and `model_version` are KServe's client's, which repeats the path in the body.
+
+    An `id`, null too, takes the place of one before it.
     """
 
     inputs: list[InputTensor]
