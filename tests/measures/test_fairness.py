@@ -427,13 +427,16 @@ def test_rows_taken_are_counted_anew():
     assert recall(some) == recall(Evaluation(task="classification", truth=some.truth, label=some.label))
 
 
-def test_rows_that_are_alike_as_one_with_their_number():
+@pytest.mark.parametrize("most", [tally._MOST, 0])  # of more groups each one's rows are taken
+@pytest.mark.parametrize("by", ["g", ("g", "h")])
+def test_rows_that_are_alike_as_one_with_their_number(by, most, monkeypatch):
+    monkeypatch.setattr(tally, "_MOST", most)
     truth, label = np.array([0, 0, 1, 1, 2, -1]), np.array([0, 1, 1, 2, 2, 0])
-    times, groups = np.array([40, 3, 50, 7, 60, 5]), {"g": np.array(list("aababa"))}
+    times, groups = np.array([40, 3, 50, 7, 60, 5]), {"g": np.array(list("aababa")), "h": np.array(list("xxxyyx"))}
     few = Evaluation(task="classification", truth=truth, label=label, classes=3, groups=groups, times=times)
     every = replace(few, times=None).take(np.repeat(np.arange(6), times))
     for measure in (accuracy, recall, precision, balanced_accuracy, f1):
         assert measure(few) == measure(every)
         for compared in (worst_group, gap):
-            assert compared(few, measure, "g", at_least=10) == compared(every, measure, "g", at_least=10)
+            assert compared(few, measure, by, at_least=10) == compared(every, measure, by, at_least=10)
     assert len(few) == len(every) == len(few.take(np.arange(6)))

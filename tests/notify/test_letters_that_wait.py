@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.notify.conftest import PATIENCE, until
-from tests.notify.test_outbox import room
+from tests.notify.told import room
 
 from arkwright.notify import outbox, state
 from arkwright.notify.courier import Patience

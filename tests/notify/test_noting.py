@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.notify.conftest import until
-from tests.notify.test_outbox import room
+from tests.notify.told import room
 
 from arkwright.core.errors import Full
 from arkwright.notify import courier, state

@@ -15,6 +15,11 @@ KILLS, WAITS, FAILS, TEARS = "kills", "waits", "fails", "tears a line"
 STARVES, EARLY = "starves", "ends early"
 
 
+async def until(true):
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
 @dataclass(eq=False)
 class Born:
     """A process that is none. `told`: what it was to load, in turn; `serves`: what it answers with."""

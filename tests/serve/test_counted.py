@@ -155,3 +155,16 @@ def test_who_only_sends_no_more_is_answered(tmp_path, version):
         assert (count, answer.count(b'"prediction"')) == ((1, 1) if version == b"1.0" else (3, 3))
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert held.counted() == ({"200": count}, count)
+
+
+def test_metrics_for_which_no_thread_is_left_are_to_be_asked_for_again(held, monkeypatch):
+    def starts(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as lacking:
+        lacking.setattr(threading.Thread, "start", starts)
+        status, headers, said = held.call("GET", "/metrics")
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert said == {"error": "no thread is left to make the metrics; try again"}
+    held.go.touch()
+    assert held.counted() == ({}, 0)

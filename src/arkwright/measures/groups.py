@@ -35,7 +35,8 @@ class Groups:
     @cached_property
     def members(self) -> list[Array]:
         """The row numbers of each."""
-        return np.split(np.argsort(self.codes, kind="stable"), np.cumsum(self.sizes)[:-1])
+        told = np.bincount(self.codes, minlength=len(self.names))  # not `sizes`: some stand for several rows
+        return np.split(np.argsort(self.codes, kind="stable"), np.cumsum(told)[:-1])
 
 
 def columns(by: By) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ def _together(evaluation: Evaluation, by: tuple[str, ...]) -> tuple[Array, list[
     parts = [evaluation.once(("codes", name), partial(_coded, evaluation.groups[name])) for name in by]
     if len(parts) == 1:
         return parts[0]
-    codes = np.zeros(len(evaluation), np.int64)
+    codes = np.zeros(len(evaluation.truth), np.int64)
     named = [""]
     for column, (own, names) in zip(by, parts, strict=True):
         codes, used = _encode(codes * len(names) + own)

@@ -13,7 +13,7 @@ from arkwright.core.promises import Call, Name, Value
 from arkwright.measures import binding, registry
 from arkwright.measures.registry import Measure, Scope, Score
 
-_COMPARED = ("worst_group", "gap")  # of whose groups the number of rows is known
+_COMPARED = ("worst_group", "gap", "selection_rate_ratio")  # of whose groups the number of rows is known
 
 
 def bind(call: Call, columns: tuple[str, ...], task: str | None = None) -> tuple[Measure, Callable[..., Any]]:

@@ -1,21 +1,21 @@
-"""What was answered of the rows of each hour, kept so that an hour is asked once: one SQLite file for an endpoint."""
+"""What was told of the rows of each hour, kept so that an hour is read once: one SQLite file for an endpoint."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+from arkwright.core.errors import ArkwrightError
 from arkwright.monitor.database import Database
 
-LAYOUT = 1
+LAYOUT = 2
 _TABLES = """
 CREATE TABLE hour (
-    release TEXT NOT NULL, asked TEXT NOT NULL, begin INTEGER NOT NULL, made_of TEXT NOT NULL, answer TEXT NOT NULL,
+    release TEXT NOT NULL, asked TEXT NOT NULL, begin INTEGER NOT NULL, made_of TEXT NOT NULL, answer BLOB NOT NULL,
     PRIMARY KEY (release, asked, begin)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 """
-_FIND = "SELECT begin, made_of, answer FROM hour WHERE release = ? AND asked = ? AND begin >= ? AND begin < ?"
+_THERE = "SELECT begin, made_of FROM hour WHERE release = ? AND asked = ?"
+_ANSWERS = "SELECT begin, answer FROM hour WHERE release = ? AND asked = ? AND begin >= ? AND begin <= ? ORDER BY begin"
 
 
 class Asked:
@@ -24,24 +24,36 @@ class Asked:
     def __init__(self, path: Path) -> None:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
         self._db = Database(path, _TABLES, LAYOUT)
+        self._db.run("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
         self.close = self._db.close
 
-    def answers(self, release: str, asked: str, since: int, until: int) -> dict[int, tuple[str, Any]]:
-        """Of the hours that begin between -> (what it was made of, the answer)."""
-        found = self._db.run(_FIND, release, asked, since, until).fetchall()
-        return {int(begin): (str(made_of), json.loads(answer)) for begin, made_of, answer in found}
+    def there(self, release: str, asked: str) -> dict[int, str]:
+        """When each hour began that is kept -> what it was made of."""
+        found = self._db.run(_THERE, release, asked).fetchall()
+        return {int(begin): str(made_of) for begin, made_of in found}
 
-    def put(self, release: str, hours: Iterable[tuple[int, str, Mapping[str, Any]]]) -> None:
-        """Keep (when an hour begins, what it was made of, asked -> answer) in the place of what was answered before."""
+    def answers(self, release: str, asked: str, hours: Collection[int]) -> Iterator[bytes]:
+        """Of those of these hours that are kept, in their order, one after the other."""
+        if hours:
+            for begin, answer in self._db.run(_ANSWERS, release, asked, min(hours), max(hours)):
+                if begin in hours:
+                    yield answer
+
+    def put(self, release: str, asked: str, hours: Iterable[tuple[int, str, bytes]]) -> None:
+        """Keep (when an hour begins, what it was made of, the answer) in the place of what was answered before."""
+        given = ((release, asked, begin, made_of, answer) for begin, made_of, answer in hours)
         with self._db.transaction() as db:
-            for begin, made_of, answers in hours:
-                given = [(release, asked, begin, made_of, json.dumps(one)) for asked, one in answers.items()]
-                db.executemany("INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?)", given)
+            db.executemany("INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?)", given)
 
     def forget(self, before: int) -> None:
         """The hours of every release that began earlier."""
-        with self._db.transaction() as db:
-            db.execute("DELETE FROM hour WHERE begin < ?", (before,))
+        if self._db.run("SELECT 1 FROM hour WHERE begin < ? LIMIT 1", before).fetchone():
+            with self._db.transaction() as db:
+                db.execute("DELETE FROM hour WHERE begin < ?", (before,))
+
+    def damaged(self, error: Exception) -> ArkwrightError:
+        """Of an answer that makes no sense."""
+        return self._db.said(error)
 
 
 def file(watched: Path, endpoint: str) -> Path:

@@ -47,11 +47,13 @@ class Tally:
         values = np.column_stack([number for number, _ in there])
         outside = np.logical_or.reduce([out for _, out in there])
         said = table.column(CALLER).combine_chunks().dictionary_encode()
-        codes = said.indices.to_numpy()
-        for number, caller in enumerate(said.dictionary.to_pylist()):
+        codes, names = said.indices.to_numpy(), said.dictionary.to_pylist()
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
+        each = np.split(np.argsort(codes, kind="stable"), ends)  # the rows of one, in their order
+        for caller, rows in zip(names, each, strict=True):
             one = self._asked.setdefault(caller, _Asked())
             keep = one.sample is not None or len(self._asked) <= MOST
-            one.more(np.flatnonzero(codes == number), outside, values, keep=keep)
+            one.more(rows, outside, values, keep=keep)
 
     def done(self) -> Callers:
         """All of them, whoever asked most first."""

@@ -109,7 +109,7 @@ class LabelledHours:
             db.executemany("DELETE FROM hour WHERE release = ? AND begin = ?", [(release, hour) for hour in without])
             for hour in hours:
                 told = hour.begin, hour.made_of, json.dumps(hour.columns), hour.rows, hour.requests.tobytes()
-                db.execute(_PUT, (release, *told, *map(_packed, (hour.alike, hour.again, hour.every))))
+                db.execute(_PUT, (release, *told, *map(packed, (hour.alike, hour.again, hour.every))))
             db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (release, place))
 
     def forget(self, before: int) -> None:
@@ -120,11 +120,7 @@ class LabelledHours:
 
     def _unpacked(self, body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
         try:
-            found = pa.ipc.open_file(pa.py_buffer(body))
-            if columns is not None:
-                wanted = [found.schema.get_field_index(name) for name in columns]
-                found = pa.ipc.open_file(pa.py_buffer(body), options=pa.ipc.IpcReadOptions(included_fields=wanted))
-            return found.read_all()
+            return unpacked(body, columns)
         except (pa.ArrowException, OSError) as error:
             raise self._db.said(error) from None
 
@@ -167,12 +163,22 @@ def summed(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     return made.rename_columns([*columns, ALIKE])
 
 
-def _packed(table: pa.Table) -> bytes:
+def packed(table: pa.Table) -> bytes:
+    """As it is kept."""
     made = pa.BufferOutputStream()
     with pa.ipc.new_file(made, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as file:
         file.write_table(table)
     found: bytes = made.getvalue().to_pybytes()
     return found
+
+
+def unpacked(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table that was packed, or some columns of it. Raises ArrowException or OSError where it is damaged."""
+    found = pa.ipc.open_file(pa.py_buffer(body))
+    if columns is not None:
+        wanted = [found.schema.get_field_index(name) for name in columns]
+        found = pa.ipc.open_file(pa.py_buffer(body), options=pa.ipc.IpcReadOptions(included_fields=wanted))
+    return found.read_all()
 
 
 def _any_in(known: Array, wanted: Array) -> bool:

@@ -322,7 +322,7 @@ def test_of_very_many_rows_that_need_no_label_some_are_looked_at(logged, monkeyp
     monkeypatch.setattr(answered, "MOST", 250)
     rows, p, _ = some(1000, seed=2)
     logged.answer(rows, map(yes, p))
-    (rate,) = logged.found("positive_rate >= 0")
+    (rate,) = logged.found("positive_rate(threshold=0.5) >= 0")
     assert 150 < rate.n < 350
     assert rate.note == f"{rate.n} of 1,000 rows, whether they have labels or not"
     assert rate.low < (p >= 0.5).mean() < rate.high

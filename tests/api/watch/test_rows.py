@@ -6,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 from tests.api.watch.test_labelled import COLUMNS, Logged, logged, yes
 
+from arkwright.api.watch import rows_by_hour
 from arkwright.api.watch.rows import readings
 from arkwright.core import arrow
 from arkwright.core.promises import parse
 from arkwright.data import check
-from arkwright.data.scan import parts, sql
+from arkwright.data.scan import sql
 from arkwright.measures import binding, registry
 
 __all__ = ["logged"]
@@ -67,7 +68,7 @@ def test_an_hour_is_asked_once_and_again_when_more_of_it_comes(logged, monkeypat
         asked.clear()
         ours = readings(logged.window(days), promises)
         with monkeypatch.context() as patched:
-            patched.setattr(parts, "adds_up", lambda _: False)
+            patched.setattr(rows_by_hour, "adds_up", lambda _: False)
             whole = readings(logged.window(days), promises)
         for text in promises:
             assert (ours[text].value, ours[text].n) == (pytest.approx(whole[text].value), whole[text].n)

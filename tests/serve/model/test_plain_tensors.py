@@ -64,6 +64,8 @@ NEVER = {
     "an output in binary": body(after=',"outputs":[{"name":"f32_out","parameters":{"binary_data":true}}]'),
     "an id with an escape": named(b"\\u0061", body()),
     "two ids": named(b"8", body(after=',"id":"7"')),
+    "an id and none": named(b"8", body(after=',"id":null')),
+    "an id that is empty": named(b"8", b'{"id":"",' + body()[1:]),
     "an id and nothing": b'{"id":"7",}',
     "a long id": named(b"a" * 129, body()),
     "parameters": body(after=',"parameters":{"a":1}'),

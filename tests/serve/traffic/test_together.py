@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.serve.conftest import DIGEST, Live, echo_release, flat_release, late_release
 from tests.serve.raw import connect, read_all
@@ -99,7 +99,7 @@ ROW = {"km": 1.5, "aa": 0.0, "delay": None}
         ("/v2/models/f32/infer", {"id": "a/b-7 ~!"} | infer(1, 2), True),
         ("/v2/models/f32/infer", {"id": "7"} | infer(1, 2, 3, 4, rows=2), True),
         ("/v2/models/f32/infer", {"id": "é"} | infer(1, 2), False),
-        ("/v2/models/f32/infer", {"id": ""} | infer(1, 2), True),
+        ("/v2/models/f32/infer", {"id": ""} | infer(1, 2), False),
         ("/v2/models/f32/infer", {"id": "a"} | infer(1, 2, 3), False),
         ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [{"name": "f32_out"}]}, True),
         ("/v2/models/f32/infer", infer(1, 2) | {"outputs": [OUT | {"parameters": {"binary_data": False}}]}, True),
@@ -116,6 +116,22 @@ def test_both_ways_answer_alike(live, taken, path, body, short):
     first, second, long = both(live, path, body)
     assert first == second == long
     assert taken["requests"] == (2 if short else 0)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(*[st.lists(st.sampled_from([b"null", b'""', b'"a"', b'"b"', b"3"]), max_size=2)] * 2)
+@example([b'"a"', b"null"], [])
+@example([b'"a"', b'""'], [])
+@example([b'"a"'], [b"null"])
+@example([b'""'], [])
+def test_of_several_ids_the_last_counts_and_is_told_as_it_came(live, before, behind):
+    """An empty one too: what is given is given back. null is none."""
+    ids = [b'"id": %b' % one for one in before], [b'"id": %b' % one for one in behind]
+    asked = b"{%b}" % b", ".join([*ids[0], msgspec.json.encode(infer(1, 2))[1:-1], *ids[1]])
+    first, second, long = both(live, "/v2/models/f32/infer", asked)
+    assert first == second == long
+    if b"3" not in before + behind:
+        assert long[4].get("id") == json.loads(asked).get("id")
 
 
 values = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-(2**40), 2**40)

@@ -166,7 +166,7 @@ class _Made:
         if not hours:
             return
         for table in sql.requests(self.window.site.tables, self.came, self.scratch, hours):
-            for hour, some in _apart(table):
+            for hour, some in apart(table):
                 yield hour, numbered(some.column("id").to_pylist())
 
     def put(self, requests: Array, hours: Mapping[int, _Came], place: Place) -> None:
@@ -180,7 +180,7 @@ class _Made:
             found = sql.joined(
                 window.folder, window.site.tables, self.came, self.scratch, among, requests, self.columns
             )
-            joined = dict(_apart(found))
+            joined = dict(apart(found))
         made = self._hours(requests, {**dict.fromkeys(inside, _Came()), **hours}, joined)
         self.kept.put(release, made, [hour for hour in others if hour not in self.made_of], json.dumps(place))
 
@@ -226,7 +226,7 @@ def told_apart(window: LoggedWindow, columns: Sequence[str]) -> list[str]:
     return [name for name in (*columns, ACTUAL) if name not in (answer[1:] if window.layout.classes else answer)]
 
 
-def _apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+def apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     """The rows of each hour, in whose order they are."""
     hours = table.column(OF).to_numpy()
     found, begins = np.unique(hours, return_index=True)

@@ -10,7 +10,7 @@ from arkwright.api.watch.rows_by_hour import ROWS
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Promise, Reading
 from arkwright.data.check import finish
-from arkwright.data.scan import parts, sql
+from arkwright.data.scan import sql
 from arkwright.measures.aggregates import Now
 from arkwright.measures.registry import Plan
 from arkwright.serve.tap.window import Came
@@ -49,7 +49,7 @@ def _measured(
     """By the hour, or of all rows at once where no hours add up."""
     columns = {ROWS: window.layout.columns}
     plans = sql.fitting(ROWS, columns, bound)
-    by_hour = {text: made for text, made in plans.items() if all(map(parts.adds_up, made.needs))}
+    by_hour = {text: made for text, made in plans.items() if all(map(rows_by_hour.adds_up, made.needs))}
     others = {text: made for text, made in bound.items() if text not in by_hour}
     found: dict[str, Reading] = {}
     if others:
@@ -57,6 +57,6 @@ def _measured(
         found = sql.measure(window.site.tables, ROWS, came.files, columns, others, select=select)
     if by_hour:
         needs = dict.fromkeys(need for made in by_hour.values() for need in made.needs if need != Now())
-        answers = {**rows_by_hour.answers(window, scratch, came, list(needs)), Now(): time.time()}
+        answers = {**rows_by_hour.answers(window, scratch, list(needs)), Now(): time.time()}
         found |= finish(by_hour, answers)
     return found

@@ -20,10 +20,13 @@ class OutputWish(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class InferRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """`model_name` and `model_version` are KServe's client's, which repeats the path in the body."""
+    """`model_name` and `model_version` are KServe's client's, which repeats the path in the body.
+
+    An `id`, null too, takes the place of one before it.
+    """
 
     inputs: list[InputTensor]
-    id: str | None = None
+    id: str | msgspec.UnsetType | None = msgspec.UNSET
     parameters: Parameters | None = None
     outputs: list[OutputWish] | None = None
     model_name: str | None = None

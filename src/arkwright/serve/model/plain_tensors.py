@@ -132,7 +132,7 @@ class PlainTensors:
         self.frames[before] = behind, rows, self._inputs[0].reader(rows)
 
     def _checked(self, asked: InferRequest) -> tuple[tuple[Any, ...], int] | None:
-        if asked.id or not self._all_of(asked.outputs) or len(asked.inputs) != len(self._ports):
+        if asked.id is not msgspec.UNSET or not self._all_of(asked.outputs) or len(asked.inputs) != len(self._ports):
             return None
         loaded = self._loaded
         if asked.model_name not in (None, loaded.endpoint) or asked.model_version not in (None, "", loaded.version):

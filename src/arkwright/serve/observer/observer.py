@@ -26,6 +26,7 @@ from arkwright.serve.traffic.route import Route
 from arkwright.serve.traffic.together import Asked
 from arkwright.serve.wire.messages import (
     REQUEST_ID,
+    Problem,
     Reply,
     Request,
     Response,
@@ -189,9 +190,13 @@ class Observer:
         lane.watched.series.shadow(dropped=dropped)
 
     async def metrics(self, request: Request) -> Response:
-        """All workers' counters, made aside: it takes milliseconds."""
+        """All workers' counters, made aside: it takes milliseconds. Raises Problem (503) where no thread is left."""
         accept = request.headers.get(b"accept", b"").decode("latin-1")
-        kind, body = await asyncio.to_thread(self.telemetry.metrics, accept)
+        try:
+            made = asyncio.get_running_loop().run_in_executor(None, self.telemetry.metrics, accept)
+        except RuntimeError:
+            raise Problem(503, "no thread is left to make the metrics; try again", b"Retry-After: 1\r\n") from None
+        kind, body = await made
         return Response(200, body, kind.encode("ascii"))
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -54,19 +54,24 @@ def _of_server(routes: Mapping[str, Route], ready: Ready, *, labels: bool, repos
         said = openapi.document(loaded, versions, classes=classes, repository=repository)
         return Response(200, orjson.dumps(said))
 
-    def index(request: Request) -> Response:
+    @lru_cache(4)  # by the names that callers know this server by: it takes milliseconds where much is served
+    def index(host: str) -> Response:
+        return json_response(openapi.index(loaded, host, answering))
+
+    @lru_cache(4)
+    def page(host: str) -> Response:
+        said = openapi.page(loaded, host, answering)
+        return Response(200, said.encode(), b"text/html; charset=utf-8", _HTML_HEADERS)
+
+    def welcome(request: Request) -> Response:
         sent = request.headers.get(b"host", b"").decode("latin-1")
         host = sent if _HOST.fullmatch(sent) else "HOST"
-        if b"text/html" in request.headers.get(b"accept", b""):
-            return Response(
-                200, openapi.page(loaded, host, answering).encode(), b"text/html; charset=utf-8", _HTML_HEADERS
-            )
-        return json_response(openapi.index(loaded, host, answering))
+        return page(host) if b"text/html" in request.headers.get(b"accept", b"") else index(host)
 
     return {
         "/v2": lambda _: about(),
         "/v2/health/live": lambda _: live,
         "/v2/health/ready": lambda _: ready({}),
         "/openapi.json": lambda _: document(),
-        "/": index,
+        "/": welcome,
     }

@@ -53,7 +53,8 @@ def infer(lane: Lane, request: Request, body: bytes, reply: Reply, deadline: flo
         raise Problem(400, f"the body names another model than the path, {loaded.endpoint} version {loaded.version}")
     if asked.parameters:
         deadline = min(deadline, _deadline(asked.parameters, lane.batcher))
-    finish = partial(respond, loaded, asked.id, _wishes(loaded, asked))
+    id_ = None if asked.id is msgspec.UNSET else asked.id
+    finish = partial(respond, loaded, id_, _wishes(loaded, asked))
     inputs = _inputs(loaded, asked, rest)
     rows = max(len(array) for array in inputs.values())
     return Job(request, rows, fast=True, prepare=lambda: inputs, finish=finish, reply=reply, deadline=deadline)
@@ -158,7 +159,7 @@ def respond(loaded: Loaded, id_: str | None, wishes: Mapping[str, bool], outputs
             tensor["data"] = listed(array, kind)
         described.append(tensor)
     answer: dict[str, Any] = {"model_name": loaded.endpoint, "model_version": loaded.version, "outputs": described}
-    if id_:
+    if id_ is not None:
         answer["id"] = id_
     if not tail:
         return json_response(answer, headers=loaded.headers)
