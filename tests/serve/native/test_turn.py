@@ -345,6 +345,8 @@ def test_both_ways_of_noting_how_a_connection_stands_are_one():
                     getattr(stand, what)(size % 70_001 if what == "begin" else size)
                 at = size % 70_001 if what == "begin" and size % 70_001 < standing.MOST else 0
                 seen += [numbers[7], numbers[standing.MOST + 7], numbers[at], numbers[standing.MOST + at], numbers[0]]
+                if what == "answer" and last:  # behind which comes none
+                    break
             stand.end()
             both.append((seen, numbers[0], numbers[7]))
         assert both[0] == both[1]
