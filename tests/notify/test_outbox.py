@@ -35,9 +35,9 @@ class Room:
         self.ledger, self.vault, self.written = ledger, vault, 0
 
     def hook(self, name, url, on=("everything",)):
-        made = hooks.new(name, url, "cloudevents", on)
+        made = hooks.new(name, self.written + 1, url, "cloudevents", on)
         state.begin(self.vault, made.id, self.written)
-        hooks.put(self.vault, made)
+        hooks.add(self.vault, made)
         return made
 
     def receivers(self):
@@ -339,7 +339,7 @@ def test_a_hook_comes_changes_and_goes_while_it_runs(room, receiver):
         receiver.wait("/in")
         room.until(hook, lambda now: now.place == 2)
         turned = hooks.rotated(hook, time.time())
-        hooks.put(room.vault, turned)
+        hooks.swap(room.vault, hook, turned)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:  # until the outbox has seen it
             room.write()
