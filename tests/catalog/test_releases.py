@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.catalog.test_catalog import site
 
 from arkwright.api import decide, every_release
+from arkwright.catalog import releases
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor, Decision, Endpoint, Finding, Gate, Model, Release
@@ -72,6 +73,25 @@ def test_those_that_answer(site):
     assert [one.answers for one in first] == [False, False, False, True, False]
     versions.move(site.ledger, "ana", Endpoint(name="late", version=2, shares=moved.shares, stopped="ana"))
     assert listed(site, standing="answers") == []
+
+
+def test_what_cannot_stand_so_is_not_judged(site, monkeypatch):
+    """Of a thousand releases few have passed, and the others cost no more than a look at an index."""
+    made = [release(site, number) for number in range(4)]
+    for (noun, model), roles in zip(made, (ROLES, ROLES, ROLES[:1], ()), strict=True):
+        found(site, model, "kept", "broken" if noun.version == 1 else "kept")
+        for number, role in enumerate(roles):
+            said(site, noun, f"ben{number}", role, yes=True)
+    judged, judge = [], releases.judge_gate
+    monkeypatch.setattr(releases, "judge_gate", lambda noun, *rest: judged.append(noun.version) or judge(noun, *rest))
+    for standing, refs, looked_at in (
+        ("passed", ["late@2"], [2]),
+        ("waits", ["late@4", "late@3"], [4, 3, 2]),
+        ("refused", ["late@1"], [1]),
+    ):
+        judged.clear()
+        assert listed(site, standing=standing) == refs
+        assert sorted(set(judged)) == sorted(looked_at), standing
 
 
 VERDICT, SAID = st.sampled_from(["kept", "broken", "unproven"]), st.sampled_from([*ROLES, "nobody"])

@@ -87,7 +87,7 @@ def test_what_words_choose():
 
 @pytest.mark.parametrize(("form", "hears"), [("cloudevents", 1), *((form, 0) for form in forms.CHATS)])
 def test_a_chat_is_not_told_what_only_keeps_order(form, hears):
-    said = hooks.Receiver(hooks.new("ci", "https://a.example", form, ("everything",)), "urn:x", page, ())
+    said = hooks.Receiver(hooks.new("ci", 1, "https://a.example", form, ("everything",)), "urn:x", page, ())
     assert len(said.parts(event(kind="turn", raw="{}"))) == hears
     assert len(said.parts(event())) == 1
 

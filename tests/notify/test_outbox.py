@@ -130,7 +130,7 @@ def test_a_hook_comes_changes_and_goes_while_it_runs(room, receiver):
         receiver.wait("/in")
         room.until(hook, lambda now: now.place == 2)
         turned = hooks.rotated(hook, time.time())
-        hooks.put(room.vault, turned)
+        hooks.swap(room.vault, hook, turned)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:  # until the outbox has seen it
             room.write()

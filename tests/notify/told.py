@@ -23,9 +23,9 @@ class Room:
         self.ledger, self.vault, self.written = ledger, vault, 0
 
     def hook(self, name, url, on=("everything",)):
-        made = hooks.new(name, url, "cloudevents", on)
+        made = hooks.new(name, self.written + 1, url, "cloudevents", on)
         state.begin(self.vault, made.id, self.written)
-        hooks.put(self.vault, made)
+        hooks.add(self.vault, made)
         return made
 
     def receivers(self):

@@ -61,11 +61,11 @@ def lived_in(walked, tmp_path_factory, shop_at):
         at.do(accounts.token, olga, note=HOSTILE)
         at.do(propose.propose, cleo, where="gate.production", promise="size_mb <= 5", reason=HOSTILE)
         hook = hooks.new(
-            "ci", "https://127.0.0.1/never", "slack", ("everything",)
+            "ci", 1, "https://127.0.0.1/never", "slack", ("everything",)
         )  # what is given up stands on its page
         state.begin(at.site.vault, hook.id, 0)
         state.Kept(at.site.vault, hook.id).change(state.State(place=9).given_up(7, "", HOSTILE, "2026-11-29T08:00"))
-        hooks.put(at.site.vault, hook)
+        hooks.add(at.site.vault, hook)
         logged(at.site, HOSTILE)
         at.do(talk.discuss, ben, about="registered:wool@1", text=HOSTILE)
         at.site.vault.put(passwords.KIND, "olga", passwords.hashed(PASSWORD, "olga"))

@@ -68,10 +68,10 @@ def live(at):
     promise = f"missing({COLUMN}) <= 0.5"
     at.do(propose.propose, who, where=f"data.{LONG['visits']}", promise=promise, reason=LINE)
     at.do(accounts.token, olga, note=LINE)
-    hook = hooks.new("h" * 64, f"https://example.org/{LINE}", "slack", ("everything",))
+    hook = hooks.new("h" * 64, 1, f"https://example.org/{LINE}", "slack", ("everything",))
     state.begin(at.site.vault, hook.id, 0)
     state.Kept(at.site.vault, hook.id).change(state.State(place=9).given_up(7, "", LINE, "2026-11-29T08:00"))
-    hooks.put(at.site.vault, hook)
+    hooks.add(at.site.vault, hook)
     return logged(at.site)
 
 

@@ -12,13 +12,20 @@ from arkwright.core.nouns import Release
 from arkwright.core.record import decode
 from arkwright.core.rules import judge_gate, standing
 
-# whether each promise of its gate is kept: one look at an index for each, and no finding is read whole. A release names
-# its model as model:late@7
+# a release names its model as model:late@7
+_MODEL = """LEFT JOIN noun m ON m.kind = 'model'
+AND m.name = substr(json_extract(r.body, '$.model'), 7, instr(json_extract(r.body, '$.model'), '@') - 7)
+AND m.version =
+CAST(substr(json_extract(r.body, '$.model'), instr(json_extract(r.body, '$.model'), '@') + 1) AS INTEGER)
+"""
+# whether each promise of its gate is kept: one look at an index for each, and no finding is read whole
 _KEPT = """NOT EXISTS (SELECT 1 FROM json_each(r.body, '$.gate.promises') p LEFT JOIN finding f ON f.promise = p.value
-AND f.digest = (SELECT digest FROM noun m WHERE m.kind = 'model' AND m.name =
-substr(json_extract(r.body, '$.model'), 7, instr(json_extract(r.body, '$.model'), '@') - 7) AND m.version =
-CAST(substr(json_extract(r.body, '$.model'), instr(json_extract(r.body, '$.model'), '@') + 1) AS INTEGER))
-WHERE json_extract(f.body, '$.verdict') IS NOT 'kept')"""
+AND f.digest = m.digest WHERE json_extract(f.body, '$.verdict') IS NOT 'kept')"""
+_ENOUGH = """(SELECT count(*) FROM decision d WHERE d.digest = r.digest)
+>= json_array_length(r.body, '$.gate.signed_by')"""
+_A_NO = "EXISTS (SELECT 1 FROM decision d WHERE d.digest = r.digest AND NOT json_extract(d.body, '$.yes'))"
+# what has to hold of a release that stands so, what costs least first: the others are never judged
+_MAY = {"passed": f"{_ENOUGH} AND {_KEPT}", "waits": _KEPT, "refused": f"({_A_NO} OR NOT {_KEPT})"}
 
 
 def listed(
@@ -35,8 +42,10 @@ def listed(
     if among is not None:
         where = [*where, "r.kind || ':' || r.name || '@' || r.version IN (SELECT value FROM json_each(?))"]
         values = [*values, msgspec.json.encode(sorted(among)).decode()]
-    kept = _KEPT if wanted else "NULL"
-    query = f"SELECT r.seq, r.at, r.body, {kept} FROM noun r WHERE {' AND '.join(where)} ORDER BY r.seq DESC"  # noqa: S608
+    where += [_MAY[wanted]] if wanted else []
+    kept = _KEPT if wanted == "refused" else "TRUE"
+    query = f"SELECT r.seq, r.at, r.body, {kept} FROM noun r {_MODEL if wanted else ''} WHERE {' AND '.join(where)}"  # noqa: S608
+    query += " ORDER BY r.seq DESC"
     rows = db.execute(query, values)  # read one by one, as far as the page goes
     found = list(islice(_standing(db, rows, wanted) if wanted else _all(rows), size(limit) + 1))
     shown = tuple((at, release) for _, at, release in found[:limit])
@@ -52,7 +61,7 @@ def _all(rows: Any) -> Iterator[Row]:
 
 
 def _standing(db: Any, rows: Any, wanted: str) -> Iterator[Row]:
-    """Those that stand so. Who signed what is judged as everywhere; the promises were counted already."""
+    """Those of them that stand so. Who signed what is judged as everywhere; the promises were counted already."""
     said = decisions(db)
     for seq, at, body, kept in rows:
         release = decode(Release, body)

@@ -1,6 +1,5 @@
 """Webhooks: who is told, where, of what, and with which key. Kept in the vault: a chat's address is a secret too."""
 
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +29,7 @@ class Old:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """One webhook. `id`: its own for life, so that a later one of the same name is another."""
+    """One webhook. `id`: its own for life, so that a later one of the same name is another: see `identity`."""
 
     name: str
     id: str
@@ -44,9 +43,14 @@ class Hook:
         return (self.key, *(one.key for one in self.old if now < one.until))
 
 
-def new(name: str, url: str, form: str, on: tuple[str, ...]) -> Hook:
+def identity(name: str, version: int) -> str:
+    """Of the one that is on record as added in this version: known before it is there, and when it was half added."""
+    return f"{name}@{version}"
+
+
+def new(name: str, version: int, url: str, form: str, on: tuple[str, ...]) -> Hook:
     key = signing.new_secret()
-    return Hook(name=name, id=secrets.token_hex(8), url=url, format=form, on=on, key=key)
+    return Hook(name=name, id=identity(name, version), url=url, format=form, on=on, key=key)
 
 
 def rotated(hook: Hook, now: float) -> Hook:
@@ -62,8 +66,9 @@ def get(vault: Vault, name: str) -> Hook | None:
     return decode(Hook, body) if body else None
 
 
-def put(vault: Vault, hook: Hook) -> None:
-    vault.put(KIND, hook.name, encode(hook))
+def add(vault: Vault, hook: Hook) -> bool:
+    """False where there is one of that name."""
+    return vault.add(KIND, hook.name, encode(hook))
 
 
 def swap(vault: Vault, before: Hook, after: Hook) -> bool:

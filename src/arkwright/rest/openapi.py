@@ -158,7 +158,7 @@ def _jobs(named: dict[str, Any]) -> dict[str, Any]:
         ),
         "/api/jobs/{id}": get("job", "One job.", _said(job, "The job", headers=_TAG), [one]),
         "/api/jobs/{id}/answer": get(
-            "job_answer", "What the verb gave.", _said({"oneOf": kinds}, "As its verb gives it", headers=_TAG), [one]
+            "job_answer", "What the verb gave.", _said({"anyOf": kinds}, "As its verb gives it", headers=_TAG), [one]
         ),
         "/api/jobs/{id}/events": get("job_events", "What happens in it.", stream, [one, last]),
         "/api/jobs/{id}/stop": {"post": stop},

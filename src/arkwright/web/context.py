@@ -26,7 +26,10 @@ class Context:
     hosts: frozenset[str]
     endpoints: str | None = None  # the path of the socket on which the endpoints answer
     unready: Callable[[], Sequence[str]] = tuple  # what does not answer yet, in words
-    entry: Entry = field(default_factory=Entry)
+    entry: Entry = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entry", Entry(self.site))
 
 
 def context(request: Request) -> Context:

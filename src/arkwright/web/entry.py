@@ -1,13 +1,16 @@
 """Passwords at the door: one at a time, in a thread of their own, and wrong ones not without end.
 
-Wrong ones are counted for each account and for each address. A browser from which the account entered before is counted
-by itself, and has a turn that strangers do not take (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
-Who holds a session, a token or a new invitation is not kept out either by what strangers try.
+Wrong ones are counted for each account and for each address, by all control rooms of a site together. A browser from
+which the account entered before is counted by itself, and has a turn that strangers do not take (OWASP, "Slow Down
+Online Guessing Attacks with Device Cookies"). Who holds a session, a token or a new invitation is not kept out either
+by what strangers try.
 """
 
 import ipaddress
+import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 import anyio
@@ -16,18 +19,22 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from arkwright.core.errors import Throttled, Unproven
+from arkwright.core.errors import Full, Throttled, Unproven
 from arkwright.core.record import digest_bytes
+from arkwright.sites import Site
 
 WRONG, WAITING = 20, 32  # wrong passwords a minute; callers who wait for their turn
+MINUTE = 60.0  # seconds
+WRONGLY = "wrong"  # the vault's kind: a digest of whom it counts for, and a number / when (seconds since 1970)
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Entry:
-    """Of one control room: who tried how often."""
+    """Of one control room: who tried how often, there and at others of its site."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: Site) -> None:
+        self._site = site
         # a password costs a third of a second of processor, on purpose
         self._strangers, self._familiar = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
         self._outside = anyio.CapacityLimiter(4)
@@ -43,7 +50,7 @@ class Entry:
 
         `device`: the browser, where the account entered from it before.
         """
-        account = digest_bytes(f"account {name.strip().lower()}".encode(errors="replace"))
+        account = f"account {name.strip().lower()}"
         keys = [f"device {device}"] if device else [account, f"address {network(address)}"]
         return await self._counted(self._familiar if device else self._strangers, keys, work)
 
@@ -55,7 +62,9 @@ class Entry:
         """Whether it is for the first time within a minute: what any stranger can cause is not logged each time."""
         return self._wrong.hit(RateLimitItemPerMinute(1), f"first {what}")
 
-    async def _counted(self, turn: anyio.CapacityLimiter, keys: list[str], work: Callable[[], T]) -> T:
+    async def _counted(self, turn: anyio.CapacityLimiter, whom: list[str], work: Callable[[], T]) -> T:
+        keys = [digest_bytes(one.encode(errors="replace")) for one in whom]
+
         def checked() -> T:
             after = max((self._after(key) for key in keys), default=0)
             if after:
@@ -64,7 +73,7 @@ class Entry:
                 return work()
             except Unproven:
                 for key in keys:
-                    self._wrong.hit(self._limit, key)
+                    self._note(key)
                 raise
 
         return await self._in_turn(turn, checked)
@@ -74,11 +83,22 @@ class Entry:
             raise Throttled("too many want to log in just now; try again in a moment", after=5)
         return await anyio.to_thread.run_sync(work, limiter=turn)
 
+    def _note(self, key: str) -> None:
+        """Counted here too: a full disk keeps nothing, and lets nobody guess on."""
+        self._wrong.hit(self._limit, key)
+        with suppress(Full):
+            if self.first("swept"):
+                self._site.vault.sweep()
+            now = time.time()
+            self._site.vault.put(WRONGLY, f"{key}/{secrets.token_hex(8)}", str(now), expires=now + MINUTE)
+
     def _after(self, key: str) -> int:
         """Seconds until another may be tried; 0: now."""
-        if self._wrong.test(self._limit, key):
-            return 0
-        return max(1, min(60, round(self._wrong.get_window_stats(self._limit, key).reset_time - time.time())))
+        times = sorted(float(at) for _, at in self._site.vault.find(WRONGLY, f"{key}/"))
+        ends = [at + MINUTE for at in times[-WRONG:][:1] if len(times) >= WRONG]
+        if not self._wrong.test(self._limit, key):
+            ends.append(self._wrong.get_window_stats(self._limit, key).reset_time)
+        return max((max(1, min(60, round(end - time.time()))) for end in ends), default=0)
 
 
 def network(address: str) -> str:

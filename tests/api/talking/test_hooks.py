@@ -98,7 +98,7 @@ def test_a_hook_as_it_was_spelt_before_can_be_changed(open_at):
     assert at.do(webhook, name="ci", rotate=True).secret != said["key"]
 
 
-@pytest.mark.parametrize("verb", [(state, "begin"), (hooks.hooks, "put")])
+@pytest.mark.parametrize("verb", [(state, "begin"), (hooks.hooks, "add")])
 def test_what_was_half_added_can_be_added_again_or_removed(open_at, monkeypatch, verb):
     """It is on record as added, and nobody is told."""
     at, words = open_at, {"name": "ci", "url": "http://127.0.0.1:9/"}
@@ -115,6 +115,27 @@ def test_what_was_half_added_can_be_added_again_or_removed(open_at, monkeypatch,
     at.do(unhook, name="ci")
     with pytest.raises(Unknown):
         at.do(unhook, name="ci")
+    assert list(at.site.vault.find(state.KIND)) == []
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_of_two_who_change_one_at_once_nothing_is_left_over(open_at, monkeypatch, before):
+    """One of them is between two records of the vault while the other removes it, or adds it too."""
+    at, begin, words = open_at, state.begin, {"name": "ci", "url": "http://127.0.0.1:9/"}
+    if before:
+        at.do(webhook, **words)
+
+    def overtaken(*given):
+        monkeypatch.setattr(state, "begin", begin)
+        at.do(unhook, name="ci") if before else at.do(webhook, **words)
+        begin(*given)
+
+    monkeypatch.setattr(state, "begin", overtaken)
+    with pytest.raises(Refused, match="somebody else changed ci just now"):
+        at.do(webhook, **words, again=True)
+    kept = [len(list(at.site.vault.find(kind))) for kind in ("webhook", state.KIND, state.WISH)]
+    assert kept == ([0, 0, 0] if before else [1, 1, 0])
+    assert all(not now.off for now in at.do(webhooks))
 
 
 def state_of(site):

@@ -203,9 +203,9 @@ def test_broken_for_long_enough_whatever_was_unproven_in_between(at):
 
 def test_a_notifier_that_hangs_stops_no_look(at, receiver):
     agreed(at, TELL)
-    hook = hooks.new("ci", f"{receiver.url}/hang", "cloudevents", ("alarms",))
+    hook = hooks.new("ci", 1, f"{receiver.url}/hang", "cloudevents", ("alarms",))
     state.begin(at.site.vault, hook.id, 0)
-    hooks.put(at.site.vault, hook)
+    hooks.add(at.site.vault, hook)
     told = [Receiver(hook, "urn:x", str, address.networks(["127.0.0.1/32"]))]
     with Outbox(at.site.ledger, at.site.vault, lambda: told, look=0.02):
         did = [(hour, what) for hour, release, promise, what, *_ in watched(at) if (release, promise) == (TWO, FAR)]

@@ -289,9 +289,9 @@ def test_a_clock_that_jumps_raises_and_does_nothing_twice(here, monkeypatch):
 
 def test_a_notifier_that_hangs_stops_no_look(here, receiver):
     here.says(buyers=buyers(promises=""))
-    hook = hooks.new("ci", f"{receiver.url}/hang", "cloudevents", ("alarms",))
+    hook = hooks.new("ci", 1, f"{receiver.url}/hang", "cloudevents", ("alarms",))
     state.begin(here.site.vault, hook.id, 0)
-    hooks.put(here.site.vault, hook)
+    hooks.add(here.site.vault, hook)
     told = [Receiver(hook, "urn:x", str, address.networks(["127.0.0.1/32"]))]
     source = here.folder / "buyers.csv"
     source.rename(here.folder / "away")

@@ -81,7 +81,8 @@ def webhook(
     if url is not None:
         address.resolve(address.parse(url), address.networks(site.outside.webhooks.allow))
     if before is None:
-        return _add(site, by, hooks.new(name, url or "", format or forms.FORMS[0], choice.known(on)), version)
+        fresh = hooks.new(name, version + 1, url or "", format or forms.FORMS[0], choice.known(on))
+        return _add(site, by, fresh, version)
     after = replace(before, url=url or before.url, format=format or before.format)
     after = replace(after, on=choice.known(on) if on else before.on)
     after = _keyed(before, after, rotate=rotate)
@@ -91,6 +92,7 @@ def webhook(
     if not hooks.swap(site.vault, before, after):
         raise _changed(name)
     state.begin(site.vault, after.id, _end(site))  # for one of which to remove it was cut off
+    _still_there(site, after)
     if again or after.url != before.url:
         state.wish(site.vault, after.id)
     return Hooked(webhook=noun, secret=after.key if after.key != before.key else None)
@@ -131,6 +133,8 @@ def unhook(site: Site, by: Actor, project: Path, *, name: str) -> Webhook:
     if noun is None or not (hook or noun.active):
         known = [one.name for one in hooks.all_of(site.vault)]
         raise Unknown(f"no webhook is called {name[:80]!r}{did_you_mean(name[:80], known)}")
+    if not hook:
+        state.forget(site.vault, hooks.identity(name, noun.version))
     noun = _record(site, by, replace(noun, version=noun.version + 1, active=False))
     if hook:
         state.forget(site.vault, hook.id)
@@ -142,10 +146,20 @@ def _add(site: Site, by: Actor, hook: Hook, version: int) -> Hooked:
     """On record before anybody is told: whoever is cut off in between adds it again, or removes it."""
     if sum(1 for _ in hooks.all_of(site.vault)) >= MOST:
         raise Refused(f"there are {MOST} webhooks, which is the most; remove one: arkwright unhook NAME")
+    state.forget(site.vault, hooks.identity(hook.name, version))  # of one that was half added
     noun = _record(site, by, _noun(hook, version + 1))
     state.begin(site.vault, hook.id, _end(site))
-    hooks.put(site.vault, hook)
+    hooks.add(site.vault, hook)
+    _still_there(site, hook)
     return Hooked(webhook=noun, secret=None if hook.format in forms.CHATS else hook.key)
+
+
+def _still_there(site: Site, hook: Hook) -> None:
+    """Raises Refused where another is there by now, or none, and leaves no state of this one."""
+    now = hooks.get(site.vault, hook.name)
+    if now is None or now.id != hook.id:
+        state.forget(site.vault, hook.id)
+        raise _changed(hook.name)
 
 
 def _record(site: Site, by: Actor, noun: Webhook) -> Webhook:
