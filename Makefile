@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+NATIVE := $(wildcard src/arkwright/serve/native/*.[ch])
 
 .PHONY: demo test check bench siege lock clean fuzz schemathesis browser proxies screenshots
 .DEFAULT_GOAL := demo
@@ -45,13 +46,13 @@ siege: $(VENV)/.test  ## overload, swaps, restarts, kills, slow clients: what st
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: locks/demo.txt pyproject.toml | $(BIN)/python
+$(VENV)/.demo: locks/demo.txt pyproject.toml hatch_build.py $(NATIVE) | $(BIN)/python
 	@echo "setting up the environment (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/demo.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(VENV)/.test: locks/test.txt pyproject.toml | $(BIN)/python
+$(VENV)/.test: locks/test.txt pyproject.toml hatch_build.py $(NATIVE) | $(BIN)/python
 	@echo "setting up the test environment (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes -r locks/test.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1] / "tests" / "serve"
-NAMES = ("rows", "tensor", "binary", "arrow", "compressed", "http", "infer")
+NAMES = ("rows", "tensor", "binary", "arrow", "compressed", "http", "infer", "numbers")
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ from arkwright.serve.model.arrow import stream as arrow_stream
 from arkwright.serve.model.arrow.flatbuffer import Malformed
 from arkwright.serve.model.oip_messages import InferRequest
 from arkwright.serve.model.rows import RowDecoder
+from arkwright.serve.native import native
 from arkwright.serve.wire.front import Front
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.inflate import decoded_body
@@ -174,7 +175,16 @@ def infer(data):
         msgspec.json.decode(data, type=InferRequest)
 
 
-TARGETS = {f.__name__: f for f in (rows, tensor, binary, arrow, compressed, http, infer)}
+def numbers(data):
+    """What is read natively, Python reads to the same bits."""
+    count, item, text = 1 + (data[0] % 3 if data else 0), 4 if data[1:2] < b"\x80" else 8, data[2:]
+    found = native and native.numbers(text, count, item)
+    if found is not None:
+        values = msgspec.json.decode(text, type=list[float])
+        assert found == struct.pack(f"<{count}{'f' if item == 4 else 'd'}", *values), (text, found)
+
+
+TARGETS = {f.__name__: f for f in (rows, tensor, binary, arrow, compressed, http, infer, numbers)}
 
 
 def _refuse(word):
@@ -218,4 +228,5 @@ SEEDS = {
         + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     ],
     "infer": [_INFER],
+    "numbers": [b"\0\0[-1.5e3]", b"\1\xff[ 0.1234567890123456789 ,1]", b"\2\0[1e-30,-0.0,18446744073709551616]"],
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.nouns import Actor
 from arkwright.measures.registry import plug_ins
+from arkwright.serve.native import native
 from arkwright.sites import Site
 
 _EXTRAS = {
@@ -23,6 +24,9 @@ _EXTRAS = {
     "otel": "opentelemetry",
 }
 _CORE = ("duckdb", "pyarrow", "onnxruntime", "msgspec", "model-signing", "uvloop")
+
+
+_WITHOUT = "without its native part, which wants a C compiler when Arkwright is installed: it serves more slowly"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ def doctor(site: Site, by: Actor, project: Path) -> tuple[Check, ...]:
         checks.append(
             Check(f"extra {extra}", "installed" if there else f"pip install 'arkwright[{extra}]'", there or None)
         )
+    checks.append(Check("endpoint", "its native part is there" if native else _WITHOUT, True if native else None))
     checks += [Check("measures", wrong, well=False) for wrong in plug_ins().wrong]
     checks.append(Check("processors", str(len(os.sched_getaffinity(0))), None))
     free = shutil.disk_usage(project).free

@@ -40,7 +40,7 @@ def test_what_is_read(loaded):
         assert read(plain, body("[1,2,3,4]", "[2,2]")) == ([[1, 2], [3, 4]], 2)
         assert read(plain, body("[ 1 , 2e0 ]", behind=" ")) == ([[1, 2]], 1)
         assert read(plain, json.dumps(json.loads(body())).encode()) == ([[1.5, -2]], 1)
-    assert len(plain._frames) == 3
+    assert len(plain.frames) == 3
 
 
 NEVER = {
@@ -143,14 +143,14 @@ def test_what_is_remembered_is_bounded(loaded):
     for i in range(3 * MOST_FRAMES):
         assert read(plain, body(behind=" " * i)) == ([[1.5, -2]], 1)
         assert read(plain, body(before=" " * i)) == ([[1.5, -2]], 1)
-        assert len(plain._frames) <= MOST_FRAMES
+        assert len(plain.frames) <= MOST_FRAMES
 
 
 def test_long_frames_are_read_and_not_remembered(loaded):
     plain = PlainTensors(loaded)
     assert read(plain, body(before=" " * 2000)) == ([[1.5, -2]], 1)
     assert read(plain, body(behind=" " * 2000)) == ([[1.5, -2]], 1)
-    assert not plain._frames
+    assert not plain.frames
 
 
 def test_a_frame_that_came_before_is_not_parsed_again(loaded, monkeypatch):

@@ -19,7 +19,7 @@ from tests.serve.traffic.reciprocal import reciprocal
 from arkwright.core.safeguards.words import Rule, Seen
 from arkwright.serve.model.loaded import load
 from arkwright.serve.rest.predict import predict
-from arkwright.serve.traffic import together
+from arkwright.serve.traffic import together, turn
 from arkwright.serve.traffic.lane import Lane
 from arkwright.serve.wire.limits import Limits
 from arkwright.serve.wire.messages import Request
@@ -48,7 +48,15 @@ def taken(monkeypatch):
         counted["runs"] += 1
         answer(self, batch)
 
+    answer_turn = turn.TogetherNatively._answer_turn
+
+    def counting_too(self, batch):
+        counted["requests"] += batch.count
+        counted["runs"] += 1
+        answer_turn(self, batch)
+
     monkeypatch.setattr(together.Together, "_answer", counting)
+    monkeypatch.setattr(turn.TogetherNatively, "_answer_turn", counting_too)
     return counted
 
 
@@ -162,7 +170,7 @@ def test_a_lone_request_never_waits(tmp_path):
     async def ask():
         lane = Lane(late_release(tmp_path), Limits())
         request = Request("POST", "/endpoints/late/predict", {b"content-type": b"application/json"}, body)
-        assert lane.predict.take(request, SimpleNamespace(said=lambda *_: said.append("short")))
+        assert lane.predict(request, SimpleNamespace(said=lambda *_: said.append("short")))
         await asyncio.sleep(0)
         lane.batcher.add(predict(lane, request, body, lambda _: said.append("long"), inf))
         await asyncio.sleep(0)

@@ -43,7 +43,7 @@ class _Input:
     def __init__(self, port: Port) -> None:
         self._name, self._datatype = port.name, port.kind.name
         self._rest = [size for size in port.shape[1:] if size is not None]
-        self._width = prod(self._rest)
+        self.width = prod(self._rest)
         self._least = 0 if port.kind.python is str else 2  # characters of an element
         self._decode, self._code = _DECODE[port.kind.python], _PACKED.get(port.kind.name)
 
@@ -54,7 +54,7 @@ class _Input:
 
     def reader(self, rows: int) -> Read:
         """How so many rows are read."""
-        size, decode = rows * self._width, self._decode
+        size, decode = rows * self.width, self._decode
         least = self._least * size
         # raises for what is beyond the datatype, and rounds as numpy does
         pack = Struct(f"<{size}{self._code}").pack if self._code else None
@@ -85,7 +85,11 @@ class PlainTensors:
         self._head = b'{"model_name":%b,"model_version":%b,"outputs":[' % (name, version)
         self._alone = self._head.replace(b"%", b"%%") + b",".join(t % (1, b"%b") for t in self._texts) + b"]}"
         # what stood before the elements of a request that was plain: what stood behind, how many rows, how to read them
-        self._frames: dict[bytes, tuple[bytes, int, Read]] = {}
+        self.frames: dict[bytes, tuple[bytes, int, Read]] = {}
+        # of each row, where there is one tensor of floats, so many of so many bytes; else none
+        alone = len(self._ports) == 1 and self._ports[0].kind.name in _PACKED
+        self.width: int = self._inputs[0].width if alone else 0
+        self.item: int = self._ports[0].kind.dtype.itemsize if alone else 0
 
     def read(self, body: bytes) -> tuple[Item, int] | None:
         """The elements of every input and the number of rows; None when the request is not plain."""
@@ -95,7 +99,7 @@ class PlainTensors:
 
     def _values(self, body: bytes) -> tuple[tuple[Any, ...], int] | None:
         at = body.find(b"[", body.find(_DATA) + len(_DATA))
-        frame = self._frames.get(body[:at]) if at <= LONGEST_FRAME else None
+        frame = self.frames.get(body[:at]) if at <= LONGEST_FRAME else None
         end = body.find(b"]", at) + 1
         if frame is not None and frame[0] == body[end:]:
             values = frame[2](memoryview(body)[at:end])
@@ -123,9 +127,9 @@ class PlainTensors:
         twin.inputs[0].data = asked.inputs[0].data
         if twin != asked:
             return
-        if len(self._frames) >= MOST_FRAMES:
-            self._frames.clear()
-        self._frames[before] = behind, rows, self._inputs[0].reader(rows)
+        if len(self.frames) >= MOST_FRAMES:
+            self.frames.clear()
+        self.frames[before] = behind, rows, self._inputs[0].reader(rows)
 
     def _checked(self, asked: InferRequest) -> tuple[tuple[Any, ...], int] | None:
         if asked.id is not msgspec.UNSET or not self._all_of(asked.outputs) or len(asked.inputs) != len(self._ports):
@@ -164,6 +168,11 @@ class PlainTensors:
             made[port.name] = array.reshape(-1, *(size or 1 for size in port.shape[1:]))
         return made
 
+    def unpack(self, data: bytes) -> Tensors:
+        """The graph's inputs from the packed numbers of its one tensor, where `width` says how many make a row."""
+        (port,) = self._ports
+        return {port.name: np.frombuffer(data, port.kind.dtype).reshape(-1, *(size or 1 for size in port.shape[1:]))}
+
     def tell(self, outputs: Tensors) -> Sequence[Any]:
         """For each row the text of every output. Raises Problem (500)."""
         if len(outputs) == 1:
@@ -175,6 +184,21 @@ class PlainTensors:
         """The body of the answer from the texts of its rows."""
         body = self._told(said)
         return b'%b,"id":"%b"}' % (body[:-1], item[1]) if item[1] else body
+
+    def wrap_all(self, said: Sequence[Any], sizes: Sequence[int] | None) -> list[bytes]:
+        """The bodies of answers of so many rows each, or of one each: None. Raises ValueError where the rows are not
+        as many.
+        """
+        if sizes is None:
+            alone = self._alone
+            return [alone % one for one in said]
+        if sum(sizes) != len(said):
+            raise ValueError
+        parts, at = [], 0
+        for size in sizes:
+            parts.append(self._told(said[at : at + size]))
+            at += size
+        return parts
 
     def _told(self, said: Sequence[Any]) -> bytes:
         if len(said) == 1:

@@ -54,6 +54,23 @@ class Plainly:
         else:
             self._watched.series.batch(sum([job.rows for job in jobs]))
 
+    @property
+    def counts(self) -> bool:
+        return not self._observer.telemetry.asked and self._watched.tap is None
+
+    def came(self, received: Sequence[float]) -> None:
+        series = self._watched.series
+        series.begin(len(received))
+        series.queue_age(monotonic() - received[0])
+
+    def failed(self, received: Sequence[float]) -> None:
+        self._watched.series.begin(-len(received))
+
+    def went(self, received: Sequence[float], rows: int) -> None:
+        series, now = self._watched.series, monotonic()
+        series.batch(rows)
+        series.observe_good(self._kind, [now - one for one in received], rows)
+
     def began(self, request: Request) -> None:
         self._observer.note(self._watched, self._kind, request)
         if request.call.span is not None:
@@ -95,7 +112,7 @@ class Observer:
             )
             for together, kind in ((lane.infer, "infer"), (lane.predict, "predict")):
                 if together is not None:
-                    together.noting = Plainly(self, watched, KINDS[kind])
+                    together.follow(Plainly(self, watched, KINDS[kind]))
 
     def settled(self, routes: Mapping[str, Route]) -> None:
         """Only these answer now, and nothing of what left is at work any more."""

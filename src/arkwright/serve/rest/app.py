@@ -181,7 +181,7 @@ class App:
             self._posts[at] = self._post(route, "infer", oip.infer, (JSON, _OCTETS), lane)
             self._ways.pop(at, None)  # of another release with that version
             if lane.infer is not None and not route.shadows:
-                self._ways[at] = lane.infer.take
+                self._ways[at] = lane.infer
         if len(route.lanes) == 1:  # of several one may have room
             self._add_sheds(base, route.name, route.first)
         if self._observer:
@@ -214,9 +214,9 @@ class App:
 
     def _add_way(self, path: str, route: Route, kind: Callable[[Lane], Together | None]) -> None:
         if len(route.lanes) > 1:
-            self._ways[path] = partial(_shortly, route.pick, kind)
+            self._ways[path] = Among(route, kind)
         elif (together := kind(route.first)) is not None:
-            self._ways[path] = together.take
+            self._ways[path] = together
 
     def _ready(self, beside: dict[str, Any]) -> Response:
         ready = not self.stopping and not (self.lacking and not beside)
@@ -228,9 +228,20 @@ def _within(timeout: float, way: Way, request: Request, sender: Sender) -> bool:
     return way(request, sender)
 
 
-def _shortly(
-    pick: Callable[[Headers], Lane], kind: Callable[[Lane], Together | None], request: Request, sender: Sender
-) -> bool:
-    request.lane = pick(request.headers)
-    together = kind(request.lane)
-    return together is not None and together.take(request, sender)
+class Among:
+    """The short way to one of several releases."""
+
+    def __init__(self, route: Route, kind: Callable[[Lane], Together | None]) -> None:
+        self._pick, self._kind = route.pick, kind
+        turns = [together.turn for lane in route.lanes if (together := kind(lane)) is not None]
+        self.turn = self._turn if any(turn is not None for turn in turns) else None
+
+    def __call__(self, request: Request, sender: Sender) -> bool:
+        request.lane = request.lane or self._pick(request.headers)  # to pick twice would change the shares
+        together = self._kind(request.lane)
+        return together is not None and together(request, sender)
+
+    def _turn(self, headers: Headers) -> tuple[Lane, Any]:
+        lane = self._pick(headers)
+        together = self._kind(lane)
+        return lane, together and together.turn

@@ -42,9 +42,9 @@ class Series:
         self.endpoint, self.release = endpoint, release
         self._words, self._floats = words, floats
 
-    def begin(self) -> None:
-        """A request came; `observe` must follow, once."""
-        self._words[IN_FLIGHT] += 1
+    def begin(self, count: int = 1) -> None:
+        """So many requests came; `observe` must follow, once for each."""
+        self._words[IN_FLIGHT] += count
 
     def observe(self, kind: int, status: int, seconds: float, rows: int = 0) -> None:
         """A request was answered. `kind` is one of layout's; only good answers have a latency worth knowing: a

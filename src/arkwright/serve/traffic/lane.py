@@ -9,6 +9,7 @@ from arkwright.serve.model.loaded import Loaded
 from arkwright.serve.model.plain_guarded import PlainGuardedRows
 from arkwright.serve.model.plain_rows import PlainRows
 from arkwright.serve.model.plain_tensors import PlainTensors
+from arkwright.serve.traffic import turn
 from arkwright.serve.traffic.batch import Batcher
 from arkwright.serve.traffic.poison import Page
 from arkwright.serve.traffic.together import Plain, Together
@@ -36,7 +37,7 @@ class Lane:
         cost = self.batcher.cost
 
         def together(plain: Plain) -> Together:
-            made = Together(
+            made = turn.together(
                 plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk, cost=cost, longest=longest
             )
             made.lane = self
@@ -50,7 +51,7 @@ class Lane:
     async def idle(self) -> None:
         """Return when everything that came is answered."""
         for together in (self.infer, self.predict):
-            while together is not None and together.waiting:  # noqa: ASYNC110 - one turn of the loop
+            while together is not None and together.busy:  # noqa: ASYNC110 - one turn of the loop
                 await asyncio.sleep(0)
         while self.reading:  # noqa: ASYNC110 - only when a release leaves
             await asyncio.sleep(0.005)
@@ -63,5 +64,5 @@ class Lane:
         self.closed = True
         for together in (self.infer, self.predict):
             if together is not None:
-                together.lane = None  # they would keep each other, and what is frozen no garbage collector looks at
+                together.close()
         self.batcher.close()

@@ -83,8 +83,22 @@ class Together:
         self.lane: Any = None  # the release, where requests are told of it
         self._loop = asyncio.get_running_loop()
         self.waiting: list[Asked] = []
+        self.turn: Any = None  # where `native` puts those that it has read; see `turn.py`
 
-    def take(self, request: Request, sender: Sender) -> bool:
+    @property
+    def busy(self) -> bool:
+        """Whether any request waits."""
+        return bool(self.waiting)
+
+    def follow(self, noting: Noting) -> None:
+        """Tell `noting` from now on."""
+        self.noting = noting
+
+    def close(self) -> None:
+        """Take no more: release and queue would keep each other, and what is frozen no garbage collector looks at."""
+        self.lane = None
+
+    def __call__(self, request: Request, sender: Sender) -> bool:
         """Take a request, or leave it for the long way: False. Never raises."""
         body, waiting = request.body, self.waiting
         if len(body) > LARGEST or len(waiting) >= self._most or self._cost.heavy:
@@ -149,16 +163,9 @@ class Together:
 
     def _compute(self, batch: Sequence[Asked]) -> list[bytes]:
         """The body of each answer. Raises what goes wrong for any of them."""
-        plain, desk = self._plain, self._desk
+        plain = self._plain
         inputs = plain.prepare([asked.item for asked in batch])
-        if desk is None:
-            outputs = self._graph.run(inputs)
-        else:
-            asking = [asked.request.body for asked in batch]
-            desk.note(asking)
-            outputs = self._graph.run(inputs)
-            desk.done(asking)
-        said = plain.tell(outputs)
+        said = self._run(inputs, [asked.request.body for asked in batch] if self._desk is not None else ())
         found, at = [], 0
         for asked in batch:
             found.append(plain.wrap(asked.item, said[at : at + asked.rows]))
@@ -166,3 +173,14 @@ class Together:
         if at != len(said):
             raise ValueError
         return found
+
+    def _run(self, inputs: Tensors, asking: Sequence[bytes]) -> Sequence[Any]:
+        """A text for each row; `asking` are the bodies, where there is a desk."""
+        desk = self._desk
+        if desk is None:
+            outputs = self._graph.run(inputs)
+        else:
+            desk.note(asking)
+            outputs = self._graph.run(inputs)
+            desk.done(asking)
+        return self._plain.tell(outputs)

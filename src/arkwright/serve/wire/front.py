@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from math import inf
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from arkwright.core.usercode import frames
 from arkwright.serve.wire.limits import Limits
@@ -40,6 +40,8 @@ class Head:
     keep_alive: bool
     old: bool
     way: Way | None
+    # what takes requests with it that are plain, or finds that among several releases' by the headers; see `native`
+    turn: Any = None
 
 
 class Taker(Protocol):

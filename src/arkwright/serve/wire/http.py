@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
+from arkwright.serve.native import native
 from arkwright.serve.wire.front import SWEEP, Front, Head
 from arkwright.serve.wire.inflate import SMALL
 from arkwright.serve.wire.left import AHEAD, LOOK, broken, ended
@@ -20,6 +21,7 @@ from arkwright.serve.wire.outgoing import Outgoing
 from arkwright.serve.wire.parted import parted
 from arkwright.serve.wire.reader import LONGEST_HEAD, Reader
 from arkwright.serve.wire.standing import Stand
+from arkwright.serve.wire.taken import Taken, request_of
 from arkwright.serve.wire.unread import acknowledged
 from arkwright.serve.wire.whole import whole
 
@@ -33,8 +35,8 @@ class Connection(Outgoing):
     """One client. The clocks are infinite when they do not run."""
 
     __slots__ = (
-        "_answer_by", "_at", "_busy", "_caller", "_deaf", "_held", "_idle_by", "_paused", "_queue", "_reader",
-        "_refused", "_rest", "_stepping", "_turning",
+        "_answer_by", "_at", "_busy", "_deaf", "_held", "_idle_by", "_paused", "_queue", "_reader",
+        "_refused", "_rest", "_stepping", "_turning", "caller",
     )  # fmt: skip
 
     def __init__(self, front: Front, stand: Stand | None = None) -> None:
@@ -46,7 +48,7 @@ class Connection(Outgoing):
         self._refused: Request | None = None  # what is known of what will be refused, for those who note it
         self._rest, self._at = b"", 0
         self._stepping = self._paused = self._held = self._deaf = self._turning = False
-        self._caller = ""
+        self.caller = ""
         self._answer_by = inf
         self._idle_by = front.loop.time() + front.limits.header_time
 
@@ -54,7 +56,7 @@ class Connection(Outgoing):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not registered as one
-        self._caller = str((transport.get_extra_info("peername") or ("",))[0])
+        self.caller = str((transport.get_extra_info("peername") or ("",))[0])
         front = self._front
         front.connections.add(self)
         self._stand.begin(transport.get_extra_info("socket").fileno())
@@ -82,7 +84,7 @@ class Connection(Outgoing):
 
     def data_received(self, data: bytes) -> None:
         self._stand.came(len(data))
-        if self._deaf:
+        if (native is not None and native.take(self, data)) or self._deaf:
             return
         if self._rest:
             data = self._rest[self._at :] + data
@@ -201,12 +203,27 @@ class Connection(Outgoing):
     def _begin(self, request: Request) -> None:
         front = self._front
         self._busy = request
-        request.caller, request.received = self._whose(request) if front.gateway else self._caller, monotonic()
+        request.caller, request.received = self._whose(request) if front.gateway else self.caller, monotonic()
         self._answer_by = request.received + front.limits.answer_time
         if refused := front.refused(request) if front.quota else None:
             self._reply(request, refused)
         elif request.way is None or not request.way(request, self):
             self.long_way(request)
+
+    def picked(self, taken: Taken, lane: Any) -> None:
+        """Take a request that has its release, and is not plain."""
+        request = self._busy = taken.request
+        request.lane = lane
+        if request.way is None or not request.way(request, self):
+            self.long_way(request)
+
+    def left(self, taken: Taken, lane: Any) -> None:
+        """Take back a request that was plain, for the long way."""
+        request = taken.request
+        request.lane = lane
+        if cast(Any, self._busy) is taken:
+            self._busy = request
+        self.long_way(request)
 
     def long_way(self, request: Request) -> None:
         """Give it to the handler."""
@@ -228,7 +245,7 @@ class Connection(Outgoing):
         self._step()
 
     def _whose(self, request: Request) -> str:
-        return request.headers.get(CALLER, b"").decode("latin-1") if self._front.gateway else self._caller
+        return request.headers.get(CALLER, b"").decode("latin-1") if self._front.gateway else self.caller
 
     # turns
 
@@ -373,3 +390,7 @@ class Connection(Outgoing):
             self.close()
         else:
             self.abort()
+
+
+if native is not None:
+    native.know(Connection, Reader, Head, request_of, monotonic)

@@ -237,6 +237,7 @@ class Reader:
             request.keep_alive,
             request.old,
             request.way,
+            getattr(request.way, "turn", None) if request.keep_alive and not request.old else None,
         )
 
     def _check_head(self, headers: dict[bytes, bytes]) -> None:

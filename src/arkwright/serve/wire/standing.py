@@ -12,7 +12,9 @@ import socket
 import struct
 import sys
 import termios
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from arkwright.serve.native import native
 
 MOST = 2**16  # descriptors; those above are not noted
 ANSWERED, BUSY, LAST = 1, 2, 3  # waits for a request; has one, or a part of one; will be closed. 0: no connection
@@ -62,7 +64,7 @@ def _bytes(sock: socket.socket, what: int) -> int:
     return int.from_bytes(fcntl.ioctl(sock, what, bytes(4)), sys.byteorder)
 
 
-class Stand:
+class PlainStand:
     """How one connection stands, as it notes it itself: before bytes are handed to the transport, not after."""
 
     __slots__ = ("_at", "_busy", "_numbers", "_read")
@@ -101,6 +103,12 @@ class Stand:
     def end(self) -> None:
         """The descriptor is closed in a moment."""
         self._numbers[self._at] = 0
+
+
+if TYPE_CHECKING:
+    Stand = PlainStand
+else:
+    Stand = PlainStand if native is None else native.Stand
 
 
 def owed(number: int, read: int, kernel: Kernel) -> bool:
