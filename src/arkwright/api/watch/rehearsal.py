@@ -1,6 +1,8 @@
 """The verb `rehearse-watch`: a past span of time watched again, and what would have been noticed and done."""
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,11 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Away, Invalid
-from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.nouns import Actor, Endpoint, Release, Terms
 from arkwright.core.promises import parse
 from arkwright.core.record import decode
 from arkwright.core.times import zoned
-from arkwright.monitor.measured import Found
+from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
 from arkwright.work import compact
 
@@ -40,7 +42,8 @@ def rehearse_watch(
     say: Callable[[str], None] = quiet,
 ) -> tuple[Rehearsed, ...]:
     """Watch the past (default: the last week) again, and say what would have happened. `about`: an endpoint, looked at
-    every `step` (default: 1h), or data.NAME, of which the looks that were made are gone through again.
+    once in every `step` (default: 1h), as it was at the last look that was made in it, or at its end where none was; or
+    data.NAME, of which the looks that were made are gone through again.
 
     By the promises, spans and reactions that the project has now, which need not be those on record; nothing is raised
     and nothing done. A release that would have been halted is not looked at again until the endpoint was really moved.
@@ -71,9 +74,13 @@ def _watched_again(
     agreed = terms.current(site, project).get(name) or terms.recorded(moves[-1][1])
     rehearsal = Rehearsal(site, name, looks.start - looks.step, agreed, agreed.promises)
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
+    releases = {ref for _, endpoint in moves for ref in (*endpoint.shares, *endpoint.shadows)}
+    made_then = sorted({at for ref in releases for at in _made(site, name, ref, agreed, looks)})
     answers: dict[str, Answers] = {}
     why = ""
-    for at in looks:
+    for end in looks:
+        last = made_then[max(0, bisect_right(made_then, end) - 1)] if made_then else end
+        at = last if end - looks.step < last <= end else end
         live, before = _at(moves, at), why
         why = _unserved(moves, at, name)
         if why and why != before:
@@ -94,6 +101,18 @@ def _watched_again(
             found += [one.found() for one in made]
         rehearsal.look(at, found)
     return tuple(rehearsal.told)
+
+
+def _made(site: Site, name: str, release: str, agreed: Terms, looks: range) -> Iterator[int]:
+    """To which moments what was answered was counted, at the looks that were made."""
+    path = site.watched / f"{name}.measured.db"
+    if not path.exists():  # a rehearsal begins no file
+        return
+    with closing(Measured(path)) as measured:
+        for text in agreed.promises:
+            late = seconds(agreed.labels_after) if agreed.labels_after and realised(parse(text)) else 0
+            since, until = (moment - late for moment in (looks.start - looks.step, looks.stop))
+            yield from (one.until + late for one in measured.between(release, text, since, until))
 
 
 def _unserved(moves: list[tuple[float, Endpoint]], at: float, name: str) -> str:

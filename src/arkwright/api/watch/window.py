@@ -30,6 +30,7 @@ from arkwright.monitor.drifted import Drifted
 from arkwright.monitor.kept import Kept
 from arkwright.monitor.measured import Found
 from arkwright.serve.tap import labels
+from arkwright.serve.tap.scan import LATE_S
 from arkwright.sites import Site
 
 _Kind = Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]
@@ -99,15 +100,15 @@ class Answers:
 
     def watched(self, promises: Sequence[str], window: str, until: int, late: int = 0) -> list[Watched]:
         """Each promise on the window that ends then, in the order of the promises; those that rest on labels on the one
-        that ended so many seconds earlier.
+        that ended so many seconds earlier, by the labels that a look at the time had: it comes when rows are settled.
         """
-        found = self._windows([asked(parse(text)) for text in promises], window, until, late)
+        found = self._windows([asked(parse(text)) for text in promises], window, until, late, until + LATE_S)
         return [self._watched(text, *found[text]) for text in promises]
 
     def watched_with_beside(
         self, promises: Sequence[str], window: str, until: int, late: int = 0
     ) -> tuple[list[Watched], list[Found]]:
-        """The same, and what is measured beside them for whoever looks at them over time."""
+        """The same by all labels that are there, and what is measured beside them for whoever looks over time."""
         read = [parse(text) for text in promises]
         more = beside(read, self._reference, labelled=labels.any_came(self._folder))
         found = self._windows([*map(asked, read), *more], window, until, late)
@@ -119,15 +120,15 @@ class Answers:
         ]
 
     def _windows(
-        self, wanted: Sequence[Asked], window: str, until: int, late: int
+        self, wanted: Sequence[Asked], window: str, until: int, late: int, labels_until: int | None = None
     ) -> dict[str, tuple[Reading, int, int]]:
-        """(what was found, since, until), by the name of what was asked."""
+        """(what was found, since, until), by the name of what was asked. `labels_until`: later ones are not known."""
         found: dict[str, tuple[Reading, int, int]] = {}
         for back in sorted({0, late}):
             some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
             if some:
                 since, end = self.begins(window, until - back, back), until - back
-                found |= {text: (one, since, end) for text, one in self._found(some, since, end).items()}
+                found |= {text: (one, since, end) for text, one in self._found(some, since, end, labels_until).items()}
         return found
 
     def look_over_time(self) -> None:
@@ -138,8 +139,10 @@ class Answers:
         with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
             drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
 
-    def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
+    def _found(self, wanted: Sequence[Asked], since: int, until: int, labels_until: int | None) -> dict[str, Reading]:
         logged, counts = self.logged(since, until), self._counts(since, until)
+        if labels_until is not None:
+            logged = replace(logged, labels_until=datetime.fromtimestamp(labels_until, UTC))
         window = self._beside(counts)
         if isinstance(window, Window) and self._reference and callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
