@@ -1,7 +1,7 @@
 """The verb `rehearse-watch`: a past span of time watched again, and what would have been noticed and done."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from arkwright.core.promises import parse
 from arkwright.core.record import decode
 from arkwright.core.times import zoned
 from arkwright.monitor.measured import Found, Measured
+from arkwright.serve.tap.scan import LATE_S
 from arkwright.sites import Site
 from arkwright.work import compact
 
@@ -74,13 +75,9 @@ def _watched_again(
     agreed = terms.current(site, project).get(name) or terms.recorded(moves[-1][1])
     rehearsal = Rehearsal(site, name, looks.start - looks.step, agreed, agreed.promises)
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
-    releases = {ref for _, endpoint in moves for ref in (*endpoint.shares, *endpoint.shadows)}
-    made_then = sorted({at for ref in releases for at in _made(site, name, ref, agreed, looks)})
     answers: dict[str, Answers] = {}
     why = ""
-    for end in looks:
-        last = made_then[max(0, bisect_right(made_then, end) - 1)] if made_then else end
-        at = last if end - looks.step < last <= end else end
+    for at in _moments(site, name, moves, agreed, looks):
         live, before = _at(moves, at), why
         why = _unserved(moves, at, name)
         if why and why != before:
@@ -95,7 +92,7 @@ def _watched_again(
                 continue
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
-            made = answers[ref].watched(agreed.promises, agreed.window, at, late)
+            made = answers[ref].watched(agreed.promises, agreed.window, at, late, labels_until=at + LATE_S)
             if missed := next((one for one in made if one.failed and realised(parse(one.promise))), None):
                 raise Away(missed.note)  # a look knows the next time, and a rehearsal would tell what is not so
             found += [one.found() for one in made]
@@ -103,8 +100,17 @@ def _watched_again(
     return tuple(rehearsal.told)
 
 
-def _made(site: Site, name: str, release: str, agreed: Terms, looks: range) -> Iterator[int]:
-    """To which moments what was answered was counted, at the looks that were made."""
+def _moments(site: Site, name: str, moves: list[tuple[float, Endpoint]], agreed: Terms, looks: range) -> Iterator[int]:
+    """Of each step the moment of the last look that was made in it, to which it counted, or the step's end."""
+    releases = {ref for _, endpoint in moves for ref in (*endpoint.shares, *endpoint.shadows)}
+    made = sorted({looks.start - looks.step, *_made(site, name, releases, agreed, looks)})
+    for end in looks:
+        last = made[bisect_right(made, end) - 1]
+        yield last if last > end - looks.step else end
+
+
+def _made(site: Site, name: str, releases: Collection[str], agreed: Terms, looks: range) -> Iterator[int]:
+    """To when looks counted that were made at promises of now."""
     path = site.watched / f"{name}.measured.db"
     if not path.exists():  # a rehearsal begins no file
         return
@@ -112,7 +118,8 @@ def _made(site: Site, name: str, release: str, agreed: Terms, looks: range) -> I
         for text in agreed.promises:
             late = seconds(agreed.labels_after) if agreed.labels_after and realised(parse(text)) else 0
             since, until = (moment - late for moment in (looks.start - looks.step, looks.stop))
-            yield from (one.until + late for one in measured.between(release, text, since, until))
+            for release in releases:
+                yield from (one.until + late for one in measured.between(release, text, since, until))
 
 
 def _unserved(moves: list[tuple[float, Endpoint]], at: float, name: str) -> str:

@@ -30,7 +30,6 @@ from arkwright.monitor.drifted import Drifted
 from arkwright.monitor.kept import Kept
 from arkwright.monitor.measured import Found
 from arkwright.serve.tap import labels
-from arkwright.serve.tap.scan import LATE_S
 from arkwright.sites import Site
 
 _Kind = Callable[[LoggedWindow, Mapping[str, Promise]], dict[str, Reading]]
@@ -98,17 +97,19 @@ class Answers:
         with closing(self._kept()) as kept:
             return following.begins(kept, self._release.ref, self._bins, self._came, rows, until)
 
-    def watched(self, promises: Sequence[str], window: str, until: int, late: int = 0) -> list[Watched]:
+    def watched(
+        self, promises: Sequence[str], window: str, until: int, late: int = 0, labels_until: int | None = None
+    ) -> list[Watched]:
         """Each promise on the window that ends then, in the order of the promises; those that rest on labels on the one
-        that ended so many seconds earlier, by the labels that a look at the time had: it comes when rows are settled.
+        that ended so many seconds earlier. `labels_until`: labels that came then or later are not known; None: all are.
         """
-        found = self._windows([asked(parse(text)) for text in promises], window, until, late, until + LATE_S)
+        found = self._windows([asked(parse(text)) for text in promises], window, until, late, labels_until)
         return [self._watched(text, *found[text]) for text in promises]
 
     def watched_with_beside(
         self, promises: Sequence[str], window: str, until: int, late: int = 0
     ) -> tuple[list[Watched], list[Found]]:
-        """The same by all labels that are there, and what is measured beside them for whoever looks over time."""
+        """The same, and what is measured beside them for whoever looks at them over time."""
         read = [parse(text) for text in promises]
         more = beside(read, self._reference, labelled=labels.any_came(self._folder))
         found = self._windows([*map(asked, read), *more], window, until, late)
@@ -122,7 +123,7 @@ class Answers:
     def _windows(
         self, wanted: Sequence[Asked], window: str, until: int, late: int, labels_until: int | None = None
     ) -> dict[str, tuple[Reading, int, int]]:
-        """(what was found, since, until), by the name of what was asked. `labels_until`: later ones are not known."""
+        """(what was found, since, until), by the name of what was asked."""
         found: dict[str, tuple[Reading, int, int]] = {}
         for back in sorted({0, late}):
             some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
