@@ -1,13 +1,16 @@
 """Twins of a graph answer as the same estimator with fewer trees would, or nearly as the network did."""
 
 import numpy as np
+import onnx
 import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from xgboost import XGBClassifier
 
+from arkwright.core.errors import Invalid
 from arkwright.optimize import session
 from arkwright.optimize.export import exports
 from arkwright.optimize.shorter import twins
@@ -85,6 +88,25 @@ def test_a_network_in_8_bits_is_a_quarter_as_large_and_nearly_the_same():
     assert small.ByteSize() < 0.4 * graph.ByteSize()
     assert np.abs(scores(small) - scores(graph)).max() < 0.1
     assert (scores(small).argmax(1) == scores(graph).argmax(1)).mean() > 0.97
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_network_in_8_bits_answers_a_row_the_same_beside_any_other():
+    estimator = MLPClassifier((256, 128), max_iter=5, random_state=0).fit(X, BINARY)
+    small = dict(twins(graph_of(estimator), estimator))["8-bit weights"].SerializeToString()
+    rows, far = X[:50], np.full((1, 4), 1e6, np.float32)
+    beside = session.run(small, {"features": np.vstack([rows, far])})["probabilities"][:50]
+    alone = np.vstack([session.run(small, {"features": row[None]})["probabilities"] for row in rows])
+    np.testing.assert_allclose(alone, beside, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_graph_whose_rows_change_each_other_is_refused(tmp_path):
+    graph = graph_of(MLPClassifier((256, 128), max_iter=5, random_state=0).fit(X, BINARY))
+    onnx.save(graph, tmp_path / "a.onnx")
+    quantize_dynamic(tmp_path / "a.onnx", tmp_path / "b.onnx", weight_type=QuantType.QInt8)
+    with pytest.raises(Invalid, match="answers a row otherwise beside others: 'probabilities' of the row "):
+        scores(onnx.load(tmp_path / "b.onnx"))
 
 
 def test_the_graph_itself_stays_as_it_was():

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from contextlib import contextmanager
 
 import numpy as np
-import pytest
+import onnx
 from onnx import TensorProto
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from arkwright.core.nouns import Column
 from arkwright.core.signature import Signature, Tensor
@@ -17,9 +19,8 @@ FEATURES = [f"x{i}" for i in range(8)]
 REQUESTS, CONNECTIONS, ROWS = 10_000, 16, 200
 
 
-@pytest.fixture(scope="module")
-def net(tmp_path_factory):
-    """The endpoint `net`: a small neural network in 32 bits, where a sum depends on its order."""
+def network():
+    """A small neural network in 32 bits, where a sum depends on its order."""
     random = np.random.default_rng(1)
     nodes = [
         helper.make_node("MatMul", ["x", "w1"], ["a"]),
@@ -31,7 +32,19 @@ def net(tmp_path_factory):
         constant("w1", random.normal(size=(8, 64)).astype(np.float32)),
         constant("w2", random.normal(size=(64, 1)).astype(np.float32) / 8),
     ]
-    model = proto([value("x", TensorProto.FLOAT, ["n", 8])], [value("y", TensorProto.FLOAT, ["n", 1])], nodes, weights)
+    return proto([value("x", TensorProto.FLOAT, ["n", 8])], [value("y", TensorProto.FLOAT, ["n", 1])], nodes, weights)
+
+
+def one_scale(folder):
+    """The same with weights in 8 bits, and the numbers of a run, too: by one scale for all of them."""
+    onnx.save(network(), folder / "wide.onnx")
+    quantize_dynamic(folder / "wide.onnx", folder / "narrow.onnx", weight_type=QuantType.QInt8)
+    return onnx.load(folder / "narrow.onnx")
+
+
+@contextmanager
+def served(folder, model):
+    """As the endpoint `net`."""
     signature = Signature(
         model="net",
         task="regression",
@@ -40,8 +53,7 @@ def net(tmp_path_factory):
         inputs=(Tensor(name="x", datatype="FP32", columns=tuple(FEATURES)),),
         outputs=(Tensor(name="y", datatype="FP32"),),
     )
-    folder = write(tmp_path_factory.mktemp("net"), signature, model)
-    with Live([load(folder, endpoint="net", release="release:net@1", digest=DIGEST)]) as live:
+    with Live([load(write(folder, signature, model), endpoint="net", release="release:net@1", digest=DIGEST)]) as live:
         yield live
 
 
@@ -70,19 +82,43 @@ async def client(port, rows, alone, seed, count):
     return worst
 
 
-async def everyone(port, rows):
+async def everyone(port, rows, requests=REQUESTS):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     alone = np.array([(await ask(reader, writer, row))[0] for row in rows])
     writer.close()
     await writer.wait_closed()
-    each = REQUESTS // CONNECTIONS
+    each = requests // CONNECTIONS
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(client(port, rows, alone, seed, each)) for seed in range(CONNECTIONS)]
     assert len(np.unique(alone)) > ROWS // 2  # the rows are told apart
     return max(task.result() for task in tasks)
 
 
-def test_one_row_alone_equals_the_same_row_in_any_company(net):
-    values = np.random.default_rng(0).normal(size=(ROWS, 8)).round(3)
-    rows = [dict(zip(FEATURES, row.tolist(), strict=True)) for row in values]
-    assert asyncio.run(everyone(net.port, rows)) <= 1e-6
+def table():
+    return np.random.default_rng(0).normal(size=(ROWS, 8)).round(3)
+
+
+def named(values):
+    return [dict(zip(FEATURES, row.tolist(), strict=True)) for row in values]
+
+
+def test_one_row_alone_equals_the_same_row_in_any_company(tmp_path):
+    with served(tmp_path, network()) as net:
+        assert asyncio.run(everyone(net.port, named(table()))) <= 1e-6
+
+
+def test_so_it_does_where_a_run_has_one_scale_for_all_of_its_rows(tmp_path, caplog):
+    """And some rows are far larger than others."""
+    values = table()
+    values[::20] *= 1000
+    with served(tmp_path, one_scale(tmp_path)) as net:
+        assert asyncio.run(everyone(net.port, named(values), 500)) <= 1e-6
+        tensor = {"name": "x", "shape": [ROWS, 8], "datatype": "FP32", "data": values.ravel().tolist()}
+        _, together = net.post("/v2/models/net/infer", {"inputs": [tensor]})
+        apart = [
+            net.post("/v2/models/net/infer", {"inputs": [tensor | {"shape": [1, 8], "data": row.tolist()}]})[1]
+            for row in values[:30]
+        ]
+    found = [np.ravel(one["outputs"][0]["data"]) for one in (together, *apart)]
+    np.testing.assert_allclose(np.concatenate(found[1:]), found[0][:30], atol=1e-6)
+    assert "each row is computed by itself" in caplog.text

@@ -8,7 +8,7 @@ Field numbers: onnx.proto of ONNX IR version 13, https://github.com/onnx/onnx/bl
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from arkwright.core.errors import Invalid, Refused
@@ -16,6 +16,7 @@ from arkwright.core.wire import Value, fields, signed, varints
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # the last: operators that ONNX Runtime itself brings
 ENDLESS = ("Loop",)
+_ONE_SCALE = frozenset(("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"))
 LARGEST = 2**31 - 1  # what protobuf can hold, and the most elements of one tensor
 DEEPEST = 16
 MOST_NODES = 50_000
@@ -35,13 +36,25 @@ def check(path: Path, *, largest: int = LARGEST) -> bytes:
     return data
 
 
-def check_bytes(data: bytes, name: str, *, largest: int = LARGEST) -> None:
-    """The same of bytes that came from the file `name`."""
+def check_bytes(data: bytes, name: str, *, largest: int = LARGEST) -> frozenset[str]:
+    """The same of bytes that came from the file `name`: which operators it holds."""
     _check_size(len(data), name, largest)
+    guard = _Guard()
     try:
-        _Guard().model(memoryview(data))
+        guard.model(memoryview(data))
     except (Invalid, Refused) as error:
         raise type(error)(f"{name}: {error}") from None
+    return frozenset(guard.operators)
+
+
+def mixes_rows(operators: Collection[str]) -> bool:
+    """Whether the answer to a row may depend on the rows beside it: one scale is found for the numbers of all."""
+    return not _ONE_SCALE.isdisjoint(operators)
+
+
+def only_weights(operators: Collection[str]) -> bool:
+    """Whether nothing but weights is kept in 8 bits, so that a session may widen them once, as it is made."""
+    return "DequantizeLinear" in operators and "QuantizeLinear" not in operators
 
 
 def _check_size(size: int, name: str, largest: int) -> None:
@@ -54,6 +67,7 @@ class _Guard:
 
     def __init__(self) -> None:
         self.nodes = 0
+        self.operators: set[str] = set()
 
     def model(self, message: memoryview) -> None:
         graphs = opsets = 0
@@ -98,6 +112,7 @@ class _Guard:
                 domain = _text(value)
             elif number == 5:
                 self.attribute(_part(value), depth)
+        self.operators.add(operator)
         if domain not in DOMAINS:
             raise Refused(f"its operator {operator[:60]!r} comes from {domain[:60]!r}, a library that may be anybody's")
         if operator in ENDLESS:

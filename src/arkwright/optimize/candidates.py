@@ -73,10 +73,14 @@ def variants(
     elif note:
         yield Variant("onnx, features inside", b"", (), inside=True, answers=held.trained, note=note)
     for name, model in twins(exported.model, estimator):
-        if inside is not None and features is not None:
-            yield _inside(model, held, exported, features, fields, name)
-        else:
-            yield _plain(name, model, held, exported)
+        within = inside is not None and features is not None
+        try:
+            if inside is not None and features is not None:
+                yield _inside(model, held, exported, features, fields, name)
+            else:
+                yield _plain(name, model, held, exported)
+        except Invalid as why:
+            yield Variant(name, b"", (), inside=within, answers=held.trained, note=str(why))
 
 
 def _faithful(estimator: Any, held: Held) -> tuple[Exported, Variant]:

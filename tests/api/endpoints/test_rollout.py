@@ -17,7 +17,7 @@ from tests.serve.supervised import workers
 from arkwright.api.endpoints import rollout, traffic
 from arkwright.api.endpoints.rollout import promote, rollback
 from arkwright.core import versions
-from arkwright.core.errors import Invalid, Refused
+from arkwright.core.errors import Corrupt, Invalid, Refused
 from arkwright.core.nouns import Endpoint, Release
 
 ROW = {"country": "DE", "spent": 90.5, "age": None}
@@ -63,6 +63,15 @@ def test_a_share_by_hand(second):
             second.do(promote, release="buys@3", share=share)
     with pytest.raises(Invalid, match="a shadow has no share"):
         second.do(promote, release="buys@3", share=0.1, shadow=True)
+
+
+def test_what_has_rotted_is_not_promoted(second):
+    path = second.site.store.path(versions.resolve(second.site.ledger, Release, "buys@2").files["model.onnx"])
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(Corrupt, match="is no longer what was kept"):
+        second.do(promote, release="buys@2")
+    assert versions.latest(second.site.ledger, Endpoint, "buys").version == 1
 
 
 def test_what_cannot_be(first):

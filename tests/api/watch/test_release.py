@@ -1,6 +1,8 @@
 """What a gate and an endpoint promise of a release itself: its packages, its age, its bytes."""
 
 import json
+import os
+import time
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
@@ -129,6 +131,30 @@ def test_altered_bytes_and_a_signature_that_is_not_there_are_found(live):
     signature = live.site.store.path(decode(str, live.site.ledger.get(SIGNATURE, release.digest).body))
     signature.unlink()
     assert watched(live)["tampered_files == 0"].value == 3
+
+
+@pytest.mark.parametrize("name", ["reference.msgpack", "signature.json"])
+def test_what_the_watch_itself_reads_may_be_altered_too(live, name, monkeypatch):
+    """The alarm is raised all the same, and what cannot be told says why; when it is mended all goes on."""
+    live.shop.edit("arkwright.toml", '"tampered_files == 0"', '"tampered_files == 0", "requests() >= 0"')
+    live.do(promote, release="buys", reason="its terms")
+    before = {text: one.verdict for text, one in watched(live).items()}
+    release = versions.resolve(live.site.ledger, Release, "buys")
+    path = live.site.store.path(release.files[name])
+    bytes_of_then = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(bytes_of_then[:-1] + b"x")
+    moment = time.time()
+    monkeypatch.setattr(time, "time", lambda: moment + 120)  # it was promoted just now
+    found = watched(live)
+    assert (found["tampered_files == 0"].verdict, found["model_age_days <= 180"].verdict) == ("broken", "kept")
+    assert f"{name} is changed" in found["tampered_files == 0"].note
+    assert found["tampered_files == 0"].alarm
+    assert f"{name} of release:buys@1 cannot be read" in found["requests() >= 0"].note
+    assert found["requests() >= 0"].failed
+    path.write_bytes(bytes_of_then)
+    os.utime(path)
+    assert {text: one.verdict for text, one in watched(live).items()} == before
 
 
 def test_a_bill_that_was_altered_proves_nothing(live):

@@ -89,6 +89,7 @@ def test_the_same_over_grpc(tmp_path):
         for _ in range(20):
             with triton.InferenceServerClient(address) as other:
                 assert not other.is_model_ready("one")
+            assert not client.is_model_ready("one")
         client.load_model("one")
         assert client.is_model_ready("one")
         with pytest.raises(InferenceServerException, match='did you mean "one"'):

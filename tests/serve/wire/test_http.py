@@ -50,6 +50,27 @@ def test_only_this_machines_own_names(late, host, status):
     assert statuses(answer) == [status]
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (b"http://localhost:8", 200),
+        (b"https://LocalHost:8", 200),  # a proxy before it speaks TLS
+        (b"http://localhost:9", 403),
+        (b"http://localhost", 403),
+        (b"http://evil.example", 403),
+        (b"null", 403),
+        (b"", 403),
+    ],
+)
+def test_no_page_of_another_address_gets_anything_done(late, origin, status):
+    host = b"Host: localhost:8\r\nOrigin: " + origin + b"\r\n"
+    body = b"Content-Length: %d\r\n\r\n%b" % (len(ROW), ROW)
+    asked = b"POST /predict HTTP/1.1\r\n" + host + body
+    assert statuses(exchange(late, asked)) == [status]
+    assert statuses(exchange(late, asked)) == [status]  # by a head that may be known
+    assert statuses(exchange(late, b"GET /v2 HTTP/1.1\r\n" + host + b"\r\n")) == [200]  # read it cannot
+
+
 def test_pipelined_requests_are_answered_in_order(late):
     post = POST + b"Content-Length: %d\r\n\r\n" % len(ROW) + ROW
     answer = exchange(late, (post + LIVE) * 40)

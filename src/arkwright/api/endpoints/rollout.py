@@ -43,7 +43,7 @@ def promote(
     What the project says of the endpoint goes on record with it; without a project, what is on record stays so. The
     `reason` stands behind what was done. A stopped endpoint answers again when the release is to answer alone.
     Raises Refused saying exactly what is missing, also while a canary is younger than its `hold`; Invalid for a share
-    that is none; Outdated where the endpoint is not at `version` any more.
+    that is none; Outdated where the endpoint is not at `version` any more; Corrupt for a release that has rotted.
     """
     allow(site, by, "own")
     if share is not None:
@@ -54,6 +54,8 @@ def promote(
     known = current(site, project)
     name = endpoint_for(known, noun, endpoint)
     must_pass(site, noun)
+    for digest in noun.files.values():
+        site.store.path(digest)  # no server would load what is not what was kept
     seal(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
     must_be_at(name, before, version)

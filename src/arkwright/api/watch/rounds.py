@@ -16,7 +16,7 @@ from arkwright.api import lease
 from arkwright.api.build import quiet, run
 from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
-from arkwright.api.watch import alarms, datasets, here, looked
+from arkwright.api.watch import alarms, damaged, datasets, here, looked
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.beside import realised
 from arkwright.api.watch.causes import Explainer
@@ -148,7 +148,10 @@ def _round(site: Site, name: str, turn: lease.Lease, say: Callable[[str], None])
 
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
     """The promises, and what is measured beside them."""
-    agreed, answers = terms.recorded(endpoint), Answers(site, endpoint, release)
+    agreed = terms.recorded(endpoint)
+    if why := damaged.damage(site, release):
+        return damaged.watched(site, endpoint, release, agreed.promises, int(time.time()) // 60 * 60, why), []
+    answers = Answers(site, endpoint, release)
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
     return answers.watched_with_beside(agreed.promises, agreed.window, answers.settled, late)

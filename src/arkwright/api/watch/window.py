@@ -104,7 +104,7 @@ class Answers:
         that ended so many seconds earlier. `labels_until`: labels that came then or later are not known; None: all are.
         """
         found = self._windows([asked(parse(text)) for text in promises], window, until, late, labels_until)
-        return [self._watched(text, *found[text]) for text in promises]
+        return [as_watched(self._endpoint, self._release, text, *found[text]) for text in promises]
 
     def watched_with_beside(
         self, promises: Sequence[str], window: str, until: int, late: int = 0
@@ -113,7 +113,7 @@ class Answers:
         read = [parse(text) for text in promises]
         more = beside(read, self._reference, labelled=labels.any_came(self._folder))
         found = self._windows([*map(asked, read), *more], window, until, late)
-        made = [self._watched(text, *found.pop(text)) for text in promises]
+        made = [as_watched(self._endpoint, self._release, text, *found.pop(text)) for text in promises]
         return made, [
             Found(self._release.ref, name, end, begin, "", one.value, one.low, one.high, one.n, one.note)
             for name, (one, begin, end) in found.items()
@@ -185,22 +185,24 @@ class Answers:
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")
 
-    def _watched(self, text: str, reading: Reading, since: int, until: int) -> Watched:
-        return Watched(
-            endpoint=self._endpoint.ref,
-            release=self._release.ref,
-            promise=text,
-            verdict=judge(parse(text), reading).word,
-            value=reading.value,
-            low=reading.low,
-            high=reading.high,
-            n=reading.n,
-            note=reading.note,
-            since=datetime.fromtimestamp(since, UTC),
-            until=datetime.fromtimestamp(until, UTC),
-            shadow=self._release.ref in self._endpoint.shadows,
-            failed=reading.failed,
-        )
+
+def as_watched(endpoint: Endpoint, release: Release, text: str, reading: Reading, since: int, until: int) -> Watched:
+    """What was found of one promise in that window, judged."""
+    return Watched(
+        endpoint=endpoint.ref,
+        release=release.ref,
+        promise=text,
+        verdict=judge(parse(text), reading).word,
+        value=reading.value,
+        low=reading.low,
+        high=reading.high,
+        n=reading.n,
+        note=reading.note,
+        since=datetime.fromtimestamp(since, UTC),
+        until=datetime.fromtimestamp(until, UTC),
+        shadow=release.ref in endpoint.shadows,
+        failed=reading.failed,
+    )
 
 
 def _readings(

@@ -25,14 +25,17 @@ class AppDoor:
         return list(self._app.routes)
 
     def ready(self, name: str | None) -> bool:
+        if name in self._app.stopped:
+            return False
         if name is not None:
             self._route(name)
         return not self._app.stopping and not (name is None and self._app.lacking)
 
     def versions(self, name: str) -> Sequence[str]:
-        route = self._route(name)
-        first = route.first.loaded.version
-        return [first, *(lane.loaded.version for lane in route.lanes if lane is not route.first)]
+        return [lane.loaded.version for lane in self._route(name).lanes]
+
+    def speaking(self, name: str) -> str:
+        return self._route(name).first.loaded.version
 
     def pick(self, name: str, version: str | None, request: Request) -> Lane:
         if self._quota:

@@ -46,7 +46,10 @@ class Door(Protocol):
         """Whether this endpoint answers, or the server. Raises Problem (404) for an unknown name."""
 
     def versions(self, name: str) -> Sequence[str]:
-        """The versions behind an endpoint, the one that speaks for it first. Raises Problem (404)."""
+        """The versions behind an endpoint, the newest first. Raises Problem (404)."""
+
+    def speaking(self, name: str) -> str:
+        """The version that speaks for it. Raises Problem (404)."""
 
     def pick(self, name: str, version: str | None, request: Request) -> Lane:
         """The release for one request. Raises Problem: 404 for an unknown name or version, 429 beyond a quota."""
@@ -161,7 +164,8 @@ class Service:
     def _model_metadata(self, body: bytes, request: Request) -> bytes:
         asked = read("ModelMetadataRequest", body)
         versions = self._door.versions(asked.name)
-        about = oip.metadata(self._door.pick(asked.name, asked.version or versions[0], request).loaded)
+        version = asked.version or self._door.speaking(asked.name)
+        about = oip.metadata(self._door.pick(asked.name, version, request).loaded)
         del about["parameters"]  # the message has no place for them; every answer carries them
         return write("ModelMetadataResponse", **about | {"versions": versions})
 

@@ -1,5 +1,6 @@
 """The ONNX graph of a release and what it takes and gives."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from arkwright.serve.model.signed import Signed
 from arkwright.serve.model.slices import SLICE, cut, joined, slices
 from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
 
+log = logging.getLogger("arkwright.serve")
 MOST = 4096  # rows of one run
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
@@ -45,7 +47,7 @@ class Graph:
     """A session on one thread: the server's workers are the parallelism.
 
     `row_seconds`: what one row took when it was tried, 0 before. `batches` says whether rows of several requests may go
-    in one run: every input and output counts its rows first.
+    in one run: every input and output counts its rows first, and none of them changes the answer to another.
     """
 
     def __init__(self, path: Path, signed: Signed | None = None) -> None:
@@ -56,26 +58,37 @@ class Graph:
             data = (signed or Signed(path.parent, None)).read(path.name)
         except OSError:
             raise Missing(f"{path.parent.name} holds no {path.name}; release a model in the ONNX format") from None
-        onnx_guard.check_bytes(data, path.name)
+        operators = onnx_guard.check_bytes(data, path.name)
         ort = runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if onnx_guard.only_weights(operators):
+            options.add_session_config_entry("session.disable_quant_qdq", "1")  # else they are widened in every run
         try:
             self._session = ort.InferenceSession(data, options, providers=_providers())
         except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
             raise Invalid(f"{path.name} cannot be loaded: {str(error).splitlines()[0][:300]}") from None
-        self.row_seconds = 0.0
+        self.row_seconds, self._alone = 0.0, False
         self.inputs: Mapping[str, Port] = _ports(self._session.get_inputs())
         self.outputs: Mapping[str, Port] = _ports(self._session.get_outputs())
         self._names = list(self.outputs)
         everything = (*self.inputs.values(), *self.outputs.values())
         self.batches = all(port.shape and port.shape[0] is None for port in everything)
+        if self.batches and onnx_guard.mixes_rows(operators):
+            log.warning("%s quantises the rows of a run by one scale: each row is computed by itself", path.name)
+            self.batches, self._alone = False, True
         self._has_texts = any(port.kind.python is str for port in everything)
 
     def run(self, inputs: Tensors) -> Tensors:
         """Every output for these inputs. Raises what onnxruntime raises."""
+        rows = len(next(iter(inputs.values())))
+        if self._alone and rows > 1:
+            return joined((self._run(cut(inputs, part)) for part in slices(rows, 1)), rows)
+        return self._run(inputs)
+
+    def _run(self, inputs: Tensors) -> Tensors:
         arrays: list[Array] = self._session.run(self._names, inputs)
         return dict(zip(self._names, arrays, strict=True))
 

@@ -80,6 +80,7 @@ class PlainTensors:
         self._loaded = loaded
         self._ports = tuple(loaded.graph.inputs.values())
         self._inputs = [_Input(port) for port in self._ports]
+        self._shapes = [(-1, *(size or 1 for size in port.shape[1:])) for port in self._ports]
         self._texts = [_describe(port) for port in loaded.graph.outputs.values()]
         name, version = orjson.dumps(loaded.endpoint), orjson.dumps(loaded.version)
         self._head = b'{"model_name":%b,"model_version":%b,"outputs":[' % (name, version)
@@ -158,20 +159,20 @@ class PlainTensors:
     def prepare(self, items: Sequence[Item]) -> Tensors:
         """The graph's inputs. Raises what numpy raises for numbers that are beyond a datatype."""
         made = {}
-        for port, parts in zip(self._ports, zip(*(values for values, _ in items), strict=True), strict=True):
+        columns = zip(*(values for values, _ in items), strict=True)
+        for port, shape, parts in zip(self._ports, self._shapes, columns, strict=True):
             if port.kind.name in _PACKED:
                 array: Array = np.frombuffer(b"".join(parts), port.kind.dtype)
             else:
                 values = parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
                 with np.errstate(over="raise"):
                     array = np.array(values, dtype=port.kind.dtype)
-            made[port.name] = array.reshape(-1, *(size or 1 for size in port.shape[1:]))
+            made[port.name] = array.reshape(shape)
         return made
 
     def unpack(self, data: bytes) -> Tensors:
         """The graph's inputs from the packed numbers of its one tensor, where `width` says how many make a row."""
-        (port,) = self._ports
-        return {port.name: np.frombuffer(data, port.kind.dtype).reshape(-1, *(size or 1 for size in port.shape[1:]))}
+        return {self._ports[0].name: np.frombuffer(data, self._ports[0].kind.dtype).reshape(self._shapes[0])}
 
     def tell(self, outputs: Tensors) -> Sequence[Any]:
         """For each row the text of every output. Raises Problem (500)."""

@@ -35,7 +35,7 @@ class Signed:
             else:
                 wrong.append(f"{path} was changed")
         if wrong:
-            raise Corrupt(f"the release in {folder} is not what was signed: {', '.join(wrong[:5])}")
+            raise Corrupt(f"the release is not what was signed: {', '.join(wrong[:5])}")
 
     def has(self, path: str) -> bool:
         return (self.folder / path).exists() if self._held is None else path in self._held

@@ -29,7 +29,7 @@ _BEAT_AT = _SECRET_AT + 16
 SIZE = _BEAT_AT + 8
 _RESTS = 2**64 - 1  # in place of signs of life
 _SECRET = os.urandom(16)  # of the supervisor, which writes it into every page: no caller can forge a key
-_KEY = struct.Struct("<QQ")
+_KEY, _ONE, _NOBODY = struct.Struct("<QQ"), struct.Struct("<II"), bytes(4)
 Key = tuple[int, int]  # a keyed hash of the body and of who computes it, and its length
 
 
@@ -142,17 +142,20 @@ class Desk:
     def note(self, bodies: Sequence[bytes]) -> None:
         """These are computed from now on."""
         sizes: Sequence[int] = [len(body) for body in bodies]
-        data = b"".join(bodies)
+        data = bodies[0] if len(bodies) == 1 else b"".join(bodies)
         if len(data) > _SLOT - _DATA:
             data = b"".join(_KEY.pack(*self.key(body)) for body in bodies)
             sizes = [_DIGEST] * len(bodies)
         start = self._at + _DATA
         self._map[start : start + len(data)] = data
-        struct.pack_into(f"<{len(sizes) + 1}I", self._map, self._at + 4, len(sizes), *sizes)
+        if len(sizes) == 1:
+            _ONE.pack_into(self._map, self._at + 4, 1, sizes[0])
+        else:
+            struct.pack_into(f"<{len(sizes) + 1}I", self._map, self._at + 4, len(sizes), *sizes)
 
     def done(self, bodies: Sequence[bytes]) -> None:
         """They are computed, and this worker lives."""
-        struct.pack_into("<I", self._map, self._at + 4, 0)
+        self._map[self._at + 4 : self._at + 8] = _NOBODY
         if self.page.suspects and len(bodies) == 1 and (key := self.key(bodies[0])) in self.page.suspects:
             self.page.acquit(key)
 

@@ -12,7 +12,7 @@ import httptools
 from arkwright.serve.wire.front import LARGE, Front, Head
 from arkwright.serve.wire.messages import Problem, Request, come_again, named
 from arkwright.serve.wire.parted import parted
-from arkwright.serve.wire.target import head_without_offer, is_loopback, origin_form
+from arkwright.serve.wire.target import head_without_offer, is_foreign, is_loopback, origin_form
 
 MOST_HEADS = 1024
 LONGEST_HEAD = 2048  # that is remembered
@@ -255,6 +255,8 @@ class Reader:
         if self._front.loopback and host is not None and not is_loopback(host):
             # a page elsewhere may point its own name at this address (DNS rebinding)
             self._stop(403, "this server answers on this machine only, as localhost or 127.0.0.1")
+        if not self._front.gateway and is_foreign(headers.get(b"origin"), host, self._parser.get_method()):
+            self._stop(403, "a page of another address asks; a browser may ask from pages of this one only")
         encoding = headers.get(b"transfer-encoding")
         if encoding is not None and (version == "1.0" or encoding.lower() != b"chunked"):
             self._stop(400, "the only transfer encoding is chunked, in HTTP/1.1")

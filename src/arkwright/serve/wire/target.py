@@ -38,3 +38,12 @@ def head_without_offer(parser: Any, url: bytes, headers: Mapping[bytes, bytes]) 
 def is_loopback(host: bytes) -> bool:
     name, _, port = host.lower().rpartition(b":")
     return host.lower() in _LOOPBACK or (name in _LOOPBACK and port.isdigit())
+
+
+def is_foreign(origin: bytes | None, host: bytes | None, method: bytes) -> bool:
+    """Whether a browser sends what may change something for a page that did not come from this host. Others say no
+    origin; a proxy may speak another scheme.
+    """
+    if origin is None or method in (b"GET", b"HEAD", b"OPTIONS"):
+        return False
+    return origin.partition(b"://")[2].lower() != (host or b"").lower()
