@@ -87,13 +87,17 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedWindow:
-    """What one release answered from `since` on and before `until` (UTC), in the log of its endpoint, `folder`."""
+    """What one release answered from `since` on and before `until` (UTC), in the log of its endpoint, `folder`.
+
+    `labels_until`: promises of labels know those alone that came before (UTC); None: all.
+    """
 
     site: Site
     folder: Path
     release: Release
     since: datetime
     until: datetime
+    labels_until: datetime | None = None
 
     @cached_property
     def signature(self) -> Signature:

@@ -97,11 +97,13 @@ class Answers:
         with closing(self._kept()) as kept:
             return following.begins(kept, self._release.ref, self._bins, self._came, rows, until)
 
-    def watched(self, promises: Sequence[str], window: str, until: int, late: int = 0) -> list[Watched]:
+    def watched(
+        self, promises: Sequence[str], window: str, until: int, late: int = 0, labels_until: int | None = None
+    ) -> list[Watched]:
         """Each promise on the window that ends then, in the order of the promises; those that rest on labels on the one
-        that ended so many seconds earlier.
+        that ended so many seconds earlier. `labels_until`: labels that came then or later are not known; None: all are.
         """
-        found = self._windows([asked(parse(text)) for text in promises], window, until, late)
+        found = self._windows([asked(parse(text)) for text in promises], window, until, late, labels_until)
         return [as_watched(self._endpoint, self._release, text, *found[text]) for text in promises]
 
     def watched_with_beside(
@@ -119,7 +121,7 @@ class Answers:
         ]
 
     def _windows(
-        self, wanted: Sequence[Asked], window: str, until: int, late: int
+        self, wanted: Sequence[Asked], window: str, until: int, late: int, labels_until: int | None = None
     ) -> dict[str, tuple[Reading, int, int]]:
         """(what was found, since, until), by the name of what was asked."""
         found: dict[str, tuple[Reading, int, int]] = {}
@@ -127,7 +129,7 @@ class Answers:
             some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
             if some:
                 since, end = self.begins(window, until - back, back), until - back
-                found |= {text: (one, since, end) for text, one in self._found(some, since, end).items()}
+                found |= {text: (one, since, end) for text, one in self._found(some, since, end, labels_until).items()}
         return found
 
     def look_over_time(self) -> None:
@@ -138,8 +140,10 @@ class Answers:
         with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
             drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
 
-    def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
+    def _found(self, wanted: Sequence[Asked], since: int, until: int, labels_until: int | None) -> dict[str, Reading]:
         logged, counts = self.logged(since, until), self._counts(since, until)
+        if labels_until is not None:
+            logged = replace(logged, labels_until=datetime.fromtimestamp(labels_until, UTC))
         window = self._beside(counts)
         if isinstance(window, Window) and self._reference and callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
