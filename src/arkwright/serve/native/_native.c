@@ -520,9 +520,13 @@ static void turn_dealloc(Turn *self)
     type->tp_free((PyObject *)self);
 }
 
+/* What waits is still to be answered: that it is flushed is arranged. */
 static PyObject *turn_close(Turn *self, PyObject *Py_UNUSED(nothing))
 {
-    turn_clear(self);
+    self->ready = 0;
+    Py_CLEAR(self->cost);
+    Py_CLEAR(self->first);
+    Py_CLEAR(self->frames);
     Py_RETURN_NONE;
 }
 
@@ -693,7 +697,7 @@ static Taken *make_taken(PyObject *connection, PyObject *data, PyObject *head, P
 static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *data, PyObject *head, Py_ssize_t end)
 {
     Py_ssize_t size = PyBytes_GET_SIZE(data);
-    if (!turn->ready || turn->count >= turn->most || size - end > LONGEST_BODY ||
+    if (!turn->ready || turn->frames == NULL || turn->count >= turn->most || size - end > LONGEST_BODY ||
         AT(turn->cost, slot.heavy) != Py_False)
         return 0;
     const char *body = PyBytes_AS_STRING(data);
@@ -858,7 +862,7 @@ done:
 
 static PyMethodDef turn_methods[] = {
     {"batch", (PyCFunction)turn_batch, METH_VARARGS, "The next to be computed, and those that go the long way."},
-    {"close", (PyCFunction)turn_close, METH_NOARGS, "Take no more, and let go of everything."},
+    {"close", (PyCFunction)turn_close, METH_NOARGS, "Take no more, whoever says that it is ready."},
     {NULL},
 };
 
