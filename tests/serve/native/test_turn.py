@@ -367,3 +367,10 @@ def test_both_ways_of_noting_how_a_connection_stands_are_one():
         assert both[0] == both[1]
 
     compare()
+
+
+def test_one_that_was_never_begun_notes_nothing():
+    stand = native.Stand.__new__(native.Stand)
+    stand.begin(7)
+    stand.answer(5, last=True, more=False)
+    stand.end()

@@ -65,10 +65,11 @@ static void stand_dealloc(Stand *self)
     type->tp_free((PyObject *)self);
 }
 
-/* Another process reads them: each is written whole. */
+/* Another process reads them: each is written whole. None are there before `__init__`. */
 static void note(Stand *self, size_t at, uint64_t number)
 {
-    __atomic_store_n((uint64_t *)self->numbers.buf + at, number, __ATOMIC_RELEASE);
+    if (self->numbers.obj != NULL)
+        __atomic_store_n((uint64_t *)self->numbers.buf + at, number, __ATOMIC_RELEASE);
 }
 
 static PyObject *stand_begin(Stand *self, PyObject *fd)
@@ -1078,12 +1079,12 @@ static PyObject *read_numbers(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "Sni", &text, &count, &item))
         return NULL;
     const char *begin = PyBytes_AS_STRING(text), *end = begin + PyBytes_GET_SIZE(text);
-    PyObject *made = count < 0 || (item != 4 && item != 8) ? NULL : PyBytes_FromStringAndSize(NULL, count * item);
+    PyObject *made = count < 0 || count > LONGEST_BODY || (item != 4 && item != 8) ? NULL : PyBytes_FromStringAndSize(NULL, count * item);
     if (made != NULL && !numbers(begin, end, count, PyBytes_AS_STRING(made), item)) {
         Py_DECREF(made);
         made = Py_NewRef(Py_None);
     }
-    return made ? made : PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "of 4 or 8 bytes");
+    return made ? made : PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "some numbers of 4 or 8 bytes");
 }
 
 static PyMethodDef functions[] = {
