@@ -45,7 +45,8 @@ class Layout:
         self.row = {column.name: name for column, name in zip(rows, columns, strict=True)}
         self.answer = [column.name for column in answers]  # the label and each class's probability, or the value
         self.prediction, self.score = named((PREDICTION, SCORE), columns)
-        self.times = frozenset(column.name for column in taken.columns if column.type in ("date", "datetime"))
+        times = (column.name for column in taken.columns if column.type in ("date", "datetime"))
+        self.moving = frozenset((*times, *taken.key))
         self.classes = {class_name(one): number for number, one in enumerate(taken.classes)}
         self.columns = (*taken.columns, Column(name=self.prediction, type="str" if self.classes else "float"))
         if self.classes:

@@ -138,7 +138,7 @@ class Answers:
             return
         path = self._site.watched / f"{self._endpoint.name}.drift.db"
         with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
-            drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
+            drifted.follow(kept, self._release.ref, self._reference, self.settled, self._moving)
 
     def _found(self, wanted: Sequence[Asked], since: int, until: int, labels_until: int | None) -> dict[str, Reading]:
         logged, counts = self.logged(since, until), self._counts(since, until)
@@ -171,16 +171,16 @@ class Answers:
     def _beside(self, counts: Counts) -> Window | str:
         if self._reference is None:
             return self._without
-        return replace(self._reference.window(counts), times=self._times)
+        return replace(self._reference.window(counts), moving=self._moving)
 
     @cached_property
     def _comings(self) -> list[datetime]:
         return here.comings(self._site, self._endpoint.name, self._release.ref)
 
     @cached_property
-    def _times(self) -> frozenset[str]:
-        """Columns of dates and times; read from the release once, however many windows are looked at."""
-        return Layout(signature(self._site, self._release)).times
+    def _moving(self) -> frozenset[str]:
+        """Columns that always move; read from the release once, however many windows are looked at."""
+        return Layout(signature(self._site, self._release)).moving
 
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")
