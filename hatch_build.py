@@ -1,5 +1,6 @@
 """Compiles what is written in C; where there is no compiler, Arkwright goes on without it."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ def _compiled(root: Path) -> Path | None:
     command.ensure_finalized()
     command.build_lib, command.build_temp = str(root / "src"), str(root / "build" / "native")
     command.force = True
-    command.run()
     made = root / "src" / command.get_ext_filename(MODULE)
-    return made if made.exists() else None
+    with suppress(OSError):  # where nothing may be written
+        made.unlink(missing_ok=True)  # of an older source
+        command.run()
+        return made if made.exists() else None
+    return None

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 import arkwright.notebook  # noqa: F401 - it gives the classes their pictures
 from arkwright.api import decide, look
 from arkwright.api.build import Again
+from arkwright.catalog.pages import Page
 from arkwright.core import versions
 from arkwright.core.nouns import Dataset, Decision, Endpoint, Finding, Gate, Model, Release, Run
 from arkwright.core.rules import Judgement
@@ -137,6 +138,9 @@ def nouns(text):
     yield Model(**common, task=text, format=text, files={}, parent=text, facts={text: text})
     yield Run(
         name=text, version=1, author=text, state=text, started=text, seed=1, code="", lock="", error=text, made=(text,)
+    )
+    yield Page(
+        items=(Run(name=text, version=1, author=text, state=text, started=text, seed=1, code="", lock=""),), next="x"
     )
     yield Endpoint(name=text, version=1, shares={text: 1.0}, shadows=(text,), reason=text)
     yield Again(text, {text: text}, {}, lock_changed=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 from arkwright.api.build import Again
 from arkwright.api.decide import Why
+from arkwright.catalog.pages import Page
 from arkwright.core.nouns import Dataset, Decision, Endpoint, Finding, Model, Release, Run
 from arkwright.core.rules import Judgement
 from arkwright.core.visible import visible
@@ -139,17 +140,27 @@ def result(self: Result) -> str:
 
 
 def run(self: Run) -> str:
-    seconds = f"{sum(self.seconds.values()):.1f} s" if self.seconds else ""
-    made = ", ".join(_code(ref) for ref in self.made)
-    facts = [
-        ("state", _text(self.state)),
-        ("by", _text(self.author)),
-        ("started", _text(self.started)),
-        ("took", seconds),
-    ]
+    state, by, started, took, made = _ran(self)
+    facts = [("state", state), ("by", by), ("started", started), ("took", took)]
     return _facts(
         _text(self.ref), [*facts, ("seed", str(self.seed)), ("made", made), ("error", _text(self.error or ""))]
     )
+
+
+def _ran(self: Run) -> tuple[str, ...]:
+    """Its state, author, start, how long it took, and what it made."""
+    took = f"{sum(self.seconds.values()):.1f} s" if self.seconds else ""
+    made = ", ".join(_code(ref) for ref in self.made)
+    return _text(self.state), _text(self.author), _text(self.started), took, made
+
+
+def page(self: Page[Any]) -> str | None:
+    """A list of runs. Other lists have no picture: notebooks show their text."""
+    if not self.items or not all(isinstance(one, Run) for one in self.items):
+        return None
+    rows = [(_code(one.ref), *_ran(one)) for one in self.items]
+    more = f"<p>… and more, after={_code(self.next)}</p>" if self.next else ""
+    return f"<div>{_table(('run', 'state', 'by', 'started', '>took', 'made'), rows)}{more}</div>"
 
 
 def dataset(self: Dataset) -> str:
@@ -230,13 +241,14 @@ def _bars(counts: Sequence[int]) -> str:
     return f'<svg width="{5 * len(counts)}" height="16" fill="currentColor" role="img" aria-label="spread">{bars}</svg>'
 
 
-_DRAWN: dict[Any, Callable[[Any], str]] = {
+_DRAWN: dict[Any, Callable[[Any], str | None]] = {
     Result: result,
     Outcome: outcome,
     Why: why,
     Judgement: judgement,
     Finding: finding,
     Run: run,
+    Page: page,
     Dataset: dataset,
     Model: model,
     Release: release,

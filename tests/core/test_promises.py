@@ -9,9 +9,19 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from arkwright.core.errors import Invalid
-from arkwright.core.promises import LONGEST_SENTENCE, Bound, Call, Name, Promise, Reading, judge, parse
+from arkwright.core.promises import LONGEST_SENTENCE, Bound, Call, Name, Promise, Reading, implies, judge, parse
 
 # --- what a sentence means
+
+
+@given(
+    *(st.sampled_from(["x >= 1", "x > 1", "x >= 2", "x <= 2", "x < 2", "x == 1", "1 <= x <= 2", "x > 0", "y > 1"]),) * 2
+)
+def test_a_promise_implies_another_if_nothing_keeps_it_alone(text, other):
+    one, two = parse(text), parse(other)
+    alone = [v for v in (0, 0.5, 1, 1.5, 2, 3)
+             if judge(one, Reading(v)).word == "kept" != judge(two, Reading(v)).word]  # fmt: skip
+    assert implies(one, two) == (one.call == two.call and not alone)
 
 
 @pytest.mark.parametrize(

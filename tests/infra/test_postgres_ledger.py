@@ -182,6 +182,16 @@ def test_the_table_itself_is_append_only(postgres, schema, place, statement):
         (["DELETE FROM event WHERE seq = 12"], "tail was cut off"),
         (["TRUNCATE event"], "tail was cut off"),
         (["UPDATE event SET seq = 99 WHERE seq = 5"], "event 5 is missing"),
+        (
+            [
+                "UPDATE event SET seq = CASE seq WHEN 5 THEN -1 ELSE seq END",
+                "UPDATE event SET seq = 5 WHERE seq = 6",
+                "UPDATE event SET seq = 6 WHERE seq = -1",
+            ],
+            "event 5 ",
+        ),
+        (["UPDATE event SET body = set_bit(body, 9, 1 - get_bit(body, 9)) WHERE seq = 4"], "event 4 "),
+        (["UPDATE event SET seal = overlay(seal placing chr(ascii(seal) # 1) from 1) WHERE seq = 3"], "event 3 "),
         (["INSERT INTO event VALUES (0, '', '', '', '', '', '')"], "event 1 is missing"),
         (["INSERT INTO event VALUES (13, '', 'eve', 'model', 'x', '', '')"], "event 13 "),
     ],

@@ -331,10 +331,10 @@ def test_that_time_passes_is_no_drift():
     window = Window(
         reference={"asked_at": before, "x": before},
         current={"asked_at": before.empty().numbers(np.arange(100.0) + 500), "x": before},
-        times=frozenset({"asked_at"}),
+        moving=frozenset({"asked_at"}),
     )
     assert drift.drifted_columns(window) == Reading(0.0, n=100, note="none")
-    alone = Window(reference={"t": before}, current={"t": before}, times=frozenset({"t"}))
+    alone = Window(reference={"t": before}, current={"t": before}, moving=frozenset({"t"}))
     assert drift.drifted_columns(alone).note == "no column can be compared"
 
 

@@ -37,6 +37,15 @@ def test_every_kind_of_column_is_counted():
     assert found.rows == 30
 
 
+def test_what_tells_rows_apart_says_nothing_of_them_together():
+    rows = table().append_column("number", pa.array(range(60)))
+    errors = np.linspace(-1, 1, 60)
+    for made in (reference(rows, key=("number",)), reference(rows, errors=errors, key=("number",))):
+        assert "number" in made.columns  # a promise may name it
+        assert made.joint.features.columns == reference(table()).joint.features.columns
+    assert made.loss_model is None or "number" not in made.loss_model.columns
+
+
 def test_a_reference_asks_for_a_column_at_a_time(tmp_path):
     asked = []
 

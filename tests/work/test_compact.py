@@ -51,7 +51,7 @@ def test_rows_with_their_labels_are_kept_no_longer_than_the_log_though_nobody_lo
     monkeypatch.setattr(compact, "_keep", lambda *_: 7 * day)
     path, begins = site.watched / "a.labelled.db", [int(time.time()) - days * day for days in (9, 7)]
     told = {"made_of": "", "rows": 1, "requests": np.zeros(1, np.uint64)}
-    tables = dict.fromkeys(("alike", "again", "every"), pa.table({"id": ["r0"]}))
+    tables = dict.fromkeys(("alike", "again", "every", "earlier"), pa.table({"id": ["r0"]}))
     with closing(LabelledHours(path)) as kept:
         kept.put("r@1", [Hour(begin=one, columns=(f"of {one}",), **told, **tables) for one in begins], [], "")
     with locked(path.with_suffix(".lock")):  # by a look, which is not waited for

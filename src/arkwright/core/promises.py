@@ -167,6 +167,21 @@ def _value(node: ast.expr, text: str) -> Value:
             raise Invalid(f"the promise {text!r} holds {ast.unparse(node)[:60]!r}; {_EXAMPLE}")
 
 
+def implies(one: Promise, other: Promise) -> bool:
+    """Whether whatever keeps the one keeps the other, too: the same measure, and no limit that is harder."""
+    return one.call == other.call and all(any(_as_hard(b, bound) for b in one.bounds) for bound in other.bounds)
+
+
+def _as_hard(one: Bound, other: Bound) -> bool:
+    if one.op == "==" or other.op == "==":
+        return one.op == "==" and _side(other, one.limit, one.limit) == "kept"
+    if one.op[0] != other.op[0]:
+        return False
+    if one.limit == other.limit:
+        return one.op == other.op or other.op.endswith("=")
+    return one.limit > other.limit if one.op[0] == ">" else one.limit < other.limit
+
+
 def judge(promise: Promise, reading: Reading) -> Verdict:
     """Kept when the whole 95 % interval lies on the right side, broken when none of it does, else unproven."""
     if reading.value is None or not math.isfinite(reading.value):

@@ -70,6 +70,10 @@ class Checkout:
                 return made
         raise Refused("other commits come in all the time; try again in a moment")
 
+    def change(self, commit: str) -> tuple[str, str]:
+        """The file before and after a commit. Raises Refused where git has it no more, or under another name."""
+        return self._text(f"{commit}^:{self.path}"), self._text(f"{commit}:{self.path}")
+
     def _calm(self) -> tuple[str, str]:
         """The branch and its commit. Raises Refused where a commit would land in the middle of something."""
         for name, what in _BUSY.items():

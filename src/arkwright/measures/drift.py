@@ -136,11 +136,12 @@ def drifted_columns(window: Window, alpha: float = 0.05, effect: float = 0.0) ->
 
     Where nothing changed, any is found in at most `alpha` of all windows, however many columns there are. With many
     rows every change is certain, however small: `effect` leaves out distances (Cramér's V of words) below it. The note
-    has the distance of each, the furthest first. Dates and times always move, and are left out.
+    has the distance of each, the furthest first. Dates, times and the columns of the data's key always move, and are
+    left out.
     """
     if not 0 < alpha < 1:
         raise Invalid(f"alpha={alpha} is the share of false alarms; give one between 0 and 1, such as 0.05")
-    columns = [column for column in window.columns if column not in window.times]
+    columns = [column for column in window.columns if column not in window.moving]
     if not columns:
         raise Undefined("no column can be compared")
     tried = [significance(window, column) for column in columns]

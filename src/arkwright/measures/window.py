@@ -22,7 +22,7 @@ class Window:
     of all of them; `scores`, the window's. Of a regression: `losses`, what errors are expected in the window. `served`:
     what servers counted, None where nothing was kept. `joint`: what the columns do together, in the reference and in
     the window; `trail`: how they went in the window. A release of before has neither. `callers`: who asked, where a
-    promise speaks of them. `times`: columns of dates and times, which always move. `cut`:
+    promise speaks of them. `moving`: columns of dates and times and those of the key, which always move. `cut`:
     the cells of columns that were looked at, for the next measure of the same column; `worths`: what a probability may
     be worth, where the rows of `judged` are drawn again, for the next estimate, in whichever group.
     """
@@ -36,7 +36,7 @@ class Window:
     trail: Trail | None = None
     losses: Losses | None = None
     callers: Callers | None = None
-    times: frozenset[str] = frozenset()
+    moving: frozenset[str] = frozenset()
     cut: dict[tuple[str, int, float], tuple[Array, Array]] = field(default_factory=dict, init=False, repr=False)
     worths: list[tuple[Array, Array]] = field(default_factory=list, repr=False)
 

@@ -2,7 +2,7 @@
 group.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -126,9 +126,11 @@ def reference(
     truth: Array | None = None,
     groups: Iterable[str] = (),
     errors: Array | None = None,
+    key: Collection[str] = (),
 ) -> Reference:
     """Of the rows that a release was judged on, with the answers and the (n,) true classes of a classifier with
-    probabilities, or a regression's `errors` (n,). Columns that have neither an order nor words are left out.
+    probabilities, or a regression's `errors` (n,). Columns that have neither an order nor words are left out,
+    and those of the `key` of what they do together.
 
     Each column is asked for once, but for the groups', and let go of before the next.
     """
@@ -140,13 +142,16 @@ def reference(
         if kind not in NUMBERS + WORDS:
             continue
         columns[name] = _sketch(column, kind)
+        if name in key:
+            continue
         some[name] = column.take(integers(which.rows))
         if looked is not None:
             near[name] = column.take(integers(looked))
     known = tuple(name for name in groups if name in columns and not columns[name].of_numbers)
-    together = joint(pa.table(some), which, columns)
+    telling = {name: one for name, one in columns.items() if name in some}
+    together = joint(pa.table(some), which, telling)
     if errors is not None:
-        return Reference(columns, None, known, together, loss_fitting.fitted(pa.table(near), columns, errors[looked]))
+        return Reference(columns, None, known, together, loss_fitting.fitted(pa.table(near), telling, errors[looked]))
     if answered is None or truth is None:
         return Reference(columns, joint=together)
     told_apart = _groups(rows, {name: columns[name] for name in known})

@@ -58,9 +58,9 @@ class Drifted:
         self.close = self._db.close
 
     def follow(
-        self, kept: Kept, release: str, reference: Reference, now: int, times: frozenset[str] = frozenset()
+        self, kept: Kept, release: str, reference: Reference, now: int, moving: frozenset[str] = frozenset()
     ) -> int:
-        """Look again at every slot whose number of rows is another by now; how many those were. `times`: columns that
+        """Look again at every slot whose number of rows is another by now; how many those were. `moving`: columns that
         always move, and are left out.
         """
         stale = {seconds: self._stale(kept, release, seconds, now) for seconds in KEEP}
@@ -72,7 +72,7 @@ class Drifted:
                     key = (seconds, begin // seconds * seconds)
                     if key[1] in slots:
                         made[key] = made[key] + counts if key in made else counts
-            self._put(release, reference, made, times)
+            self._put(release, reference, made, moving)
         with self._db.transaction() as db:
             for seconds, back in KEEP.items():
                 db.execute(_DROP, (seconds, now - back - seconds))
@@ -92,11 +92,11 @@ class Drifted:
         return {begin for begin, rows in there.items() if known.get(begin) != rows}
 
     def _put(
-        self, release: str, reference: Reference, made: Mapping[tuple[int, int], Counts], times: frozenset[str]
+        self, release: str, reference: Reference, made: Mapping[tuple[int, int], Counts], moving: frozenset[str]
     ) -> None:
         rows = []
         for (seconds, begin), counts in made.items():
-            window = replace(reference.window(counts), times=times)
+            window = replace(reference.window(counts), moving=moving)
             rows.append((release, seconds, begin, counts.rows, msgspec.msgpack.encode(dict(moved(window)))))
         with self._db.transaction() as db:
             db.executemany(_PUT, rows)
@@ -113,7 +113,7 @@ _BODY = dict[str, tuple[float, float]]
 
 def moved(window: Window) -> Iterator[tuple[str, tuple[float, float]]]:
     """(column, (effect, adjusted p-value)) of each that can be compared."""
-    tried = dict(_tried(window, (column for column in window.columns if column not in window.times)))
+    tried = dict(_tried(window, (column for column in window.columns if column not in window.moving)))
     adjusted = holm([chance for chance, _ in tried.values()])
     for (column, (_, effect)), chance in zip(tried.items(), adjusted, strict=True):
         yield column, (effect, chance)

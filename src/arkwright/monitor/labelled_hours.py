@@ -18,23 +18,25 @@ from arkwright.core.locks import locked
 from arkwright.measures.evaluation import Array
 from arkwright.monitor.database import Database
 
-LAYOUT = 2
+LAYOUT = 3
 ALIKE = "rows that are alike"  # beside columns of callers, none of which has such a name
 _TABLES = """
 CREATE TABLE hour (
     release TEXT NOT NULL, begin INTEGER NOT NULL, made_of TEXT NOT NULL, columns TEXT NOT NULL, rows INTEGER NOT NULL,
-    requests BLOB NOT NULL, alike BLOB NOT NULL, again BLOB NOT NULL, every BLOB NOT NULL, PRIMARY KEY (release, begin)
+    requests BLOB NOT NULL, alike BLOB NOT NULL, again BLOB NOT NULL, every BLOB NOT NULL, earlier BLOB NOT NULL,
+    PRIMARY KEY (release, begin)
 ) STRICT;
 CREATE TABLE mark (release TEXT PRIMARY KEY, place TEXT NOT NULL) STRICT;
 """
-_PUT = "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hour:
     """`made_of`: the parts that it was read from, commas between, with these columns; `rows`: how many came, with a
     label or without; `requests`: (n,) 64-bit numbers of their ids, ascending. `every`: the labelled ones; of them
-    `alike`: those that were answered once, counted; `again`: those that were answered again.
+    `alike`: those that were answered once, counted; `again`: those that were answered again. `earlier`: the same as
+    `every` with the labels that others took the place of.
     """
 
     begin: int
@@ -45,6 +47,7 @@ class Hour:
     alike: pa.Table
     again: pa.Table
     every: pa.Table
+    earlier: pa.Table
 
 
 class LabelledHours:
@@ -78,9 +81,10 @@ class LabelledHours:
 
     def hour(self, release: str, begin: int) -> Hour:
         """One that is there."""
-        sql = "SELECT made_of, columns, rows, requests, alike, again, every FROM hour WHERE release = ? AND begin = ?"
+        names = "made_of, columns, rows, requests, alike, again, every, earlier"
+        sql = f"SELECT {names} FROM hour WHERE release = ? AND begin = ?"  # noqa: S608 - fixed text
         made_of, columns, rows, requests, *tables = self._db.run(sql, release, begin).fetchone()
-        alike, again, every = map(self._unpacked, tables)
+        alike, again, every, earlier = map(self._unpacked, tables)
         return Hour(
             begin=begin,
             made_of=made_of,
@@ -90,6 +94,7 @@ class LabelledHours:
             alike=alike,
             again=again,
             every=every,
+            earlier=earlier,
         )
 
     def counted(self, release: str, begin: int) -> tuple[pa.Table, pa.Table]:
@@ -103,13 +108,18 @@ class LabelledHours:
         (body,) = self._db.run("SELECT every FROM hour WHERE release = ? AND begin = ?", release, begin).fetchone()
         return self._unpacked(body, columns)
 
+    def earlier(self, release: str, begin: int, columns: Sequence[str]) -> pa.Table:
+        """The same with the labels that others took the place of."""
+        (body,) = self._db.run("SELECT earlier FROM hour WHERE release = ? AND begin = ?", release, begin).fetchone()
+        return self._unpacked(body, columns)
+
     def put(self, release: str, hours: Iterable[Hour], without: Collection[int], place: str) -> None:
         """Keep these in the place of those before and forget others; all labels up to this place are worked in."""
         with self._db.transaction() as db:
             db.executemany("DELETE FROM hour WHERE release = ? AND begin = ?", [(release, hour) for hour in without])
             for hour in hours:
                 told = hour.begin, hour.made_of, json.dumps(hour.columns), hour.rows, hour.requests.tobytes()
-                db.execute(_PUT, (release, *told, *map(packed, (hour.alike, hour.again, hour.every))))
+                db.execute(_PUT, (release, *told, *map(packed, (hour.alike, hour.again, hour.every, hour.earlier))))
             db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (release, place))
 
     def forget(self, before: int) -> None:

@@ -1,5 +1,6 @@
 """What was measured on the held-out rows, kept beside the model so that a new promise needs no new run."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ def _numbers(held: pa.Table) -> dict[str, Array]:
     return found
 
 
-def save(folder: Path, measured: Measured, evaluated: Evaluation, rows: Rows) -> tuple[list[str], list[str]]:
+def save(
+    folder: Path, measured: Measured, evaluated: Evaluation, rows: Rows, key: Collection[str]
+) -> tuple[list[str], list[str]]:
     """Write it all; (files, those of them that another machine would find otherwise)."""
     assert evaluated.original
     assert evaluated.test_rows is not None
@@ -73,7 +76,7 @@ def save(folder: Path, measured: Measured, evaluated: Evaluation, rows: Rows) ->
         "seed": evaluated.seed,
     }
     (folder / HELD).write_bytes(msgspec.json.encode(facts))
-    own = [ROWS, TRAINED, MEASURED, reference.save(folder, rows, evaluated)]
+    own = [ROWS, TRAINED, MEASURED, reference.save(folder, rows, evaluated, key)]
     return [*own, HELD], own
 
 

@@ -56,6 +56,7 @@ def measure(worker: Worker, model: str, path: str, trained: str, folder: str, se
         inputs=(),
         outputs=(),
         classes=rows.classes,
+        key=project.spec.data[spec.source].key,
     )
     (out / RULES).write_bytes(data)
     (out / SIGNATURE).write_bytes(msgspec.json.encode(signed))
@@ -70,7 +71,7 @@ def measure(worker: Worker, model: str, path: str, trained: str, folder: str, se
         size_bytes=len(data),
         latencies_ms=tuple(tuple(line) for line in times.tolist()),
     )
-    files, own = evidence.save(out, measured, base, rows)
+    files, own = evidence.save(out, measured, base, rows, signed.key)
     facts = {"form": "rules", "score": score} | ({score: made.score} if made.score is not None else {})
     return {"files": [RULES, SIGNATURE, *files], "measured": own, "facts": facts}
 

@@ -102,7 +102,7 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
         latencies_ms=tuple(tuple(line) for line in times[chosen.name].tolist()),
     )
     served = replace(base, label=variant.answers[0], score=variant.answers[1])
-    files, own = evidence.save(out, measured, served, rows)
+    files, own = evidence.save(out, measured, served, rows, project.spec.data[spec.source].key)
     facts: dict[str, Any] = {"form": chosen.name, "score": score, "estimator": type(estimator).__name__}
     facts |= {score: chosen.score} if chosen.score is not None else {}
     return {"files": [ONNX, SIGNATURE, *files], "measured": own, "facts": facts}
@@ -157,6 +157,7 @@ def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Sig
         outputs=_outputs(rows, variant),
         classes=rows.classes,
         features=outside,
+        key=project.spec.data[spec.source].key,
     )
 
 

@@ -2,7 +2,7 @@
 model answered to them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,8 +38,8 @@ class Held:
         return self.answers[name] if name in self.answers else self.raw.column(name).filter(self.test)
 
 
-def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
-    """Write it; the file's name."""
+def save(folder: Path, rows: Rows, evaluated: Evaluation, key: Collection[str] = ()) -> str:
+    """Write it; the file's name. What the columns of the `key` do says nothing."""
     answers: dict[str, pa.Array] = {PREDICTION: pa.array(evaluated.label)}
     answered = truth = None
     if rows.classes:
@@ -53,8 +53,9 @@ def save(folder: Path, rows: Rows, evaluated: Evaluation) -> str:
     names = zip(named(answers, rows.raw.column_names), answers.values(), strict=True)
     held = Held(rows.raw, rows.test, {name: pa.chunked_array([column]) for name, column in names})
     errors = None if rows.classes else evaluated.label.astype(np.float64) - evaluated.truth
-    made = reference(held, answered, truth, rows.groups.column_names, errors)
-    packing.save(folder / packing.FILE, replace(made, by_cell=_by_cell(made, held, answered, evaluated)))
+    made = reference(held, answered, truth, rows.groups.column_names, errors, key)
+    telling = replace(made, columns={name: one for name, one in made.columns.items() if name not in key})
+    packing.save(folder / packing.FILE, replace(made, by_cell=_by_cell(telling, held, answered, evaluated)))
     return packing.FILE
 
 

@@ -88,6 +88,8 @@ def test_promises_are_added_and_taken_out(at):
         ({"promise": "worst_group(recall, by=contry) >= 0.1"}, Unknown, 'did you mean "country"'),
         ({"promise": "missing(spent) == 0"}, Invalid, "missing measures a dataset, not a model"),
         ({"promise": "roc_auc>=0.6"}, Refused, r"\[gate.production\] promises 'roc_auc>=0.6' already"),
+        ({"promise": "roc_auc > 0.5"}, Refused, "promises 'roc_auc >= 0.6', which keeps 'roc_auc > 0.5' too"),
+        ({"promise": "roc_auc >= 0.5", "instead": "agreement >= 0.9"}, Refused, "propose it instead of that one"),
         ({"instead": "roc_auc >= 0.7", "promise": "recall >= 0.1"}, Unknown, 'did you mean "roc_auc >= 0.6"'),
         ({}, Invalid, "say what is to be promised"),
         ({"where": "gate.prodction", "promise": "recall >= 1"}, Unknown, 'did you mean "production"'),
@@ -224,6 +226,11 @@ def test_in_a_checkout_accepting_commits(at, git):
     assert git("show", "--stat=80", "--format=", "HEAD").split()[0] == "arkwright.toml"
     assert git("status", "--porcelain") == "M  shop.py"
     assert states(at) == [(1, "committed")]
+    shown = at.do(patch, proposal=1).text  # as it was committed, whatever came after it
+    assert '-promises  = ["roc_auc >= 0.6", "agreement >= 0.9"]\n+promises  = ["roc_auc >= 0.65", ' in shown
+    git("reset", "-q", "--hard", "HEAD^")
+    subprocess.run(["git", "apply"], cwd=at.folder, input=shown.encode(), check=True)
+    assert stands(at) == ("roc_auc >= 0.65", "agreement >= 0.9")
     with pytest.raises(Refused, match="proposal 1 is committed already"):
         at.do(review, at.cleo, proposal=1, accept=True, reason="too")
 

@@ -3,6 +3,10 @@
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from tests.api.answering import answered, rows
 from tests.notify.conftest import receiver
@@ -11,8 +15,9 @@ from tests.walked import copied
 from arkwright.api.build import quiet
 from arkwright.api.decide import refuse, sign
 from arkwright.api.endpoints.rollout import promote
-from arkwright.api.watch import log, reacting, rounds
+from arkwright.api.watch import log, reacting, rounds, window
 from arkwright.api.watch.rehearsal import rehearse_watch
+from arkwright.api.watch.rehearsed import Rehearsal
 from arkwright.api.watch.window import Answers
 from arkwright.core import versions
 from arkwright.core.alarms import Alarm, Reacted
@@ -22,12 +27,20 @@ from arkwright.infra import sqlite_ledger
 from arkwright.notify import address, hooks, state
 from arkwright.notify.hooks import Receiver
 from arkwright.notify.outbox import Outbox
+from arkwright.serve.tap import compact as compacting
+from arkwright.serve.tap import labels, parts
 from arkwright.serve.tap.scan import LATE_S
 from arkwright.work import compact
 
 __all__ = ["receiver"]  # a fixture
 ONE, TWO, RULES = "release:buys@1", "release:buys@2", "release:rules@1"
 FAR, OUT = "psi(spent) < 2", "out_of_range(spent) <= 0.5"
+OF_LABELS = (
+    "accuracy >= 0.45",
+    "brier <= 0.5",
+    "worst_group(accuracy, by=country) >= 0.4",
+    "error_changes <= 0",
+)
 HOUR, LOOKS = 3600, 6
 CAME = {ONE: "good good good bad bad bad", TWO: "good bad few bad good bad"}  # hour by hour
 BEGAN = int(datetime.now(UTC).timestamp()) // 60 * 60 - (LOOKS + 1) * HOUR
@@ -96,8 +109,8 @@ def agreed(at, *reactions, **watch):
         at.do(promote, release="buys@2", share=0.2)
 
 
-def rehearsed(at, begin=0):
-    since, until = (datetime.fromtimestamp(BEGAN + hours * HOUR, UTC) for hours in (begin, LOOKS))
+def rehearsed(at, begin=0, end=LOOKS):
+    since, until = (datetime.fromtimestamp(BEGAN + hours * HOUR, UTC) for hours in (begin, end))
     head = at.site.ledger.head()
     told = at.do(rehearse_watch, about="buys", since=since, until=until)
     assert at.site.ledger.head() == head
@@ -213,3 +226,46 @@ def test_a_notifier_that_hangs_stops_no_look(at, receiver):
         assert len(receiver.at("/hang")) == 1
         receiver.open.set()
     assert did == [(2, "raised"), (2, "notify"), (5, "over"), (6, "raised"), (6, "notify")]
+
+
+def said_late(at, moment, rng, patched):
+    """Just before a look labels of some rows come, which need not say what those before them did."""
+    ids = set[tuple[str, int]]()
+    for part in parts.Index(at.site.predictions / "buys").parts:
+        table = pq.read_table(at.site.store.path(part.digest), columns=["id", "row", "at"])
+        table = table.filter(pc.less(table["at"].cast(pa.int64()), moment * 10**6))
+        ids |= {*zip(table["id"].to_pylist(), table["row"].to_pylist(), strict=True)}
+    known = sorted(ids)
+    some = [known[place] for place in rng.choice(len(known), min(120, len(known)), replace=False)] if known else []
+    patched.setattr(labels.time, "time_ns", lambda: (moment + LATE_S - 1) * 10**9)
+    with labels.Labels(at.site.predictions / "buys") as kept:
+        kept.add([labels.Label(id_, int(rng.integers(0, 2)), row) for id_, row in some], "ana").result(60)
+
+
+def test_of_labels_that_came_late_or_were_corrected_those_of_then_count(at, monkeypatch):
+    """At every look that was made, on time or not, and whatever was joined or compacted since."""
+    monkeypatch.setattr(compacting, "MERGE", 2)  # files are made anew all the while
+    monkeypatch.setattr(window, "beside", lambda *_, **__: [])
+    found = [], []
+    notice, look = rounds._noticed, Rehearsal.look
+    monkeypatch.setattr(
+        rounds,
+        "_noticed",
+        lambda site, end, some, more: found[0].append([one.found() for one in some]) or notice(site, end, some, more),
+    )
+    monkeypatch.setattr(Rehearsal, "look", lambda self, when, some: found[1].append(some) or look(self, when, some))
+    agreed(at, 'of = "canary"\ndo = ["notify"]\ntell = ["dora"]')
+    labelled = ", ".join(f'"{one}"' for one in OF_LABELS)
+    at.shop.edit("arkwright.toml", f'promises = ["{FAR}", "{OUT}"]', f"promises = [{labelled}]")
+    with monkeypatch.context() as patched:
+        clock(patched, BEGAN - 50)
+        at.do(promote, release="buys@2", share=0.3)
+    rng = np.random.default_rng(1)
+    for hour, early in enumerate((0, 70, 1234), 1):
+        with monkeypatch.context() as patched:
+            said_late(at, BEGAN + hour * HOUR - early, rng, patched)
+            clock(patched, BEGAN + hour * HOUR - early)
+            rounds.rounds(at.site, ["buys"], lambda *_: "", quiet)
+    rehearsed(at, end=3)
+    assert any("rows have labels" in one.note for look in found[0] for one in look)
+    assert found[1] == found[0]

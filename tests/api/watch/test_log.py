@@ -23,8 +23,10 @@ def test_a_column_that_is_called_as_the_time_of_the_answer_is_another():
     assert (block.seconds[1] - block.seconds[0]) == 86_400
 
 
-def test_which_columns_are_times():
+def test_which_columns_always_move():
     kinds = {"asked_at": "datetime", "day": "date", "spent": "float", "country": "str"}
     columns = tuple(Column(name=name, type=kind) for name, kind in kinds.items())
-    taken = Signature(model="m", task="classification", target="again", columns=columns, inputs=(), outputs=())
-    assert Layout(taken).times == {"asked_at", "day"}
+    taken = Signature(
+        model="m", task="classification", target="again", columns=columns, inputs=(), outputs=(), key=("country",)
+    )
+    assert Layout(taken).moving == {"asked_at", "day", "country"}

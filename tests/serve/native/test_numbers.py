@@ -99,7 +99,7 @@ def test_it_never_reads_past_the_end():
     assert math.isclose(struct.unpack("<f", native.numbers(b"[ 1e-1 ]", 1, 4))[0], 0.1, rel_tol=1e-7)
 
 
-@pytest.mark.parametrize(("count", "item"), [(-1, 4), (1, 3), (1, 0)])
+@pytest.mark.parametrize(("count", "item"), [(-1, 4), (1, 3), (1, 0), (2**62, 4), (2**61, 8)])
 def test_what_makes_no_sense_is_refused(count, item):
     with pytest.raises(ValueError, match="4 or 8"):
         native.numbers(b"[1]", count, item)

@@ -45,6 +45,7 @@ REQUESTS = [
     asked("[2]", extra=b"Arkwright-Timeout-Ms: 60000\r\n"), asked("[2]", extra=b"Arkwright-Release: 2\r\n"),
     asked("[2]", extra=b"Connection: close\r\n"), asked("[2]", extra=b"Accept-Encoding: gzip\r\n"),
     asked("[2]", length=10), asked("[2]", tail="}]} "), asked("[2]", tail='}],"id":"a"}'),
+    asked("[2]", extra=b"X-Request-Id:7\r\n"), b"\r\n" + asked("[2]", extra=b"X-Request-Id: 7\r\n"),
     asked("[2]").replace(b"1.1", b"1.0"), b"rubbish\r\n\r\n",
     b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ]  # fmt: skip
@@ -277,15 +278,29 @@ def test_a_halt_between_a_request_and_its_turn_is_told_to_its_caller(held):
     held(scene)
 
 
-def test_what_ends_one_run_is_answered_one_by_one(held, monkeypatch):
+@pytest.mark.parametrize("run", [lambda *_: 1 / 0, lambda *_: [b"1"]], ids=["an error", "too few rows"])
+def test_what_ends_one_run_is_answered_one_by_one(held, monkeypatch, run):
     async def scene(one, lane):
-        monkeypatch.setattr(type(lane.infer), "_run", lambda *_: 1 / 0)
+        monkeypatch.setattr(type(lane.infer), "_run", run)
         wires = [one.connect() for _ in range(3)]
         for _, connection in wires:
             connection.data_received(asked("[4]"))
         await _quiet(one.server)
         assert all(answers(wire.said)[0]["outputs"][0]["data"] == [0.25] for wire, _ in wires)
         assert told(one) == {"200": 2 + 3, "in flight": 0}
+
+    held(scene)
+
+
+def test_what_waits_when_its_release_is_closed_is_answered(held):
+    async def scene(one, lane):
+        wire, connection = one.connect()
+        connection.data_received(asked("[4]"))
+        assert lane.infer.turn.waiting == 1
+        lane.infer.close()
+        await _quiet(one.server)
+        assert answers(wire.said)[0]["outputs"][0]["data"] == [0.25]
+        assert told(one) == {"200": 3, "in flight": 0}
 
     held(scene)
 
@@ -303,7 +318,8 @@ def test_it_is_left_where_anything_is_out_of_the_ordinary(held, odd):
         elif odd == "heavy":
             lane.batcher.cost.heavy = True
         elif odd == "closed":
-            lane.infer.turn.close()
+            lane.close()
+            lane.infer.turn.ready = True  # by a move that began before
         elif odd == "most":
             lane.infer.turn.ready = False
         assert native.take(connection, asked("[4]")) is False
@@ -351,3 +367,10 @@ def test_both_ways_of_noting_how_a_connection_stands_are_one():
         assert both[0] == both[1]
 
     compare()
+
+
+def test_one_that_was_never_begun_notes_nothing():
+    stand = native.Stand.__new__(native.Stand)
+    stand.begin(7)
+    stand.answer(5, last=True, more=False)
+    stand.end()

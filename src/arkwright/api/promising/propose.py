@@ -14,7 +14,7 @@ from arkwright.core.bounds import Number
 from arkwright.core.errors import Forbidden, Invalid, Refused, Unknown, did_you_mean
 from arkwright.core.nouns import Actor, Event, Proposal
 from arkwright.core.ports import Entry, Taken
-from arkwright.core.promises import parse
+from arkwright.core.promises import implies, parse
 from arkwright.core.record import decode, encode
 from arkwright.project import editing
 from arkwright.project.editing import Change
@@ -113,7 +113,21 @@ def _change(text: str, where: str, promise: str | None, instead: str | None) -> 
         raise Invalid("say what is to be promised, or which promise is to go (instead)")
     if after is not None and editing.spelling(after) in map(editing.spelling, there):
         raise Refused(f"[{section}.{name}] promises {after!r} already")
+    if after is not None and section == "gate":
+        _must_add(name, after, [one for one in there if one != before])
     return Change(section=section, name=name, before=before, after=after)
+
+
+def _must_add(gate: str, after: str, beside: list[str]) -> None:
+    """A gate is passed by what keeps all of its promises, so a weaker one beside a harder one changes nothing. Of a
+    dataset or an endpoint two limits may be two alarms. Raises Refused.
+    """
+    harder = next((one for one in beside if implies(parse(one), parse(after))), None)
+    if harder:
+        raise Refused(
+            f"[gate.{gate}] promises {harder!r}, which keeps {after!r} too; to make it weaker, propose it instead of "
+            "that one"
+        )
 
 
 def _standing(there: list[str], where: str, instead: str) -> str:

@@ -64,17 +64,20 @@ def proposals(
 
 
 def patch(site: Site, by: Actor, project: Path, *, proposal: Number) -> Patch:
-    """A proposal as a diff of `arkwright.toml` as it stands now. Raises Refused where it stands there already, or the
-    place was changed meanwhile.
+    """A proposal as a diff of `arkwright.toml` as it stands now, or as it was committed. Raises Refused where the file
+    says it already by another way, or the place was changed meanwhile.
     """
     one = told(site, project, last(site, proposal))
+    file, checkout = f"arkwright-proposal-{proposal}.patch", git_checkout.find(project / toml.FILE)
+    if one.state == "committed" and checkout:
+        was, became = checkout.change(one.proposal.commit)
+        return Patch(proposal=proposal, file=file, text=editing.diff(was, became, checkout.path))
     if one.state in rules.OVER:
         what = one.why or f"proposal {proposal} is {one.state}"
         raise Refused(f"{what}; there is no patch to take")
-    text, checkout = source(project), git_checkout.find(project / toml.FILE)
-    path = checkout.path if checkout else toml.FILE
+    text, path = source(project), checkout.path if checkout else toml.FILE
     made = editing.diff(text, editing.edited(text, change_of(one.proposal)), path)
-    return Patch(proposal=proposal, file=f"arkwright-proposal-{proposal}.patch", text=made)
+    return Patch(proposal=proposal, file=file, text=made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,11 @@ def look(site: Site, folder: Path, release: Release, reference: Reference, since
     taken = signature(site, release)
     rows, _ = placed(taken.columns, taken.classes)
     names = {place.name: column.name for place, column in zip(rows, taken.columns, strict=True)}
+    telling = {name: one for name, one in reference.columns.items() if name not in taken.key}
     tally: Tally | None = None
     for table in tap.scan(folder, site.store, since, until, release.ref, [CALLER, *names]):
         there = {name: names[name] for name in table.column_names if name in names}
-        tally = tally or Tally(reference.columns, there.values())
+        tally = tally or Tally(telling, there.values())
         if set(tally.columns) <= set(there.values()):  # a part from when a column was redacted has less, and tells less
             tally.add(table.select([CALLER, *there]).rename_columns([CALLER, *there.values()]))
     return tally.done() if tally else Callers()

@@ -153,7 +153,7 @@ class _Why:
             return self._worse.why(call, self._shown)
         if call.name in ("drifted_columns", *_TOGETHER):
             trail = window.trail.columns if window.trail else ()  # times are not among what columns do together
-            there = [name for name in window.columns if name not in window.times]  # and always move
+            there = [name for name in window.columns if name not in window.moving]  # and always move
             return moved.columns(window, self._shown(trail if call.name in _TOGETHER else there))
         return self._column(window, call)
 

@@ -24,10 +24,11 @@ from arkwright.measures.evaluation import Array
 from arkwright.monitor.labelled_hours import Hour, LabelledHours, counted
 from arkwright.serve.tap import hours as sql
 from arkwright.serve.tap import labels as log
-from arkwright.serve.tap.hours import AGAIN, HOUR, OF
+from arkwright.serve.tap.hours import AGAIN, CORRECTED, HOUR, OF
 from arkwright.serve.tap.label_index import are_in, ascending, numbered
 from arkwright.serve.tap.labels import Place
 from arkwright.serve.tap.parts import Part
+from arkwright.serve.tap.query import SAID
 from arkwright.serve.tap.tables import ACTUAL
 from arkwright.serve.tap.window import Came
 
@@ -167,7 +168,7 @@ class _Made:
             return
         for table in sql.requests(self.window.site.tables, self.came, self.scratch, hours):
             for hour, some in apart(table):
-                yield hour, numbered(some.column("id").to_pylist())
+                yield hour, _numbers(some)
 
     def put(self, requests: Array, hours: Mapping[int, _Came], place: Place) -> None:
         """Work these requests into each hour that has them, and what came into those that are new or have grown."""
@@ -193,11 +194,14 @@ class _Made:
                 yield self._hour(hour, came.rows, _together(came.requests), some)
                 continue
             before = self.kept.hour(release, hour)
-            known = are_in(requests, numbered(before.every.column("id").to_pylist()))
-            every = pa.concat_tables([before.every.filter(pa.array(~known)), some]).sort_by(_ORDER)
+            others = [one.filter(pa.array(~are_in(requests, _numbers(one)))) for one in (before.every, before.earlier)]
+            every = pa.concat_tables([*others, some]).sort_by(_ORDER)
             yield self._hour(hour, before.rows + came.rows, _together([before.requests, *came.requests]), every)
 
     def _hour(self, hour: int, rows: int, requests: Array, every: pa.Table) -> Hour:
+        """`every`: with each of its labels."""
+        last = pc.is_null(every.column(CORRECTED))
+        earlier, every = every.filter(pc.invert(last)), every.filter(last)
         once = pc.is_null(every.column(AGAIN))
         alike = told_apart(self.window, self.columns)
         return Hour(
@@ -209,14 +213,17 @@ class _Made:
             alike=counted(every.filter(once), alike),
             again=every.filter(pc.invert(once)),
             every=every,
+            earlier=earlier,
         )
 
 
 def schema(window: LoggedWindow, columns: Sequence[str]) -> pa.Schema:
-    """Of the rows of an hour: when and to what each was answered, when again, these columns, and the label as text."""
+    """Of the rows of an hour: when and to what each was answered, when again, these columns, the label as text, when it
+    came, and when it was corrected.
+    """
     types = {column.name: column.type for column in (*_OWN, *window.layout.file)}
-    types |= {AGAIN: "datetime", ACTUAL: "str"}
-    names = [*(column.name for column in _OWN), AGAIN, *columns, ACTUAL]
+    types |= {AGAIN: "datetime", ACTUAL: "str", SAID: "datetime", CORRECTED: "datetime"}
+    names = [*(column.name for column in _OWN), AGAIN, *columns, ACTUAL, SAID, CORRECTED]
     return arrow.schema([Column(name=name, type=types[name], nullable=True) for name in names])
 
 
@@ -232,6 +239,11 @@ def apart(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     found, begins = np.unique(hours, return_index=True)
     for hour, begin, end in zip(found.tolist(), begins, np.append(begins, len(hours))[1:], strict=True):
         yield hour, table.slice(begin, end - begin)
+
+
+def _numbers(table: pa.Table) -> Array:
+    """(n,) of the request of each row."""
+    return numbered(table.column("id").to_pylist())
 
 
 def _together(numbers: Sequence[Array]) -> Array:

@@ -45,7 +45,8 @@ class Layout:
         self.row = {column.name: name for column, name in zip(rows, columns, strict=True)}
         self.answer = [column.name for column in answers]  # the label and each class's probability, or the value
         self.prediction, self.score = named((PREDICTION, SCORE), columns)
-        self.times = frozenset(column.name for column in taken.columns if column.type in ("date", "datetime"))
+        times = (column.name for column in taken.columns if column.type in ("date", "datetime"))
+        self.moving = frozenset((*times, *taken.key))
         self.classes = {class_name(one): number for number, one in enumerate(taken.classes)}
         self.columns = (*taken.columns, Column(name=self.prediction, type="str" if self.classes else "float"))
         if self.classes:
@@ -87,13 +88,17 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedWindow:
-    """What one release answered from `since` on and before `until` (UTC), in the log of its endpoint, `folder`."""
+    """What one release answered from `since` on and before `until` (UTC), in the log of its endpoint, `folder`.
+
+    `labels_until`: promises of labels know those alone that came before (UTC); None: all.
+    """
 
     site: Site
     folder: Path
     release: Release
     since: datetime
     until: datetime
+    labels_until: datetime | None = None
 
     @cached_property
     def signature(self) -> Signature:

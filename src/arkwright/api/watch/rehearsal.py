@@ -1,6 +1,8 @@
 """The verb `rehearse-watch`: a past span of time watched again, and what would have been noticed and done."""
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,12 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Away, Invalid
-from arkwright.core.nouns import Actor, Endpoint, Release
+from arkwright.core.nouns import Actor, Endpoint, Release, Terms
 from arkwright.core.promises import parse
 from arkwright.core.record import decode
 from arkwright.core.times import zoned
-from arkwright.monitor.measured import Found
+from arkwright.monitor.measured import Found, Measured
+from arkwright.serve.tap.scan import LATE_S
 from arkwright.sites import Site
 from arkwright.work import compact
 
@@ -40,7 +43,8 @@ def rehearse_watch(
     say: Callable[[str], None] = quiet,
 ) -> tuple[Rehearsed, ...]:
     """Watch the past (default: the last week) again, and say what would have happened. `about`: an endpoint, looked at
-    every `step` (default: 1h), or data.NAME, of which the looks that were made are gone through again.
+    once in every `step` (default: 1h), as it was at the last look that was made in it, or at its end where none was; or
+    data.NAME, of which the looks that were made are gone through again.
 
     By the promises, spans and reactions that the project has now, which need not be those on record; nothing is raised
     and nothing done. A release that would have been halted is not looked at again until the endpoint was really moved.
@@ -73,7 +77,7 @@ def _watched_again(
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers: dict[str, Answers] = {}
     why = ""
-    for at in looks:
+    for at in _moments(site, name, moves, agreed, looks):
         live, before = _at(moves, at), why
         why = _unserved(moves, at, name)
         if why and why != before:
@@ -88,12 +92,34 @@ def _watched_again(
                 continue
             if ref not in answers:
                 answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
-            made = answers[ref].watched(agreed.promises, agreed.window, at, late)
+            made = answers[ref].watched(agreed.promises, agreed.window, at, late, labels_until=at + LATE_S)
             if missed := next((one for one in made if one.failed and realised(parse(one.promise))), None):
                 raise Away(missed.note)  # a look knows the next time, and a rehearsal would tell what is not so
             found += [one.found() for one in made]
         rehearsal.look(at, found)
     return tuple(rehearsal.told)
+
+
+def _moments(site: Site, name: str, moves: list[tuple[float, Endpoint]], agreed: Terms, looks: range) -> Iterator[int]:
+    """Of each step the moment of the last look that was made in it, to which it counted, or the step's end."""
+    releases = {ref for _, endpoint in moves for ref in (*endpoint.shares, *endpoint.shadows)}
+    made = sorted({looks.start - looks.step, *_made(site, name, releases, agreed, looks)})
+    for end in looks:
+        last = made[bisect_right(made, end) - 1]
+        yield last if last > end - looks.step else end
+
+
+def _made(site: Site, name: str, releases: Collection[str], agreed: Terms, looks: range) -> Iterator[int]:
+    """To when looks counted that were made at promises of now."""
+    path = site.watched / f"{name}.measured.db"
+    if not path.exists():  # a rehearsal begins no file
+        return
+    with closing(Measured(path)) as measured:
+        for text in agreed.promises:
+            late = seconds(agreed.labels_after) if agreed.labels_after and realised(parse(text)) else 0
+            since, until = (moment - late for moment in (looks.start - looks.step, looks.stop))
+            for release in releases:
+                yield from (one.until + late for one in measured.between(release, text, since, until))
 
 
 def _unserved(moves: list[tuple[float, Endpoint]], at: float, name: str) -> str:

@@ -97,11 +97,13 @@ class Answers:
         with closing(self._kept()) as kept:
             return following.begins(kept, self._release.ref, self._bins, self._came, rows, until)
 
-    def watched(self, promises: Sequence[str], window: str, until: int, late: int = 0) -> list[Watched]:
+    def watched(
+        self, promises: Sequence[str], window: str, until: int, late: int = 0, labels_until: int | None = None
+    ) -> list[Watched]:
         """Each promise on the window that ends then, in the order of the promises; those that rest on labels on the one
-        that ended so many seconds earlier.
+        that ended so many seconds earlier. `labels_until`: labels that came then or later are not known; None: all are.
         """
-        found = self._windows([asked(parse(text)) for text in promises], window, until, late)
+        found = self._windows([asked(parse(text)) for text in promises], window, until, late, labels_until)
         return [as_watched(self._endpoint, self._release, text, *found[text]) for text in promises]
 
     def watched_with_beside(
@@ -119,7 +121,7 @@ class Answers:
         ]
 
     def _windows(
-        self, wanted: Sequence[Asked], window: str, until: int, late: int
+        self, wanted: Sequence[Asked], window: str, until: int, late: int, labels_until: int | None = None
     ) -> dict[str, tuple[Reading, int, int]]:
         """(what was found, since, until), by the name of what was asked."""
         found: dict[str, tuple[Reading, int, int]] = {}
@@ -127,7 +129,7 @@ class Answers:
             some = [one for one in wanted if back == (late if realised(one.promise) else 0)]
             if some:
                 since, end = self.begins(window, until - back, back), until - back
-                found |= {text: (one, since, end) for text, one in self._found(some, since, end).items()}
+                found |= {text: (one, since, end) for text, one in self._found(some, since, end, labels_until).items()}
         return found
 
     def look_over_time(self) -> None:
@@ -136,10 +138,12 @@ class Answers:
             return
         path = self._site.watched / f"{self._endpoint.name}.drift.db"
         with closing(self._kept()) as kept, closing(Drifted(path)) as drifted:
-            drifted.follow(kept, self._release.ref, self._reference, self.settled, self._times)
+            drifted.follow(kept, self._release.ref, self._reference, self.settled, self._moving)
 
-    def _found(self, wanted: Sequence[Asked], since: int, until: int) -> dict[str, Reading]:
+    def _found(self, wanted: Sequence[Asked], since: int, until: int, labels_until: int | None) -> dict[str, Reading]:
         logged, counts = self.logged(since, until), self._counts(since, until)
+        if labels_until is not None:
+            logged = replace(logged, labels_until=datetime.fromtimestamp(labels_until, UTC))
         window = self._beside(counts)
         if isinstance(window, Window) and self._reference and callers.asked_for(one.promise for one in wanted):
             given = self._site, self._folder, self._release, self._reference, since, until
@@ -167,16 +171,16 @@ class Answers:
     def _beside(self, counts: Counts) -> Window | str:
         if self._reference is None:
             return self._without
-        return replace(self._reference.window(counts), times=self._times)
+        return replace(self._reference.window(counts), moving=self._moving)
 
     @cached_property
     def _comings(self) -> list[datetime]:
         return here.comings(self._site, self._endpoint.name, self._release.ref)
 
     @cached_property
-    def _times(self) -> frozenset[str]:
-        """Columns of dates and times; read from the release once, however many windows are looked at."""
-        return Layout(signature(self._site, self._release)).times
+    def _moving(self) -> frozenset[str]:
+        """Columns that always move; read from the release once, however many windows are looked at."""
+        return Layout(signature(self._site, self._release)).moving
 
     def _kept(self) -> Kept:
         return Kept(self._site.watched / f"{self._endpoint.name}.db")

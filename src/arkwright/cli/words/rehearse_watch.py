@@ -16,7 +16,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("about", help="an endpoint or a dataset, such as late or data.flights")
     parser.add_argument("--since", metavar="TIME", help="30d (ago), or a time in UTC (default: a week before the end)")
     parser.add_argument("--until", metavar="TIME", help="the same (default: now)")
-    parser.add_argument("--step", metavar="SPAN", help=f"how often an endpoint is looked at (default: {STEP})")
+    parser.add_argument(
+        "--step",
+        metavar="SPAN",
+        help=f"how often an endpoint is looked at (default: {STEP}): once in each step, as at the last look that the "
+        "watch made in it, or at its end where it made none",
+    )
     context.site_option(parser)
 
 

@@ -186,15 +186,15 @@ class PlainTensors:
         body = self._told(said)
         return b'%b,"id":"%b"}' % (body[:-1], item[1]) if item[1] else body
 
-    def wrap_all(self, said: Sequence[Any], sizes: Sequence[int] | None) -> list[bytes]:
-        """The bodies of answers of so many rows each, or of one each: None. Raises ValueError where the rows are not
-        as many.
+    def wrap_all(self, said: Sequence[Any], rows: int, sizes: Sequence[int] | None) -> list[bytes]:
+        """The bodies of answers of so many rows each, or of one each: None. Raises ValueError where not so many `rows`
+        are said.
         """
+        if len(said) != rows:
+            raise ValueError
         if sizes is None:
             alone = self._alone
             return [alone % one for one in said]
-        if sum(sizes) != len(said):
-            raise ValueError
         parts, at = [], 0
         for size in sizes:
             parts.append(self._told(said[at : at + size]))

@@ -65,10 +65,11 @@ static void stand_dealloc(Stand *self)
     type->tp_free((PyObject *)self);
 }
 
-/* Another process reads them: each is written whole. */
+/* Another process reads them: each is written whole. None are there before `__init__`. */
 static void note(Stand *self, size_t at, uint64_t number)
 {
-    __atomic_store_n((uint64_t *)self->numbers.buf + at, number, __ATOMIC_RELEASE);
+    if (self->numbers.obj != NULL)
+        __atomic_store_n((uint64_t *)self->numbers.buf + at, number, __ATOMIC_RELEASE);
 }
 
 static PyObject *stand_begin(Stand *self, PyObject *fd)
@@ -520,9 +521,13 @@ static void turn_dealloc(Turn *self)
     type->tp_free((PyObject *)self);
 }
 
+/* What waits is still to be answered: that it is flushed is arranged. */
 static PyObject *turn_close(Turn *self, PyObject *Py_UNUSED(nothing))
 {
-    turn_clear(self);
+    self->ready = 0;
+    Py_CLEAR(self->cost);
+    Py_CLEAR(self->first);
+    Py_CLEAR(self->frames);
     Py_RETURN_NONE;
 }
 
@@ -693,7 +698,7 @@ static Taken *make_taken(PyObject *connection, PyObject *data, PyObject *head, P
 static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *data, PyObject *head, Py_ssize_t end)
 {
     Py_ssize_t size = PyBytes_GET_SIZE(data);
-    if (!turn->ready || turn->count >= turn->most || size - end > LONGEST_BODY ||
+    if (!turn->ready || turn->frames == NULL || turn->count >= turn->most || size - end > LONGEST_BODY ||
         AT(turn->cost, slot.heavy) != Py_False)
         return 0;
     const char *body = PyBytes_AS_STRING(data);
@@ -858,7 +863,7 @@ done:
 
 static PyMethodDef turn_methods[] = {
     {"batch", (PyCFunction)turn_batch, METH_VARARGS, "The next to be computed, and those that go the long way."},
-    {"close", (PyCFunction)turn_close, METH_NOARGS, "Take no more, and let go of everything."},
+    {"close", (PyCFunction)turn_close, METH_NOARGS, "Take no more, whoever says that it is ready."},
     {NULL},
 };
 
@@ -1074,12 +1079,12 @@ static PyObject *read_numbers(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "Sni", &text, &count, &item))
         return NULL;
     const char *begin = PyBytes_AS_STRING(text), *end = begin + PyBytes_GET_SIZE(text);
-    PyObject *made = count < 0 || (item != 4 && item != 8) ? NULL : PyBytes_FromStringAndSize(NULL, count * item);
+    PyObject *made = count < 0 || count > LONGEST_BODY || (item != 4 && item != 8) ? NULL : PyBytes_FromStringAndSize(NULL, count * item);
     if (made != NULL && !numbers(begin, end, count, PyBytes_AS_STRING(made), item)) {
         Py_DECREF(made);
         made = Py_NewRef(Py_None);
     }
-    return made ? made : PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "of 4 or 8 bytes");
+    return made ? made : PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "some numbers of 4 or 8 bytes");
 }
 
 static PyMethodDef functions[] = {

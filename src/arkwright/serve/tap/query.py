@@ -35,7 +35,16 @@ FEW = 10_000  # rows, of which the labels are looked for one by one
 FIRST = 100_000  # rows, the newest, or so many that are wanted, among which they are looked for before all others
 _SQL_TYPES = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR"}
 _ASIDE = "what else may hold"  # beside a row while its label is looked for, numbered by the clause
-_LABELS = pa.schema([("id", pa.string()), ("row", pa.int64()), (ACTUAL, pa.string()), ("place", pa.int64())])
+SAID = "said at"  # beside a label: when it came
+_LABELS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("row", pa.int64()),
+        (ACTUAL, pa.string()),
+        (SAID, pa.timestamp("us")),
+        ("place", pa.int64()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +270,8 @@ def write_labels(folder: Path, path: Path, only: Numbers | None) -> None:
     place = 0
     with pq.ParquetWriter(path, _LABELS) as writer:
         for kept in _many(_labels(folder, only)):
-            id_, row, label, _, _ = zip(*kept, strict=True)
-            columns = [id_, row, _texts(label), range(place, place + len(kept))]
+            id_, row, label, said, _ = zip(*kept, strict=True)
+            columns = [id_, row, _texts(label), np.array(said) // 1000, range(place, place + len(kept))]
             place += len(kept)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, _LABELS, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=_LABELS))

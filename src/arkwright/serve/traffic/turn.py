@@ -93,7 +93,7 @@ class TogetherNatively(Together):
         start = monotonic()
         try:
             said = self._run(self._plain.unpack(batch.data), batch.bodies if desk is not None else ())
-            bodies = self._plain.wrap_all(said, batch.sizes)
+            bodies = self._plain.wrap_all(said, batch.rows, batch.sizes)
         except BaseException:  # noqa: BLE001 - one by one it shows whose trouble it is
             log.debug("a batch is answered one by one")
             if noting is not None:

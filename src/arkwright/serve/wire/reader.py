@@ -10,7 +10,7 @@ from math import inf
 import httptools
 
 from arkwright.serve.wire.front import LARGE, Front, Head
-from arkwright.serve.wire.messages import Problem, Request, come_again, named
+from arkwright.serve.wire.messages import REQUEST_ID, Problem, Request, come_again, named
 from arkwright.serve.wire.parted import parted
 from arkwright.serve.wire.target import head_without_offer, is_foreign, is_loopback, origin_form
 
@@ -229,6 +229,7 @@ class Reader:
         heads = self._front.heads
         if len(heads) >= MOST_HEADS:
             heads.clear()
+        simple = request.keep_alive and not request.old and REQUEST_ID not in headers  # which its answer repeats
         heads[rest] = Head(
             request.method,
             request.path,
@@ -237,7 +238,7 @@ class Reader:
             request.keep_alive,
             request.old,
             request.way,
-            getattr(request.way, "turn", None) if request.keep_alive and not request.old else None,
+            getattr(request.way, "turn", None) if simple else None,
         )
 
     def _check_head(self, headers: dict[bytes, bytes]) -> None:
