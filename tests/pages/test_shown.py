@@ -14,10 +14,12 @@ from arkwright.api import look
 from arkwright.api.decide import refuse
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.endpoints.traffic_seen import Seen
+from arkwright.api.watch import looked
 from arkwright.core import versions
 from arkwright.core.errors import Refused
 from arkwright.core.nouns import Endpoint, Release
-from arkwright.pages import traffic
+from arkwright.pages import home, traffic
+from arkwright.pages.health import Health
 from arkwright.pages.words import number
 from arkwright.serve.tap.over_time import Slot
 from arkwright.web import plane
@@ -120,6 +122,22 @@ def test_how_an_endpoint_is_now(door):
         assert cells(panel(page(door, path), "now")) == now, path
     for path in ("/", "/endpoints"):
         assert "145 requests, 5 refused (3.45 %), p99 3.93 ms" in page(door, path)
+        assert "answered by this control room's server, since it began" in page(door, path), path
+
+
+def test_a_watch_that_fails_is_shown_at_home(site):
+    now = versions.resolve(site.site.ledger, Endpoint, "buys")
+    promised = replace(now, terms=replace(now.terms, promises=("age <= 90d",)))
+
+    def told(endpoint):
+        one = Health(endpoint=endpoint, word="answers", tone="good", says="", rows=())
+        return [waits.title for waits in home._alarms(site.site, (one,)) if waits.kind == "watch"]
+
+    looked.note(site.site, "buys", "up")
+    assert told(promised) == []
+    looked.note(site.site, "buys", "up", well=False)
+    assert told(promised) == ["The watch of buys fails"]
+    assert told(now) == []  # nothing is promised any more
 
 
 def test_traffic_over_time(door, monkeypatch):

@@ -84,6 +84,14 @@ def test_a_share_has_no_room_above_all():
     assert re.findall(r">([\d.]+)</text>", over_time([Series("estimated", [found])], 0, 10))[:3] == ["0", "0.5", "1"]
 
 
+def test_a_line_of_what_is_not_known_yet_is_not_drawn():
+    known = Found("release:buys@1", "recall", 5, 0, "", 0.9, 0.8, 1.0, 40, "")
+    awaited = replace(known, value=None, low=None, high=None)
+    drawn = over_time([Series("estimated", [known]), Series("realised", [awaited])], 0, 10)
+    assert '"line first"' in drawn
+    assert "second" not in drawn  # a path of nothing is a mistake to a browser
+
+
 def test_the_way_to_an_alarm(house):
     link = f'href="{PAGE}#alarm-'
     for place in ("/", "/ledger?kind=alarm", "/ledger?kind=reaction", "/search?q=psi", "/search?q=opened+discussion"):

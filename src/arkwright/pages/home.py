@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from arkwright.api import catalog
 from arkwright.api.talking import inbox as verbs
+from arkwright.api.watch import looked
 from arkwright.core import telling
 from arkwright.core.alarms import Alarm
 from arkwright.core.counted import many
@@ -67,13 +68,23 @@ def home(request: Request) -> Response:
 
 
 def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waiting]:
-    """Endpoints in trouble; promises that the newest of a dataset or of a model breaks."""
+    """Endpoints in trouble, or whose watch is; promises that the newest of a dataset or of a model breaks."""
     for one in endpoints:
         if one.tone == "bad":
             place, title = f"/endpoints/{one.endpoint.name}", f"{one.endpoint.name}: {one.word}"
             yield Waiting(kind="alarm", tone="bad", title=title, place=place, text=one.says)
+        yield from _unwatched(site, one.endpoint)
     for ref, group in groupby(site.catalog.broken(Dataset, Model), key=itemgetter(0)):
         yield _broken(ref, [finding for _, finding in group])
+
+
+def _unwatched(site: Site, endpoint: Endpoint) -> Iterator[Waiting]:
+    """Where the last look at what it promises did not find out all."""
+    look = looked.last(site, endpoint.name)
+    if look.at and not look.well and endpoint.terms and endpoint.terms.promises:
+        title, place = f"The watch of {endpoint.name} fails", f"/endpoints/{endpoint.name}/watch"
+        text = "Not all that it promises could be measured; its watch and the log of the control room say why."
+        yield Waiting(kind="watch", tone="bad", title=title, place=place, text=text)
 
 
 def _raised(standing: Sequence[Alarm]) -> Iterator[Waiting]:

@@ -65,6 +65,8 @@ def _drawn(axes: Axes, kind: str, found: Sequence[Found]) -> Iterator[Markup]:
         ((x, low, top),) = sure
         yield Markup('<path class="line {}" d="M{} {}V{}"/>').format(kind, x, low, top)
     points = [(x, axes.y(one.value)) for x, one in there if one.value is not None]
+    if not points:  # browsers call a path of nothing a mistake
+        return
     yield Markup('<path class="line {}" d="M{}"/>').format(kind, "L".join(f"{x} {y}" for x, y in points))
     if len(points) < _DOTS:
         for x, y in points:
