@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-SOURCES = "src/arkwright/serve/native/_native.c"
+SOURCE = "src/arkwright/serve/native/_native.c"
 MODULE = "arkwright.serve.native._native"
 
 
@@ -27,7 +27,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def _compiled(root: Path) -> Path | None:
-    extension = Extension(MODULE, [str(root / SOURCES)], extra_compile_args=["-O2"], optional=True)
+    extension = Extension(MODULE, [str(root / SOURCE)], extra_compile_args=["-O2"], optional=True)
     command = build_ext(Distribution({"name": "arkwright", "ext_modules": [extension]}))
     command.ensure_finalized()
     command.build_lib, command.build_temp = str(root / "src"), str(root / "build" / "native")

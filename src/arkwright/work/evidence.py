@@ -54,7 +54,7 @@ def _numbers(held: pa.Table) -> dict[str, Array]:
 
 
 def save(
-    folder: Path, measured: Measured, evaluated: Evaluation, rows: Rows, key: Collection[str]
+    folder: Path, measured: Measured, evaluated: Evaluation, rows: Rows, key: Collection[str] = ()
 ) -> tuple[list[str], list[str]]:
     """Write it all; (files, those of them that another machine would find otherwise)."""
     assert evaluated.original

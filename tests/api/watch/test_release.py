@@ -136,7 +136,9 @@ def test_altered_bytes_and_a_signature_that_is_not_there_are_found(live):
 @pytest.mark.parametrize("name", ["reference.msgpack", "signature.json"])
 def test_what_the_watch_itself_reads_may_be_altered_too(live, name, monkeypatch):
     """The alarm is raised all the same, and what cannot be told says why; when it is mended all goes on."""
-    live.shop.edit("arkwright.toml", '"tampered_files == 0"', '"tampered_files == 0", "requests() >= 0"')
+    live.shop.edit(
+        "arkwright.toml", '"tampered_files == 0"', '"tampered_files == 0", "requests() >= 0", "psi(age) < 0.2"'
+    )
     live.do(promote, release="buys", reason="its terms")
     before = {text: one.verdict for text, one in watched(live).items()}
     release = versions.resolve(live.site.ledger, Release, "buys")
@@ -150,8 +152,9 @@ def test_what_the_watch_itself_reads_may_be_altered_too(live, name, monkeypatch)
     assert (found["tampered_files == 0"].verdict, found["model_age_days <= 180"].verdict) == ("broken", "kept")
     assert f"{name} is changed" in found["tampered_files == 0"].note
     assert found["tampered_files == 0"].alarm
-    assert f"{name} of release:buys@1 cannot be read" in found["requests() >= 0"].note
-    assert found["requests() >= 0"].failed
+    assert f"{name} of release:buys@1 cannot be read" in found["psi(age) < 0.2"].note
+    assert found["psi(age) < 0.2"].failed
+    assert ("cannot be read" in found["requests() >= 0"].note) == (name == "signature.json")
     path.write_bytes(bytes_of_then)
     os.utime(path)
     assert {text: one.verdict for text, one in watched(live).items()} == before

@@ -2,21 +2,24 @@
 is promised of the release itself is measured all the same.
 """
 
-from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from arkwright.api.watch import served
 from arkwright.api.watch.log import LoggedWindow
 from arkwright.api.watch.release import Live
 from arkwright.api.watch.window import Watched, as_watched
+from arkwright.core import durations
 from arkwright.core.errors import Corrupt
-from arkwright.core.nouns import Endpoint, Release
+from arkwright.core.nouns import Endpoint, Release, Terms
 from arkwright.core.promises import Reading, parse
 from arkwright.measures import registry
+from arkwright.measures.operations import COUNTED
 from arkwright.monitor import packing
 from arkwright.sites import Site
 
 _READ = ("signature.json", packing.FILE)
-_SPAN = 60  # seconds: what is looked at is now
+_SPAN = 60  # seconds, where the window is none of time: what is looked at is now
 
 
 def damage(site: Site, release: Release) -> str:
@@ -30,20 +33,22 @@ def damage(site: Site, release: Release) -> str:
     return ""
 
 
-def watched(
-    site: Site, endpoint: Endpoint, release: Release, promises: Sequence[str], until: int, why: str
-) -> list[Watched]:
-    """Each promise, in their order; `why` nothing is known but of the release itself."""
-    live, since = Live(site, release), until - _SPAN
+def watched(site: Site, endpoint: Endpoint, release: Release, agreed: Terms, until: int, why: str) -> list[Watched]:
+    """Each promise, in their order; `why` nothing is known but of the release itself, and of what servers counted."""
+    of_time = agreed.window != durations.RELEASE and durations.rows(agreed.window) is None
+    live, since = Live(site, release), until - (durations.seconds(agreed.window) if of_time else _SPAN)
     span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
     folder = site.predictions / endpoint.name
     logged = LoggedWindow(site=site, folder=folder, release=release, since=span[0], until=span[1])
     found = []
-    for text in promises:
+    for text in agreed.promises:
         promise = parse(text)
         measure = registry.measures().get(promise.call.name)
         reading = Reading(None, note=why, failed=True)
         if measure is not None and measure.stage in registry.OF_RELEASE:
             reading = live.readings(logged, {text: promise})[text]
+        elif measure is not None and measure.name in COUNTED and of_time:
+            with suppress(Corrupt):  # what the measure may be asked of stands in the signature
+                reading = served.counted(logged, {text: promise})[text]
         found.append(as_watched(endpoint, release, text, reading, since, until))
     return found

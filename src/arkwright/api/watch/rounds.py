@@ -150,7 +150,7 @@ def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list
     """The promises, and what is measured beside them."""
     agreed = terms.recorded(endpoint)
     if why := damaged.damage(site, release):
-        return damaged.watched(site, endpoint, release, agreed.promises, int(time.time()) // 60 * 60, why), []
+        return damaged.watched(site, endpoint, release, agreed, int(time.time()) // 60 * 60, why), []
     answers = Answers(site, endpoint, release)
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
