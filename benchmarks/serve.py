@@ -50,10 +50,8 @@ def main() -> None:
     targets = servers(bench, [*ours, contenders.hello(bench.tensor), *others], given.rounds, given.seconds)
     if not given.short:
         targets += by_itself(bench, base, folder, given.rounds, given.seconds)
-    print(
-        "**Targets** (Arkwright over the Open Inference Protocol, JSON; metrics and limits on; the log of predictions, a"
-    )
-    print("rate, access log and traces off)\n")
+    print("**Targets** (Arkwright over the Open Inference Protocol, JSON; metrics and limits on;")
+    print("the log of predictions, a rate, access log and traces off)\n")
     print(report.settled(targets))
     print(f"\n{given.rounds} interleaved rounds, windows of {given.seconds:g} s, {ONE.different} different requests;")
     busy = " ".join(f"{load:.1f}" for load in os.getloadavg())
