@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,14 @@ print(native is not None, standing.Stand.__module__)
 """
 
 
-def test_here_it_is_there():
-    assert native is not None, "nothing was compiled: is there a C compiler?"
+def test_it_is_there_where_there_is_a_compiler():
+    assert native is not None or shutil.which("cc") is None
 
 
-@pytest.mark.parametrize(("said", "found"), [("1", "True arkwright.serve.native._native"), ("0", f"False {PYTHON}")])
+HERE = "True arkwright.serve.native._native" if native is not None else f"False {PYTHON}"
+
+
+@pytest.mark.parametrize(("said", "found"), [("1", HERE), ("0", f"False {PYTHON}")])
 def test_it_can_be_left_out(said, found):
     environment = os.environ | {"ARKWRIGHT_NATIVE": said}
     done = subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True, check=True)

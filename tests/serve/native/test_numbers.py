@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 import struct
 
 import msgspec
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from arkwright.serve.native import native
 
+pytestmark = pytest.mark.skipif(native is None and shutil.which("cc") is None, reason="no C compiler: Python serves")
 DECODE = msgspec.json.Decoder(list[float]).decode
 CODES = {4: "f", 8: "d"}
 

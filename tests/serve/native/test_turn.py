@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import shutil
 from collections import Counter
 from itertools import pairwise
 
@@ -29,6 +30,8 @@ from arkwright.serve.traffic.turn import TogetherNatively
 from arkwright.serve.wire import standing
 from arkwright.serve.wire.http import Connection
 from arkwright.serve.wire.limits import Limits
+
+pytestmark = pytest.mark.skipif(native is None and shutil.which("cc") is None, reason="no C compiler: Python serves")
 
 
 def asked(data, *, shape="[1,1]", path="/v2/models/m/infer", extra=b"", tail="}]}", length=None):
