@@ -39,4 +39,4 @@ class Signature:
     outputs: tuple[Tensor, ...]
     classes: tuple[int | str | bool, ...] = ()
     features: Features | None = None
-    key: tuple[str, ...] = ()  # columns that tell one row of the data from another, and nothing about it
+    key: tuple[str, ...] = ()  # what alone tells one row of the data from another, and nothing about it

@@ -54,7 +54,8 @@ def save(folder: Path, rows: Rows, evaluated: Evaluation, key: Collection[str] =
     held = Held(rows.raw, rows.test, {name: pa.chunked_array([column]) for name, column in names})
     errors = None if rows.classes else evaluated.label.astype(np.float64) - evaluated.truth
     made = reference(held, answered, truth, rows.groups.column_names, errors, key)
-    telling = replace(made, columns={name: one for name, one in made.columns.items() if name not in key})
+    kept = {name: one for name, one in made.columns.items() if name not in key or name in made.groups}
+    telling = replace(made, columns=kept)
     packing.save(folder / packing.FILE, replace(made, by_cell=_by_cell(telling, held, answered, evaluated)))
     return packing.FILE
 
