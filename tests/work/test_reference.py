@@ -1,6 +1,7 @@
 """What a watch is given of a release: the rows held out, with the answers to them as columns beside their own."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from arkwright.monitor import packing
 from arkwright.monitor.counting import Answered, reference
 from arkwright.train.split import Split
 from arkwright.work import reference as kept
+from arkwright.work.models import telling_apart
 from arkwright.work.rows import Rows
 
 N, TEST = 40, np.arange(40) % 4 == 3
@@ -42,3 +44,9 @@ def test_the_rows_held_out_are_counted_with_their_answers(tmp_path, task):
     packing.save(tmp_path / "expected", expected)
     assert (tmp_path / "found").read_bytes() == (tmp_path / "expected").read_bytes()
     assert found.columns["carrier"].values == ("DL",)
+
+
+@pytest.mark.parametrize(("key", "alone"), [((), ()), (("id",), ("id",)), (("day", "carrier"), ())])
+def test_of_a_key_of_several_columns_each_may_say_something(key, alone):
+    project = SimpleNamespace(spec=SimpleNamespace(data={"flights": SimpleNamespace(key=key)}))
+    assert telling_apart(project, SimpleNamespace(source="flights")) == alone
