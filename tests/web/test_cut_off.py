@@ -247,6 +247,37 @@ def test_of_two_ways_to_take_one_invitation_up_one_goes_on_whoever_is_cut_off(ow
     assert names(owned)["ben"] == ("viewer", ("provider",))
 
 
+@pytest.mark.parametrize("first", ["password", "provider"])
+def test_of_two_ways_to_take_two_invitations_up_the_first_to_come_in_goes_on(owned, monkeypatch, first):
+    """Olga and whoever chose a password are both cut off when both ways are open."""
+    site, vault, add = owned.site, owned.site.vault, owned.site.vault.add
+    given = owned.do(accounts.invite, ADA, name="ben").secret
+    other = secrets.issue(vault, secrets.INVITE, "ben", 1000)
+
+    def meanwhile(kind, *words, **how):
+        if kind != passwords.KIND:
+            return add(kind, *words, **how)
+        cut(monkeypatch, vault, "remove", secrets.INVITE, lambda: outside.enter(site, OLGA, invitation=other))
+        add(kind, *words, **how)
+        raise Cut
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vault, "add", meanwhile)
+        with pytest.raises(Cut):
+            owned.do(entering.join, invitation=given, password=WORD)
+    assert names(owned)["ben"] == ("viewer", ("password", "provider"))
+    ways = {
+        "password": lambda: owned.do(entering.log_in, name="ben", password=WORD),
+        "provider": lambda: outside.enter(site, OLGA),
+    }
+    assert whose(owned, ways.pop(first)()) == "ben"
+    (late,) = ways.values()
+    with pytest.raises((Unproven, Forbidden)):
+        late()
+    assert names(owned)["ben"] == ("viewer", (first,))
+    assert list(vault.find(secrets.INVITE, "ben/")) == []
+
+
 def test_who_joined_and_was_cut_off_is_told_to_log_in(owned, monkeypatch):
     given = owned.do(accounts.invite, ADA, name="ben").secret
     words = {"invitation": given, "password": WORD}

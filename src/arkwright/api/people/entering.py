@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from arkwright.api.people.accounts import DAY, PRINTED, account, can_enter, owner_can_enter, ways
+from arkwright.api.people.accounts import DAY, LINKED, PRINTED, account, can_enter, owner_can_enter, ways
 from arkwright.core import versions
 from arkwright.core.errors import Refused, Unproven
 from arkwright.core.nouns import Account, Actor
+from arkwright.core.record import decode
 from arkwright.govern import passwords, roles, secrets
 from arkwright.govern.secrets import Pass
 from arkwright.sites import Site
@@ -63,6 +64,16 @@ def bind(site: Site, key: str, way: str) -> None:
         raise Unproven("this invitation was begun in another way; go on in that one, or ask for another")
 
 
+def settle(site: Site, name: str, other: str) -> None:
+    """Whoever comes in first goes on, and the `other` way's record ends, where two people took up two invitations to
+    this account at once, each in a way of their own, and both were cut off, so that both ways are open.
+    """
+    begun = {decode(Pass, body).way for _, body in site.vault.find(secrets.INVITE, f"{name}/")}
+    if len(begun - {""}) > 1:
+        site.vault.remove(other, name)
+        secrets.revoke_all(site.vault, secrets.INVITE, name)
+
+
 def ask(site: Site, what: str) -> str:
     """What is next for whom somebody else was faster than: to ask an owner for this, once there is one."""
     return f"ask an owner {what}" if owner_can_enter(site) else "try again"
@@ -94,6 +105,7 @@ def log_in(site: Site, by: Actor, project: Path, *, name: str, password: str, no
     found = versions.latest(site.ledger, Account, name) if right else None
     if found is None or found.role == "none":
         raise Unproven("the name or the password is wrong")
+    settle(site, name, LINKED)
     work = partial(session, site, name, note)
     secret = site.reserve.helping(work) if found.role == "owner" else work()
     if site.vault.get(passwords.KIND, name) != kept:  # changed meanwhile, which ended the sessions that there were

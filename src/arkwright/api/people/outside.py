@@ -43,6 +43,7 @@ def enter(site: Site, person: Person, *, invitation: str = "", note: str = "") -
     name = name or _new(site, person, key)
     if accounts.account(site, name).role == "none":
         raise Unproven(f"{name} was shut out; ask an owner")
+    entering.settle(site, name, passwords.KIND)
     secret = entering.session(site, name, note)
     if linked(site, key) != name:  # since just now, which ended the sessions that there were
         entering.log_out(site, entering.prove(site, secrets.SESSION, secret))
