@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { ANSWERED = 1, BUSY = 2, LAST = 3 };                 /* standing.py says what they are */
-enum { SMALL_HEAD = 2048, LONGEST_FRAME = 1024, LONGEST_BODY = 65536, MOST_DIGITS = 19 };
+enum { LONGEST_HEAD = 2048, LONGEST_FRAME = 1024 }; /* Python remembers none that is longer */
 static const uint64_t LARGEST = (1u << 22) - 1;
 
 #include "standing.h"
@@ -30,7 +30,8 @@ static PyObject *read_numbers(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "Sni", &text, &count, &item))
         return NULL;
     const char *begin = PyBytes_AS_STRING(text), *end = begin + PyBytes_GET_SIZE(text);
-    PyObject *made = count < 0 || count > LONGEST_BODY || (item != 4 && item != 8) ? NULL : PyBytes_FromStringAndSize(NULL, count * item);
+    int some = count >= 0 && count <= 65536 && (item == 4 || item == 8);
+    PyObject *made = some ? PyBytes_FromStringAndSize(NULL, count * item) : NULL;
     if (made != NULL && !numbers(begin, end, count, PyBytes_AS_STRING(made), item)) {
         Py_DECREF(made);
         made = Py_NewRef(Py_None);

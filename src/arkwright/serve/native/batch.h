@@ -108,67 +108,42 @@ static PyTypeObject TurnType = {
     .tp_members = turn_members,
 };
 
-static PyObject *batch_jobs(Batch *self, void *Py_UNUSED(nothing))
+/* What is told of each, in a list. */
+static PyObject *listed(Batch *self, PyObject *(*told)(Taken *))
 {
     PyObject *list = PyList_New(self->count);
     for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
-        Py_INCREF(self->jobs[i]);
-        PyList_SET_ITEM(list, i, (PyObject *)self->jobs[i]);
+        PyObject *one = told(self->jobs[i]);
+        if (one == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, one);
     }
     return list;
 }
 
-static PyObject *batch_bodies(Batch *self, void *Py_UNUSED(nothing))
-{
-    PyObject *list = PyList_New(self->count);
-    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
-        PyObject *body = taken_body(self->jobs[i], NULL);
-        if (body == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SET_ITEM(list, i, body);
-    }
-    return list;
-}
+static PyObject *job_itself(Taken *job) { return Py_NewRef((PyObject *)job); }
+static PyObject *job_body(Taken *job) { return taken_body(job, NULL); }
+static PyObject *job_rows(Taken *job) { return PyLong_FromSsize_t(job->rows); }
+static PyObject *job_received(Taken *job) { return PyFloat_FromDouble(job->received); }
+
+static PyObject *batch_jobs(Batch *self, void *Py_UNUSED(nothing)) { return listed(self, job_itself); }
+static PyObject *batch_bodies(Batch *self, void *Py_UNUSED(nothing)) { return listed(self, job_body); }
+static PyObject *batch_received(Batch *self, void *Py_UNUSED(nothing)) { return listed(self, job_received); }
 
 /* How many rows each has; None where it is one. */
 static PyObject *batch_sizes(Batch *self, void *Py_UNUSED(nothing))
 {
-    if (self->rows == self->count)
-        Py_RETURN_NONE;
-    PyObject *list = PyList_New(self->count);
-    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
-        PyObject *size = PyLong_FromSsize_t(self->jobs[i]->rows);
-        if (size == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SET_ITEM(list, i, size);
-    }
-    return list;
-}
-
-/* When each came. */
-static PyObject *batch_received(Batch *self, void *Py_UNUSED(nothing))
-{
-    PyObject *list = PyList_New(self->count);
-    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
-        PyObject *when = PyFloat_FromDouble(self->jobs[i]->received);
-        if (when == NULL)
-            Py_CLEAR(list);
-        else
-            PyList_SET_ITEM(list, i, when);
-    }
-    return list;
+    return self->rows == self->count ? Py_NewRef(Py_None) : listed(self, job_rows);
 }
 
 /* Nothing came behind the request, and its connection sends and reads as ever. */
 static int says_plainly(PyObject *connection, PyObject *front, Taken *job)
 {
-    PyObject *reader = AT(connection, slot.reader), *rest = AT(connection, slot.rest);
     return AT(connection, slot.busy) == (PyObject *)job && AT(connection, slot.front) == front &&
-           AT(connection, slot.transport) != Py_None && AT(connection, slot.held) == Py_False && AT(connection, slot.ahead) == Py_False &&
-           PyBytes_CheckExact(rest) && PyBytes_GET_SIZE(rest) == 0 && Py_SIZE(AT(connection, slot.queue)) == 0 &&
-           AT(reader, slot.clean) == Py_True && AT(reader, slot.continues) == Py_False &&
+           AT(connection, slot.transport) != Py_None && AT(connection, slot.held) == Py_False &&
+           AT(connection, slot.ahead) == Py_False && has_nothing_else(connection) &&
+           AT(AT(connection, slot.reader), slot.continues) == Py_False &&
            Py_IS_TYPE(AT(connection, slot.stand), &StandType);
 }
 
@@ -234,7 +209,8 @@ static PyObject *batch_say(Batch *self, PyObject *args)
         Taken *job = self->jobs[i];
         PyObject *connection = job->connection, *body = PyList_GET_ITEM(bodies, i);
         int said;
-        if (PyBytes_CheckExact(body) && PyBytes_GET_SIZE(body) <= small && !draining && says_plainly(connection, front, job)) {
+        if (PyBytes_CheckExact(body) && PyBytes_GET_SIZE(body) <= small && !draining &&
+            says_plainly(connection, front, job)) {
             PyObject *answer = answer_of(body, date, headers);
             said = answer ? send(connection, front, answer, job, idle_by) : -1;
             Py_XDECREF(answer);

@@ -1,5 +1,7 @@
 /* Numbers as JSON writes them, to the bits that Python reads; those that take longer, by Python's own means. */
 
+enum { MOST_DIGITS = 19 }; /* that fit in 64 bits */
+
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                               1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 

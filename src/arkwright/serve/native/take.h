@@ -27,14 +27,20 @@ static int add(PyObject *object, PyObject *name, Py_ssize_t more)
     return done;
 }
 
+/* No bytes wait to be looked at, no request waits for its turn, and none has come in part. */
+static int has_nothing_else(PyObject *connection)
+{
+    PyObject *rest = AT(connection, slot.rest);
+    return PyBytes_CheckExact(rest) && PyBytes_GET_SIZE(rest) == 0 && Py_SIZE(AT(connection, slot.queue)) == 0 &&
+           AT(AT(connection, slot.reader), slot.clean) == Py_True;
+}
+
 /* Nothing waits before these bytes, and nothing is out of the ordinary with the connection. */
 static int is_quiet(PyObject *connection)
 {
-    PyObject *reader = AT(connection, slot.reader), *rest = AT(connection, slot.rest);
     return AT(connection, slot.deaf) == Py_False && AT(connection, slot.paused) == Py_False &&
            AT(connection, slot.busy) == Py_None && AT(connection, slot.transport) != Py_None &&
-           PyBytes_CheckExact(rest) && PyBytes_GET_SIZE(rest) == 0 && Py_SIZE(AT(connection, slot.queue)) == 0 &&
-           AT(reader, slot.clean) == Py_True;
+           has_nothing_else(connection);
 }
 
 static int is_ordinary(PyObject *front)
@@ -54,16 +60,17 @@ static int is_ordinary(PyObject *front)
     return within;
 }
 
-/* A borrowed head that is known and ends at `*end`. NULL: none, or an error. */
+/* A head that is known and ends at `*end`. NULL: none, or an error. */
 static PyObject *known_head(PyObject *front, const char *data, Py_ssize_t size, Py_ssize_t *end)
 {
     const char *found = memmem(data, (size_t)size, "\r\n\r\n", 4);
-    if (found == NULL || found - data > SMALL_HEAD)
+    if (found == NULL || found - data > LONGEST_HEAD)
         return NULL;
     *end = found + 4 - data;
     PyObject *heads = PyObject_GetAttr(front, s_heads), *key = PyBytes_FromStringAndSize(data, *end);
     PyObject *head = heads && key && PyDict_Check(heads) ? PyDict_GetItemWithError(heads, key) : NULL;
-    Py_XDECREF(heads); /* the front holds it */
+    Py_XINCREF(head);
+    Py_XDECREF(heads);
     Py_XDECREF(key);
     return head;
 }
@@ -114,7 +121,7 @@ static Taken *make_taken(PyObject *connection, PyObject *data, PyObject *head, P
 static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *data, PyObject *head, Py_ssize_t end)
 {
     Py_ssize_t size = PyBytes_GET_SIZE(data);
-    if (!turn->ready || turn->frames == NULL || turn->count >= turn->most || size - end > LONGEST_BODY ||
+    if (!turn->ready || turn->frames == NULL || turn->count >= turn->most || size - end > turn->largest ||
         AT(turn->cost, slot.heavy) != Py_False)
         return 0;
     const char *body = PyBytes_AS_STRING(data);
@@ -143,6 +150,48 @@ static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *
     return 1;
 }
 
+/* One of several releases is picked by `among`, whichever way the request goes: to pick twice would change the shares. */
+static int take_among(PyObject *among, PyObject *connection, PyObject *front, PyObject *data, PyObject *head,
+                      Py_ssize_t end)
+{
+    PyObject *headers = PyObject_GetAttr(head, s_headers);
+    PyObject *picked = headers ? PyObject_CallOneArg(among, headers) : NULL; /* the release, and its turn */
+    Py_XDECREF(headers);
+    if (picked == NULL)
+        return -1;
+    PyObject *turn = PyTuple_GET_ITEM(picked, 1);
+    int taken = Py_IS_TYPE(turn, &TurnType) ? take_in((Turn *)turn, connection, front, data, head, end) : 0;
+    if (taken == 0) {
+        Taken *one = make_taken(connection, data, head, end);
+        taken = one && begin(connection, front, one, PyBytes_GET_SIZE(data) - end) == 0 ? 1 : -1;
+        if (taken > 0) {
+            PyObject *lane = PyTuple_GET_ITEM(picked, 0);
+            PyObject *done = PyObject_CallMethodObjArgs(connection, s_picked, one, lane, NULL);
+            taken = done ? 1 : -1;
+            Py_XDECREF(done);
+        }
+        Py_XDECREF(one);
+    }
+    Py_DECREF(picked);
+    return taken;
+}
+
+/* A request with this head, if it is whole and nothing is out of the ordinary: 1, 0, or -1. */
+static int take_by(PyObject *head, PyObject *connection, PyObject *data, Py_ssize_t end)
+{
+    PyObject *front = AT(connection, slot.front), *turn = AT(head, slot.turn);
+    if (turn == Py_None || PyLong_AsSsize_t(AT(head, slot.length)) != PyBytes_GET_SIZE(data) - end)
+        return PyErr_Occurred() ? -1 : 0;
+    int ordinary = is_ordinary(front);
+    if (ordinary <= 0)
+        return ordinary;
+    Py_INCREF(turn);
+    int taken = Py_IS_TYPE(turn, &TurnType) ? take_in((Turn *)turn, connection, front, data, head, end)
+                                            : take_among(turn, connection, front, data, head, end);
+    Py_DECREF(turn);
+    return taken;
+}
+
 /* take(connection, data) -> bool */
 static PyObject *take(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
 {
@@ -151,45 +200,11 @@ static PyObject *take(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssi
     PyObject *connection = args[0], *data = args[1];
     if (!PyBytes_CheckExact(data) || !is_quiet(connection))
         Py_RETURN_FALSE;
-    PyObject *front = AT(connection, slot.front);
-    Py_ssize_t end = 0, size = PyBytes_GET_SIZE(data);
-    PyObject *head = known_head(front, PyBytes_AS_STRING(data), size, &end);
+    Py_ssize_t end = 0;
+    PyObject *head = known_head(AT(connection, slot.front), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), &end);
     if (head == NULL)
         return PyErr_Occurred() ? NULL : PyBool_FromLong(0);
-    PyObject *turn = AT(head, slot.turn);
-    if (turn == Py_None || PyLong_AsSsize_t(AT(head, slot.length)) != size - end)
-        return PyErr_Occurred() ? NULL : PyBool_FromLong(0);
-    int ordinary = is_ordinary(front);
-    if (ordinary <= 0)
-        return ordinary < 0 ? NULL : PyBool_FromLong(0);
-    Py_INCREF(head);
-    int taken;
-    if (Py_IS_TYPE(turn, &TurnType)) {
-        Py_INCREF(turn);
-        taken = take_in((Turn *)turn, connection, front, data, head, end);
-        Py_DECREF(turn);
-    }
-    else { /* one of several releases: to pick twice would change the shares */
-        PyObject *headers = PyObject_GetAttr(head, s_headers);
-        PyObject *lane = headers ? PyObject_CallOneArg(turn, headers) : NULL; /* the release, and its turn */
-        PyObject *its = lane ? PyTuple_GET_ITEM(lane, 1) : NULL;
-        taken = its == NULL ? -1 : 0;
-        if (its != NULL && Py_IS_TYPE(its, &TurnType))
-            taken = take_in((Turn *)its, connection, front, data, head, end);
-        if (taken == 0) {
-            Taken *one = make_taken(connection, data, head, end);
-            if (one == NULL || begin(connection, front, one, size - end) < 0)
-                taken = -1;
-            else {
-                PyObject *done = PyObject_CallMethodObjArgs(connection, s_picked, one, PyTuple_GET_ITEM(lane, 0), NULL);
-                taken = done ? 1 : -1;
-                Py_XDECREF(done);
-            }
-            Py_XDECREF(one);
-        }
-        Py_XDECREF(headers);
-        Py_XDECREF(lane);
-    }
+    int taken = take_by(head, connection, data, end);
     Py_DECREF(head);
     return taken < 0 ? NULL : PyBool_FromLong(taken);
 }

@@ -12,7 +12,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *frames, *cost, *first;
-    Py_ssize_t width, most, most_rows;
+    Py_ssize_t width, most, most_rows, largest;
     int item;
     char ready;
     Taken **jobs;
@@ -112,14 +112,15 @@ static PyTypeObject TakenType = {
 
 static int turn_init(Turn *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"frames", "cost", "first", "width", "item", "most", "most_rows", NULL};
+    static char *names[] = {"frames", "cost", "first", "width", "item", "most", "most_rows", "largest", NULL};
     PyObject *frames, *cost, *first;
     if (self->frames != NULL) {
         PyErr_SetString(PyExc_TypeError, "it is begun");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO$ninn", names, &PyDict_Type, &frames, &cost, &first,
-                                     &self->width, &self->item, &self->most, &self->most_rows))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO$ninnn", names, &PyDict_Type, &frames, &cost, &first,
+                                     &self->width, &self->item, &self->most, &self->most_rows,
+                                     &self->largest))
         return -1;
     if (self->width < 1 || (self->item != 4 && self->item != 8)) {
         PyErr_SetString(PyExc_ValueError, "rows of one number or more, of 4 or 8 bytes");

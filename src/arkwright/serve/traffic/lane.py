@@ -37,7 +37,7 @@ class Lane:
         cost = self.batcher.cost
 
         def together(plain: Plain) -> Together:
-            made = turn.together(
+            made = turn.kind(plain)(
                 plain, loaded.graph, loaded.headers, most=most, desk=self.batcher.desk, cost=cost, longest=longest
             )
             made.lane = self

@@ -83,7 +83,11 @@ class Together:
         self.lane: Any = None  # the release, where requests are told of it
         self._loop = asyncio.get_running_loop()
         self.waiting: list[Asked] = []
-        self.turn: Any = None  # where `native` puts those that it has read; see `turn.py`
+        self.turn = self._turn()
+
+    def _turn(self) -> Any:
+        """Where `native` puts those that it has read; see `turn.py`."""
+        return None
 
     @property
     def busy(self) -> bool:

@@ -8,13 +8,10 @@ from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
-from arkwright.serve.model.graph import Graph
 from arkwright.serve.model.plain_tensors import PlainTensors
 from arkwright.serve.native import native
 from arkwright.serve.traffic.batch import INLINE_ROWS
-from arkwright.serve.traffic.cost import Cost
-from arkwright.serve.traffic.poison import Desk
-from arkwright.serve.traffic.together import BATCH_ROWS, Noting, Together
+from arkwright.serve.traffic.together import BATCH_ROWS, LARGEST, Noting, Plain, Together
 from arkwright.serve.wire.inflate import SMALL
 
 log = logging.getLogger("arkwright.serve")
@@ -43,23 +40,14 @@ class TogetherNatively(Together):
     _plain: PlainTensors
     noting: Counting | None
 
-    def __init__(
-        self,
-        plain: PlainTensors,
-        graph: Graph,
-        headers: bytes,
-        *,
-        most: int,
-        desk: Desk | None,
-        cost: Cost,
-        longest: float,
-    ) -> None:
-        super().__init__(plain, graph, headers, most=most, desk=desk, cost=cost, longest=longest)
-        first = partial(self._loop.call_soon, self._flush_turn)
-        self.turn = native.Turn(
-            plain.frames, cost, first, width=plain.width, item=plain.item, most=most, most_rows=INLINE_ROWS
-        )
-        self.turn.ready = True
+    def _turn(self) -> Any:
+        plain, first = self._plain, partial(self._loop.call_soon, self._flush_turn)
+        made = native.Turn(
+            plain.frames, self._cost, first, width=plain.width, item=plain.item,
+            most=self._most, most_rows=INLINE_ROWS, largest=LARGEST,
+        )  # fmt: skip
+        made.ready = True
+        return made
 
     @property
     def busy(self) -> bool:
@@ -111,10 +99,7 @@ class TogetherNatively(Together):
             taken.connection.left(taken, self.lane)
 
 
-def together(
-    plain: Any, graph: Graph, headers: bytes, *, most: int, desk: Desk | None, cost: Cost, longest: float
-) -> Together:
-    """The short way of these requests, by `native` where it can read them."""
+def kind(plain: Plain) -> type[Together]:
+    """The short way of such requests: by `native` where it can read them."""
     natively = native is not None and isinstance(plain, PlainTensors) and plain.width > 0
-    kind = TogetherNatively if natively else Together
-    return kind(plain, graph, headers, most=most, desk=desk, cost=cost, longest=longest)
+    return TogetherNatively if natively else Together
