@@ -1,7 +1,6 @@
 """A rehearsal of the small project, changed as a test needs it; and its mistakes, each with file and line."""
 
 import re
-import sys
 
 import pytest
 
@@ -12,13 +11,6 @@ from arkwright.project import loaded, rehearse
 FEATURES = 'return visits.select(pl.col("spent"), pl.col("age").fill_null(40).cast(pl.Float64))'
 VISITS = 'return buyers.select("country", "spent", "age", "again")'
 PLACE = re.compile(r"(shop\.py|arkwright\.toml|\w+\.sql):\d+(:| in )")
-
-
-@pytest.fixture(autouse=True)
-def own_path(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    sys.modules.pop("shop", None)
 
 
 def plan(shop):

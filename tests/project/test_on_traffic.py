@@ -1,9 +1,7 @@
 """What endpoints promise of their traffic is tried before there is any."""
 
 import pytest
-from tests.project.rehearsed import at, mistakes, own_path, plan
-
-__all__ = ["own_path"]
+from tests.project.rehearsed import at, mistakes, plan
 
 
 def of_traffic(shop, *promises, more=""):

@@ -1,9 +1,7 @@
 """The rehearsal: every mistake in a project is found before a row is read, and told with file and line."""
 
 import pytest
-from tests.project.rehearsed import at, features, mistakes, own_path, plan
-
-__all__ = ["own_path"]
+from tests.project.rehearsed import at, features, mistakes, plan
 
 
 def test_a_sound_project_has_a_plan(shop):

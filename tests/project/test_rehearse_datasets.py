@@ -1,12 +1,10 @@
 """Datasets are rehearsed: by functions and by SQL, and what they are made from."""
 
 import pytest
-from tests.project.rehearsed import VISITS, at, by_sql, features, mistakes, own_path, plan, visits
+from tests.project.rehearsed import VISITS, at, by_sql, features, mistakes, plan, visits
 
 from arkwright.core.errors import Invalid
 from arkwright.project.plan import DataStep, circle, in_order
-
-__all__ = ["own_path"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,7 @@
 """Features are rehearsed: of a row alone, without chance, without the target; by frames and row by row."""
 
 import pytest
-from tests.project.rehearsed import at, features, mistakes, own_path, plan
-
-__all__ = ["own_path"]
+from tests.project.rehearsed import at, features, mistakes, plan
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """A model of rules, rehearsed: what it must say and what it may not ask."""
 
-import sys
-
 import pytest
 
 from arkwright.core.errors import Invalid
@@ -10,13 +8,6 @@ from arkwright.infra.duckdb_tables import DuckTables
 from arkwright.project import loaded, rehearse
 
 FUNCTION = "def buys("
-
-
-@pytest.fixture(autouse=True)
-def own_path(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    sys.modules.pop("shop", None)
 
 
 def rules(shop, text):

@@ -1,25 +1,11 @@
 """Safeguards in the TOML and in tables, rehearsed: every mistake with file and line before a row is read."""
 
-import sys
-
 import pytest
+from tests.project.rehearsed import plan
 
 from arkwright.core.errors import Invalid
 from arkwright.core.safeguards.grammar import EXAMPLE
 from arkwright.core.safeguards.words import Rule
-from arkwright.infra.duckdb_tables import DuckTables
-from arkwright.project import loaded, rehearse
-
-
-@pytest.fixture(autouse=True)
-def own_path(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield
-    sys.modules.pop("shop", None)
-
-
-def plan(shop):
-    return rehearse.rehearse(loaded.load(shop.folder), DuckTables(shop.folder / "tmp"))
 
 
 def guard(shop, *rules, table=None, endpoint="buys"):

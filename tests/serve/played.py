@@ -150,6 +150,17 @@ class World:
         """The first of them."""
         return await self.crew.move(self.order(**releases), [next(iter(releases))])
 
+    async def one_dies_amid_a_move(self):
+        """The other of two loads still, and who follows the dead serves what was before; (the other, the move)."""
+        one, other = self.all
+        self.does["a@2"], self.only = WAITS, other
+        moving = asyncio.create_task(self.move(a="a@2"))
+        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
+        one.kill()
+        await until(lambda: len(self.all) == 3 and self.all[2].listens)
+        assert self.all[2].serves == {"a": "a@1"}
+        return other, moving
+
     def here(self):
         return [one.worker.process for one in self.crew._places]
 

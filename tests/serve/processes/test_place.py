@@ -205,13 +205,7 @@ def test_what_is_refused_in_who_follows_the_dead_is_not_left_out_later(played):
 
 def test_each_place_is_asked_once_however_often_somebody_dies(played):
     async def play(world):
-        one, other = world.all
-        world.does["a@2"], world.only = WAITS, other
-        moving = asyncio.create_task(world.move(a="a@2"))
-        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
-        one.kill()
-        await until(lambda: len(world.all) == 3 and world.all[2].listens)
-        assert world.all[2].serves == {"a": "a@1"}
+        other, moving = await world.one_dies_amid_a_move()
         world.only = world.all[2]
         other.kill()
         await until(

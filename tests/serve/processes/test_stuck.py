@@ -171,13 +171,7 @@ def test_nobody_tries_all_of_it_at_a_place_where_one_comes_already(played, monke
 
 def test_who_hangs_in_what_the_others_do_does_not_go_on_with_what_was_before(played):
     async def play(world):
-        one, other = world.all
-        world.does["a@2"], world.only = WAITS, other
-        moving = asyncio.create_task(world.move(a="a@2"))
-        await until(lambda: one.serves == {"a": "a@2"} and other.told[-1] == "a@2")
-        one.kill()
-        await until(lambda: len(world.all) == 3 and world.all[2].listens)
-        assert world.all[2].serves == {"a": "a@1"}
+        _, moving = await world.one_dies_amid_a_move()
         worker = world.crew._places[0].worker
         worker._start = structs.replace(worker._start, load_time=0.1)
         world.only = world.all[2]
