@@ -52,9 +52,12 @@ def mixes_rows(operators: Collection[str]) -> bool:
     return not _ONE_SCALE.isdisjoint(operators)
 
 
-def only_weights(operators: Collection[str]) -> bool:
-    """Whether nothing but weights is kept in 8 bits, so that a session may widen them once, as it is made."""
-    return "DequantizeLinear" in operators and "QuantizeLinear" not in operators
+def settings(operators: Collection[str]) -> dict[str, str]:
+    """Of a session, so that it widens the weights once, as it is made, and not in every run, where nothing but weights is
+    kept in 8 bits.
+    """
+    only_weights = "DequantizeLinear" in operators and "QuantizeLinear" not in operators
+    return {"session.disable_quant_qdq": "1"} if only_weights else {}
 
 
 def _check_size(size: int, name: str, largest: int) -> None:

@@ -25,7 +25,7 @@ class Asked:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
         self._db = Database(path, _TABLES, LAYOUT)
         self._db.run("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
-        self.close = self._db.close
+        self.close, self.forget = self._db.close, self._db.forget_hours
 
     def there(self, release: str, asked: str) -> dict[int, str]:
         """When each hour began that is kept -> what it was made of."""
@@ -44,12 +44,6 @@ class Asked:
         given = ((release, asked, begin, made_of, answer) for begin, made_of, answer in hours)
         with self._db.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?)", given)
-
-    def forget(self, before: int) -> None:
-        """The hours of every release that began earlier."""
-        if self._db.run("SELECT 1 FROM hour WHERE begin < ? LIMIT 1", before).fetchone():
-            with self._db.transaction() as db:
-                db.execute("DELETE FROM hour WHERE begin < ?", (before,))
 
     def damaged(self, error: Exception) -> ArkwrightError:
         """Of an answer that makes no sense."""

@@ -57,6 +57,12 @@ class Database:
         except sqlite.DatabaseError as error:
             raise self.said(error) from None
 
+    def forget_hours(self, before: int) -> None:
+        """What the table `hour` has that began earlier."""
+        if self.run("SELECT 1 FROM hour WHERE begin < ? LIMIT 1", before).fetchone():
+            with self.transaction() as db:
+                db.execute("DELETE FROM hour WHERE begin < ?", (before,))
+
     def run(self, sql: str, *given: Any) -> Any:
         try:
             return self._db.execute(sql, given)

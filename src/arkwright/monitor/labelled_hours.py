@@ -57,7 +57,7 @@ class LabelledHours:
         """Raises ArkwrightError or Corrupt when the file cannot be used."""
         self._db = Database(path, _TABLES, LAYOUT)
         self._db.run("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
-        self.close = self._db.close
+        self.close, self.forget = self._db.close, self._db.forget_hours
 
     def mark(self, release: str) -> str:
         """The place in the labels up to which all are worked in; empty before the first."""
@@ -121,12 +121,6 @@ class LabelledHours:
                 told = hour.begin, hour.made_of, json.dumps(hour.columns), hour.rows, hour.requests.tobytes()
                 db.execute(_PUT, (release, *told, *map(packed, (hour.alike, hour.again, hour.every, hour.earlier))))
             db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (release, place))
-
-    def forget(self, before: int) -> None:
-        """The hours of every release that began earlier."""
-        if self._db.run("SELECT 1 FROM hour WHERE begin < ? LIMIT 1", before).fetchone():
-            with self._db.transaction() as db:
-                db.execute("DELETE FROM hour WHERE begin < ?", (before,))
 
     def _unpacked(self, body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
         try:

@@ -23,8 +23,8 @@ def run(model: bytes, feeds: Mapping[str, Array]) -> dict[str, Array]:
     options = ort.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
-    if onnx_guard.only_weights(onnx_guard.check_bytes(model, "the ONNX graph")):
-        options.add_session_config_entry("session.disable_quant_qdq", "1")  # as it is served
+    for setting in onnx_guard.settings(onnx_guard.check_bytes(model, "the ONNX graph")).items():
+        options.add_session_config_entry(*setting)  # as it is served
     n = len(next(iter(feeds.values())))
     try:
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

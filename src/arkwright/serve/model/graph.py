@@ -64,8 +64,8 @@ class Graph:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if onnx_guard.only_weights(operators):
-            options.add_session_config_entry("session.disable_quant_qdq", "1")  # else they are widened in every run
+        for setting in onnx_guard.settings(operators).items():
+            options.add_session_config_entry(*setting)
         try:
             self._session = ort.InferenceSession(data, options, providers=_providers())
         except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
