@@ -53,8 +53,8 @@ def mixes_rows(operators: Collection[str]) -> bool:
 
 
 def settings(operators: Collection[str]) -> dict[str, str]:
-    """Of a session, so that it widens the weights once, as it is made, and not in every run, where nothing but weights is
-    kept in 8 bits.
+    """Of a session, so that it widens the weights once, as it is made, and not in every run, where nothing else is kept
+    in 8 bits.
     """
     only_weights = "DequantizeLinear" in operators and "QuantizeLinear" not in operators
     return {"session.disable_quant_qdq": "1"} if only_weights else {}
