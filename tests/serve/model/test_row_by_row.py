@@ -1,4 +1,4 @@
-"""A graph that finds one scale for the numbers of a run: each row is computed by itself, on every road."""
+"""A graph that would answer a row otherwise beside others: each row is computed by itself, on every road."""
 
 import asyncio
 
@@ -6,7 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from onnx import TensorProto
-from tests.serve.conftest import DIGEST, Live, constant, helper, proto, value, write
+from tests.serve.conftest import (
+    DIGEST,
+    ECHO,
+    Live,
+    constant,
+    echo_release,
+    helper,
+    late_release,
+    proto,
+    value,
+    write,
+)
 from tritonclient.grpc import service_pb2
 
 from arkwright.core.nouns import Column
@@ -130,3 +141,40 @@ def test_where_there_is_no_row_for_each_a_request_is_one_run(tmp_path):
         status, answer = infer(live, X[2:], Z[2:])
     assert (status, found(answer).shape) == (200, (4, 2))
     np.testing.assert_allclose(found(answer), np.vstack([X[2:] + Z[2:], np.zeros((2, 2))]), atol=0.01)
+
+
+def beside(folder, *nodes):
+    """y of x (n, 2), as the endpoint `beside`."""
+    made = [helper.make_node(*node, **more) for *node, more in nodes]
+    ports = [value(name, TensorProto.FLOAT, ["n", 2]) for name in ("x", "y")]
+    signature = Signature(
+        model="beside",
+        task="regression",
+        target="t",
+        columns=tuple(Column(name=name, type="float") for name in ("a", "b")),
+        inputs=(Tensor(name="x", datatype="FP32", columns=("a", "b")),),
+        outputs=(Tensor(name="y", datatype="FP32"),),
+    )
+    folder = write(folder, signature, proto(ports[:1], ports[1:], made))
+    return load(folder, endpoint="beside", release="release:beside@1", digest=DIGEST)
+
+
+MIXING = {
+    "shares of all rows": [("Softmax", ["x"], ["y"], {"axis": 0})],
+    "against the mean": [("ReduceMean", ["x"], ["m"], {"axes": [0]}), ("Sub", ["x", "m"], ["y"], {})],
+}
+
+
+@pytest.mark.parametrize("nodes", MIXING.values(), ids=list(MIXING))
+def test_what_mixes_rows_by_other_means_is_seen_when_it_is_loaded(tmp_path, caplog, nodes):
+    loaded = beside(tmp_path, *nodes)
+    assert "each row is computed by itself" in caplog.text
+    together = loaded.graph.run({"x": X})["y"]
+    np.testing.assert_array_equal(together, np.vstack([loaded.graph.run({"x": row[None]})["y"] for row in X]))
+
+
+def test_what_does_not_is_computed_together(tmp_path, caplog):
+    shares = beside(tmp_path / "shares", ("Softmax", ["x"], ["y"], {"axis": 1}))
+    every = load(echo_release(tmp_path / "every", list(ECHO)), endpoint="e", release="release:e@1", digest=DIGEST)
+    assert [loaded.graph.batches for loaded in (shares, every, late_release(tmp_path / "late"))] == [True] * 3
+    assert not caplog.text
