@@ -3,7 +3,7 @@
 import os
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import getrandbits, random
 from time import monotonic_ns, perf_counter_ns, time_ns
@@ -101,6 +101,12 @@ class Span:
         earlier = max(0, monotonic_ns() - int(began * 1e9))
         self.wall -= earlier
         self.began -= earlier
+
+    def went(self, began: float, phases: Iterable[tuple[str, float]]) -> None:
+        """It began before this was made, and went through these phases; when each ended is told by the same clock."""
+        self.since(began)
+        start = self.began - int(began * 1e9)
+        self.marks = [(phase, start + int(ended * 1e9)) for phase, ended in phases]
 
     def mark(self, phase: str) -> None:
         """`phase` (decode, queue, compute, encode) ends now; it began where the one before ended."""
