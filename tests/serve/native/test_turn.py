@@ -5,53 +5,20 @@ Python alone does it.
 import asyncio
 import json
 import random
-import re
 import shutil
-from collections import Counter
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.serve.conftest import DIGEST
-from tests.serve.telemetry.conftest import samples
-from tests.serve.traffic.reciprocal import reciprocal, row_by_row
-from tests.serve.wire.wire import Wire
+from tests.serve.native.held import REQUESTS, Held, asked, quiet, told
+from tests.serve.traffic.reciprocal import row_by_row
 
-from arkwright.core.ports import Routing, Served, Share
 from arkwright.serve.native import native
-from arkwright.serve.observer.observer import Observer
-from arkwright.serve.processes.server import Server
-from arkwright.serve.telemetry.counters import Counters
-from arkwright.serve.telemetry.exposition import Exposition
-from arkwright.serve.telemetry.telemetry import Telemetry
 from arkwright.serve.traffic import route
-from arkwright.serve.traffic.turn import TogetherNatively
 from arkwright.serve.wire import standing
-from arkwright.serve.wire.http import Connection
-from arkwright.serve.wire.limits import Limits
 
 pytestmark = pytest.mark.skipif(native is None and shutil.which("cc") is None, reason="no C compiler: Python serves")
-
-
-def asked(data, *, shape="[1,1]", path="/v2/models/m/infer", extra=b"", tail="}]}", length=None):
-    body = f'{{"inputs":[{{"name":"x","shape":{shape},"datatype":"FP32","data":{data}{tail}'.encode()
-    size = len(body) if length is None else length
-    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n".encode() + extra + b"Content-Length: %d\r\n\r\n" % size + body
-
-
-REQUESTS = [
-    *(asked(f"[{one}]") for one in ("2", "4.0", " 8 ", "-5e-1", "0.1", "1e39", "0", "NaN", "1,2", "", "[2]", '"2"')),
-    asked("[2,4]", shape="[2,1]"), asked("[2,0]", shape="[2,1]"), asked("[2]", shape="[2,1]"),
-    asked("[2]", path="/v2/models/m/versions/1/infer"), asked("[2]", path="/v2/models/m/versions/2/infer"),
-    asked("[2]", path="/v2/models/n/infer"), asked("[2]", extra=b"X-Request-Id: 7\r\n"),
-    asked("[2]", extra=b"Arkwright-Timeout-Ms: 60000\r\n"), asked("[2]", extra=b"Arkwright-Release: 2\r\n"),
-    asked("[2]", extra=b"Connection: close\r\n"), asked("[2]", extra=b"Accept-Encoding: gzip\r\n"),
-    asked("[2]", length=10), asked("[2]", tail="}]} "), asked("[2]", tail='}],"id":"a"}'),
-    asked("[2]", extra=b"X-Request-Id:7\r\n"), b"\r\n" + asked("[2]", extra=b"X-Request-Id: 7\r\n"),
-    asked("[2]").replace(b"1.1", b"1.0"), b"rubbish\r\n\r\n",
-    b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n",
-]  # fmt: skip
 
 
 @st.composite
@@ -74,84 +41,6 @@ def _sums(sizes):
         yield (total := total + size)
 
 
-class Held:
-    """One worker that answers for one endpoint, and the connections to it."""
-
-    def __init__(self, folder, releases, *, natively):
-        counters = folder / f"counters-{natively}"
-        if not counters.exists():
-            counters.mkdir()
-            Counters.create(counters, 1)
-        self.counters = Counters(counters)
-        self.observer = Observer(Telemetry(counters, 0))
-        self.server = Server(Limits(), observer=self.observer)
-        self.shares = [
-            Share(Served(one, f"release:m@{i + 1}", DIGEST), 1 / len(releases)) for i, one in enumerate(releases)
-        ]
-        self.natively = natively
-
-    async def start(self):
-        assert await self.server.serve({"m": Routing(tuple(reversed(self.shares)), 1)}) == {}
-        for lane in self.server.app.routes["m"].lanes:
-            if self.natively is not None:
-                assert isinstance(lane.infer, TogetherNatively)
-                lane.infer.turn.ready = self.natively
-
-    def connect(self):
-        wire, connection = Wire(), Connection(self.server.front)
-        connection.connection_made(wire)
-        return wire, connection
-
-    async def talk(self, found, order, pauses):
-        pairs, left = [self.connect() for _ in found], [list(pieces) for pieces in found]
-        for at, i in enumerate(order):
-            if not pairs[i][0].ended:
-                pairs[i][1].data_received(left[i].pop(0))
-            if at in pauses:
-                await _quiet(self.server)
-        await _quiet(self.server)
-        said = [(sorted_heads(wire.said), wire.ended) for wire, _ in pairs]
-        for _, connection in pairs:
-            connection.connection_lost(None)
-        await _quiet(self.server)
-        assert self.server.front.bodies == 0
-        return said
-
-
-def sorted_heads(said):
-    """The short way and the long one say the lines of a head in another order; which it is depends on who came too, as
-    does which release of a canary a request falls to. The date is left out.
-    """
-    said = re.sub(rb'release:m@\d|"model_version":"\d"|Date: [^\r]*\r\n', b"", said)
-    parts = said.split(b"HTTP/1.1 ")
-    return [(sorted(head.split(b"\r\n")), body) for head, _, body in (part.partition(b"\r\n\r\n") for part in parts)]
-
-
-async def _quiet(server):
-    """Everything is answered: what stands behind it on the same connection, too, also by a model that became heavy."""
-    for _ in range(8):
-        for _ in range(4):
-            await asyncio.sleep(0)
-        for lane in server.app.routes["m"].lanes:
-            await lane.idle()
-
-
-@pytest.fixture(scope="module")
-def releases(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("releases")
-    return [reciprocal(folder / "a"), reciprocal(folder / "b")]
-
-
-def told(held):
-    """What was counted, of all releases together: code -> requests, and those that are not answered yet."""
-    found = samples(Exposition(held.counters).render()[1].decode())
-    counted = Counter()
-    for (name, *labels), value in found.items():
-        if name in ("arkwright_requests_total", "arkwright_in_flight"):
-            counted[dict(labels).get("code", "in flight")] += value
-    return counted
-
-
 def test_every_kind_of_request_again(tmp_path, releases):
     """When its head and its frame are known."""
 
@@ -159,8 +48,7 @@ def test_every_kind_of_request_again(tmp_path, releases):
         held = Held(tmp_path, releases[:1], natively=natively)
         await held.start()
         said = [await held.talk([[one], [one], [one]], [0, 1, 2], {0, 1}) for one in REQUESTS]
-        held.observer.close()
-        held.server.front._timer.cancel()
+        held.close()
         return said, told(held)
 
     assert asyncio.run(run(natively=True)) == asyncio.run(run(natively=False))
@@ -176,8 +64,7 @@ def test_no_client_can_tell(tmp_path, releases, monkeypatch, count):
             await held.start()
             await held.talk([[asked("[2]")], [asked("[2,4]", shape="[2,1]")]] * 2, [0, 1, 2, 3], {1})  # learn
             both.append((await held.talk(*talk), told(held)))
-            held.observer.close()
-            held.server.front._timer.cancel()
+            held.close()
         return both
 
     @given(talks())
@@ -203,8 +90,7 @@ def held(tmp_path, releases):
             try:
                 return await scene(one, lane)
             finally:
-                one.observer.close()
-                one.server.front._timer.cancel()
+                one.close()
 
         return asyncio.run(main())
 
@@ -222,9 +108,8 @@ def test_the_shares_hold(tmp_path, releases, monkeypatch):
         for _ in range(50):
             for _, connection in wires:
                 connection.data_received(asked("[2]"))
-            await _quiet(held.server)
-        held.observer.close()
-        held.server.front._timer.cancel()
+            await quiet(held.server)
+        held.close()
         return b"".join(wire.said for wire, _ in wires)
 
     said = asyncio.run(run())
@@ -243,7 +128,7 @@ def test_it_is_really_taken(held):
         second.data_received(asked("[2,8]", shape="[2,1]"))
         assert lane.infer.turn.waiting == 2
         assert one.server.front.bodies > 0
-        await _quiet(one.server)
+        await quiet(one.server)
         assert [a["outputs"][0]["data"] for a in answers(wire.said) + answers(other.said)] == [[0.25], [0.5, 0.125]]
 
     held(scene)
@@ -256,7 +141,7 @@ def test_who_leaves_before_its_turn_ends_is_noted_as_gone(held):
         second.data_received(asked("[2]"))
         assert lane.infer.turn.waiting == 2
         connection.connection_lost(None)
-        await _quiet(one.server)
+        await quiet(one.server)
         assert not wire.said
         assert answers(other.said)[0]["outputs"][0]["data"] == [0.5]
         assert one.server.front.bodies == 0
@@ -274,7 +159,7 @@ def test_a_halt_between_a_request_and_its_turn_is_told_to_its_caller(held):
         assert lane.infer.turn.waiting == 1
         connection.look_at_the_clock(one.server.front.loop.time() + 1000)
         assert wire.said.startswith(b"HTTP/1.1 504 ")
-        await _quiet(one.server)
+        await quiet(one.server)
         assert wire.said.count(b"HTTP/1.1") == 1
         assert one.server.front.bodies == 0
 
@@ -288,7 +173,7 @@ def test_what_ends_one_run_is_answered_one_by_one(held, monkeypatch, run):
         wires = [one.connect() for _ in range(3)]
         for _, connection in wires:
             connection.data_received(asked("[4]"))
-        await _quiet(one.server)
+        await quiet(one.server)
         assert all(answers(wire.said)[0]["outputs"][0]["data"] == [0.25] for wire, _ in wires)
         assert told(one) == {"200": 2 + 3, "in flight": 0}
 
@@ -301,14 +186,14 @@ def test_what_waits_when_its_release_is_closed_is_answered(held):
         connection.data_received(asked("[4]"))
         assert lane.infer.turn.waiting == 1
         lane.infer.close()
-        await _quiet(one.server)
+        await quiet(one.server)
         assert answers(wire.said)[0]["outputs"][0]["data"] == [0.25]
         assert told(one) == {"200": 3, "in flight": 0}
 
     held(scene)
 
 
-@pytest.mark.parametrize("odd", ["crowded", "draining", "gateway", "bodies", "heavy", "closed", "most"])
+@pytest.mark.parametrize("odd", ["crowded", "draining", "gateway", "bodies", "heavy", "closed"])
 def test_it_is_left_where_anything_is_out_of_the_ordinary(held, odd):
     async def scene(one, lane):
         front, (wire, connection) = one.server.front, one.connect()
@@ -322,9 +207,6 @@ def test_it_is_left_where_anything_is_out_of_the_ordinary(held, odd):
             lane.batcher.cost.heavy = True
         elif odd == "closed":
             lane.close()
-            lane.infer.turn.ready = True  # by a move that began before
-        elif odd == "most":
-            lane.infer.turn.ready = False
         assert native.take(connection, asked("[4]")) is False
         assert not wire.said
         assert connection._busy is None

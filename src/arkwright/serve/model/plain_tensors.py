@@ -183,23 +183,25 @@ class PlainTensors:
 
     def wrap(self, item: Item, said: Sequence[Any]) -> bytes:
         """The body of the answer from the texts of its rows."""
-        body = self._told(said)
-        return b'%b,"id":"%b"}' % (body[:-1], item[1]) if item[1] else body
+        return _with_id(self._told(said), item[1])
 
-    def wrap_all(self, said: Sequence[Any], rows: int, sizes: Sequence[int] | None) -> list[bytes]:
-        """The bodies of answers of so many rows each, or of one each: None. Raises ValueError where not so many `rows`
-        are said.
+    def wrap_all(
+        self, said: Sequence[Any], rows: int, sizes: Sequence[int] | None, ids: Sequence[bytes] | None
+    ) -> list[bytes]:
+        """The bodies of answers of so many rows each, or of one each: None; with the requests' ids, where any has one.
+        Raises ValueError where not so many `rows` are said.
         """
         if len(said) != rows:
             raise ValueError
         if sizes is None:
             alone = self._alone
-            return [alone % one for one in said]
-        parts, at = [], 0
-        for size in sizes:
-            parts.append(self._told(said[at : at + size]))
-            at += size
-        return parts
+            parts = [alone % one for one in said]
+        else:
+            parts, at = [], 0
+            for size in sizes:
+                parts.append(self._told(said[at : at + size]))
+                at += size
+        return parts if ids is None else [_with_id(*one) for one in zip(parts, ids, strict=True)]
 
     def _told(self, said: Sequence[Any]) -> bytes:
         if len(said) == 1:
@@ -208,6 +210,10 @@ class PlainTensors:
         columns = (said,) if len(self._texts) == 1 else zip(*said, strict=True)
         told = (t % (len(said), b",".join(c)) for t, c in zip(self._texts, columns, strict=True))
         return self._head + b",".join(told) + b"]}"
+
+
+def _with_id(body: bytes, id_: bytes) -> bytes:
+    return b'%b,"id":"%b"}' % (body[:-1], id_) if id_ else body
 
 
 def _as_json(parameters: Parameters) -> bool:

@@ -11,13 +11,14 @@
 #include <string.h>
 
 enum { ANSWERED = 1, BUSY = 2, LAST = 3 };                 /* standing.py says what they are */
-enum { LONGEST_HEAD = 2048, LONGEST_FRAME = 1024 }; /* Python remembers none that is longer */
+enum { LONGEST_HEAD = 2048, LONGEST_FRAME = 1024, LONGEST_ID = 128 }; /* Python knows none that is longer */
 static const uint64_t LARGEST = (1u << 22) - 1;
 
 #include "standing.h"
 #include "slots.h"
 #include "numbers.h"
 #include "turn.h"
+#include "heads.h"
 #include "take.h"
 #include "batch.h"
 
@@ -60,7 +61,7 @@ PyMODINIT_FUNC PyInit__native(void)
         {&s_heads, "heads"}, {&s_crowded, "crowded"}, {&s_quota, "quota"}, {&s_gateway, "gateway"},
         {&s_draining, "draining"}, {&s_bodies, "bodies"}, {&s_limits, "limits"}, {&s_answer_time, "answer_time"},
         {&s_idle, "idle"}, {&s_now, "now"}, {&s_date, "date"}, {&s_write, "write"}, {&s_said, "said"},
-        {&s_picked, "picked"}, {&s_headers, "headers"},
+        {&s_picked, "picked"}, {&s_headers, "headers"}, {&s_wait, "wait"}, {&s_id, "id"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((*names[i].name = PyUnicode_InternFromString(names[i].text)) == NULL)

@@ -19,13 +19,13 @@ static void batch_dealloc(Batch *self)
     type->tp_free((PyObject *)self);
 }
 
-/* batch(late, most_rows) -> (Batch | None, those that go the long way): the first that wait, no more rows than that; not
- * those whom nobody waits for any more, nor those received before `late`. */
+/* batch(now, late, most_rows) -> (Batch | None, those that go the long way): the first that wait, no more rows than that;
+ * not those whom nobody waits for any more, whose deadline is over, or that were received before `late`. */
 static PyObject *turn_batch(Turn *self, PyObject *args)
 {
-    double late;
+    double now, late;
     Py_ssize_t most;
-    if (!PyArg_ParseTuple(args, "dn", &late, &most))
+    if (!PyArg_ParseTuple(args, "ddn", &now, &late, &most))
         return NULL;
     Py_ssize_t taken = 0, kept = 0, rows = 0;
     PyObject *left = PyList_New(0), *found = NULL;
@@ -43,7 +43,7 @@ static PyObject *turn_batch(Turn *self, PyObject *args)
     }
     for (; taken < self->count; taken++) {
         Taken *one = self->jobs[taken];
-        if (one->gone || one->received < late) {
+        if (one->gone || one->deadline <= now || one->received < late) {
             if (PyList_Append(left, (PyObject *)one) < 0)
                 goto done;
             continue;
@@ -83,12 +83,11 @@ done:
 
 static PyMethodDef turn_methods[] = {
     {"batch", (PyCFunction)turn_batch, METH_VARARGS, "The next to be computed, and those that go the long way."},
-    {"close", (PyCFunction)turn_close, METH_NOARGS, "Take no more, whoever says that it is ready."},
+    {"close", (PyCFunction)turn_close, METH_NOARGS, "Take no more."},
     {NULL},
 };
 
 static PyMemberDef turn_members[] = {
-    {"ready", T_BOOL, offsetof(Turn, ready), 0, "Whether requests are taken here."},
     {"waiting", T_PYSSIZET, offsetof(Turn, count), READONLY, NULL},
     {NULL},
 };
@@ -137,6 +136,55 @@ static PyObject *batch_sizes(Batch *self, void *Py_UNUSED(nothing))
     return self->rows == self->count ? Py_NewRef(Py_None) : listed(self, job_rows);
 }
 
+static PyObject *job_id(Taken *job) { return job->id ? Py_NewRef(job->id) : PyBytes_FromStringAndSize(NULL, 0); }
+
+static PyObject *job_own(Taken *job)
+{
+    return PyBytes_FromStringAndSize(PyBytes_AS_STRING(job->data) + job->body + job->own, job->own_size);
+}
+
+/* What the head of each calls it; None where no head does. */
+static PyObject *batch_ids(Batch *self, void *Py_UNUSED(nothing))
+{
+    for (Py_ssize_t i = 0; i < self->count; i++)
+        if (self->jobs[i]->id != NULL)
+            return listed(self, job_id);
+    Py_RETURN_NONE;
+}
+
+/* names(start, number) -> list of bytes: what the head of each calls it, and where it does not, one that is made of these
+ * and counts on. */
+static PyObject *batch_names(Batch *self, PyObject *args)
+{
+    PyObject *start;
+    unsigned long long number;
+    if (!PyArg_ParseTuple(args, "SK", &start, &number))
+        return NULL;
+    PyObject *list = PyList_New(self->count);
+    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
+        char made[96];
+        PyObject *id = Py_XNewRef(self->jobs[i]->id);
+        if (id == NULL) {
+            int size = PyOS_snprintf(made, sizeof made, "%.64s-%llx", PyBytes_AS_STRING(start), number + (uint64_t)i);
+            id = PyBytes_FromStringAndSize(made, size);
+        }
+        if (id == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, id);
+    }
+    return list;
+}
+
+/* What the body of each calls it; None where no body does. */
+static PyObject *batch_own(Batch *self, void *Py_UNUSED(nothing))
+{
+    for (Py_ssize_t i = 0; i < self->count; i++)
+        if (self->jobs[i]->own_size)
+            return listed(self, job_own);
+    Py_RETURN_NONE;
+}
+
 /* Nothing came behind the request, and its connection sends and reads as ever. */
 static int says_plainly(PyObject *connection, PyObject *front, Taken *job)
 {
@@ -153,12 +201,14 @@ static char *copied(char *to, const char *from, Py_ssize_t size)
     return to + size;
 }
 
-static PyObject *answer_of(PyObject *body, PyObject *date, PyObject *headers)
+static PyObject *answer_of(PyObject *body, PyObject *date, PyObject *headers, const char *id, Py_ssize_t id_size)
 {
     static const char OPEN[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ";
+    static const char ID[] = "X-Request-Id: ";
     char length[24];
     int digits = PyOS_snprintf(length, sizeof length, "%zd\r\n", PyBytes_GET_SIZE(body));
-    Py_ssize_t size = (Py_ssize_t)sizeof OPEN - 1 + digits + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(headers) + 2 +
+    Py_ssize_t line = id_size ? (Py_ssize_t)sizeof ID - 1 + id_size + 2 : 0;
+    Py_ssize_t size = (Py_ssize_t)sizeof OPEN - 1 + digits + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(headers) + line + 2 +
                       PyBytes_GET_SIZE(body);
     PyObject *made = PyBytes_FromStringAndSize(NULL, size);
     if (made == NULL)
@@ -167,6 +217,11 @@ static PyObject *answer_of(PyObject *body, PyObject *date, PyObject *headers)
     to = copied(to, length, digits);
     to = copied(to, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date));
     to = copied(to, PyBytes_AS_STRING(headers), PyBytes_GET_SIZE(headers));
+    if (id_size) {
+        to = copied(to, ID, sizeof ID - 1);
+        to = copied(to, id, id_size);
+        to = copied(to, "\r\n", 2);
+    }
     to = copied(to, "\r\n", 2);
     copied(to, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body));
     return made;
@@ -190,16 +245,30 @@ static int send(PyObject *connection, PyObject *front, PyObject *answer, Taken *
     return sent ? 0 : -1;
 }
 
-/* say(bodies, headers, small): every answer on its way, each by its connection where more is to be done than to
- * send it. What one connection cannot send is nobody else's trouble. */
+/* By the connection, where more is to be done than to send it. */
+static int say_by_python(Taken *job, PyObject *body, PyObject *headers, PyObject *id)
+{
+    PyObject *request = id ? taken_request(job, NULL) : NULL;
+    int named = id == NULL ? 0 : request ? PyObject_SetAttr(request, s_id, id) : -1;
+    PyObject *done = named == 0 ? PyObject_CallMethodObjArgs(job->connection, s_said, job, body, headers, NULL) : NULL;
+    Py_XDECREF(request);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* say(bodies, ids, headers, small): every answer on its way, each by its connection where more is to be done than to
+ * send it. `ids`: what the head of each answer calls it, or None. What one connection cannot send is nobody else's
+ * trouble. */
 static PyObject *batch_say(Batch *self, PyObject *args)
 {
-    PyObject *bodies, *headers;
+    PyObject *bodies, *ids, *headers;
     Py_ssize_t small;
-    if (!PyArg_ParseTuple(args, "O!O!n", &PyList_Type, &bodies, &PyBytes_Type, &headers, &small))
+    if (!PyArg_ParseTuple(args, "O!OO!n", &PyList_Type, &bodies, &ids, &PyBytes_Type, &headers, &small))
         return NULL;
     if (PyList_GET_SIZE(bodies) != self->count || self->count == 0)
         return PyErr_Format(PyExc_ValueError, "%zd answers to %zd requests", PyList_GET_SIZE(bodies), self->count);
+    if (ids != Py_None && (!PyList_CheckExact(ids) || PyList_GET_SIZE(ids) != self->count))
+        return PyErr_Format(PyExc_ValueError, "an id for each of %zd requests, or None", self->count);
     PyObject *front = Py_NewRef(AT(self->jobs[0]->connection, slot.front)); /* a server has one */
     PyObject *date = PyObject_GetAttr(front, s_date), *now = PyObject_GetAttr(front, s_now);
     PyObject *limits = PyObject_GetAttr(front, s_limits), *idle = limits ? PyObject_GetAttr(limits, s_idle) : NULL;
@@ -208,18 +277,16 @@ static PyObject *batch_say(Batch *self, PyObject *args)
     for (Py_ssize_t i = 0; fine && i < self->count; i++) {
         Taken *job = self->jobs[i];
         PyObject *connection = job->connection, *body = PyList_GET_ITEM(bodies, i);
+        PyObject *id = ids == Py_None ? NULL : PyList_GET_ITEM(ids, i);
         int said;
         if (PyBytes_CheckExact(body) && PyBytes_GET_SIZE(body) <= small && !draining &&
-            says_plainly(connection, front, job)) {
-            PyObject *answer = answer_of(body, date, headers);
+            (id == NULL || PyBytes_CheckExact(id)) && says_plainly(connection, front, job)) {
+            PyObject *answer = answer_of(body, date, headers, id ? PyBytes_AS_STRING(id) : NULL, id ? PyBytes_GET_SIZE(id) : 0);
             said = answer ? send(connection, front, answer, job, idle_by) : -1;
             Py_XDECREF(answer);
         }
-        else {
-            PyObject *done = PyObject_CallMethodObjArgs(connection, s_said, job, body, headers, NULL);
-            said = done ? 0 : -1;
-            Py_XDECREF(done);
-        }
+        else
+            said = say_by_python(job, body, headers, id);
         if (said < 0)
             PyErr_WriteUnraisable(connection);
     }
@@ -234,7 +301,11 @@ static PyObject *batch_say(Batch *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+#include "records.h"
+
 static PyMethodDef batch_methods[] = {
+    {"records", (PyCFunction)batch_records, METH_VARARGS, "What the log of predictions keeps of them."},
+    {"names", (PyCFunction)batch_names, METH_VARARGS, "An id for each."},
     {"say", (PyCFunction)batch_say, METH_VARARGS, "Every answer, on its way."},
     {NULL},
 };
@@ -249,6 +320,8 @@ static PyMemberDef batch_members[] = {
 static PyGetSetDef batch_getset[] = {
     {"jobs", (getter)batch_jobs, NULL, NULL, NULL},
     {"bodies", (getter)batch_bodies, NULL, NULL, NULL},
+    {"ids", (getter)batch_ids, NULL, NULL, NULL},
+    {"own", (getter)batch_own, NULL, NULL, NULL},
     {"sizes", (getter)batch_sizes, NULL, NULL, NULL},
     {"received", (getter)batch_received, NULL, NULL, NULL},
     {NULL},

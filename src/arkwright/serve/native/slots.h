@@ -1,15 +1,15 @@
 /* What is known of Python's classes: where their slots are, and what their attributes are called. */
 
 static struct {
-    Py_ssize_t deaf, paused, held, ahead, busy, queue, rest, reader, stand, transport, front, answer_by, idle_by;
+    Py_ssize_t deaf, paused, held, ahead, busy, queue, rest, reader, stand, transport, front, answer_by, idle_by, caller;
     Py_ssize_t clean, continues, by;
-    Py_ssize_t length, turn;
+    Py_ssize_t length, turn, timeout;
     Py_ssize_t heavy;
 } slot;
 static PyTypeObject *connection_type;
 static PyObject *make_request, *monotonic, *infinity;
 static PyObject *s_heads, *s_crowded, *s_quota, *s_gateway, *s_draining, *s_bodies, *s_limits, *s_answer_time, *s_idle;
-static PyObject *s_now, *s_date, *s_write, *s_said, *s_picked, *s_headers;
+static PyObject *s_now, *s_date, *s_write, *s_said, *s_picked, *s_headers, *s_wait, *s_id;
 
 #define AT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
 
@@ -47,8 +47,9 @@ static PyObject *know(PyObject *Py_UNUSED(module), PyObject *args)
         {connection, "_rest", &slot.rest}, {connection, "_reader", &slot.reader}, {connection, "_stand", &slot.stand},
         {connection, "_transport", &slot.transport}, {connection, "_front", &slot.front},
         {connection, "_answer_by", &slot.answer_by}, {connection, "_idle_by", &slot.idle_by},
+        {connection, "caller", &slot.caller},
         {reader, "clean", &slot.clean}, {reader, "continues", &slot.continues}, {reader, "by", &slot.by},
-        {head, "length", &slot.length}, {head, "turn", &slot.turn},
+        {head, "length", &slot.length}, {head, "turn", &slot.turn}, {head, "timeout", &slot.timeout},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (find_slot(wanted[i].type, wanted[i].name, wanted[i].offset) < 0)

@@ -1,5 +1,14 @@
 /* Taking a request from its connection, where nothing is out of the ordinary. */
 
+/* By the clock `monotonic`; negative when Python raised something. */
+static double clock_now(void)
+{
+    PyObject *now = PyObject_CallNoArgs(monotonic);
+    double seconds = now ? PyFloat_AsDouble(now) : -1;
+    Py_XDECREF(now);
+    return seconds;
+}
+
 /* Whether an attribute is true: 1, 0, or -1. */
 static int truth(PyObject *object, PyObject *name)
 {
@@ -45,8 +54,8 @@ static int is_quiet(PyObject *connection)
 
 static int is_ordinary(PyObject *front)
 {
-    PyObject *const never[] = {s_quota, s_gateway, s_draining, s_crowded};
-    for (int i = 0; i < 4; i++) {
+    PyObject *const never[] = {s_gateway, s_draining, s_crowded};
+    for (int i = 0; i < 3; i++) {
         int is = truth(front, never[i]);
         if (is)
             return is < 0 ? -1 : 0;
@@ -60,19 +69,21 @@ static int is_ordinary(PyObject *front)
     return within;
 }
 
-/* A head that is known and ends at `*end`. NULL: none, or an error. */
-static PyObject *known_head(PyObject *front, const char *data, Py_ssize_t size, Py_ssize_t *end)
+/* Count a request of its client's quota, if there is one: 1; 0 where it is used up and nothing was counted; or -1. */
+static int within_quota(PyObject *connection, PyObject *front, double now)
 {
-    const char *found = memmem(data, (size_t)size, "\r\n\r\n", 4);
-    if (found == NULL || found - data > LONGEST_HEAD)
-        return NULL;
-    *end = found + 4 - data;
-    PyObject *heads = PyObject_GetAttr(front, s_heads), *key = PyBytes_FromStringAndSize(data, *end);
-    PyObject *head = heads && key && PyDict_Check(heads) ? PyDict_GetItemWithError(heads, key) : NULL;
-    Py_XINCREF(head);
-    Py_XDECREF(heads);
-    Py_XDECREF(key);
-    return head;
+    PyObject *quota = PyObject_GetAttr(front, s_quota);
+    if (quota == NULL || quota == Py_None) {
+        Py_XDECREF(quota);
+        return quota ? 1 : -1;
+    }
+    PyObject *at = PyFloat_FromDouble(now);
+    PyObject *wait = at ? PyObject_CallMethodObjArgs(quota, s_wait, AT(connection, slot.caller), at, NULL) : NULL;
+    int over = wait ? PyObject_IsTrue(wait) : -1;
+    Py_DECREF(quota);
+    Py_XDECREF(at);
+    Py_XDECREF(wait);
+    return over < 0 ? -1 : !over;
 }
 
 static int begin(PyObject *connection, PyObject *front, Taken *taken, Py_ssize_t length)
@@ -94,41 +105,45 @@ static int begin(PyObject *connection, PyObject *front, Taken *taken, Py_ssize_t
     return 0;
 }
 
-static Taken *make_taken(PyObject *connection, PyObject *data, PyObject *head, Py_ssize_t body)
+static Taken *make_taken(PyObject *connection, PyObject *data, const Known *known, double now)
 {
-    PyObject *now = PyObject_CallNoArgs(monotonic);
-    Taken *made = now ? PyObject_GC_New(Taken, &TakenType) : NULL;
+    Taken *made = PyObject_GC_New(Taken, &TakenType);
     if (made != NULL) {
-        Py_INCREF(connection);
-        Py_INCREF(data);
-        Py_INCREF(head);
-        made->connection = connection;
-        made->data = data;
-        made->head = head;
+        made->connection = Py_NewRef(connection);
+        made->data = Py_NewRef(data);
+        made->head = Py_NewRef(known->head);
         made->request = NULL;
-        made->body = body;
-        made->rows = 0;
+        made->id = Py_XNewRef(known->id);
+        made->trace = Py_XNewRef(known->trace);
+        made->body = known->end;
+        made->own = made->own_size = made->rows = 0;
         made->place = 0;
         made->gone = 0;
-        made->received = PyFloat_AsDouble(now);
+        made->received = made->read = now;
+        made->deadline = now + PyFloat_AsDouble(AT(known->head, slot.timeout));
         PyObject_GC_Track(made);
     }
-    Py_XDECREF(now);
     return made;
 }
 
-/* Put a request in its turn: 1; 0 if it is not plain. */
-static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *data, PyObject *head, Py_ssize_t end)
+/* Put a request in its turn: 1; 0 if it is not plain, or, unless that was looked at before, beyond its quota. */
+static int take_in(Turn *turn, PyObject *connection, PyObject *data, const Known *known, double now, int counted)
 {
-    Py_ssize_t size = PyBytes_GET_SIZE(data);
-    if (!turn->ready || turn->frames == NULL || turn->count >= turn->most || size - end > turn->largest ||
+    Py_ssize_t size = PyBytes_GET_SIZE(data) - known->end;
+    if (turn->frames == NULL || turn->count >= turn->most || size > turn->largest ||
         AT(turn->cost, slot.heavy) != Py_False)
         return 0;
-    const char *body = PyBytes_AS_STRING(data);
-    Py_ssize_t rows = read_rows(turn, body + end, body + size);
+    PyObject *front = AT(connection, slot.front);
+    const char *body = PyBytes_AS_STRING(data) + known->end, *own = body;
+    Py_ssize_t own_size = 0;
+    const char *behind_id = read_id(body, body + size, &own, &own_size);
+    Py_ssize_t rows = read_rows(turn, body, behind_id, body + size);
     if (rows <= 0)
         return (int)rows;
-    Taken *taken = make_taken(connection, data, head, end);
+    int within = counted ? 1 : within_quota(connection, front, now);
+    if (within <= 0)
+        return within;
+    Taken *taken = make_taken(connection, data, known, now);
     if (taken == NULL)
         return -1;
     if (turn->count == 0) {
@@ -139,11 +154,13 @@ static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *
         }
         Py_DECREF(told);
     }
-    if (begin(connection, front, taken, size - end) < 0) {
+    if ((taken->read = clock_now()) < 0 || begin(connection, front, taken, size) < 0) {
         Py_DECREF(taken);
         return -1;
     }
     taken->rows = rows;
+    taken->own = own - body;
+    taken->own_size = behind_id ? own_size : 0;
     taken->place = turn->used;
     turn->used += (size_t)(rows * turn->width * turn->item);
     turn->jobs[turn->count++] = taken;
@@ -151,19 +168,22 @@ static int take_in(Turn *turn, PyObject *connection, PyObject *front, PyObject *
 }
 
 /* One of several releases is picked by `among`, whichever way the request goes: to pick twice would change the shares. */
-static int take_among(PyObject *among, PyObject *connection, PyObject *front, PyObject *data, PyObject *head,
-                      Py_ssize_t end)
+static int take_among(PyObject *among, PyObject *connection, PyObject *data, const Known *known, double now)
 {
-    PyObject *headers = PyObject_GetAttr(head, s_headers);
+    PyObject *front = AT(connection, slot.front);
+    int within = within_quota(connection, front, now);
+    if (within <= 0)
+        return within;
+    PyObject *headers = PyObject_GetAttr(known->head, s_headers); /* none of those said anew picks a release */
     PyObject *picked = headers ? PyObject_CallOneArg(among, headers) : NULL; /* the release, and its turn */
     Py_XDECREF(headers);
     if (picked == NULL)
         return -1;
     PyObject *turn = PyTuple_GET_ITEM(picked, 1);
-    int taken = Py_IS_TYPE(turn, &TurnType) ? take_in((Turn *)turn, connection, front, data, head, end) : 0;
+    int taken = Py_IS_TYPE(turn, &TurnType) ? take_in((Turn *)turn, connection, data, known, now, 1) : 0;
     if (taken == 0) {
-        Taken *one = make_taken(connection, data, head, end);
-        taken = one && begin(connection, front, one, PyBytes_GET_SIZE(data) - end) == 0 ? 1 : -1;
+        Taken *one = make_taken(connection, data, known, now);
+        taken = one && begin(connection, front, one, PyBytes_GET_SIZE(data) - known->end) == 0 ? 1 : -1;
         if (taken > 0) {
             PyObject *lane = PyTuple_GET_ITEM(picked, 0);
             PyObject *done = PyObject_CallMethodObjArgs(connection, s_picked, one, lane, NULL);
@@ -177,17 +197,20 @@ static int take_among(PyObject *among, PyObject *connection, PyObject *front, Py
 }
 
 /* A request with this head, if it is whole and nothing is out of the ordinary: 1, 0, or -1. */
-static int take_by(PyObject *head, PyObject *connection, PyObject *data, Py_ssize_t end)
+static int take_by(const Known *known, PyObject *connection, PyObject *data)
 {
-    PyObject *front = AT(connection, slot.front), *turn = AT(head, slot.turn);
-    if (turn == Py_None || PyLong_AsSsize_t(AT(head, slot.length)) != PyBytes_GET_SIZE(data) - end)
+    PyObject *turn = AT(known->head, slot.turn);
+    if (turn == Py_None || PyLong_AsSsize_t(AT(known->head, slot.length)) != PyBytes_GET_SIZE(data) - known->end)
         return PyErr_Occurred() ? -1 : 0;
-    int ordinary = is_ordinary(front);
+    int ordinary = is_ordinary(AT(connection, slot.front));
     if (ordinary <= 0)
         return ordinary;
+    double now = clock_now();
+    if (now < 0)
+        return -1;
     Py_INCREF(turn);
-    int taken = Py_IS_TYPE(turn, &TurnType) ? take_in((Turn *)turn, connection, front, data, head, end)
-                                            : take_among(turn, connection, front, data, head, end);
+    int taken = Py_IS_TYPE(turn, &TurnType) ? take_in((Turn *)turn, connection, data, known, now, 0)
+                                            : take_among(turn, connection, data, known, now);
     Py_DECREF(turn);
     return taken;
 }
@@ -200,11 +223,10 @@ static PyObject *take(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssi
     PyObject *connection = args[0], *data = args[1];
     if (!PyBytes_CheckExact(data) || !is_quiet(connection))
         Py_RETURN_FALSE;
-    Py_ssize_t end = 0;
-    PyObject *head = known_head(AT(connection, slot.front), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), &end);
-    if (head == NULL)
-        return PyErr_Occurred() ? NULL : PyBool_FromLong(0);
-    int taken = take_by(head, connection, data, end);
-    Py_DECREF(head);
+    Known known = {NULL};
+    int taken = know_head(AT(connection, slot.front), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), &known);
+    if (taken > 0)
+        taken = take_by(&known, connection, data);
+    forget(&known);
     return taken < 0 ? NULL : PyBool_FromLong(taken);
 }

@@ -3,9 +3,10 @@
 typedef struct {
     PyObject_HEAD
     PyObject *connection, *data, *head, *request;
-    Py_ssize_t body, rows;
+    PyObject *id, *trace; /* X-Request-Id and traceparent, as they are said; NULL where they are not */
+    Py_ssize_t body, own, own_size, rows; /* own: the id that stands in the body */
     size_t place;
-    double received;
+    double received, read, deadline;
     long gone;
 } Taken;
 
@@ -14,7 +15,6 @@ typedef struct {
     PyObject *frames, *cost, *first;
     Py_ssize_t width, most, most_rows, largest;
     int item;
-    char ready;
     Taken **jobs;
     Py_ssize_t count, room;
     char *data;
@@ -32,14 +32,9 @@ static PyObject *taken_body(Taken *self, void *Py_UNUSED(nothing))
 /* As Python would have made it. */
 static PyObject *taken_request(Taken *self, void *Py_UNUSED(nothing))
 {
-    if (self->request == NULL) {
-        PyObject *body = taken_body(self, NULL);
-        if (body == NULL)
-            return NULL;
-        self->request = PyObject_CallFunction(make_request, "OOOdl", self->head, body, self->connection,
-                                              self->received, self->gone);
-        Py_DECREF(body);
-    }
+    if (self->request == NULL)
+        self->request = PyObject_CallFunction(make_request, "OOnOdl", self->head, self->data, self->body,
+                                              self->connection, self->received, self->gone);
     Py_XINCREF(self->request);
     return self->request;
 }
@@ -79,13 +74,18 @@ static void taken_dealloc(Taken *self)
     PyObject_GC_UnTrack(self);
     taken_clear(self);
     Py_CLEAR(self->data);
+    Py_CLEAR(self->id);
+    Py_CLEAR(self->trace);
     PyObject_GC_Del(self);
 }
 
 static PyMemberDef taken_members[] = {
     {"connection", T_OBJECT_EX, offsetof(Taken, connection), READONLY, NULL},
+    {"head", T_OBJECT_EX, offsetof(Taken, head), READONLY, NULL},
+    {"trace", T_OBJECT, offsetof(Taken, trace), READONLY, "What traceparent says, if it stands there."},
     {"rows", T_PYSSIZET, offsetof(Taken, rows), READONLY, NULL},
     {"received", T_DOUBLE, offsetof(Taken, received), READONLY, NULL},
+    {"read", T_DOUBLE, offsetof(Taken, read), READONLY, "When its numbers were there, by the clock `monotonic`."},
     {"gone", T_LONG, offsetof(Taken, gone), 0, NULL},
     {NULL},
 };
@@ -163,7 +163,6 @@ static void drop(Turn *self)
 
 static int turn_clear(Turn *self)
 {
-    self->ready = 0;
     drop(self);
     Py_CLEAR(self->cost);
     Py_CLEAR(self->first);
@@ -182,7 +181,6 @@ static void turn_dealloc(Turn *self)
 /* What waits is still to be answered: that it is flushed is arranged. */
 static PyObject *turn_close(Turn *self, PyObject *Py_UNUSED(nothing))
 {
-    self->ready = 0;
     Py_CLEAR(self->cost);
     Py_CLEAR(self->first);
     Py_CLEAR(self->frames);
@@ -211,20 +209,55 @@ static int make_room(Turn *self, size_t size)
     return 0;
 }
 
+/* The id of a request, where its body begins with one (`_ID` of model/plain_tensors.py): where it begins, how long it
+ * is, and what stands behind it. */
+static const char *read_id(const char *body, const char *end, const char **own, Py_ssize_t *size)
+{
+    static const char ID[] = "{\"id\":";
+    if (end - body < 32 || memcmp(body, ID, sizeof ID - 1) != 0)
+        return NULL;
+    body += sizeof ID - 1;
+    body += *body == ' ';
+    if (*body++ != '"')
+        return NULL;
+    *own = body;
+    while (body < end && *body >= ' ' && *body < 127 && *body != '"' && *body != '\\')
+        body++;
+    *size = body - *own;
+    if (*size < 1 || *size > LONGEST_ID || end - body < 3 || body[0] != '"' || body[1] != ',')
+        return NULL;
+    return body + 2 + (body[2] == ' ');
+}
+
+/* What stands before the numbers; an id is left out. */
+static PyObject *frame_before(const char *body, const char *behind_id, const char *open)
+{
+    const char *from = behind_id ? behind_id : body;
+    Py_ssize_t brace = behind_id != NULL;
+    PyObject *before = PyBytes_FromStringAndSize(NULL, brace + (open - from));
+    if (before != NULL) {
+        char *to = PyBytes_AS_STRING(before);
+        *to = '{';
+        memcpy(to + brace, from, (size_t)(open - from));
+    }
+    return before;
+}
+
 /* The rows of a body behind those that came before, if it is a frame that is known with numbers in it; 0 if not, -1 when
- * Python raised something. */
-static Py_ssize_t read_rows(Turn *self, const char *body, const char *end)
+ * Python raised something. `behind_id`: where it goes on behind an id, or NULL. */
+static Py_ssize_t read_rows(Turn *self, const char *body, const char *behind_id, const char *end)
 {
     static const char DATA[] = "\"data\":";
-    const char *found = memmem(body, (size_t)(end - body), DATA, sizeof DATA - 1);
+    const char *from = behind_id ? behind_id : body;
+    const char *found = memmem(from, (size_t)(end - from), DATA, sizeof DATA - 1);
     const char *open = found ? memchr(found, '[', (size_t)(end - found)) : NULL;
-    if (open == NULL || open - body > LONGEST_FRAME)
+    if (open == NULL || open == body || open - from > LONGEST_FRAME - 1)
         return 0;
     const char *close = memchr(open, ']', (size_t)(end - open));
     if (close == NULL)
         return 0;
     close++;
-    PyObject *before = PyBytes_FromStringAndSize(body, open - body);
+    PyObject *before = frame_before(body, behind_id, open);
     if (before == NULL)
         return -1;
     PyObject *frame = PyDict_GetItemWithError(self->frames, before); /* what follows the numbers, rows, and a reader */

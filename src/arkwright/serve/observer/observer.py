@@ -4,12 +4,12 @@ It is told when a request is given to a release and when its answer is on its wa
 """
 
 import asyncio
-import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time_ns
+from typing import Any
 
 from arkwright.core.ports import Routing
 from arkwright.serve.model.arrow.rows import ARROW as ARROW_TYPE
@@ -54,10 +54,6 @@ class Plainly:
         else:
             self._watched.series.batch(sum([job.rows for job in jobs]))
 
-    @property
-    def counts(self) -> bool:
-        return not self._observer.telemetry.asked and self._watched.tap is None
-
     def came(self, received: Sequence[float]) -> None:
         series = self._watched.series
         series.begin(len(received))
@@ -66,10 +62,22 @@ class Plainly:
     def failed(self, received: Sequence[float]) -> None:
         self._watched.series.begin(-len(received))
 
-    def went(self, received: Sequence[float], rows: int) -> None:
+    def ids(self, batch: Any) -> list[bytes] | None:
+        return batch.ids if self._watched.tap is None else self._observer.called(batch)
+
+    def went(
+        self, batch: Any, ids: list[bytes] | None, said: list[bytes],
+        began: float, ran: float,
+    ) -> None:  # fmt: skip
         series, now = self._watched.series, monotonic()
-        series.batch(rows)
-        series.observe_good(self._kind, [now - one for one in received], rows)
+        seconds = [now - one for one in batch.received]
+        series.batch(batch.rows)
+        series.observe_good(self._kind, seconds, batch.rows)
+        if self._observer.telemetry.asked:
+            phases = ("queue", began), ("compute", ran), ("encode", now)
+            self._observer.telemetry.went(series, self._kind, batch, ids, [len(one) for one in said], seconds, phases)
+        if ids is not None and (tap := self._watched.tap) is not None:
+            self._observer.logged(tap, self._watched, batch, ids, said, now)
 
     def began(self, request: Request) -> None:
         self._observer.note(self._watched, self._kind, request)
@@ -96,7 +104,7 @@ class Observer:
         self._taps = Taps()
         self.labels = Labelling(self._taps.folder, self.apart)
         self._speaking: dict[str, Series] = {}  # of each endpoint its release with the largest part
-        self._start, self._numbers = os.urandom(6).hex(), itertools.count(1)
+        self._start, self._number = os.urandom(6).hex().encode(), 1
 
     def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
         """These releases answer for the endpoint from now on."""
@@ -132,7 +140,27 @@ class Observer:
         request.call = self.telemetry.start(watched.series, kind, request.headers)
         _name(request)
         if not request.id and watched.tap is not None:
-            request.id = b"%s-%x" % (self._start.encode(), next(self._numbers))
+            request.id = b"%b-%x" % (self._start, self._number)
+            self._number += 1
+
+    def called(self, batch: Any) -> list[bytes]:
+        """A name for each request that `native` read, its own if it has one."""
+        first = self._number
+        self._number += batch.count
+        return batch.names(self._start, first)  # type: ignore[no-any-return]
+
+    def logged(self, tap: Tap, watched: Watched, batch: Any, ids: list[bytes], said: list[bytes], now: float) -> None:
+        """Requests for inference that `native` read were answered well, `now` by the clock `monotonic`."""
+        number, flags = watched.number, self._flags | INFER
+        if tap.plain:
+            if not tap.add_packed(number, batch.count, batch.records(ids, said, now, time_ns(), number, flags)):
+                watched.series.tap(dropped=batch.count)
+            return
+        for id_, job, answer in zip(ids, batch.jobs, said, strict=True):
+            caller, took = job.connection.caller.encode(), int((now - job.received) * 1e6)
+            noted = tap.add(number, id_, caller, job.body, answer, took, 200, flags)
+            if not noted:
+                watched.series.tap(dropped=noted is False, left_out=noted is None)
 
     def plainly(self, watched: Watched, jobs: Sequence[Asked], bodies: Sequence[bytes]) -> None:
         """Plain requests were answered well, by these bodies."""
@@ -147,6 +175,7 @@ class Observer:
 
     def decoded(self, request: Request) -> None:
         if request.call is not None and request.call.span is not None:
+            request.call.span.marks.clear()  # of the short way, which was left
             request.call.span.mark("decode")
 
     def apart(self, request: Request, reply: Reply, response: Response) -> None:

@@ -89,7 +89,7 @@ class App:
         if TIMEOUT not in headers:
             return found
         with suppress(Problem):  # told on the long way
-            return partial(_within, seconds(headers[TIMEOUT]), found)
+            return Within(seconds(headers[TIMEOUT]), found)
         return None
 
     def __call__(self, request: Request, reply: Reply) -> None:
@@ -223,9 +223,16 @@ class App:
         return json_response(beside | {"ready": ready}, 200 if ready else 503)
 
 
-def _within(timeout: float, way: Way, request: Request, sender: Sender) -> bool:
-    request.deadline = request.received + timeout
-    return way(request, sender)
+class Within:
+    """The short way of requests whose callers wait so many seconds."""
+
+    def __init__(self, timeout: float, way: Way) -> None:
+        self.timeout, self._way = timeout, way
+        self.turn = getattr(way, "turn", None)
+
+    def __call__(self, request: Request, sender: Sender) -> bool:
+        request.deadline = request.received + self.timeout
+        return self._way(request, sender)
 
 
 class Among:

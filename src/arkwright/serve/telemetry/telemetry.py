@@ -8,9 +8,10 @@ telemetry.done(call, 200, len(body), caller=…, method=…, path=…)
 import contextlib
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
+from typing import Any
 
 import msgspec
 
@@ -115,8 +116,28 @@ class Telemetry:
     ) -> None:
         """It was answered, with so many bytes of body; once for every `start`. 499: nobody waited any more."""
         seconds = perf_counter() - call.began
-        series = call.series
-        series.observe(call.kind, status, seconds, call.rows)
+        call.series.observe(call.kind, status, seconds, call.rows)
+        self._more(call, status, size, seconds, caller, method, path, request_id)
+
+    def went(
+        self, series: Series, kind: int, batch: Any, ids: Sequence[bytes] | None, sizes: Sequence[int],
+        seconds: Sequence[float], phases: Sequence[tuple[str, float]],
+    ) -> None:  # fmt: skip
+        """Requests that `native` read were answered well, and are counted: what else is wanted of each is told, as
+        `done` tells it. `phases` are what they went through together, and when each ended, by the clock `monotonic`.
+        """
+        for job, id_, size, took in zip(batch.jobs, ids or (b"",) * batch.count, sizes, seconds, strict=True):
+            call, head, sent = Call(series, kind, 0.0, job.rows, batch.rows), job.head, job.trace
+            if sent is not None or self._roots:
+                self._trace(call, sent, head.headers)
+            if call.span is not None:
+                call.span.went(job.received, (("decode", job.read), *phases))
+            self._more(call, 200, size, took, job.connection.caller, head.method, head.path, id_.decode())
+
+    def _more(
+        self, call: Call, status: int, size: int, seconds: float, caller: str, method: str, path: str, request_id: str
+    ) -> None:
+        """What is told of a request beside its count."""
         span = call.span
         if span is not None:
             self._finish(call, span, status, size, method, path, caller)
@@ -130,7 +151,7 @@ class Telemetry:
                 size=size,
                 seconds=seconds,
                 request_id=request_id,
-                release=series.release,
+                release=call.series.release,
                 trace_id=trace_id,
             )
 
@@ -160,7 +181,8 @@ class Telemetry:
 
     def _trace(self, call: Call, sent: bytes | None, headers: Mapping[bytes, bytes]) -> None:
         caller = call.caller = parent(sent) if sent is not None else None
-        if self._sender is not None and self._sampling.takes(caller):
+        # what would be lost is not made: every request of a busy server may be sampled
+        if self._sender is not None and self._sampling.takes(caller) and self._spans.room():
             call.span = Span(caller, headers.get(b"tracestate", b""))
 
     def _finish(self, call: Call, span: Span, status: int, size: int, method: str, path: str, caller: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import getrandbits, random
 from time import monotonic_ns, perf_counter_ns, time_ns
@@ -102,6 +102,12 @@ class Span:
         self.wall -= earlier
         self.began -= earlier
 
+    def went(self, began: float, phases: Iterable[tuple[str, float]]) -> None:
+        """It began before this was made, and went through these phases; when each ended is told by the same clock."""
+        self.since(began)
+        start = self.began - int(began * 1e9)
+        self.marks = [(phase, start + int(ended * 1e9)) for phase, ended in phases]
+
     def mark(self, phase: str) -> None:
         """`phase` (decode, queue, compute, encode) ends now; it began where the one before ended."""
         self.marks.append((phase, perf_counter_ns()))
@@ -114,11 +120,15 @@ class Spans:
         self.full = 0
         self._waiting: deque[Span] = deque()
 
+    def room(self) -> bool:
+        """Whether there is room for one more; where there is none it is lost, and counted."""
+        found = len(self._waiting) < MOST_WAITING
+        self.full += not found
+        return found
+
     def add(self, span: Span) -> None:
-        if len(self._waiting) >= MOST_WAITING:
-            self.full += 1
-            return
-        self._waiting.append(span)
+        if self.room():
+            self._waiting.append(span)
 
     def take(self, most: int) -> list[Span]:
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]

@@ -17,12 +17,8 @@ from arkwright.serve.wire.inflate import SMALL
 log = logging.getLogger("arkwright.serve")
 
 
-class Counting(Noting, Protocol):
-    """Who only counts such requests, as long as nobody asks for more than that."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether nobody asks for more."""
+class Noted(Noting, Protocol):
+    """Who takes note of all requests of one run at once."""
 
     def came(self, received: Sequence[float]) -> None:
         """Requests came, each when `received` says."""
@@ -30,68 +26,68 @@ class Counting(Noting, Protocol):
     def failed(self, received: Sequence[float]) -> None:
         """They begin anew on the long way."""
 
-    def went(self, received: Sequence[float], rows: int) -> None:
-        """They were answered well; `rows` of all together."""
+    def ids(self, batch: Any) -> list[bytes] | None:
+        """What the head of each answer calls its request; None where none does."""
+
+    def went(self, batch: Any, ids: list[bytes] | None, said: list[bytes],
+             began: float, ran: float) -> None:  # fmt: skip
+        """They were answered well by what was `said`; the run began and ended then, by the clock `monotonic`."""
 
 
 class TogetherNatively(Together):
     """The plain requests to a release that takes one tensor of floats."""
 
     _plain: PlainTensors
-    noting: Counting | None
+    noting: Noted | None
 
     def _turn(self) -> Any:
         plain, first = self._plain, partial(self._loop.call_soon, self._flush_turn)
-        made = native.Turn(
+        return native.Turn(
             plain.frames, self._cost, first, width=plain.width, item=plain.item,
             most=self._most, most_rows=INLINE_ROWS, largest=LARGEST,
         )  # fmt: skip
-        made.ready = True
-        return made
 
     @property
     def busy(self) -> bool:
         return bool(self.waiting or self.turn.waiting)
-
-    def follow(self, noting: Noting) -> None:
-        super().follow(noting)
-        self.turn.ready = getattr(noting, "counts", False)
 
     def close(self) -> None:
         super().close()
         self.turn.close()
 
     def _flush_turn(self) -> None:
-        turn, late = self.turn, 0.0
+        turn, now, late = self.turn, monotonic(), 0.0
         while turn.waiting:
-            batch, left = turn.batch(late, BATCH_ROWS)
+            batch, left = turn.batch(now, late, BATCH_ROWS)
             self._leave(left)
             if batch is not None:
                 self._answer_turn(batch)
-            late = monotonic() - self._longest
+            now = monotonic()
+            late = now - self._longest
 
     def _answer_turn(self, batch: Any) -> None:
-        noting, desk = self.noting, self._desk
-        if (desk is not None and desk.wary) or not self.turn.ready:
+        noting, desk, asked = self.noting, self._desk, batch.bodies
+        if desk is not None and desk.wary:
             self._leave(batch.jobs)
             return
-        received = batch.received
         if noting is not None:
-            noting.came(received)
-        start = monotonic()
+            noting.came(batch.received)
+        began = monotonic()
         try:
-            said = self._run(self._plain.unpack(batch.data), batch.bodies if desk is not None else ())
-            bodies = self._plain.wrap_all(said, batch.rows, batch.sizes)
+            texts = self._run(self._plain.unpack(batch.data), asked)
+            said = self._plain.wrap_all(texts, batch.rows, batch.sizes, batch.own)
         except BaseException:  # noqa: BLE001 - one by one it shows whose trouble it is
             log.debug("a batch is answered one by one")
             if noting is not None:
-                noting.failed(received)
+                noting.failed(batch.received)
             self._leave(batch.jobs)
             return
-        self._cost.ran(batch.rows, monotonic() - start)
-        batch.say(bodies, self._headers, SMALL)
+        ran = monotonic()
+        self._cost.ran(batch.rows, ran - began)
+        ids = batch.ids if noting is None else noting.ids(batch)
+        batch.say(said, ids, self._headers, SMALL)
         if noting is not None:
-            noting.went(received, batch.rows)
+            noting.went(batch, ids, said, began, ran)
 
     def _leave(self, jobs: Sequence[Any]) -> None:
         """Let this release answer them the long way, whatever is served by now."""

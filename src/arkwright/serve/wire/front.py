@@ -42,6 +42,7 @@ class Head:
     way: Way | None
     # what takes requests with it that are plain, or finds that among several releases' by the headers; see `native`
     turn: Any = None
+    timeout: float = inf  # seconds that its callers give themselves
 
 
 class Taker(Protocol):

@@ -18,6 +18,7 @@ MOST_HEADS = 1024
 LONGEST_HEAD = 2048  # that is remembered
 _PIECE = 2**14  # of a chunked body, in which other requests may follow
 _SPECIAL = frozenset((b"transfer-encoding", b"expect"))
+_ANEW = frozenset((REQUEST_ID, b"traceparent"))  # which answers, logs and traces repeat
 _ONCE = frozenset(b"host content-length content-type content-encoding transfer-encoding expect".split()) | {
     b"inference-header-content-length"
 }
@@ -228,16 +229,18 @@ class Reader:
         heads = self._front.heads
         if len(heads) >= MOST_HEADS:
             heads.clear()
-        simple = request.keep_alive and not request.old and REQUEST_ID not in headers  # which its answer repeats
+        same = {name: value for name, value in headers.items() if name not in anew}
+        simple = request.keep_alive and not request.old and _ANEW.isdisjoint(same)
         heads[rest] = Head(
             request.method,
             request.path,
-            {name: value for name, value in headers.items() if name not in anew},
+            same,
             len(request.body),
             request.keep_alive,
             request.old,
             request.way,
             getattr(request.way, "turn", None) if simple else None,
+            getattr(request.way, "timeout", inf),
         )
 
     def _check_head(self, headers: dict[bytes, bytes]) -> None:

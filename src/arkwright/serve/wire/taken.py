@@ -4,6 +4,7 @@ from typing import Protocol
 
 from arkwright.serve.wire.front import Head
 from arkwright.serve.wire.messages import Request
+from arkwright.serve.wire.parted import parted
 
 
 class Taken(Protocol):
@@ -19,8 +20,10 @@ class Called(Protocol):
     caller: str
 
 
-def request_of(head: Head, body: bytes, connection: Called, received: float, gone: int) -> Request:
-    """What was taken, as a connection would have made it."""
-    made = Request(head.method, head.path, head.headers, body, head.keep_alive, head.old, gone)
+def request_of(head: Head, data: bytes, at: int, connection: Called, received: float, gone: int) -> Request:
+    """What was taken, as a connection would have made it: its head ends `at` that place of its bytes."""
+    anew = parted(data[:at])
+    headers = head.headers | anew[1] if anew else head.headers
+    made = Request(head.method, head.path, headers, data[at:], head.keep_alive, head.old, gone)
     made.caller, made.received, made.way = connection.caller, received, head.way
     return made
