@@ -129,7 +129,7 @@ def test_whose_quota_is_used_up_is_refused_once(tmp_path, releases):
 
 @pytest.mark.parametrize(("what", "kept"), [("called", 7), ("logged", 5), ("add_packed", 5)])
 def test_no_memory_for_one_run_costs_the_others_nothing(tmp_path, releases, monkeypatch, what, kept):
-    """Two at a time go through the model. Those of the first run are answered, too, and so are those that come later."""
+    """Two at a time go through the model. Those of the first run are answered, too, and so is who comes later."""
     monkeypatch.setattr(turn, "BATCH_ROWS", 2)
 
     async def run():
