@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,19 @@ def named(path: str, names: Sequence[str]) -> Ask:
     return Ask(request, values)
 
 
-def arkwright(name: str, title: str, project: Path, ask: Ask, extra: Sequence[str] = ()) -> Contender:
-    """Our server over a project, with further words of its command line."""
+def arkwright(
+    name: str,
+    title: str,
+    project: Path,
+    ask: Ask,
+    extra: Sequence[str] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Contender:
+    """Our server over a project, with further words of its command line, and of its environment."""
 
     def words(_home: Path, _model: Path, port: int) -> list[str]:
-        return [COMMAND, "serve", "--project", str(project), "--port", str(port), *extra]
+        more = ["env", *(f"{name}={value}" for name, value in environment.items())] if environment else []
+        return [*more, COMMAND, "serve", "--project", str(project), "--port", str(port), *extra]
 
     return Contender(name, title, words, ask)
 

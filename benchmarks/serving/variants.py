@@ -61,11 +61,18 @@ def ways(one: Path, tensor: str) -> list[Contender]:
     workers = ("--workers", "1")
     found = [arkwright(f"way{n}", title, one, ask, workers) for n, (title, ask) in enumerate(asks.items())]
     rate, access = ("--rate", "1000000"), ("--access-log", str(one / "access.log"))
-    otlp = ("--otlp", "http://127.0.0.1:9")  # nobody there: what is told is made, and thrown away
-    switched = {"a rate for each client": rate, "an access log": access, "traces, every request": otlp,
-                "rate, access log, traces and gRPC": (*rate, *access, *otlp, "--grpc-port", "0")}  # fmt: skip
-    for n, (title, extra) in enumerate(switched.items()):
-        found.append(arkwright(f"on{n}", title, one, v2(INFER, tensor), (*workers, *extra)))
+    otlp = ("--otlp", "http://127.0.0.1:9")  # nobody there: what cannot be sent is lost
+    some = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
+    on = (*rate, *access, *otlp, "--grpc-port", "0")
+    switched = {
+        "a rate for each client": (rate, {}),
+        "an access log": (access, {}),
+        "traces, every request; more come than are sent": (otlp, {}),
+        "traces, every hundredth request": (otlp, some),
+        "rate, access log, traces (every hundredth) and gRPC": (on, some),
+    }
+    for n, (title, (extra, environment)) in enumerate(switched.items()):
+        found.append(arkwright(f"on{n}", title, one, v2(INFER, tensor), (*workers, *extra), environment))
     return found
 
 

@@ -50,7 +50,7 @@ class Signed:
         self.write()
 
     def ours(self):
-        signing.verify(self.folder, self.signature, self.keys)
+        signing.verify(self.folder, self.signature, self.keys, "late@3")
 
     def theirs(self):
         checker = library().verifying.Config().use_elliptic_key_verifier(public_key=self.keys / signing.PUBLIC)
@@ -172,11 +172,11 @@ def test_nobody_else_signs_in_the_name_of_our_key(signed, tmp_path):
     other.bundle["verificationMaterial"] = signed.bundle["verificationMaterial"]
     other.write()
     with pytest.raises(Corrupt, match="does not fit its own text"):
-        signing.verify(signed.folder, other.signature, signed.keys)
+        signing.verify(signed.folder, other.signature, signed.keys, "late@3")
     other.bundle["verificationMaterial"] = {"publicKey": {"hint": "0" * 64}, "tlogEntries": []}
     other.write()
     with pytest.raises(Refused, match="with another"):
-        signing.verify(signed.folder, other.signature, signed.keys)
+        signing.verify(signed.folder, other.signature, signed.keys, "late@3")
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256K1, ec.SECP224R1])
@@ -197,7 +197,7 @@ def test_bytes_that_are_hard_to_read(signed, data):
 
 def test_reading_a_signature_needs_no_library_of_the_format(signed):
     code = "import sys; from pathlib import Path; from arkwright.release import signing;"
-    code += "signing.verify(*map(Path, sys.argv[1:]));"
+    code += "signing.verify(*map(Path, sys.argv[1:]), 'late@3');"
     code += "print([m for m in ('model_signing', 'pydantic', 'google') if m in sys.modules])"
     words = [sys.executable, "-c", code, signed.folder, signed.signature, signed.keys]
     assert subprocess.check_output(words, text=True) == "[]\n"

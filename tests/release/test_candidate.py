@@ -32,7 +32,7 @@ def test_it_holds_what_a_release_needs(made, facts, tmp_path):
         "README.md", "bom.cdx.json", "code/flights.py", "lineage.json", "model.onnx", "promises.json",
         "reference.msgpack", "signature.json",
     ]  # fmt: skip
-    verify_folder(tmp_path / "candidate", digests(made))
+    verify_folder(tmp_path / "candidate", digests(made), "release:late@3")
     assert msgspec.json.decode(made["signature.json"].read_bytes(), type=Signature) == facts["signature"]
     assert msgspec.json.decode(made["lineage.json"].read_bytes(), type=Lineage) == facts["lineage"]
     assert made["model.onnx"].read_bytes() == facts["model"].read_bytes()

@@ -57,7 +57,7 @@ def shelf(tmp_path):
 
 @pytest.fixture
 def laid(shelf, tmp_path):
-    write(shelf, FILES, tmp_path / "laid")
+    write(shelf, FILES, tmp_path / "laid", "release:late@3")
     return tmp_path / "laid"
 
 
@@ -66,14 +66,14 @@ def test_paths_that_leave_or_confuse(path, shelf, tmp_path):
     with pytest.raises(Invalid, match="path"):
         check_path(path)
     with pytest.raises(Invalid):
-        write(shelf, {path: FILES["README.md"]}, tmp_path / "laid")
+        write(shelf, {path: FILES["README.md"]}, tmp_path / "laid", "release:late@3")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["shelf"]
 
 
 @pytest.mark.parametrize("path", GOOD_PATHS)
 def test_plain_paths(path, shelf, tmp_path):
     assert check_path(path) == path
-    write(shelf, {path: FILES["README.md"]}, tmp_path / "laid")
+    write(shelf, {path: FILES["README.md"]}, tmp_path / "laid", "release:late@3")
     assert (tmp_path / "laid" / path).read_bytes() == DATA["README.md"]
 
 
@@ -116,31 +116,31 @@ def test_it_is_laid_out_exactly(laid):
     there = {str(p.relative_to(laid)): p.read_bytes() for p in laid.rglob("*") if p.is_file()}
     assert there == DATA
     assert all(p.stat().st_nlink == 1 and not p.is_symlink() for p in laid.rglob("*") if p.is_file())
-    verify_folder(laid, FILES)
+    verify_folder(laid, FILES, "release:late@3")
 
 
 def test_nothing_is_left_when_a_file_is_missing(shelf, tmp_path):
     with pytest.raises(Unknown):
-        write(shelf, {**FILES, "z": "0" * 64}, tmp_path / "laid")
+        write(shelf, {**FILES, "z": "0" * 64}, tmp_path / "laid", "release:late@3")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["shelf"]
 
 
 def test_a_store_that_lies_is_caught(shelf, tmp_path):
     (shelf.folder / FILES["model.onnx"]).write_bytes(b"other")
     with pytest.raises(Corrupt, match=r"model\.onnx was changed"):
-        write(shelf, FILES, tmp_path / "laid")
+        write(shelf, FILES, tmp_path / "laid", "release:late@3")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["shelf"]
 
 
 def test_only_into_a_new_folder(shelf, laid, tmp_path):
     with pytest.raises(Invalid, match="not empty"):
-        write(shelf, FILES, laid)
+        write(shelf, FILES, laid, "release:late@3")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Invalid, match="not empty"):
-        write(shelf, FILES, tmp_path / "link")
+        write(shelf, FILES, tmp_path / "link", "release:late@3")
     (tmp_path / "empty").mkdir()
-    write(shelf, FILES, tmp_path / "empty")
-    verify_folder(tmp_path / "empty", FILES)
+    write(shelf, FILES, tmp_path / "empty", "release:late@3")
+    verify_folder(tmp_path / "empty", FILES, "release:late@3")
 
 
 def replaced(path, make):
@@ -170,29 +170,29 @@ CHANGES = {
 @pytest.mark.parametrize("told", CHANGES)
 def test_what_differs_is_named(laid, told):
     CHANGES[told](laid)
-    with pytest.raises(Corrupt, match="is not what was made") as error:
-        verify_folder(laid, FILES)
+    with pytest.raises(Corrupt, match=r"^release:late@3 is not what was made: ") as error:
+        verify_folder(laid, FILES, "release:late@3")
     assert told in str(error.value)
 
 
 def test_a_signature_may_lie_beside(laid):
     (laid / "model.sig").write_text("x")
-    verify_folder(laid, FILES, beside=("model.sig",))
+    verify_folder(laid, FILES, "release:late@3", beside=("model.sig",))
     with pytest.raises(Corrupt, match=r"model\.sig was added"):
-        verify_folder(laid, FILES)
+        verify_folder(laid, FILES, "release:late@3")
     replaced(laid / "model.sig", lambda p: p.symlink_to("/etc/passwd"))
     with pytest.raises(Corrupt, match=r"model\.sig is a link"):
-        verify_folder(laid, FILES, beside=("model.sig",))
+        verify_folder(laid, FILES, "release:late@3", beside=("model.sig",))
 
 
 def test_many_differences_are_one_line(laid):
     for n in range(100):
         (laid / f"x{n:03d}").write_text("x")
     with pytest.raises(Corrupt, match="x000 was added") as error:
-        verify_folder(laid, FILES)
+        verify_folder(laid, FILES, "release:late@3")
     assert "and 95 more" in str(error.value)
 
 
 def test_no_folder_at_all(tmp_path):
     with pytest.raises(Corrupt, match="cannot be read"):
-        verify_folder(tmp_path / "nothing", FILES)
+        verify_folder(tmp_path / "nothing", FILES, "release:late@3")

@@ -34,7 +34,7 @@ def signed(release, keys, tmp_path):
 
 
 def test_what_was_signed_is_verified(release, keys, signed):
-    signing.verify(release, signed, keys)
+    signing.verify(release, signed, keys, "late@3")
 
 
 def test_the_keys_are_for_their_owner_only(keys):
@@ -51,14 +51,14 @@ def test_the_keys_are_for_their_owner_only(keys):
 
 def test_a_signature_inside_the_folder_leaves_itself_out(release, keys):
     signing.sign(release, release / signing.SIGNATURE, keys)
-    signing.verify(release, release / signing.SIGNATURE, keys)
+    signing.verify(release, release / signing.SIGNATURE, keys, "late@3")
     signing.sign(release, release / signing.SIGNATURE, keys)
-    signing.verify(release, release / signing.SIGNATURE, keys)
+    signing.verify(release, release / signing.SIGNATURE, keys, "late@3")
 
 
 def test_the_folder_may_move(release, keys, signed, tmp_path):
     shutil.move(release, tmp_path / "elsewhere")
-    signing.verify(tmp_path / "elsewhere", signed, keys)
+    signing.verify(tmp_path / "elsewhere", signed, keys, "late@3")
 
 
 CHANGES = {
@@ -78,7 +78,7 @@ CHANGES = {
 def test_what_differs_is_named(release, keys, signed, told):
     CHANGES[told](release)
     with pytest.raises(Corrupt) as error:
-        signing.verify(release, signed, keys)
+        signing.verify(release, signed, keys, "late@3")
     assert told in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -86,14 +86,14 @@ def test_what_differs_is_named(release, keys, signed, told):
 def test_another_signer(release, keys, signed, tmp_path):
     signing.sign(release, tmp_path / "theirs.sig", tmp_path / "theirs")
     with pytest.raises(Refused, match="with another"):
-        signing.verify(release, tmp_path / "theirs.sig", keys)
+        signing.verify(release, tmp_path / "theirs.sig", keys, "late@3")
 
 
 def test_no_signature_or_no_key(release, keys, signed, tmp_path):
     with pytest.raises(Refused, match="is not signed"):
-        signing.verify(release, tmp_path / "nothing.sig", keys)
+        signing.verify(release, tmp_path / "nothing.sig", keys, "late@3")
     with pytest.raises(Refused, match="there is no key"):
-        signing.verify(release, signed, tmp_path / "no keys")
+        signing.verify(release, signed, tmp_path / "no keys", "late@3")
 
 
 def test_the_signature_of_another_release(release, keys, signed, tmp_path):
@@ -102,7 +102,7 @@ def test_the_signature_of_another_release(release, keys, signed, tmp_path):
     (other / "model.onnx").write_bytes(b"other")
     signing.sign(other, tmp_path / "other.sig", keys)
     with pytest.raises(Corrupt, match=r"model\.onnx was changed"):
-        signing.verify(release, tmp_path / "other.sig", keys)
+        signing.verify(release, tmp_path / "other.sig", keys, "late@3")
 
 
 def test_any_flipped_bit_of_the_signature(release, keys, signed):
@@ -112,14 +112,14 @@ def test_any_flipped_bit_of_the_signature(release, keys, signed):
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         signed.write_bytes(data)
         with pytest.raises((Corrupt, Refused)):
-            signing.verify(release, signed, keys)
+            signing.verify(release, signed, keys, "late@3")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff", b"{" * 100_000, b"x" * (5 << 20)])
 def test_what_is_no_signature(release, keys, signed, data):
     signed.write_bytes(data)
     with pytest.raises(Corrupt, match=r"signature of late@3"):
-        signing.verify(release, signed, keys)
+        signing.verify(release, signed, keys, "late@3")
 
 
 def test_a_key_that_others_can_read(release, keys, tmp_path):

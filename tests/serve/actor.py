@@ -38,6 +38,16 @@ class Birth:
         return f"Birth({', '.join(f'{n}={v!r}' for n, v in vars(self).items() if v)})"
 
 
+class PlayedLane:
+    """A release that computes nothing."""
+
+    def __init__(self, loaded, idle):
+        self.loaded, self.idle, self.closed = loaded, idle, False
+
+    def close(self):
+        self.closed = True
+
+
 class Stage(Server):
     """What answers in the played process."""
 
@@ -51,6 +61,8 @@ class Stage(Server):
         self.front = SimpleNamespace(heads={})
 
     def _put(self, routes, stopped):
+        if any(lane.closed for route in routes.values() for lane in route.lanes):
+            self._actor.world.broken("what was let go of is to answer")
         self.app.routes, self.app.stopped = dict(routes), dict(stopped)
         self._actor.asked()
 
@@ -66,7 +78,7 @@ class Stage(Server):
         loaded = SimpleNamespace(
             endpoint=name, release=served.release, digest=served.digest, version=served.release.rpartition("@")[2]
         )
-        return SimpleNamespace(loaded=loaded, idle=self._actor.idle, close=lambda: None)
+        return PlayedLane(loaded, self._actor.idle)
 
 
 class Wire:

@@ -59,11 +59,25 @@ def check_manifest(files: Mapping[str, str]) -> None:
                 raise Invalid(f"{seen[parent]} cannot be a file and a folder at once")
 
 
-def write(store: Store, files: Mapping[str, str], dest: Path) -> None:
-    """Lay out the folder `dest` from verified bytes; it is there wholly or not at all.
+def kept(store: Store, digest: str, what: str) -> Path:
+    """The verified file of this digest. Raises Lost or Corrupt as the store does, saying of `what` it is."""
+    try:
+        return store.path(digest)
+    except Corrupt as error:
+        raise type(error)(f"{what}: {error}") from None
 
-    Files are copies, readable by all and writable by none. Raises Invalid when `dest` is there and not empty; Corrupt
-    as the store does.
+
+def check_kept(store: Store, files: Mapping[str, str], release: str) -> None:
+    """Raises Lost or Corrupt for a file of this release that is not what was kept."""
+    for path, digest in sorted(files.items()):
+        kept(store, digest, f"{path} of {release}")
+
+
+def write(store: Store, files: Mapping[str, str], dest: Path, release: str) -> None:
+    """Lay out a release in the folder `dest` from verified bytes; it is there wholly or not at all.
+
+    Files are copies, readable by all and writable by none. Raises Invalid when `dest` is there and not empty; Lost or
+    Corrupt as the store does.
     """
     check_manifest(files)
     if dest.is_symlink() or (dest.exists() and (not dest.is_dir() or any(dest.iterdir()))):
@@ -75,23 +89,24 @@ def write(store: Store, files: Mapping[str, str], dest: Path) -> None:
         for path, digest in sorted(files.items()):
             target = half / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(store.path(digest), target)
+            shutil.copyfile(kept(store, digest, f"{path} of {release}"), target)
             target.chmod(0o444)
-        verify_folder(half, files)
+        verify_folder(half, files, release)
         half.replace(dest)
     finally:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def verify_folder(folder: Path, files: Mapping[str, str], *, beside: Collection[str] = ()) -> None:
-    """Hold a folder against its manifest, exactly: no file more (but those named in `beside`), none less, every byte.
+def verify_folder(folder: Path, files: Mapping[str, str], release: str, *, beside: Collection[str] = ()) -> None:
+    """Hold a release's folder against its manifest, exactly: no file more (but those named in `beside`), none less,
+    every byte.
 
     Raises Corrupt naming what differs; links, hard links, pipes and devices differ always.
     """
     check_manifest(files)
     wrong: list[str] = []
     found = set()
-    for path, kind in _walk(folder, ""):
+    for path, kind in _walk(folder, "", release):
         if kind != "file":
             wrong.append(f"{path} is a {kind}")
         elif path not in files and path not in beside:
@@ -103,14 +118,14 @@ def verify_folder(folder: Path, files: Mapping[str, str], *, beside: Collection[
     wrong += [f"{path} was changed" for path in sorted(set(files) & found) if _digest(folder / path) != files[path]]
     if wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise Corrupt(f"the release in {folder} is not what was made: {', '.join(wrong[:_SHOWN])}{more}")
+        raise Corrupt(f"{release} is not what was made: {', '.join(wrong[:_SHOWN])}{more}")
 
 
-def _walk(folder: Path, base: str) -> Iterator[tuple[str, str]]:
+def _walk(folder: Path, base: str, release: str) -> Iterator[tuple[str, str]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise Corrupt(f"the release in {folder} cannot be read: {error.strerror}") from None
+        raise Corrupt(f"{release} cannot be read: {error.strerror}") from None
     for entry in entries:
         path = f"{base}{entry.name}"
         facts = entry.stat(follow_symlinks=False)
@@ -119,7 +134,7 @@ def _walk(folder: Path, base: str) -> Iterator[tuple[str, str]]:
             kind = "hard link"
         yield path, kind
         if kind == "folder":
-            yield from _walk(folder / entry.name, f"{path}/")
+            yield from _walk(folder / entry.name, f"{path}/", release)
 
 
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}

@@ -69,18 +69,18 @@ def sign(folder: Path, signature: Path, keys: Path) -> None:
         half.unlink(missing_ok=True)
 
 
-def verify(folder: Path, signature: Path, keys: Path) -> None:
-    """Check that the key in `keys` signed exactly what is in `folder`.
+def verify(folder: Path, signature: Path, keys: Path, release: str) -> None:
+    """Check that the key in `keys` signed exactly what is in `folder`, where this release lies.
 
     Raises Refused when there is no signature, no key, or another signer; Corrupt when the signature is damaged or a
     file was changed, added or removed, saying which; Invalid when the key is none.
     """
-    signed = files(signature, keys, folder.name)
+    signed = files(signature, keys, release)
     beside = [str(signature.relative_to(folder))] if signature.is_relative_to(folder) else []
     try:
-        verify_folder(folder, signed, beside=beside)
+        verify_folder(folder, signed, release, beside=beside)
     except Invalid as error:  # another tool signs names that mean different files on different systems
-        raise Corrupt(f"the signature of {folder.name} cannot be read: {error}") from None
+        raise Corrupt(f"the signature of {release} cannot be read: {error}") from None
 
 
 def files(signature: Path, keys: Path, name: str) -> dict[str, str]:

@@ -65,11 +65,15 @@ def test_a_share_by_hand(second):
         second.do(promote, release="buys@3", share=0.1, shadow=True)
 
 
-def test_what_has_rotted_is_not_promoted(second):
+@pytest.mark.parametrize(("gone", "said"), [(False, "/.* is no longer what was kept"), (True, ".* is gone")])
+def test_what_has_rotted_is_not_promoted(second, gone, said):
+    """What it belongs to is said, not only where it was kept."""
     path = second.site.store.path(versions.resolve(second.site.ledger, Release, "buys@2").files["model.onnx"])
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    with pytest.raises(Corrupt, match="is no longer what was kept"):
+    if gone:
+        path.unlink()
+    with pytest.raises(Corrupt, match=rf"^model\.onnx of release:buys@2: {said}"):
         second.do(promote, release="buys@2")
     assert versions.latest(second.site.ledger, Endpoint, "buys").version == 1
 

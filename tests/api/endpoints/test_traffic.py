@@ -10,11 +10,13 @@ import pytest
 
 from arkwright.api.decide import refuse, sign
 from arkwright.api.endpoints.answer import predict
-from arkwright.api.endpoints.rollout import promote, rollback
+from arkwright.api.endpoints.rollout import SIGNATURE, promote, rollback
 from arkwright.api.endpoints.traffic import verified
 from arkwright.core import versions
-from arkwright.core.errors import Corrupt, Invalid, Refused, Unknown
+from arkwright.core.errors import Corrupt, Invalid, Lost, Refused, Unknown
 from arkwright.core.nouns import Release
+from arkwright.core.record import decode
+from arkwright.release import signing
 
 ROW = {"country": "DE", "spent": 90.5, "age": None}
 
@@ -90,7 +92,7 @@ def test_a_changed_artefact_is_not_served(at):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(Corrupt, match=release.files["model.onnx"][:12]):
+    with pytest.raises(Corrupt, match=rf"^model\.onnx of release:buys@1: .*{release.files['model.onnx'][:12]}"):
         answer(at, ROW)
 
 
@@ -107,11 +109,27 @@ def test_a_release_whose_gate_does_not_hold_is_not_loaded(at):
         pytest.fail("it was laid out to be loaded")
 
 
+def test_a_changed_signature_is_that_of_its_release(at):
+    released(at)
+    release = versions.latest(at.site.ledger, Release, "buys")
+    path = at.site.store.path(decode(str, at.site.ledger.get(SIGNATURE, release.digest).body))
+    path.chmod(0o644)
+    path.write_bytes(b"{}")
+    with pytest.raises(Corrupt, match=r"^the signature of release:buys@1: .* is no longer what was kept"):
+        answer(at, ROW)
+    path.unlink()
+    with pytest.raises(Lost, match=r"^the signature of release:buys@1: "):
+        answer(at, ROW)
+
+
 def test_another_key_did_not_sign_this(at):
     released(at)
     for key in at.site.keys.iterdir():
         key.unlink()
-    with pytest.raises((Corrupt, Refused, Invalid, Unknown)):
+    with pytest.raises(Refused, match=r"^there is no key .* to check the signature of release:buys@1 with$"):
+        answer(at, ROW)
+    signing.make_key(at.site.keys)
+    with pytest.raises(Refused, match=r"^release:buys@1 was not signed with the key "):
         answer(at, ROW)
 
 

@@ -1,4 +1,4 @@
-"""A worker that the kernel kills because there is no memory left (Linux, memory control groups, version 1 or 2), and
+"""A worker that finds no memory (Linux), one that the kernel kills for it (memory control groups, version 1 or 2), and
 what a worker gives back.
 """
 
@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import resource
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,20 +44,52 @@ def bounded(pid):
     pytest.skip("this machine lets no test bound the memory of a process (root and a memory control group)")
 
 
-def test_a_worker_without_memory_costs_only_what_it_was_answering(tmp_path):
-    with Supervised(tmp_path / "s", {"who": [(who_release(tmp_path / "who", GREEDY), 1, 1.0)]}, workers=1) as server:
-        victim = server.who()
-        with bounded(victim):
-            found = []
-            asking = threading.Thread(target=lambda: found.append(server.call("/predict", {"distance": 777})))
-            asking.start()
-            asking.join(60)
-            server.until(lambda: victim not in server.workers())
-        (answer,) = found
-        assert answer[0] == 503
-        assert answer[1]["Retry-After"]
-        assert server.who() != victim
-        assert server.said("another takes its place") == 1
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("who")
+    with Supervised(folder / "s", {"who": [(who_release(folder / "who", GREEDY), 1, 1.0)]}, workers=1) as server:
+        yield server
+
+
+@contextmanager
+def room(pid, size):
+    """The process may have so many bytes more of addresses than it has."""
+    before = resource.prlimit(pid, resource.RLIMIT_AS)
+    size += int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.prlimit(pid, resource.RLIMIT_AS, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, before)
+
+
+def test_who_finds_no_memory_is_told_so_and_the_worker_goes_on(server):
+    """In the project's code, and for a body that would be whole; once and again."""
+    worker = server.who()
+    with room(worker, 24 << 20):
+        for _ in range(3):
+            status, _, said = server.call("/predict", {"distance": 777})
+            assert (status, said) == (500, {"error": "$: who() failed on this row; the server's log says why"})
+            status, headers, said = server.call("/predict", {"distance": "x" * (16 << 20)})
+            assert (status, said) == (503, {"error": "no memory is left to read this request; try again"})
+            assert headers["Retry-After"]
+            assert server.who() == worker
+    assert server.said("from MemoryError (") == 3
+
+
+def test_a_worker_without_memory_costs_only_what_it_was_answering(server):
+    victim = server.who()
+    with bounded(victim):
+        found = []
+        asking = threading.Thread(target=lambda: found.append(server.call("/predict", {"distance": 777})))
+        asking.start()
+        asking.join(60)
+        server.until(lambda: victim not in server.workers())
+    (answer,) = found
+    assert answer[0] == 503
+    assert answer[1]["Retry-After"]
+    assert server.who() != victim
+    assert server.said("another takes its place") == 1
 
 
 ROW = b'{"km":1.25,"aa":0.0,"delay":2.5}'

@@ -59,6 +59,32 @@ def test_what_is_stopped_while_another_endpoint_is_loaded(page, releases):
     assert len(set(page._free)) == len(page._free)
 
 
+@pytest.mark.parametrize("asked", [0, 1], ids=["at rest", "while it is asked something"])
+@pytest.mark.parametrize("shares", [(1,), (1, 2)], ids=["as it was", "beside another release"])
+def test_what_is_stopped_amid_the_move_that_starts_it_again_is_at_work(page, releases, asked, shares):
+    async def served():
+        server, before = Server(Limits(), page=page), len(page._free)
+        await server.serve({"one": routing(releases, 1), "two": routing(releases, 1)})
+        (lane,) = server.app.routes["two"].lanes
+        lane.reading += asked
+
+        async def loads(release, endpoint):
+            if endpoint == "one":
+                server.halt({"two": (2, "stopped")})
+                await asyncio.sleep(0.02)
+
+        server.loads = loads
+        move = {"two": routing(releases, *shares, number=3), "one": routing(releases, 2, number=2)}
+        assert not await server.serve(move)
+        lane.reading = 0
+        await asyncio.gather(*server._retiring)
+        lanes = [lane for route in server.app.routes.values() for lane in route.lanes]
+        assert [lane.closed for lane in lanes] == [False] * (len(shares) + 1)
+        return before - len(page._free) - 2 * len(lanes)
+
+    assert asyncio.run(served()) == 0  # and nothing else is held
+
+
 def test_what_was_loaded_beside_what_cannot_be(page, releases):
     async def served():
         server, before = Server(Limits(), page=page), len(page._free)

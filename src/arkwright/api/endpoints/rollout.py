@@ -54,8 +54,7 @@ def promote(
     known = current(site, project)
     name = endpoint_for(known, noun, endpoint)
     must_pass(site, noun)
-    for digest in noun.files.values():
-        site.store.path(digest)  # no server would load what is not what was kept
+    folders.check_kept(site.store, noun.files, noun.ref)  # no server would load what is not
     seal(site, by, noun)
     before = versions.latest(site.ledger, Endpoint, name)
     must_be_at(name, before, version)
@@ -263,7 +262,7 @@ def seal(site: Site, by: Actor, release: Release) -> None:
     if site.ledger.get(SIGNATURE, release.digest):
         return
     with site.scratch("sign") as scratch:
-        folders.write(site.store, release.files, scratch / "release")
+        folders.write(site.store, release.files, scratch / "release", release.ref)
         signing.sign(scratch / "release", scratch / "signature", site.keys)
         digest = site.store.put(scratch / "signature")
     with suppress(Taken):

@@ -179,6 +179,7 @@ def laid_out(site: Site, release: Release) -> Iterator[Served]:
             f"{release.ref} is not signed; promote it again: arkwright promote {release.name}@{release.version}"
         )
     with site.scratch("serve") as scratch:
-        folders.write(site.store, release.files, scratch / "release")
-        signing.verify(scratch / "release", site.store.path(decode(str, signed.body)), site.keys)
+        folders.write(site.store, release.files, scratch / "release", release.ref)
+        signature = folders.kept(site.store, decode(str, signed.body), f"the signature of {release.ref}")
+        signing.verify(scratch / "release", signature, site.keys, release.ref)
         yield Served(scratch / "release", release.ref, release.digest, release.files)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ class Port:
 class Graph:
     """A session on one thread: the server's workers are the parallelism.
 
-    `row_seconds`: what one row took when it was tried, 0 before. `batches` says whether rows of several requests may go
-    in one run: every input and output counts its rows first, and none of them changes the answer to another.
+    `row_seconds`: what one row took when it was tried, 0 before. `counts` says whether every input and output counts
+    its rows first; `batches` whether rows of several requests may go in one run: besides, none of them changes the
+    answer to another. Where only the first is so, each row is computed by itself.
     """
 
     def __init__(self, path: Path, signed: Signed | None = None) -> None:
@@ -70,22 +72,22 @@ class Graph:
             self._session = ort.InferenceSession(data, options, providers=_providers())
         except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
             raise Invalid(f"{path.name} cannot be loaded: {str(error).splitlines()[0][:300]}") from None
-        self.row_seconds, self._alone = 0.0, False
+        self.row_seconds = 0.0
         self.inputs: Mapping[str, Port] = _ports(self._session.get_inputs())
         self.outputs: Mapping[str, Port] = _ports(self._session.get_outputs())
         self._names = list(self.outputs)
         everything = (*self.inputs.values(), *self.outputs.values())
-        self.batches = all(port.shape and port.shape[0] is None for port in everything)
-        if self.batches and onnx_guard.mixes_rows(operators):
+        self.counts = self.batches = all(port.shape and port.shape[0] is None for port in everything)
+        if self.counts and onnx_guard.mixes_rows(operators):
             log.warning("%s quantises the rows of a run by one scale: each row is computed by itself", path.name)
-            self.batches, self._alone = False, True
+            self.batches = False
         self._has_texts = any(port.kind.python is str for port in everything)
 
     def run(self, inputs: Tensors) -> Tensors:
         """Every output for these inputs. Raises what onnxruntime raises."""
-        rows = len(next(iter(inputs.values())))
-        if self._alone and rows > 1:
-            return joined((self._run(cut(inputs, part)) for part in slices(rows, 1)), rows)
+        if self.counts and not self.batches and (rows := len(next(iter(inputs.values())))) > 1:
+            with suppress(ValueError):  # it does not give a row for each: then they are one question
+                return joined((self._run(cut(inputs, part)) for part in slices(rows, 1)), rows)
         return self._run(inputs)
 
     def _run(self, inputs: Tensors) -> Tensors:
@@ -110,7 +112,8 @@ class NoGraph(Graph):
     """Of a model of rules: they answer every row, so nothing is ever run."""
 
     def __init__(self) -> None:
-        self.inputs, self.outputs, self.batches, self.row_seconds = {}, {}, False, 0.0
+        self.inputs, self.outputs, self.row_seconds = {}, {}, 0.0
+        self.counts = self.batches = False
 
     def run(self, inputs: Tensors) -> Tensors:
         raise Invalid(f"a model of rules takes no tensors, such as {', '.join(inputs) or 'none'}")

@@ -16,7 +16,7 @@ from arkwright.core.record import digest_of, split_reference, valid_name
 from arkwright.core.rows import Field
 from arkwright.core.safeguards.words import RULES
 from arkwright.core.signature import Signature, Tensor
-from arkwright.serve.model import features, guards
+from arkwright.serve.model import company, features, guards
 from arkwright.serve.model.arrow.rows import ArrowRows
 from arkwright.serve.model.features import Prepare
 from arkwright.serve.model.graph import Graph, NoGraph, Port
@@ -135,8 +135,8 @@ def _prepare(signed: Signed, *, signature: Signature, graph: Graph, fields: tupl
 
 
 def _warm_up(loaded: Loaded) -> None:
-    """Runs before the first caller's: imports, arenas, and what a row costs. A made-up row may be nonsense to the
-    project's code.
+    """Runs before the first caller's: imports, arenas, what a row costs, and whether it stays itself beside others. A
+    made-up row may be nonsense to the project's code.
     """
     row = loaded.rows.struct(**core_rows.example(loaded.rows.fields))
     try:
@@ -154,5 +154,8 @@ def _warm_up(loaded: Loaded) -> None:
         start = perf_counter()
         loaded.graph.run(zeros)
         loaded.graph.row_seconds = perf_counter() - start
+        if loaded.graph.batches and company.mixes_rows(loaded.graph):
+            log.warning("%s answers a row otherwise beside others: each row is computed by itself", loaded.release)
+            loaded.graph.batches = False
     except Exception as error:  # noqa: BLE001 - onnxruntime has no public class for its errors
-        log.info("%s: zeros for warming up were refused: %s", loaded.endpoint, str(error)[:300])
+        log.info("%s: made-up rows for warming up were refused: %s", loaded.endpoint, str(error)[:300])

@@ -44,7 +44,7 @@ def complete(graph: Graph, found: Tensors) -> Tensors:
     for name in graph.inputs:
         if name not in found:
             raise Problem(400, f"the input {name!r} is missing")
-    if graph.batches and len({len(array) for array in found.values()}) != 1:
+    if graph.counts and len({len(array) for array in found.values()}) != 1:
         raise Problem(400, "the inputs have different numbers of rows")
     return found
 

@@ -136,15 +136,12 @@ static PyObject *batch_sizes(Batch *self, void *Py_UNUSED(nothing))
     return self->rows == self->count ? Py_NewRef(Py_None) : listed(self, job_rows);
 }
 
-static PyObject *job_caller(Taken *job) { return Py_NewRef(AT(job->connection, slot.caller)); }
 static PyObject *job_id(Taken *job) { return job->id ? Py_NewRef(job->id) : PyBytes_FromStringAndSize(NULL, 0); }
 
 static PyObject *job_own(Taken *job)
 {
     return PyBytes_FromStringAndSize(PyBytes_AS_STRING(job->data) + job->body + job->own, job->own_size);
 }
-
-static PyObject *batch_callers(Batch *self, void *Py_UNUSED(nothing)) { return listed(self, job_caller); }
 
 /* What the head of each calls it; None where no head does. */
 static PyObject *batch_ids(Batch *self, void *Py_UNUSED(nothing))
@@ -153,6 +150,30 @@ static PyObject *batch_ids(Batch *self, void *Py_UNUSED(nothing))
         if (self->jobs[i]->id != NULL)
             return listed(self, job_id);
     Py_RETURN_NONE;
+}
+
+/* names(start, number) -> list of bytes: what the head of each calls it, and where it does not, one that is made of these
+ * and counts on. */
+static PyObject *batch_names(Batch *self, PyObject *args)
+{
+    PyObject *start;
+    unsigned long long number;
+    if (!PyArg_ParseTuple(args, "SK", &start, &number))
+        return NULL;
+    PyObject *list = PyList_New(self->count);
+    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
+        char made[96];
+        PyObject *id = Py_XNewRef(self->jobs[i]->id);
+        if (id == NULL) {
+            int size = PyOS_snprintf(made, sizeof made, "%.64s-%llx", PyBytes_AS_STRING(start), number + (uint64_t)i);
+            id = PyBytes_FromStringAndSize(made, size);
+        }
+        if (id == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, id);
+    }
+    return list;
 }
 
 /* What the body of each calls it; None where no body does. */
@@ -280,7 +301,11 @@ static PyObject *batch_say(Batch *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+#include "records.h"
+
 static PyMethodDef batch_methods[] = {
+    {"records", (PyCFunction)batch_records, METH_VARARGS, "What the log of predictions keeps of them."},
+    {"names", (PyCFunction)batch_names, METH_VARARGS, "An id for each."},
     {"say", (PyCFunction)batch_say, METH_VARARGS, "Every answer, on its way."},
     {NULL},
 };
@@ -295,7 +320,6 @@ static PyMemberDef batch_members[] = {
 static PyGetSetDef batch_getset[] = {
     {"jobs", (getter)batch_jobs, NULL, NULL, NULL},
     {"bodies", (getter)batch_bodies, NULL, NULL, NULL},
-    {"callers", (getter)batch_callers, NULL, NULL, NULL},
     {"ids", (getter)batch_ids, NULL, NULL, NULL},
     {"own", (getter)batch_own, NULL, NULL, NULL},
     {"sizes", (getter)batch_sizes, NULL, NULL, NULL},

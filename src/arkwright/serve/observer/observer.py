@@ -4,12 +4,11 @@ It is told when a request is given to a release and when its answer is on its wa
 """
 
 import asyncio
-import itertools
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time_ns
 from typing import Any
 
 from arkwright.core.ports import Routing
@@ -67,7 +66,7 @@ class Plainly:
         return batch.ids if self._watched.tap is None else self._observer.called(batch)
 
     def went(
-        self, batch: Any, ids: list[bytes] | None, asked: Sequence[bytes], said: Sequence[bytes],
+        self, batch: Any, ids: list[bytes] | None, said: list[bytes],
         began: float, ran: float,
     ) -> None:  # fmt: skip
         series, now = self._watched.series, monotonic()
@@ -78,7 +77,7 @@ class Plainly:
             phases = ("queue", began), ("compute", ran), ("encode", now)
             self._observer.telemetry.went(series, self._kind, batch, ids, [len(one) for one in said], seconds, phases)
         if ids is not None and (tap := self._watched.tap) is not None:
-            self._observer.logged(tap, self._watched, zip(ids, batch.callers, asked, said, seconds, strict=True))
+            self._observer.logged(tap, self._watched, batch, ids, said, now)
 
     def began(self, request: Request) -> None:
         self._observer.note(self._watched, self._kind, request)
@@ -105,7 +104,7 @@ class Observer:
         self._taps = Taps()
         self.labels = Labelling(self._taps.folder, self.apart)
         self._speaking: dict[str, Series] = {}  # of each endpoint its release with the largest part
-        self._start, self._numbers = os.urandom(6).hex().encode(), itertools.count(1)
+        self._start, self._number = os.urandom(6).hex().encode(), 1
 
     def follow(self, name: str, routing: Routing, lanes: Sequence[Lane]) -> None:
         """These releases answer for the endpoint from now on."""
@@ -141,18 +140,25 @@ class Observer:
         request.call = self.telemetry.start(watched.series, kind, request.headers)
         _name(request)
         if not request.id and watched.tap is not None:
-            request.id = b"%b-%x" % (self._start, next(self._numbers))
+            request.id = b"%b-%x" % (self._start, self._number)
+            self._number += 1
 
     def called(self, batch: Any) -> list[bytes]:
         """A name for each request that `native` read, its own if it has one."""
-        start, number = self._start, self._numbers.__next__
-        return [id_ or b"%b-%x" % (start, number()) for id_ in batch.ids or (b"",) * batch.count]
+        first = self._number
+        self._number += batch.count
+        return batch.names(self._start, first)  # type: ignore[no-any-return]
 
-    def logged(self, tap: Tap, watched: Watched, answers: Iterable[tuple[bytes, str, bytes, bytes, float]]) -> None:
-        """Requests for inference were answered well: each's id, caller, body, answer, and the seconds it took."""
+    def logged(self, tap: Tap, watched: Watched, batch: Any, ids: list[bytes], said: list[bytes], now: float) -> None:
+        """Requests for inference that `native` read were answered well, `now` by the clock `monotonic`."""
         number, flags = watched.number, self._flags | INFER
-        for id_, caller, body, said, seconds in answers:
-            noted = tap.add(number, id_, caller.encode(), body, said, int(seconds * 1e6), 200, flags)
+        if tap.plain:
+            if not tap.add_packed(number, batch.count, batch.records(ids, said, now, time_ns(), number, flags)):
+                watched.series.tap(dropped=batch.count)
+            return
+        for id_, job, answer in zip(ids, batch.jobs, said, strict=True):
+            caller, took = job.connection.caller.encode(), int((now - job.received) * 1e6)
+            noted = tap.add(number, id_, caller, job.body, answer, took, 200, flags)
             if not noted:
                 watched.series.tap(dropped=noted is False, left_out=noted is None)
 

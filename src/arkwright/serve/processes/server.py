@@ -117,26 +117,31 @@ class Server:
         question: bool,
         overtaken: Callable[[], bool],
     ) -> dict[str, str]:
-        known = {_identity(lane): lane for route in self.app.routes.values() for lane in route.lanes}
         routes: dict[str, Route] = {}
         failed: dict[str, str] = {}
-        for name, routing in traffic.items():
-            if not any(share.shadow == self._shadow for share in routing.shares):
-                continue
-            try:
-                routes[name] = await self._route(name, routing, known)
-            except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
-                why = str(error) if isinstance(error, ArkwrightError) else describe(error)
-                failed[name] = control.Again(why) if starved(error) else why
-                log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
-                if question and name in self.app.routes:
-                    routes[name] = self.app.routes[name]
-        if self.loads:
-            await self.loads("", "")
+        dropped: list[Route] = []
+        due = [name for name, one in traffic.items() if any(share.shadow == self._shadow for share in one.shares)]
+        while True:
+            known = {_identity(lane): lane for route in (*self.app.routes.values(), *dropped) for lane in route.lanes}
+            for name in due:
+                try:
+                    routes[name] = await self._route(name, traffic[name], known)
+                except Exception as error:  # noqa: BLE001 - whatever it is, what is served stays
+                    why = str(error) if isinstance(error, ArkwrightError) else describe(error)
+                    failed[name] = control.Again(why) if starved(error) else why
+                    log.error("%s cannot be served: %s", name, failed[name])  # noqa: TRY400 - the message says it all
+                    if question and name in self.app.routes:
+                        routes[name] = self.app.routes[name]
+            if self.loads:
+                await self.loads("", "")
+            due = [name for name, route in routes.items() if self._was_halted(route, traffic[name])]
+            if not due:
+                break
+            dropped += [routes.pop(name) for name in due]
         if question and overtaken():
-            await self._retire(routes.values(), self.app.routes)
+            await self._retire((*routes.values(), *dropped), self.app.routes)
             return failed
-        before = (*self.app.routes.values(), *routes.values())
+        before = (*self.app.routes.values(), *routes.values(), *dropped)
         self._lacking = {*failed, *lacking} - routes.keys()
         told = {name: (r.version, r.stopped) for name, r in traffic.items() if r.stopped}
         self._halted = told | {name: one for name, one in self._halted.items() if _still(one, traffic.get(name))}
@@ -195,7 +200,7 @@ class Server:
         try:
             for share in (share for share in routing.shares if share.shadow == self._shadow):
                 lane = known.get((name, share.served.release, share.served.digest))
-                if lane is None:
+                if lane is None or lane.closed:
                     lane = await self._lane(name, share)
                     fresh.append(lane)
                 lanes.append((lane, share.part))
@@ -237,12 +242,18 @@ class Server:
     async def _retire(self, before: Iterable[Route], now: Mapping[str, Route]) -> None:
         kept = {id(lane) for route in now.values() for lane in route.lanes}
         leaving = {id(lane): lane for route in before for lane in route.lanes if id(lane) not in kept}
-        await asyncio.gather(*map(_end, leaving.values()))
+        await asyncio.gather(*map(self._let_go, leaving.values()))
 
+    async def _let_go(self, lane: Lane) -> None:
+        await lane.idle()
+        if not any(lane is one for route in self.app.routes.values() for one in route.lanes):
+            lane.close()  # else a move that was being made as it was stopped has it at work again
 
-async def _end(lane: Lane) -> None:
-    await lane.idle()
-    lane.close()
+    def _was_halted(self, route: Route, routing: Routing) -> bool:
+        """Whether it was, since, as an earlier version, and what it needs is let go of."""
+        halted = self._halted.get(route.name)
+        again = halted is None or not _still(halted, routing)
+        return again and any(lane.closed for lane in route.lanes)
 
 
 def _still(halted: tuple[int, str], routing: Routing | None) -> bool:

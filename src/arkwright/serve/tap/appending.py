@@ -11,7 +11,7 @@ import msgspec
 from arkwright.core.locks import lock
 from arkwright.serve.tap.blocks import HEAD, append, frame, seal
 from arkwright.serve.tap.files import sync_folder
-from arkwright.serve.tap.segment import HEADER, MAGIC, RECORDS, RELEASE, SUFFIX, Header, Record, Release
+from arkwright.serve.tap.segment import HEADER, MAGIC, RECORDS, RELEASE, SUFFIX, Header, Packed, Record, Release
 
 _KEPT = 2**20  # bytes of a block whose memory is used for the next
 _encoder = msgspec.msgpack.Encoder()
@@ -58,6 +58,12 @@ class SegmentFile:
         self._write(self._buffer)
         if len(self._buffer) > _KEPT:
             self._buffer = bytearray()
+
+    def add_packed(self, packed: Sequence[Packed]) -> None:
+        """Append one block."""
+        count = sum(one.count for one in packed)
+        array = b"\xdd%b" % count.to_bytes(4)  # MessagePack's head of an array
+        self._write(frame(RECORDS, b"".join([array, *(one.records for one in packed)])))
 
     def whole(self) -> None:
         """Nothing is half written."""

@@ -67,6 +67,14 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     answer: bytes
 
 
+class Packed(msgspec.Struct, gc=False):
+    """Records of one release, in MessagePack, one behind the other."""
+
+    release: int
+    count: int
+    records: bytes
+
+
 _records = msgspec.msgpack.Decoder(list[Record])
 
 

@@ -10,7 +10,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from arkwright.core.record import valid_name
@@ -18,7 +20,7 @@ from arkwright.core.signature import Signature
 from arkwright.serve.tap.appending import SegmentFile
 from arkwright.serve.tap.forcing import Forcing
 from arkwright.serve.tap.redact import Redact, redaction
-from arkwright.serve.tap.segment import Header, Record, Release
+from arkwright.serve.tap.segment import Header, Packed, Record, Release
 
 MEMORY = 64 << 20
 ROLL_BYTES = 64 << 20
@@ -63,7 +65,7 @@ class Tap:
         self._all, self._share = sample >= 1, int(sample * 2**32)
         self._added = 0  # bytes, written by the loop alone; what waits is the difference to
         self._taken = 0  # bytes, written by the thread alone
-        self._waiting: list[Record] = []
+        self._waiting: list[Record | Packed] = []
         self._append = self._waiting.append
         self._releases: list[Release] = []
         self._redactions: list[Redact] = []
@@ -136,6 +138,22 @@ class Tap:
         )
         return True
 
+    @property
+    def plain(self) -> bool:
+        """Whether every record is kept, and as it came: then `add_packed` takes them, too."""
+        return self._all and not self.header.redact
+
+    def add_packed(self, release: int, count: int, records: bytes) -> bool:
+        """Note so many answered requests of one release, packed one behind the other as a segment has them. False when
+        there is no memory for them, or they come after `close`.
+        """
+        size = self._added + len(records) + _OVERHEAD
+        if size - self._taken > self._soon and not self._room(size, count):
+            return False
+        self._added = size
+        self._append(Packed(release, count, records))
+        return True
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Write what waits, and end. A disk that hangs is not waited for longer than this."""
         end = time.monotonic() + timeout_s
@@ -148,11 +166,11 @@ class Tap:
             self._lose_all()
         self._forcing.close(max(0.0, end - time.monotonic()))
 
-    def _room(self, size: int) -> bool:
+    def _room(self, size: int, count: int = 1) -> bool:
         self._wake.set()  # do not wait for the time to be over
         if size - self._taken <= self._memory:
             return True
-        self._refused += 1
+        self._refused += count
         return False
 
     def _work(self) -> None:
@@ -178,7 +196,7 @@ class Tap:
             del self._waiting[:count]
             counts = Counter({0: count})  # a mistake of ours counts for the first
             try:
-                counts = Counter([record.release for record in records])
+                counts = _counted(records)
                 self._write(records, max(1, (added - self._taken) // count))
             except OSError as error:
                 self._lose(counts)
@@ -198,7 +216,7 @@ class Tap:
         if file and (file.size >= self._roll_bytes or time.monotonic() - file.born >= self._roll_s):
             self._roll()
 
-    def _write(self, records: list[Record], size: int) -> None:
+    def _write(self, records: list[Record | Packed], size: int) -> None:
         if self._file is None:
             self._named = len(self._releases)
             self._file = SegmentFile(self.folder, self.header, self._releases[: self._named])
@@ -207,11 +225,15 @@ class Tap:
             self._named += 1
         step = min(_BLOCK_RECORDS, max(1, _BLOCK_BYTES // size))
         for start in range(0, len(records), step):
-            block = records[start : start + step]
-            if self.header.redact:
-                for record in block:
-                    self._redactions[record.release](record)
-            self._file.add(block)
+            for kind, some in groupby(records[start : start + step], type):
+                block: Any = list(some)
+                if kind is Packed:
+                    self._file.add_packed(block)
+                    continue
+                if self.header.redact:
+                    for record in block:
+                        self._redactions[record.release](record)
+                self._file.add(block)
 
     def _forced(self, counts: Mapping[int, int], error: OSError | None) -> None:
         """Said by the thread that forces: so many records are on the disk, or may not be."""
@@ -232,7 +254,7 @@ class Tap:
 
     def _lose_all(self) -> None:
         """What waits is never written."""
-        lost = Counter([record.release for record in self._waiting])
+        lost = _counted(self._waiting)
         self._waiting.clear()
         self._lose(lost)
 
@@ -259,6 +281,14 @@ class Tap:
         if self._file:
             self._forcing.leave(self._file)
             self._file = None
+
+
+def _counted(records: Sequence[Record | Packed]) -> Counter[int]:
+    """How many there are of each release."""
+    found: Counter[int] = Counter()
+    for one in records:
+        found[one.release] += one.count if isinstance(one, Packed) else 1
+    return found
 
 
 def _why(error: OSError) -> str:

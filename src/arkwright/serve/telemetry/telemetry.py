@@ -181,7 +181,8 @@ class Telemetry:
 
     def _trace(self, call: Call, sent: bytes | None, headers: Mapping[bytes, bytes]) -> None:
         caller = call.caller = parent(sent) if sent is not None else None
-        if self._sender is not None and self._sampling.takes(caller):
+        # what would be lost is not made: every request of a busy server may be sampled
+        if self._sender is not None and self._sampling.takes(caller) and self._spans.room():
             call.span = Span(caller, headers.get(b"tracestate", b""))
 
     def _finish(self, call: Call, span: Span, status: int, size: int, method: str, path: str, caller: str) -> None:

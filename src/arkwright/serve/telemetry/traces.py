@@ -120,11 +120,15 @@ class Spans:
         self.full = 0
         self._waiting: deque[Span] = deque()
 
+    def room(self) -> bool:
+        """Whether there is room for one more; where there is none it is lost, and counted."""
+        found = len(self._waiting) < MOST_WAITING
+        self.full += not found
+        return found
+
     def add(self, span: Span) -> None:
-        if len(self._waiting) >= MOST_WAITING:
-            self.full += 1
-            return
-        self._waiting.append(span)
+        if self.room():
+            self._waiting.append(span)
 
     def take(self, most: int) -> list[Span]:
         return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]

@@ -29,7 +29,7 @@ class Noted(Noting, Protocol):
     def ids(self, batch: Any) -> list[bytes] | None:
         """What the head of each answer calls its request; None where none does."""
 
-    def went(self, batch: Any, ids: list[bytes] | None, asked: Sequence[bytes], said: Sequence[bytes],
+    def went(self, batch: Any, ids: list[bytes] | None, said: list[bytes],
              began: float, ran: float) -> None:  # fmt: skip
         """They were answered well by what was `said`; the run began and ended then, by the clock `monotonic`."""
 
@@ -87,7 +87,7 @@ class TogetherNatively(Together):
         ids = batch.ids if noting is None else noting.ids(batch)
         batch.say(said, ids, self._headers, SMALL)
         if noting is not None:
-            noting.went(batch, ids, asked, said, began, ran)
+            noting.went(batch, ids, said, began, ran)
 
     def _leave(self, jobs: Sequence[Any]) -> None:
         """Let this release answer them the long way, whatever is served by now."""

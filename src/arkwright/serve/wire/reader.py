@@ -70,8 +70,7 @@ class Reader:
         try:
             self._feed(piece)
         except httptools.HttpParserError as error:
-            why = str(error)[:100].replace("`", "")
-            self.problem = self.problem or Problem(400, f"this is not HTTP/1.1: {why}")
+            self.problem = self.problem or _unread(error)
         else:
             if self._silent > most:
                 self.problem = Problem(431, f"headers may have {self._front.limits.headers} bytes")
@@ -271,3 +270,11 @@ class Reader:
         """Leave the parser: it wraps what a callback raises, so the reason is kept here."""
         self.problem = Problem(status, message, headers)
         raise _StopParsing
+
+
+def _unread(error: httptools.HttpParserError) -> Problem:
+    """Why nothing more can be read, which the server itself may be."""
+    if isinstance(error.__context__, MemoryError):  # of what the parser called
+        return Problem(503, "no memory is left to read this request; try again", come_again())
+    why = str(error)[:100].replace("`", "")
+    return Problem(400, f"this is not HTTP/1.1: {why}")
