@@ -27,7 +27,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def _compiled(root: Path) -> Path | None:
-    extension = Extension(MODULE, [str(root / SOURCE)], extra_compile_args=["-O2"], optional=True)
+    extension = Extension(MODULE, [str(root / SOURCE)], extra_compile_args=["-O3"], optional=True)
     command = build_ext(Distribution({"name": "arkwright", "ext_modules": [extension]}))
     command.ensure_finalized()
     command.build_lib, command.build_temp = str(root / "src"), str(root / "build" / "native")

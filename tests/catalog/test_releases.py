@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.catalog.test_catalog import site
 
 from arkwright.api import decide, every_release
-from arkwright.catalog import releases
+from arkwright.catalog import evidence, releases
 from arkwright.core import versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Account, Actor, Decision, Endpoint, Finding, Gate, Model, Release
@@ -86,12 +86,26 @@ def test_what_cannot_stand_so_is_not_judged(site, monkeypatch):
     monkeypatch.setattr(releases, "judge_gate", lambda noun, *rest: judged.append(noun.version) or judge(noun, *rest))
     for standing, refs, looked_at in (
         ("passed", ["late@2"], [2]),
-        ("waits", ["late@4", "late@3"], [4, 3, 2]),
+        ("waits", ["late@4", "late@3"], [4, 3, 2, 1]),
         ("refused", ["late@1"], [1]),
     ):
         judged.clear()
         assert listed(site, standing=standing) == refs
         assert sorted(set(judged)) == sorted(looked_at), standing
+
+
+def test_of_whom_has_signed_a_decision_looks_at_nobody_else(site, monkeypatch):
+    """Of a thousand releases with two signatures each, on a site of many people."""
+    for number in range(9):
+        versions.move(site.ledger, "ana", Account(name=f"ben{number}", version=1, role="viewer", signs=ROLES))
+    noun, model = release(site, 1)
+    found(site, model, "kept", "kept")
+    for number, role in enumerate(ROLES):
+        said(site, noun, f"ben{number + 5}", role, yes=True)
+    asked, counts = [], evidence.counts
+    monkeypatch.setattr(evidence, "counts", lambda *given: asked.append(len(given[2])) or counts(*given))
+    assert listed(site, standing="waits") == []
+    assert asked == [2, 2]  # the first of all, and their own
 
 
 VERDICT, SAID = st.sampled_from(["kept", "broken", "unproven"]), st.sampled_from([*ROLES, "nobody"])

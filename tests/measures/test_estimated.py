@@ -1,6 +1,7 @@
 """Performance without labels: what calibrated probabilities are worth, by hand and by scikit-learn, and how far off."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -108,6 +109,74 @@ def test_worth_is_scikit_learns_isotonic_regression():
     bins = np.searchsorted(rows.edges[0], probabilities[:, 1], "right")
     expected = IsotonicRegression().fit(bins, truth).predict(np.arange(BINS))
     assert worth((right, rows))[0] == pytest.approx(expected, abs=1e-9)
+
+
+def sharper(probabilities):
+    """What is surer of itself than it may be."""
+    return probabilities**2 / (probabilities**2).sum(axis=1, keepdims=True)
+
+
+WEIGHTED = {  # on what: 0 the answers, 1 the bins of the probabilities, 2 their means
+    "accuracy": (metrics.accuracy_score, 0),
+    "recall": (metrics.recall_score, 0),
+    "precision": (metrics.precision_score, 0),
+    "f1": (metrics.f1_score, 0),
+    "specificity": (partial(metrics.recall_score, pos_label=0), 0),
+    "balanced_accuracy": (metrics.balanced_accuracy_score, 0),
+    "roc_auc": (metrics.roc_auc_score, 1),
+    "average_precision": (metrics.average_precision_score, 1),
+    "brier": (metrics.brier_score_loss, 2),
+    "log_loss": (metrics.log_loss, 2),
+}
+BY_CLASS = ("recall", "precision", "f1", "balanced_accuracy", "roc_auc", "average_precision")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_an_estimate_is_scikit_learns_measure_of_rows_that_are_right_in_part(classes):
+    """The expected confusion matrix, and all else that is expected: each row is there twice, as right with what
+    scikit-learn's isotonic regression says its probability is worth, and as wrong with the rest. Of several classes it
+    is the mean of each against the others.
+    """
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        before, truth = answered(rng, 3000, classes)
+        now, _ = answered(rng, 1000, classes, shift=rng.normal())
+        before, now = sharper(before), sharper(now)
+        pair = judged(before, truth)
+        scores = scored(pair[1].empty(), now, np.arange(len(now)))
+        given, found = Window(judged=pair, scores=scores), {}
+        for number, (edges, means) in enumerate(zip(scores.edges, scores.means, strict=True)):
+            own = number if classes > 2 else 1
+            bins = np.searchsorted(edges, now[:, own], "right")
+            isotonic = IsotonicRegression(out_of_bounds="clip")
+            isotonic.fit(np.searchsorted(edges, before[:, own], "right"), truth == own)
+            right = isotonic.predict(bins)
+            twice = [np.tile(one, 2) for one in (now.argmax(axis=1) == own, bins, means[bins])]
+            for name, (measure, what) in WEIGHTED.items():
+                weights = np.concatenate([right, 1 - right])
+                value = measure(np.repeat([1, 0], len(now)), twice[what], sample_weight=weights)
+                found.setdefault(name, []).append(value)
+        if classes > 2:
+            found["balanced_accuracy"] = found["recall"]
+        for name in WEIGHTED if classes == 2 else BY_CLASS:
+            value = estimated(given, getattr(measures, name)).value
+            assert value == pytest.approx(np.mean(found[name]), rel=1e-9), name
+
+
+def test_of_three_classes_nannyml_estimates_about_as_much():
+    """0.13.1, of the same rows: it scales what the three probabilities are worth so that they add up to one, and says
+    0.7074 right of 0.7013 that came true.
+    """
+    rng = np.random.default_rng(20)
+    (before, truth), (now, _) = answered(rng, 20_000, 3), answered(rng, 10_000, 3, shift=1.0)
+    before, now = sharper(before), sharper(now)
+    pair = judged(before, truth)
+    given = Window(judged=pair, scores=scored(pair[1].empty(), now, np.arange(len(now))))
+    for name, value in {
+        "roc_auc": 0.8631282743917835, "f1": 0.6843202552409383, "precision": 0.6925573864131316,
+        "recall": 0.6784109904239429, "accuracy": 0.7073565274805076,
+    }.items():  # fmt: skip
+        assert estimated(given, getattr(measures, name)).value == pytest.approx(value, abs=0.0055), name
 
 
 @pytest.mark.parametrize(("n", "m", "least"), [(4000, 1500, 54), (300, 200, 53)])

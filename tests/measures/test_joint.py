@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.spatial.distance import cdist, pdist
 
 from arkwright.measures import drift, joint
 from arkwright.measures.window import Window
@@ -31,6 +32,22 @@ def test_what_only_moves_together_is_found():
     assert float(moved.note.split(";")[0].removeprefix("p = ")) < 1e-6
     assert told.low > 0.6
     assert (moved.n, told.n) == (900, 900)
+
+
+def test_the_measure_is_about_the_discrepancy_that_scipys_distances_give():
+    """Of numbers in standard deviations of the reference, by a kernel as wide as its median distance."""
+    rng = np.random.default_rng(11)
+    for _ in range(5):
+        scale, centre = rng.lognormal(0, 3, (2, 3))
+        shift = rng.normal(0, 0.7, 3)
+        before, now = (rng.normal(by, 1, (n, 3)) * scale + centre for n, by in ((1500, 0), (800, shift)))
+        found = window(*(pa.table(dict(zip("abc", rows.T, strict=True))) for rows in (before, now)))
+        drawn_in = np.clip(before, *np.quantile(before, [0.001, 0.999], axis=0))
+        x, y = (np.clip((rows - drawn_in.mean(axis=0)) / drawn_in.std(axis=0), -5, 5) for rows in (before, now))
+        within, without, across = pdist(x, "sqeuclidean"), pdist(y, "sqeuclidean"), cdist(x, y, "sqeuclidean")
+        twice = 2 * np.median(within)
+        squared = np.exp(-within / twice).mean() + np.exp(-without / twice).mean() - 2 * np.exp(-across / twice).mean()
+        assert joint.mmd(found).value == pytest.approx(np.sqrt(squared), rel=0.15)
 
 
 def test_what_did_not_move_is_not_found():

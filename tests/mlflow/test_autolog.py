@@ -45,6 +45,10 @@ with mlflow.start_run() as run:
     rows = xgboost.DMatrix(x, y)
     xgboost.train({"objective": "binary:logistic"}, rows, 3, evals=[(rows, "training")], verbose_eval=False)
 print("run", run.info.run_id)
+for kind in (lightgbm.LGBMClassifier, xgboost.XGBClassifier):
+    with mlflow.start_run() as run:
+        kind(n_estimators=3).fit(x, y, eval_set=[(x, y)])
+    print("run", run.info.run_id)
 """
 
 
@@ -73,9 +77,15 @@ def test_a_fit_is_logged(client, logged):
 
 
 def test_boosted_trees_are_logged_round_by_round(client, logged):
-    for run, loss in zip(logged[3:], ("training-binary_logloss", "training-logloss"), strict=True):
+    for run, loss in zip(logged[3:5], ("training-binary_logloss", "training-logloss"), strict=True):
         assert client.get_run(run).data.params["num_boost_round"] == "3"
         assert len(client.get_metric_history(run, loss)) == 3, loss
+
+
+def test_boosted_classifiers_are_logged_too(client, logged):
+    for run, loss in zip(logged[5:], ("training-binary_logloss", "validation_0-logloss"), strict=True):
+        assert client.get_run(run).data.params["num_boost_round"] == "3"
+        assert loss in client.get_run(run).data.metrics
 
 
 def test_a_search_is_logged_as_a_parent_and_its_children(client, logged):

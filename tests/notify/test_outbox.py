@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Judge
@@ -10,6 +11,8 @@ from tests.notify.told import numbers, room
 
 from arkwright.notify import hooks, state
 from arkwright.notify.courier import Patience
+from arkwright.notify.outbox import Outbox
+from arkwright.notify.parts import Part
 
 __all__ = ["room"]
 
@@ -41,6 +44,17 @@ def test_only_what_was_chosen_is_told(room, receiver):
         assert numbers(receiver.wait("/in")) == [6]
         room.until(hook, lambda now: now.place >= 2000)  # a long way of no interest is not walked again
     assert len(receiver.requests) == 1
+
+
+def test_who_begins_hears_what_comes_right_after_the_start(room):
+    heard = []
+    mail = SimpleNamespace(id="mail", begins=True)
+    mail.parts = lambda event: (Part("", lambda: heard.append(event.seq)),)
+    room.write(2)
+    with Outbox(room.ledger, room.vault, lambda: [mail], look=0.1):
+        room.write(1)  # before the first look
+        until(lambda: state.get(room.vault, "mail") and state.get(room.vault, "mail").place == 3)
+    assert heard == [3]
 
 
 def test_who_was_taken_away_and_is_there_again_is_told(room, receiver):

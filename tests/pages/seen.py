@@ -7,7 +7,7 @@ from tests.api.answering import answered
 from tests.api.watch.test_reacting import up
 
 from arkwright.api.endpoints.logged import label
-from arkwright.api.watch import rounds
+from arkwright.api.watch import damaged, rounds
 from arkwright.api.watch.window import Answers
 from arkwright.core import versions
 from arkwright.core.nouns import Endpoint, Release
@@ -67,7 +67,7 @@ def looked(at, now, patched):
             super().__init__(*given)
             self.settled = int(now)
 
-    patched.setattr(rounds, "Answers", Then)
+    patched.setattr(damaged, "Answers", Then)
     compact.once(at.site)
     endpoint = versions.resolve(at.site.ledger, Endpoint, "buys")
     releases = [versions.resolve(at.site.ledger, Release, ref) for ref in (*endpoint.shares, *endpoint.shadows)]

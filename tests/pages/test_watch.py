@@ -15,6 +15,7 @@ from tests.walked import copied
 
 from arkwright.api.endpoints.logged import predictions
 from arkwright.api.endpoints.rollout import promote
+from arkwright.api.watch import looked
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.told import Causes, Rows
 from arkwright.cli import context
@@ -44,6 +45,15 @@ def seen(walked_twice, tmp_path_factory, shop_at):
 def house(seen):
     with up(seen) as made:
         yield House(made)
+
+
+def test_a_watch_that_fails_says_so_where_home_leads(seen, house):
+    says = "The last look did not find out all that is promised"
+    looked.note(seen.site, "buys", "up")
+    assert says not in house.page(PAGE)[1]
+    looked.note(seen.site, "buys", "up", well=False)
+    assert says in house.page(PAGE)[1]
+    looked.note(seen.site, "buys", "up")
 
 
 def test_promises_alarms_and_pictures_of_an_endpoint(house):

@@ -12,7 +12,7 @@ from arkwright.monitor import packing
 from arkwright.monitor.counting import Answered, reference
 from arkwright.train.split import Split
 from arkwright.work import reference as kept
-from arkwright.work.models import telling_apart
+from arkwright.work.reference import telling_apart
 from arkwright.work.rows import Rows
 
 N, TEST = 40, np.arange(40) % 4 == 3
@@ -46,7 +46,18 @@ def test_the_rows_held_out_are_counted_with_their_answers(tmp_path, task):
     assert found.columns["carrier"].values == ("DL",)
 
 
-@pytest.mark.parametrize(("key", "alone"), [((), ()), (("id",), ("id",)), (("day", "carrier"), ())])
-def test_of_a_key_of_several_columns_each_may_say_something(key, alone):
+@pytest.mark.parametrize(("key", "alone", "n"), [
+    ((), (), 200), (("flight",), ("flight",), 200), (("month", "flight"), (), 200),
+    (("id", "month"), ("id",), 200), (("month", "code"), ("code",), 200),
+    (("id", "month"), (), 99), (("nearly", "month"), ("nearly",), 200),
+    (("width", "depth"), (), 200), (("again", "month"), (), 200),
+])  # fmt: skip
+def test_of_a_key_of_several_columns_those_that_tell_rows_apart_alone_say_nothing(key, alone, n):
+    """A number that is measured may be another in each row, and say something all the same."""
+    number = np.arange(n)
+    raw = pa.table({
+        "month": number % 12, "flight": number % 40, "id": number, "code": [f"c{one}" for one in number],
+        "nearly": np.where(number < 190, number, 0), "again": number // 2, "width": number / 7, "depth": number / 3,
+    })  # fmt: skip
     project = SimpleNamespace(spec=SimpleNamespace(data={"flights": SimpleNamespace(key=key)}))
-    assert telling_apart(project, SimpleNamespace(source="flights")) == alone
+    assert telling_apart(project, SimpleNamespace(source="flights"), SimpleNamespace(raw=raw)) == alone

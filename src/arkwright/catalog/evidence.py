@@ -1,6 +1,8 @@
 """What gates are judged by, of many releases at once, now or at an earlier time."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from arkwright.core.nouns import Account, Decision, Finding
@@ -34,16 +36,24 @@ def evidence(db: Any, wanted: Iterable[tuple[str, int, str]]) -> list[Evidence]:
 
 def decisions(db: Any) -> Callable[[str], tuple[Decision, ...]]:
     """Asked for a digest, every decision on these bytes that counts, in order; accounts are read once, if at all."""
-    people: list[tuple[int, Account]] = []
+    people = cache(lambda: _people(db))
 
     def said(digest: str) -> tuple[Decision, ...]:
-        rows = db.execute(_SAID, (digest,)).fetchall()
-        if rows and not people:
-            people.extend((seq, decode(Account, body)) for seq, body in db.execute(_PEOPLE))
-        made = ((seq, decode(Decision, body)) for seq, body in rows)
-        return tuple(noun for seq, noun in made if counts(noun, seq, people))
+        made = [(seq, decode(Decision, body)) for seq, body in db.execute(_SAID, (digest,))]
+        return tuple(noun for seq, noun in made if counts(noun, seq, people()[noun.by]))
 
     return said
+
+
+def _people(db: Any) -> defaultdict[str, list[tuple[int, Account]]]:
+    """Of each name what `counts` asks of all accounts: the very first one, and their own; of a thousand decisions each
+    would walk through everybody else.
+    """
+    everybody = [(seq, decode(Account, body)) for seq, body in db.execute(_PEOPLE)]
+    found: defaultdict[str, list[tuple[int, Account]]] = defaultdict(lambda: everybody[:1])
+    for seq, account in everybody:
+        found[account.name].append((seq, account))
+    return found
 
 
 def findings_then(db: Any, digest: str, at: str) -> list[tuple[str, str]]:

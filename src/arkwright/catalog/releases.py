@@ -24,8 +24,15 @@ AND f.digest = m.digest WHERE json_extract(f.body, '$.verdict') IS NOT 'kept')""
 _ENOUGH = """(SELECT count(*) FROM decision d WHERE d.digest = r.digest)
 >= json_array_length(r.body, '$.gate.signed_by')"""
 _A_NO = "EXISTS (SELECT 1 FROM decision d WHERE d.digest = r.digest AND NOT json_extract(d.body, '$.yes'))"
-# what has to hold of a release that stands so, what costs least first: the others are never judged
-_MAY = {"passed": f"{_ENOUGH} AND {_KEPT}", "waits": _KEPT, "refused": f"({_A_NO} OR NOT {_KEPT})"}
+# what has to hold of a release that stands so, what costs least first: the others are never judged. Who has decisions
+# enough seldom waits: then the promises, which cost more than the signatures, are looked at after those
+_MAY = {
+    "passed": f"{_ENOUGH} AND {_KEPT}",
+    "waits": f"({_ENOUGH} OR {_KEPT})",
+    "refused": f"({_A_NO} OR NOT {_KEPT})",
+}
+_FOUND = {"passed": "TRUE", "waits": f"CASE WHEN {_ENOUGH} THEN NULL ELSE TRUE END", "refused": _KEPT}
+_ONE = f"SELECT {_KEPT} FROM noun r {_MODEL} WHERE r.kind = 'release' AND r.seq = ?"  # noqa: S608
 
 
 def listed(
@@ -43,8 +50,8 @@ def listed(
         where = [*where, "r.kind || ':' || r.name || '@' || r.version IN (SELECT value FROM json_each(?))"]
         values = [*values, msgspec.json.encode(sorted(among)).decode()]
     where += [_MAY[wanted]] if wanted else []
-    kept = _KEPT if wanted == "refused" else "TRUE"
-    query = f"SELECT r.seq, r.at, r.body, {kept} FROM noun r {_MODEL if wanted else ''} WHERE {' AND '.join(where)}"  # noqa: S608
+    kept, models = (_FOUND[wanted], _MODEL) if wanted else ("TRUE", "")
+    query = f"SELECT r.seq, r.at, r.body, {kept} FROM noun r {models} WHERE {' AND '.join(where)}"  # noqa: S608
     query += " ORDER BY r.seq DESC"
     rows = db.execute(query, values)  # read one by one, as far as the page goes
     found = list(islice(_standing(db, rows, wanted) if wanted else _all(rows), size(limit) + 1))
@@ -61,9 +68,12 @@ def _all(rows: Any) -> Iterator[Row]:
 
 
 def _standing(db: Any, rows: Any, wanted: str) -> Iterator[Row]:
-    """Those of them that stand so. Who signed what is judged as everywhere; the promises were counted already."""
+    """Those of them that stand so. Who signed what is judged as everywhere; whether the promises are kept, SQL says."""
     said = decisions(db)
     for seq, at, body, kept in rows:
         release = decode(Release, body)
-        if standing(judge_gate(release, "", (), said(release.digest)), kept=bool(kept)) == wanted:
+        judged = judge_gate(release, "", (), said(release.digest))
+        if kept is None and judged.unsigned:
+            (kept,) = db.execute(_ONE, (seq,)).fetchone()  # noqa: PLW2901
+        if standing(judged, kept=kept is None or bool(kept)) == wanted:
             yield seq, at, release

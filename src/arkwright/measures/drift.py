@@ -136,7 +136,7 @@ def drifted_columns(window: Window, alpha: float = 0.05, effect: float = 0.0) ->
 
     Where nothing changed, any is found in at most `alpha` of all windows, however many columns there are. With many
     rows every change is certain, however small: `effect` leaves out distances (Cramér's V of words) below it. The note
-    has the distance of each, the furthest first. Dates, times and a column that is the data's key by itself always
+    has the distance of each, the furthest first. Dates, times and what alone tells the rows of the data apart always
     move, and are left out.
     """
     if not 0 < alpha < 1:

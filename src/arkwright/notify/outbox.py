@@ -5,7 +5,9 @@ Of all processes on one site one delivers: it has the turn, and another takes ov
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Self
 
 from arkwright.core.alongside import Alongside
 from arkwright.core.errors import ArkwrightError
@@ -37,6 +39,11 @@ class Outbox(Alongside):
         self._couriers: dict[str, Courier] = {}
         self._leaving: list[Courier] = []  # stopped, and in the middle of a message yet
 
+    def __enter__(self) -> Self:
+        with suppress(ArkwrightError):  # which the first look tells, and all of this is done there, too
+            self._begin(self._subscribers(), self._end())  # here: what comes before the first look is told
+        return super().__enter__()
+
     def _run(self) -> None:
         wait = self._look
         while not self._stopped.wait(wait):
@@ -64,7 +71,8 @@ class Outbox(Alongside):
         wanted = {one.id: one for one in self._subscribers()}
         kept = self._couriers.items()  # one that is over found no state; there may be one again
         self._drop([name for name, one in kept if one.is_over() or one.subscriber != wanted.get(name)])
-        end = int(self._ledger.head().partition(":")[0])
+        end = self._end()
+        self._begin([one for name, one in wanted.items() if name not in self._couriers], end)
         wishes = dict(self._vault.find(states.WISH))
         self._leaving = [one for one in self._leaving if not one.is_over()]
         leaving = {one.subscriber.id for one in self._leaving}
@@ -72,10 +80,18 @@ class Outbox(Alongside):
             if name in leaving:  # another would send that message too
                 continue
             if name not in self._couriers:
-                if subscriber.begins:
-                    states.begin(self._vault, name, end)
                 self._couriers[name] = Courier(subscriber, self._ledger, self._vault, self._patience)
             self._couriers[name].hear(end, wishes.get(name, ""))
+
+    def _end(self) -> int:
+        """The last event there is."""
+        return int(self._ledger.head().partition(":")[0])
+
+    def _begin(self, subscribers: Iterable[Subscriber], end: int) -> None:
+        """From now on whatever comes after `end` is told to those who begin by themselves."""
+        for one in subscribers:
+            if one.begins:
+                states.begin(self._vault, one.id, end)
 
     def _drop(self, names: Sequence[str]) -> None:
         dropped = [self._couriers.pop(name) for name in names]

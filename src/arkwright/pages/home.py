@@ -80,8 +80,7 @@ def _alarms(site: Site, endpoints: tuple[health.Health, ...]) -> Iterator[Waitin
 
 def _unwatched(site: Site, endpoint: Endpoint) -> Iterator[Waiting]:
     """Where the last look at what it promises did not find out all."""
-    look = looked.last(site, endpoint.name)
-    if look.at and not look.well and endpoint.terms and endpoint.terms.promises:
+    if endpoint.terms and endpoint.terms.promises and looked.failed(site, endpoint.name):
         title, place = f"The watch of {endpoint.name} fails", f"/endpoints/{endpoint.name}/watch"
         text = "Not all that it promises could be measured; its watch and the log of the control room say why."
         yield Waiting(kind="watch", tone="bad", title=title, place=place, text=text)

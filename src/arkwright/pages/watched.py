@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arkwright.api.watch import looked
 from arkwright.api.watch.alarms import RAISED
 from arkwright.api.watch.data_over_time import data_over_time
 from arkwright.api.watch.over_time import over_time
@@ -40,6 +41,7 @@ def watched(request: Request) -> Response:
         section=PLACE,
         endpoint=endpoint,
         found=found,
+        failed=looked.failed(at.site, endpoint.name),
         shown=watch_charts.shown(found),
         timeline=watch_charts.alarms(found),
         standing=sum(one.alarm.state == RAISED for one in found.alarms),

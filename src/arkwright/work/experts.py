@@ -16,7 +16,8 @@ from arkwright.optimize.table import Measured
 from arkwright.project import safeguards as placed
 from arkwright.project.loaded import Project
 from arkwright.work import code, evidence, latency, safeguards
-from arkwright.work.models import SIGNATURE, judge_of, telling_apart
+from arkwright.work.models import SIGNATURE, judge_of
+from arkwright.work.reference import telling_apart
 from arkwright.work.rows import Rows
 from arkwright.work.worker import Worker
 
@@ -56,7 +57,7 @@ def measure(worker: Worker, model: str, path: str, trained: str, folder: str, se
         inputs=(),
         outputs=(),
         classes=rows.classes,
-        key=telling_apart(project, spec),
+        key=telling_apart(project, spec, rows),
     )
     (out / RULES).write_bytes(data)
     (out / SIGNATURE).write_bytes(msgspec.json.encode(signed))

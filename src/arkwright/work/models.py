@@ -25,6 +25,7 @@ from arkwright.project.spec import ModelSpec
 from arkwright.train import answers, curves, fit, keep
 from arkwright.work import code, evidence, latency, safeguards
 from arkwright.work.data import found
+from arkwright.work.reference import telling_apart
 from arkwright.work.rows import Rows
 from arkwright.work.worker import Worker
 
@@ -102,7 +103,7 @@ def optimize(worker: Worker, model: str, path: str, trained: str, folder: str, s
         latencies_ms=tuple(tuple(line) for line in times[chosen.name].tolist()),
     )
     served = replace(base, label=variant.answers[0], score=variant.answers[1])
-    files, own = evidence.save(out, measured, served, rows, telling_apart(project, spec))
+    files, own = evidence.save(out, measured, served, rows, telling_apart(project, spec, rows))
     facts: dict[str, Any] = {"form": chosen.name, "score": score, "estimator": type(estimator).__name__}
     facts |= {score: chosen.score} if chosen.score is not None else {}
     return {"files": [ONNX, SIGNATURE, *files], "measured": own, "facts": facts}
@@ -140,12 +141,6 @@ def write(folder: Path, variant: Variant, signed: Signature, sources: dict[str, 
     (folder / SIGNATURE).write_bytes(msgspec.json.encode(signed))
 
 
-def telling_apart(project: Project, spec: ModelSpec) -> tuple[str, ...]:
-    """The column that alone tells the rows of a model's data apart. Of a key of several each may say something."""
-    key = project.spec.data[spec.source].key
-    return key if len(key) == 1 else ()
-
-
 def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Signature:
     """What the served model takes and gives."""
     spec = project.spec.model[model]
@@ -163,7 +158,7 @@ def signature(project: Project, model: str, rows: Rows, variant: Variant) -> Sig
         outputs=_outputs(rows, variant),
         classes=rows.classes,
         features=outside,
-        key=telling_apart(project, spec),
+        key=telling_apart(project, spec, rows),
     )
 
 

@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from arkwright.core import arrow
 from arkwright.core.safeguards.words import class_name
 from arkwright.measures.evaluation import Evaluation
 from arkwright.monitor import by_cell, packing
 from arkwright.monitor.answered import PREDICTION, SCORE, named
 from arkwright.monitor.by_cell import ByCell
 from arkwright.monitor.counting import Answered, Reference, reference
+from arkwright.project.loaded import Project
+from arkwright.project.spec import ModelSpec
 from arkwright.work.rows import Rows
+
+_ENOUGH, _NEARLY_ALL = 100, 0.95  # rows, and the share of them
 
 
 @dataclass(frozen=True)
@@ -71,3 +76,20 @@ def _by_cell(made: Reference, held: Held, answered: Answered | None, evaluated: 
         numbers = label.astype(np.float64), truth.astype(np.float64)
         return by_cell.of_regression(held, made.columns, made.groups, made.loss_model, *numbers)
     return None
+
+
+def telling_apart(project: Project, spec: ModelSpec, rows: Rows) -> tuple[str, ...]:
+    """The columns of the key of a model's data that only say which row it is: one that is the key by itself, and of
+    several each whole number or word that is another in nearly all rows. All others may say something.
+    """
+    key = project.spec.data[spec.source].key
+    return key if len(key) == 1 else tuple(name for name in key if _tells_apart(rows.raw, name))
+
+
+def _tells_apart(raw: pa.Table, name: str) -> bool:
+    """Of few rows nobody knows."""
+    if name not in raw.column_names or len(raw) < _ENOUGH:
+        return False
+    column = raw.column(name)
+    some = arrow.type_name(column.type, name) in ("int", "str")
+    return some and len(column.drop_null().unique()) >= _NEARLY_ALL * len(raw)

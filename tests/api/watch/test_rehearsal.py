@@ -11,8 +11,10 @@ from arkwright.api.endpoints.emergency import resume, stop
 from arkwright.api.watch import alarms, labelled_window
 from arkwright.api.watch.rehearsal import rehearse_watch
 from arkwright.cli.main import main
+from arkwright.core import versions
 from arkwright.core.errors import Away, Invalid, Unknown
 from arkwright.core.locks import locked
+from arkwright.core.nouns import Release
 from arkwright.infra import sqlite_ledger
 from arkwright.monitor.measured import Found
 
@@ -124,6 +126,20 @@ def test_where_another_process_joins_labels_all_the_while_nobody_is_told_that_no
     past.site.watched.mkdir()
     with locked(past.site.watched / "buys.labelled.lock"), pytest.raises(Away, match="has joined rows of buys"):
         told(past, since=datetime.now(UTC) - timedelta(hours=1))
+
+
+@pytest.mark.parametrize("name", ["reference.msgpack", "signature.json"])
+def test_of_a_release_with_an_altered_file_it_says_what_the_watch_would(past, name):
+    """What is promised of the release is broken; of what cannot be told it is said once that nobody can say."""
+    past.shop.edit("arkwright.toml", '["psi(spent) < 2"]', '["psi(spent) < 2", "tampered_files == 0", "recall > 0"]')
+    release = versions.resolve(past.site.ledger, Release, TWO)
+    path = past.site.store.path(release.files[name])
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    found = told(past, since=datetime.now(UTC) - timedelta(hours=3))
+    assert {one.promise for one in found if one.what == "raised" and one.release == TWO} == {"tampered_files == 0"}
+    unknown = [one.promise for one in found if one.what == "unknown" and f"{name} of {TWO} cannot be" in one.note]
+    assert unknown == ["psi(spent) < 2", *(["recall > 0"] if name == "signature.json" else [])]
 
 
 def test_on_the_command_line(past, monkeypatch, capsys):

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import pytest
+from tests.api.answering import answered, rows
 
 from arkwright.api.build import quiet
 from arkwright.api.decide import sign, why
 from arkwright.api.doctor import doctor
+from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import SIGNATURE, promote
 from arkwright.api.ignoring import ignore
 from arkwright.api.watch import looked
@@ -133,6 +135,20 @@ def test_altered_bytes_and_a_signature_that_is_not_there_are_found(live):
     assert watched(live)["tampered_files == 0"].value == 3
 
 
+def altered(at, name):
+    """A file of the release; what is given back mends it."""
+    path = at.site.store.path(versions.resolve(at.site.ledger, Release, "buys").files[name])
+    bytes_of_then = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(bytes_of_then[:-1] + b"x")
+
+    def mend():
+        path.write_bytes(bytes_of_then)
+        os.utime(path)
+
+    return mend
+
+
 @pytest.mark.parametrize("name", ["reference.msgpack", "signature.json"])
 def test_what_the_watch_itself_reads_may_be_altered_too(live, name, monkeypatch):
     """The alarm is raised all the same, and what cannot be told says why; when it is mended all goes on."""
@@ -141,11 +157,7 @@ def test_what_the_watch_itself_reads_may_be_altered_too(live, name, monkeypatch)
     )
     live.do(promote, release="buys", reason="its terms")
     before = {text: one.verdict for text, one in watched(live).items()}
-    release = versions.resolve(live.site.ledger, Release, "buys")
-    path = live.site.store.path(release.files[name])
-    bytes_of_then = path.read_bytes()
-    path.chmod(0o644)
-    path.write_bytes(bytes_of_then[:-1] + b"x")
+    mend = altered(live, name)
     moment = time.time()
     monkeypatch.setattr(time, "time", lambda: moment + 120)  # it was promoted just now
     found = watched(live)
@@ -154,10 +166,24 @@ def test_what_the_watch_itself_reads_may_be_altered_too(live, name, monkeypatch)
     assert found["tampered_files == 0"].alarm
     assert f"{name} of release:buys@1 cannot be read" in found["psi(age) < 0.2"].note
     assert found["psi(age) < 0.2"].failed
-    assert found["requests() >= 0"].verdict == before["requests() >= 0"]  # what servers counted is there still
-    path.write_bytes(bytes_of_then)
-    os.utime(path)
+    assert "no longer what was kept" not in found["requests() >= 0"].note  # what servers counted is there still
+    mend()
     assert {text: one.verdict for text, one in watched(live).items()} == before
+
+
+def test_without_its_reference_all_is_measured_that_needs_none_and_no_row_is_lost_to_what_does(live, monkeypatch):
+    needless = ["accuracy >= 0.1", "missing(country) <= 0.5", "latency_p50_ms <= 10000", "rows >= 800"]
+    live.shop.edit("arkwright.toml", '"tampered_files == 0"', f'"psi(spent) < 9", {json.dumps(needless)[1:-1]}')
+    live.do(promote, release="buys", reason="its terms")
+    mend = altered(live, "reference.msgpack")
+    answered(live, rows(800), monkeypatch)
+    live.do(label, endpoint="buys", labels=[{"id": "r600-0", "row": n, "label": n % 2} for n in range(60)])
+    found = watched(live)
+    assert [(text, found[text].note) for text in needless if found[text].value is None or found[text].failed] == []
+    assert (found["psi(spent) < 9"].verdict, found["psi(spent) < 9"].failed) == ("unproven", True)
+    assert not looked.last(live.site, "buys").well
+    mend()
+    assert watched(live)["psi(spent) < 9"].n == 800
 
 
 def test_a_bill_that_was_altered_proves_nothing(live):

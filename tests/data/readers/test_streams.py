@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import stat
 import zipfile
 from dataclasses import dataclass
 
@@ -111,6 +112,25 @@ def test_a_zip_that_lies_about_its_size(house, refused):
     data[central + 24 : central + 28] = (10).to_bytes(4, "little")
     house.put("x.zip", bytes(data))
     assert "damaged" in refused("x.zip", Thing, Invalid)
+
+
+def test_a_zip_that_says_itself_that_it_is_a_bomb_is_not_unpacked(house, refused):
+    data = bytearray(zipped({"x.csv": TEXT}))
+    central = data.rindex(b"PK\x01\x02")
+    data[central + 24 : central + 28] = (1_300_000_000).to_bytes(4, "little")
+    house.put("x.zip", bytes(data))
+    assert "is it a bomb?" in refused("x.zip", Thing, Invalid)
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_a_zip_of_what_is_no_plain_file(house, refused, mode):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        member = zipfile.ZipInfo("x.csv")
+        member.external_attr = (mode | 0o777) << 16
+        archive.writestr(member, TEXT)
+    house.put("x.zip", out.getvalue())
+    assert "holds 'x.csv', which is no plain file" in refused("x.zip", Thing, Invalid)
 
 
 def test_a_locked_zip(house, refused):

@@ -21,7 +21,7 @@ from arkwright.core import versions
 from arkwright.core.alarms import DATA, Alarm
 from arkwright.core.errors import ArkwrightError, Unknown
 from arkwright.core.nouns import Actor, Endpoint, Release
-from arkwright.core.promises import Call, Promise, parse
+from arkwright.core.promises import Call, Promise, Reading, parse
 from arkwright.core.times import utc
 from arkwright.core.where import Clause, Where, spelt
 from arkwright.measures import moved, registry, traffic, unexplained
@@ -147,8 +147,8 @@ class _Why:
         if call.name.startswith("latency_"):
             return when.slow(logged, promise)
         window = self._window
-        if isinstance(window, str):
-            return Explained(note=window)
+        if isinstance(window, Reading):
+            return Explained(note=window.note)
         if call.name in ABOUT:
             return self._worse.why(call, self._shown)
         if call.name in ("drifted_columns", *_TOGETHER):
@@ -160,11 +160,11 @@ class _Why:
     def columns(self, found: Explained) -> tuple[Explained, ...]:
         """Of those that are named first, all their parts."""
         alone = any(part.named and part.column for part in found.parts)
-        window = self._window if alone else ""
-        return told.columns(found, None if isinstance(window, str) else window)
+        window = self._window if alone else None
+        return told.columns(found, window if isinstance(window, Window) else None)
 
     @cached_property
-    def _window(self) -> Window | str:
+    def _window(self) -> Window | Reading:
         return self.answers.window(self.since, self.until)
 
     @cached_property

@@ -33,7 +33,8 @@ def readings(window: LoggedWindow, promises: Mapping[str, Asked]) -> dict[str, R
 
 def joined(window: LoggedWindow, wanted: Collection[str], every: int) -> tuple[pa.Table, Evaluation]:
     """One of so many rows whose labels have come, are of a class that the release has, and that have a score, where it
-    gives one: of these columns those that every row was logged with, and what was answered and true.
+    gives one: of these columns those that every row was logged with, and what was answered and true. All labels that
+    are known now: `labels_until` is for looks at the past, which explain nothing.
     """
     with window.site.scratch("labels") as scratch, window.came(scratch) as came:
         by, out = columns(window.layout, came, wanted), scratch / "labelled.parquet"

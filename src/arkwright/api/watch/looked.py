@@ -44,6 +44,12 @@ def last(site: Site, about: str) -> Look:
         return Look(BY_HAND, 0.0, well=False)
 
 
+def failed(site: Site, about: str) -> bool:
+    """Whether the last look did not find out all."""
+    look = last(site, about)
+    return bool(look.at) and not look.well
+
+
 @contextmanager
 def at(site: Site, about: str, by: str) -> Iterator[None]:
     """Say what a process of theirs is at, as one that is killed or crashes says no more. One at a time for each `by`.

@@ -9,7 +9,9 @@ from pathlib import Path
 from arkwright.api.build import quiet
 from arkwright.api.endpoints import terms
 from arkwright.api.people.accounts import allow
+from arkwright.api.watch import damaged
 from arkwright.api.watch.beside import realised
+from arkwright.api.watch.damaged import Damaged
 from arkwright.api.watch.data_rehearsal import replayed
 from arkwright.api.watch.rehearsed import Rehearsal, Rehearsed
 from arkwright.api.watch.window import Answers
@@ -75,7 +77,7 @@ def _watched_again(
     agreed = terms.current(site, project).get(name) or terms.recorded(moves[-1][1])
     rehearsal = Rehearsal(site, name, looks.start - looks.step, agreed, agreed.promises)
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
-    answers: dict[str, Answers] = {}
+    answers: dict[str, Answers | Damaged] = {}
     why = ""
     for at in _moments(site, name, moves, agreed, looks):
         live, before = _at(moves, at), why
@@ -91,10 +93,14 @@ def _watched_again(
             if not rehearsal.there(ref):
                 continue
             if ref not in answers:
-                answers[ref] = Answers(site, live, versions.resolve(site.ledger, Release, ref))
-            made = answers[ref].watched(agreed.promises, agreed.window, at, late, labels_until=at + LATE_S)
-            if missed := next((one for one in made if one.failed and realised(parse(one.promise))), None):
+                answers[ref] = damaged.answers(site, live, versions.resolve(site.ledger, Release, ref))
+            made = answers[ref].watched(agreed.promises, agreed.window, at, late, at + LATE_S)
+            failed = [one for one in made if one.failed]
+            joined = isinstance(answers[ref], Answers)
+            if missed := next((one for one in failed if joined and realised(parse(one.promise))), None):
                 raise Away(missed.note)  # a look knows the next time, and a rehearsal would tell what is not so
+            for one in failed:
+                rehearsal.unknown(at, one.note, one.promise)
             found += [one.found() for one in made]
         rehearsal.look(at, found)
     return tuple(rehearsal.told)

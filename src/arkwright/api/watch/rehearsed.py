@@ -72,8 +72,9 @@ class Rehearsal:
         return release in self._releases()
 
     def unknown(self, at: int, why: str, promise: str = "") -> None:
-        """From then on nobody can say what would have happened."""
-        self._tell(at, UNKNOWN, Found("", promise, at, at, "unproven", None, None, None, None, ""), why)
+        """From then on nobody can say what would have happened, which is told once."""
+        if not any((one.what, one.promise, one.note) == (UNKNOWN, promise, why) for one in self.told):
+            self._tell(at, UNKNOWN, Found("", promise, at, at, "unproven", None, None, None, None, ""), why)
 
     def look(self, at: int, found: Sequence[Found]) -> None:
         """What is raised and over by what was found at this moment, and what is done then."""

@@ -22,7 +22,7 @@ from arkwright.api.watch.beside import realised
 from arkwright.api.watch.causes import Explainer
 from arkwright.api.watch.data import WatchedData, watch_one
 from arkwright.api.watch.reacting import Rerun, finish, go_on, react
-from arkwright.api.watch.window import Answers, Watched
+from arkwright.api.watch.window import Watched
 from arkwright.core import versions
 from arkwright.core.alarms import DATA
 from arkwright.core.durations import seconds
@@ -149,9 +149,7 @@ def _round(site: Site, name: str, turn: lease.Lease, say: Callable[[str], None])
 def _last_window(site: Site, endpoint: Endpoint, release: Release) -> tuple[list[Watched], list[Found]]:
     """The promises, and what is measured beside them."""
     agreed = terms.recorded(endpoint)
-    if why := damaged.damage(site, release):
-        return damaged.watched(site, endpoint, release, agreed, int(time.time()) // 60 * 60, why), []
-    answers = Answers(site, endpoint, release)
+    answers = damaged.answers(site, endpoint, release)
     late = seconds(agreed.labels_after) if agreed.labels_after else 0
     answers.look_over_time()
     return answers.watched_with_beside(agreed.promises, agreed.window, answers.settled, late)

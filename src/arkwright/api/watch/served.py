@@ -1,8 +1,9 @@
 """How an endpoint served in a window: what servers counted by the minute, and how long logged requests took."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from arkwright.api.watch.log import LoggedWindow
 from arkwright.core.errors import ArkwrightError
 from arkwright.core.promises import Promise, Reading
 from arkwright.core.usercode import call as call_user
+from arkwright.measures import binding
 from arkwright.measures.evaluation import Array, Evaluation
+from arkwright.measures.registry import Scope
 from arkwright.measures.served import Served
 from arkwright.measures.window import Window
 from arkwright.serve.telemetry import minutes
@@ -20,9 +23,10 @@ _LONG = 30  # seconds, from which on a span says how busy a server is: as it is 
 
 
 def counted(window: LoggedWindow, promises: Mapping[str, Promise]) -> dict[str, Reading]:
-    """Of measures of what servers counted, which needs no log and no reference."""
+    """Of measures of what servers counted, which needs no log, no signature and no reference."""
     whole = Window(served=_served(window.folder, window.release.ref, window.since, window.until))
-    found = {text: _reading(window, promise, whole) for text, promise in promises.items()}
+    bind = partial(binding.bind, stage="endpoint", scope=Scope(()))  # none of them asks for a column
+    found = {text: _reading(partial(bind, promise.call), whole) for text, promise in promises.items()}
     grows = {text: promise for text, promise in promises.items() if promise.call.name == "requests"}
     return found | {text: window.so_far(promise, found[text]) for text, promise in grows.items()}
 
@@ -31,13 +35,13 @@ def timed(window: LoggedWindow, promises: Mapping[str, Promise], took: Array | N
     """Of measures by the clock, `took`: one call of a gate is one request that was answered here."""
     nothing = np.zeros(0, np.int64)
     given = Evaluation(task=window.signature.task, truth=nothing, label=nothing, took=took)
-    return {text: _reading(window, promise, given) for text, promise in promises.items()}
+    return {text: _reading(partial(window.bind, one.call, frozenset()), given) for text, one in promises.items()}
 
 
-def _reading(window: LoggedWindow, promise: Promise, given: Evaluation | Window) -> Reading:
+def _reading(bind: Callable[[], Callable[..., Reading]], given: Evaluation | Window) -> Reading:
     """A promise that asks for what is not there stops no other."""
     try:
-        found: Reading = call_user(window.bind(promise.call, frozenset()), given)
+        found: Reading = call_user(bind(), given)
     except ArkwrightError as error:
         return Reading(None, note=str(error))
     return found

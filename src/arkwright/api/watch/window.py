@@ -14,7 +14,7 @@ from arkwright.api.watch.beside import Asked, asked, beside, realised
 from arkwright.api.watch.log import Layout, LoggedWindow, log
 from arkwright.api.watch.release import Live
 from arkwright.core import durations
-from arkwright.core.errors import Invalid, Unknown
+from arkwright.core.errors import Corrupt, Invalid, Unknown
 from arkwright.core.nouns import Endpoint, Release
 from arkwright.core.promises import Promise, Reading, judge, parse
 from arkwright.measures import binding, registry
@@ -160,7 +160,7 @@ class Answers:
         span = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
         return LoggedWindow(site=self._site, folder=self._folder, release=self._release, since=span[0], until=span[1])
 
-    def window(self, since: int, until: int) -> Window | str:
+    def window(self, since: int, until: int) -> Window | Reading:
         """Beside the reference, or why there is none."""
         return self._beside(self._counts(since, until))
 
@@ -168,7 +168,7 @@ class Answers:
         with closing(self._kept()) as kept:
             return following.window(kept, self._release.ref, self._bins, self._came, since, until)
 
-    def _beside(self, counts: Counts) -> Window | str:
+    def _beside(self, counts: Counts) -> Window | Reading:
         if self._reference is None:
             return self._without
         return replace(self._reference.window(counts), moving=self._moving)
@@ -183,7 +183,11 @@ class Answers:
         return Layout(signature(self._site, self._release)).moving
 
     def _kept(self) -> Kept:
-        return Kept(self._site.watched / f"{self._endpoint.name}.db")
+        """Without a reference that only cannot be read, apart: what is counted without its bins would not be counted
+        again when it is mended.
+        """
+        kind = "bare.db" if self._without.failed else "db"
+        return Kept(self._site.watched / f"{self._endpoint.name}.{kind}")
 
 
 def as_watched(endpoint: Endpoint, release: Release, text: str, reading: Reading, since: int, until: int) -> Watched:
@@ -206,7 +210,7 @@ def as_watched(endpoint: Endpoint, release: Release, text: str, reading: Reading
 
 
 def _readings(
-    wanted: Sequence[Asked], window: Window | str, took: Array | None, logged: LoggedWindow, live: Live
+    wanted: Sequence[Asked], window: Window | Reading, took: Array | None, logged: LoggedWindow, live: Live
 ) -> dict[str, Reading]:
     """Each by its name: what it says of rows, of answers whose labels came, of both beside the reference, of how long
     requests `took`, or of the release itself.
@@ -222,7 +226,7 @@ def _readings(
         elif measure.name in COUNTED:
             of["counted"][one.text] = one
         elif measure.stage == "endpoint":
-            found[one.text] = _reading(one, window) if isinstance(window, Window) else Reading(None, note=window)
+            found[one.text] = _reading(one, window) if isinstance(window, Window) else window
         else:
             of["timed" if measure.timed and measure.stage == "model" else measure.stage][one.text] = one
     for kind, measured in kinds.items():
@@ -257,9 +261,13 @@ def _within(window: Window, group: str) -> Window:
     return replace(window, scores=scores, losses=losses)
 
 
-def _reference(site: Site, release: Release) -> tuple[Reference | None, str]:
-    """What the release was judged on; or why it is not known."""
+def _reference(site: Site, release: Release) -> tuple[Reference | None, Reading]:
+    """What the release was judged on; and what is said of all that needs it, where there is none."""
     digest = release.files.get(packing.FILE)
     if digest is None:
-        return None, f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run"
-    return packing.load(site.store.path(digest)), ""
+        why = f"{release.ref} was made without a {packing.FILE}; run the line again: arkwright run"
+        return None, Reading(None, note=why)
+    try:
+        return packing.load(site.store.path(digest)), Reading(None)
+    except Corrupt as error:
+        return None, Reading(None, note=f"{packing.FILE} of {release.ref} cannot be read: {error}", failed=True)

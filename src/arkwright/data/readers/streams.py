@@ -6,6 +6,7 @@ that went in; and a member's name is never used as a path.
 
 import gzip
 import io
+import stat
 import sys
 import zipfile
 import zlib
@@ -53,8 +54,7 @@ class Unpacked(io.RawIOBase):
             self._before_quote = data[at - 1 : at] if at else self._ending
         self._ending = data[-1:] or self._ending
         if self.read_bytes > self.most:
-            limit = f"more than {RATIO} times its size"
-            raise Invalid(f"{self.what} unpacks to {limit}; is it a bomb? If not, unpack it and name that file")
+            raise _bomb(self.what)
         return data
 
     def ends_in_quotes(self, delimiter: str) -> bool:
@@ -74,9 +74,9 @@ def unpacked(path: Path, what: str) -> Iterator[Unpacked]:
         size = path.stat().st_size
         if not size:
             raise Invalid(f"{what} is empty")
-        packed = path.suffix.lower() in PACKED
-        with _open(file, path.suffix.lower(), what) as source:
-            yield Unpacked(source, max(FREE, RATIO * size) if packed else sys.maxsize, what)
+        most = max(FREE, RATIO * size) if path.suffix.lower() in PACKED else sys.maxsize
+        with _open(file, path.suffix.lower(), most, what) as source:
+            yield Unpacked(source, most, what)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def _way_out(kind: str) -> str:
 
 
 @contextmanager
-def _open(file: BinaryIO, suffix: str, what: str) -> Iterator[Any]:
+def _open(file: BinaryIO, suffix: str, most: int, what: str) -> Iterator[Any]:
     if suffix == ".gz":
         with gzip.open(file) as source:
             yield source
@@ -137,6 +137,8 @@ def _open(file: BinaryIO, suffix: str, what: str) -> Iterator[Any]:
             info = _member(archive, what)
             if info.flag_bits & 1:
                 raise Invalid(f"{what} is locked with a password; unpack it and name that file")
+            if info.file_size > most:  # no more than it says ever comes out of it
+                raise _bomb(what)
             with archive.open(info) as source:
                 yield source
     else:
@@ -151,7 +153,15 @@ def _member(archive: zipfile.ZipFile, what: str) -> zipfile.ZipInfo:
     name = PurePosixPath(infos[0].filename.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts:
         raise Invalid(f"{what} holds {infos[0].filename[:60]!r}, a name that leaves the archive; do not trust it")
+    if stat.S_IFMT(infos[0].external_attr >> 16) not in (0, stat.S_IFREG):  # a link's bytes are where it leads
+        raise Invalid(f"{what} holds {infos[0].filename[:60]!r}, which is no plain file; pack what it leads to")
     return infos[0]
+
+
+def _bomb(what: str) -> Invalid:
+    return Invalid(
+        f"{what} unpacks to more than {RATIO} times its size; is it a bomb? If not, unpack it and name that file"
+    )
 
 
 def _short(error: BaseException) -> str:

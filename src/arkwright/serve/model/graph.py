@@ -12,6 +12,7 @@ from arkwright.core.errors import Invalid, Missing
 from arkwright.serve.model.signed import Signed
 from arkwright.serve.model.slices import SLICE, cut, joined, slices
 from arkwright.serve.model.tensors import BY_ONNX, Array, Datatype, Tensors
+from arkwright.serve.model.trees.forest import Forest, forest
 
 log = logging.getLogger("arkwright.serve")
 MOST = 4096  # rows of one run
@@ -82,6 +83,8 @@ class Graph:
             log.warning("%s quantises the rows of a run by one scale: each row is computed by itself", path.name)
             self.batches = False
         self._has_texts = any(port.kind.python is str for port in everything)
+        widths = {port.name: _width(port) for port in self.inputs.values()}
+        self._forest: Forest | None = forest(data, widths, self._run_session)
 
     def run(self, inputs: Tensors) -> Tensors:
         """Every output for these inputs. Raises what onnxruntime raises."""
@@ -91,6 +94,9 @@ class Graph:
         return self._run(inputs)
 
     def _run(self, inputs: Tensors) -> Tensors:
+        return self._run_session(inputs) if self._forest is None else self._forest(inputs)
+
+    def _run_session(self, inputs: Tensors) -> Tensors:
         arrays: list[Array] = self._session.run(self._names, inputs)
         return dict(zip(self._names, arrays, strict=True))
 
@@ -122,6 +128,11 @@ class NoGraph(Graph):
 def _providers() -> list[str]:
     """A GPU first where this onnxruntime can use one; what it cannot run there runs on the processor."""
     return [name for name in _PREFERRED if name in runtime().get_available_providers()]
+
+
+def _width(port: Port) -> int | None:
+    """How many floats a row of it is; None where it is not a row of floats."""
+    return port.shape[1] if len(port.shape) == 2 and port.kind.name == "FP32" else None
 
 
 def _ports(nodes: Any) -> dict[str, Port]:

@@ -21,6 +21,7 @@ static const uint64_t LARGEST = (1u << 22) - 1;
 #include "heads.h"
 #include "take.h"
 #include "batch.h"
+#include "trees.h"
 
 /* For tests: just so many numbers, packed, or None. */
 static PyObject *read_numbers(PyObject *Py_UNUSED(module), PyObject *args)
@@ -43,6 +44,7 @@ static PyObject *read_numbers(PyObject *Py_UNUSED(module), PyObject *args)
 static PyMethodDef functions[] = {
     {"know", know, METH_VARARGS, "know(connection, reader, head, request, monotonic): Python's classes."},
     {"take", (PyCFunction)(void (*)(void))take, METH_FASTCALL, "Whether a connection's bytes were a plain request."},
+    {"logistic", logistic, METH_O, "logistic(sums) -> bytes: for each the chances of two classes."},
     {"numbers", read_numbers, METH_VARARGS, "numbers(text, count, item) -> bytes | None"},
     {NULL},
 };
@@ -66,9 +68,9 @@ PyMODINIT_FUNC PyInit__native(void)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((*names[i].name = PyUnicode_InternFromString(names[i].text)) == NULL)
             return NULL;
-    PyTypeObject *types[] = {&StandType, &TakenType, &TurnType, &BatchType};
+    PyTypeObject *types[] = {&StandType, &TakenType, &TurnType, &BatchType, &TreesType};
     PyObject *made = (infinity = PyFloat_FromDouble(INFINITY)) ? PyModule_Create(&module) : NULL;
-    for (int i = 0; made != NULL && i < 4; i++)
+    for (int i = 0; made != NULL && i < 5; i++)
         if (PyModule_AddType(made, types[i]) < 0)
             Py_CLEAR(made);
     return made;

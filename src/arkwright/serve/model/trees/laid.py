@@ -1,0 +1,93 @@
+"""How an ensemble's nodes are laid out for `native`: tree by tree, the children of a node beside each other."""
+
+from typing import Any
+
+import numpy as np
+
+from arkwright.serve.model.tensors import Array
+from arkwright.serve.model.trees.read import Ensemble
+from arkwright.serve.native import native
+
+_NODE = np.dtype([("most", "<f4"), ("left", "<u2"), ("feature", "<u2")])
+_OF_NODES = [
+    f"nodes_{name}" for name in ("treeids", "modes", "nodeids", "truenodeids", "falsenodeids", "values", "featureids")
+]
+_MOST = 2**16 - 1  # nodes of a tree, and features
+
+
+def laid(found: Ensemble, width: int) -> Any:
+    """`native.Trees` for rows of so many features. Raises ValueError or KeyError for what it cannot have."""
+    given = found.attributes
+    tree, modes = given["nodes_treeids"], np.frombuffer(given["nodes_modes"], "S1")
+    starts = np.flatnonzero(np.diff(tree, prepend=tree[0] - 1))
+    sizes = np.diff(starts, append=len(tree))
+    begin = np.repeat(starts, sizes)  # of each node's tree
+    if not np.array_equal(given["nodes_nodeids"], np.arange(len(tree)) - begin) or len(set(tree[starts])) < len(starts):
+        raise ValueError("nodes are counted in each tree")
+    if sizes.max() > _MOST or width > _MOST:
+        raise ValueError("too large")
+    leaf = modes == b"l"
+    if len({len(given[name]) for name in _OF_NODES}) > 1:
+        raise ValueError("every node has everything")
+    children = np.stack([given["nodes_truenodeids"], given["nodes_falsenodeids"]])
+    if ((children < 0) | (children >= np.repeat(sizes, sizes)))[:, ~leaf].any():
+        raise ValueError("a child is in its tree")
+    children = children + begin
+    place, left = _places(starts, children, leaf)
+    missing = given.get("nodes_missing_value_tracks_true", np.zeros(len(tree), np.int64))
+    nodes = np.zeros(len(tree), _NODE)
+    nodes["most"][place] = np.where(leaf, np.inf, _most(given["nodes_values"], modes))
+    nodes["left"][place] = left
+    nodes["feature"][place] = _features(given["nodes_featureids"], leaf, width)
+    weights, goes_left = np.zeros(len(tree), "<f4"), np.zeros(len(tree), np.uint8)
+    weights[place] = _weights(given, starts, tree, leaf)
+    goes_left[place] = leaf | (missing != 0)
+    return native.Trees(nodes.tobytes(), weights.tobytes(), goes_left.tobytes(), starts.astype("<u4").tobytes(), width)
+
+
+def _places(starts: Array, children: Array, leaf: Array) -> tuple[Array, Array]:
+    """Where each node goes, and, counted from its root, where its left child does; a leaf is its own."""
+    place, left = np.full(leaf.shape, -1), np.zeros(leaf.shape, np.int64)
+    tree = np.arange(len(starts))  # of each node of a level
+    level, inner = starts, np.zeros(len(starts), np.int64)  # and how many of its tree's nodes have children so far
+    place[level] = starts
+    while len(level):
+        parents, of = level[~leaf[level]], tree[~leaf[level]]
+        rank = inner[of] + np.arange(len(of)) - np.searchsorted(of, of)
+        left[parents] = 1 + 2 * rank
+        level, tree = children[:, parents].T.reshape(-1), np.repeat(of, 2)
+        # np.unique would import masked arrays first
+        if (place[level] >= 0).any() or (np.diff(np.sort(level)) == 0).any():
+            raise ValueError("a node has one parent")
+        place[level] = starts[tree] + np.stack([1 + 2 * rank, 2 + 2 * rank]).T.reshape(-1)
+        inner = inner + np.bincount(of, minlength=len(starts))
+    if (place < 0).any():
+        raise ValueError("a node has a parent")
+    own = place - np.repeat(starts, np.diff(starts, append=len(leaf)))
+    return place, np.where(leaf, own, left)
+
+
+def _most(values: Array, modes: Array) -> Array:
+    """The largest number that goes left: below `x` are those up to the one before it."""
+    if np.isnan(values).any() or (np.isneginf(values) & (modes == b"t")).any():
+        raise ValueError("no number is below that")
+    return np.where(modes == b"t", np.nextafter(values, np.float32(-np.inf)), values)
+
+
+def _features(features: Array, leaf: Array, width: int) -> Array:
+    features = np.where(leaf, 0, features)
+    if ((features < 0) | (features >= width)).any():
+        raise ValueError("a feature is a row's")
+    return features
+
+
+def _weights(given: dict[str, Any], starts: Array, tree: Array, leaf: Array) -> Array:
+    """Of each node: a leaf has one, for the one target that there is."""
+    kind = "target" if "target_weights" in given else "class"
+    index = dict(zip(tree[starts].tolist(), starts.tolist(), strict=True))
+    at = np.array([index[one] for one in given[f"{kind}_treeids"].tolist()]) + given[f"{kind}_nodeids"]
+    if not np.array_equal(np.sort(at), np.flatnonzero(leaf)) or len(set(given[f"{kind}_ids"].tolist())) != 1:
+        raise ValueError("a leaf has one weight")
+    weights = np.zeros(len(leaf), np.float32)
+    weights[at] = given[f"{kind}_weights"]
+    return weights
