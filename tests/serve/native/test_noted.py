@@ -10,11 +10,14 @@ from uuid import uuid4
 import pytest
 from tests.serve.native.held import REQUESTS, Held, asked, quiet, told
 from tests.serve.tap.conftest import records
+from tests.serve.telemetry.conftest import samples
 from tests.serve.telemetry.receiver import Receiver, attributes
 
 from arkwright.core.ports import Logged
 from arkwright.serve.native import native
+from arkwright.serve.telemetry.exposition import Exposition
 from arkwright.serve.telemetry.traces import Sampling
+from arkwright.serve.traffic import turn
 from arkwright.serve.wire.quota import Quota
 
 pytestmark = pytest.mark.skipif(native is None and shutil.which("cc") is None, reason="no C compiler: Python serves")
@@ -122,3 +125,46 @@ def test_whose_quota_is_used_up_is_refused_once(tmp_path, releases):
     first, _, counted = asyncio.run(run())
     assert [one[:3] for one in first] == [b"200"] * 4 + [b"429"] * 3
     assert counted == {"200": 4, "429": 3, "in flight": 0}
+
+
+@pytest.mark.parametrize(("what", "kept"), [("called", 7), ("logged", 5), ("add_packed", 5)])
+def test_no_memory_for_one_run_costs_the_others_nothing(tmp_path, releases, monkeypatch, what, kept):
+    """Two at a time go through the model. Those of the first run are answered, too, and so is who comes later."""
+    monkeypatch.setattr(turn, "BATCH_ROWS", 2)
+
+    async def run():
+        held = Held(tmp_path, releases[:1], natively=True, log=Logged(tmp_path / "log"))
+        await held.start()
+        await held.talk([[asked("[2]")]], [0], set())
+        lane = held.server.app.routes["m"].first
+        once(monkeypatch, lane.watched.tap if what == "add_packed" else held.observer, what)
+        wires = [held.connect() for _ in range(6)]
+        for _, connection in wires[:5]:
+            connection.data_received(asked("[4]"))
+        assert lane.infer.turn.waiting == 5
+        async with asyncio.timeout(20):
+            await quiet(held.server)
+            wires[5][1].data_received(asked("[4]"))
+            await quiet(held.server)
+        held.close()
+        return [wire.said[:12] for wire, _ in wires], told(held), dropped(held)
+
+    assert asyncio.run(run()) == ([b"HTTP/1.1 200"] * 6, {"200": 7, "in flight": 0}, 2 if what == "add_packed" else 0)
+    assert len(records(tmp_path / "log")) == kept
+
+
+def once(monkeypatch, whose, what):
+    """No memory is left for that, the first time."""
+    does, left = getattr(whose, what), [MemoryError()]
+
+    def does_not(*args):
+        if left:
+            raise left.pop()
+        return does(*args)
+
+    monkeypatch.setattr(whose, what, does_not)
+
+
+def dropped(held):
+    found = samples(Exposition(held.counters).render()[1].decode())
+    return sum(value for (name, *_), value in found.items() if name == "arkwright_tap_dropped_total")

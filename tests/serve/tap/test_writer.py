@@ -11,6 +11,7 @@ import threading
 import time
 import tracemalloc
 
+import msgspec
 import pytest
 
 from arkwright.serve.tap.appending import SegmentFile
@@ -52,6 +53,21 @@ def test_what_is_added_is_read_back(place):
     assert [(record.body, record.answer) for record in found] == [one(i) for i in range(1000)]
     assert {(record.status, record.latency, record.caller) for record in found} == {(200, 1500, b"127.0.0.1")}
     assert abs(found[0].at - time.time_ns()) < 600 * 10**9
+
+
+def test_what_is_packed_already_lies_among_the_others(place):
+    """In the order in which it came, and in one block: each costs a call of the system, and who reads a look."""
+    tap, release = place.tap(interval_s=3600)
+    for number in range(0, 30, 3):
+        fill(tap, release, [number])
+        packed = [msgspec.structs.replace(tap._waiting[-1], id=b"r%d" % (number + more)) for more in (1, 2)]
+        assert tap.add_packed(release, 2, b"".join(map(msgspec.msgpack.encode, packed)))
+    tap.close()
+    (path,) = segments(place.folder)
+    with Segment(path) as segment:
+        (block,) = segment
+    assert [record.id for record in block] == [b"r%d" % i for i in range(30)]
+    assert (tap.written, tap.dropped) == (30, 0)
 
 
 def test_a_large_record_leaves_nothing_behind(place):

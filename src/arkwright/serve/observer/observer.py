@@ -153,7 +153,11 @@ class Observer:
         """Requests for inference that `native` read were answered well, `now` by the clock `monotonic`."""
         number, flags = watched.number, self._flags | INFER
         if tap.plain:
-            if not tap.add_packed(number, batch.count, batch.records(ids, said, now, time_ns(), number, flags)):
+            try:
+                kept = tap.add_packed(number, batch.count, batch.records(ids, said, now, time_ns(), number, flags))
+            except MemoryError:
+                kept = False
+            if not kept:
                 watched.series.tap(dropped=batch.count)
             return
         for id_, job, answer in zip(ids, batch.jobs, said, strict=True):

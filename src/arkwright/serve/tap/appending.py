@@ -59,10 +59,10 @@ class SegmentFile:
         if len(self._buffer) > _KEPT:
             self._buffer = bytearray()
 
-    def add_packed(self, packed: Sequence[Packed]) -> None:
-        """Append one block."""
-        count = sum(one.count for one in packed)
-        array = b"\xdd%b" % count.to_bytes(4)  # MessagePack's head of an array
+    def add_packed(self, some: Sequence[Record | Packed]) -> None:
+        """Append one block of what is packed already, and what is not."""
+        packed = [one if isinstance(one, Packed) else Packed(one.release, 1, _encoder.encode(one)) for one in some]
+        array = b"\xdd%b" % sum(one.count for one in packed).to_bytes(4)  # MessagePack's head of an array
         self._write(frame(RECORDS, b"".join([array, *(one.records for one in packed)])))
 
     def whole(self) -> None:

@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -225,15 +224,14 @@ class Tap:
             self._named += 1
         step = min(_BLOCK_RECORDS, max(1, _BLOCK_BYTES // size))
         for start in range(0, len(records), step):
-            for kind, some in groupby(records[start : start + step], type):
-                block: Any = list(some)
-                if kind is Packed:
-                    self._file.add_packed(block)
-                    continue
-                if self.header.redact:
-                    for record in block:
-                        self._redactions[record.release](record)
-                self._file.add(block)
+            block: Any = records[start : start + step]
+            if Packed in map(type, block):  # then nothing is redacted
+                self._file.add_packed(block)
+                continue
+            if self.header.redact:
+                for record in block:
+                    self._redactions[record.release](record)
+            self._file.add(block)
 
     def _forced(self, counts: Mapping[int, int], error: OSError | None) -> None:
         """Said by the thread that forces: so many records are on the disk, or may not be."""

@@ -57,16 +57,20 @@ class TogetherNatively(Together):
 
     def _flush_turn(self) -> None:
         turn, now, late = self.turn, monotonic(), 0.0
-        while turn.waiting:
-            batch, left = turn.batch(now, late, BATCH_ROWS)
-            self._leave(left)
-            if batch is not None:
-                self._answer_turn(batch)
-            now = monotonic()
-            late = now - self._longest
+        try:
+            while turn.waiting:
+                batch, left = turn.batch(now, late, BATCH_ROWS)
+                self._leave(left)
+                if batch is not None:
+                    self._answer_turn(batch)
+                now = monotonic()
+                late = now - self._longest
+        finally:
+            if turn.waiting:  # no memory for one run, say: nobody else would come for the others
+                self._loop.call_soon(self._flush_turn)
 
     def _answer_turn(self, batch: Any) -> None:
-        noting, desk, asked = self.noting, self._desk, batch.bodies
+        noting, desk = self.noting, self._desk
         if desk is not None and desk.wary:
             self._leave(batch.jobs)
             return
@@ -74,17 +78,17 @@ class TogetherNatively(Together):
             noting.came(batch.received)
         began = monotonic()
         try:
-            texts = self._run(self._plain.unpack(batch.data), asked)
+            texts = self._run(self._plain.unpack(batch.data), batch.bodies if desk is not None else ())
             said = self._plain.wrap_all(texts, batch.rows, batch.sizes, batch.own)
+            ran = monotonic()
+            ids = batch.ids if noting is None else noting.ids(batch)
         except BaseException:  # noqa: BLE001 - one by one it shows whose trouble it is
             log.debug("a batch is answered one by one")
             if noting is not None:
                 noting.failed(batch.received)
             self._leave(batch.jobs)
             return
-        ran = monotonic()
         self._cost.ran(batch.rows, ran - began)
-        ids = batch.ids if noting is None else noting.ids(batch)
         batch.say(said, ids, self._headers, SMALL)
         if noting is not None:
             noting.went(batch, ids, said, began, ran)
