@@ -1,5 +1,6 @@
 """Compiles what is written in C; where there is no compiler, Arkwright goes on without it."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def _compiled(root: Path) -> Path | None:
-    extension = Extension(MODULE, [str(root / SOURCE)], extra_compile_args=["-O3"], optional=True)
+    mathematics = ["m"] if os.name == "posix" else []
+    sources = [str(root / SOURCE)]
+    extension = Extension(MODULE, sources, libraries=mathematics, extra_compile_args=["-O3"], optional=True)
     command = build_ext(Distribution({"name": "arkwright", "ext_modules": [extension]}))
     command.ensure_finalized()
     command.build_lib, command.build_temp = str(root / "src"), str(root / "build" / "native")
