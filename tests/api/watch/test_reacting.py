@@ -9,7 +9,7 @@ from arkwright.api.decide import refuse
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.talking.inbox import inbox
 from arkwright.api.talking.talk import threads
-from arkwright.api.watch import alarms, deciding, reacting
+from arkwright.api.watch import alarms, deciding, here, reacting
 from arkwright.api.watch.alarms import MACHINE
 from arkwright.core import versions
 from arkwright.core.alarms import Reaction
@@ -97,6 +97,13 @@ def test_a_release_that_left_leaves_its_alarms(two):
     two.do(promote, release="buys@1", share=1.0)
     assert watched(two)[0] == []
     assert [one.state for one in two.do(alarms.alarms).items] == ["left"]
+
+
+def test_who_was_a_shadow_was_here_already(two):
+    up(two, shadow=True)
+    (came,) = here.comings(two.site, "buys", TWO)
+    two.do(promote, release="buys@2", share=1.0)
+    assert here.comings(two.site, "buys", TWO) == [came]
 
 
 def test_a_canary_is_halted_once(two):
