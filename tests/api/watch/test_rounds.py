@@ -2,6 +2,7 @@
 
 import errno
 import json
+import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
@@ -99,12 +100,20 @@ def test_what_moved_is_found(live, monkeypatch):
     assert found(live)["psi(spent) < 0.2"].n == 1000  # counted once
     answered(live, rows(500, shift=200), monkeypatch, ago=300)
     assert found(live)["psi(spent) < 0.2"].n == 1500
-    noun = versions.resolve(live.site.ledger, Endpoint, "buys")
-    assert over_time(live.site, live.ana, live.folder, endpoint=noun).releases[0].heat.columns[0] == "spent"
-    (live.site.watched / "buys.drift.db").unlink()
+    file = live.site.watched / "buys.drift.db"
+    assert (heat(live).seconds, heat(live).columns[0]) == (HOUR, "spent")
+    with closing(sqlite3.connect(file)) as kept, kept:
+        kept.execute("DELETE FROM slot WHERE seconds = ?", (HOUR,))  # as after two days
+    assert (heat(live).seconds, heat(live).columns[0]) == (24 * HOUR, "spent")
+    file.unlink()
     monkeypatch.setattr(Answers, "_moving", frozenset({"spent"}))  # as what tells rows apart does
     assert "spent" not in found(live)["drifted_columns() == 0"].note
-    assert "spent" not in over_time(live.site, live.ana, live.folder, endpoint=noun).releases[0].heat.columns
+    assert "spent" not in heat(live).columns
+
+
+def heat(at):
+    noun = versions.resolve(at.site.ledger, Endpoint, "buys")
+    return over_time(at.site, at.ana, at.folder, endpoint=noun, span="24h").releases[0].heat
 
 
 def test_performance_is_estimated_before_any_label(live, monkeypatch):
