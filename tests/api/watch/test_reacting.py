@@ -3,7 +3,7 @@
 import re
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from arkwright.api.decide import refuse
 from arkwright.api.endpoints.rollout import promote
@@ -11,9 +11,13 @@ from arkwright.api.talking.inbox import inbox
 from arkwright.api.talking.talk import threads
 from arkwright.api.watch import alarms, deciding, here, reacting
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.past import Past
 from arkwright.core import versions
 from arkwright.core.alarms import Reaction
 from arkwright.core.nouns import Actor, Endpoint
+from arkwright.core.ports import Entry
+from arkwright.core.record import decode, encode
+from arkwright.infra import sqlite_ledger
 from arkwright.monitor.measured import Found, Streak
 
 ONE, TWO, THREE = (f"release:buys@{n}" for n in (1, 2, 3))
@@ -302,3 +306,16 @@ def test_what_was_raised_is_told_to_whoever_follows_the_endpoint(two):
     assert mine.then == f": {PROMISE} is broken by {ONE}"
     (told,) = two.do(inbox, Actor(name="dora")).notices
     assert (told.why, told.then) == ("alarmed", ": notify: told dora")
+
+
+def test_in_a_rehearsal_a_move_that_was_tried_stands_until_the_endpoint_was_really_moved(two, monkeypatch):
+    for hours, words in ((3, {"release": "buys@1"}), (2, {"release": "buys@2", "share": 0.2}), (1, {"share": 0.5})):
+        then = datetime.now(UTC) - timedelta(hours=hours)
+        monkeypatch.setattr(sqlite_ledger, "now", lambda then=then: then.isoformat(timespec="milliseconds"))
+        two.do(promote, **{"release": "buys@2", **words})
+    past = Past(two.site.ledger, "buys", time.time() - 5400)
+    halted = replace(endpoint(two), version=3, shares={ONE: 1.0})
+    past.append(MACHINE.name, [Entry(Endpoint.KIND, "buys@3", encode(halted))])
+    assert decode(Endpoint, past.last(Endpoint.KIND, "buys@").body).shares == {ONE: 1.0}
+    past.go_to(time.time() - 1800)
+    assert decode(Endpoint, past.last(Endpoint.KIND, "buys@").body).shares == {ONE: 0.5, TWO: 0.5}
