@@ -14,7 +14,7 @@ from arkwright.api.watch.alarms import MACHINE
 from arkwright.api.watch.past import Past
 from arkwright.core import versions
 from arkwright.core.alarms import Reaction
-from arkwright.core.nouns import Actor, Endpoint
+from arkwright.core.nouns import Account, Actor, Endpoint
 from arkwright.core.ports import Entry
 from arkwright.core.record import decode, encode
 from arkwright.infra import sqlite_ledger
@@ -271,6 +271,15 @@ def test_nobody_named_is_said(two):
     assert [(one.outcome, one.says) for one in watched(two, found(ONE))[1]] == [
         ("refused", 'nobody is named: tell = ["…"] under the reaction')
     ]
+
+
+def test_a_role_stands_for_the_people_who_sign_in_it(two):
+    up(two)
+    for name, role, signs in (("cleo", "contributor", "operations"), ("gone", "none", "operations")):
+        versions.move(two.site.ledger, "test", Account(name=name, version=1, role=role, signs=(signs,)))
+    alarm = watched(two, found(ONE))[0][0].alarm
+    case = deciding.Case(two.site, alarm, Reaction(do=("notify",), tell=("operations", "dora")), "notify")
+    assert case.people() == ("dora", "cleo")
 
 
 def test_a_release_that_is_gone_takes_no_other_with_it(two):
