@@ -283,12 +283,13 @@ def test_the_numbers_of_a_report_are_those_that_the_watch_kept(seen):
         kept = [measured.between("release:buys@1", name, 0, 1 << 40) for name in ("estimated(recall)", "recall")]
     each = [{one.until: (one.value, one.low, one.high) for one in found} for found in kept]
     nothing = (None, None, None)
-    wanted = [
-        (float(at), *each[0].get(at, nothing), *each[1].get(at, nothing), 0.3) for at in sorted({*each[0], *each[1]})
-    ]
     told = text[text.index(": recall of buys@1</span>") :].partition("</table>")[0]
     heads = [f"{name}{end}" for name in ("estimated", "with labels") for end in ("", ", low", ", high")]
     assert re.findall(r'data-kind="[^"]*">([^<]*)<', told) == [*heads, "limit"]
     found = [[float(v) if v else None for v in re.findall(r'data-v="([^"]*)"', row)] for row in told.split("<tr>")[2:]]
-    assert [tuple(row) for row in found] == wanted
-    assert len(wanted) > 2
+    assert len(found) > 2
+    for at, *values, limit in found:
+        shown = [tuple(values[:3]), tuple(values[3:])]
+        assert limit == 0.3
+        assert shown != [nothing, nothing]
+        assert all(one in (known.get(at), nothing) for one, known in zip(shown, each, strict=True))

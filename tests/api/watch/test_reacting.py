@@ -275,11 +275,19 @@ def test_nobody_named_is_said(two):
 
 def test_a_role_stands_for_the_people_who_sign_in_it(two):
     up(two)
-    for name, role, signs in (("cleo", "contributor", "operations"), ("gone", "none", "operations")):
+    people = (("cleo", "contributor", "operations"), ("gone", "none", "operations"), ("dora", "viewer", "legal"))
+    for name, role, signs in people:
         versions.move(two.site.ledger, "test", Account(name=name, version=1, role=role, signs=(signs,)))
     alarm = watched(two, found(ONE))[0][0].alarm
-    case = deciding.Case(two.site, alarm, Reaction(do=("notify",), tell=("operations", "dora")), "notify")
+    case = deciding.Case(two.site, alarm, Reaction(do=("notify",), tell=("operations", "dora", "eve")), "notify")
     assert case.people() == ("dora", "cleo")
+
+
+def test_where_a_role_has_nobody_any_more_it_is_said_that_nobody_is_told(two):
+    up(two, ['do = ["notify"]\ntell = ["operations"]'])
+    versions.move(two.site.ledger, "test", Account(name="cleo", version=1, role="none", signs=("operations",)))
+    (made,) = watched(two, found(ONE))[1]
+    assert (made.outcome, made.says) == ("refused", "nobody is let in here as operations, or signs as that")
 
 
 def test_a_release_that_is_gone_takes_no_other_with_it(two):
