@@ -53,6 +53,8 @@ class Forest:
         post = b"LOGISTIC" if found.operator == CLASSIFIER else b"NONE"
         if given.get("post_transform", b"NONE") != post or len(self._labels) != 2 * (found.operator == CLASSIFIER):
             raise ValueError("two classes by a logistic function, or a number")
+        if len(self._labels) and not (given["class_weights"] < 0).any():
+            raise ValueError("of sums that are never negative a runtime takes the label by another rule")
         self._run: Any = laid(found, width).run
 
     def __call__(self, inputs: Tensors) -> Tensors:

@@ -53,7 +53,8 @@ def _ensemble(data: memoryview) -> Ensemble | None:
     operator, (given,), outputs, attributes = trees[0]
     called = {before: name for _, (before,), (name,), _ in (node for node in nodes if node[0] == "Identity")}
     names = tuple(called.get(name, name) for name in outputs)
-    return Ensemble(operator, given, names, dict(_attribute(bytes(one)) for one in attributes))
+    read = dict(_attribute(bytes(one)) for one in attributes)
+    return Ensemble(operator, given, names, read) if len(read) == len(attributes) else None  # none comes twice
 
 
 def _parts(message: Value) -> Iterator[tuple[int, Value]]:
@@ -67,7 +68,8 @@ def _node(message: Value) -> tuple[str, list[str], list[str], list[memoryview]]:
     for number, value in _parts(message):
         found.setdefault(number, []).append(value)
     texts = [[bytes(value).decode() for value in found[number]] for number in (4, 1, 2)]
-    return texts[0][0], texts[1], texts[2], found[5]
+    (operator,) = texts[0]
+    return operator, texts[1], texts[2], found[5]
 
 
 def _attribute(data: bytes) -> tuple[str, Any]:
@@ -77,12 +79,18 @@ def _attribute(data: bytes) -> tuple[str, Any]:
     end = 2 + data[1]
     name, rest = data[2:end].decode(), data[end:]
     value, kind = rest.rsplit(b"\xa0\x01", 1)
-    readers = {b"\x07": _ints, b"\x06": _floats, b"\x08": _modes, b"\x03": lambda text: text[2:], b"\x02": _int}
+    readers = {b"\x07": _ints, b"\x06": _floats, b"\x08": _modes, b"\x03": _text, b"\x02": _int}
     return name, readers[kind](value)
 
 
+def _text(value: bytes) -> bytes:
+    if value[:2] != b"\x22%c" % (len(value) - 2):
+        raise ValueError
+    return value[2:]
+
+
 def _int(value: bytes) -> int:
-    if len(value) != 2:
+    if len(value) != 2 or value[0] != 0x18:
         raise ValueError
     return value[1]
 
