@@ -42,7 +42,7 @@ static int are_sound(const Trees *self)
         for (Py_ssize_t i = 0; i < end - root; i++) {
             const Node *node = &self->nodes[root + i];
             int leaf = node->left == i && node->most == INFINITY && self->missing[root + i];
-            if (node->feature >= self->width || (!leaf && (node->left <= i || node->left + 1 >= end - root)))
+            if (self->missing[root + i] > 1 || node->feature >= self->width || (!leaf && (node->left <= i || node->left + 1 >= end - root)))
                 return 0;
         }
     }

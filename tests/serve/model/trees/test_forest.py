@@ -213,13 +213,16 @@ def test_no_nodes_lead_out_of_memory(seed):
     nodes["left"], nodes["feature"] = random.integers(0, many + 1, many), random.integers(0, 3, many)
     leaf = random.random(many) < 0.7
     nodes["left"][leaf], nodes["most"][leaf] = np.arange(many)[leaf], np.inf
-    missing, roots = leaf | random.integers(0, 2, many).astype(bool), np.sort(random.integers(0, many + 1, 2))
+    missing = (leaf | random.integers(0, 2, many)) * random.choice([1, 1, 2])  # a flag that is neither is refused
+    roots = np.sort(random.integers(0, many + 1, 2))
     try:
         made = native.Trees(
             nodes.tobytes(), bytes(4 * many), missing.astype("u1").tobytes(), roots.astype("<u4").tobytes(), 2
         )
     except ValueError:
         return
-    assert made.run(np.zeros((11, 2), np.float32)) == bytes(44)
+    assert missing.max() < 2
+    for number in (0, np.nan):
+        assert made.run(np.full((11, 2), number, np.float32)) == bytes(44)
     with pytest.raises(ValueError, match="rows of 2"):
         made.run(bytes(12))

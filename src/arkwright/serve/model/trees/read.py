@@ -3,7 +3,6 @@
 Field numbers: onnx.proto. What is written in another way than the exporters of trees write it is not read.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,6 @@ from arkwright.core.wire import Value, fields
 from arkwright.serve.model.tensors import Array
 
 REGRESSOR, CLASSIFIER = "TreeEnsembleRegressor", "TreeEnsembleClassifier"
-_INTS = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+", re.DOTALL)
-_FLOATS = re.compile(rb"(?:\x3d.{4})+", re.DOTALL)
 _MODES = {b"LEAF": b"l", b"BRANCH_LEQ": b"q", b"BRANCH_LT": b"t"}  # others are not read
 
 
@@ -96,21 +93,25 @@ def _int(value: bytes) -> int:
 
 
 def _floats(values: bytes) -> Array:
-    if not _FLOATS.fullmatch(values):
+    found = np.frombuffer(values, np.uint8).reshape(-1, 5)  # the field's number, then its four octets
+    if (found[:, 0] != 0x3D).any():
         raise ValueError
-    return np.frombuffer(values, np.uint8).reshape(-1, 5)[:, 1:].copy().view("<f4")[:, 0]
+    return found[:, 1:].copy().view("<f4")[:, 0]
 
 
 def _ints(values: bytes) -> Array:
     """A run of varints, of which every second is the field's number."""
-    if not _INTS.fullmatch(values):
-        raise ValueError
     octets = np.frombuffer(values, np.uint8)
     ends = np.flatnonzero(octets < 128)
-    starts = np.concatenate(([0], ends[:-1] + 1))[1::2]
-    ends = ends[1::2]
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    if len(ends) % 2 or ends[-1] != len(octets) - 1 or (octets[starts[::2]] != 0x40).any():
+        raise ValueError
+    starts, ends = starts[1::2], ends[1::2]
+    longest = int((ends - starts).max()) + 1
+    if longest > 10:
+        raise ValueError
     found = np.zeros(len(starts), np.uint64)
-    for place in range(int((ends - starts).max()) + 1):
+    for place in range(longest):
         there = starts + place <= ends
         found[there] |= (octets[starts[there] + place] & 127).astype(np.uint64) << np.uint64(7 * place)
     return found.view(np.int64)
