@@ -213,7 +213,7 @@ def test_no_nodes_lead_out_of_memory(seed):
     nodes["left"], nodes["feature"] = random.integers(0, many + 1, many), random.integers(0, 3, many)
     leaf = random.random(many) < 0.7
     nodes["left"][leaf], nodes["most"][leaf] = np.arange(many)[leaf], np.inf
-    missing = (leaf | random.integers(0, 2, many)) * random.choice([1, 1, 2])  # a flag that is neither is refused
+    missing = leaf | random.integers(0, 2, many).astype(bool)
     roots = np.sort(random.integers(0, many + 1, 2))
     try:
         made = native.Trees(
@@ -221,8 +221,15 @@ def test_no_nodes_lead_out_of_memory(seed):
         )
     except ValueError:
         return
-    assert missing.max() < 2
     for number in (0, np.nan):
         assert made.run(np.full((11, 2), number, np.float32)) == bytes(44)
     with pytest.raises(ValueError, match="rows of 2"):
         made.run(bytes(12))
+
+
+def test_a_flag_of_missing_numbers_is_one_or_none():
+    """By another a row that lacks one would leave a leaf, and the tree."""
+    leaf = np.float32(np.inf).tobytes() + bytes(4)
+    assert native.Trees(leaf, bytes(4), b"\1", bytes(4), 1).run(np.float32([np.nan])) == bytes(4)
+    with pytest.raises(ValueError, match="is a leaf"):
+        native.Trees(leaf, bytes(4), b"\2", bytes(4), 1)

@@ -46,7 +46,7 @@ class Forest:
         if given.get("aggregate_function", b"SUM") != b"SUM" or given.get("n_targets", 1) != 1:
             raise ValueError("weights are added up for one target")
         base = given.get("base_values", np.zeros(1, np.float32))
-        if base.shape != (1,):
+        if base.shape != (1,) or not np.isfinite(base[0]):
             raise ValueError("one number to begin with")
         self._base = base[0]
         self._labels = given["classlabels_int64s"] if found.operator == CLASSIFIER else np.zeros(0, np.int64)

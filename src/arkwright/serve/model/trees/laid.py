@@ -92,9 +92,14 @@ def _features(features: Array, leaf: Array, width: int) -> Array:
 def _weights(given: dict[str, Any], starts: Array, tree: Array, leaf: Array) -> Array:
     """Of each node: a leaf has one, for the one target that there is."""
     kind = "target" if "target_weights" in given else "class"
-    index = dict(zip(tree[starts].tolist(), starts.tolist(), strict=True))
-    at = np.array([index[one] for one in given[f"{kind}_treeids"].tolist()]) + given[f"{kind}_nodeids"]
-    if not np.array_equal(np.sort(at), np.flatnonzero(leaf)) or given[f"{kind}_ids"].any():
+    order, asked = np.argsort(tree[starts]), given[f"{kind}_treeids"]
+    ranks = np.searchsorted(tree[starts], asked, sorter=order).clip(max=len(starts) - 1)
+    at = starts[order[ranks]] + given[f"{kind}_nodeids"]
+    if (
+        (tree[at % len(tree)] != asked).any()
+        or not np.array_equal(np.sort(at), np.flatnonzero(leaf))
+        or given[f"{kind}_ids"].any()
+    ):
         raise ValueError("a leaf has one weight, for the first target")
     if not np.isfinite(given[f"{kind}_weights"]).all():
         raise ValueError("a weight is a number")
