@@ -46,13 +46,15 @@ class Forest:
         if given.get("aggregate_function", b"SUM") != b"SUM" or given.get("n_targets", 1) != 1:
             raise ValueError("weights are added up for one target")
         base = given.get("base_values", np.zeros(1, np.float32))
-        if base.shape != (1,):
+        if base.shape != (1,) or not np.isfinite(base[0]):
             raise ValueError("one number to begin with")
         self._base = base[0]
         self._labels = given["classlabels_int64s"] if found.operator == CLASSIFIER else np.zeros(0, np.int64)
         post = b"LOGISTIC" if found.operator == CLASSIFIER else b"NONE"
         if given.get("post_transform", b"NONE") != post or len(self._labels) != 2 * (found.operator == CLASSIFIER):
             raise ValueError("two classes by a logistic function, or a number")
+        if len(self._labels) and not (given["class_weights"] < 0).any():
+            raise ValueError("of sums that are never negative a runtime takes the label by another rule")
         self._run: Any = laid(found, width).run
 
     def __call__(self, inputs: Tensors) -> Tensors:
