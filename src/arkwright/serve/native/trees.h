@@ -5,7 +5,7 @@
  * one tree, or of one row through several. Weights are added up in the order of the trees, in floats, as ONNX Runtime
  * does it: the sum is the same to the bit. */
 
-enum { LANES = 8 };
+enum { LANES = 8, LONG = 8192 /* walks, a fraction of a millisecond: for more, others may run meanwhile */ };
 
 typedef struct {
     float most;       /* a number up to this goes left */
@@ -42,7 +42,7 @@ static int are_sound(const Trees *self)
         for (Py_ssize_t i = 0; i < end - root; i++) {
             const Node *node = &self->nodes[root + i];
             int leaf = node->left == i && node->most == INFINITY && self->missing[root + i];
-            if (node->feature >= self->width || (!leaf && (node->left <= i || node->left + 1 >= end - root)))
+            if (self->missing[root + i] > 1 || node->feature >= self->width || (!leaf && (node->left <= i || node->left + 1 >= end - root)))
                 return 0;
         }
     }
@@ -173,9 +173,12 @@ static PyObject *trees_run(Trees *self, PyObject *given)
     if (made != NULL) {
         const float *numbers = rows.buf;
         int missing = 0;
+        PyThreadState *others = count > LONG / self->trees ? PyEval_SaveThread() : NULL;
         for (Py_ssize_t i = 0; i < count * self->width; i++)
             missing |= numbers[i] != numbers[i];
         sum_all(self, numbers, count, (float *)PyBytes_AS_STRING(made), missing ? walk_missing : walk);
+        if (others != NULL)
+            PyEval_RestoreThread(others);
     }
     PyBuffer_Release(&rows);
     return made;

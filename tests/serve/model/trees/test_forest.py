@@ -1,8 +1,11 @@
 """Trees that `native` computes answer what ONNX Runtime answers, to the bit; others are left to it."""
 
 import shutil
+import sys
+import threading
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +50,7 @@ def test_any_trees_answer_as_the_runtime(seed, mode, classes):
     made = forest(data, {"x": WIDTH}, run)
     if made is None:  # one of all signs: the runtime then has another rule for the label, and no logistic
         assert classes
-        assert all(weight > 0 for weight in given["target_weights"])
+        assert all(weight >= 0 for weight in given["target_weights"])
         return
     for many in (0, 1, 2, 7, 8, 9, 33, 130):
         assert same(run, made, rows(random, many))
@@ -116,6 +119,13 @@ REFUSED = {
     "a threshold that is none": lambda one: one["nodes_values"].__setitem__(0, float("nan")),
     "odd names of nodes": lambda one: one["nodes_nodeids"].reverse(),
     "too few values": lambda one: one["nodes_values"].pop(),
+    "missing numbers by a flag that is neither": lambda one: one["nodes_missing_value_tracks_true"].__setitem__(0, 2),
+    "a flag for one node alone": lambda one: one.update(nodes_missing_value_tracks_true=[1]),
+    "a second target": lambda one: one.update(target_ids=[1] * len(one["target_ids"])),
+    "a weight without end": lambda one: one["target_weights"].__setitem__(0, float("inf")),
+    "a tree below nought": lambda one: [
+        one.update({name: [-1 - tree for tree in one[name]]}) for name in ("nodes_treeids", "target_treeids")
+    ],
     "two numbers to begin with": lambda one: one.update(base_values=[1.0, 2.0]),
 }
 
@@ -126,6 +136,49 @@ def test_what_is_another_thing_is_left_to_the_runtime(bend):
     given = attributes(random, [grown(random, 9), grown(random, 5)])
     bend(given)
     assert forest(regressor(given), {"x": WIDTH}, lambda _: pytest.fail("nothing is to be compared")) is None
+
+
+@pytest.mark.parametrize(("levels", "ours"), [(64, True), (65, False)])
+def test_deep_trees_are_left_to_the_runtime(levels, ours):
+    """Where one row of those that go on together takes a long way, the others wait."""
+    chain = [(0, -float(i), 2 * (i // 2) + 1, 2 * (i // 2) + 2) if i % 2 == 0 else None for i in range(2 * levels)]
+    data = regressor(attributes(np.random.default_rng(0), [[*chain, None]]))
+    assert (forest(data, {"x": WIDTH}, runtime(data)) is not None) is ours
+
+
+def test_sums_that_are_never_negative_are_left_to_the_runtime():
+    """It takes the label by a half then; no row that is made up need come to a sum between nought and that."""
+    given = attributes(np.random.default_rng(0), [[(0, 1.0, 1, 2), None, None]])
+    given["target_weights"] = [40.0, 0.25]
+    assert forest(classifier(given), {"x": WIDTH}, lambda _: pytest.fail("nothing is to be compared")) is None
+
+
+def test_an_attribute_that_comes_twice_is_not_read():
+    made = onnx.load_from_string(regressor(attributes(np.random.default_rng(3), [[None]])))
+    node = made.graph.node[0]
+    node.attribute.append(next(one for one in node.attribute if one.name == "target_weights"))
+    assert ensemble(made.SerializeToString()) is None
+
+
+def test_others_run_while_many_rows_are_computed():
+    """And several threads may ask the same trees at once."""
+    random = np.random.default_rng(0)
+    data = regressor(attributes(random, [grown(random, 60) for _ in range(100)]))
+    made, given = forest(data, {"x": WIDTH}, runtime(data)), {"x": rows(random, 40_000)}
+    expected, got, turns = made(given)["y"].tobytes(), [], 0
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # none is asked for its turn: who lets others run does it by itself
+    try:
+        threads = [threading.Thread(target=lambda: got.append(made(given)["y"].tobytes())) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+            turns += thread.is_alive()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert got == [expected] * 3
+    assert turns
 
 
 def test_whose_graph_does_more_is_left_to_the_runtime():
@@ -160,13 +213,23 @@ def test_no_nodes_lead_out_of_memory(seed):
     nodes["left"], nodes["feature"] = random.integers(0, many + 1, many), random.integers(0, 3, many)
     leaf = random.random(many) < 0.7
     nodes["left"][leaf], nodes["most"][leaf] = np.arange(many)[leaf], np.inf
-    missing, roots = leaf | random.integers(0, 2, many).astype(bool), np.sort(random.integers(0, many + 1, 2))
+    missing = leaf | random.integers(0, 2, many).astype(bool)
+    roots = np.sort(random.integers(0, many + 1, 2))
     try:
         made = native.Trees(
             nodes.tobytes(), bytes(4 * many), missing.astype("u1").tobytes(), roots.astype("<u4").tobytes(), 2
         )
     except ValueError:
         return
-    assert made.run(np.zeros((11, 2), np.float32)) == bytes(44)
+    for number in (0, np.nan):
+        assert made.run(np.full((11, 2), number, np.float32)) == bytes(44)
     with pytest.raises(ValueError, match="rows of 2"):
         made.run(bytes(12))
+
+
+def test_a_flag_of_missing_numbers_is_one_or_none():
+    """By another a row that lacks one would leave a leaf, and the tree."""
+    leaf = np.float32(np.inf).tobytes() + bytes(4)
+    assert native.Trees(leaf, bytes(4), b"\1", bytes(4), 1).run(np.float32([np.nan])) == bytes(4)
+    with pytest.raises(ValueError, match="is a leaf"):
+        native.Trees(leaf, bytes(4), b"\2", bytes(4), 1)

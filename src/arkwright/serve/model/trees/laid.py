@@ -13,6 +13,7 @@ _OF_NODES = [
     f"nodes_{name}" for name in ("treeids", "modes", "nodeids", "truenodeids", "falsenodeids", "values", "featureids")
 ]
 _MOST = 2**16 - 1  # nodes of a tree, and features
+_DEEPEST = 64  # levels below a root: walks that go on together wait for the longest, so deep trees are slower here
 
 
 def laid(found: Ensemble, width: int) -> Any:
@@ -24,6 +25,8 @@ def laid(found: Ensemble, width: int) -> Any:
     begin = np.repeat(starts, sizes)  # of each node's tree
     if not np.array_equal(given["nodes_nodeids"], np.arange(len(tree)) - begin) or len(set(tree[starts])) < len(starts):
         raise ValueError("nodes are counted in each tree")
+    if tree.min() < 0 or tree.max() >= 2**31:
+        raise ValueError("a runtime knows a tree by a number that is an int")
     if sizes.max() > _MOST or width > _MOST:
         raise ValueError("too large")
     leaf = modes == b"l"
@@ -35,6 +38,8 @@ def laid(found: Ensemble, width: int) -> Any:
     children = children + begin
     place, left = _places(starts, children, leaf)
     missing = given.get("nodes_missing_value_tracks_true", np.zeros(len(tree), np.int64))
+    if len(missing) != len(tree) or ((missing != 0) & (missing != 1)).any():
+        raise ValueError("of every node it is said whether what is missing goes left")
     nodes = np.zeros(len(tree), _NODE)
     nodes["most"][place] = np.where(leaf, np.inf, _most(given["nodes_values"], modes))
     nodes["left"][place] = left
@@ -51,7 +56,10 @@ def _places(starts: Array, children: Array, leaf: Array) -> tuple[Array, Array]:
     tree = np.arange(len(starts))  # of each node of a level
     level, inner = starts, np.zeros(len(starts), np.int64)  # and how many of its tree's nodes have children so far
     place[level] = starts
+    depth = 0
     while len(level):
+        if (depth := depth + 1) > _DEEPEST + 1:
+            raise ValueError("too deep")
         parents, of = level[~leaf[level]], tree[~leaf[level]]
         rank = inner[of] + np.arange(len(of)) - np.searchsorted(of, of)
         left[parents] = 1 + 2 * rank
@@ -84,10 +92,17 @@ def _features(features: Array, leaf: Array, width: int) -> Array:
 def _weights(given: dict[str, Any], starts: Array, tree: Array, leaf: Array) -> Array:
     """Of each node: a leaf has one, for the one target that there is."""
     kind = "target" if "target_weights" in given else "class"
-    index = dict(zip(tree[starts].tolist(), starts.tolist(), strict=True))
-    at = np.array([index[one] for one in given[f"{kind}_treeids"].tolist()]) + given[f"{kind}_nodeids"]
-    if not np.array_equal(np.sort(at), np.flatnonzero(leaf)) or len(set(given[f"{kind}_ids"].tolist())) != 1:
-        raise ValueError("a leaf has one weight")
+    order, asked = np.argsort(tree[starts]), given[f"{kind}_treeids"]
+    ranks = np.searchsorted(tree[starts], asked, sorter=order).clip(max=len(starts) - 1)
+    at = starts[order[ranks]] + given[f"{kind}_nodeids"]
+    if (
+        (tree[at % len(tree)] != asked).any()
+        or not np.array_equal(np.sort(at), np.flatnonzero(leaf))
+        or given[f"{kind}_ids"].any()
+    ):
+        raise ValueError("a leaf has one weight, for the first target")
+    if not np.isfinite(given[f"{kind}_weights"]).all():
+        raise ValueError("a weight is a number")
     weights = np.zeros(len(leaf), np.float32)
     weights[at] = given[f"{kind}_weights"]
     return weights

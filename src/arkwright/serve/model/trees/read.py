@@ -3,7 +3,6 @@
 Field numbers: onnx.proto. What is written in another way than the exporters of trees write it is not read.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,6 @@ from arkwright.core.wire import Value, fields
 from arkwright.serve.model.tensors import Array
 
 REGRESSOR, CLASSIFIER = "TreeEnsembleRegressor", "TreeEnsembleClassifier"
-_INTS = re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])+", re.DOTALL)
-_FLOATS = re.compile(rb"(?:\x3d.{4})+", re.DOTALL)
 _MODES = {b"LEAF": b"l", b"BRANCH_LEQ": b"q", b"BRANCH_LT": b"t"}  # others are not read
 
 
@@ -53,7 +50,8 @@ def _ensemble(data: memoryview) -> Ensemble | None:
     operator, (given,), outputs, attributes = trees[0]
     called = {before: name for _, (before,), (name,), _ in (node for node in nodes if node[0] == "Identity")}
     names = tuple(called.get(name, name) for name in outputs)
-    return Ensemble(operator, given, names, dict(_attribute(bytes(one)) for one in attributes))
+    read = dict(_attribute(bytes(one)) for one in attributes)
+    return Ensemble(operator, given, names, read) if len(read) == len(attributes) else None  # none comes twice
 
 
 def _parts(message: Value) -> Iterator[tuple[int, Value]]:
@@ -67,7 +65,8 @@ def _node(message: Value) -> tuple[str, list[str], list[str], list[memoryview]]:
     for number, value in _parts(message):
         found.setdefault(number, []).append(value)
     texts = [[bytes(value).decode() for value in found[number]] for number in (4, 1, 2)]
-    return texts[0][0], texts[1], texts[2], found[5]
+    (operator,) = texts[0]
+    return operator, texts[1], texts[2], found[5]
 
 
 def _attribute(data: bytes) -> tuple[str, Any]:
@@ -77,32 +76,42 @@ def _attribute(data: bytes) -> tuple[str, Any]:
     end = 2 + data[1]
     name, rest = data[2:end].decode(), data[end:]
     value, kind = rest.rsplit(b"\xa0\x01", 1)
-    readers = {b"\x07": _ints, b"\x06": _floats, b"\x08": _modes, b"\x03": lambda text: text[2:], b"\x02": _int}
+    readers = {b"\x07": _ints, b"\x06": _floats, b"\x08": _modes, b"\x03": _text, b"\x02": _int}
     return name, readers[kind](value)
 
 
+def _text(value: bytes) -> bytes:
+    if value[:2] != b"\x22%c" % (len(value) - 2):
+        raise ValueError
+    return value[2:]
+
+
 def _int(value: bytes) -> int:
-    if len(value) != 2:
+    if len(value) != 2 or value[0] != 0x18:
         raise ValueError
     return value[1]
 
 
 def _floats(values: bytes) -> Array:
-    if not _FLOATS.fullmatch(values):
+    found = np.frombuffer(values, np.uint8).reshape(-1, 5)  # the field's number, then its four octets
+    if (found[:, 0] != 0x3D).any():
         raise ValueError
-    return np.frombuffer(values, np.uint8).reshape(-1, 5)[:, 1:].copy().view("<f4")[:, 0]
+    return found[:, 1:].copy().view("<f4")[:, 0]
 
 
 def _ints(values: bytes) -> Array:
     """A run of varints, of which every second is the field's number."""
-    if not _INTS.fullmatch(values):
-        raise ValueError
     octets = np.frombuffer(values, np.uint8)
     ends = np.flatnonzero(octets < 128)
-    starts = np.concatenate(([0], ends[:-1] + 1))[1::2]
-    ends = ends[1::2]
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    if len(ends) % 2 or ends[-1] != len(octets) - 1 or (octets[starts[::2]] != 0x40).any():
+        raise ValueError
+    starts, ends = starts[1::2], ends[1::2]
+    longest = int((ends - starts).max()) + 1
+    if longest > 10:
+        raise ValueError
     found = np.zeros(len(starts), np.uint64)
-    for place in range(int((ends - starts).max()) + 1):
+    for place in range(longest):
         there = starts + place <= ends
         found[there] |= (octets[starts[there] + place] & 127).astype(np.uint64) << np.uint64(7 * place)
     return found.view(np.int64)
