@@ -8,12 +8,13 @@ from tests.api.watch.test_data import Data, Here, buyers
 from tests.web.conftest import Door
 
 from arkwright.api.watch import data
-from arkwright.api.watch.data_over_time import data_over_time
+from arkwright.api.watch.data_over_time import _last, data_over_time
 from arkwright.core.alarms import READABLE, UNCHANGED
 from arkwright.core.errors import Invalid, Unknown
 from arkwright.core.promises import Reading, judge, parse
 from arkwright.infra import sqlite_ledger
 from arkwright.line.look import Judged
+from arkwright.monitor.measured import Found
 from arkwright.pages import watch_report
 
 HOUR = 3600
@@ -95,6 +96,12 @@ def test_the_source_was_readable_dead_changed_and_not_looked_at(seen):
     assert [one.end is None for one in found.alarms] == [True, True, False, False]
     day = datetime.fromtimestamp(datetime.now(UTC).timestamp() - 24.5 * HOUR, UTC)
     assert states(seen.do(data_over_time, name="buyers", span="24h", until=day)) == [("readable", 20), ("dead", 4)]
+
+
+def test_what_was_not_measured_at_the_last_look_says_when_it_was():
+    one = Found("", ROWS, HOUR, HOUR, "kept", 400, None, None, 400, "few")
+    assert _last(one, 2 * HOUR).note == "as of 1970-01-01T01:00:00+00:00, not measured since; few"
+    assert _last(one, HOUR).note == "few"
 
 
 def test_its_page_has_pictures_and_tables(door):

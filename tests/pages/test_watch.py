@@ -2,6 +2,7 @@
 
 import html
 import re
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,7 +26,7 @@ from arkwright.measures import moved
 from arkwright.measures.causes import OTHERS, PARTS
 from arkwright.measures.sketch import of_words
 from arkwright.measures.window import Window
-from arkwright.monitor.measured import Found
+from arkwright.monitor.measured import Found, Measured
 from arkwright.pages import watch_charts, watch_report, why
 from arkwright.pages.draw.heat import heat
 from arkwright.pages.draw.over_time import Series, over_time
@@ -274,3 +275,21 @@ def test_roll_back_says_to_what_and_asks_whether_one_is_sure(walked_twice, tmp_p
         assert (status, text.count("confirm that buys answers as before")) == (422, 1)
         assert house.send("/endpoints/buys/rollback", reason="it errs", sure="yes")[0] == 303
         assert "rolled back from release:buys@2: it errs" in house.page("/endpoints/buys")[1]
+
+
+def test_the_numbers_of_a_report_are_those_that_the_watch_kept(seen):
+    text = watch_report.report(seen.site, seen.ana, seen.folder, span="7d")
+    with closing(Measured(seen.site.watched / "buys.measured.db")) as measured:
+        kept = [measured.between("release:buys@1", name, 0, 1 << 40) for name in ("estimated(recall)", "recall")]
+    each = [{one.until: (one.value, one.low, one.high) for one in found} for found in kept]
+    nothing = (None, None, None)
+    told = text[text.index(": recall of buys@1</span>") :].partition("</table>")[0]
+    heads = [f"{name}{end}" for name in ("estimated", "with labels") for end in ("", ", low", ", high")]
+    assert re.findall(r'data-kind="[^"]*">([^<]*)<', told) == [*heads, "limit"]
+    found = [[float(v) if v else None for v in re.findall(r'data-v="([^"]*)"', row)] for row in told.split("<tr>")[2:]]
+    assert len(found) > 2
+    for at, *values, limit in found:
+        shown = [tuple(values[:3]), tuple(values[3:])]
+        assert limit == 0.3
+        assert shown != [nothing, nothing]
+        assert all(one in (known.get(at), nothing) for one, known in zip(shown, each, strict=True))

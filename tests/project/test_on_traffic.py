@@ -55,6 +55,15 @@ def test_nothing_is_told_without_a_log(shop):
     assert line.endswith("missing is measured on the answers that are logged, and here log = false")
 
 
+def test_rows_that_are_gone_before_their_labels_come(shop):
+    more = 'log = {{ keep = "{}" }}\nwatch = {{ labels_after = "21d" }}\n'
+    of_traffic(shop, "recall >= 0.1", "rows >= 1", "selection_rate_ratio(by=country) >= 0", more=more.format("3w"))
+    (line,) = mistakes(shop)
+    assert line.endswith('recall rests on labels that come after 21d, and the log has no row by then: log.keep = "3w"')
+    shop.edit("arkwright.toml", '"3w"', '"4w"')
+    assert plan(shop)
+
+
 def test_what_the_release_itself_tells_needs_no_log(shop):
     of_traffic(shop, "vulnerabilities(severity=high) == 0", "tampered_files == 0", more="log = false\n")
     assert plan(shop)

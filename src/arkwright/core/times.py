@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from arkwright.core import durations
-from arkwright.core.errors import Invalid
+from arkwright.core.errors import ArkwrightError, Invalid
 
 PATTERN = (
     rf"{durations.PATTERN}|"
@@ -13,12 +13,19 @@ PATTERN = (
     r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$"
 )
 AHEAD = 60.0  # seconds that the clocks of two machines may differ
+SET = 946_684_800.0  # 2000-01-01; a clock that nobody set yet begins in 1970, or there
 SPELLING = "write 1h or 7d (so long ago), or a time in UTC such as 2026-03-31T08:00"
 
 
 def utc(seconds: float) -> str:
     """Seconds since 1970 as a time with its zone, to the second."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def must_be_set(now: float) -> None:
+    """Raises ArkwrightError where this machine does not know the time yet: what is on record would be of the future."""
+    if now < SET:
+        raise ArkwrightError(f"the clock of this machine says {utc(now)[:16]} UTC; set it, and try again")
 
 
 def zoned(at: datetime) -> datetime:

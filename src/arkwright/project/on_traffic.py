@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError, Invalid, Unknown
 from arkwright.core.promises import Call, parse
 from arkwright.measures import traffic
@@ -35,6 +36,10 @@ def must_fit(
         return
     if endpoint.logged is None:
         raise Invalid(f"{call.name} is measured on the answers that are logged, and here log = false")
+    late, keep = endpoint.watch.labels_after, endpoint.logged.keep
+    if late and seconds(late) >= seconds(keep) and traffic.needs_labels(call):
+        gone = f'the log has no row by then: log.keep = "{keep}"'
+        raise Invalid(f"{call.name} rests on labels that come after {late}, and {gone}")
     redacted = endpoint.logged.redact
     try:
         traffic.bind(call, tuple(one for one in spoken if one not in redacted), task)

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from arkwright.api.decide import sign
 from arkwright.api.endpoints.logged import label, predictions
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import causes as module
+from arkwright.api.watch import log, rounds
 from arkwright.api.watch.alarms import alarms
 from arkwright.api.watch.causes import causes
 from arkwright.api.watch.rounds import watch
@@ -76,8 +79,11 @@ def test_an_alarm_says_why_and_lists_the_rows(at, monkeypatch, capsys):
 
 def test_what_was_raised_on_few_rows_is_explained_by_those_that_came_since(at, monkeypatch):
     live(at)
-    answered(at, rows(20, german=0.02), monkeypatch)
-    alarm = raised(at)["psi(country) < 0.1"]
+    answered(at, rows(20, german=0.02), monkeypatch, ago=4200)
+    with monkeypatch.context() as patched:  # an hour ago
+        for one in (log, rounds):
+            patched.setattr(one, "time", SimpleNamespace(time=lambda: time.time() - 3600))
+        alarm = raised(at)["psi(country) < 0.1"]
     assert alarm.causes == ("too few rows to tell why",)
     assert at.do(causes, alarm=alarm.ref).says == alarm.causes
     answered(at, rows(600, german=0.02), monkeypatch, ago=300)

@@ -24,7 +24,7 @@ from arkwright.api.watch.clock import Clock
 from arkwright.api.watch.rounds import watch
 from arkwright.cli.main import main
 from arkwright.core.alarms import READABLE, UNCHANGED, Alarm, Reacted
-from arkwright.core.errors import Invalid, Refused, Unknown
+from arkwright.core.errors import ArkwrightError, Invalid, Refused, Unknown
 from arkwright.core.nouns import Comment, Dataset
 from arkwright.core.record import decode
 from arkwright.core.telling import tell
@@ -282,6 +282,9 @@ def test_a_clock_that_jumps_raises_and_does_nothing_twice(here, monkeypatch):
         assert here.look()[READABLE].alarm == "alarm:data.buyers/1"
     assert (here.events(Alarm), here.events(Reacted)) == (["data.buyers/1"], ["data.buyers/1/discuss/tell=ana"])
     (here.folder / "away").rename(source)
+    monkeypatch.setattr(watch_data.time, "time", lambda: 1000.0)
+    with pytest.raises(ArkwrightError, match="the clock of this machine says 1970"):
+        here.look()
     monkeypatch.setattr(watch_data.time, "time", lambda: now - 3600)
     assert here.look()[READABLE].alarm is None
     assert here.events(Alarm) == ["data.buyers/1", "data.buyers/1/over"]

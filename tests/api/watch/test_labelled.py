@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -136,6 +137,16 @@ def test_the_last_label_and_the_last_answer_count(logged):
     (one,) = logged.found("accuracy > 0")
     assert (one.value, one.n) == (0.75, 4)  # r0 is right by now, r1 wrong
     assert one.note == "4 of 6 rows have labels"
+
+
+def test_of_an_hour_that_the_window_cuts_only_what_came_before_its_end(logged):
+    middle = int(time.time()) // 3600 * 3600 - 1800
+    for name, at, truth in (("r", middle - 300, 1), ("later", middle + 300, 0)):
+        logged.answer([{}] * 10, [yes(0.9)] * 10, name, ago=int(time.time()) - at)
+        logged.label([truth] * 10, name)
+    window, text = replace(logged.window(), until=datetime.fromtimestamp(middle, UTC)), "accuracy >= 0.5"
+    found = labelled.readings(window, {text: asked(parse(text))})[text]
+    assert (found.value, found.n, found.note) == (1, 10, "10 of 10 rows have labels")
 
 
 def test_only_of_this_window_and_release_and_answered_well(logged):

@@ -3,17 +3,21 @@
 import re
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from arkwright.api.decide import refuse
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.talking.inbox import inbox
 from arkwright.api.talking.talk import threads
-from arkwright.api.watch import alarms, deciding, reacting
+from arkwright.api.watch import alarms, deciding, here, reacting
 from arkwright.api.watch.alarms import MACHINE
+from arkwright.api.watch.past import Past
 from arkwright.core import versions
 from arkwright.core.alarms import Reaction
-from arkwright.core.nouns import Actor, Endpoint
+from arkwright.core.nouns import Account, Actor, Endpoint
+from arkwright.core.ports import Entry
+from arkwright.core.record import decode, encode
+from arkwright.infra import sqlite_ledger
 from arkwright.monitor.measured import Found, Streak
 
 ONE, TWO, THREE = (f"release:buys@{n}" for n in (1, 2, 3))
@@ -97,6 +101,13 @@ def test_a_release_that_left_leaves_its_alarms(two):
     two.do(promote, release="buys@1", share=1.0)
     assert watched(two)[0] == []
     assert [one.state for one in two.do(alarms.alarms).items] == ["left"]
+
+
+def test_who_was_a_shadow_was_here_already(two):
+    up(two, shadow=True)
+    (came,) = here.comings(two.site, "buys", TWO)
+    two.do(promote, release="buys@2", share=1.0)
+    assert here.comings(two.site, "buys", TWO) == [came]
 
 
 def test_a_canary_is_halted_once(two):
@@ -262,6 +273,23 @@ def test_nobody_named_is_said(two):
     ]
 
 
+def test_a_role_stands_for_the_people_who_sign_in_it(two):
+    up(two)
+    people = (("cleo", "contributor", "operations"), ("gone", "none", "operations"), ("dora", "viewer", "legal"))
+    for name, role, signs in people:
+        versions.move(two.site.ledger, "test", Account(name=name, version=1, role=role, signs=(signs,)))
+    alarm = watched(two, found(ONE))[0][0].alarm
+    case = deciding.Case(two.site, alarm, Reaction(do=("notify",), tell=("operations", "dora", "eve")), "notify")
+    assert case.people() == ("dora", "cleo")
+
+
+def test_where_a_role_has_nobody_any_more_it_is_said_that_nobody_is_told(two):
+    up(two, ['do = ["notify"]\ntell = ["operations"]'])
+    versions.move(two.site.ledger, "test", Account(name="cleo", version=1, role="none", signs=("operations",)))
+    (made,) = watched(two, found(ONE))[1]
+    assert (made.outcome, made.says) == ("refused", "nobody is let in here as operations, or signs as that")
+
+
 def test_a_release_that_is_gone_takes_no_other_with_it(two):
     two.do(promote, release="buys@2")
     up(two, ['of = "canary"\ndo = ["halt", "rollback"]'], share=0.2)  # of 2 beside 1, which had followed 2
@@ -295,3 +323,16 @@ def test_what_was_raised_is_told_to_whoever_follows_the_endpoint(two):
     assert mine.then == f": {PROMISE} is broken by {ONE}"
     (told,) = two.do(inbox, Actor(name="dora")).notices
     assert (told.why, told.then) == ("alarmed", ": notify: told dora")
+
+
+def test_in_a_rehearsal_a_move_that_was_tried_stands_until_the_endpoint_was_really_moved(two, monkeypatch):
+    for hours, words in ((3, {"release": "buys@1"}), (2, {"release": "buys@2", "share": 0.2}), (1, {"share": 0.5})):
+        then = datetime.now(UTC) - timedelta(hours=hours)
+        monkeypatch.setattr(sqlite_ledger, "now", lambda then=then: then.isoformat(timespec="milliseconds"))
+        two.do(promote, **{"release": "buys@2", **words})
+    past = Past(two.site.ledger, "buys", time.time() - 5400)
+    halted = replace(endpoint(two), version=3, shares={ONE: 1.0})
+    past.append(MACHINE.name, [Entry(Endpoint.KIND, "buys@3", encode(halted))])
+    assert decode(Endpoint, past.last(Endpoint.KIND, "buys@").body).shares == {ONE: 1.0}
+    past.go_to(time.time() - 1800)
+    assert decode(Endpoint, past.last(Endpoint.KIND, "buys@").body).shares == {ONE: 0.5, TWO: 0.5}

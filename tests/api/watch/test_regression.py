@@ -2,6 +2,7 @@
 `watch` says.
 """
 
+from contextlib import closing
 from datetime import datetime
 
 import numpy as np
@@ -17,6 +18,7 @@ from arkwright.api.watch.causes import Explainer, causes
 from arkwright.api.watch.rounds import watch
 from arkwright.core import versions
 from arkwright.core.nouns import Endpoint
+from arkwright.monitor.measured import Measured
 
 PROMISES = """gate  = "production"
 promises = [
@@ -66,6 +68,10 @@ def test_errors_are_estimated_before_any_label(shop, monkeypatch):
     assert mae.value == pytest.approx(20, abs=3)  # of all rows, from 0 to 100, it is 12.5
     worst = found["estimated(rmse, by=country) <= 1"]
     assert (worst.verdict, worst.note[:8]) == ("broken", "country=")
+    with closing(Measured(at.site.watched / "buys.measured.db")) as measured:
+        beside = measured.latest("release:buys@1")
+    each = [beside[f"estimated(rmse) where country is {country}"].value for country in ("DE", "FR")]
+    assert worst.value == max(each) > min(each)
     explained(at, rows)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
@@ -16,11 +17,13 @@ from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import SIGNATURE, promote
 from arkwright.api.ignoring import ignore
 from arkwright.api.watch import looked
+from arkwright.api.watch.release import Live
 from arkwright.api.watch.rounds import rounds, watch
 from arkwright.cli.main import main
 from arkwright.core import ignored, versions
 from arkwright.core.errors import Invalid
 from arkwright.core.nouns import Actor, Release
+from arkwright.core.promises import parse
 from arkwright.core.record import decode, now
 from arkwright.core.telling import tell
 from arkwright.govern import roles
@@ -133,6 +136,14 @@ def test_altered_bytes_and_a_signature_that_is_not_there_are_found(live):
     signature = live.site.store.path(decode(str, live.site.ledger.get(SIGNATURE, release.digest).body))
     signature.unlink()
     assert watched(live)["tampered_files == 0"].value == 3
+
+
+def test_a_list_of_files_that_is_not_the_signed_one_is_found(live):
+    release, text = versions.resolve(live.site.ledger, Release, "buys"), "tampered_files == 0"
+    fewer = replace(release, files={name: of for name, of in release.files.items() if name != "README.md"})
+    found = Live(live.site, fewer).readings(None, {text: parse(text)})[text]
+    assert found.value == 2
+    assert found.note == "the list of its files is not the one that was signed; the signature is of other files"
 
 
 def altered(at, name):

@@ -2,9 +2,12 @@
 
 import errno
 import json
+import sqlite3
 import time
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from tests.api.answering import answered, rows
@@ -16,6 +19,7 @@ from arkwright.api.endpoints.logged import label
 from arkwright.api.endpoints.rollout import promote
 from arkwright.api.watch import here, looked, rounds, served
 from arkwright.api.watch.alarms import alarms
+from arkwright.api.watch.over_time import over_time
 from arkwright.api.watch.rounds import Trouble, watch
 from arkwright.api.watch.window import Answers, Watched
 from arkwright.cli.main import main
@@ -96,6 +100,20 @@ def test_what_moved_is_found(live, monkeypatch):
     assert found(live)["psi(spent) < 0.2"].n == 1000  # counted once
     answered(live, rows(500, shift=200), monkeypatch, ago=300)
     assert found(live)["psi(spent) < 0.2"].n == 1500
+    file = live.site.watched / "buys.drift.db"
+    assert (heat(live).seconds, heat(live).columns[0]) == (HOUR, "spent")
+    with closing(sqlite3.connect(file)) as kept, kept:
+        kept.execute("DELETE FROM slot WHERE seconds = ?", (HOUR,))  # as after two days
+    assert (heat(live).seconds, heat(live).columns[0]) == (24 * HOUR, "spent")
+    file.unlink()
+    monkeypatch.setattr(Answers, "_moving", frozenset({"spent"}))  # as what tells rows apart does
+    assert "spent" not in found(live)["drifted_columns() == 0"].note
+    assert "spent" not in heat(live).columns
+
+
+def heat(at):
+    noun = versions.resolve(at.site.ledger, Endpoint, "buys")
+    return over_time(at.site, at.ana, at.folder, endpoint=noun, span="24h").releases[0].heat
 
 
 def test_performance_is_estimated_before_any_label(live, monkeypatch):
@@ -103,6 +121,18 @@ def test_performance_is_estimated_before_any_label(live, monkeypatch):
     one = found(live)["estimated(recall) >= 0.1"]
     assert (one.verdict, one.n) == ("kept", 1000)
     assert 0.1 < one.low < one.value < one.high <= 1
+
+
+def test_what_is_estimated_beside_the_worst_group_is_of_each_group_alone(live, monkeypatch):
+    came = rows(400)
+    answered(live, came, monkeypatch)
+    compact.once(live.site)
+    noun = versions.resolve(live.site.ledger, Endpoint, "buys")
+    answers = Answers(live.site, noun, versions.resolve(live.site.ledger, Release, "release:buys@1"))
+    (worst,), beside = answers.watched_with_beside(["estimated(recall, by=country) >= 0"], "1d", answers.settled)
+    each = {one.promise.rpartition(" is ")[2]: one for one in beside if " where country is " in one.promise}
+    assert {country: one.n for country, one in each.items()} == Counter(row["country"] for row in came)
+    assert worst.value == min(one.value for one in each.values()) < max(one.value for one in each.values())
 
 
 def test_columns_together_and_changes_within_the_window_are_measured(live, monkeypatch):
@@ -347,6 +377,19 @@ def test_a_window_of_a_release_that_came_by_a_clock_that_ran_ahead_has_all_that_
     assert one["rows > 500"].verdict == "broken"  # not unproven until it is that late
 
 
+def test_a_clock_that_begins_in_1970_raises_no_alarm_and_forgets_nothing(live, monkeypatch):
+    answered(live, rows(200), monkeypatch)
+    found(live)
+    head = live.site.ledger.head()
+    with monkeypatch.context() as patched:
+        patched.setattr(rounds, "time", SimpleNamespace(time=lambda: 1000.0))
+        with pytest.raises(ArkwrightError, match="the clock of this machine says 1970-01-01T00:16 UTC; set it"):
+            found(live)
+    assert live.site.ledger.head() == head
+    with closing(Measured(live.site.watched / "buys.measured.db")) as measured:
+        assert measured.last() > time.time() - HOUR
+
+
 def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second, monkeypatch):
     second.shop.edit("arkwright.toml", "[endpoint.buys]\n", '[endpoint.buys]\npromises = ["psi(spent) < 0.2"]\n')
     with (second.folder / "arkwright.toml").open("a") as file:
@@ -370,13 +413,13 @@ def test_an_alarm_has_the_line_run_and_its_candidate_waits_for_signatures(second
 
 def test_what_rests_on_labels_alone_is_reacted_to_in_time(second):
     """Its windows ended three weeks before they can be measured."""
-    words = 'promises = ["recall >= 0.5"]\nwatch = { labels_after = "21d" }\n'
+    words = 'promises = ["recall >= 0.5"]\nwatch = { labels_after = "21d", raise_after = "30m" }\n'
     second.shop.edit("arkwright.toml", "[endpoint.buys]\n", f"[endpoint.buys]\n{words}")
     with (second.folder / "arkwright.toml").open("a") as file:
         file.write('\n[[endpoint.buys.reactions]]\nafter = "1h"\ndo = ["run"]\n')
-    endpoint, ago = second.do(promote, release="buys@1"), datetime.now(UTC) - timedelta(days=22)
+    endpoint, ago = second.do(promote, release="buys@1"), datetime.now(UTC) - timedelta(days=21)
     numbers = {"value": 0.1, "low": 0.1, "high": 0.2, "n": 900, "note": "", "verdict": "broken"}
-    for hours, outcomes in ((0, []), (1, ["begun"])):
+    for hours, outcomes in ((0, None), (1, []), (2, ["begun"])):
         until = ago + timedelta(hours=hours)
         one = Watched(
             endpoint="endpoint:buys@1",
@@ -387,4 +430,5 @@ def test_what_rests_on_labels_alone_is_reacted_to_in_time(second):
             **numbers,
         )
         rounds._noticed(second.site, endpoint, [one], [])
-        assert [done.outcome for done in second.do(alarms).items[0].reactions] == outcomes
+        raised = [[done.outcome for done in alarm.reactions] for alarm in second.do(alarms).items]
+        assert raised == ([] if outcomes is None else [outcomes])

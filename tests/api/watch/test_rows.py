@@ -1,5 +1,8 @@
 """What is promised of data holds of what comes: measured on the window's rows as they were logged."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -103,6 +106,15 @@ def test_nothing_came(logged):
     assert (count.value, count.n) == (0, 0)
     assert (missing.value, missing.note) == (None, "there are no rows")
     assert mean.value is None
+
+
+def test_how_new_rows_were_is_as_of_the_end_of_their_window(logged):
+    """A rehearsal looks at windows that ended long ago."""
+    until = datetime.now(UTC) - timedelta(days=40)
+    logged.answer([{"at": f"{until:%Y-%m-%d}"}], [yes(0.9)], ago=40 * 86400 + 600)
+    window, text = replace(logged.window(), since=until - timedelta(days=1), until=until), "freshness_hours(at) <= 24"
+    found = readings(window, {text: parse(text)})[text]
+    assert found.value == pytest.approx(until.hour + until.minute / 60, abs=1 / 60)
 
 
 def test_one_row_and_all_null(logged):

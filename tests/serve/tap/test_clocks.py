@@ -13,6 +13,7 @@ from arkwright.serve.tap.compact import compact
 from arkwright.serve.tap.labels import Label, Labels
 from arkwright.serve.tap.over_time import over_time
 from arkwright.serve.tap.query import Wanted, find
+from arkwright.serve.tap.scan import LATE_S, settled
 from arkwright.serve.tap.segment import segments
 
 HOUR = 3600
@@ -73,6 +74,15 @@ def test_the_last_label_counts(place, clock):
             clock.off = off
             labels.add([Label(id="r0", label=label)], "ana").result(20)
     assert ids(place)[0] == {"r0": False}
+
+
+def test_what_waits_in_a_segment_is_not_settled(place, clock):
+    """Whoever looks at all before would miss it."""
+    now, clock.off = int(time.time()), -HOUR
+    place.log([0])
+    assert settled(place.folder, now) == pytest.approx(now - HOUR - LATE_S, abs=20)
+    compact(place.folder, place.store, place.scratch())
+    assert settled(place.folder, now) == now - LATE_S
 
 
 def test_a_segment_that_begins_is_not_taken_for_a_dead_one(place, clock):

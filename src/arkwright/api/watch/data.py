@@ -22,6 +22,7 @@ from arkwright.core.alarms import DATA, READABLE, Reaction, subject
 from arkwright.core.durations import seconds
 from arkwright.core.errors import Invalid, Unknown, did_you_mean
 from arkwright.core.promises import parse
+from arkwright.core.times import must_be_set
 from arkwright.line.look import Judged, look
 from arkwright.monitor.measured import Found, Measured, Streak
 from arkwright.project import toml
@@ -49,8 +50,10 @@ def watch_one(
     site: Site, project: Path, name: str, rerun: Rerun, say: Callable[[str], None], by: str = looked.BY_HAND
 ) -> tuple[WatchedData, ...]:
     """Look at one dataset, and do what is due. `by`: what the looks are known by. Raises Refused while
-    another process looks at it; Invalid where it is not to be watched, or the project has mistakes.
+    another process looks at it; Invalid where it is not to be watched, or the project has mistakes; ArkwrightError
+    where no clock was set.
     """
+    must_be_set(time.time())
     spec, watch = spec_of(project, name)
     about = f"{DATA}{name}"
     with lease.held(site, f"watch of {about}") as turn:

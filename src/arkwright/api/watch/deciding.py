@@ -87,6 +87,8 @@ class Case:
 
     def notify(self, _: Iterable[Alarmed]) -> Decided:
         people = self.people()
+        if not people and self.reaction.tell:
+            raise Refused(f"nobody is let in here as {', '.join(self.reaction.tell)}, or signs as that")
         if not people:
             raise Refused('nobody is named: tell = ["…"] under the reaction')
         return Decided(DONE, f"told {', '.join(people)}", people)
@@ -95,13 +97,13 @@ class Case:
         return Decided(DONE, "opened a discussion")
 
     def people(self) -> tuple[str, ...]:
-        """Those named, and those who sign in a role that is named."""
+        """Those named, and those who sign in a role that is named; where a site has accounts, whom it lets in."""
         named = set(self.reaction.tell)
         known = {account.name: account for account in versions.all_of(self.site.ledger, Account)}
-        held = [account for account in known.values() if account.role != "none" and named & {*account.signs}]
-        people = dict.fromkeys([*self.reaction.tell, *(account.name for account in held)])
-        roles = {role for account in held for role in account.signs}
-        return tuple(name for name in people if name not in roles)
+        let_in = {name: account for name, account in known.items() if account.role != "none"}
+        held = [account.name for account in let_in.values() if named & {*account.signs}]
+        people = dict.fromkeys([*self.reaction.tell, *held])
+        return tuple(name for name in people if name in let_in or not known)
 
     def halt(self, _: Iterable[Alarmed]) -> Decided:
         now, bad = self._answering(), self.alarm.release

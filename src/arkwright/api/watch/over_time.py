@@ -16,7 +16,7 @@ from arkwright.core.nouns import Actor, Endpoint, Finding
 from arkwright.core.record import decode
 from arkwright.core.times import zoned
 from arkwright.monitor import policy
-from arkwright.monitor.drifted import DAY, Drifted, Moved
+from arkwright.monitor.drifted import DAY, Drifted, Moved, Slot
 from arkwright.monitor.kept import HOUR
 from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
@@ -190,19 +190,26 @@ class _Look:
         return tuple(self._measured.thinned(ref, name, self._since, self._until, self._points))
 
     def _heat(self, drifted: Drifted, ref: str) -> Heat:
-        begin = self._since // self._slot * self._slot
-        slots = drifted.between(ref, self._slot, begin, self._until)
-        cells = {(column, slot.begin): one for slot in slots for column, one in slot.columns.items()}
+        begin, slot, found = self._slots(drifted, ref)
+        cells = {(column, one.begin): cell for one in found for column, cell in one.columns.items()}
         worst: dict[str, float] = {}
         for (column, _), one in cells.items():
             worst[column] = max(worst.get(column, 0.0), one.effect if one.chance < ALPHA else 0.0)
         return Heat(
             columns=tuple(sorted(worst, key=lambda column: (-worst[column], column))),
-            times=tuple(range(begin, self._until, self._slot)),
-            seconds=self._slot,
-            rows={slot.begin: slot.rows for slot in slots},
+            times=tuple(range(begin, self._until, slot)),
+            seconds=slot,
+            rows={one.begin: one.rows for one in found},
             cells=cells,
         )
+
+    def _slots(self, drifted: Drifted, ref: str) -> tuple[int, int, list[Slot]]:
+        """(when the first begins, how long they are, what was found); of what is long past only days are kept."""
+        for slot in (self._slot, DAY):
+            begin = self._since // slot * slot
+            if found := drifted.between(ref, slot, begin, self._until):
+                break
+        return begin, slot, found
 
 
 def _measures(beside: list[str]) -> set[str]:

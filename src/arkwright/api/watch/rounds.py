@@ -29,6 +29,7 @@ from arkwright.core.durations import seconds
 from arkwright.core.errors import ArkwrightError, Refused
 from arkwright.core.nouns import Actor, Endpoint, Release, Terms
 from arkwright.core.promises import parse
+from arkwright.core.times import must_be_set
 from arkwright.monitor.measured import Found, Measured
 from arkwright.sites import Site
 from arkwright.work import compact
@@ -80,6 +81,7 @@ def rounds(
 
     What stops one of them is raised when the others were watched.
     """
+    must_be_set(time.time())
     found: dict[str, list[Watched]] = {}
     trouble = Trouble()
     with lease.held(site, "watch") as turn:

@@ -1,6 +1,5 @@
 """What is promised of data, measured on the rows of a window as they were logged."""
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -57,6 +56,6 @@ def _measured(
         found = sql.measure(window.site.tables, ROWS, came.files, columns, others, select=select)
     if by_hour:
         needs = dict.fromkeys(need for made in by_hour.values() for need in made.needs if need != Now())
-        answers = {**rows_by_hour.answers(window, scratch, list(needs)), Now(): time.time()}
+        answers = {**rows_by_hour.answers(window, scratch, list(needs)), Now(): window.until.timestamp()}
         found |= finish(by_hour, answers)
     return found
