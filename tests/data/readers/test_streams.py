@@ -106,19 +106,21 @@ def test_a_bomb_is_put_out(house, refused, monkeypatch, name):
     assert "unpacks to more than 200 times its size; is it a bomb?" in refused(name, Thing, Invalid)
 
 
-def test_a_zip_that_lies_about_its_size(house, refused):
+def saying(size):
+    """A zip that says of its member that it has so many bytes."""
     data = bytearray(zipped({"x.csv": TEXT}))
     central = data.rindex(b"PK\x01\x02")
-    data[central + 24 : central + 28] = (10).to_bytes(4, "little")
-    house.put("x.zip", bytes(data))
+    data[central + 24 : central + 28] = size.to_bytes(4, "little")
+    return bytes(data)
+
+
+def test_a_zip_that_lies_about_its_size(house, refused):
+    house.put("x.zip", saying(10))
     assert "damaged" in refused("x.zip", Thing, Invalid)
 
 
 def test_a_zip_that_says_itself_that_it_is_a_bomb_is_not_unpacked(house, refused):
-    data = bytearray(zipped({"x.csv": TEXT}))
-    central = data.rindex(b"PK\x01\x02")
-    data[central + 24 : central + 28] = (1_300_000_000).to_bytes(4, "little")
-    house.put("x.zip", bytes(data))
+    house.put("x.zip", saying(1_300_000_000))
     assert "is it a bomb?" in refused("x.zip", Thing, Invalid)
 
 

@@ -40,9 +40,9 @@ def ensemble(data: bytes) -> Ensemble | None:
 
 def _ensemble(data: memoryview) -> Ensemble | None:
     (graph,) = (value for number, value in fields(data) if number == 7)
-    nodes = [_node(value) for number, value in _parts(graph) if number == 1]
-    if any(number in (5, 15) for number, _ in _parts(graph)):  # tensors that are kept
+    if any(number in (5, 15) for number, _ in _parts(graph)):  # tensors, which every net keeps: read no node of it
         return None
+    nodes = [_node(value) for number, value in _parts(graph) if number == 1]
     trees = [node for node in nodes if node[0] in (REGRESSOR, CLASSIFIER)]
     others = [node for node in nodes if node[0] != "Identity" and node not in trees]
     if len(trees) != 1 or others:
